@@ -1,0 +1,78 @@
+"""The checks of this project: `nox` runs lint, types and tests; the others run by name.
+
+nox                    what has to pass before anything is merged
+nox -s tests -- -k quit   the tests of that name, without the coverage report
+nox -s tests-3.12      the tests on another Python, skipped where it is missing
+nox -s docs            the documentation into docs/_build/html, every warning an error
+nox -s pyright         a second opinion on the types
+"""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "virtualenv"  # uv knows nothing of pip's settings
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package as it lies here, and the dependencies of `groups`."""
+    session.install("--editable", ".", *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and likely mistakes; `nox -s lint -- --fix` repairs what can be repaired."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types of the package, and the types of its tests."""
+    install(session, "typing", "test")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def pyright(session: nox.Session) -> None:
+    """Strict types of the package once more, by another program."""
+    install(session, "pyright", "test")
+    session.run("pyright", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, and how much of the package they reach; arguments after `--` go to pytest."""
+    install(session, "test")
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # The package's own pytest plugin is imported before any pytest plugin could measure it; so coverage starts first.
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+for version in nox.project.python_versions(PROJECT):
+    nox.session(python=version, name=f"tests-{version}")(tests)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, every warning an error."""
+    install(session, "docs", "test")  # the test kit's reference page imports pytest
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", *session.posargs, "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How much of the processor a command costs; arguments after `--` go to tests/bench/run.py."""
+    session.install("--editable", ".")
+    session.run("python", "tests/bench/run.py", *session.posargs)

@@ -1,0 +1,138 @@
+"""Limits and texts: what they promise before any server looks at them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields
+
+import pytest
+
+from trio_mud.limits import Limits, Rate, may_be_switched_off
+from trio_mud.texts import Texts
+
+ALWAYS_BOUNDED = {
+    "typeahead",
+    "line",
+    "subnegotiation",
+    "outbox",
+    "posts",
+    "batch",
+    "quit_flush",
+    "linger",
+    "drain",
+    "cleanup",
+}
+COUNTS = ["connections", "per_address", "typeahead", "line", "subnegotiation", "anomalies", "outbox", "posts", "batch"]
+SECONDS = [
+    "first_input",
+    "hook_deadline",
+    "write_stall",
+    "dead_peer",
+    "quit_flush",
+    "linger",
+    "drain",
+    "cleanup",
+    "log_interval",
+]
+RATES = ["accept_rate", "command_rate"]
+ALL = [field.name for field in fields(Limits)]
+
+
+def test_the_three_kinds_are_all_there_are() -> None:
+    assert sorted(COUNTS + SECONDS + RATES) == sorted(ALL)
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) - ALWAYS_BOUNDED))
+def test_none_switches_a_limit_off(name: str) -> None:
+    assert may_be_switched_off(name)
+    assert getattr(Limits(**{name: None}), name) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(ALWAYS_BOUNDED))
+def test_what_keeps_memory_bounded_or_lets_the_server_stop_cannot_be_switched_off(name: str) -> None:
+    assert not may_be_switched_off(name)
+    with pytest.raises(ValueError, match=f"{name} = None: write a"):
+        Limits(**{name: None})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "64"])
+def test_a_count_is_a_whole_number_of_at_least_one(name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} = {wrong!r}: write a whole number of at least 1"):
+        Limits(**{name: wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SECONDS)
+@pytest.mark.parametrize("wrong", [0, -0.5, math.inf, math.nan, False, "5"])
+def test_a_deadline_is_a_positive_number_of_seconds(name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} = {wrong!r}: write a positive number of seconds"):
+        Limits(**{name: wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize("wrong", [20, (20, 60)])
+def test_a_rate_is_written_as_a_rate(name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} = .*: write a Rate, such as Rate"):
+        Limits(**{name: wrong})  # type: ignore[arg-type]
+
+
+def test_what_may_be_switched_off_says_so_when_it_is_wrong() -> None:
+    with pytest.raises(ValueError, match=r"hook_deadline = 0: .*, or None for no limit$"):
+        Limits(hook_deadline=0)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 32768])
+def test_keepalive_has_the_kernels_bounds(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"dead_peer = .*: write seconds from 1 to 32767"):
+        Limits(dead_peer=seconds)
+
+
+@pytest.mark.parametrize(("per_second", "burst"), [(0, 1), (-1, 1), (math.inf, 1), (20, 0), (20, 1.5), ("20", 60)])
+def test_a_rate_lets_something_through_and_not_everything(per_second: float, burst: int) -> None:
+    with pytest.raises(ValueError, match=r"(per_second|burst) = .*: write a"):
+        Rate(per_second, burst)
+
+
+def test_a_full_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
+    rate, state, waits = Rate(10, burst=3), -math.inf, []
+    for _ in range(5):
+        state, wait = rate.spend(state, now=100.0)
+        waits.append(wait)
+
+    assert waits == pytest.approx([0, 0, 0.1, 0.2, 0.3])  # the wait is for the next token: the third leaves none
+
+
+def test_a_bucket_left_alone_is_full_again() -> None:
+    rate, state = Rate(10, burst=3), -math.inf
+    for _ in range(3):
+        state, _ = rate.spend(state, now=100.0)
+
+    assert rate.spend(state, now=100.3)[1] == 0
+
+
+def test_a_whole_number_of_seconds_will_do() -> None:
+    assert Limits(first_input=60) == Limits(first_input=60.0)
+
+
+def test_a_name_that_is_no_limit_cannot_be_switched_off() -> None:
+    assert not may_be_switched_off("colour")
+
+
+def test_limits_and_texts_never_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Limits().line = 1  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        Texts().shutdown = ""  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("field", fields(Texts), ids=lambda field: field.name)
+def test_each_of_the_drivers_sentences_is_one_plain_line(field: object) -> None:
+    text: str = field.default  # type: ignore[attr-defined]
+    assert text.isprintable()
+    assert len(text) <= 80
+
+
+def test_a_text_may_be_empty_but_nothing_else_than_a_text() -> None:
+    assert Texts(shutdown="").shutdown == ""
+    with pytest.raises(ValueError, match="shutdown = None: write a text"):
+        Texts(shutdown=None)  # type: ignore[arg-type]

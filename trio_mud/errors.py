@@ -1,0 +1,66 @@
+"""Every exception that this package raises on purpose.
+
+    TrioMudError
+    ├── LocalProtocolError      this side broke a protocol's rules: a bug here, or in the code that called
+    ├── ConnectionEnded         the connection is over; nothing more can be asked of it
+    ├── WaitsForItself          a hook asked its own source for a line, which would come only after that hook
+    ├── Overloaded              too much is waiting already; the new part was not taken
+    └── ConfigurationError      a setting is wrong; nothing was started
+
+What a peer sends is no exception: its faults are events of the engine, counted against `limits.anomalies`.
+A message says what happened, to whom, and what to do about it.
+Who uses it: whoever catches; the classes hold no logic.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from enum import Enum
+
+__all__ = [
+    "ConfigurationError",
+    "ConnectionEnded",
+    "LocalProtocolError",
+    "Overloaded",
+    "TrioMudError",
+    "WaitsForItself",
+]
+
+
+class TrioMudError(Exception):
+    """The base of all; catch it to catch whatever this package raises on purpose."""
+
+
+class LocalProtocolError(TrioMudError):
+    """This side asked for something that the protocol forbids at this moment; correct the caller."""
+
+
+class ConnectionEnded(TrioMudError):
+    """The connection's ending is decided; it gives no more lines and takes no more work.
+
+    Nothing needs to be undone: the disconnect event follows, or has been handled already.
+
+    Attributes:
+        reason: The `Reason` that its disconnect event carries; `None` where that is not known.
+    """
+
+    def __init__(self, message: str, reason: Enum | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class WaitsForItself(TrioMudError):
+    """A hook function asked for a line of its own source, whose next event waits for that very function.
+
+    Start a dialog instead: `connection.start_dialog(script)` asks from a task of its own.
+    """
+
+
+class Overloaded(TrioMudError):
+    """More is waiting than the limit allows, and the new part was not taken; try later, or do less."""
+
+
+class ConfigurationError(TrioMudError):
+    """A setting is missing, unknown or wrong; the message names it, and nothing was started."""

@@ -1,0 +1,195 @@
+"""Every bound and every deadline of a server, in one place.
+
+A limit protects the many from the one: each says how much a single peer, hook or moment may take.
+It holds numbers only; the driver, the telnet engine and the transports keep to them.
+Who uses it: whoever makes a `MasterServer`, and the table `[limits]` of a configuration file.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import cache
+from types import NoneType
+from typing import get_args, get_type_hints
+
+__all__ = ["Limits", "Rate", "may_be_switched_off"]
+
+LONGEST_KEEPALIVE = 32767  # seconds; Linux refuses a larger TCP_KEEPIDLE
+
+
+def _check_count(name: str, value: object, otherwise: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} = {value!r}: write a whole number of at least 1{otherwise}")
+
+
+def _check_positive(name: str, value: object, wanted: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} = {value!r}: write {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many a second in the long run, and a burst of so many at once.
+
+    A token bucket: it holds `burst` tokens when full and gains `per_second` of them each second.
+
+    Raises:
+        ValueError: `per_second` is not positive and finite, or `burst` is not a whole number of at least 1.
+    """
+
+    per_second: float
+    burst: int
+
+    def __post_init__(self) -> None:
+        _check_positive("per_second", self.per_second, "a positive number, such as 20")
+        _check_count("burst", self.burst)
+
+    def spend(self, spent_until: float, now: float, count: int = 1) -> tuple[float, float]:
+        """Take tokens from the bucket, whose whole state is one moment: when it will be full again.
+
+        Args:
+            spent_until: What the last call returned first; `-math.inf` for a full bucket.
+            now: The time in seconds, on the clock of `spent_until`.
+
+        Returns:
+            The new state, and the seconds to wait before the next token may be taken.
+        """
+        spent_until = max(spent_until, now) + count / self.per_second
+        return spent_until, max(0.0, spent_until - now - (self.burst - 1) / self.per_second)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one server grants; a field that may be `None` is switched off by it.
+
+    Only where "no limit" still leaves memory bounded and the server able to stop is `None` allowed.
+    In a configuration file the same is written `"none"`, and a rate `{per_second = 20, burst = 60}`.
+
+    Raises:
+        ValueError: A value makes no sense; the text names the field and what to write instead.
+    """
+
+    # How many, and how fast they come
+
+    connections: int | None = 1000
+    """Connections since accept, admitted or not.
+    Each costs a file descriptor, so keep it below the process's RLIMIT_NOFILE (often 1024: `ulimit -n`).
+    Precedent: ranch stops accepting at 1024."""
+
+    per_address: int | None = 10
+    """Connections from one address; an IPv6 address counts by its /64, which is what one household gets.
+    Precedent: Dovecot allows 10 for each user and address."""
+
+    accept_rate: Rate | None = Rate(100, burst=200)
+    """New connections a second; past it accepting waits in the kernel's backlog, and nobody is refused.
+    Precedent: xinetd takes 50 a second, and then pauses."""
+
+    # What one peer may send
+
+    command_rate: Rate | None = Rate(20, burst=60)
+    """Lines of one connection that become events each second; faster ones wait, none is lost.
+    The burst lets a pasted path through at once. Precedent: Evennia, 80 a second and a warning."""
+
+    typeahead: int = 64
+    """Lines held for one connection before its socket is no longer read; TCP then slows the sender.
+    Reason: aliases and speedwalks of common clients send 10 to 40 lines at a time."""
+
+    line: int = 4096
+    """Bytes of one line; what is longer is cut, and the player told.
+    Precedent: 4096 in a Linux terminal, 1000 in LDMud, 6000 in Evennia."""
+
+    subnegotiation: int = 8192
+    """Bytes of one telnet subnegotiation; what is longer is thrown away as a protocol fault.
+    Precedent: 8 KiB for a header line in nginx; Mudlet, a client, takes 5 MiB."""
+
+    anomalies: int | None = 3
+    """Protocol faults before the connection ends.
+    Reason: a line hit by noise or a broken client makes one or two; an attack does not stop at three."""
+
+    # What waits to go out, or to be handled
+
+    outbox: int = 256 * 1024
+    """Bytes waiting for one peer that reads too slowly; past it whole messages are dropped.
+    Precedent: 100 kB in LDMud."""
+
+    posts: int = 1000
+    """Events posted to the server by code of the game and not yet handled; past it posting raises `Overloaded`.
+    Precedent: FluffOS lets a thousand zero-delay calls follow one another."""
+
+    batch: int = 64
+    """Sources a dispatcher serves, and connections a shutdown ends, between two turns of everybody else.
+    Measured: 5,000 endings in one pass stop the world for 200 ms; by 64 for 28 ms at most."""
+
+    # How long, in seconds
+
+    first_input: float | None = 60.0
+    """Seconds from admission to the first line typed.
+    Precedent: sshd grants 120 s for a login, HAProxy 5 s for a request."""
+
+    hook_deadline: float | None = 5.0
+    """Seconds that one waiting hook function may take.
+    Precedent: 5 s for a call in Erlang's gen_server."""
+
+    write_stall: float | None = 30.0
+    """Seconds in which a peer takes none of what waits for it; then the link is dead.
+    Precedent: nginx ends a response after 60 s of that."""
+
+    dead_peer: float | None = 120.0
+    """Seconds until TCP keepalive finds a peer that vanished without a word, 32767 at most.
+    Precedent: Linux alone needs over two hours, which nobody's character survives."""
+
+    quit_flush: float = 2.0
+    """Seconds to deliver the last words after a quit.
+    Reason: a round trip by satellite, one lost packet sent again, and some to spare."""
+
+    linger: float = 2.0
+    """Seconds in which a closed connection's late input is read and thrown away.
+    Without it the kernel answers such input with a reset, which may destroy the last words on their way.
+    Precedent: Apache lingers 2 to 30 s, nginx 5 s."""
+
+    drain: float = 10.0
+    """Seconds that a shutdown grants before it turns hard.
+    Precedent: `docker stop` kills after 10 s."""
+
+    cleanup: float = 5.0
+    """Seconds for everything shielded, counted once from a hard stop and shared by all who clean up.
+    Precedent: Erlang's supervisors give a child 5 s."""
+
+    log_interval: float | None = 10.0
+    """Seconds in which a repeating kind of warning, such as "too many open files", is logged at most once.
+    Precedent: the Linux kernel counts its repeated messages over 5 s."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            self._check(field.name)
+        if self.dead_peer is not None and not 1 <= self.dead_peer <= LONGEST_KEEPALIVE:
+            raise ValueError(
+                f"dead_peer = {self.dead_peer!r}: write seconds from 1 to {LONGEST_KEEPALIVE}, or None for no limit"
+            )
+
+    def _check(self, name: str) -> None:
+        """Raise ValueError unless the field called `name` holds what its type and its unit promise."""
+        value = getattr(self, name)
+        kinds = _kinds()[name]
+        if value is None and NoneType in kinds:
+            return
+        otherwise = ", or None for no limit" if NoneType in kinds else ""
+        if Rate in kinds:
+            if not isinstance(value, Rate):
+                raise ValueError(f"{name} = {value!r}: write a Rate, such as Rate(20, burst=60){otherwise}")
+        elif int in kinds:
+            _check_count(name, value, otherwise)
+        else:
+            _check_positive(name, value, "a positive number of seconds, such as 5.0" + otherwise)
+
+
+def may_be_switched_off(name: str) -> bool:
+    """Whether the field of `Limits` called `name` may be `None`; False for a name that is no field."""
+    return NoneType in _kinds().get(name, ())
+
+
+@cache
+def _kinds() -> dict[str, tuple[type, ...]]:
+    """What each field may hold, read from its annotation: `int | None` is `(int, NoneType)`."""
+    return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(Limits).items()}

@@ -1,0 +1,71 @@
+"""Every sentence that the driver itself says to players.
+
+They are short and belong to no particular world, so that a game may keep them; a game may replace each one.
+They are plain text: no markup, no placeholders, no line end.
+Who uses them: the driver, when no hook is there to speak; a configuration file replaces them in its table `[texts]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Texts"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """The driver's own words; an empty text says nothing.
+
+    Nobody is told of a write stall or a reset: there is nobody left to tell.
+
+    Raises:
+        ValueError: A text is not a `str`.
+    """
+
+    # At the door: the visitor reads one of these and the link closes
+
+    server_full: str = "Every place is taken just now. Please try again in a little while."
+    """As many connections as `limits.connections` allows."""
+
+    too_many_from_address: str = "Too many visitors came from your address. Please leave with one of them first."
+    """As many connections from there as `limits.per_address` allows."""
+
+    connect_failed: str = "The door is stuck. We have been told; please try again later."
+    """A connect function raised."""
+
+    connect_too_slow: str = "The doorkeeper does not answer. Please try again later."
+    """A waiting connect function was cut at `limits.hook_deadline`."""
+
+    refused: str = "You may not come in."
+    """A connect function refused, and gave no text of its own."""
+
+    # Inside: the player reads one of these and stays
+
+    command_failed: str = "Something went wrong with that. We have been told."
+    """A function on the player's line raised."""
+
+    command_too_slow: str = "That took too long and was given up."
+    """A waiting function on the player's line was cut at `limits.hook_deadline`."""
+
+    line_cut: str = "That line was too long; only its beginning was read."
+    """More bytes than `limits.line` allows."""
+
+    output_dropped: str = "(Some lines are missing here: they came faster than you could read them.)"
+    """Messages were dropped because more than `limits.outbox` bytes were waiting."""
+
+    # The last words: the player reads one of these and the link closes
+
+    no_input: str = "You have not said a word. Come back when you feel like talking."
+    """No line typed within `limits.first_input`."""
+
+    protocol_abuse: str = "Your program sends what we cannot understand. Goodbye."
+    """The last of `limits.anomalies` protocol faults."""
+
+    shutdown: str = "The world is closing its doors. See you soon!"
+    """The server is shutting down, and was given no text of its own."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, str):
+                raise ValueError(f'{field.name} = {value!r}: write a text, or "" to say nothing')
