@@ -1,0 +1,244 @@
+"""The engine as a whole: what comes in means the same however it is cut, and nothing in it can hurt."""
+
+import gc
+import math
+import tracemalloc
+import weakref
+from codecs import encode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trio_mud.telnet import Line, TelnetEngine
+from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
+from trio_mud.testing.playbook import check_every_split, converse, drain
+
+_iac_heavy = st.lists(
+    st.one_of(
+        st.sampled_from([bytes((code,)) for code in (*range(0xEC, 0x100), 0, 1, 3, 6, 10, 13, 24, 31, 201)]),
+        st.sampled_from([b"\xff\xfa", b"\xff\xf0", b"\xff\xff", b"\xff\xfb\x1f", b"\xff\xfb\x18", b"\xff\xfa\x18\0"]),
+        st.binary(max_size=4),
+        st.text(max_size=3).map(lambda text: encode(text, "utf-8", "replace")),
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+def small_engine() -> TelnetEngine:
+    return TelnetEngine(line_limit=6, subnegotiation_limit=6)
+
+
+@given(_iac_heavy)
+@settings(max_examples=300)
+def test_any_bytes_mean_the_same_at_every_split(data: bytes) -> None:
+    check_every_split(data, small_engine)
+
+
+@given(st.lists(_iac_heavy))
+def test_any_bytes_in_any_pieces_mean_the_same(chunks: list[bytes]) -> None:
+    assert converse(small_engine(), b"".join(chunks)) == converse(small_engine(), *chunks)
+
+
+@given(st.lists(st.one_of(_iac_heavy, st.booleans(), st.floats(0, 1e9))))
+def test_no_sequence_of_calls_raises(steps: list[bytes | bool | float]) -> None:
+    engine = small_engine()
+    for step in steps:
+        if isinstance(step, bool):
+            engine.hide_input(step)
+            assert engine.input_hidden is step
+        elif isinstance(step, float):
+            engine.tick(step)
+        else:
+            engine.receive(step)
+
+
+@given(_iac_heavy)
+def test_answers_never_outweigh_requests(data: bytes) -> None:
+    engine = TelnetEngine(())
+    engine.receive(data)
+    assert len(drain(engine)) <= len(data)
+
+
+def test_every_verb_for_every_option_gets_at_most_one_answer() -> None:
+    for verb in (WILL, WONT, DO, DONT):
+        for code in range(256):
+            engine = TelnetEngine(())
+            engine.receive(bytes((IAC, verb, code)))
+            sent = drain(engine)
+            expected = {WILL: bytes((IAC, DONT, code)), DO: bytes((IAC, WONT, code))}.get(verb, b"")
+            if (verb, code) == (DO, 6):
+                expected = bytes((IAC, WILL, 6))
+            assert sent == expected, (verb, code)
+
+
+def test_every_verb_for_every_option_in_one_connection_gets_at_most_one_answer() -> None:
+    engine = TelnetEngine()
+    drain(engine)
+    for verb in (WILL, WONT, DO, DONT):
+        for code in range(256):
+            engine.receive(bytes((IAC, verb, code)))
+            sent = drain(engine)
+            assert len(sent) <= 3 or sent == b"\xff\xfa\x18\x01\xff\xf0"
+
+
+def test_text_may_come_before_any_negotiation_is_done() -> None:
+    assert TelnetEngine().receive(b"guest\r\n") == [Line("guest")]
+
+
+def test_offers_leave_in_one_piece_and_once() -> None:
+    engine = TelnetEngine()
+    assert engine.has_data_to_send
+    assert engine.data_to_send() == b"\xff\xfd\x18\xff\xfd\x1f"
+    assert not engine.has_data_to_send
+    assert engine.data_to_send() == b""
+
+
+def test_nothing_is_pending() -> None:
+    engine = TelnetEngine()
+    engine.receive(b"look\r\n")
+    assert not engine.pending
+
+
+# Text to the peer
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", b""),
+        ("You see\nnothing.\n", b"You see\r\nnothing.\r\n"),
+        ("a\r\nb", b"a\r\nb"),
+        ("a\rb", b"a\r\0b"),
+        ("a\r\r\nb", b"a\r\0\r\nb"),
+        ("a\0b", b"ab"),
+        ("a\r\0\nb", b"a\r\nb"),
+        ("né ÿ", b"n\xc3\xa9 \xc3\xbf"),
+        ("\ud800", b"?"),
+    ],
+)
+def test_text_is_encoded_for_the_network_virtual_terminal(text: str, expected: bytes) -> None:
+    assert TelnetEngine().encode(text) == expected
+
+
+def test_a_charset_that_has_ff_gets_it_doubled() -> None:
+    engine = TelnetEngine()
+    engine.charset = "Latin-1"
+    assert engine.charset == "iso8859-1"
+    assert engine.encode("ÿ€") == b"\xff\xff?"
+    assert engine.receive(b"\xff\xff\xe9\n") == [Line("ÿé")]
+
+
+def test_a_new_charset_holds_for_lines_finished_after_it() -> None:
+    engine = TelnetEngine()
+    engine.receive(b"caf")
+    engine.charset = "latin-1"
+    assert engine.receive(b"\xe9\n") == [Line("café")]
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-7", "cp037"])
+def test_a_charset_that_is_not_a_superset_of_ascii_is_a_mistake_of_ours(name: str) -> None:
+    with pytest.raises(ValueError, match="superset of ASCII"):
+        TelnetEngine().charset = name
+
+
+def test_an_unknown_charset_is_a_mistake_of_ours() -> None:
+    with pytest.raises(LookupError):
+        TelnetEngine().charset = "klingon"
+
+
+@given(st.text())
+def test_what_is_encoded_never_holds_a_bare_cr_or_a_single_ff(text: str) -> None:
+    for charset in ("utf-8", "iso8859-1", "cp437"):
+        engine = TelnetEngine(())
+        engine.charset = charset
+        data = engine.encode(text)
+        assert b"\xff" not in data.replace(b"\xff\xff", b"")
+        assert b"\r" not in data.replace(b"\r\n", b"").replace(b"\r\0", b"")
+
+
+@given(st.text(st.characters(exclude_characters="\r\n\0\x08\x7f\x15", exclude_categories=["Cs"]), max_size=100))
+def test_what_one_engine_says_another_hears(text: str) -> None:
+    events = TelnetEngine(()).receive(TelnetEngine(()).encode(text + "\n"))
+    assert events == [Line(text)]
+
+
+def test_a_prompt_and_its_mark_leave_together() -> None:
+    engine = TelnetEngine(())
+    engine.send_text("A room.\n")
+    engine.send_prompt("> ")
+    assert engine.data_to_send() == b"A room.\r\n> \xff\xf9"
+
+
+def test_the_prompt_mark_can_be_replaced() -> None:
+    engine = TelnetEngine(())
+    engine.prompt_mark = b"\xff\xef"
+    engine.send_prompt("> ")
+    assert engine.data_to_send() == b"> \xff\xef"
+
+
+def test_engines_may_share_encoded_text() -> None:
+    shared = TelnetEngine().encode("Thunder.\n")
+    for engine in (TelnetEngine(()), TelnetEngine(())):
+        engine.send_encoded(shared)
+        assert engine.data_to_send() is shared
+
+
+# Time and memory
+
+
+def test_an_idle_engine_waits_for_nothing() -> None:
+    engine = TelnetEngine()
+    assert engine.next_deadline == -math.inf
+    engine.receive(b"\xff\xfb\x18\xff\xfc\x1f")
+    assert engine.next_deadline is None
+
+
+def test_the_earliest_question_decides_the_deadline() -> None:
+    engine = TelnetEngine()
+    engine.tick(10.0)
+    engine.hide_input(True)
+    assert engine.next_deadline == -math.inf
+    engine.tick(11.0)
+    assert engine.next_deadline == 12.0
+    engine.receive(b"\xff\xfb\x18\xff\xfb\x1f")
+    assert engine.next_deadline == 13.0
+
+
+def test_an_ended_engine_is_freed_without_the_cycle_collector() -> None:
+    class Watched(TelnetEngine):
+        pass
+
+    gc.disable()
+    try:
+        engine = Watched()
+        engine.receive(b"look\r\n\xff\xfb\x18\xff\xfb\x1f\xff\xfa")
+        watch = weakref.ref(engine)
+        del engine
+        assert watch() is None
+    finally:
+        gc.enable()
+
+
+def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
+    def idle() -> TelnetEngine:
+        engine = TelnetEngine()
+        engine.tick(0.0)
+        engine.receive(b"\xff\xfb\x18\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0")
+        for name in (b"TINTIN++", b"XTERM-256COLOR", b"MTTS 271"):
+            engine.receive(b"\xff\xfa\x18\0" + name + b"\xff\xf0")
+        engine.receive(b"look\r\n")
+        drain(engine)
+        return engine
+
+    idle()
+    was_tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        engines = [idle() for _ in range(200)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+    assert (after - before) / len(engines) <= 1536

@@ -1,0 +1,33 @@
+"""Events are values."""
+
+import pytest
+
+from trio_mud.telnet import Anomaly, AnomalyKind, Line, Resized
+
+
+def test_lines_compare_by_value() -> None:
+    assert Line("look") == Line("look")
+    assert Line("look") != Line("up")
+    assert Line("look") != Line("look", cut=True)
+    assert Line("look") != "look"
+    assert len({Line("look"), Line("look"), Line("look", cut=True)}) == 2
+
+
+def test_a_line_shows_what_it_is() -> None:
+    assert repr(Line("look")) == "Line('look')"
+    assert repr(Line("look", cut=True)) == "Line('look', cut=True)"
+
+
+def test_a_line_can_be_matched() -> None:
+    match Line("look"):
+        case Line(text, cut):
+            assert (text, cut) == ("look", False)
+
+
+def test_other_events_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Resized(80, 24).columns = 5  # type: ignore[misc]
+
+
+def test_kinds_of_anomaly_read_as_words() -> None:
+    assert str(Anomaly(AnomalyKind.NEGOTIATION_FLOOD, "").kind) == "negotiation flood"

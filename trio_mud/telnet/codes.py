@@ -1,0 +1,100 @@
+"""The bytes that telnet gives a meaning to, and their names.
+
+No behaviour lives here.  The scanner, the options and the playbook use it.
+
+Source: RFC 854 (commands), RFC 885 (EOR), RFC 1184 (EOF, SUSP, ABORT)
+"""
+
+from typing import Final
+
+EOF: Final = 0xEC
+SUSP: Final = 0xED
+ABORT: Final = 0xEE
+EOR: Final = 0xEF
+SE: Final = 0xF0
+NOP: Final = 0xF1
+DM: Final = 0xF2
+BRK: Final = 0xF3
+IP: Final = 0xF4
+AO: Final = 0xF5
+AYT: Final = 0xF6
+EC: Final = 0xF7
+EL: Final = 0xF8
+GA: Final = 0xF9
+SB: Final = 0xFA
+WILL: Final = 0xFB
+WONT: Final = 0xFC
+DO: Final = 0xFD
+DONT: Final = 0xFE
+IAC: Final = 0xFF
+
+ECHO: Final = 1
+SGA: Final = 3
+TIMING_MARK: Final = 6
+TTYPE: Final = 24
+NAWS: Final = 31
+
+COMMAND_NAMES: Final = {
+    EOF: "EOF",
+    SUSP: "SUSP",
+    ABORT: "ABORT",
+    EOR: "EOR",
+    SE: "SE",
+    NOP: "NOP",
+    DM: "DM",
+    BRK: "BRK",
+    IP: "IP",
+    AO: "AO",
+    AYT: "AYT",
+    EC: "EC",
+    EL: "EL",
+    GA: "GA",
+    SB: "SB",
+    WILL: "WILL",
+    WONT: "WONT",
+    DO: "DO",
+    DONT: "DONT",
+    IAC: "IAC",
+}
+
+# More than we speak: a log or a playbook should name what a client said, not only what we understood.
+OPTION_NAMES: Final = {
+    0: "BINARY",
+    ECHO: "ECHO",
+    SGA: "SGA",
+    5: "STATUS",
+    TIMING_MARK: "TIMING-MARK",
+    18: "LOGOUT",
+    TTYPE: "TTYPE",
+    25: "EOR",
+    NAWS: "NAWS",
+    32: "TSPEED",
+    33: "LFLOW",
+    34: "LINEMODE",
+    35: "XDISPLOC",
+    36: "ENVIRON",
+    37: "AUTH",
+    38: "ENCRYPT",
+    39: "NEW-ENVIRON",
+    42: "CHARSET",
+    69: "MSDP",
+    70: "MSSP",
+    85: "MCCP1",
+    86: "MCCP2",
+    87: "MCCP3",
+    90: "MSP",
+    91: "MXP",
+    93: "ZMP",
+    200: "ATCP",
+    201: "GMCP",
+}
+
+
+def command_name(code: int) -> str:
+    """Name a command byte the way the RFCs do, or in hex if they do not."""
+    return COMMAND_NAMES.get(code, f"{code:02x}")
+
+
+def option_name(code: int) -> str:
+    """Name an option the way its specification does, or by its number."""
+    return OPTION_NAMES.get(code, str(code))

@@ -1,0 +1,270 @@
+"""Which options are on: the tolerant negotiation table.
+
+It decides what to answer and what has changed; it sends nothing and calls no option.  The engine owns one.
+
+Theory of operation
+===================
+
+Every option has two sides, ours (we say WILL or WONT, the peer DO or DONT) and theirs (we say DO or DONT, the peer
+WILL or WONT).  Both obey the same table, so below a *yes* is WILL or DO and a *no* is WONT or DONT.  A side is
+
+    OFF     where everything starts
+    ASKED   we have sent a yes that is not answered yet
+    LATE    as ASKED, but the deadline has passed: the game was told no; a late yes still switches on
+    ON      agreed
+
+RFC 1143 (the Q method) has states for "our no is not acknowledged yet" and waits in them before it asks anew.  Real
+clients make that impossible: TinTin++ 2.02 and telnetlib3 5.0 never acknowledge a no, so the second password of a
+session would wait for ever, and show.  We take RFC 854 by its word instead: the peer *must* obey a no, so the side
+is OFF as soon as we have sent it, and if we want it on again we ask at once.
+
+What remains is to recognise answers to questions that we have taken back since.  What we have sent about a side and
+not heard about is a queue in which yes and no alternate, and whose last entry is what we want now; so its length
+(`open`) says all about it.  Answers come in the order of the questions, and each one heard is held against the oldest:
+
+    it fits          that question is closed
+    yes to our no    nobody acknowledges like that: the no was ignored, this answers our next yes; both are closed
+    no to our yes    the yes was refused, so taking it back will not be acknowledged; both are closed
+
+If what is wanted now has not been answered by that, the answer is dropped.  Only the others, and whatever comes when
+nothing is open, go to the table.  Example, a password asked for twice within one round trip:
+
+    sent      WILL        WONT        WILL
+    received        DO (dropped)  DONT (dropped)  DO (agreed)
+
+If an earlier no was never acknowledged and a later yes is refused, that refusal is dropped by mistake: the deadline
+(two seconds, counted by `tick`) then decides instead.  A late question that is taken back is forgotten, for it may
+never be answered.
+
+Why nothing loops: no message is ever answered by its own repetition, and
+- a yes after our own no is the acknowledgement of a peer that answers contrarily (busybox telnet answers
+  DONT NAWS with WILL NAWS), and gets silence;
+- an unwelcome yes is refused once; until the state changes, repetitions get silence;
+- a lifetime budget bounds all answers to changes that the peer began.  It is what ends the talk with a peer that
+  has no state at all and answers even our acknowledgements.
+
+PuTTY's WILL NAWS crosses our DO NAWS and is not repeated: in ASKED a request counts as the answer.
+
+Source: RFC 854 (negotiation), RFC 1143 (Q method); the clients as named, observed on the wire
+"""
+
+import math
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from .codes import DO, DONT, WILL, WONT
+
+ANSWER_DEADLINE: Final = 2.0  # seconds; clients answer offers within one round trip
+ANSWER_BUDGET: Final = 512  # answers in a lifetime: every option refused once on both sides
+
+
+class State(Enum):
+    """Where one side of one option stands."""
+
+    OFF = auto()
+    ASKED = auto()
+    LATE = auto()
+    ON = auto()
+
+
+class Heard(Enum):
+    """What the peer said, and how we feel about it."""
+
+    WELCOME = auto()  # a yes that our policy accepts
+    UNWELCOME = auto()  # a yes that it does not
+    NO = auto()
+
+
+class Answer(Enum):
+    """What we say to a peer, or ask of it; the verb depends on the side."""
+
+    YES = auto()
+    NO = auto()
+
+
+class Change(Enum):
+    """What the option has to be told."""
+
+    ENABLED = auto()
+    DISABLED = auto()
+    REFUSED = auto()
+
+
+# What the peer says, once answers to questions taken back are out of the way.
+_TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | None]]] = {
+    (State.OFF, Heard.WELCOME): (State.ON, Answer.YES, Change.ENABLED),
+    (State.OFF, Heard.UNWELCOME): (State.OFF, Answer.NO, None),  # once, see Negotiation._refuse
+    (State.OFF, Heard.NO): (State.OFF, None, None),
+    (State.ASKED, Heard.WELCOME): (State.ON, None, Change.ENABLED),
+    (State.ASKED, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),  # We asked: what we refuse is being asked.
+    (State.ASKED, Heard.NO): (State.OFF, None, Change.REFUSED),
+    (State.LATE, Heard.WELCOME): (State.ON, None, Change.ENABLED),
+    (State.LATE, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),
+    (State.LATE, Heard.NO): (State.OFF, None, None),
+    (State.ON, Heard.WELCOME): (State.ON, None, None),
+    (State.ON, Heard.UNWELCOME): (State.ON, None, None),
+    (State.ON, Heard.NO): (State.OFF, Answer.NO, Change.DISABLED),
+}
+
+
+class Outcome(NamedTuple):
+    """What one message of the peer leads to."""
+
+    verb: int | None = None  # to be sent with the option
+    change: Change | None = None
+    is_flood: bool = False  # an answer is withheld because the budget is spent
+
+
+_NOTHING: Final = Outcome()
+
+
+class _Side:
+    """One side of one option that has ever been asked for or agreed to."""
+
+    __slots__ = ("open", "state")
+
+    def __init__(self) -> None:
+        self.state = State.OFF
+        self.open = 0  # what we have sent and not heard about: yes and no in turn, the last one as in `state`
+
+    def ask(self) -> bool:
+        """Want it on; return whether to send a yes."""
+        if self.state is State.OFF:
+            self.open += 1
+        elif self.state is not State.LATE:
+            return False
+        self.state = State.ASKED
+        return True
+
+    def stop(self) -> bool:
+        """Want it off; return whether to send a no."""
+        if self.state is State.OFF:
+            return False
+        self.open = 1 if self.state is State.LATE else self.open + 1
+        self.state = State.OFF
+        return True
+
+    def drops(self, heard: Heard) -> bool:
+        """Hold an answer against the questions that are open; return whether it is done with thereby."""
+        if not self.open:
+            return False
+        oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
+        fits = (heard is not Heard.NO) == oldest_is_yes
+        self.open = max(0, self.open - (1 if fits else 2))
+        return self.open > 0 or self.state is State.OFF
+
+    def hear(self, heard: Heard) -> tuple[Answer | None, Change | None]:
+        """Go where the table says."""
+        self.state, answer, change = _TABLE[self.state, heard]
+        return answer, change
+
+
+class Negotiation:
+    """The sides of all options of one connection, their deadlines, and the budget of answers.
+
+    A side costs memory only when it has been asked for or agreed to; one that was merely refused costs a bit.
+    """
+
+    __slots__ = ("_answers_left", "_due", "_refused", "_sides")
+
+    def __init__(self) -> None:
+        self._sides: dict[int, _Side] = {}
+        self._due: dict[int, float] = {}  # -inf: to be counted from the next tick
+        self._refused = 0  # a bit for each side whose last request we answered with no
+        self._answers_left = ANSWER_BUDGET
+
+    def is_on(self, code: int, ours: bool) -> bool:
+        """Whether this side is agreed."""
+        side = self._sides.get(_key(code, ours))
+        return side is not None and side.state is State.ON
+
+    def want(self, code: int, ours: bool, enabled: bool) -> int | None:
+        """Want a side on or off; return the verb to send, if any is needed."""
+        key = _key(code, ours)
+        side = self._sides.get(key)
+        if side is None:
+            if not enabled:
+                return None
+            side = self._sides[key] = _Side()
+        if not (side.ask() if enabled else side.stop()):
+            return None
+        self._refused &= ~(1 << key)
+        if enabled:
+            self._due[key] = -math.inf
+            return WILL if ours else DO
+        self._forget_deadline(key)
+        return WONT if ours else DONT
+
+    def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
+        """Take the peer's verb; `is_welcome` says whether a request out of the blue would be accepted."""
+        ours = verb in (DO, DONT)
+        yes = Heard.WELCOME if is_welcome else Heard.UNWELCOME
+        heard = Heard.NO if verb in (WONT, DONT) else yes
+        key = _key(code, ours)
+        side = self._sides.get(key)
+        if side is None:
+            if heard is Heard.NO:
+                return _NOTHING
+            if heard is Heard.UNWELCOME:
+                return self._refuse(key, ours)
+            if not self._answers_left:
+                return Outcome(is_flood=True)
+            side = self._sides[key] = _Side()
+        if side.drops(heard):
+            return _NOTHING
+        return self._settle(side, key, ours, heard)
+
+    def _settle(self, side: _Side, key: int, ours: bool, heard: Heard) -> Outcome:
+        if side.state is State.OFF and heard is Heard.UNWELCOME:
+            return self._refuse(key, ours)
+        if side.state is State.OFF and heard is Heard.WELCOME and not self._answers_left:
+            return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
+        answer, change = side.hear(heard)
+        self._forget_deadline(key)
+        self._refused &= ~(1 << key)
+        if answer is None:
+            return Outcome(None, change)
+        if not self.spend():
+            return Outcome(None, change, is_flood=True)
+        if answer is Answer.YES:
+            return Outcome(WILL if ours else DO, change)
+        return Outcome(WONT if ours else DONT, change)
+
+    def _refuse(self, key: int, ours: bool) -> Outcome:
+        if self._refused >> key & 1:
+            return _NOTHING
+        if not self.spend():
+            return Outcome(is_flood=True)
+        self._refused |= 1 << key
+        return Outcome(WONT if ours else DONT)
+
+    def spend(self) -> bool:
+        """Take one answer from the budget, or return False if it is spent."""
+        if not self._answers_left:
+            return False
+        self._answers_left -= 1
+        return True
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do: -inf for at once, None for never."""
+        return min(self._due.values()) if self._due else None
+
+    def expire(self, now: float) -> Iterator[int]:
+        """Start the clock of new questions; yield the option of each that has gone unanswered too long."""
+        for key, due in list(self._due.items()):
+            if due == -math.inf:
+                self._due[key] = now + ANSWER_DEADLINE
+            elif due <= now and self._due.get(key) == due:  # An option told before may have changed it.
+                self._forget_deadline(key)
+                self._sides[key].state = State.LATE
+                yield key & 0xFF
+
+    def _forget_deadline(self, key: int) -> None:
+        if self._due.pop(key, None) is not None and not self._due:
+            self._due = {}  # An emptied dict keeps its room; most connections never ask again.
+
+
+def _key(code: int, ours: bool) -> int:
+    return code if ours else code | 0x100

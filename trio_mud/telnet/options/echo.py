@@ -1,0 +1,31 @@
+"""ECHO: we claim to echo what is typed and do not, so that a password does not show.
+
+Source: RFC 857
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..codes import ECHO
+from ..events import EchoRefused
+from .base import Option
+
+if TYPE_CHECKING:
+    from ..engine import TelnetEngine
+
+
+class Echo(Option):
+    """Hides input on the engine's wish (`hide_input`), never on the peer's.
+
+    PuTTY says DO ECHO unasked as it connects.  To agree would switch its local echo off for good, so both sides'
+    policies are REFUSE.  SGA is left alone: agreed together with ECHO it makes telnet(1), PuTTY and busybox send
+    key by key.
+    """
+
+    __slots__ = ()
+
+    code = ECHO
+
+    def on_refused(self, engine: TelnetEngine) -> None:
+        engine.emit(EchoRefused())

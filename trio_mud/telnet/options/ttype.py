@@ -1,0 +1,68 @@
+"""TTYPE: the peer names its program, its terminal and, by the MTTS convention, its abilities.
+
+Source: RFC 1091; MTTS (Mud Terminal Type Standard) for the order of the names
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..codes import TTYPE
+from ..events import Anomaly, AnomalyKind, TerminalType
+from .base import Option, Policy
+
+if TYPE_CHECKING:
+    from ..engine import TelnetEngine
+
+IS: Final = 0
+SEND: Final = 1
+
+MAX_REPLIES: Final = 5  # TinyFugue 5 has four names and then repeats; some clients have names without end
+MAX_NAME: Final = 64  # bytes of printable ASCII
+
+
+class Ttype(Option):
+    """Asks for one name after the other and reports each new one as a `TerminalType`.
+
+    It stops at a repeated name, which is how RFC 1091 ends the list, at "MTTS n", which MUD clients give last, and
+    after five replies.  A name it did not ask for is ignored.
+    """
+
+    __slots__ = ("_is_waiting", "_names", "_sends_left")
+
+    code = TTYPE
+    theirs = Policy.OFFER
+
+    def __init__(self) -> None:
+        self._is_waiting = False
+        self._names: tuple[str, ...] = ()
+        self._sends_left = MAX_REPLIES
+
+    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+        self._is_waiting = False
+        if enabled:
+            self._ask(engine)
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        if not self._is_waiting or payload[:1] != bytes((IS,)):
+            return
+        self._is_waiting = False
+        name = payload[1:].decode("ascii", "replace")
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME):
+            engine.emit(Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"TTYPE name of {len(payload) - 1} bytes"))
+            return
+        if name in self._names:
+            self._names = ()
+            return
+        engine.emit(TerminalType(name))
+        if name.upper().startswith("MTTS ") or not self._sends_left:
+            self._names = ()
+            return
+        self._names = (*self._names, name)
+        self._ask(engine)
+
+    def _ask(self, engine: TelnetEngine) -> None:
+        if self._sends_left:
+            self._sends_left -= 1
+            self._is_waiting = True
+            engine.send_subnegotiation(TTYPE, bytes((SEND,)))

@@ -1,0 +1,165 @@
+"""The scanner: takes telnet commands out of the stream, wherever the network cut it.
+
+It knows the shape of commands, not their meaning: that is the receiver's.  The engine owns one and is its receiver.
+
+Six states, each a function that takes the data from `at` on and returns where to go on:
+
+    in_text ──IAC──► after_iac ──verb──► after_verb ──option──► in_text
+                         └──────SB────► after_sb ──option──► in_payload ◄──IAC IAC── after_payload_iac
+                                                                 └────────IAC────────────►┘ ──SE──► in_text
+
+A payload is searched for the next IAC and copied once; nothing is looked at twice, so a payload that comes in
+many small pieces costs as much as one that comes whole.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from .codes import DO, DONT, IAC, SB, SE, WILL, WONT, command_name
+from .events import AnomalyKind
+
+_IAC: Final = bytes((IAC,))
+_VERBS: Final = frozenset((WILL, WONT, DO, DONT))
+
+
+class Receiver(Protocol):
+    """Who hears what the scanner found, in the order of the stream."""
+
+    def heard_text(self, data: bytes) -> None:
+        """Data between commands, never empty; IAC IAC is already one ff."""
+
+    def heard_command(self, code: int) -> None:
+        """IAC and one more byte."""
+
+    def heard_negotiation(self, verb: int, code: int) -> None:
+        """WILL, WONT, DO or DONT and an option."""
+
+    def heard_subnegotiation(self, code: int, payload: bytes) -> None:
+        """A whole payload, IAC IAC already one ff."""
+
+    def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
+        """A payload that was given up."""
+
+    def payload_limit(self, code: int) -> int:
+        """The most bytes that a payload for this option may have now."""
+        ...
+
+
+class Scanner:
+    """Remembers between two calls in the middle of which command the stream stands."""
+
+    __slots__ = ("limit", "option", "payload", "state", "verb")
+
+    def __init__(self) -> None:
+        # A plain function, not a bound method: an engine that ends is freed at once, without the cycle collector.
+        self.state: State = in_text
+        self.verb = 0
+        self.option: int | None = None
+        self.payload: bytearray | None = None  # None in a payload: it was too long and is being discarded.
+        self.limit = 0  # bytes of payload, asked when the option is known
+
+    def receive(self, data: bytes, receiver: Receiver) -> None:
+        """Report everything in the data; what is unfinished waits for the next call."""
+        at, end = 0, len(data)
+        while at < end:
+            at = self.state(self, receiver, data, at)
+
+
+State = Callable[[Scanner, Receiver, bytes, int], int]
+
+
+def in_text(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    found = data.find(IAC, at)
+    if found < 0:
+        receiver.heard_text(data[at:])
+        return len(data)
+    if found > at:
+        receiver.heard_text(data[at:found])
+    scanner.state = after_iac
+    return found + 1
+
+
+def after_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    code = data[at]
+    scanner.state = in_text
+    if code == IAC:
+        receiver.heard_text(_IAC)
+    elif code in _VERBS:
+        scanner.verb = code
+        scanner.state = after_verb
+    elif code == SB:
+        scanner.state = after_sb
+    else:
+        receiver.heard_command(code)
+    return at + 1
+
+
+def after_verb(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    scanner.state = in_text
+    receiver.heard_negotiation(scanner.verb, data[at])
+    return at + 1
+
+
+def after_sb(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    if data[at] == IAC:
+        scanner.option = None
+        scanner.state = after_payload_iac
+    else:
+        _open(scanner, receiver, data[at])
+    return at + 1
+
+
+def in_payload(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    found = data.find(IAC, at)
+    end = len(data) if found < 0 else found
+    _collect(scanner, receiver, data, at, end)
+    if found < 0:
+        return end
+    scanner.state = after_payload_iac
+    return found + 1
+
+
+def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    code, option, payload = data[at], scanner.option, scanner.payload
+    if code == IAC:
+        if option is None:
+            _open(scanner, receiver, IAC)  # Option 255 itself, doubled like any other ff.
+        else:
+            scanner.state = in_payload
+            _collect(scanner, receiver, _IAC, 0, 1)
+        return at + 1
+    if code == SE:
+        scanner.state = in_text
+        scanner.payload = None
+        # Without an option byte (FluffOS saw it in the wild) or with too long a payload there is nothing to report.
+        if option is not None and payload is not None:
+            receiver.heard_subnegotiation(option, bytes(payload))
+        return at + 1
+    if option is not None and payload is None:
+        scanner.state = in_payload  # Too long, so perhaps not telnet at all: only its true end makes us listen again.
+        return at + 1
+    # A command inside: give up the payload, obey the command and resume, as telnet(1) and libtelnet do.
+    # TinTin++ and PuTTY would swallow what follows, up to the next IAC SE.
+    scanner.payload = None
+    receiver.heard_anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"broken off by IAC {command_name(code)}")
+    return after_iac(scanner, receiver, data, at)
+
+
+def _open(scanner: Scanner, receiver: Receiver, option: int) -> None:
+    scanner.option = option
+    scanner.payload = bytearray()
+    scanner.limit = receiver.payload_limit(option)
+    scanner.state = in_payload
+
+
+def _collect(scanner: Scanner, receiver: Receiver, data: bytes, start: int, end: int) -> None:
+    payload = scanner.payload
+    if payload is None:
+        return
+    if len(payload) + end - start > scanner.limit:
+        scanner.payload = None
+        receiver.heard_anomaly(
+            AnomalyKind.OVERSIZED_SUBNEGOTIATION, f"over {scanner.limit} bytes for option {scanner.option}"
+        )
+    else:
+        payload += data[start:end]
