@@ -1,0 +1,68 @@
+"""trio_mud: the driver of a MUD. It accepts players, turns what they type into events, and runs your hooks on them.
+
+This is the front door: every public name of the driver. Beside it stand
+`trio_mud.telnet` (the protocol without I/O), `trio_mud.testing` (players for your tests)
+and `trio_mud.mudlib` (a small world, and the command table it uses).
+"""
+
+from .driver.connection import Connection
+from .driver.dialogs import Dialog
+from .driver.events import (
+    Admitted,
+    Cause,
+    Connect,
+    Disconnect,
+    EchoRefused,
+    HookEvent,
+    Input,
+    Reason,
+    Started,
+    WindowSize,
+)
+from .driver.hooks import FIRST, LAST, Hooks
+from .driver.output import broadcast
+from .driver.running import run, serve
+from .driver.server import MasterServer
+from .driver.timers import Timer
+from .errors import ConnectionEnded, LocalProtocolError, Overloaded, TrioMudError, WaitsForItself
+from .limits import Limits, Rate
+from .text import Markup, Text, markup
+from .texts import Texts
+from .transports.tcp import open_tcp_listeners
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FIRST",
+    "LAST",
+    "Admitted",
+    "Cause",
+    "Connect",
+    "Connection",
+    "ConnectionEnded",
+    "Dialog",
+    "Disconnect",
+    "EchoRefused",
+    "HookEvent",
+    "Hooks",
+    "Input",
+    "Limits",
+    "LocalProtocolError",
+    "Markup",
+    "MasterServer",
+    "Overloaded",
+    "Rate",
+    "Reason",
+    "Started",
+    "Text",
+    "Texts",
+    "Timer",
+    "TrioMudError",
+    "WaitsForItself",
+    "WindowSize",
+    "broadcast",
+    "markup",
+    "open_tcp_listeners",
+    "run",
+    "serve",
+]

@@ -1,0 +1,52 @@
+"""Who may come in as far as numbers go: how many in all, how many from one address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+
+from ..limits import Limits
+from ..texts import Texts
+from .connection import Connection
+from .events import Cause
+
+HOUSEHOLD = 64  # bits of an IPv6 address that its network owns; the rest one household chooses freely
+
+
+class Admission:
+    """Counts the connections there are, by where they come from."""
+
+    def __init__(self, limits: Limits, texts: Texts) -> None:
+        self._limits = limits
+        self._texts = texts
+        self._total = 0
+        self._by_source: Counter[str] = Counter()
+
+    def arrive(self, connection: Connection) -> None:
+        """Count a new connection, and refuse it if it is one too many. The connect hook still runs and sees that."""
+        source = _source_of(connection.address)
+        self._total += 1
+        self._by_source[source] += 1
+        if self._limits.connections is not None and self._total > self._limits.connections:
+            connection.turn_away(self._texts.server_full, Cause.FULL)
+        elif self._limits.per_address is not None and source and self._by_source[source] > self._limits.per_address:
+            connection.turn_away(self._texts.too_many_from_address, Cause.TOO_MANY)
+
+    def leave(self, connection: Connection) -> None:
+        """It is gone, refused or not."""
+        source = _source_of(connection.address)
+        self._total -= 1
+        self._by_source[source] -= 1
+        if not self._by_source[source]:
+            del self._by_source[source]
+
+
+def _source_of(address: str) -> str:
+    """What is counted as one place: an IPv4 address, an IPv6 /64, or the transport's own word."""
+    if ":" not in address:
+        return address
+    try:
+        network = ipaddress.IPv6Network((address, HOUSEHOLD), strict=False)
+    except ValueError:
+        return address
+    return str(network.network_address)

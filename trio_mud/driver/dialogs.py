@@ -1,0 +1,103 @@
+"""Dialogs: straight-line scripts that borrow one connection's lines, such as a login.
+
+A dialog is a task in its connection's stay nursery:
+it ends at its `await` when the connection does, and its `finally` runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..errors import ConnectionEnded, LocalProtocolError, WaitsForItself
+from ..text import Text
+from .events import Cause
+from .isolation import isolate
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+logger = logging.getLogger("trio_mud")
+
+
+class Dialog:
+    """One conversation with one connection. Made by `Connection.start_dialog`."""
+
+    __slots__ = ("_answer", "_asked", "_deadline", "_script", "connection")
+
+    def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
+        self.connection = connection
+        self._script = script
+        self._deadline = deadline  # seconds the whole dialog may take
+        self._asked: trio.Event | None = None  # set when the answer has come
+        self._answer = ""
+
+    async def ask(self, question: Text) -> str:
+        """Show a question as a prompt and wait for one line.
+
+        What was typed ahead answers at once; what is typed after the answer waits for the next question,
+        or becomes `Input` when the dialog is over.
+
+        Raises:
+            WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
+            ConnectionEnded: Called after the connection's ending was decided.
+            LocalProtocolError: Two tasks ask at the same time.
+        """
+        connection = self.connection
+        if connection.is_in_own_hook:
+            raise WaitsForItself(
+                f"a hook of {connection.name} asked {connection.name}: start a dialog, and ask from its script"
+            )
+        if self._asked is not None:
+            raise LocalProtocolError(f"{connection.name} is being asked already: ask one question at a time")
+        if connection.ending is not None:
+            await trio.lowlevel.checkpoint()  # a dialog of a gone connection ends here
+            raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
+        connection.prompt(question)
+        self._asked = trio.Event()
+        connection.wake()
+        try:
+            await self._asked.wait()
+        finally:
+            self._asked = None
+        return self._answer
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it waits for a line."""
+        return self._asked is not None and not self._asked.is_set()
+
+    def answer(self, line: str) -> None:
+        """Give it the line it waits for."""
+        assert self._asked is not None
+        self._answer = line
+        self._asked.set()
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Run the script to its end. A script that raises costs itself."""
+        connection = self.connection
+        try:
+            with trio.CancelScope() as scope:
+                if self._deadline is not None:
+                    scope.deadline = trio.current_time() + self._deadline
+                await isolate(
+                    lambda: self._script(self), failed=self._failed, interrupted=connection.server.hook_interrupted
+                )
+            if scope.cancelled_caught:
+                connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
+        finally:
+            connection.dialog_over(self)
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, ConnectionEnded):
+            return  # it asked on after the end, and that ended it
+        logger.error("the dialog with %s failed", self.connection.name, exc_info=error)
+        self.connection.write(self.connection.server.texts.command_failed)
+
+
+Script = Callable[[Dialog], Awaitable[object]]

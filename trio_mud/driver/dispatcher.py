@@ -1,0 +1,231 @@
+"""The dispatcher: one event of each ready source a turn, and its functions one after the other.
+
+Theory of operation
+-------------------
+The memory channel carries *sources* (a connection, a timer, the server's posts), not events.
+A source stands in the channel at most once, so the channel needs no bound of its own,
+and it is *asked* for its next event when its turn comes, so order and once-only need no waiting.
+A flooder with a thousand lines and a slow typist with one therefore alternate.
+
+The dispatcher drains ready sources in batches of `limits.batch` and flushes all output once per batch.
+Between two batches lies a checkpoint, so timers stay on time.
+
+A plain function runs inline: an atomic step of the world, in one total order with all others.
+A returned awaitable continues in a task of the dispatcher's nursery: its source is *busy* and gets no turn
+until the event's remaining functions have run, while all other sources go on.
+
+`_load` counts the sources that are queued, handed over or busy.
+It, never the length of the channel, says whether everything is handled.
+
+The dispatcher knows neither sockets nor players. If it dies, the server stops.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Protocol
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..limits import Limits
+from .events import HookEvent
+from .hooks import HookFunction
+from .isolation import isolate
+
+
+class Source:
+    """Something events come from, in order. Subclasses say which; the dispatcher minds the two flags."""
+
+    __slots__ = ("_dispatcher", "is_busy", "is_queued")
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.is_queued = False
+        self.is_busy = False  # one of its events is running, perhaps waiting in a hook
+
+    def has_event(self) -> bool:
+        """Whether `take_event` may have something now."""
+        raise NotImplementedError
+
+    def take_event(self) -> HookEvent | None:
+        """The next event, or None if this turn was used up without one."""
+        raise NotImplementedError
+
+    def event_over(self, event: HookEvent) -> None:
+        """All functions of the event have run."""
+
+    def wake(self) -> None:
+        """Stand in line for a turn, if there is an event. Any number of calls cost one turn."""
+        if not self.is_queued and not self.is_busy and self.has_event():
+            self._dispatcher.put(self)
+
+
+class Household(Protocol):
+    """What the dispatcher asks of the server it works for."""
+
+    def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
+        """The functions to run, the network's own steps outermost."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was written in this batch."""
+        ...
+
+    def hook_failed(self, event: HookEvent, error: BaseException) -> None:
+        """A function of this event raised, or was cut; it costs that call."""
+        ...
+
+    def hook_interrupted(self, error: BaseException) -> None:
+        """Ctrl-C or SystemExit came out of a function: the server stops."""
+        ...
+
+
+class CancellationSwallowed(Exception):
+    """A hook was cancelled at its deadline and went on: it must let `trio.Cancelled` pass."""
+
+
+class _Wait:
+    """One waiting hook: its scope and its task."""
+
+    __slots__ = ("scope", "task")
+
+    def __init__(self) -> None:
+        self.scope = trio.CancelScope()
+        self.task: trio.lowlevel.Task | None = None
+
+
+class Dispatcher:
+    """Runs the hooks of one server."""
+
+    def __init__(self, household: Household, limits: Limits) -> None:
+        self._household = household
+        self._limits = limits
+        self._to_ready, self._ready = trio.open_memory_channel[Source](math.inf)
+        self._in_channel = 0
+        self._load = 0  # sources queued, handed over or busy
+        self._quiet = trio.Event()
+        self._waiting: dict[Source, _Wait] = {}
+        self._nursery: trio.Nursery | None = None
+        self.is_dead = False
+        self.is_cutting = False
+        self.in_batch = False  # what is written now is flushed at the batch's end
+
+    def put(self, source: Source) -> None:
+        """Give this source a turn. Does nothing when the dispatcher is dead."""
+        if self.is_dead:
+            return
+        source.is_queued = True
+        self._load += 1
+        self._in_channel += 1
+        self._to_ready.send_nowait(source)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether any source is queued or busy."""
+        return self._load > 0 and not self.is_dead
+
+    async def drained(self) -> None:
+        """Wait until every source is handled, or the dispatcher is dead."""
+        while self.is_working:
+            self._quiet = trio.Event()
+            await self._quiet.wait()
+
+    def cut(self) -> None:
+        """Time is up: waiting hooks end at their await, later ones at their first."""
+        self.is_cutting = True
+        for wait in self._waiting.values():
+            wait.scope.cancel(reason="the server's cleanup time is over")
+
+    def is_in_hook_of(self, source: Source) -> bool:
+        """Whether the running task is a waiting hook of this source, which a wait for the source would deadlock."""
+        wait = self._waiting.get(source)
+        return wait is not None and wait.task is trio.lowlevel.current_task()
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                while True:
+                    self._run_batch(await self._ready.receive())
+        finally:
+            self.is_dead = True
+            self.in_batch = False
+            self._quiet.set()
+
+    def _run_batch(self, source: Source) -> None:
+        self.in_batch = True
+        self._turn(source)
+        for _ in range(self._limits.batch - 1):
+            if not self._in_channel:
+                break
+            self._turn(self._ready.receive_nowait())
+        self._household.flush()
+        self.in_batch = False
+        if not self._load:
+            self._quiet.set()
+
+    def _turn(self, source: Source) -> None:
+        self._in_channel -= 1
+        source.is_queued = False
+        event = source.take_event() if source.has_event() else None
+        if event is None:
+            self._load -= 1
+            source.wake()
+            return
+        source.is_busy = True
+        self._step(source, event, iter(self._household.functions_for(event)))
+
+    def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
+        """Run the functions that are left of this event, up to the first that waits."""
+        for function in functions:
+            try:
+                result = function(event)
+            except Exception as error:  # noqa: BLE001 - a hook's failure is that hook's
+                self._household.hook_failed(event, error)
+            except (KeyboardInterrupt, SystemExit) as stop:
+                self._household.hook_interrupted(stop)
+                self._household.hook_failed(event, stop)
+            else:
+                if result is not None and inspect.isawaitable(result):
+                    assert self._nursery is not None
+                    self._waiting[source] = _Wait()
+                    name = f"hook for {type(event).__name__}"
+                    self._nursery.start_soon(self._wait_for, source, event, result, functions, name=name)
+                    return
+        self._load -= 1
+        source.is_busy = False
+        source.event_over(event)
+        source.wake()
+
+    @enable_ki_protection
+    async def _wait_for(
+        self, source: Source, event: HookEvent, result: Awaitable[object], functions: Iterator[HookFunction]
+    ) -> None:
+        """Finish one awaitable in a task of its own, then the functions after it."""
+        wait = self._waiting[source]
+        wait.task = trio.lowlevel.current_task()
+        deadline = self._limits.hook_deadline
+        try:
+            with wait.scope as scope:
+                if deadline is not None:
+                    scope.deadline = trio.current_time() + deadline
+                if self.is_cutting:
+                    scope.cancel(reason="the server's cleanup time is over")
+                await isolate(
+                    result,
+                    failed=lambda error: self._household.hook_failed(event, error),
+                    interrupted=self._household.hook_interrupted,
+                )
+            if scope.cancelled_caught:
+                self._household.hook_failed(event, trio.TooSlowError(f"waited longer than {deadline} s"))
+            elif scope.cancel_called and trio.current_time() > scope.deadline:
+                self._household.hook_failed(event, CancellationSwallowed(f"went on past its {deadline} s"))
+        finally:
+            del self._waiting[source]
+        self._step(source, event, functions)
+        if not self._load:
+            self._quiet.set()

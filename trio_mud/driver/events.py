@@ -1,0 +1,145 @@
+"""What can happen: the events that hooks run for, and the two words that say why a connection ended.
+
+An event is a small immutable object.
+Its docstring is its promise; nothing else about the moment it comes is guaranteed.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .server import MasterServer
+    from .timers import Timer
+
+
+class Reason(enum.Enum):
+    """How a connection ended, in the one word that games decide by."""
+
+    QUIT = "quit"
+    """The server or the game ended it; its last words were flushed."""
+    LINKDEATH = "linkdeath"
+    """The link is gone; nothing more was written."""
+    REFUSED = "refused"
+    """It was never admitted."""
+
+
+class Cause(enum.Enum):
+    """What exactly ended a connection; every cause belongs to one reason."""
+
+    ASKED = (Reason.QUIT, "asked")
+    KICKED = (Reason.QUIT, "kicked")
+    BANNED = (Reason.QUIT, "banned")
+    IDLE = (Reason.QUIT, "idle")
+    LOGIN_DEADLINE = (Reason.QUIT, "login deadline")
+    TAKEOVER = (Reason.QUIT, "takeover")
+    SHUTDOWN = (Reason.QUIT, "shutdown")
+    FLOOD = (Reason.QUIT, "flood")
+    PROTOCOL = (Reason.QUIT, "protocol abuse")
+    ERROR = (Reason.QUIT, "error")
+
+    EOF = (Reason.LINKDEATH, "end of file")
+    RESET = (Reason.LINKDEATH, "reset")
+    WRITE_STALL = (Reason.LINKDEATH, "write stall")
+    DEAD_PEER = (Reason.LINKDEATH, "dead peer")
+    CANCELLED = (Reason.LINKDEATH, "cancelled")
+
+    VETOED = (Reason.REFUSED, "vetoed")
+    HOOK_FAILED = (Reason.REFUSED, "hook failed")
+    HOOK_TOO_SLOW = (Reason.REFUSED, "hook too slow")
+    FULL = (Reason.REFUSED, "full")
+    TOO_MANY = (Reason.REFUSED, "too many from here")
+
+    @property
+    def reason(self) -> Reason:
+        """The reason this cause belongs to."""
+        return self.value[0]
+
+    def __str__(self) -> str:
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class HookEvent:
+    """Something happened. A game may derive its own events and `MasterServer.post` them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started(HookEvent):
+    """The server runs: the first event of all, before the first `Connect`."""
+
+    server: MasterServer
+
+
+@dataclass(frozen=True, slots=True)
+class Connect(HookEvent):
+    """Somebody is at the door; any function may `connection.refuse(text)`.
+
+    Exactly one for every connection that passed its transport's handshake.
+    What is written now, and the dialogs started now, are held until all functions have run:
+    after a refusal they are dropped, and the first refusal's text is all that the visitor reads.
+    A function that raises, or waits longer than `limits.hook_deadline`, refuses.
+    """
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted(HookEvent):
+    """Nobody refused: the connection is on the list. Its next event after `Connect`, before any `Input`."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Input(HookEvent):
+    """One line was typed, without its ending, escapes and control characters.
+
+    Lines come in the order typed, after `Admitted` and before `Disconnect`, never outside.
+    Lines that a dialog asked for raise no `Input`.
+    """
+
+    connection: Connection
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSize(HookEvent):
+    """The client told the size of its window, in characters; `connection.client.size` holds it already."""
+
+    connection: Connection
+    columns: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoRefused(HookEvent):
+    """The client will not hide what is typed, although `hide_input` asked for it: passwords show."""
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect(HookEvent):
+    """It is over; the connection is off the list, and nothing more is read from it or written to it.
+
+    Exactly one for every `Connect`, and the connection's last event.
+    `reason` is `REFUSED` if and only if it was never admitted.
+    """
+
+    connection: Connection
+    reason: Reason
+    cause: Cause
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(HookEvent):
+    """A timer is due. The driver's own: its one function is the timer's."""
+
+    timer: Timer
+    function: Callable[[], object]

@@ -1,0 +1,116 @@
+"""The hooks: for each type of event, the functions that run for it, in order.
+
+A registry is plain data. It runs nothing; the dispatcher does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
+
+from trio.lowlevel import disable_ki_protection
+
+from .events import HookEvent
+
+FIRST: Final = -math.inf
+"""The order of a function that runs before all others."""
+LAST: Final = math.inf
+"""The order of a function that runs after all others."""
+
+E = TypeVar("E", bound=HookEvent)
+R = TypeVar("R")
+HookFunction = Callable[[Any], object]  # which event it takes is checked where it is registered
+
+
+class _Registration(NamedTuple):
+    order: float
+    number: int  # breaks ties, so that functions are never compared
+    function: HookFunction
+
+
+class Hooks:
+    """The functions of a game, by the type of event they run for.
+
+    What a function returns says what it did:
+    a plain function is one atomic step of the world;
+    a returned awaitable (so, an `async def`) may wait, holds up only the source of its event,
+    and is cut at `limits.hook_deadline`.
+    A function that raises is logged and costs one call.
+    """
+
+    def __init__(self) -> None:
+        self._registered: dict[type[HookEvent], list[_Registration]] = {}
+        self._in_order: dict[type[HookEvent], tuple[HookFunction, ...]] = {}
+        self._numbers = itertools.count()
+
+    def on(self, event_type: type[E], *, order: float = 0) -> Callable[[Callable[[E], R]], Callable[[E], R]]:
+        """Run the decorated function for every event of exactly this type.
+
+        Args:
+            event_type: A `HookEvent` subclass. Its own subclasses are other types.
+            order: `FIRST`, `LAST` or a number; among equals the earlier registration runs first.
+                The network's own steps lie outside even `FIRST` and `LAST`.
+
+        A change takes effect with the next event: one that has begun keeps its functions.
+        """
+        if not (isinstance(event_type, type) and issubclass(event_type, HookEvent)):
+            raise TypeError(f"a hook is registered for a type of HookEvent, not for {event_type!r}")
+
+        def register(function: Callable[[E], R]) -> Callable[[E], R]:
+            _let_interrupts_in(function)
+            self._add(event_type, order, function)
+            return function
+
+        return register
+
+    def include(self, other: Hooks) -> None:
+        """Add all functions that another registry has now, in its order among equals."""
+        for event_type, registered in list(other._registered.items()):
+            for registration in list(registered):
+                self._add(event_type, registration.order, registration.function)
+
+    def remove(self, function: Callable[..., object]) -> None:
+        """Take every registration of this function back; it runs for the next event no more.
+
+        Raises:
+            ValueError: It was not registered here.
+        """
+        found = False
+        for event_type, registered in self._registered.items():
+            kept = [registration for registration in registered if registration.function != function]
+            if len(kept) != len(registered):
+                found = True
+                registered[:] = kept
+                self._in_order.pop(event_type, None)
+        if not found:
+            raise ValueError(f"{function!r} is on none of these hooks")
+
+    def functions_for(self, event_type: type[HookEvent]) -> tuple[HookFunction, ...]:
+        """The functions for this type as they stand now, in the order they run."""
+        functions = self._in_order.get(event_type)
+        if functions is None:
+            functions = tuple(registration.function for registration in self._registered.get(event_type, ()))
+            self._in_order[event_type] = functions
+        return functions
+
+    def _add(self, event_type: type[HookEvent], order: float, function: HookFunction) -> None:
+        registered = self._registered.setdefault(event_type, [])
+        registered.append(_Registration(order, next(self._numbers), function))
+        registered.sort(key=lambda registration: registration[:2])
+        self._in_order.pop(event_type, None)
+
+
+def _let_interrupts_in(function: Callable[..., object]) -> None:
+    """Let Ctrl-C break into this function, unlike into the driver around it, which is protected.
+
+    An interrupt inside the driver's own steps could lose an event;
+    an endless loop in a game's function is just what Ctrl-C is for.
+    """
+    inner = function.func if isinstance(function, partial) else function
+    if not hasattr(inner, "__code__"):
+        inner = type(inner).__call__  # an object that can be called
+    if hasattr(inner, "__code__"):
+        disable_ki_protection(inner)

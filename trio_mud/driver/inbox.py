@@ -1,0 +1,190 @@
+"""A connection's inbox: everything that comes from it, in the order hooks see it.
+
+The connection's source. Asked for its next event it yields `Connect`, then `Admitted`,
+then ticks, resizes and typed lines, and at last, when nothing more is read or written, `Disconnect`:
+so their order and their number need no waiting and no flags.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import TYPE_CHECKING
+
+import trio
+
+from .dispatcher import Source
+from .events import Admitted, Connect, Disconnect, HookEvent, Input
+from .timers import Deadline, Timer, tick_of
+from .typeahead import Typeahead
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+class _Stage(enum.Enum):
+    """Which event comes next."""
+
+    NEW = enum.auto()  # Connect
+    AT_THE_DOOR = enum.auto()  # none: the connect hook runs
+    WELCOME = enum.auto()  # Admitted
+    OPEN = enum.auto()  # ticks, resizes, lines; when closed and none is left, Disconnect
+    GONE = enum.auto()  # none ever
+
+
+class Inbox(Source):
+    """One connection's events."""
+
+    __slots__ = (
+        "_connection",
+        "_first_input",
+        "_is_closed",
+        "_signals",
+        "_spent_until",
+        "_stage",
+        "_throttle",
+        "_typeahead",
+        "last_line_at",
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.server.dispatcher)
+        self._connection = connection
+        self._typeahead = Typeahead(connection.server.limits.typeahead)
+        self._stage = _Stage.NEW
+        self._is_closed = False
+        self._signals: list[HookEvent | Timer] | None = None
+        self._first_input: Deadline | None = None
+        self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
+        self._spent_until = -math.inf
+        self.last_line_at = trio.current_time()
+
+    # What the connection tells
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the connect hook has still to say who may come in."""
+        return self._stage is _Stage.NEW or self._stage is _Stage.AT_THE_DOOR
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is typed ahead that reading must wait."""
+        return self._typeahead.is_full
+
+    @property
+    def is_served(self) -> bool:
+        """Whether everything that came has been handled."""
+        return self._typeahead.is_empty and not self._signals and not self.is_busy
+
+    def admit(self) -> None:
+        """The verdict is: come in. `Admitted` is next, and the first line is waited for."""
+        self._stage = _Stage.WELCOME
+        server, patience = self._connection.server, self._connection.server.limits.first_input
+        if patience is not None and self._connection.ending is None:
+            self._first_input = server.timers.at(trio.current_time() + patience, self._connection.give_up_waiting)
+
+    def turn_away(self) -> None:
+        """The verdict is: go. `Disconnect` is next."""
+        self._stage = _Stage.OPEN
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received, and stand in line if it made an event."""
+        self._typeahead.feed(data, self._connection.engine, self._connection.hear)
+        self.wake()
+
+    def signal(self, signal: HookEvent | Timer) -> None:
+        """Take something other than a line: it waits neither behind the lines nor for a dialog."""
+        if self._signals is None:
+            self._signals = []
+        self._signals.append(signal)
+        self.wake()
+
+    def replace_signal(self, signal: HookEvent) -> None:
+        """Take a signal that says all that waiting ones of its type would have said."""
+        if self._signals:
+            self._signals = [waiting for waiting in self._signals if type(waiting) is not type(signal)]
+        self.signal(signal)
+
+    def end(self, *, drop_lines: bool) -> None:
+        """The ending is decided: only typed lines may still come before `Disconnect`."""
+        self._signals = None
+        for deadline in (self._first_input, self._throttle):
+            if deadline is not None:
+                deadline.cancel()
+        self._first_input = self._throttle = None
+        if drop_lines:
+            self._typeahead.clear()
+
+    def close(self) -> None:
+        """Nothing more is read or written: what is left is handled, then `Disconnect` comes."""
+        self._is_closed = True
+        self.wake()
+
+    # What the dispatcher asks
+
+    def has_event(self) -> bool:
+        if self._stage is _Stage.OPEN:
+            return (bool(self._typeahead) and self._may_take_line()) or bool(self._signals) or self._is_closed
+        return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
+
+    def take_event(self) -> HookEvent | None:
+        connection = self._connection
+        if self._stage is _Stage.OPEN:
+            return self._take_while_open()
+        if self._stage is _Stage.NEW:
+            self._stage = _Stage.AT_THE_DOOR
+            return Connect(connection)
+        self._stage = _Stage.OPEN
+        return Admitted(connection)
+
+    def event_over(self, event: HookEvent) -> None:
+        self._connection.stir()
+
+    def _take_while_open(self) -> HookEvent | None:
+        if self._signals:
+            signal = self._signals.pop(0)
+            return tick_of(signal) if isinstance(signal, Timer) else signal
+        if self._dispatcher.is_cutting:
+            self._typeahead.clear()
+        if self._typeahead and self._may_take_line():
+            return self._take_line()
+        if not self._is_closed:
+            return None
+        self._stage = _Stage.GONE
+        connection = self._connection
+        assert connection.ending is not None
+        return Disconnect(connection, connection.ending.reason, connection.ending, connection.last_words)
+
+    def _may_take_line(self) -> bool:
+        if (dialog := self._connection.dialog) is not None:
+            return dialog.is_asking
+        return self._throttle is None or self._is_closed
+
+    def _take_line(self) -> HookEvent | None:
+        """One line: for the dialog that asks for it, or else an `Input`."""
+        connection = self._connection
+        line = self._typeahead.take()
+        self.last_line_at = now = trio.current_time()
+        self._spend(now)
+        if self._first_input is not None:
+            self._first_input.cancel()
+            self._first_input = None
+        self._typeahead.parse(connection.engine, connection.hear)
+        connection.stir()  # there is room to read on
+        if (dialog := connection.dialog) is None:
+            return Input(connection, line)
+        dialog.answer(line)
+        return None
+
+    def _spend(self, now: float) -> None:
+        """Count the line against `limits.command_rate`; past it the next ones wait, and nothing is dropped."""
+        server = self._connection.server
+        rate = server.limits.command_rate
+        if rate is not None:
+            self._spent_until, wait = rate.spend(self._spent_until, now)
+            if wait > 0 and self._throttle is None and not self._is_closed:
+                self._throttle = server.timers.at(now + wait, self._go_on)
+
+    def _go_on(self) -> None:
+        self._throttle = None
+        self.wake()

@@ -1,0 +1,23 @@
+"""One text to many listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from ..text import Text
+from .connection import Connection
+
+
+def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterable[Connection] = ()) -> None:
+    """Write a text to many connections, rendered and encoded once for each kind of client. Never waits.
+
+    Args:
+        text: As for `Connection.write`; the line is ended.
+        to: The listeners; `server.connections` for everybody. Those that have ended are passed over.
+        but: Who does not hear it: one connection, or several.
+    """
+    left_out = {but} if isinstance(but, Connection) else set(but)
+    rendered: dict[Hashable, bytes] = {}
+    for connection in to:
+        if connection not in left_out:
+            connection.write_shared(text, rendered)

@@ -1,0 +1,440 @@
+"""The master server: owns the listeners, the connections and the dispatcher; serves, and shuts down.
+
+The tree of tasks; indentation is lifetime::
+
+    serve                        only waits; the one task that a cancel from outside reaches; then the hard path
+    └─ house                     shielded as a whole; every wait in it is bounded
+       └─ services nursery       dispatcher, flusher, timers, reaper
+          ├─ guests nursery
+          │  ├─ doors scope      one accept loop for each listener; a shutdown cancels only this first
+          │  └─ one task per Connection
+          └─ farewell            the guests are gone: what they left is handled; what is left of that is cut
+
+There is one graceful path, `shutdown`, and one hard path, `abort`,
+taken by a cancel from outside, an interrupt, a listener's error, a dead service, and a shutdown out of time.
+Both end the connections in slices, so that those who still play are not held up.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..errors import Overloaded
+from ..limits import Limits
+from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
+from ..texts import Texts
+from ..transports import Listener, Transport
+from ..transports.streams import StreamListener
+from ..transports.tcp import take_over
+from .admission import Admission
+from .connection import Connection
+from .dispatcher import CancellationSwallowed, Dispatcher, Source
+from .events import Cause, Connect, Disconnect, HookEvent, Input, Reason, Started, Tick
+from .hooks import HookFunction, Hooks
+from .isolation import sole_error
+from .timers import Timer, TimerFunction, TimerOwner, Timers, TimerSource
+
+logger = logging.getLogger("trio_mud")
+
+AnyListener = Listener | trio.abc.Listener[trio.abc.Stream]
+
+_GONE_BEFORE_ACCEPT = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH}
+_GONE_BEFORE_ACCEPT |= {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ETIMEDOUT}
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_REST = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
+
+
+class Connections:
+    """The admitted connections. Iteration goes over a snapshot, so a loop may end some."""
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._by_number.values()))
+
+    def __contains__(self, connection: object) -> bool:
+        return isinstance(connection, Connection) and self._by_number.get(connection.number) is connection
+
+
+class _Posts(Source):
+    """What `post` was given, in order: one source, bounded."""
+
+    __slots__ = ("waiting",)
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(dispatcher)
+        self.waiting: list[HookEvent] = []
+
+    def has_event(self) -> bool:
+        return bool(self.waiting)
+
+    def take_event(self) -> HookEvent | None:
+        return self.waiting.pop(0)
+
+
+class MasterServer(TimerOwner):
+    """Handles all incoming connections of one game. No global state: several servers live in one process.
+
+    Args:
+        hooks: The game's functions; may be exchanged later, between two events.
+        limits: Every bound and deadline.
+        texts: Every sentence the driver itself says.
+        world: The game's own object, for its functions to find as `server.world`.
+        options: The telnet options it speaks.
+
+    Attributes:
+        counters: How often what happened, by words such as "accepted" or "refused: full".
+        aborting: Set once the hard path is taken.
+        closed: Set when everything is over and `serve` is about to return.
+    """
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        limits: Limits | None = None,
+        texts: Texts | None = None,
+        world: object = None,
+        options: Iterable[Option] = DEFAULT_OPTIONS,
+    ) -> None:
+        self.hooks = hooks
+        self.limits = limits or Limits()
+        self.texts = texts or Texts()
+        self.world = world
+        self.counters: Counter[str] = Counter()
+        self.timers = Timers()
+        self.dispatcher = Dispatcher(self, self.limits)
+        self.last_moment = math.inf  # on trio's clock: when everything shielded must be over
+        self._options = tuple(options)
+        self._connections = Connections()
+        self._admission = Admission(self.limits, self.texts)
+        self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
+        self._numbers = itertools.count(1)
+        self._posts = _Posts(self.dispatcher)
+        self._soiled: list[Connection] = []
+        self._must_flush = trio.Event()
+        self._doors = trio.CancelScope()
+        self._is_closing = trio.Event()  # shutting down or aborting
+        self.aborting = trio.Event()
+        self.closed = trio.Event()
+        self._last_words: str | None = None
+        self._drain: float = math.inf  # when a shutdown turns hard
+        self._fatal: BaseException | None = None
+        self._accept_spent = -math.inf
+        self._last_accept_warning = -math.inf
+
+    # What a game asks and says
+
+    @property
+    def connections(self) -> Connections:
+        """The admitted connections: `len`, `in`, and iteration over a snapshot."""
+        return self._connections
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether a shutdown or the hard path has begun."""
+        return self._is_closing.is_set()
+
+    def post(self, event: HookEvent) -> None:
+        """Queue an event of the game's own; its hooks run in turn with all others. Never waits.
+
+        Raises:
+            Overloaded: `limits.posts` events are waiting already.
+        """
+        if self.dispatcher.is_cutting or self.dispatcher.is_dead:
+            return
+        if len(self._posts.waiting) >= self.limits.posts:
+            raise Overloaded(f"{self.limits.posts} posted events are waiting: post less, or raise limits.posts")
+        self._posts.waiting.append(event)
+        self._posts.wake()
+
+    def shutdown(self, text: str = "", *, within: float | None = None) -> None:
+        """Close the doors, tell every connection, flush, run the disconnect hooks, and let `serve` return.
+
+        Never waits; may be called from a hook. A second call changes nothing.
+
+        Args:
+            text: The last words to everybody; `texts.shutdown` if empty.
+            within: Seconds until whoever is left is cut off; `limits.drain` if None.
+        """
+        if self.is_closing:
+            return
+        self._last_words = text or self.texts.shutdown
+        self._drain = trio.current_time() + (self.limits.drain if within is None else within)
+        self._doors.cancel(reason="shutdown")
+        self._is_closing.set()
+
+    def abort(self, *, within: float | None = None) -> None:
+        """End the hard way: no last words, every link is cut, then the disconnect hooks run.
+
+        A cancel from outside, an interrupt or an error that nobody can mend does the same. Never waits.
+
+        Args:
+            within: Seconds for everything that cleans up; `limits.cleanup` if None. A later call may only shorten it.
+        """
+        last_moment = trio.current_time() + (self.limits.cleanup if within is None else within)
+        self.last_moment = min(self.last_moment, last_moment)
+        self.aborting.set()
+        self._is_closing.set()
+        self._doors.cancel(reason="the server ends at once")
+
+    @enable_ki_protection
+    async def serve(
+        self, listeners: Sequence[AnyListener], *, task_status: trio.TaskStatus[MasterServer] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until `shutdown`, a cancel, or an error that nobody can mend.
+
+        `nursery.start(server.serve, listeners)` returns this server once it accepts.
+        A server serves once.
+
+        Args:
+            listeners: Those of `open_tcp_listeners`, or any `trio.abc.Listener`. Taken over, and closed at the end.
+
+        Raises:
+            OSError: A listener failed for good.
+            BaseException: Whatever came out of a hook as KeyboardInterrupt or SystemExit, or killed the dispatcher.
+                In each case the connections have been ended, and their disconnect hooks have run if they could.
+        """
+        if self.closed.is_set() or self._guests:
+            raise RuntimeError("a MasterServer serves once: make a new one")
+        doors = [_listener_of(listener, self.limits.dead_peer) for listener in listeners]
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._house, doors, task_status, name="trio_mud house")
+                try:
+                    await self.closed.wait()
+                finally:
+                    self.abort()
+        finally:
+            if self._fatal is not None:
+                raise self._fatal
+
+    # The household of the dispatcher
+
+    def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
+        """What runs for an event: the game's functions, the network's own steps outermost."""
+        functions = self.hooks.functions_for(type(event))
+        if type(event) is Input:
+            return functions
+        if isinstance(event, Connect):
+            return (*functions, _decide)
+        if isinstance(event, Disconnect):
+            return (self._forget, *functions)
+        if isinstance(event, Tick):
+            return (_tick,)
+        return functions
+
+    def flush(self) -> None:
+        """Send what was written, once for each connection."""
+        soiled, self._soiled = self._soiled, []
+        for connection in soiled:
+            connection.flush()
+
+    def hook_failed(self, event: HookEvent, error: BaseException) -> None:
+        """Log it, and tell whom it concerns. A connect function that fails refuses."""
+        connection: Connection | None = getattr(event, "connection", None)
+        whom = f" of {connection.name}" if isinstance(connection, Connection) else ""
+        logger.error("a hook failed for %s%s", type(event).__name__, whom, exc_info=error)
+        self.counters["hooks failed"] += 1
+        too_slow = isinstance(error, trio.TooSlowError)
+        if isinstance(event, Connect):
+            text = self.texts.connect_too_slow if too_slow else self.texts.connect_failed
+            event.connection.turn_away(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
+        elif isinstance(connection, Connection) and isinstance(error, CancellationSwallowed):
+            connection.quit(self.texts.command_failed, cause=Cause.ERROR)
+        elif isinstance(event, Input):
+            event.connection.write(self.texts.command_too_slow if too_slow else self.texts.command_failed)
+
+    def hook_interrupted(self, error: BaseException) -> None:
+        """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""
+        self._fail(error)
+
+    # The household of the connections
+
+    def make_engine(self) -> TelnetEngine:
+        """A telnet engine as this server's options and limits want it; its offers wait to be sent."""
+        return TelnetEngine(self._options, line_limit=self.limits.line, subnegotiation_limit=self.limits.subnegotiation)
+
+    def soil(self, connection: Connection) -> None:
+        """Something was written: flush at the end of the batch, or soon if none is running."""
+        self._soiled.append(connection)
+        if not self.dispatcher.in_batch:
+            self._must_flush.set()
+
+    def admit(self, connection: Connection) -> None:
+        """It passed the connect hook: it is on the list now."""
+        self.counters["admitted"] += 1
+        self._connections._by_number[connection.number] = connection
+        logger.info("%s came in from %s", connection.name, connection.address)
+
+    def leave(self, connection: Connection) -> None:
+        """Its transport is closed; its disconnect event may still wait for its turn."""
+        del self._guests[connection.number]
+        self._admission.leave(connection)
+
+    def _forget(self, event: Disconnect) -> None:
+        """The network's own step, first on `Disconnect`: it is off the list before any other function runs."""
+        connection = event.connection
+        self._connections._by_number.pop(connection.number, None)
+        connection.cancel_timers()
+        self.counters[f"{event.reason.value}: {event.cause}"] += 1
+        log = logger.debug if event.reason is Reason.REFUSED else logger.info
+        log("%s left: %s (%s)", connection.name, event.reason.value, event.cause)
+
+    # The house
+
+    @enable_ki_protection
+    async def _house(self, doors: Sequence[Listener], task_status: trio.TaskStatus[MasterServer]) -> None:
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as services:
+                for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
+                    services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
+                async with trio.open_nursery() as guests:
+                    await self._keep_doors(doors, guests, task_status)
+                await self._say_farewell()
+                services.cancel_scope.cancel(reason="everything is handled")
+        self._connections._by_number.clear()  # only a dead dispatcher leaves anything here
+        self.closed.set()
+
+    @enable_ki_protection
+    async def _guard(self, service: Callable[[], object]) -> None:
+        """A service that dies takes the server with it, the graceful way it still can."""
+        try:
+            await service()  # type: ignore[misc]
+        except Exception as error:
+            logger.critical("the server must stop", exc_info=error)
+            self._fail(error)
+
+    @enable_ki_protection
+    async def _keep_doors(
+        self, doors: Sequence[Listener], guests: trio.Nursery, task_status: trio.TaskStatus[MasterServer]
+    ) -> None:
+        try:
+            with self._doors:
+                self.post(Started(self))
+                async with trio.open_nursery() as accepting:
+                    for door in doors:
+                        accepting.start_soon(self._accept_from, door, guests, name="trio_mud listener")
+                    task_status.started(self)
+                    await trio.sleep_forever()
+        except Exception as error:  # noqa: BLE001 - raised again at the end of `serve`
+            self._fail(sole_error(error))
+        finally:
+            for door in doors:
+                with trio.move_on_after(self.limits.cleanup):
+                    await door.aclose()
+
+    @enable_ki_protection
+    async def _accept_from(self, door: Listener, guests: trio.Nursery) -> None:
+        while True:
+            try:
+                transports = await door.accept()
+            except OSError as error:
+                await self._bear(error)
+                continue
+            for transport in transports:
+                self._welcome(transport, guests)
+            if self.limits.accept_rate is not None:
+                self._accept_spent, wait = self.limits.accept_rate.spend(
+                    self._accept_spent, trio.current_time(), len(transports)
+                )
+                await trio.sleep(wait)
+
+    def _welcome(self, transport: Transport, guests: trio.Nursery) -> None:
+        self.counters["accepted"] += 1
+        connection = Connection(self, transport, next(self._numbers))
+        self._guests[connection.number] = connection
+        self._admission.arrive(connection)
+        if self.aborting.is_set():
+            connection.abort(self.last_moment)
+        elif self._last_words is not None:
+            connection.quit(self._last_words, cause=Cause.SHUTDOWN)
+        guests.start_soon(connection.run, name=connection.name)
+
+    async def _bear(self, error: OSError) -> None:
+        """An accept failed: go on at once, go on after a rest, or give up."""
+        if error.errno in _GONE_BEFORE_ACCEPT:
+            self.counters["gone before accepted"] += 1
+            return
+        if error.errno not in _OUT_OF_RESOURCES:
+            raise error
+        self.counters["accepts without resources"] += 1
+        now = trio.current_time()
+        if now - self._last_accept_warning >= (self.limits.log_interval or 0):
+            self._last_accept_warning = now
+            logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.connections", error)
+        await trio.sleep(_REST)
+
+    @enable_ki_protection
+    async def _flush_what_was_written(self) -> None:
+        """Flush what is written outside a dispatcher's batch."""
+        while True:
+            await self._must_flush.wait()
+            self._must_flush = trio.Event()
+            self.flush()
+
+    @enable_ki_protection
+    async def _reap(self) -> None:
+        """End every connection since accept, listed or not: gracefully first, hard when it must be."""
+        await self._is_closing.wait()
+        if not self.aborting.is_set():
+            self.timers.at(self._drain, self.abort)
+            text = self._last_words or ""
+            await self._in_slices(lambda guest: guest.quit(text, cause=Cause.SHUTDOWN), until=self.aborting)
+        await self.aborting.wait()
+        await self._in_slices(lambda guest: guest.abort(self.last_moment))
+
+    async def _in_slices(self, act: Callable[[Connection], object], until: trio.Event | None = None) -> None:
+        for count, guest in enumerate(list(self._guests.values()), 1):
+            if until is not None and until.is_set():
+                return
+            act(guest)
+            if count % self.limits.batch == 0:
+                await trio.lowlevel.checkpoint()
+
+    async def _say_farewell(self) -> None:
+        """The guests are gone: what they left is handled, within one deadline; what is then left is cut."""
+        self.timers.stop()
+        with trio.move_on_at(min(self.last_moment, trio.current_time() + self.limits.cleanup)):
+            await self.dispatcher.drained()
+        if self.dispatcher.is_working:
+            self.dispatcher.cut()
+            await self.dispatcher.drained()
+
+    def _fail(self, error: BaseException) -> None:
+        if self._fatal is None:
+            self._fatal = error
+        self.abort()
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        source = TimerSource(self.dispatcher)
+        return Timer(self.timers, delay, function, period=period, deliver=source.deliver, ended=lambda timer: None)
+
+
+def _decide(event: Connect) -> None:
+    event.connection.decide()
+
+
+def _tick(event: Tick) -> object:
+    return event.function()
+
+
+def _listener_of(listener: AnyListener, dead_peer: float | None) -> Listener:
+    """Any listener as one of ours."""
+    if isinstance(listener, trio.SocketListener):
+        return take_over(listener, dead_peer=dead_peer)
+    if isinstance(listener, trio.abc.Listener):
+        return StreamListener(listener)
+    return listener

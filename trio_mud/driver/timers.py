@@ -1,0 +1,226 @@
+"""Time: one heap and one waiting task for every deadline and timer of a server.
+
+A `Deadline` is the driver's own: a plain call at a moment, inline.
+A `Timer` is the game's: when it is due it becomes an event of its owner, in turn with all others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .dispatcher import Dispatcher, Source
+from .events import HookEvent, Tick
+
+TimerFunction = Callable[[], object]  # plain or async, without arguments
+
+
+class Deadline:
+    """One call at one moment. Cancelling it forgets the function at once."""
+
+    __slots__ = ("_function", "_timers", "when")
+
+    def __init__(self, timers: Timers, when: float, function: Callable[[], None]) -> None:
+        self._timers = timers
+        self._function: Callable[[], None] | None = function
+        self.when = when  # trio's clock, seconds
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the call is still to come."""
+        return self._function is not None
+
+    def cancel(self) -> None:
+        """It will not be called. Once called or cancelled this does nothing."""
+        if self._function is not None:
+            self._function = None
+            self._timers.forget_one()
+
+    def _pass(self) -> None:
+        function, self._function = self._function, None
+        if function is not None:
+            function()
+
+
+class Timers:
+    """The heap. Thousands of entries cost one waiting task."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._numbers = itertools.count()
+        self._cancelled = 0  # entries in the heap that will not be called
+        self._changed = trio.Event()
+        self._is_stopped = False
+
+    def at(self, when: float, function: Callable[[], None]) -> Deadline:
+        """Call the function at `when` on trio's clock, between two dispatcher batches.
+
+        After `stop` it is never called.
+        """
+        deadline = Deadline(self, when, function)
+        if self._is_stopped:
+            deadline._function = None
+            return deadline
+        heapq.heappush(self._heap, (when, next(self._numbers), deadline))
+        if self._heap[0][2] is deadline:
+            self._changed.set()
+        return deadline
+
+    def stop(self) -> None:
+        """Cancel all there are, and all that come."""
+        self._is_stopped = True
+        for _, _, deadline in self._heap:
+            deadline._function = None
+        self._heap.clear()
+        self._cancelled = 0
+
+    def forget_one(self) -> None:
+        """An entry was cancelled; when most are, the heap is built anew without them."""
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].is_set]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def __len__(self) -> int:
+        """How many calls are still to come."""
+        return len(self._heap) - self._cancelled
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            while self._heap and self._heap[0][0] <= trio.current_time():
+                _, _, deadline = heapq.heappop(self._heap)
+                if deadline.is_set:
+                    deadline._pass()
+                else:
+                    self._cancelled -= 1
+            self._changed = trio.Event()
+            with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
+                await self._changed.wait()
+
+
+class Timer:
+    """The handle of `after` and `every`; ends with its owner.
+
+    A periodic timer ticks at t0 + k * period, however late a tick is handled.
+    At most one tick waits at any time; those that fall due meanwhile are skipped and counted.
+    """
+
+    __slots__ = ("_deadline", "_deliver", "_ended", "_function", "_period", "_timers", "is_pending", "skipped")
+
+    def __init__(
+        self,
+        timers: Timers,
+        delay: float,
+        function: TimerFunction,
+        *,
+        period: float | None,
+        deliver: Callable[[Timer], None],
+        ended: Callable[[Timer], object],
+    ) -> None:
+        self._timers = timers
+        self._function: TimerFunction | None = function
+        self._period = period
+        self._deliver = deliver  # hands a tick to the owner
+        self._ended = ended  # the owner forgets the timer
+        self.is_pending = False  # a tick waits for its turn
+        self.skipped = 0
+        self._deadline = timers.at(trio.current_time() + delay, self._fall_due)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it will still call its function."""
+        return self._function is not None
+
+    def cancel(self) -> None:
+        """Call the function no more, not even for a tick that already waits. Any later call does nothing."""
+        if self._function is not None:
+            self._function = None
+            self._deadline.cancel()
+            self._ended(self)
+
+    def take(self) -> TimerFunction | None:
+        """The waiting tick's turn has come: the function to run for it."""
+        self.is_pending = False
+        function = self._function
+        if self._period is None:
+            self.cancel()
+        return function
+
+    def _fall_due(self) -> None:
+        if self._period is not None:
+            periods = max(1, math.ceil((trio.current_time() - self._deadline.when) / self._period))
+            self._deadline = self._timers.at(self._deadline.when + periods * self._period, self._fall_due)
+            self.skipped += periods - 1
+        if self.is_pending:
+            self.skipped += 1
+        else:
+            self.is_pending = True
+            self._deliver(self)
+
+
+class TimerSource(Source):
+    """A server's timer as a source of its own, so that one slow tick holds up no other."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(dispatcher)
+        self.timer: Timer | None = None
+
+    def deliver(self, timer: Timer) -> None:
+        """Stand in line with this timer's tick."""
+        self.timer = timer
+        self.wake()
+
+    def has_event(self) -> bool:
+        return self.timer is not None and self.timer.is_pending
+
+    def take_event(self) -> HookEvent | None:
+        timer = self.timer
+        assert timer is not None
+        return tick_of(timer)
+
+
+def tick_of(timer: Timer) -> Tick | None:
+    """The event of a waiting tick, or None if its timer was cancelled meanwhile."""
+    function = timer.take()
+    return None if function is None else Tick(timer, function)
+
+
+class TimerOwner:
+    """`after` and `every`, for whatever timers can belong to; they end with it."""
+
+    __slots__ = ()
+
+    def after(self, delay: float, function: TimerFunction) -> Timer:
+        """Call a plain or async function once, `delay` seconds from now, as an event of this owner.
+
+        Raises:
+            ValueError: The delay is negative or not finite.
+        """
+        if not (math.isfinite(delay) and delay >= 0):
+            raise ValueError(f"a delay is a number of seconds, 0 or more and finite, not {delay!r}")
+        return self._start_timer(delay, function, None)
+
+    def every(self, period: float, function: TimerFunction) -> Timer:
+        """Call a plain or async function each `period` seconds, as an event of this owner.
+
+        The k-th call is due k * period from now. Late ones are skipped and counted, never made up for.
+
+        Raises:
+            ValueError: The period is not positive or not finite.
+        """
+        if not (math.isfinite(period) and period > 0):
+            raise ValueError(f"a period is a number of seconds, more than 0 and finite, not {period!r}")
+        return self._start_timer(period, function, period)
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        raise NotImplementedError

@@ -1,0 +1,81 @@
+"""What one peer has sent and the game has not handled: bytes first, then lines. Bounded, and nothing is dropped.
+
+The engine gets slices of at most 512 bytes, and only while there is room for more lines,
+because one read of newlines could make thousands of them; the rest stays bytes.
+When it is full, whoever reads stops reading, and TCP slows the sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..telnet import Line, TelnetEngine, TelnetEvent
+from ..text import clean_line
+
+SLICE = 512  # bytes given to the engine at once, so at most as many lines above the limit
+
+Hear = Callable[[TelnetEvent], None]
+
+
+class Typeahead:
+    """The lines of one connection, oldest first.
+
+    The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
+    """
+
+    __slots__ = ("_lines", "_raw", "_room")
+
+    def __init__(self, room: int) -> None:
+        self._room = room  # lines
+        self._lines: list[str] = []
+        self._raw: bytearray | None = None  # bytes the engine has not seen
+
+    def __len__(self) -> int:
+        """How many lines can be taken."""
+        return len(self._lines)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether reading must wait."""
+        return self._raw is not None or len(self._lines) >= self._room
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that came was taken."""
+        return not self._lines and self._raw is None
+
+    def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
+        """Take bytes in; `hear` is told of everything in them that is not a line, in order."""
+        if len(data) <= SLICE and not self.is_full:
+            self._receive(data, engine, hear)
+            return
+        if self._raw is None:
+            self._raw = bytearray()
+        self._raw += data
+        self.parse(engine, hear)
+
+    def parse(self, engine: TelnetEngine, hear: Hear) -> None:
+        """Turn waiting bytes into lines while there is room."""
+        while self._raw is not None and len(self._lines) < self._room:
+            piece = bytes(self._raw[:SLICE])
+            del self._raw[:SLICE]
+            if not self._raw:
+                self._raw = None
+            self._receive(piece, engine, hear)
+
+    def take(self) -> str:
+        """The oldest line."""
+        return self._lines.pop(0)
+
+    def clear(self) -> None:
+        """Forget everything: nobody will handle it."""
+        self._lines.clear()
+        self._raw = None
+
+    def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
+        for event in engine.receive(data):
+            if isinstance(event, Line):
+                self._lines.append(clean_line(event.text))
+                if not event.cut:
+                    continue
+            hear(event)

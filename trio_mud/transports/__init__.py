@@ -1,0 +1,71 @@
+"""Transports: what moves bytes between a peer and a connection, and the listeners they come from.
+
+A transport knows no telnet, no lines and no players.
+Both kinds have one face, so that the driver above them is the same code:
+`tcp` works on raw non-blocking sockets, `streams` on any `trio.abc.Stream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """One peer's bytes, in and out. Whoever accepted it closes it."""
+
+    @property
+    def address(self) -> str:
+        """Where the peer is, for people and for counting: a host without a port, or "" if not known."""
+        ...
+
+    def send_nowait(self, data: bytes) -> int:
+        """Hand over what can be taken at once, and say how many bytes that were.
+
+        Raises:
+            trio.BrokenResourceError: The link is gone.
+        """
+        ...
+
+    async def send_some(self, data: bytes) -> int:
+        """Wait until at least one byte could be handed over, and say how many were.
+
+        Raises:
+            trio.BrokenResourceError: The link is gone.
+        """
+        ...
+
+    async def receive(self) -> bytes:
+        """Wait for bytes; b"" at the end of file.
+
+        Raises:
+            trio.BrokenResourceError: The link is gone.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close without losing what was sent: what the peer still sends is read and thrown away.
+
+        This waits for the peer; bound it. Cancelled, it closes at once.
+        """
+        ...
+
+    async def aclose_forcefully(self) -> None:
+        """Close at once, without waiting for anything."""
+        ...
+
+
+class Listener(Protocol):
+    """Where peers come from."""
+
+    async def accept(self) -> Sequence[Transport]:
+        """Wait for peers, at least one.
+
+        Raises:
+            OSError: None could be accepted; the caller decides whether to try again.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Accept nobody any more."""
+        ...

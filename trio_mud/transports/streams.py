@@ -1,0 +1,74 @@
+"""Any `trio.abc.Stream` as a transport, and any `trio.abc.Listener` as a source of them.
+
+Streams cannot send without waiting, so everything written goes through the connection's rest-writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+
+PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
+
+
+class StreamTransport:
+    """A stream's bytes. Owns the stream."""
+
+    __slots__ = ("_stream", "address")
+
+    def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:
+        self._stream = stream
+        self.address = address or str(getattr(stream, "address", ""))
+
+    def send_nowait(self, data: bytes) -> int:
+        """Nothing: a stream may always have to wait."""
+        return 0
+
+    async def send_some(self, data: bytes) -> int:
+        """Send up to 16 KiB."""
+        piece = data[:PIECE]
+        try:
+            await self._stream.send_all(piece)
+        except trio.ClosedResourceError as error:
+            raise trio.BrokenResourceError from error
+        return len(piece)
+
+    async def receive(self) -> bytes:
+        """What the stream gives."""
+        try:
+            return bytes(await self._stream.receive_some())
+        except trio.ClosedResourceError as error:
+            raise trio.BrokenResourceError from error
+
+    async def aclose(self) -> None:
+        """Say the end where the stream can, read on until the peer says it too, then close."""
+        try:
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
+                while await self._stream.receive_some():
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            await self._stream.aclose()
+
+    async def aclose_forcefully(self) -> None:
+        """Close the stream without its farewells."""
+        await trio.aclose_forcefully(self._stream)
+
+
+class StreamListener:
+    """The streams of a trio listener, one at a time. Owns the listener."""
+
+    def __init__(self, listener: trio.abc.Listener[Any]) -> None:
+        self._listener = listener
+
+    async def accept(self) -> Sequence[StreamTransport]:
+        """Wait for one stream."""
+        return [StreamTransport(await self._listener.accept())]
+
+    async def aclose(self) -> None:
+        """Close the listener."""
+        await self._listener.aclose()

@@ -1,0 +1,211 @@
+"""TCP on raw non-blocking sockets: sent to at once, waited for only when the kernel's buffer is full.
+
+A `trio.SocketStream` yields to the scheduler at every call and tries each receive in vain before it waits;
+for thousands of small lines that is most of the cost (docs/topics/performance.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import math
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+from trio.lowlevel import notify_closing, wait_readable, wait_writable
+
+RECEIVE = 4096  # bytes a read
+BACKLOG = 4096  # connections waiting in the kernel; it caps this itself
+ACCEPTS = 64  # connections accepted in one go
+KEEPALIVE_PROBES = 3
+
+_WaitFunction = Callable[[int], Awaitable[None]]
+
+
+class TcpTransport:
+    """One accepted socket. Owns it."""
+
+    __slots__ = ("_fileno", "_socket", "address")
+
+    def __init__(self, sock: socket.socket, address: str = "") -> None:
+        self._socket = sock
+        self._fileno = sock.fileno()
+        self.address = address
+
+    def send_nowait(self, data: bytes) -> int:
+        """Give the kernel what it takes."""
+        try:
+            return self._socket.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise trio.BrokenResourceError(f"cannot send to {self.address}") from error
+
+    async def send_some(self, data: bytes) -> int:
+        """Wait for room in the kernel's buffer, and fill it."""
+        while True:
+            await self._wait(wait_writable)
+            if sent := self.send_nowait(data):
+                return sent
+
+    async def receive(self) -> bytes:
+        """Up to 4 KiB, as soon as there is anything."""
+        while True:
+            await self._wait(wait_readable)
+            try:
+                return self._socket.recv(RECEIVE)
+            except (BlockingIOError, InterruptedError):
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(f"{self.address} is gone") from error
+
+    async def aclose(self) -> None:
+        """Say the end, throw away what the peer still sends until it ends too, then close.
+
+        Closed with unread input, TCP would send a reset, which can overtake the last words.
+        """
+        try:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(trio.BrokenResourceError):
+                while await self.receive():
+                    pass
+        finally:
+            self._close()
+
+    async def aclose_forcefully(self) -> None:
+        """Close at once."""
+        self._close()
+        await trio.lowlevel.checkpoint()
+
+    def _close(self) -> None:
+        if self._socket.fileno() >= 0:
+            notify_closing(self._socket)
+            self._socket.close()
+
+    async def _wait(self, wait: _WaitFunction) -> None:
+        try:
+            await wait(self._fileno)
+        except (trio.ClosedResourceError, OSError, ValueError) as error:
+            raise trio.BrokenResourceError(f"{self.address} is gone") from error
+
+
+class TcpListener:
+    """A listening socket. Owns it."""
+
+    def __init__(self, sock: socket.socket, *, dead_peer: float | None = None) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._dead_peer = dead_peer
+        self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port it is bound to
+
+    async def accept(self) -> Sequence[TcpTransport]:
+        """Wait for peers, and take all that wait, up to 64."""
+        while True:
+            await wait_readable(self._socket)
+            accepted: list[TcpTransport] = []
+            while len(accepted) < ACCEPTS:
+                try:
+                    sock, address = self._socket.accept()
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError:
+                    if not accepted:
+                        raise
+                    break  # those accepted come first; the error comes again
+                with contextlib.suppress(OSError):  # gone again already: its first read will tell
+                    _prepare(sock, self._dead_peer)
+                accepted.append(TcpTransport(sock, canonical_host(address[0])))
+            if accepted:
+                return accepted
+
+    async def aclose(self) -> None:
+        """Close the listening socket."""
+        notify_closing(self._socket)
+        self._socket.close()
+        await trio.lowlevel.checkpoint()
+
+
+async def open_tcp_listeners(
+    port: int, *, host: str | None = "localhost", dead_peer: float | None = None
+) -> list[TcpListener]:
+    """Listen on every address that `host` has: for "localhost" that is 127.0.0.1 and ::1.
+
+    Args:
+        port: 0 lets the system choose; then the addresses of one host may get different ports.
+        host: None or "" means every interface, IPv4 and IPv6.
+        dead_peer: TCP keepalive ends the link to a peer that has been silent for so many seconds.
+
+    The caller owns the listeners; `MasterServer.serve` takes them over and closes them.
+
+    Raises:
+        OSError: Nothing could be bound; none is left open.
+    """
+    found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[TcpListener] = []
+    unsupported: OSError | None = None
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:
+                if error.errno != errno.EAFNOSUPPORT:
+                    raise
+                unsupported = error  # a machine without IPv6
+                continue
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.bind(address)
+                sock.listen(BACKLOG)
+            except OSError as error:
+                sock.close()
+                if error.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6:
+                    unsupported = error  # named, but switched off, as ::1 is in many containers
+                    continue
+                raise
+            listeners.append(TcpListener(sock, dead_peer=dead_peer))
+        if not listeners:
+            raise unsupported or OSError(errno.EADDRNOTAVAIL, f"no address found for {host!r}")
+    except OSError:
+        for listener in listeners:
+            await listener.aclose()
+        raise
+    return listeners
+
+
+def take_over(listener: trio.SocketListener, *, dead_peer: float | None = None) -> TcpListener:
+    """The same listening socket as ours; trio's object is left without one."""
+    sock = listener.socket
+    family, kind, protocol = sock.family, sock.type, sock.proto
+    return TcpListener(socket.socket(family, kind, protocol, fileno=sock.detach()), dead_peer=dead_peer)
+
+
+def canonical_host(host: str) -> str:
+    """One spelling for one host: an IPv4 address mapped into IPv6 is the IPv4 address, a zone is left out."""
+    if ":" not in host:
+        return host
+    address = ipaddress.ip_address(host.partition("%")[0])
+    assert isinstance(address, ipaddress.IPv6Address)
+    return str(address.ipv4_mapped or address)
+
+
+def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
+    """Send small lines at once, take urgent data inline, and notice a vanished peer within `dead_peer` seconds."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    if dead_peer is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    interval = max(1, math.floor(dead_peer / (KEEPALIVE_PROBES + 1)))
+    for name, value in (
+        ("TCP_KEEPIDLE", interval),
+        ("TCP_KEEPINTVL", interval),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+    ):
+        if (option := getattr(socket, name, None)) is not None:  # not every system has each
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
