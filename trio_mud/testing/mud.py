@@ -1,0 +1,125 @@
+"""A whole server in a test: no sockets, no waiting, players on pipes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import trio
+
+from ..driver.hooks import Hooks
+from ..driver.isolation import sole_error
+from ..driver.server import MasterServer
+from ..limits import Limits
+from ..telnet import DEFAULT_OPTIONS, Option
+from ..texts import Texts
+from .pipe import CAPACITY, Pipe, PipeListener
+from .player import Player
+from .terminal import Terminal
+
+
+class Mud:
+    """The server under test.
+
+    Attributes:
+        server: The `MasterServer`, serving.
+        listener: Its only door; `listener.fail(OSError(...))` makes an accept fail.
+        nursery: For the test's own tasks; they end with the server.
+    """
+
+    def __init__(self, server: MasterServer, listener: PipeListener, nursery: trio.Nursery) -> None:
+        self.server = server
+        self.listener = listener
+        self.nursery = nursery
+        self._players = 0
+
+    def connect(self, *, address: str = "", capacity: int = CAPACITY, latency: float = 0.0) -> Pipe:
+        """A bare connection, for peers that do as they like: use `pipe.client`.
+
+        Args:
+            address: Where it says it is; by default every connection is somewhere else.
+            capacity: Bytes each way before a sender must wait.
+            latency: Seconds, of virtual time, from sent to received.
+        """
+        self._players += 1
+        here = self._players
+        pipe = Pipe(
+            capacity=capacity, latency=latency, address=address or f"10.{here >> 16 & 255}.{here >> 8 & 255}.{here & 255}"
+        )
+        self.listener.connect(pipe)
+        return pipe
+
+    async def player(
+        self,
+        *,
+        address: str = "",
+        columns: int | None = None,
+        rows: int | None = None,
+        terminal: tuple[str, ...] = (),
+        capacity: int = CAPACITY,
+        latency: float = 0.0,
+    ) -> Player:
+        """A player at the door; returns when every task waits, so the connect hook has usually run.
+
+        Args:
+            address: Where it says it is; by default every player is somewhere else.
+            columns: The width of its window; without it and `rows` the client does not tell.
+            rows: The height.
+            terminal: What its program answers to TTYPE, in order, such as `("MUDLET", "XTERM-256COLOR", "MTTS 13")`.
+            capacity: Bytes each way before a sender must wait.
+            latency: Seconds, of virtual time, from sent to received.
+        """
+        pipe = self.connect(address=address, capacity=capacity, latency=latency)
+        player = Player(pipe, Terminal(columns, rows, terminal), self.nursery, f"player {self._players}")
+        await trio.testing.wait_all_tasks_blocked()
+        return player
+
+
+@asynccontextmanager
+async def open_mud(
+    hooks: Hooks,
+    *,
+    limits: Limits | None = None,
+    texts: Texts | None = None,
+    world: object = None,
+    options: Iterable[Option] = DEFAULT_OPTIONS,
+) -> AsyncGenerator[Mud, None]:
+    """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
+
+    A failed expectation in the block comes out as itself, not inside an exception group.
+    """
+    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    listener = PipeListener()
+    failure: BaseException | None = None
+    try:
+        async with trio.open_nursery() as players, trio.open_nursery() as nursery:
+            await nursery.start(server.serve, [listener])
+            try:
+                yield Mud(server, listener, players)
+            except BaseException as error:
+                failure = error
+                raise
+            server.shutdown()
+            await server.closed.wait()
+            players.cancel_scope.cancel(reason="the block is over")
+    except BaseException as error:
+        if failure is not None and not isinstance(failure, trio.Cancelled):
+            raise failure from failure.__cause__
+        raise sole_error(error) from None
+
+
+class OpenMud(Protocol):
+    """The type of the fixture `mud`, for annotations: that of `open_mud`."""
+
+    def __call__(
+        self,
+        hooks: Hooks,
+        *,
+        limits: Limits | None = None,
+        texts: Texts | None = None,
+        world: object = None,
+        options: Iterable[Option] = DEFAULT_OPTIONS,
+    ) -> AbstractAsyncContextManager[Mud]:
+        """Serve these hooks for the length of the block."""
+        ...

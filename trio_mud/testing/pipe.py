@@ -1,0 +1,262 @@
+"""A bounded pipe in memory: two stream ends that can fill, lag, stall and be reset, as a network can.
+
+trio's own memory streams never fill and cannot be reset.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+CAPACITY = 64 * 1024  # bytes each way before the sender must wait; a socket pair holds about as much
+
+
+class _Way:
+    """One direction."""
+
+    def __init__(self, capacity: int, latency: float) -> None:
+        self.capacity = capacity  # bytes
+        self.latency = latency  # seconds from sent to received
+        self.size = 0  # bytes on the way
+        self.chunks: deque[tuple[float, bytes]] = deque()  # when each arrives
+        self.is_ended = False  # its sender will send no more
+        self.is_broken = False  # a reset came: nothing is received behind what is left
+        self.is_abandoned = False  # its receiver is closed: what is sent is lost
+        self.is_known_abandoned = False  # and its sender knows, having sent once
+        self.is_stalled = False  # nothing arrives
+        self._changed = trio.Event()
+
+    def change(self) -> None:
+        """Wake whoever waits on this direction."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def changed(self, until: float = math.inf) -> None:
+        with trio.move_on_at(until):
+            await self._changed.wait()
+
+    def put(self, data: bytes) -> int:
+        """Take what there is room for."""
+        part = data[: max(0, self.capacity - self.size)]
+        if part:
+            self.chunks.append((trio.current_time() + self.latency, part))
+            self.size += len(part)
+            self.change()
+        return len(part)
+
+    def take(self, max_bytes: int) -> bytes:
+        """What has arrived, at most so many bytes."""
+        if self.arrival > trio.current_time():
+            return b""
+        when, data = self.chunks.popleft()
+        if len(data) > max_bytes:
+            self.chunks.appendleft((when, data[max_bytes:]))
+            data = data[:max_bytes]
+        self.size -= len(data)
+        self.change()
+        return data
+
+    def lose(self, *, arrived: bool) -> None:
+        """Forget what is on the way, if it has `arrived` too; when anything is lost, the receiver will notice."""
+        now = trio.current_time()
+        while self.chunks and (arrived or self.chunks[-1][0] > now):
+            self.size -= len(self.chunks.pop()[1])
+            self.is_broken = True
+        self.change()
+
+    @property
+    def arrival(self) -> float:
+        """When the next bytes arrive."""
+        return self.chunks[0][0] if self.chunks and not self.is_stalled else math.inf
+
+
+class PipeEnd(trio.abc.HalfCloseableStream):
+    """One end. What one end sends the other receives."""
+
+    def __init__(self, outgoing: _Way, incoming: _Way, address: str) -> None:
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self.address = address  # where the other end says it is
+        self._is_closed = False
+        self._is_reset = False
+        self._is_sending = False
+        self._is_receiving = False
+        self._other_end = self  # until the pipe joins the two
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise trio.ClosedResourceError("this end was closed")
+        if self._is_reset:
+            raise trio.BrokenResourceError("the connection was reset")
+
+    @contextmanager
+    def _alone_sending(self) -> Iterator[None]:
+        if self._is_sending:
+            raise trio.BusyResourceError("another task is sending")
+        self._is_sending = True
+        try:
+            yield
+        finally:
+            self._is_sending = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything, waiting while the pipe is full."""
+        with self._alone_sending():
+            await trio.lowlevel.checkpoint()
+            self._check()
+            if self._outgoing.is_ended:
+                raise trio.ClosedResourceError("this end has sent its end of file")
+            rest = bytes(data)
+            while rest:
+                sent = self._put(rest)
+                rest = rest[sent:]
+                if rest:
+                    await self._outgoing.changed()
+                    self._check()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
+        with self._alone_sending():
+            await trio.lowlevel.checkpoint()
+            self._check()
+            while self._outgoing.size >= self._outgoing.capacity and not self._outgoing.is_abandoned:
+                await self._outgoing.changed()
+                self._check()
+
+    async def send_eof(self) -> None:
+        """Send no more; the other direction stays open."""
+        with self._alone_sending():
+            await trio.lowlevel.checkpoint()
+            self._check()
+            self._outgoing.is_ended = True
+            self._outgoing.change()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """What has arrived; b"" at the end of file."""
+        if max_bytes is not None and max_bytes < 1:
+            raise ValueError("max_bytes must be at least 1")
+        if self._is_receiving:
+            raise trio.BusyResourceError("another task is receiving")
+        self._is_receiving = True
+        way = self._incoming
+        try:
+            await trio.lowlevel.checkpoint()
+            while True:
+                self._check()
+                if data := way.take(max_bytes or CAPACITY):
+                    return data
+                if not way.chunks and not way.is_stalled:
+                    if way.is_broken:
+                        raise trio.BrokenResourceError("the other end was closed before it had read everything")
+                    if way.is_ended:
+                        return b""
+                await way.changed(until=way.arrival)
+        finally:
+            self._is_receiving = False
+
+    async def aclose(self) -> None:
+        """Close: the other end reads what is on the way, then the end of file.
+
+        As in TCP, whoever closes before it has read everything, or is still sent to,
+        answers with a reset, and that overtakes what it sent last: what has not arrived yet is lost.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._outgoing.is_ended = True
+            self._incoming.is_abandoned = True
+            if self._incoming.chunks:
+                self._outgoing.lose(arrived=False)
+            self._outgoing.change()
+            self._incoming.change()
+        await trio.lowlevel.checkpoint()
+
+    def reset(self) -> None:
+        """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""
+        self._is_reset = self._other_end._is_reset = True
+        for way in (self._outgoing, self._incoming):
+            way.lose(arrived=True)
+
+    def stall(self) -> None:
+        """Let nothing arrive any more, either way, as when a cable is pulled."""
+        self._outgoing.is_stalled = self._incoming.is_stalled = True
+
+    def resume(self) -> None:
+        """Let everything arrive again."""
+        for way in (self._outgoing, self._incoming):
+            way.is_stalled = False
+            way.change()
+
+    def _put(self, data: bytes) -> int:
+        """Send what there is room for. As in TCP, the first that is sent to a closed end is lost without a word."""
+        way = self._outgoing
+        if way.is_known_abandoned:
+            raise trio.BrokenResourceError("the other end was closed")
+        if not way.is_abandoned:
+            return way.put(data)
+        way.is_known_abandoned = True
+        self._incoming.lose(arrived=False)
+        return len(data)
+
+
+class Pipe:
+    """Both ends of one connection.
+
+    Args:
+        capacity: Bytes each way before a sender must wait.
+        latency: Seconds from sent to received.
+        address: Where the client says it is.
+    """
+
+    def __init__(self, *, capacity: int = CAPACITY, latency: float = 0.0, address: str = "") -> None:
+        up, down = _Way(capacity, latency), _Way(capacity, latency)
+        self.client = PipeEnd(up, down, "server")
+        self.server = PipeEnd(down, up, address)
+        self.client._other_end, self.server._other_end = self.server, self.client
+
+    def reset(self) -> None:
+        """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""
+        self.client.reset()
+
+
+class PipeListener(trio.abc.Listener[PipeEnd]):
+    """A door without a network: `connect` on one side, `accept` on the other."""
+
+    def __init__(self) -> None:
+        self._put, self._get = trio.open_memory_channel[Pipe | OSError](math.inf)
+
+    def connect(self, pipe: Pipe) -> None:
+        """Stand at the door with a pipe.
+
+        Raises:
+            ConnectionRefusedError: The door is closed.
+        """
+        try:
+            self._put.send_nowait(pipe)
+        except trio.BrokenResourceError:
+            raise ConnectionRefusedError("nobody listens here any more") from None
+
+    def fail(self, error: OSError) -> None:
+        """Let one accept raise this error."""
+        self._put.send_nowait(error)
+
+    async def accept(self) -> PipeEnd:
+        """The next that was connected."""
+        found = await self._get.receive()
+        if isinstance(found, OSError):
+            raise found
+        return found.server
+
+    async def aclose(self) -> None:
+        """Accept no more; who still stands at the door is reset."""
+        while True:
+            try:
+                waiting = self._get.receive_nowait()
+            except (trio.WouldBlock, trio.ClosedResourceError):
+                break
+            if isinstance(waiting, Pipe):
+                waiting.reset()
+        await self._get.aclose()

@@ -1,0 +1,114 @@
+"""The client's side of telnet, for players of the kit: text for the screen, answers for the server."""
+
+from __future__ import annotations
+
+import codecs
+
+from ..telnet import AnomalyKind, Option, Policy, TelnetEngine
+from ..telnet.codes import ECHO, NAWS, TTYPE
+from ..telnet.scanner import Scanner
+
+
+class _LetsHide(Option):
+    """Agrees when the server wants to hide what is typed."""
+
+    code = ECHO
+    theirs = Policy.ACCEPT
+
+
+class _TellsSize(Option):
+    """2 x 2 bytes, big-endian: columns, rows. RFC 1073."""
+
+    code = NAWS
+    ours = Policy.ACCEPT
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.columns = columns
+        self.rows = rows
+
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        if enabled:
+            tell_size(engine, self.columns, self.rows)
+
+
+class _TellsTerminal(Option):
+    """Gives its names one by one, then the last again. RFC 1091."""
+
+    code = TTYPE
+    ours = Policy.ACCEPT
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._next = 0
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        if payload == b"\x01":  # SEND
+            name = self._names[min(self._next, len(self._names) - 1)]
+            self._next += 1
+            engine.send_subnegotiation(TTYPE, b"\x00" + name.encode())
+
+
+class Terminal:
+    """What the server's bytes look like, and what a client answers to them.
+
+    Args:
+        columns: Of its window; None: it does not tell its size.
+        rows: Likewise.
+        names: What it answers to TTYPE, in order; none: it refuses to tell.
+    """
+
+    def __init__(self, columns: int | None = None, rows: int | None = None, names: tuple[str, ...] = ()) -> None:
+        options: list[Option] = [_LetsHide()]
+        if columns is not None and rows is not None:
+            options.append(_TellsSize(columns, rows))
+        if names:
+            options.append(_TellsTerminal(names))
+        self.engine = TelnetEngine(options)
+        self._scanner = Scanner()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._parts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """Everything received, without telnet, with newlines for line ends."""
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0].replace("\r\n", "\n") if self._parts else ""
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the server."""
+        self._scanner.receive(data, self)
+
+    def data_to_send(self) -> bytes:
+        """The answers."""
+        return self.engine.data_to_send()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell another size, if the server asked for it."""
+        if self.engine.is_ours(NAWS):
+            tell_size(self.engine, columns, rows)
+
+    # What the scanner calls: text is for the screen, all else is the engine's
+
+    def heard_text(self, data: bytes) -> None:
+        self._parts.append(self._decoder.decode(data))
+
+    def heard_command(self, code: int) -> None:
+        self.engine.heard_command(code)
+
+    def heard_negotiation(self, verb: int, code: int) -> None:
+        self.engine.heard_negotiation(verb, code)
+
+    def heard_subnegotiation(self, code: int, payload: bytes) -> None:
+        self.engine.heard_subnegotiation(code, payload)
+
+    def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
+        raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
+
+    def payload_limit(self, code: int) -> int:
+        return self.engine.payload_limit(code)
+
+
+def tell_size(engine: TelnetEngine, columns: int, rows: int) -> None:
+    """Send NAWS."""
+    engine.send_subnegotiation(NAWS, columns.to_bytes(2, "big") + rows.to_bytes(2, "big"))
