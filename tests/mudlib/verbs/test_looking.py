@@ -1,0 +1,86 @@
+"""Guests look, at the room and at each other."""
+
+import pytest
+import trio
+
+from trio_mud.mudlib import world
+from trio_mud.testing import OpenMud
+
+from ..conftest import ComeIn
+
+
+@pytest.mark.parametrize("line", ["look", "l", "loo"])
+async def test_look_shows_the_room_the_ways_out_and_who_is_there(mud: OpenMud, come_in: ComeIn, line: str) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        for name in ("Bob", "Eve"):
+            await come_in(valley, name)
+        await ann.catches_up()
+        await ann.type(line)
+        seen = (await ann.catches_up()).splitlines()
+        assert seen[0] == "Toll Green"
+        assert seen[-2:] == ["You can go north, east or west.", "Bob and Eve are here."]
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("look bob", "Bob is wide awake, and a little damp about the edges."),
+        ("l b", "Bob is wide awake, and a little damp about the edges."),
+        ("look ann", "You are much as you remember yourself, only wetter."),
+        ("look me", "You are much as you remember yourself, only wetter."),
+        ("look eve", 'You see nobody called "eve" here.'),
+        ("look at bob", 'You see nobody called "at bob" here.'),
+    ],
+)
+async def test_look_shows_whoever_is_in_the_same_room(mud: OpenMud, come_in: ComeIn, line: str, answer: str) -> None:
+    async with mud(world()) as valley:
+        ann, _, eve = [await come_in(valley, name) for name in ("Ann", "Bob", "Eve")]
+        await eve.type("north")
+        await eve.catches_up()
+        await ann.catches_up()
+        await ann.type(line)
+        assert await ann.catches_up() == f"{answer}\n"
+
+
+async def test_who_is_silent_for_long_is_seen_to_be_still(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, _ = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        await trio.sleep(60)
+        await ann.type("look bob")
+        await ann.sees("Bob has not stirred for 1 minute.")
+        await trio.sleep(60)
+        await ann.type("who")
+        await ann.sees("Ann  Toll Green\nBob  Toll Green, has not stirred for 2 minutes\n")
+
+
+async def test_who_lists_all_wherever_they_are(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, _ = await come_in(valley, "Ann"), await come_in(valley, "Barnaby")
+        await ann.type("north")
+        await ann.catches_up()
+        await ann.type("who")
+        assert await ann.catches_up() == "Ann      Drip Bridge\nBarnaby  Toll Green\n"
+
+
+async def test_the_time_is_seen_outdoors_and_heard_indoors(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("time")
+        await ann.sees("You look at the sky: it is morning.")
+        await ann.type("n", "n", "w")
+        await trio.sleep(3 * 900)
+        await ann.type("time")
+        await ann.sees("You listen for the clock: it is night.")
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(40, 39), (200, 79), (2, 19)])
+async def test_prose_is_wrapped_to_the_window_but_never_wider_than_a_page(
+    mud: OpenMud, columns: int, widest: int
+) -> None:
+    async with mud(world()) as valley:
+        ann = await valley.player(columns=columns, rows=24)
+        await ann.type("Ann")
+        await ann.sees("Toll Green\n")
+        prose = await ann.sees("without.")
+        assert widest - 12 < max(map(len, prose.splitlines())) <= widest

@@ -1,0 +1,59 @@
+"""Coming in and going away: the question at the door, and what the others see of it."""
+
+from trio_mud import Dialog, Markup, Reason, markup
+
+from .errors import Mistake
+from .guest import Guest
+from .names import read_name, same_name
+from .valley import Valley
+from .verbs import commands, show_room
+
+__all__ = ["come_in", "go_away"]
+
+TRIES = 5  # then whoever it is may think it over outside
+PATIENCE = 120.0  # seconds for all of them together
+
+PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "self", "somebody", "someone", "you")
+RESERVED = frozenset({*PRONOUNS, *(same_name(verb) for command in commands for verb in command.verbs)})
+
+
+async def come_in(dialog: Dialog, valley: Valley) -> None:
+    """Ask for a name until it is one, and let its owner in; or give up, and say goodbye."""
+    connection = dialog.connection
+    connection.write(greeting(valley))
+    for _ in range(TRIES):
+        typed = await dialog.ask("By what name are you known? ")
+        try:
+            guest = valley.enter(read_name(typed, RESERVED), connection)  # nobody can take the name in between
+        except Mistake as mistake:
+            connection.write(str(mistake))
+        else:
+            welcome(guest)
+            return
+    connection.quit("The geese lose patience. Come back when you know who you are.")
+
+
+def greeting(valley: Valley) -> Markup:
+    """What a stranger reads first."""
+    return markup(
+        "\n<b>{name}</b>\n\nThe road comes over a last rise and there it lies,\n"
+        "with a river that takes its time, and a clock that takes the river's.\n",
+        name=valley.name[0].upper() + valley.name[1:],
+    )
+
+
+def welcome(guest: Guest) -> None:
+    """Show a new guest where they are, and the others who has come."""
+    guest.room.tell(markup("<b>{name}</b> comes down the valley road.", name=guest.name), but=guest)
+    guest.write(f"Welcome to {guest.valley.name}, {guest.name}. If you are at a loss, type help.\n")
+    show_room(guest)
+
+
+def go_away(guest: Guest, reason: Reason) -> None:
+    """Take a guest out of the valley; the others see whether they left or were lost."""
+    guest.valley.leave(guest)
+    if reason is Reason.LINKDEATH:
+        sight = "<b>{name}</b> stops in the middle of a breath, like a clock that nobody wound, and fades."
+    else:
+        sight = "<b>{name}</b> takes the valley road, grows small on it, and is gone."
+    guest.room.tell(markup(sight, name=guest.name))

@@ -1,0 +1,126 @@
+"""Reading a map: the TOML file that says what rooms there are, and how its sky changes.
+
+    name = "the Valley"             as a sentence has it: welcome to ...
+    start = "green"                 the room where people come in
+
+    [sky]
+    length = 900                    seconds each hour lasts
+    [[sky.hours]]                   in their order, round and round
+    name = "night"
+    dark = true
+    outdoors = "Night falls."       what people see when it begins
+    indoors = "A clock strikes."    what they notice where they see no sky
+
+    [rooms.green]                   one table for each room, by the key that exits use
+    name = "Toll Green"
+    text = "Grass."                 what is seen
+    night = "A lamp."               what is seen besides when it is dark; may be left out
+    indoors = true                  whether there is a roof; left out, there is none
+    exits = { north = "bridge" }
+    one_way = ["north"]             the exits that have no way back; left out, every exit must have one
+
+Who uses it: `valley.py`, which makes a world of the plans.
+"""
+
+import tomllib
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from .directions import Direction
+from .errors import MapError
+
+__all__ = ["Hour", "Map", "RoomPlan", "SkyPlan", "read_map"]
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+PlanT = TypeVar("PlanT")
+
+
+class Hour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the day."""
+
+    name: Text
+    dark: bool
+    outdoors: Text
+    indoors: Text
+
+
+class SkyPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parts of a day, each of the same length."""
+
+    length: Annotated[float, msgspec.Meta(gt=0)]  # seconds
+    hours: Annotated[tuple[Hour, ...], msgspec.Meta(min_length=1)]
+
+
+class RoomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A room as it is written down; its exits are still keys."""
+
+    name: Text
+    text: Text
+    exits: dict[Direction, str]
+    night: str = ""
+    indoors: bool = False
+    one_way: frozenset[Direction] = frozenset()
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a map says before its rooms."""
+
+    name: Text
+    start: str
+    sky: SkyPlan
+
+
+class Map(msgspec.Struct, frozen=True):
+    """A whole file, found to hold together."""
+
+    name: str
+    start: str
+    sky: SkyPlan
+    rooms: dict[str, RoomPlan]
+
+
+def read_map(text: str, file: str) -> Map:
+    """Read a map.
+
+    Args:
+        text: The TOML.
+        file: What messages call it.
+
+    Raises:
+        MapError: It is no TOML, a key is wrong or missing, or an exit leads nowhere or has no way back.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MapError(f"{file}: {error}") from error
+    rooms = read_table(tables.pop("rooms", {}), dict[str, dict[str, object]], f"{file}: rooms")
+    header = read_table(tables, Header, file)
+    plans = {key: read_table(table, RoomPlan, f"{file}: rooms.{key}") for key, table in rooms.items()}
+    if header.start not in plans:
+        raise MapError(f"{file}: start: there is no room {header.start!r}")
+    for key, plan in plans.items():
+        check_exits(key, plan, plans, f"{file}: rooms.{key}")
+    return Map(header.name, header.start, header.sky, plans)
+
+
+def read_table(table: object, kind: type[PlanT], where: str) -> PlanT:
+    """One table as a `kind`; `where` is what the message calls it."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise MapError(f"{where}: {error}") from error
+
+
+def check_exits(key: str, plan: RoomPlan, plans: dict[str, RoomPlan], where: str) -> None:
+    """Raise MapError unless every exit of the room leads somewhere, and back again if it promises to."""
+    for direction, goal in plan.exits.items():
+        if goal not in plans:
+            raise MapError(f"{where}: exits.{direction.value}: there is no room {goal!r}")
+        if direction not in plan.one_way and key not in plans[goal].exits.values():
+            raise MapError(
+                f"{where}: exits.{direction.value}: nothing leads back from {goal!r}; give it an exit to {key!r}, "
+                f'or write one_way = ["{direction.value}"]'
+            )
+    for direction in plan.one_way - plan.exits.keys():
+        raise MapError(f"{where}: one_way: there is no exit {direction.value}")

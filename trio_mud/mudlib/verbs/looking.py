@@ -1,0 +1,74 @@
+"""Looking: at the room, at each other, at who is there, at the time."""
+
+from typing import Annotated
+
+from trio_mud import markup
+
+from ..commands import Commands
+from ..guest import Guest
+from ..matching import listing
+from ..valley import guest_among
+
+__all__ = ["commands", "show_room"]
+
+STILL = 60.0  # seconds without a line, before it is seen
+
+commands = Commands[Guest](help_verbs=())
+
+
+def neighbour(who: Guest, words: str) -> Guest:
+    """Somebody in the same room; `me` is whoever says it."""
+    if words.casefold() == "me":
+        return who
+    return guest_among(who.room.guests, words, otherwise=f'You see nobody called "{words}" here.')
+
+
+@commands.verb("look", "l")
+def look(who: Guest, whom: Annotated[Guest, neighbour] | None = None) -> None:
+    """Look around you, or at somebody.
+
+    look        shows where you are, the ways out, and who is there
+    look ann    shows Ann, if she is where you are
+    """
+    if whom is None:
+        show_room(who)
+    elif whom is who:
+        who.write("You are much as you remember yourself, only wetter.")
+    else:
+        who.write(f"{whom.name} {stillness(whom) or 'is wide awake, and a little damp about the edges'}.")
+
+
+@commands.verb("who")
+def who_is_there(who: Guest) -> None:
+    """List everybody in the valley, and where they are."""
+    guests = sorted(who.valley.guests, key=lambda guest: guest.name)
+    width = max(len(guest.name) for guest in guests)
+    for guest in guests:
+        name = markup("<b>{name}</b>", name=f"{guest.name:{width}}")
+        still = f", {stillness(guest)}" if stillness(guest) else ""
+        who.write(markup("{name}  {room}{still}", name=name, room=guest.room.name, still=still))
+
+
+@commands.verb("time")
+def tell_time(who: Guest) -> None:
+    """Find out what part of the day it is."""
+    how = "listen for the clock" if who.room.indoors else "look at the sky"
+    who.write(f"You {how}: it is {who.valley.hour.name}.")
+
+
+def show_room(who: Guest) -> None:
+    """Show a guest the room they are in."""
+    room = who.room
+    who.write(markup("<bright-yellow>{name}</bright-yellow>", name=room.name))
+    who.write(room.text(dark=who.valley.hour.dark))
+    ways = [way.value for way in room.exits]
+    who.write(markup("<cyan>You can go {ways}.</cyan>", ways=listing(ways, "or")))
+    others = [guest.name for guest in room.guests if guest is not who]
+    if others:
+        who.write(f"{listing(others, 'and')} {'is' if len(others) == 1 else 'are'} here.")
+
+
+def stillness(guest: Guest) -> str:
+    """How long somebody has not moved, if it is worth a word."""
+    minutes = int(guest.connection.idle // STILL)
+    return f"has not stirred for {minutes} minute{'s' * (minutes > 1)}" if minutes else ""
