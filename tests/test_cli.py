@@ -1,0 +1,338 @@
+"""The command line, as a shell sees it: what it prints, what it opens, and with which status it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from trio_mud import Hooks, MasterServer, __version__, cli, logs
+from trio_mud.driver.running import OnOpen
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
+
+TAVERN = """
+from trio_mud import Admitted, Hooks, Input
+
+hooks = Hooks()
+
+
+@hooks.on(Admitted)
+def greet(event):
+    event.connection.write("The fire crackles.")
+
+
+@hooks.on(Input)
+def talk(event):
+    event.connection.quit("The door swings shut.")
+"""
+SLOW_TO_LEAVE = """
+import trio
+from trio_mud import Disconnect, Hooks
+
+hooks = Hooks()
+
+
+@hooks.on(Disconnect)
+async def linger(event):
+    await trio.sleep_forever()
+"""
+
+
+@pytest.fixture
+def tavern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current directory with a game in it, `tavern:hooks`, and no TRIO_MUD_* in the environment."""
+    for name in [name for name in os.environ if name.startswith("TRIO_MUD_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "tavern.py").write_text(TAVERN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# In this process: what is said, and what would be done
+
+
+@pytest.fixture
+def say(tavern: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Say]:
+    """Run the command line here; only for arguments that open nothing."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield Say(capsys)
+    sys.modules.pop("tavern", None)
+
+
+class Say:
+    """Runs the command line and splits what it says."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str]:
+        """Return the exit status, and what was printed and complained of."""
+        self.capsys.readouterr()
+        status = cli.main(arguments)
+        out, err = self.capsys.readouterr()
+        return status, out + err
+
+
+def test_a_right_configuration_says_what_it_would_do(say: Say) -> None:
+    assert say("run", "tavern:hooks", "--check-config") == (
+        0,
+        "configuration is right: would open tavern:hooks at localhost port 4000\n",
+    )
+
+
+def test_without_arguments_the_bundled_world_would_open(say: Say) -> None:
+    status, said = say("--check-config")
+
+    assert (0, True) == (status, "would open trio_mud.mudlib:world at localhost port 4000" in said)
+
+
+def test_the_command_line_is_stronger_than_the_environment_than_the_file(
+    say: Say, tavern: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tavern / "tavern.toml").write_text('game = "tavern:hooks"\nhost = "127.0.0.1"\nport = 1', encoding="utf-8")
+    monkeypatch.setenv("TRIO_MUD_CONFIG", "tavern.toml")
+
+    assert "tavern:hooks at 127.0.0.1 port 1\n" in say("--check-config")[1]
+    monkeypatch.setenv("TRIO_MUD_HOST", "127.0.0.2")
+    monkeypatch.setenv("TRIO_MUD_PORT", "2")
+    assert "tavern:hooks at 127.0.0.2 port 2\n" in say("--check-config")[1]
+    assert "tavern:hooks at 127.0.0.2 port 3\n" in say("run", "--port", "3", "--check-config")[1]
+
+
+def test_the_check_tells_which_limits_and_texts_are_not_the_defaults(say: Say, tavern: Path) -> None:
+    (tavern / "tavern.toml").write_text(
+        '[limits]\nfirst_input = "none"\nline = 4096\n[texts]\nshutdown = "Bye."', encoding="utf-8"
+    )
+
+    _, said = say("run", "tavern:hooks", "--config", "tavern.toml", "--check-config")
+
+    assert said.rstrip().endswith("port 4000, with limits first_input = None; texts shutdown = 'Bye.'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--prot", "5"], "Unknown option: --prot. Did you mean --port?"),
+        (["--port", "x"], "--port"),
+        (["--port", "70000"], "--port"),
+        (["tavern:hooks", "cellar"], "cellar"),
+        (["run", "tavrn:hooks"], "there is no module 'tavrn'"),
+        (["run", "tavern:hoks"], "tavern has no 'hoks'; did you mean 'hooks'?"),
+        (["run", "tavern:TAVERN"], "tavern has no 'TAVERN'"),
+        (["--config", "nowhere.toml"], "nowhere.toml cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(say: Say, arguments: Sequence[str], said: str) -> None:
+    status, text = say(*arguments)
+
+    assert status == 2
+    [line] = text.splitlines()
+    assert line.startswith("trio-mud: ")
+    assert said in line
+
+
+def test_a_wrong_file_is_one_line_and_status_2(say: Say, tavern: Path) -> None:
+    (tavern / "tavern.toml").write_text("prot = 5", encoding="utf-8")
+
+    assert say("--config", "tavern.toml") == (
+        2,
+        "trio-mud: tavern.toml: there is no 'prot'; did you mean 'port'?\n",
+    )
+
+
+def test_a_broken_game_shows_its_own_traceback_and_status_2(say: Say, tavern: Path) -> None:
+    (tavern / "tavern.py").write_text("import mising", encoding="utf-8")
+
+    status, text = say("run", "tavern:hooks")
+
+    assert status == 2
+    first, *_, error, last = text.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert error == "ModuleNotFoundError: No module named 'mising'"
+    assert last == "trio-mud: the game's own code failed, as shown above"
+
+
+def test_help_names_every_option_and_its_variable(say: Say) -> None:
+    status, text = say("--help")
+
+    assert status == 0
+    for word in ["run", "--host", "--port", "--config", "--check-config", "--version"]:
+        assert word in text
+    for variable in ["TRIO_MUD_GAME", "TRIO_MUD_HOST", "TRIO_MUD_PORT", "TRIO_MUD_CONFIG"]:
+        assert variable in text
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ([("127.0.0.1", 4000), ("::1", 4000)], "telnet localhost 4000\nOnly this machine can; --host 0.0.0.0"),
+        ([("127.0.0.1", 41), ("::1", 42)], "telnet 127.0.0.1 41\n    telnet ::1 42\nOnly this machine can"),
+        ([("0.0.0.0", 4000)], "telnet localhost 4000\nFrom elsewhere, by the name or address of this machine."),
+        ([("192.0.2.7", 4000)], "telnet 192.0.2.7 4000\nFrom elsewhere"),
+        ([("fe80::1%eth0", 4000)], "telnet fe80::1 4000\nFrom elsewhere"),
+    ],
+)
+def test_the_welcome_says_where_to_connect_and_who_can(places: list[tuple[str, int]], said: str) -> None:
+    welcome = cli._welcome("tavern:hooks", places)
+
+    assert said in welcome
+    assert "not encrypted" in welcome
+
+
+def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
+    say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(hooks: Hooks, *, on_open: OnOpen, **settings: object) -> None:
+        on_open(MasterServer(hooks), [("127.0.0.1", 4000)])
+        raise OSError("the disk is on fire")
+
+    monkeypatch.setattr(cli, "run", run)
+    monkeypatch.setattr(logs, "show", lambda: None)
+
+    with pytest.raises(OSError, match="on fire"):
+        say("run", "tavern:hooks")
+
+
+# In a process of its own
+
+
+@contextmanager
+def started(*arguments: str, program: Sequence[str] = ("-m", "trio_mud")) -> Iterator[subprocess.Popen[str]]:
+    """A running command line; killed if it is still there at the end."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    """Wait for the welcome and return the port it names."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.fullmatch(r" *telnet \S+ (\d+)\n", line):
+            return int(found[1])
+    _, complaints = process.communicate(timeout=PATIENCE)
+    raise AssertionError(f"it ended without a welcome: {complaints}")
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for the end and return the status and the standard error."""
+    _, complaints = process.communicate(timeout=PATIENCE)
+    return process.returncode, complaints
+
+
+def test_a_player_comes_reads_types_and_leaves(tavern: Path) -> None:
+    with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0") as process:
+        with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
+            player.sendall(b"quit\r\n")
+            heard = b"".join(iter(lambda: player.recv(4096), b""))
+
+        process.send_signal(signal.SIGTERM)
+        status, complaints = ended(process)
+
+    assert b"The fire crackles." in heard
+    assert b"The door swings shut." in heard
+    assert (0, False) == (status, "Traceback" in complaints)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_says_goodbye_and_ends_with_status_0(tavern: Path, asked: signal.Signals) -> None:
+    (tavern / "tavern.toml").write_text('[texts]\nshutdown = "The lamps go out."', encoding="utf-8")
+    with (
+        started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "tavern.toml") as process,
+        socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player,
+    ):
+        heard = b""
+        while b"crackles" not in heard:
+            heard += player.recv(4096)
+        process.send_signal(asked)
+        farewell = b"".join(iter(lambda: player.recv(4096), b""))
+        status, complaints = ended(process)
+
+    assert b"The lamps go out." in farewell
+    assert (0, False) == (status, "Traceback" in complaints)
+
+
+def test_a_second_interrupt_does_not_wait_and_ends_with_status_130(tavern: Path) -> None:
+    (tavern / "slow.py").write_text(SLOW_TO_LEAVE, encoding="utf-8")
+    (tavern / "slow.toml").write_text("[limits]\nhook_deadline = 600\ndrain = 600\ncleanup = 0.2", encoding="utf-8")
+    with started("run", "slow:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "slow.toml") as process:
+        with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
+            process.send_signal(signal.SIGINT)
+            assert b"".join(iter(lambda: player.recv(4096), b""))  # the last words: it is shutting down
+
+        process.send_signal(signal.SIGINT)
+        status, _ = ended(process)
+
+    assert status == 130
+
+
+def test_a_port_in_use_is_one_line_and_status_75(tavern: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", str(port)) as process:
+            status, complaints = ended(process)
+
+    assert status == 75
+    [line] = complaints.splitlines()
+    assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
+
+
+def test_an_address_of_another_machine_is_one_line_and_status_75(tavern: Path) -> None:
+    with started("run", "tavern:hooks", "--host", "192.0.2.1", "--port", "0") as process:
+        status, complaints = ended(process)
+
+    assert status == 75
+    assert len(complaints.splitlines()) == 1
+
+
+def test_an_unknown_host_is_one_line_and_status_2(tavern: Path) -> None:
+    with started("run", "tavern:hooks", "--host", "no such host", "--port", "0") as process:
+        status, complaints = ended(process)
+
+    assert status == 2
+    assert complaints == "trio-mud: host 'no such host' is no name or address known here\n"
+
+
+def test_the_bundled_world_opens_and_closes(tavern: Path) -> None:
+    with started("--host", "127.0.0.1", "--port", "0") as process:
+        port_of(process)
+        process.send_signal(signal.SIGINT)
+
+        assert ended(process)[0] == 0
+
+
+def test_the_version_is_told(tavern: Path) -> None:
+    with started("--version") as process:
+        out, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert out == f"trio-mud {__version__}\n"
+
+
+def test_the_library_can_be_imported_without_what_only_the_command_line_needs(tavern: Path) -> None:
+    program = (
+        "import sys, trio_mud, trio_mud.__main__; print(sorted({'cyclopts', 'structlog', 'rich'} & set(sys.modules)))"
+    )
+    with started(program=("-c", program)) as process:
+        out, complaints = process.communicate(timeout=PATIENCE)
+
+    assert ("[]\n", "") == (out, complaints)

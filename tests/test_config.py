@@ -1,0 +1,125 @@
+"""The configuration file: one promise for each kind of key, and what is said of each kind of mistake."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from trio_mud.config import Configuration, read
+from trio_mud.errors import ConfigurationError
+from trio_mud.limits import Limits, Rate, may_be_switched_off
+from trio_mud.texts import Texts
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "tavern.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(tmp_path: Path, text: str) -> str:
+    """Return what is said of a file with this text, after the file's name, which always comes first."""
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        read(path)
+    said = str(caught.value)
+    assert said.startswith(str(path))
+    assert "\n" not in said
+    return said.removeprefix(str(path))
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "")) == Configuration()
+
+
+def test_game_host_and_port_stand_at_the_top(tmp_path: Path) -> None:
+    path = written(tmp_path, 'game = "tavern:hooks"\nhost = "0.0.0.0"\nport = 2323')
+
+    assert read(path) == Configuration(game="tavern:hooks", host="0.0.0.0", port=2323)
+
+
+def test_a_count_is_a_whole_number(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "[limits]\ntypeahead = 32")).limits == Limits(typeahead=32)
+
+
+def test_seconds_may_be_whole_or_not(tmp_path: Path) -> None:
+    path = written(tmp_path, "[limits]\nfirst_input = 30\nhook_deadline = 2.5")
+
+    assert read(path).limits == Limits(first_input=30.0, hook_deadline=2.5)
+
+
+def test_a_rate_is_a_table_of_its_two_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, "[limits]\ncommand_rate = { per_second = 5, burst = 10 }")
+
+    assert read(path).limits == Limits(command_rate=Rate(5, burst=10))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Limits) if may_be_switched_off(field.name)])
+def test_the_word_none_switches_a_limit_off(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, f'[limits]\n{name} = "none"')
+
+    assert getattr(read(path).limits, name) is None
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Texts)])
+def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, f'[texts]\n{name} = "Grüß dich!"')
+
+    assert getattr(read(path).texts, name) == "Grüß dich!"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # an unknown key
+        ("prot = 4000", ": there is no 'prot'; did you mean 'port'?"),
+        ("[limits]\ntypehead = 5", ": there is no 'typehead' in limits; did you mean 'typeahead'?"),
+        ("[texts]\nshutdwn = ''", ": there is no 'shutdwn' in texts; did you mean 'shutdown'?"),
+        ("[limits]\nzebra = 5", ": there is no 'zebra' in limits"),
+        (
+            "[limits.accept_rate]\nper_secnd = 5\nburst = 5",
+            ": there is no 'per_secnd' in limits.accept_rate; did you mean 'per_second'?",
+        ),
+        # a wrong kind of value
+        ('port = "4000"', ": port: expected a whole number, got a text"),
+        ("port = true", ": port: expected a whole number, got true or false"),
+        ("limits = 5", ": limits: expected a table, got a whole number"),
+        ("limits = [5]", ": limits: expected a table, got a list"),
+        ("[limits]\nline = 5.5", ": limits.line: expected a whole number, got a number"),
+        ('[limits]\nfirst_input = "never"', ': limits.first_input: expected a number or "none", got a text'),
+        ("[limits]\ncommand_rate = 20", ': limits.command_rate: expected a table or "none", got a whole number'),
+        ("[limits]\ncommand_rate = {burst = 5}", ": limits.command_rate: it lacks per_second"),
+        ("[texts]\nshutdown = 5", ": texts.shutdown: expected a text, got a whole number"),
+        # a value that makes no sense
+        ("port = 70000", ": port = 70000: write a number from 1 to 65535, or 0 for any free one"),
+        ("[limits]\nline = 0", ": limits.line = 0: write a whole number of at least 1"),
+        (
+            "[limits]\nwrite_stall = inf",
+            ': limits.write_stall = inf: write a positive number of seconds, such as 5.0, or "none" for no limit',
+        ),
+        (
+            "[limits]\ncommand_rate = {per_second = 5, burst = 0}",
+            ": limits.command_rate.burst = 0: write a whole number of at least 1",
+        ),
+        ('[limits]\nline = "none"', ": limits.line cannot be switched off; write a larger one instead"),
+        # not TOML at all
+        ("port: 4000", " is not TOML: Expected '=' after a key in a key/value pair (at line 1, column 5)"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_by_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+    assert said == complaint(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"tavern\.toml cannot be read: No such file or directory"):
+        read(tmp_path / "tavern.toml")
+
+
+def test_a_file_in_another_encoding_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "tavern.toml"
+    path.write_bytes("# Gr\u00fc\u00dfe".encode("latin-1"))
+
+    with pytest.raises(ConfigurationError, match=r"tavern\.toml is not UTF-8 \(byte 4\)"):
+        read(path)

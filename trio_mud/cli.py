@@ -1,0 +1,166 @@
+"""The command line: `trio-mud`, and `python -m trio_mud`.
+
+It turns what the shell says into one call of `run`, and what comes of it into an exit status and at most one line.
+The command line is stronger than the environment, that than the configuration file, that than the defaults.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter, validators
+
+from trio_mud import __version__, logs
+from trio_mud.config import Configuration, read
+from trio_mud.driver.running import run
+from trio_mud.driver.server import MasterServer
+from trio_mud.errors import ConfigurationError
+from trio_mud.game import GameBroken, find_game
+
+__all__ = ["main"]
+
+CLEAN = 0
+WRONG_USAGE = 2  # usage or configuration; nothing was started
+NOT_TO_BE_HAD = 75  # EX_TEMPFAIL of sysexits.h: it may work later
+
+UNENCRYPTED = "Telnet is not encrypted: whoever carries it can read it, passwords too."
+
+
+app = cyclopts.App(
+    name="trio-mud",
+    help="Open a MUD; without arguments the small world that comes with trio_mud.",
+    help_epilogue=(
+        "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
+        "Exit status: 0 clean, 1 crash, 2 usage or configuration, 75 port not to be had, 130 interrupted twice."
+    ),
+    version=f"trio-mud {__version__}",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+@app.command(name="run")
+@app.default
+def run_game(
+    game: Annotated[str | None, Parameter(env_var="TRIO_MUD_GAME", show_default=False)] = None,
+    /,
+    *,
+    host: Annotated[str | None, Parameter(env_var="TRIO_MUD_HOST")] = None,
+    port: Annotated[
+        int | None, Parameter(env_var="TRIO_MUD_PORT", validator=validators.Number(gte=0, lte=65535))
+    ] = None,
+    config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
+    check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+) -> int:
+    """Open a game and serve it until it is stopped with Ctrl-C or SIGTERM.
+
+    Args:
+        game: MODULE:NAME, a Hooks or a function that returns one; MODULE may lie in the current directory.
+            Without it: the bundled world.
+        host: Where to listen: localhost unless told otherwise, 0.0.0.0 for everybody.
+        port: The port to listen at: 4000 unless told otherwise, 0 for any free one.
+        config: A TOML file with game, host, port and the tables limits and texts.
+        check_config: Say whether all this is right and what it would do, and stop there.
+    """
+    configuration = read(config) if config else Configuration()
+    configuration = replace(
+        configuration,
+        game=configuration.game if game is None else game,
+        host=configuration.host if host is None else host,
+        port=configuration.port if port is None else port,
+    )
+    hooks = find_game(configuration.game)
+    if check_config:
+        print(f"configuration is right: {_plan(configuration)}")
+        return CLEAN
+    logs.show()
+    is_open = False
+
+    def announce(server: MasterServer, places: Sequence[tuple[str, int]]) -> None:
+        nonlocal is_open
+        is_open = True
+        print(_welcome(configuration.game, places), flush=True)
+
+    try:
+        run(
+            hooks,
+            host=configuration.host,
+            port=configuration.port,
+            limits=configuration.limits,
+            texts=configuration.texts,
+            on_open=announce,
+        )
+    except OSError as error:
+        if is_open:  # then it is no failure to open, but a crash
+            raise
+        return _not_opened(configuration, error)
+    return CLEAN
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what `arguments` say and return the exit status.
+
+    Raises:
+        SystemExit: With 130, after a second interrupt.
+        Exception: Whatever crashed the server.
+    """
+    try:
+        status = app(arguments, print_error=False, exit_on_error=False)
+    except cyclopts.CycloptsError as error:
+        return _complain(f"{str(error).rstrip('.')}; see trio-mud --help", WRONG_USAGE)
+    except GameBroken as error:
+        print(error, file=sys.stderr)
+        return _complain("the game's own code failed, as shown above", WRONG_USAGE)
+    except ConfigurationError as error:
+        return _complain(str(error), WRONG_USAGE)
+    return status if isinstance(status, int) else CLEAN  # --help and --version return nothing
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"trio-mud: {logs.printable(text)}", file=sys.stderr)
+    return status
+
+
+def _not_opened(configuration: Configuration, error: OSError) -> int:
+    if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+        return _complain(f"host {configuration.host!r} is no name or address known here", WRONG_USAGE)
+    where = f"{configuration.host} port {configuration.port}"
+    return _complain(f"cannot listen at {where}: {error.strerror or error}; try another --port", NOT_TO_BE_HAD)
+
+
+def _plan(configuration: Configuration) -> str:
+    """Return what a server of this configuration would do, and where it departs from the defaults."""
+    changed = [
+        f"{table} {field.name} = {getattr(ours, field.name)!r}"
+        for table, ours in (("limits", configuration.limits), ("texts", configuration.texts))
+        for field in fields(ours)
+        if getattr(ours, field.name) != field.default
+    ]
+    plan = f"would open {configuration.game} at {configuration.host} port {configuration.port}"
+    return plan + (f", with {'; '.join(changed)}" if changed else "")
+
+
+def _welcome(game: str, places: Sequence[tuple[str, int]]) -> str:
+    """Return where to connect, who can, and how to stop it."""
+    addresses = [ip_address(place[0].partition("%")[0]) for place in places]
+    ports = [place[1] for place in places]
+    one_port = len(set(ports)) == 1  # a free port may differ between the addresses of one name
+    here = [
+        "localhost" if address.is_unspecified or (address.is_loopback and one_port) else str(address)
+        for address in addresses
+    ]
+    lines = [f"{game} is open. To connect:"]
+    lines += dict.fromkeys(f"    telnet {name} {port}" for name, port in zip(here, ports, strict=True))
+    if all(address.is_loopback for address in addresses):
+        lines.append(f"Only this machine can; --host 0.0.0.0 opens it to others. {UNENCRYPTED}")
+    else:
+        lines.append(f"From elsewhere, by the name or address of this machine. {UNENCRYPTED}")
+    lines.append("Ctrl-C stops it.")
+    return "\n".join(lines)

@@ -1,0 +1,161 @@
+"""The configuration file: TOML in, a checked `Configuration` out.
+
+It only reads and checks; what the command line and the environment say is laid over it by `trio_mud.cli`.
+A key nobody knows is an error, never ignored: a limit with a typing mistake would protect nobody.
+
+    game = "tavern:hooks"
+    host = "localhost"
+    port = 4000
+
+    [limits]
+    typeahead = 32
+    first_input = "none"                            # TOML has no null: this switches a limit off
+    command_rate = { per_second = 20, burst = 60 }
+
+    [texts]
+    shutdown = "The innkeeper puts out the lamps."
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trio_mud.errors import ConfigurationError
+from trio_mud.limits import Limits, may_be_switched_off
+from trio_mud.texts import Texts
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "decode", "nearest", "read"]
+
+BUNDLED_WORLD = "trio_mud.mudlib:world"
+SWITCHED_OFF = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All that a server started from the shell needs to know.
+
+    Raises:
+        ValueError: The port is none.
+    """
+
+    game: str = BUNDLED_WORLD
+    """MODULE:NAME of a `Hooks`, or of a function that returns one."""
+
+    host: str = "localhost"
+    """The name or address to listen at; `0.0.0.0` is every IPv4 address of the machine."""
+
+    port: int = 4000
+    """The port to listen at; 0 takes a free one.
+    Precedent: DikuMUD has listened at 4000 since 1991."""
+
+    limits: Limits = Limits()
+    texts: Texts = Texts()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port = {self.port}: write a number from 1 to 65535, or 0 for any free one")
+
+
+def read(path: Path) -> Configuration:
+    """Return what the file at `path` says; what it does not mention has its default.
+
+    Raises:
+        ConfigurationError: The file cannot be read or is not TOML, or a key or a value is wrong.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    return decode(table, str(path))
+
+
+def decode(table: Mapping[str, object], source: str) -> Configuration:
+    """Return the `Configuration` that `table` means.
+
+    Args:
+        table: As TOML gives it.
+        source: What to call the table in an error, such as the file's path.
+
+    Raises:
+        ConfigurationError: A key or a value is wrong; the message is one line and names both.
+    """
+    _check_keys(table, Configuration(), source)
+    limits = table.get("limits")
+    if isinstance(limits, Mapping):
+        table = {**table, "limits": _without_switched_off(limits, source)}
+    try:
+        return msgspec.convert(table, Configuration)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{source}: {_in_terms_of_toml(error)}") from error
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x' or 'y'?` for the known names most like `name`, or nothing."""
+    close = difflib.get_close_matches(name, known, n=2)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _check_keys(
+    table: Mapping[str, object], known: DataclassInstance | type[DataclassInstance], source: str, path: str = ""
+) -> None:
+    """Raise for the first key that is no field of the dataclass `known`; msgspec ignores such keys."""
+    defaults = {field.name: field.default for field in fields(known)}
+    for key, value in table.items():
+        if key not in defaults:
+            where = f" in {path}" if path else ""
+            raise ConfigurationError(f"{source}: there is no {key!r}{where}{nearest(key, defaults)}")
+        default = defaults[key]
+        if isinstance(value, Mapping) and is_dataclass(default):
+            _check_keys(value, default, source, f"{path}.{key}" if path else key)
+
+
+def _without_switched_off(limits: Mapping[str, object], source: str) -> dict[str, object]:
+    """Return `limits` with None for each `"none"`."""
+    for name, value in limits.items():
+        if value == SWITCHED_OFF and not may_be_switched_off(name):
+            raise ConfigurationError(f"{source}: limits.{name} cannot be switched off; write a larger one instead")
+    return {name: None if value == SWITCHED_OFF else value for name, value in limits.items()}
+
+
+_TOML_WORDS = {
+    "object": "a table",
+    "null": f'"{SWITCHED_OFF}"',
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+}
+
+
+def _in_terms_of_toml(error: msgspec.ValidationError) -> str:
+    """Return what `error` says as the author of a TOML file would: the key first, and no null."""
+    found = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.(?P<key>.*)`)?", str(error), re.DOTALL)
+    assert found is not None  # the pattern takes any text
+    what, key = found["what"], found["key"]
+    if isinstance(error.__cause__, ValueError):  # ours: it begins with the field's name
+        what = what.replace("None for no limit", f'"{SWITCHED_OFF}" for no limit')
+        return f"{key}.{what}" if key else what
+    what = re.sub(r"Object missing required field `(\w+)`", r"it lacks \1", what)
+    what = re.sub(r"`([\w| ]+)`", lambda types: _in_toml_words(types[1]), what)
+    return f"{key}: {what[0].lower()}{what[1:]}" if key else what
+
+
+def _in_toml_words(types: str) -> str:
+    """Return `int | null` as `a whole number or "none"`; a word that is no type stays."""
+    return " or ".join(_TOML_WORDS.get(word, word) for word in types.split(" | "))

@@ -1,0 +1,91 @@
+"""Finding the game that a `MODULE:NAME` means.
+
+It imports the module and looks the name up; it starts nothing.
+Who uses it: the command line, where a name may be mistyped and a module broken, and each must be said differently.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from types import FunctionType, ModuleType, TracebackType
+
+from trio_mud.config import nearest
+from trio_mud.driver.hooks import Hooks
+from trio_mud.errors import ConfigurationError
+
+__all__ = ["GameBroken", "find_game"]
+
+
+class GameBroken(ConfigurationError):
+    """The game's own code raised while it was imported or called; the message is its traceback."""
+
+
+def find_game(name: str) -> Hooks:
+    """Return the `Hooks` that `name` means, imported as from the current directory.
+
+    Args:
+        name: `MODULE:NAME`, where NAME is a `Hooks` or a function without arguments that returns one.
+
+    Raises:
+        GameBroken: The module or the function raised.
+        ConfigurationError: There is no such module or name, or it is something else.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if module_name.endswith(".py") or "/" in module_name:
+        module_name = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise ConfigurationError(f"game {name!r} is a path: write {module_name}:{attribute or 'hooks'}")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError(f"game {name!r}: write MODULE:NAME, such as tavern:hooks")
+    module = _imported(module_name)
+    try:
+        found: object = getattr(module, attribute)
+    except AttributeError:
+        likely = [known for known, value in vars(module).items() if isinstance(value, Hooks | FunctionType)]
+        raise ConfigurationError(f"{module_name} has no {attribute!r}{nearest(attribute, likely)}") from None
+    return _as_hooks(found, name)
+
+
+def _imported(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name == missing or name.startswith(f"{missing}."):  # not found itself; else something that it imports
+            raise ConfigurationError(f"there is no module {missing!r} in {here} or among what is installed") from error
+        raise GameBroken(_told(error)) from error
+    except Exception as error:  # whatever a game's module may raise
+        raise GameBroken(_told(error)) from error
+
+
+def _as_hooks(found: object, name: str) -> Hooks:
+    if isinstance(found, Hooks):
+        return found
+    if not callable(found):
+        raise ConfigurationError(f"{name} is a {type(found).__name__}, not a Hooks nor a function that returns one")
+    try:
+        made: object = found()
+    except Exception as error:  # whatever a game's function may raise
+        raise GameBroken(_told(error)) from error
+    if not isinstance(made, Hooks):
+        raise ConfigurationError(f"{name} returned a {type(made).__name__}, not a Hooks")
+    return made
+
+
+def _told(error: Exception) -> str:
+    """Return the traceback of `error` from the game's first line on, without our own and importlib's."""
+    return "".join(traceback.format_exception(type(error), error, _within_game(error.__traceback__))).rstrip()
+
+
+def _within_game(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file not in (__file__, importlib.__file__) and not file.startswith("<frozen importlib"):
+            break
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,61 @@
+"""How the command line shows the log: one event a line, on standard error.
+
+The library itself only calls `logging.getLogger("trio_mud")` and configures nothing; a program that imports it decides.
+Nothing that a player sends can forge a line or reach the operator's terminal: control characters are escaped
+in every text, and the lines of a traceback are indented, where no event ever begins.
+Who uses it: `trio_mud.cli`, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+__all__ = ["show"]
+
+
+def show(level: int = logging.INFO) -> logging.Handler:
+    """Send the log of this process to standard error, in colours on a terminal; return what sends it."""
+    steps: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        escape,
+    ]
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=steps,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()  # not only ours: a game has loggers of its own
+    root.addHandler(handler)
+    root.setLevel(level)
+    return handler
+
+
+def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Leave nothing in `event` that is not printable; a structlog processor."""
+    trace = event.pop("exception", None)
+    event.pop("message", None)  # left on the record by the formatter of another handler, unescaped
+    for key, value in event.items():
+        if not key.startswith("_"):
+            event[key] = printable(value if isinstance(value, str) else repr(value))
+    if trace is not None:
+        event["exception"] = "\n".join(f"    {printable(line)}" for line in str(trace).splitlines())
+    return event
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with each control character written out, such as `\n` and `\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
