@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
 import pytest
+import trio
+import trio.testing
 
 from trio_mud import (
     Admitted,
     Connect,
+    Connection,
     Disconnect,
     HookEvent,
     Hooks,
     Input,
+    Limits,
+    MasterServer,
+    Texts,
     WindowSize,
 )
+from trio_mud.driver.dispatcher import Source
+from trio_mud.driver.isolation import sole_error
+from trio_mud.telnet import DEFAULT_OPTIONS, Option
+from trio_mud.transports import Transport
 
 
 class Witness:
@@ -37,6 +51,146 @@ class Witness:
     def last_ending(self) -> Disconnect:
         """The disconnect event that came last."""
         return self.disconnects()[-1]
+
+
+class Wire:
+    """A transport as TCP's, whose kernel the test is: it takes at once what there is room for.
+
+    Attributes:
+        room: Bytes it still takes; `make_room` for more.
+        sent: The bytes of each send, in order.
+    """
+
+    def __init__(self, *, address: str = "", room: int = 1 << 30) -> None:
+        self.address = address
+        self.room = room
+        self.sent: list[bytes] = []
+        self.is_closed = False
+        self._put, self._get = trio.open_memory_channel[bytes | Exception](math.inf)
+        self._roomier = trio.Event()
+
+    def say(self, data: bytes) -> None:
+        """The peer sends; b"" is its end of file."""
+        self._put.send_nowait(data)
+
+    def break_(self) -> None:
+        """The peer resets."""
+        self._put.send_nowait(trio.BrokenResourceError())
+
+    def make_room(self, size: int) -> None:
+        """The peer reads so much."""
+        self.room += size
+        self._roomier.set()
+        self._roomier = trio.Event()
+
+    @property
+    def text(self) -> str:
+        """Everything that was sent, as far as it is text."""
+        return b"".join(self.sent).decode(errors="replace")
+
+    def send_nowait(self, data: bytes) -> int:
+        taken = data[: self.room]
+        self.room -= len(taken)
+        if taken:
+            self.sent.append(taken)
+        return len(taken)
+
+    async def send_some(self, data: bytes) -> int:
+        await trio.lowlevel.checkpoint()
+        while not (taken := self.send_nowait(data)):
+            await self._roomier.wait()
+        return taken
+
+    async def receive(self) -> bytes:
+        heard = await self._get.receive()
+        if isinstance(heard, Exception):
+            raise heard
+        return heard
+
+    async def aclose(self) -> None:
+        await self.aclose_forcefully()
+
+    async def aclose_forcefully(self) -> None:
+        self.is_closed = True
+        await trio.lowlevel.checkpoint()
+
+
+class Door:
+    """A listener for transports that the test makes."""
+
+    def __init__(self) -> None:
+        self._put, self._get = trio.open_memory_channel[Transport | Exception](math.inf)
+
+    def connect(self, transport: Transport) -> None:
+        """Stand at the door."""
+        self._put.send_nowait(transport)
+
+    def fail(self, error: Exception) -> None:
+        """Let one accept raise this."""
+        self._put.send_nowait(error)
+
+    async def accept(self) -> Sequence[Transport]:
+        found = await self._get.receive()
+        if isinstance(found, Exception):
+            raise found
+        return [found]
+
+    async def aclose(self) -> None:
+        await self._get.aclose()
+
+
+class House:
+    """A server whose peers are wires."""
+
+    def __init__(self, server: MasterServer, door: Door) -> None:
+        self.server = server
+        self.door = door
+
+    async def wire(self, *, address: str = "", room: int = 1 << 30) -> Wire:
+        """Connect one, and wait until nothing moves."""
+        wire = Wire(address=address, room=room)
+        self.door.connect(wire)
+        await trio.testing.wait_all_tasks_blocked()
+        return wire
+
+
+@asynccontextmanager
+async def open_house(
+    hooks: Hooks,
+    *,
+    limits: Limits | None = None,
+    texts: Texts | None = None,
+    options: Sequence[Option] = DEFAULT_OPTIONS,
+) -> AsyncGenerator[House, None]:
+    """Serve wires for the length of the block, then shut down in order. A single error comes out as itself."""
+    server, door = MasterServer(hooks, limits=limits, texts=texts, options=options), Door()
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.serve, [door])
+            yield House(server, door)
+            server.shutdown()
+    except BaseExceptionGroup as group:
+        raise sole_error(group) from None
+
+
+class Crash(Source):
+    """A source with a bug: taking its event raises in the dispatcher itself."""
+
+    def has_event(self) -> bool:
+        return True
+
+    def take_event(self) -> HookEvent | None:
+        raise LookupError("the dispatcher crashed")
+
+
+async def settled() -> None:
+    """Wait until nothing can move without time going on."""
+    await trio.testing.wait_all_tasks_blocked()
+
+
+def first_connection(server: MasterServer) -> Connection:
+    """The one that has been on the list longest."""
+    return next(iter(server.connections))
 
 
 def _tell(event: HookEvent) -> str:

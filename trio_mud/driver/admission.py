@@ -46,7 +46,9 @@ def _source_of(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        network = ipaddress.IPv6Network((address, HOUSEHOLD), strict=False)
+        host = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
-    return str(network.network_address)
+    if host.ipv4_mapped is not None:
+        return str(host.ipv4_mapped)
+    return str(ipaddress.IPv6Network((host, HOUSEHOLD), strict=False).network_address)

@@ -22,6 +22,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -35,7 +36,7 @@ from .client import Client, Size
 from .dialogs import Dialog, Script
 from .events import Cause, EchoRefused, Reason, WindowSize
 from .inbox import Inbox
-from .isolation import isolate
+from .isolation import interrupt_in, isolate, let_interrupts_in
 from .outbox import Outbox
 from .timers import Deadline, Timer, TimerFunction, TimerOwner
 
@@ -160,18 +161,18 @@ class Connection(TimerOwner):
             data = encoded[kind] = self.engine.encode(render(text, self.client.colours) + "\n")
         return self._send(data)
 
+    def tell(self, text: str) -> None:
+        """Write one of the server's own texts; an empty one says nothing."""
+        if text:
+            self.write(text)
+
     def prompt(self, text: Text) -> bool:
         """Send a text without ending the line, marked as a prompt for clients that want to know.
 
         Returns:
             As `write` does.
         """
-        rendered = render(text, self.client.colours)
-        if self._cause is not None or not self._outbox.makes_room_for(len(rendered)):
-            return False
-        self.engine.send_prompt(rendered)
-        self._outbox.soil(len(rendered))
-        return True
+        return self._send(self.engine.encode(render(text, self.client.colours)) + self.engine.prompt_mark)
 
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
@@ -194,8 +195,7 @@ class Connection(TimerOwner):
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self._cause is None:
-            if text:
-                self.write(text)
+            self.tell(text)
             self._end(cause, text)
 
     def refuse(self, text: str = "") -> None:
@@ -233,14 +233,9 @@ class Connection(TimerOwner):
         Its failure is logged and costs nobody else. On an ended connection nothing happens.
         """
 
-        async def run() -> None:
-            await isolate(work, failed=failed, interrupted=self.server.hook_interrupted)
-
-        def failed(error: BaseException) -> None:
-            logger.error("work of %s failed", self.name, exc_info=error)
-
+        let_interrupts_in(work)
         if self._cause is None:
-            self._start(run)
+            self._start(partial(isolate, work, partial(self.work_failed, "background work of")))
 
     # What the house tells it
 
@@ -263,10 +258,9 @@ class Connection(TimerOwner):
             ended, self._cause = self._cause, None
             self.engine = telnet.TelnetEngine(())  # what connect functions wrote is dropped, and nothing is offered
             self._outbox.forget()
-            self._to_start = self._dialog = None
             self._inbox.turn_away()
             if ended is None or ended.reason is not Reason.LINKDEATH:
-                self.write(text)
+                self.tell(text)
             self._end(refusal, text)
         self.stir()
 
@@ -274,8 +268,7 @@ class Connection(TimerOwner):
         """Take what was received. Synchronous: whoever reads calls it, and reads on only while not `is_full`."""
         if self._cause is None:
             self._inbox.feed(data)
-            if self.engine.has_data_to_send:
-                self._outbox.soil(0)
+            self.has_parsed()
 
     @property
     def is_full(self) -> bool:
@@ -293,7 +286,7 @@ class Connection(TimerOwner):
         """What the engine made of the peer's bytes, other than whole lines."""
         match event:
             case telnet.Line():
-                self.write(self.server.texts.line_cut)
+                self.tell(self.server.texts.line_cut)
             case telnet.Resized(columns, rows):
                 size = self.client.size = Size(columns or 80, rows or 24)
                 self._inbox.replace_signal(WindowSize(self, size.columns, size.rows))
@@ -303,8 +296,18 @@ class Connection(TimerOwner):
                 self._inbox.replace_signal(EchoRefused(self))
             case telnet.Anomaly():
                 self._count_anomaly(event)
+            case telnet.CompressionFailed(detail):
+                logger.info("%s sends compressed bytes that cannot be read: %s", self.name, detail)
+                self.server.counters["compression failed"] += 1
+                self.quit(self.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
             case telnet.OptionFailed(code, error):
                 logger.error("telnet option %d failed for %s", code, self.name, exc_info=error)
+
+    def has_parsed(self) -> None:
+        """The engine was given bytes: perhaps it has answers, or waits for the time; perhaps there is room to read on."""
+        if self.engine.has_data_to_send or self.engine.is_full:
+            self._outbox.soil(0)
+        self.stir()
 
     def lose_link(self, cause: Cause) -> None:
         """The link is gone: write nothing more. If no ending was decided before, this is link death."""
@@ -313,11 +316,25 @@ class Connection(TimerOwner):
         if self._link is not None:
             self._link.cancel_scope.cancel(reason=str(cause))
 
-    def abort(self, last_moment: float) -> None:
-        """Lose the link now, and have it closed by `last_moment` on trio's clock."""
+    def fail(self, error: Exception) -> None:
+        """The driver or a transport has a bug: it costs this connection."""
+        logger.error("the connection of %s failed", self.name, exc_info=error)
+        self._end(Cause.ERROR)
+        self._outbox.forget()
+        if self._link is not None:
+            self._link.cancel_scope.cancel(reason="a bug")
+
+    def work_failed(self, what: str, error: BaseException) -> None:
+        """A script or background work of the game raised: log it; an interrupt stops the server."""
+        if (interrupt := interrupt_in(error)) is not None:
+            self.server.hook_interrupted(interrupt)
+        logger.error("%s %s failed", what, self.name, exc_info=error)
+
+    def abort(self) -> None:
+        """Lose the link now, and let its transport linger no more."""
         self.lose_link(Cause.CANCELLED)
         if self._closing is not None:
-            self._closing.deadline = min(self._closing.deadline, last_moment)
+            self._closing.cancel(reason="the server ends at once")
 
     def give_up_waiting(self) -> None:
         """It was admitted and never typed a line."""
@@ -327,21 +344,21 @@ class Connection(TimerOwner):
         """The script has returned: lines are `Input` again."""
         if self._dialog is dialog:
             self._dialog = None
-            self._inbox.wake()
+            self.wake()
+
+    def give_back(self, line: str) -> None:
+        """A dialog did not want this line after all: it comes first again."""
+        self._inbox.give_back(line)
 
     def wake(self) -> None:
-        """Something became ready: a dialog asks."""
+        """A dialog asks, or is over."""
         self._inbox.wake()
+        self.stir()
 
     def stir(self) -> None:
         """Something its own task may wait for has changed."""
         if self._awaited is not None:
             self._awaited.set()
-
-    def cancel_timers(self) -> None:
-        """It is off the list: no timer of it ticks any more."""
-        for timer in list(self._timers or ()):
-            timer.cancel()
 
     # Endings
 
@@ -353,6 +370,10 @@ class Connection(TimerOwner):
         is_linkdeath = cause.reason is Reason.LINKDEATH
         in_dialog = self._dialog is not None  # a password must not become a command
         self._inbox.end(drop_lines=in_dialog or not is_linkdeath)
+        for timer in list(self._timers or ()):
+            timer.cancel()
+        if self._to_start is not None:  # the stay never began
+            self._to_start = self._dialog = None
         if self._engine_deadline is not None:
             self._engine_deadline.cancel()
         scope = self._link if is_linkdeath else self._stay
@@ -383,8 +404,8 @@ class Connection(TimerOwner):
                 finally:
                     self._link = None  # a closed nursery takes no writer
                 link.cancel_scope.cancel(reason="the connection is over")
-        except Exception:
-            logger.exception("the connection of %s failed", self.name)
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            self.fail(error)
         finally:
             self._end(Cause.ERROR)
             self._inbox.close()
@@ -393,7 +414,7 @@ class Connection(TimerOwner):
 
     async def _live(self) -> None:
         self._inbox.wake()  # Connect is queued before the first checkpoint
-        if self._cause is not None and self._cause.reason is Reason.LINKDEATH and self._link is not None:
+        if self._is_dead() and self._link is not None:
             self._link.cancel_scope.cancel(reason="ended before it began")
         await self._until(lambda: not self._inbox.is_undecided)
         if self._cause is None:
@@ -410,7 +431,7 @@ class Connection(TimerOwner):
                     stay.start_soon(work)
                 await self._read()
                 with trio.move_on_after(self.server.limits.quit_flush):
-                    await self._until(lambda: self._inbox.is_served and self._outbox.is_empty)
+                    await self._until(lambda: self._is_served() and self._outbox.is_empty)
                 self._end(Cause.EOF)
             finally:
                 self._end(Cause.ERROR)  # decided before the nursery cancels its tasks
@@ -432,14 +453,20 @@ class Connection(TimerOwner):
 
     async def _close(self) -> None:
         """Close the transport: gently if everything was written, but never for long."""
-        gently = self._outbox.is_empty
-        patience = self.server.limits.linger if gently else 0
-        deadline = min(trio.current_time() + patience, self.server.last_moment)
-        with trio.CancelScope(shield=True, deadline=deadline) as self._closing:
+        gently = self._outbox.is_empty and (self._cause is Cause.EOF or not self._is_dead())
+        patience = self.server.limits.linger if gently and not self.server.aborting.is_set() else 0
+        with trio.move_on_after(patience, shield=True) as self._closing:
             try:
                 await (self._transport.aclose() if gently else self._transport.aclose_forcefully())
             except Exception:
                 logger.exception("the transport of %s did not close", self.name)
+
+    def _is_dead(self) -> bool:
+        return self._cause is not None and self._cause.reason is Reason.LINKDEATH
+
+    def _is_served(self) -> bool:
+        """Whether all that was typed is handled; a dialog has handled its line when it asks again."""
+        return self._inbox.is_served and (self._dialog is None or self._dialog.is_asking)
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         """Wait until a condition holds; whatever may change it calls `stir`. For its own task only."""
@@ -463,8 +490,13 @@ class Connection(TimerOwner):
         if self.engine.next_deadline == -math.inf:
             self._tick_engine()
         due = self.engine.next_deadline
-        if due is not None and self._engine_deadline is None and self._cause is None:
-            self._engine_deadline = self.server.timers.at(due, self._engine_is_due)
+        if due is None or self._cause is not None:
+            return
+        if self._engine_deadline is not None:
+            if self._engine_deadline.when <= due:
+                return
+            self._engine_deadline.cancel()
+        self._engine_deadline = self.server.timers.at(due, self._engine_is_due)
 
     def _engine_is_due(self) -> None:
         self._engine_deadline = None
@@ -474,6 +506,7 @@ class Connection(TimerOwner):
     def _tick_engine(self) -> None:
         for event in self.engine.tick(trio.current_time()):
             self.hear(event)
+        self._inbox.wake()  # the engine may read on, if it waited for the time
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         timers = self._timers

@@ -6,7 +6,6 @@ it ends at its `await` when the connection does, and its `finally` runs.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,10 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import ConnectionEnded, LocalProtocolError, WaitsForItself
 from ..text import Text
 from .events import Cause
-from .isolation import isolate
+from .isolation import isolate, let_interrupts_in
 
 if TYPE_CHECKING:
     from .connection import Connection
-
-logger = logging.getLogger("trio_mud")
 
 
 class Dialog:
@@ -30,11 +27,12 @@ class Dialog:
     __slots__ = ("_answer", "_asked", "_deadline", "_script", "connection")
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
+        let_interrupts_in(script)
         self.connection = connection
         self._script = script
         self._deadline = deadline  # seconds the whole dialog may take
         self._asked: trio.Event | None = None  # set when the answer has come
-        self._answer = ""
+        self._answer: str | None = None  # given, and not yet received by the script
 
     async def ask(self, question: Text) -> str:
         """Show a question as a prompt and wait for one line.
@@ -62,9 +60,14 @@ class Dialog:
         connection.wake()
         try:
             await self._asked.wait()
+            answer, self._answer = self._answer, None
+            assert answer is not None
+            return answer
         finally:
             self._asked = None
-        return self._answer
+            if self._answer is not None:  # it came in the same moment in which the question was given up
+                connection.give_back(self._answer)
+                self._answer = None
 
     @property
     def is_asking(self) -> bool:
@@ -85,9 +88,7 @@ class Dialog:
             with trio.CancelScope() as scope:
                 if self._deadline is not None:
                     scope.deadline = trio.current_time() + self._deadline
-                await isolate(
-                    lambda: self._script(self), failed=self._failed, interrupted=connection.server.hook_interrupted
-                )
+                await isolate(lambda: self._script(self), self._failed)
             if scope.cancelled_caught:
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
@@ -96,8 +97,8 @@ class Dialog:
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, ConnectionEnded):
             return  # it asked on after the end, and that ended it
-        logger.error("the dialog with %s failed", self.connection.name, exc_info=error)
-        self.connection.write(self.connection.server.texts.command_failed)
+        self.connection.work_failed("the dialog with", error)
+        self.connection.tell(self.connection.server.texts.command_failed)
 
 
 Script = Callable[[Dialog], Awaitable[object]]

@@ -25,6 +25,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -33,7 +34,7 @@ from trio.lowlevel import enable_ki_protection
 from ..limits import Limits
 from .events import HookEvent
 from .hooks import HookFunction
-from .isolation import isolate
+from .isolation import interrupt_in, isolate
 
 
 class Source:
@@ -171,12 +172,13 @@ class Dispatcher:
     def _turn(self, source: Source) -> None:
         self._in_channel -= 1
         source.is_queued = False
+        source.is_busy = True  # before it is asked: what it reads for its answer may wake it
         event = source.take_event() if source.has_event() else None
         if event is None:
             self._load -= 1
+            source.is_busy = False
             source.wake()
             return
-        source.is_busy = True
         self._step(source, event, iter(self._household.functions_for(event)))
 
     def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
@@ -184,11 +186,8 @@ class Dispatcher:
         for function in functions:
             try:
                 result = function(event)
-            except Exception as error:  # noqa: BLE001 - a hook's failure is that hook's
-                self._household.hook_failed(event, error)
-            except (KeyboardInterrupt, SystemExit) as stop:
-                self._household.hook_interrupted(stop)
-                self._household.hook_failed(event, stop)
+            except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
+                self._report(event, error)
             else:
                 if result is not None and inspect.isawaitable(result):
                     assert self._nursery is not None
@@ -215,17 +214,18 @@ class Dispatcher:
                     scope.deadline = trio.current_time() + deadline
                 if self.is_cutting:
                     scope.cancel(reason="the server's cleanup time is over")
-                await isolate(
-                    result,
-                    failed=lambda error: self._household.hook_failed(event, error),
-                    interrupted=self._household.hook_interrupted,
-                )
+                await isolate(result, partial(self._report, event))
             if scope.cancelled_caught:
                 self._household.hook_failed(event, trio.TooSlowError(f"waited longer than {deadline} s"))
-            elif scope.cancel_called and trio.current_time() > scope.deadline:
+            elif scope.cancel_called and trio.current_time() >= scope.deadline:
                 self._household.hook_failed(event, CancellationSwallowed(f"went on past its {deadline} s"))
         finally:
             del self._waiting[source]
         self._step(source, event, functions)
         if not self._load:
             self._quiet.set()
+
+    def _report(self, event: HookEvent, error: BaseException) -> None:
+        if (interrupt := interrupt_in(error)) is not None:
+            self._household.hook_interrupted(interrupt)
+        self._household.hook_failed(event, error)

@@ -143,3 +143,4 @@ class Tick(HookEvent):
 
     timer: Timer
     function: Callable[[], object]
+    connection: Connection | None

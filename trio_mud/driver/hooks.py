@@ -8,12 +8,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-from trio.lowlevel import disable_ki_protection
-
 from .events import HookEvent
+from .isolation import let_interrupts_in
 
 FIRST: Final = -math.inf
 """The order of a function that runs before all others."""
@@ -60,7 +58,7 @@ class Hooks:
             raise TypeError(f"a hook is registered for a type of HookEvent, not for {event_type!r}")
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
-            _let_interrupts_in(function)
+            let_interrupts_in(function)
             self._add(event_type, order, function)
             return function
 
@@ -101,16 +99,3 @@ class Hooks:
         registered.append(_Registration(order, next(self._numbers), function))
         registered.sort(key=lambda registration: registration[:2])
         self._in_order.pop(event_type, None)
-
-
-def _let_interrupts_in(function: Callable[..., object]) -> None:
-    """Let Ctrl-C break into this function, unlike into the driver around it, which is protected.
-
-    An interrupt inside the driver's own steps could lose an event;
-    an endless loop in a game's function is just what Ctrl-C is for.
-    """
-    inner = function.func if isinstance(function, partial) else function
-    if not hasattr(inner, "__code__"):
-        inner = type(inner).__call__  # an object that can be called
-    if hasattr(inner, "__code__"):
-        disable_ki_protection(inner)

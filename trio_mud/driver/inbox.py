@@ -94,6 +94,8 @@ class Inbox(Source):
 
     def signal(self, signal: HookEvent | Timer) -> None:
         """Take something other than a line: it waits neither behind the lines nor for a dialog."""
+        if self._connection.ending is not None:
+            return
         if self._signals is None:
             self._signals = []
         self._signals.append(signal)
@@ -113,7 +115,11 @@ class Inbox(Source):
                 deadline.cancel()
         self._first_input = self._throttle = None
         if drop_lines:
-            self._typeahead.clear()
+            self._typeahead.close()
+
+    def give_back(self, line: str) -> None:
+        """Take a line that its dialog did not want after all: it comes first again."""
+        self._typeahead.give_back(line)
 
     def close(self) -> None:
         """Nothing more is read or written: what is left is handled, then `Disconnect` comes."""
@@ -124,7 +130,9 @@ class Inbox(Source):
 
     def has_event(self) -> bool:
         if self._stage is _Stage.OPEN:
-            return (bool(self._typeahead) and self._may_take_line()) or bool(self._signals) or self._is_closed
+            if (self._typeahead and self._may_take_line()) or self._signals or self._is_closed:
+                return True
+            return self._typeahead.may_parse(self._connection.engine)
         return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
 
     def take_event(self) -> HookEvent | None:
@@ -143,11 +151,14 @@ class Inbox(Source):
     def _take_while_open(self) -> HookEvent | None:
         if self._signals:
             signal = self._signals.pop(0)
-            return tick_of(signal) if isinstance(signal, Timer) else signal
+            return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
         if self._dispatcher.is_cutting:
-            self._typeahead.clear()
+            self._typeahead.close()
         if self._typeahead and self._may_take_line():
             return self._take_line()
+        if self._typeahead.may_parse(self._connection.engine):
+            self._parse()
+            return None
         if not self._is_closed:
             return None
         self._stage = _Stage.GONE
@@ -156,9 +167,10 @@ class Inbox(Source):
         return Disconnect(connection, connection.ending.reason, connection.ending, connection.last_words)
 
     def _may_take_line(self) -> bool:
-        if (dialog := self._connection.dialog) is not None:
-            return dialog.is_asking
-        return self._throttle is None or self._is_closed
+        if self._throttle is not None and not self._is_closed:
+            return False
+        dialog = self._connection.dialog
+        return dialog is None or dialog.is_asking
 
     def _take_line(self) -> HookEvent | None:
         """One line: for the dialog that asks for it, or else an `Input`."""
@@ -169,12 +181,16 @@ class Inbox(Source):
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
-        self._typeahead.parse(connection.engine, connection.hear)
-        connection.stir()  # there is room to read on
+        self._parse()
         if (dialog := connection.dialog) is None:
             return Input(connection, line)
         dialog.answer(line)
         return None
+
+    def _parse(self) -> None:
+        """Read on in what has come: there is room, or a turn for it."""
+        self._typeahead.parse(self._connection.engine, self._connection.hear)
+        self._connection.has_parsed()
 
     def _spend(self, now: float) -> None:
         """Count the line against `limits.command_rate`; past it the next ones wait, and nothing is dropped."""

@@ -73,8 +73,12 @@ class Outbox:
         if link is None or link.cancel_scope.cancel_called:
             return
         self._written = 0
-        while data := self._connection.engine.data_to_send():
-            self._send(data, link)
+        try:
+            while data := self._connection.engine.data_to_send():
+                self._send(data, link)
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            self._connection.fail(error)
+        self._tell_what_was_dropped()
 
     def _send(self, data: bytes, link: trio.Nursery) -> None:
         if self._is_writing:
@@ -114,4 +118,7 @@ class Outbox:
         if self._dropped and not self._rest and connection.ending is None:
             logger.info("%s reads too slowly: %d messages were dropped", connection.name, self._dropped)
             self._dropped = 0
-            connection.write(connection.server.texts.output_dropped)
+            if notice := connection.server.texts.output_dropped:  # beyond the bound: it is one line
+                data = connection.engine.encode(notice + "\n")
+                connection.engine.send_encoded(data)
+                self.soil(len(data))

@@ -116,7 +116,6 @@ class MasterServer(TimerOwner):
         self.counters: Counter[str] = Counter()
         self.timers = Timers()
         self.dispatcher = Dispatcher(self, self.limits)
-        self.last_moment = math.inf  # on trio's clock: when everything shielded must be over
         self._options = tuple(options)
         self._connections = Connections()
         self._admission = Admission(self.limits, self.texts)
@@ -126,9 +125,11 @@ class MasterServer(TimerOwner):
         self._soiled: list[Connection] = []
         self._must_flush = trio.Event()
         self._doors = trio.CancelScope()
+        self._farewell = trio.CancelScope()  # its deadline is when waiting for the game's code is over
         self._is_closing = trio.Event()  # shutting down or aborting
         self.aborting = trio.Event()
         self.closed = trio.Event()
+        self._is_serving = False  # or has served
         self._last_words: str | None = None
         self._drain: float = math.inf  # when a shutdown turns hard
         self._fatal: BaseException | None = None
@@ -185,7 +186,7 @@ class MasterServer(TimerOwner):
             within: Seconds for everything that cleans up; `limits.cleanup` if None. A later call may only shorten it.
         """
         last_moment = trio.current_time() + (self.limits.cleanup if within is None else within)
-        self.last_moment = min(self.last_moment, last_moment)
+        self._farewell.deadline = min(self._farewell.deadline, last_moment)
         self.aborting.set()
         self._is_closing.set()
         self._doors.cancel(reason="the server ends at once")
@@ -207,8 +208,9 @@ class MasterServer(TimerOwner):
             BaseException: Whatever came out of a hook as KeyboardInterrupt or SystemExit, or killed the dispatcher.
                 In each case the connections have been ended, and their disconnect hooks have run if they could.
         """
-        if self.closed.is_set() or self._guests:
+        if self._is_serving:
             raise RuntimeError("a MasterServer serves once: make a new one")
+        self._is_serving = True
         doors = [_listener_of(listener, self.limits.dead_peer) for listener in listeners]
         try:
             async with trio.open_nursery() as nursery:
@@ -216,7 +218,8 @@ class MasterServer(TimerOwner):
                 try:
                     await self.closed.wait()
                 finally:
-                    self.abort()
+                    if not self.closed.is_set():
+                        self.abort()
         finally:
             if self._fatal is not None:
                 raise self._fatal
@@ -238,9 +241,10 @@ class MasterServer(TimerOwner):
 
     def flush(self) -> None:
         """Send what was written, once for each connection."""
-        soiled, self._soiled = self._soiled, []
-        for connection in soiled:
-            connection.flush()
+        while self._soiled:  # a flush may write: that something was dropped
+            soiled, self._soiled = self._soiled, []
+            for connection in soiled:
+                connection.flush()
 
     def hook_failed(self, event: HookEvent, error: BaseException) -> None:
         """Log it, and tell whom it concerns. A connect function that fails refuses."""
@@ -255,7 +259,7 @@ class MasterServer(TimerOwner):
         elif isinstance(connection, Connection) and isinstance(error, CancellationSwallowed):
             connection.quit(self.texts.command_failed, cause=Cause.ERROR)
         elif isinstance(event, Input):
-            event.connection.write(self.texts.command_too_slow if too_slow else self.texts.command_failed)
+            event.connection.tell(self.texts.command_too_slow if too_slow else self.texts.command_failed)
 
     def hook_interrupted(self, error: BaseException) -> None:
         """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""
@@ -288,7 +292,6 @@ class MasterServer(TimerOwner):
         """The network's own step, first on `Disconnect`: it is off the list before any other function runs."""
         connection = event.connection
         self._connections._by_number.pop(connection.number, None)
-        connection.cancel_timers()
         self.counters[f"{event.reason.value}: {event.cause}"] += 1
         log = logger.debug if event.reason is Reason.REFUSED else logger.info
         log("%s left: %s (%s)", connection.name, event.reason.value, event.cause)
@@ -323,7 +326,8 @@ class MasterServer(TimerOwner):
     ) -> None:
         try:
             with self._doors:
-                self.post(Started(self))
+                self._posts.waiting.insert(0, Started(self))
+                self._posts.wake()
                 async with trio.open_nursery() as accepting:
                     for door in doors:
                         accepting.start_soon(self._accept_from, door, guests, name="trio_mud listener")
@@ -333,8 +337,11 @@ class MasterServer(TimerOwner):
             self._fail(sole_error(error))
         finally:
             for door in doors:
-                with trio.move_on_after(self.limits.cleanup):
-                    await door.aclose()
+                try:
+                    with trio.move_on_after(self.limits.cleanup):
+                        await door.aclose()
+                except Exception:
+                    logger.exception("a listener did not close")
 
     @enable_ki_protection
     async def _accept_from(self, door: Listener, guests: trio.Nursery) -> None:
@@ -358,7 +365,7 @@ class MasterServer(TimerOwner):
         self._guests[connection.number] = connection
         self._admission.arrive(connection)
         if self.aborting.is_set():
-            connection.abort(self.last_moment)
+            connection.abort()
         elif self._last_words is not None:
             connection.quit(self._last_words, cause=Cause.SHUTDOWN)
         guests.start_soon(connection.run, name=connection.name)
@@ -394,7 +401,7 @@ class MasterServer(TimerOwner):
             text = self._last_words or ""
             await self._in_slices(lambda guest: guest.quit(text, cause=Cause.SHUTDOWN), until=self.aborting)
         await self.aborting.wait()
-        await self._in_slices(lambda guest: guest.abort(self.last_moment))
+        await self._in_slices(lambda guest: guest.abort())
 
     async def _in_slices(self, act: Callable[[Connection], object], until: trio.Event | None = None) -> None:
         for count, guest in enumerate(list(self._guests.values()), 1):
@@ -407,7 +414,8 @@ class MasterServer(TimerOwner):
     async def _say_farewell(self) -> None:
         """The guests are gone: what they left is handled, within one deadline; what is then left is cut."""
         self.timers.stop()
-        with trio.move_on_at(min(self.last_moment, trio.current_time() + self.limits.cleanup)):
+        with self._farewell as farewell:
+            farewell.deadline = min(farewell.deadline, trio.current_time() + self.limits.cleanup)
             await self.dispatcher.drained()
         if self.dispatcher.is_working:
             self.dispatcher.cut()

@@ -10,12 +10,17 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from .dispatcher import Dispatcher, Source
 from .events import HookEvent, Tick
+from .isolation import let_interrupts_in
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 TimerFunction = Callable[[], object]  # plain or async, without arguments
 
@@ -125,6 +130,7 @@ class Timer:
         deliver: Callable[[Timer], None],
         ended: Callable[[Timer], object],
     ) -> None:
+        let_interrupts_in(function)
         self._timers = timers
         self._function: TimerFunction | None = function
         self._period = period
@@ -189,10 +195,10 @@ class TimerSource(Source):
         return tick_of(timer)
 
 
-def tick_of(timer: Timer) -> Tick | None:
+def tick_of(timer: Timer, connection: Connection | None = None) -> Tick | None:
     """The event of a waiting tick, or None if its timer was cancelled meanwhile."""
     function = timer.take()
-    return None if function is None else Tick(timer, function)
+    return None if function is None else Tick(timer, function, connection)
 
 
 class TimerOwner:
@@ -220,6 +226,8 @@ class TimerOwner:
         """
         if not (math.isfinite(period) and period > 0):
             raise ValueError(f"a period is a number of seconds, more than 0 and finite, not {period!r}")
+        if trio.current_time() + period == trio.current_time():
+            raise ValueError(f"a period of {period!r} s is too short for the clock to tell")
         return self._start_timer(period, function, period)
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:

@@ -2,6 +2,7 @@
 
 The engine gets slices of at most 512 bytes, and only while there is room for more lines,
 because one read of newlines could make thousands of them; the rest stays bytes.
+What the peer compressed waits in the engine instead, and is read a piece a turn, for nobody knows how much it is.
 When it is full, whoever reads stops reading, and TCP slows the sender.
 """
 
@@ -23,12 +24,14 @@ class Typeahead:
     The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
     """
 
-    __slots__ = ("_lines", "_raw", "_room")
+    __slots__ = ("_is_behind", "_is_closed", "_lines", "_raw", "_room")
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
         self._lines: list[str] = []
         self._raw: bytearray | None = None  # bytes the engine has not seen
+        self._is_behind = False  # the engine has bytes it has not read
+        self._is_closed = False
 
     def __len__(self) -> int:
         """How many lines can be taken."""
@@ -37,12 +40,16 @@ class Typeahead:
     @property
     def is_full(self) -> bool:
         """Whether reading must wait."""
-        return self._raw is not None or len(self._lines) >= self._room
+        return self._is_behind or self._raw is not None or len(self._lines) >= self._room
 
     @property
     def is_empty(self) -> bool:
         """Whether everything that came was taken."""
-        return not self._lines and self._raw is None
+        return not self._lines and self._raw is None and not self._is_behind
+
+    def may_parse(self, engine: TelnetEngine) -> bool:
+        """Whether `parse` would get further now, though no line was taken: it wants a turn of its own."""
+        return self._is_behind and len(self._lines) < self._room and engine.pending
 
     def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
         """Take bytes in; `hear` is told of everything in them that is not a line, in order."""
@@ -55,8 +62,10 @@ class Typeahead:
         self.parse(engine, hear)
 
     def parse(self, engine: TelnetEngine, hear: Hear) -> None:
-        """Turn waiting bytes into lines while there is room."""
-        while self._raw is not None and len(self._lines) < self._room:
+        """Turn waiting bytes into lines while there is room; of compressed ones a piece, and the next in a later call."""
+        if self.may_parse(engine):
+            self._receive(b"", engine, hear)
+        while self._raw is not None and not self._is_behind and len(self._lines) < self._room:
             piece = bytes(self._raw[:SLICE])
             del self._raw[:SLICE]
             if not self._raw:
@@ -67,15 +76,25 @@ class Typeahead:
         """The oldest line."""
         return self._lines.pop(0)
 
-    def clear(self) -> None:
-        """Forget everything: nobody will handle it."""
+    def give_back(self, line: str) -> None:
+        """Have this line first again."""
+        if not self._is_closed:
+            self._lines.insert(0, line)
+
+    def close(self) -> None:
+        """Forget everything, and what still comes: nobody will handle it."""
+        self._is_closed = True
         self._lines.clear()
         self._raw = None
+        self._is_behind = False
 
     def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
         for event in engine.receive(data):
+            if self._is_closed:
+                return  # by what one of them led to
             if isinstance(event, Line):
                 self._lines.append(clean_line(event.text))
                 if not event.cut:
                     continue
             hear(event)
+        self._is_behind = engine.is_full

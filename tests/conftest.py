@@ -1,0 +1,3 @@
+"""What all tests share."""
+
+pytest_plugins = ["pytester"]  # for the tests of the kit's own plugin

@@ -1,0 +1,256 @@
+"""What the how-to pages show does what they say."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+
+from trio_mud import MasterServer
+from trio_mud.testing import OpenMud, Pipe, PipeListener
+
+from .pages import load
+
+at_work = load("howto/hooks_at_work.py")
+doorkeeper = load("howto/doorkeeper.py")
+toast = load("howto/toast.py")
+beside = load("howto/beside.py")
+questions = load("howto/questions.py")
+
+
+# Write a hook
+
+
+async def test_a_plain_hook_answers_at_once(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        ann, bob = await place.player(), await place.player()
+        await bob.type("shout hello")
+        await ann.sees("guest-2 shouts: HELLO")
+
+
+async def test_a_waiting_hook_holds_up_only_its_own_player(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        ann, bob = await place.player(), await place.player()
+        asked = trio.current_time()
+        await ann.type("oracle", "shout after the oracle")
+        await ann.sees("The oracle closes her eyes.")
+        await bob.type("shout meanwhile")
+        await bob.sees("MEANWHILE")
+        assert trio.current_time() == asked
+        await ann.sees("She says: perhaps")
+        assert trio.current_time() == asked + 3
+        await ann.sees("AFTER THE ORACLE")
+
+
+async def test_first_and_last_hooks_enclose_the_others(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        ann = await place.player()
+        await ann.type("oracle")
+        await ann.sees("She says: perhaps\n> ")
+        (connection,) = place.server.connections
+        assert connection.body == "oracle"
+
+
+async def test_an_event_of_the_games_own_runs_its_hooks(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        ann, bob = await place.player(), await place.player()
+        await ann.type("sunset")
+        await bob.sees("The sun goes down.")
+
+
+async def test_a_failing_hook_costs_one_call_and_the_next_ones_run(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with mud(at_work.hooks) as place:
+        ann = await place.player()
+        await ann.type("stumble", "shout ouch")
+        await ann.sees("Something went wrong with that. We have been told.\n> ")
+        await ann.sees("OUCH")
+    assert "a hook failed for Input of guest-1" in caplog.text
+    assert "there was a stone" in caplog.text
+
+
+async def test_a_hook_that_waits_too_long_is_cut(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        ann = await place.player()
+        slept = trio.current_time()
+        await ann.type("sleep")
+        await ann.sees("That took too long and was given up.")
+        assert trio.current_time() == slept + 5
+
+
+async def test_an_included_registry_greets(mud: OpenMud) -> None:
+    async with mud(at_work.hooks) as place:
+        await (await place.player()).sees("Say shout, oracle")
+
+
+# Refuse a connection
+
+
+async def test_the_banned_read_the_refusal_and_nothing_else(mud: OpenMud) -> None:
+    async with mud(doorkeeper.hooks) as place:
+        rogue = await place.player(address="192.0.2.66")
+        assert await rogue.sees_the_end() == "You are not welcome here.\n"
+
+
+async def test_a_doorkeeper_may_ask_around_first(mud: OpenMud) -> None:
+    async with mud(doorkeeper.hooks) as place:
+        rogue = await place.player(address="192.0.2.99")
+        assert await rogue.sees_the_end() == "We have heard of you.\n"
+        assert place.server.counters["turned away by us"] == 1
+
+
+async def test_who_is_let_in_reads_what_the_door_wrote(mud: OpenMud) -> None:
+    async with mud(doorkeeper.hooks) as place:
+        ann = await place.player()
+        await ann.sees("A curtain is drawn aside.")
+
+
+async def test_of_four_who_come_at_once_three_find_a_chair(mud: OpenMud) -> None:
+    async with mud(doorkeeper.hooks) as place:
+        for _ in range(4):
+            await place.player()
+        await trio.sleep(1)
+        assert len(place.server.connections) == 3
+        assert place.server.counters["turned away by us"] == 1
+
+
+async def test_after_admission_it_is_a_kick_and_no_refusal(mud: OpenMud) -> None:
+    async with mud(doorkeeper.hooks) as place:
+        ann = await place.player()
+        await ann.type("spit")
+        await ann.sees("Not in here!")
+        await ann.sees_the_end()
+        assert place.server.counters["quit: kicked"] == 1
+        assert place.server.counters["turned away by us"] == 0
+
+
+async def test_a_doorkeeper_who_fails_lets_nobody_in(mud: OpenMud, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(address: str) -> bool:
+        raise OSError("the service is away")
+
+    monkeypatch.setattr(doorkeeper, "is_a_known_rogue", break_down)
+    async with mud(doorkeeper.hooks) as place:
+        ann = await place.player()
+        assert await ann.sees_the_end() == place.server.texts.connect_failed + "\n"
+        assert place.server.counters["refused: hook failed"] == 1
+
+
+# Show several players the same
+
+
+async def test_a_speaker_and_the_listeners_see_it_each_their_way(mud: OpenMud) -> None:
+    async with mud(toast.hooks) as place:
+        ann, bob = await place.player(), await place.player()
+        await ann.type("say cheers")
+        await ann.sees("You say: cheers")
+        await bob.sees("guest-1 says: cheers")
+        await ann.sees_nothing()
+
+
+async def test_a_toast_is_coloured_for_those_who_can_see_it(mud: OpenMud) -> None:
+    async with mud(toast.hooks) as place:
+        ann = await place.player()
+        bob = await place.player(terminal=("MUDLET", "XTERM-256COLOR", "MTTS 13"))
+        await ann.type("toast <b>Queen</b>")
+        assert await ann.catches_up() == "guest-1 drinks to <b>Queen</b>!\n"
+        assert "\x1b[33m<b>Queen</b>\x1b[0m" in await bob.catches_up()
+
+
+async def test_a_whisper_is_heard_by_those_near_and_noticed_by_the_others(mud: OpenMud) -> None:
+    async with mud(toast.hooks) as place:
+        guests = [await place.player() for _ in range(4)]
+        await guests[0].type("whisper psst")
+        await guests[1].sees("guest-1 whispers: psst")
+        await guests[2].sees("guest-1 whispers: psst")
+        await guests[3].sees("guest-1 whispers something.")
+
+
+# Ask a question
+
+
+async def test_a_question_gets_the_next_line(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("burn", "no", "burn", "yes")
+        await ann.sees("Burn the letter? (yes/no) ")
+        await ann.sees("You put it back into your pocket.")
+        await ann.sees("It flares up, and is gone.")
+
+
+async def test_a_question_need_not_wait_for_ever(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        asked = trio.current_time()
+        await ann.type("riddle")
+        await ann.sees("The sphinx has fallen asleep.", within=31)
+        assert trio.current_time() == asked + 30
+        await ann.type("riddle", "piano")
+        await ann.sees("Just so.")
+
+
+async def test_what_is_typed_is_hidden_for_as_long_as_the_word_is_asked_for(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("knock")
+        await ann.sees("The word? ")
+        await ann.catches_up()
+        assert ann.input_hidden
+        await ann.type("mellon")
+        await ann.sees("The wall opens.")
+        await ann.catches_up()
+        assert not ann.input_hidden
+
+
+async def test_who_knocks_and_says_nothing_is_shown_out(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("knock")
+        await ann.sees("The word? ")
+        await ann.sees("You have not said a word.", within=61)
+        await ann.sees_the_end()
+        assert place.server.counters["quit: login deadline"] == 1
+
+
+async def test_a_program_that_shows_everything_is_told_of(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        pipe = place.connect()
+        await pipe.client.send_all(b"knock\r\n")
+        seen = b""
+        while b"\xff\xfb\x01" not in seen:  # IAC WILL ECHO
+            seen += await pipe.client.receive_some()
+        await pipe.client.send_all(b"\xff\xfe\x01")  # IAC DONT ECHO
+        while b"Look behind you first" not in seen:
+            seen += await pipe.client.receive_some()
+
+
+# Run it beside another service
+
+
+async def test_two_services_share_a_nursery_and_a_shutdown_ends_both(autojump_clock: object) -> None:
+    doors, windows = PipeListener(), PipeListener()
+    async with trio.open_nursery() as nursery:
+        server: MasterServer = await nursery.start(partial(beside.open_village, [doors], [windows]))
+        guest, caller = Pipe(), Pipe()
+        doors.connect(guest)
+        await trio.testing.wait_all_tasks_blocked()
+        windows.connect(caller)
+        assert await caller.client.receive_some() == b"1 on the green\n"
+        server.shutdown("Goodbye!")
+        seen = b"".join([data async for data in guest.client])
+        assert seen.endswith(b"Goodbye!\r\n")
+    assert server.counters["quit: shutdown"] == 1
+
+
+async def test_a_cancel_from_outside_ends_both_in_order(autojump_clock: object) -> None:
+    doors, windows = PipeListener(), PipeListener()
+    async with trio.open_nursery() as nursery:
+        server: MasterServer = await nursery.start(partial(beside.open_village, [doors], [windows]))
+        doors.connect(Pipe())
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(server.connections) == 1
+        nursery.cancel_scope.cancel()
+    assert server.closed.is_set()
+    assert server.counters["linkdeath: cancelled"] == 1

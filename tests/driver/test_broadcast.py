@@ -1,0 +1,155 @@
+"""One text to many: rendered and encoded once for each kind of client, and nobody needs a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+from trio_mud import Connection, Hooks, Input, Limits, broadcast, markup
+from trio_mud.telnet import TelnetEngine
+from trio_mud.testing import OpenMud
+
+from .conftest import open_house, settled
+
+
+@pytest.fixture
+def encodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every text that any engine encodes."""
+    encoded: list[str] = []
+    encode: Callable[[Any, str], bytes] = TelnetEngine.encode
+
+    def note(self: TelnetEngine, text: str) -> bytes:
+        encoded.append(text)
+        return encode(self, text)
+
+    monkeypatch.setattr(TelnetEngine, "encode", note)
+    return encoded
+
+
+async def test_everybody_in_it_reads_it(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        players = [await place.player() for _ in range(5)]
+        broadcast("A bell rings.", to=place.server.connections)
+        for player in players:
+            await player.sees("A bell rings.\n")
+
+
+async def test_one_kind_of_client_costs_one_encoding(mud: OpenMud, encodings: list[str]) -> None:
+    async with mud(Hooks()) as place:
+        for _ in range(20):
+            await place.player()
+        encodings.clear()
+        broadcast("A bell rings.", to=place.server.connections)
+        assert encodings == ["A bell rings.\n"]
+
+
+async def test_each_kind_of_client_gets_its_own(mud: OpenMud, encodings: list[str]) -> None:
+    async with mud(Hooks()) as place:
+        plain = [await place.player() for _ in range(3)]
+        colourful = [await place.player(terminal=("XTERM-256COLOR",)) for _ in range(3)]
+        await settled()
+        encodings.clear()
+        broadcast(markup("A <b>bell</b> rings."), to=place.server.connections)
+        assert len(encodings) == 2
+        for player in plain:
+            await player.sees("A bell rings.\n")
+        for player in colourful:
+            assert "\x1b[" in await player.sees("rings.\n")
+
+
+async def test_charsets_are_kinds_too(mud: OpenMud) -> None:
+    async with mud(Hooks(), options=()) as place:
+        first, second = place.connect(), place.connect()
+        await settled()
+        connections = list(place.server.connections)
+        connections[1].engine.charset = "latin-1"
+        broadcast("caf\u00e9", to=place.server.connections)
+        await settled()
+        assert b"caf\xc3\xa9\r\n" in await first.client.receive_some()
+        assert b"caf\xe9\r\n" in await second.client.receive_some()
+        await first.client.aclose()
+        await second.client.aclose()
+
+
+async def test_those_left_out_hear_nothing(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        players = [await place.player() for _ in range(4)]
+        ann, bob, cid, _ = place.server.connections
+        broadcast("but one", to=place.server.connections, but=ann)
+        broadcast("but two", to=place.server.connections, but=[bob, cid])
+        broadcast("but a set", to=place.server.connections, but={bob, cid})
+        broadcast("but whom an iterator gives", to=place.server.connections, but=iter([bob, cid]))
+        others = "but two\nbut a set\nbut whom an iterator gives\n"
+        assert [await player.catches_up() for player in players] == [
+            others,
+            "but one\n",
+            "but one\n",
+            "but one\n" + others,
+        ]
+
+
+async def test_who_has_ended_is_passed_over(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        players = [await place.player() for _ in range(3)]
+        ann, bob, _ = everybody = list(place.server.connections)
+        ann.quit("Bye.")
+        await players[1].vanish()
+        await settled()
+        broadcast("Hello?", to=everybody)
+        assert bob.ending
+        assert await players[0].sees_the_end() == "Bye.\n"
+        assert await players[2].catches_up() == "Hello?\n"
+
+
+async def test_a_broadcast_to_nobody_is_nothing(encodings: list[str]) -> None:
+    broadcast("Hello?", to=[])
+    assert encodings == []
+
+
+async def test_ending_some_while_speaking_to_all_is_safe(mud: OpenMud) -> None:
+    """Iteration goes over a snapshot."""
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def cull(event: Input) -> None:
+        for connection in event.connection.server.connections:
+            if connection is not event.connection:
+                connection.quit()
+            broadcast("One less.", to=event.connection.server.connections)
+
+    async with mud(hooks) as place:
+        survivor = await place.player()
+        for _ in range(3):
+            await place.player()
+        await survivor.type("go")
+        await settled()
+        assert survivor.screen.count("One less.\n") == 4
+        assert len(place.server.connections) == 1
+
+
+async def test_the_bound_of_one_listener_is_nobody_elses(autojump_clock: trio.testing.MockClock) -> None:
+    limits = Limits(outbox=50, first_input=None, write_stall=None)
+    async with open_house(Hooks(), limits=limits, options=()) as house:
+        slow, quick = await house.wire(room=0), await house.wire()
+        for number in range(20):
+            broadcast(f"message {number:02}", to=house.server.connections)
+            await settled()
+        assert len(quick.text.splitlines()) == 20
+        slow.make_room(10_000)
+        await settled()
+        assert len(slow.text.splitlines()) == 5
+
+
+async def test_the_bytes_are_shared_not_copied(mud: OpenMud, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    monkeypatch.setattr(TelnetEngine, "send_encoded", lambda self, data: sent.append(data))
+    async with mud(Hooks()) as place:
+        for _ in range(5):
+            await place.player()
+        broadcast("One text.", to=place.server.connections)
+        assert len(sent) == 5
+        assert len({id(data) for data in sent}) == 1
+    assert Connection
