@@ -13,9 +13,13 @@ from .driver.events import (
     Connect,
     Disconnect,
     EchoRefused,
+    GmcpMessage,
     HookEvent,
     Input,
+    Interrupt,
+    MsdpMessage,
     Reason,
+    Settled,
     Started,
     WindowSize,
 )
@@ -26,7 +30,7 @@ from .driver.server import MasterServer
 from .driver.timers import Timer
 from .errors import ConnectionEnded, LocalProtocolError, Overloaded, TrioMudError, WaitsForItself
 from .limits import Limits, Rate
-from .text import Markup, Text, markup
+from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
 from .texts import Texts
 from .transports.tcp import open_tcp_listeners
 
@@ -43,16 +47,21 @@ __all__ = [
     "Dialog",
     "Disconnect",
     "EchoRefused",
+    "GmcpMessage",
     "HookEvent",
     "Hooks",
     "Input",
+    "Interrupt",
     "Limits",
     "LocalProtocolError",
     "Markup",
     "MasterServer",
+    "MsdpMessage",
     "Overloaded",
     "Rate",
     "Reason",
+    "Rendering",
+    "Settled",
     "Started",
     "Text",
     "Texts",
@@ -61,8 +70,14 @@ __all__ = [
     "WaitsForItself",
     "WindowSize",
     "broadcast",
+    "join",
+    "link",
     "markup",
+    "music",
     "open_tcp_listeners",
+    "pages",
     "run",
     "serve",
+    "sound",
+    "wrap",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -181,6 +182,22 @@ class Crash(Source):
 
     def take_event(self) -> HookEvent | None:
         raise LookupError("the dispatcher crashed")
+
+
+def waits(seconds: float) -> Callable[[Any], Awaitable[None]]:
+    """A hook function that waits so long, and does nothing else."""
+
+    async def wait(event: HookEvent) -> None:
+        await trio.sleep(seconds)
+
+    return wait
+
+
+async def until(is_so: Callable[[], object], *, within: float = 100) -> None:
+    """Let virtual time go on until something is so."""
+    with trio.fail_after(within):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await trio.sleep(0.01)
 
 
 async def settled() -> None:

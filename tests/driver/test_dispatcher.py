@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -21,14 +24,16 @@ from trio_mud import (
     Hooks,
     Input,
     Limits,
+    MasterServer,
     Texts,
     WaitsForItself,
 )
+from trio_mud.driver.dispatcher import Dispatcher, Source
 from trio_mud.driver.isolation import sole_error
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 
-from .conftest import Crash, Witness, first_connection, open_house, settled
+from .conftest import Crash, Witness, first_connection, open_house, settled, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +158,11 @@ async def test_plain_functions_are_atomic_steps_in_one_total_order(mud: OpenMud)
             nonlocal passes
             passes += 1
 
+    def note(number: int, event: Input) -> None:
+        steps.append((trio.lowlevel.current_task().name, passes, number))
+
     for number in (1, 2, 3):
-        hooks.on(Input)(lambda event, number=number: steps.append((trio.lowlevel.current_task().name, passes, number)))
+        hooks.on(Input)(partial(note, number))
     async with mud(hooks) as place:
         await place.player()
         await place.player()
@@ -164,18 +172,19 @@ async def test_plain_functions_are_atomic_steps_in_one_total_order(mud: OpenMud)
             connection.feed(b"x\r\n")
         await settled()
         trio.lowlevel.remove_instrument(counter)
-    ((name, step, _),) = {(name, step, 0) for name, step, _ in steps}
-    assert name == "trio_mud run"
+    assert {name for name, _, _ in steps} == {"trio_mud run"}
+    assert len({step for _, step, _ in steps}) == 1
     assert [number for _, _, number in steps] == [1, 2, 3, 1, 2, 3]
 
 
 async def test_a_waiting_function_holds_up_only_its_own_source(mud: OpenMud, witness: Witness) -> None:
     """A2."""
+    wait = waits(3)
 
     @witness.hooks.on(Input)
     def act(event: Input) -> Awaitable[None] | None:
         if event.line == "wait":
-            return trio.sleep(3)
+            return wait(event)
         event.connection.write(f"{event.line} at {trio.current_time():.0f}")
         return None
 
@@ -212,8 +221,8 @@ async def test_whatever_awaitable_a_function_returns_is_awaited(mud: OpenMud) ->
     hooks, done = Hooks(), []
 
     class Later:
-        def __await__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204
-            yield from trio.sleep(1).__await__()
+        def __await__(self):  # type: ignore[no-untyped-def]
+            yield from waits(1)(None).__await__()
             done.append("later")
 
     hooks.on(Input)(lambda event: Later())
@@ -369,10 +378,8 @@ async def test_a_function_that_swallows_its_cancellation_costs_its_connection(
 
     @witness.hooks.on(Input)
     async def stubborn(event: Input) -> None:
-        try:
+        with suppress(trio.Cancelled):
             await trio.sleep_forever()
-        except trio.Cancelled:  # noqa: TRY203
-            pass
 
     async with mud(witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_failed="Oops.")) as place:
         player = await place.player()
@@ -420,7 +427,7 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
             return later()
         raise error
 
-    with pytest.raises((stop, BaseExceptionGroup)) as caught:
+    with pytest.raises((stop, BaseExceptionGroup)) as caught:  # noqa: PT012 - the block is the server
         async with open_house(witness.hooks) as house:
             first, _ = await house.wire(), await house.wire()
             first.say(b"stop\r\n")
@@ -450,6 +457,52 @@ def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:
         trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert after == []
     assert [ending.cause for ending in witness.disconnects()] == [Cause.CANCELLED] * 2
+
+
+def test_ctrl_c_inside_a_verb_of_the_driver_waits_until_the_verb_is_done() -> None:
+    """The game's function may be interrupted anywhere, the driver's steps that it calls nowhere: they come in pairs."""
+    witness = Witness()
+    witness.hooks.on(Input)(lambda event: event.connection.server.post(Bell(1)))
+
+    async def main() -> None:
+        with trio.fail_after(60):
+            async with open_house(witness.hooks) as house:
+                wire = await house.wire()
+                dispatcher: Any = house.server.dispatcher
+                send = dispatcher._to_ready.send_nowait
+
+                class Interrupted:
+                    def send_nowait(self, source: Source) -> None:
+                        if type(source).__name__ == "_Posts":
+                            signal.raise_signal(signal.SIGINT)
+                        send(source)
+
+                dispatcher._to_ready = Interrupted()
+                wire.say(b"post\r\n")
+                await trio.sleep(100)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert len(witness.disconnects()) == 1
+
+
+def test_what_the_game_hands_to_a_timer_stays_as_protected_as_it_was() -> None:
+    """`server.after(3600, server.shutdown)` must not open the driver's own verbs, or trio's, to interrupts for good."""
+
+    async def main() -> None:
+        async with open_house(Hooks()) as house:
+            await house.wire()
+            connection = first_connection(house.server)
+            house.server.after(0, house.server.shutdown)
+            house.server.after(0, house.server.dispatcher.cut)
+            connection.start_soon(trio.sleep_forever)
+            await settled()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    registry = trio._core._ki._CODE_KI_PROTECTION_STATUS_WMAP
+    for function in (MasterServer.shutdown, Dispatcher.cut, trio.sleep_forever):
+        with suppress(KeyError):  # never marked
+            assert registry[function.__code__]
 
 
 @pytest.mark.parametrize("kind", ["timer", "dialog", "work"])
@@ -550,7 +603,7 @@ async def test_hooks_are_swapped_as_a_whole_between_two_events(mud: OpenMud) -> 
 async def test_a_dead_dispatcher_stops_the_server_with_its_error(autojump_clock: trio.testing.MockClock) -> None:
     """A19: fail-stop; nobody waits for it for ever, and nothing stays on the list."""
     server = None
-    with pytest.raises(LookupError, match="crash"):
+    with pytest.raises(LookupError, match="crash"):  # noqa: PT012 - the block is the server
         async with open_house(Hooks()) as house:
             server = house.server
             for _ in range(3):
@@ -576,10 +629,10 @@ async def test_putting_into_a_dead_dispatcher_does_nothing(mud: OpenMud) -> None
 async def test_a_connection_at_the_door_of_a_dead_dispatcher_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
     """A19: it waits for a verdict that never comes."""
     hooks = Hooks()
-    hooks.on(Connect)(lambda event: trio.sleep(50))
+    hooks.on(Connect)(waits(50))
     began = trio.current_time()
     wire = None
-    with pytest.raises(LookupError, match="crash"):
+    with pytest.raises(LookupError, match="crash"):  # noqa: PT012 - the block is the server
         async with open_house(hooks, limits=Limits(hook_deadline=None)) as house:
             wire = await house.wire()
             house.server.dispatcher.put(Crash(house.server.dispatcher))
@@ -617,8 +670,9 @@ async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud,
 
 async def test_events_that_post_events_are_queued_and_starve_nobody(mud: OpenMud, talkers: Witness) -> None:
     """A13: an event that posts itself for ever gets one turn like everybody."""
-    talkers.hooks.on(Bell)(lambda event: place.server.post(Bell(event.strokes + 1)) if event.strokes < 5000 else None)
     async with mud(talkers.hooks) as place:
+        server = place.server
+        talkers.hooks.on(Bell)(lambda event: server.post(Bell(event.strokes + 1)) if event.strokes < 5000 else None)
         player = await place.player()
         place.server.post(Bell(1))
         await player.type("hello")

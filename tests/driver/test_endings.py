@@ -8,11 +8,24 @@ from contextlib import suppress
 import pytest
 import trio
 
-from trio_mud import Admitted, Cause, Connect, Connection, Dialog, Disconnect, Hooks, Input, Limits, Reason, Texts
+from trio_mud import (
+    Admitted,
+    Cause,
+    Connect,
+    Connection,
+    Dialog,
+    Disconnect,
+    Hooks,
+    Input,
+    Limits,
+    MasterServer,
+    Reason,
+    Texts,
+)
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 
-from .conftest import Wire, Witness, first_connection, open_house, settled
+from .conftest import Wire, Witness, first_connection, open_house, settled, until, waits
 
 QUIT_CAUSES = [cause for cause in Cause if cause.reason is Reason.QUIT]
 MALFORMED_NAWS = bytes((IAC, SB, NAWS, 1, IAC, SE))
@@ -88,9 +101,7 @@ async def test_a_peer_that_takes_nothing_for_too_long_is_dead(mud: OpenMud, talk
         player.stop_reading()
         began = trio.current_time()
         await player.type("hello")
-        with trio.move_on_after(100):
-            while not talkers.disconnects():
-                await trio.sleep(0.5)
+        await until(talkers.disconnects)
         assert _ending(talkers) == (Reason.LINKDEATH, Cause.WRITE_STALL, "")
         assert 30 <= trio.current_time() - began <= 31
 
@@ -184,6 +195,18 @@ async def test_lines_behind_the_last_protocol_fault_are_dropped_like_all_at_a_qu
         await player.sees_the_end()
     lines = [event.line for event in witness.events if isinstance(event, Input)]
     assert lines == []
+
+
+async def test_a_fault_that_is_found_while_a_line_is_taken_drops_that_line_too(mud: OpenMud, witness: Witness) -> None:
+    """No `Input` comes once a quit is decided, not even the one whose turn it is."""
+    endings: list[Cause | None] = []
+    witness.hooks.on(Input)(lambda event: endings.append(event.connection.ending))
+    async with mud(witness.hooks, limits=Limits(anomalies=1, typeahead=1)) as place:
+        player = await place.player(columns=80, rows=24)
+        await settled()
+        await player.send(b"one\r\n" + b"x" * 600 + b"\r\n" + MALFORMED_NAWS)
+        await player.sees_the_end()
+    assert set(endings) <= {None}
 
 
 # End of file
@@ -327,7 +350,7 @@ async def test_typed_lines_are_still_handled_after_a_reset_and_write_nothing(mud
 
 
 async def test_quit_among_the_lines_left_by_a_dead_link_changes_nothing(mud: OpenMud, talkers: Witness) -> None:
-    talkers.hooks.on(Input, order=-2)(lambda event: trio.sleep(1))
+    talkers.hooks.on(Input, order=-2)(waits(1))
     async with mud(talkers.hooks) as place:
         player = await place.player()
         await player.type("one", "quit", "three")
@@ -448,15 +471,14 @@ async def test_last_words_wait_for_a_slow_reader_no_longer_than_allowed(mud: Ope
         player.stop_reading()
         began = trio.current_time()
         await player.type("quit")
-        while not talkers.disconnects():
-            await trio.sleep(0.01)
+        await until(talkers.disconnects)
         assert trio.current_time() - began == pytest.approx(2, abs=0.02)
 
 
 async def test_a_quit_never_waits_for_its_own_disconnect(mud: OpenMud, witness: Witness) -> None:
     """The transport is closed and the task has ended while a disconnect function still waits."""
     witness.hooks.on(Input)(lambda event: event.connection.quit())
-    witness.hooks.on(Disconnect)(lambda event: trio.sleep(4))
+    witness.hooks.on(Disconnect)(waits(4))
     async with mud(witness.hooks) as place:
         player = await place.player()
         tasks = trio.lowlevel.current_statistics().tasks_living
@@ -522,8 +544,8 @@ async def test_a_refusal_beats_a_quit_in_whatever_order(mud: OpenMud, witness: W
     acts: list[Callable[[Connection], None]] = [lambda c: c.quit("quit text"), lambda c: c.refuse("refusal")]
     if first == "refuse":
         acts.reverse()
-    for act in acts:
-        witness.hooks.on(Connect)(lambda event, act=act: act(event.connection))
+    witness.hooks.on(Connect)(lambda event: acts[0](event.connection))
+    witness.hooks.on(Connect)(lambda event: acts[1](event.connection))
     async with mud(witness.hooks) as place:
         visitor = await place.player()
         assert await visitor.sees_the_end() == "refusal\n"
@@ -547,7 +569,7 @@ async def test_a_refusal_beats_a_link_death(mud: OpenMud, witness: Witness) -> N
 
 async def test_who_left_during_the_connect_hook_is_admitted_and_then_gone(mud: OpenMud, witness: Witness) -> None:
     """A9, A20: the verdict is honoured, then comes the paired disconnect."""
-    witness.hooks.on(Connect)(lambda event: trio.sleep(1))
+    witness.hooks.on(Connect)(waits(1))
     async with mud(witness.hooks) as place:
         visitor = await place.player()
         await visitor.vanish()
@@ -558,7 +580,7 @@ async def test_who_left_during_the_connect_hook_is_admitted_and_then_gone(mud: O
 
 async def test_a_hard_stop_during_the_connect_hook_honours_the_verdict(mud: OpenMud, witness: Witness) -> None:
     """A20: and the list is empty at the end."""
-    witness.hooks.on(Connect)(lambda event: trio.sleep(1))
+    witness.hooks.on(Connect)(waits(1))
     async with mud(witness.hooks) as place:
         await place.player()
         place.server.abort()
@@ -810,5 +832,5 @@ def _ending(witness: Witness) -> tuple[Reason, Cause, str]:
     return ending.reason, ending.cause, ending.text
 
 
-def _guests(server: object) -> int:
-    return len(server._guests)  # type: ignore[attr-defined]
+def _guests(server: MasterServer) -> int:
+    return len(server._guests)

@@ -13,7 +13,7 @@ from trio_mud.driver.events import EchoRefused
 from trio_mud.telnet.codes import DO, DONT, ECHO, IAC, NAWS, SB, SE, WONT
 from trio_mud.testing import OpenMud, peers
 
-from .conftest import Witness, first_connection, open_house, settled
+from .conftest import Witness, first_connection, open_house, settled, until, waits
 
 SLICE = 512  # bytes the engine gets at once
 
@@ -28,7 +28,7 @@ def lines_of(witness: Witness) -> list[str]:
 
 def hold(witness: Witness, seconds: float) -> None:
     """Let every line take so long."""
-    witness.hooks.on(Input)(lambda event: trio.sleep(seconds))
+    witness.hooks.on(Input)(waits(seconds))
 
 
 # Type-ahead
@@ -220,9 +220,7 @@ async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: Witness) -> Non
     """N8, N9."""
     async with mud(witness.hooks, limits=Limits(first_input=60)) as place:
         place.nursery.start_soon(peers.drips, place.connect().client)
-        with trio.move_on_after(61):
-            while not witness.disconnects():
-                await trio.sleep(1)
+        await until(witness.disconnects)
         assert witness.last_ending.cause is Cause.LOGIN_DEADLINE
         place.nursery.cancel_scope.cancel()
 
@@ -230,7 +228,7 @@ async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: Witness) -> Non
 async def test_a_connect_hook_that_takes_long_does_not_use_up_the_time_for_the_first_line(
     mud: OpenMud, witness: Witness
 ) -> None:
-    witness.hooks.on(Connect)(lambda event: trio.sleep(4))
+    witness.hooks.on(Connect)(waits(4))
     async with mud(witness.hooks, limits=Limits(first_input=5, linger=0.1)) as place:
         silent = await place.player()
         await silent.sees_the_end()
@@ -294,7 +292,7 @@ async def test_a_size_of_nothing_means_the_usual_size(mud: OpenMud, witness: Wit
 
 
 async def test_no_resize_comes_before_admitted(mud: OpenMud, witness: Witness) -> None:
-    witness.hooks.on(Connect)(lambda event: trio.sleep(1))
+    witness.hooks.on(Connect)(waits(1))
     async with mud(witness.hooks) as place:
         pipe = place.connect()
         await pipe.client.send_all(naws(100, 40) + b"early\r\n")

@@ -10,7 +10,7 @@ from trio_mud import Admitted, Cause, Connect, Hooks, Input, Limits, Reason, Tex
 from trio_mud.telnet.codes import DO, IAC, WONT
 from trio_mud.testing import OpenMud
 
-from .conftest import Witness, first_connection, open_house, settled
+from .conftest import Witness, first_connection, open_house, settled, until
 
 QUIET = Limits(first_input=None, write_stall=None)
 
@@ -162,8 +162,7 @@ async def test_what_cannot_be_delivered_in_time_is_given_up(autojump_clock: trio
         wire = await house.wire(room=3)
         began = trio.current_time()
         first_connection(house.server).quit("farewell")
-        while not witness.disconnects():
-            await trio.sleep(0.1)
+        await until(witness.disconnects)
         assert trio.current_time() - began == pytest.approx(2, abs=0.11)
         assert wire.text == "far"
         assert wire.is_closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ import trio.testing
 from trio_mud import Admitted, Connect, Connection, Disconnect, Hooks, Input, Limits, MasterServer, Timer
 from trio_mud.testing import OpenMud
 
-from .conftest import Witness, first_connection, settled
+from .conftest import Witness, first_connection, settled, waits
 
 
 async def test_after_calls_once_at_its_moment(mud: OpenMud) -> None:
@@ -123,7 +124,7 @@ async def test_a_cancelled_timer_ticks_no_more(mud: OpenMud) -> None:
 
 async def test_cancelling_takes_back_even_a_tick_that_waits_for_its_turn(mud: OpenMud, witness: Witness) -> None:
     ticks: list[str] = []
-    witness.hooks.on(Input)(lambda event: trio.sleep(3))
+    witness.hooks.on(Input)(waits(3))
     async with mud(witness.hooks) as place:
         player = await place.player()
         connection = first_connection(place.server)
@@ -268,7 +269,7 @@ async def test_timers_due_together_run_in_the_order_they_were_set(mud: OpenMud) 
     order: list[int] = []
     async with mud(Hooks()) as place:
         for number in range(200):
-            place.server.after(1, lambda number=number: order.append(number))
+            place.server.after(1, partial(order.append, number))
         await trio.sleep(2)
     assert order == list(range(200))
 

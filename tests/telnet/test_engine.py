@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Line, TelnetEngine
-from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
+from trio_mud.telnet import DEFAULT_OPTIONS, Line, Settled, TelnetEngine
+from trio_mud.telnet.codes import DO, DONT, IAC, MCCP2, SB, WILL, WONT
+from trio_mud.telnet.options import Echo, Naws, Ttype
 from trio_mud.testing.playbook import check_every_split, converse, drain
 
 _iac_heavy = st.lists(
@@ -26,7 +27,8 @@ _iac_heavy = st.lists(
 
 
 def small_engine() -> TelnetEngine:
-    return TelnetEngine(line_limit=6, subnegotiation_limit=6)
+    # Without an answer to AYT: an AO would drop it or not, as it was taken before or not.
+    return TelnetEngine(line_limit=6, subnegotiation_limit=6, are_you_there="")
 
 
 @given(_iac_heavy)
@@ -54,10 +56,10 @@ def test_no_sequence_of_calls_raises(steps: list[bytes | bool | float]) -> None:
 
 
 @given(_iac_heavy)
-def test_answers_never_outweigh_requests(data: bytes) -> None:
+def test_answers_never_outweigh_requests_but_for_one_to_ayt(data: bytes) -> None:
     engine = TelnetEngine(())
     engine.receive(data)
-    assert len(drain(engine)) <= len(data)
+    assert len(drain(engine).replace(b"\r\n[Yes]\r\n", b"", 1)) <= len(data)
 
 
 def test_every_verb_for_every_option_gets_at_most_one_answer() -> None:
@@ -73,13 +75,13 @@ def test_every_verb_for_every_option_gets_at_most_one_answer() -> None:
 
 
 def test_every_verb_for_every_option_in_one_connection_gets_at_most_one_answer() -> None:
-    engine = TelnetEngine()
+    engine = TelnetEngine([option for option in DEFAULT_OPTIONS if option.code != MCCP2])  # it would compress the rest
     drain(engine)
     for verb in (WILL, WONT, DO, DONT):
         for code in range(256):
             engine.receive(bytes((IAC, verb, code)))
             sent = drain(engine)
-            assert len(sent) <= 3 or sent == b"\xff\xfa\x18\x01\xff\xf0"
+            assert len(sent) <= 3 or sent.startswith(bytes((IAC, SB, code)))
 
 
 def test_text_may_come_before_any_negotiation_is_done() -> None:
@@ -87,7 +89,7 @@ def test_text_may_come_before_any_negotiation_is_done() -> None:
 
 
 def test_offers_leave_in_one_piece_and_once() -> None:
-    engine = TelnetEngine()
+    engine = TelnetEngine([Ttype(), Naws()])
     assert engine.has_data_to_send
     assert engine.data_to_send() == b"\xff\xfd\x18\xff\xfd\x1f"
     assert not engine.has_data_to_send
@@ -170,13 +172,6 @@ def test_a_prompt_and_its_mark_leave_together() -> None:
     assert engine.data_to_send() == b"A room.\r\n> \xff\xf9"
 
 
-def test_the_prompt_mark_can_be_replaced() -> None:
-    engine = TelnetEngine(())
-    engine.prompt_mark = b"\xff\xef"
-    engine.send_prompt("> ")
-    assert engine.data_to_send() == b"> \xff\xef"
-
-
 def test_engines_may_share_encoded_text() -> None:
     shared = TelnetEngine().encode("Thunder.\n")
     for engine in (TelnetEngine(()), TelnetEngine(())):
@@ -188,14 +183,15 @@ def test_engines_may_share_encoded_text() -> None:
 
 
 def test_an_idle_engine_waits_for_nothing() -> None:
-    engine = TelnetEngine()
+    engine = TelnetEngine([Ttype(), Naws()])
     assert engine.next_deadline == -math.inf
-    engine.receive(b"\xff\xfb\x18\xff\xfc\x1f")
+    engine.receive(b"\xff\xfc\x18\xff\xfc\x1f")
+    assert engine.tick(0.0) == [Settled()]
     assert engine.next_deadline is None
 
 
 def test_the_earliest_question_decides_the_deadline() -> None:
-    engine = TelnetEngine()
+    engine = TelnetEngine([Ttype(), Naws(), Echo()], settle_within=None)
     engine.tick(10.0)
     engine.hide_input(True)
     assert engine.next_deadline == -math.inf
@@ -222,21 +218,27 @@ def test_an_ended_engine_is_freed_without_the_cycle_collector() -> None:
 
 def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
     def idle() -> TelnetEngine:
+        """TinTin++, which agrees to most of what is no package, has answered."""
         engine = TelnetEngine()
         engine.tick(0.0)
-        engine.receive(b"\xff\xfb\x18\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0")
+        engine.receive(b"\xff\xfb\x18\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0\xff\xfb\x27\xff\xfd\x2a\xff\xfd\x19")
         for name in (b"TINTIN++", b"XTERM-256COLOR", b"MTTS 271"):
             engine.receive(b"\xff\xfa\x18\0" + name + b"\xff\xf0")
-        engine.receive(b"look\r\n")
+        for name in (b"CLIENT_NAME", b"CLIENT_VERSION", b"MTTS", b"CHARSET", b"TERMINAL_TYPE"):
+            engine.receive(b"\xff\xfa\x27\0\0" + name + b"\1x\xff\xf0")
+        engine.receive(b"\xff\xfa\x2a\x02UTF-8\xff\xf0\xff\xfe\xc9\xff\xfe\x45\xff\xfe\x56\xff\xfe\x57")
         drain(engine)
+        assert engine.tick(0.1) == [Settled()]
+        assert engine.next_deadline is None
+        engine.receive(b"look\r\n")
         return engine
 
-    idle()
+    assert idle().prompt_mark == b"\xff\xef"
     was_tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
-        engines = [idle() for _ in range(200)]
+        engines = [idle() for _ in range(1000)]  # so many that what the interpreter keeps for itself does not count
         after, _ = tracemalloc.get_traced_memory()
     finally:
         if not was_tracing:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_mud.telnet import Anomaly, AnomalyKind, Line, Resized
+from trio_mud.telnet import Anomaly, AnomalyKind, Line, Resized, Subnegotiation, TelnetEngine
 
 
 def test_lines_compare_by_value() -> None:
@@ -16,6 +16,22 @@ def test_lines_compare_by_value() -> None:
 def test_a_line_shows_what_it_is() -> None:
     assert repr(Line("look")) == "Line('look')"
     assert repr(Line("look", cut=True)) == "Line('look', cut=True)"
+
+
+def test_a_line_typed_hidden_does_not_show() -> None:
+    engine = TelnetEngine()
+    engine.hide_input(True)
+    password, cut = engine.receive(b"secret\r\n" + b"x" * 5000 + b"\r\n")
+    engine.hide_input(False)
+    (line,) = engine.receive(b"look\r\n")
+    assert [repr(password), repr(cut), repr(line)] == ["Line(hidden)", "Line(hidden, cut=True)", "Line('look')"]
+    assert password == Line("secret")
+    assert isinstance(password, Line)
+    assert password.hidden
+
+
+def test_a_payload_does_not_show() -> None:
+    assert repr(Subnegotiation(201, b"Char.Login.Credentials secret")) == "Subnegotiation(option=201)"
 
 
 def test_a_line_can_be_matched() -> None:

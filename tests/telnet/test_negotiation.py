@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, Option, Policy, TelnetEngine
 from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
-from trio_mud.telnet.negotiation import ANSWER_BUDGET
+from trio_mud.telnet.negotiation import ANSWER_BUDGET, BUDGET_PERIOD
+from trio_mud.telnet.options import Echo, Naws
 from trio_mud.testing.playbook import Playbook, converse, drain
 
 
@@ -31,7 +32,7 @@ class Offered(Wanted):
 
 
 def book(*options: Option) -> Playbook:
-    return Playbook(TelnetEngine(options or (Wanted(),)))
+    return Playbook(TelnetEngine(options or (Wanted(),), settle_within=None))
 
 
 # Each row of the table, our side; their side obeys the same one.
@@ -86,7 +87,7 @@ def test_switching_off_what_never_was_on_says_nothing() -> None:
 
 
 def test_busybox_answering_dont_naws_with_will_naws_gets_silence() -> None:
-    playbook = Playbook(TelnetEngine()).hears("IAC WILL NAWS").says("IAC DO TTYPE IAC DO NAWS")
+    playbook = book(Naws()).hears("IAC WILL NAWS").says("IAC DO NAWS")
     playbook.calls("disable_theirs", 31).says("IAC DONT NAWS").hears("IAC WILL NAWS").says(b"")
     assert not playbook.engine.is_theirs(31)
 
@@ -113,19 +114,19 @@ def test_two_refusals_are_two_refusals() -> None:
 
 def test_an_eaten_refusal_is_found_by_the_deadline() -> None:
     # TinTin++ acknowledged nothing, and then refuses: its refusal looks like the acknowledgement.
-    playbook = Playbook(TelnetEngine()).calls("hide_input", True).hears("IAC DO ECHO").calls("hide_input", False)
+    playbook = book(Echo()).calls("hide_input", True).hears("IAC DO ECHO").calls("hide_input", False)
     playbook.calls("hide_input", True).ticks(0.0).hears("IAC DONT ECHO").ticks(2.0, EchoRefused())
 
 
 def test_a_late_refusal_is_not_reported_again() -> None:
-    playbook = Playbook(TelnetEngine(())).calls("enable_ours", 99).says("IAC WILL 63").ticks(0.0).ticks(2.0)
+    playbook = book(Echo()).calls("enable_ours", 99).says("IAC WILL 63").ticks(0.0).ticks(2.0)
     playbook.hears("IAC DONT 63").hears("IAC DO 63").says("IAC WONT 63")
 
 
 def test_after_a_refusal_and_a_change_the_same_request_is_answered_again() -> None:
-    playbook = Playbook(TelnetEngine()).hears("IAC DO ECHO").calls("hide_input", True).hears("IAC DO ECHO")
+    playbook = book(Echo()).hears("IAC DO ECHO").calls("hide_input", True).hears("IAC DO ECHO")
     playbook.calls("hide_input", False).hears("IAC DONT ECHO IAC DO ECHO")
-    playbook.says(b"\xff\xfd\x18\xff\xfd\x1f\xff\xfc\x01\xff\xfb\x01\xff\xfc\x01\r\n\xff\xfc\x01")
+    playbook.says(b"\xff\xfc\x01\xff\xfb\x01\xff\xfc\x01\r\n\xff\xfc\x01")
 
 
 def test_asking_again_in_a_late_state_asks_once_more() -> None:
@@ -184,6 +185,35 @@ def test_every_option_can_be_refused_on_both_sides_within_the_budget() -> None:
     assert len(sent) == len(requests)
     (event,) = engine.receive(b"\xff\xfd\x06")
     assert event == Anomaly(AnomalyKind.NEGOTIATION_FLOOD, "DO TIMING-MARK not answered")
+
+
+def test_a_minute_after_half_of_the_budget_was_spent_it_is_whole_again() -> None:
+    engine = TelnetEngine([Wanted()], settle_within=None)
+    for start in (0.0, 1000.0, 2000.0):
+        converse(engine, b"\xff\xfd\x06" * (ANSWER_BUDGET // 2 - 1))
+        assert engine.next_deadline is None
+        converse(engine, b"\xff\xfd\x06" * (ANSWER_BUDGET // 2 + 1))
+        assert len(engine.receive(b"\xff\xfd\x06")) == 1
+        engine.tick(start)
+        assert engine.next_deadline == start + BUDGET_PERIOD
+        assert len(engine.receive(b"\xff\xfd\x06")) == 1
+        engine.tick(start + BUDGET_PERIOD)
+
+
+def test_a_connection_that_negotiates_now_and_then_never_runs_dry() -> None:
+    engine = TelnetEngine([Wanted()], settle_within=None)
+    for hour in range(2 * ANSWER_BUDGET):
+        events, sent = converse(engine, b"\xff\xfd\x63\xff\xfe\x63")
+        assert (events, sent) == ([], b"\xff\xfb\x63\xff\xfc\x63")
+        engine.tick(3600.0 * hour)
+
+
+def test_the_budget_does_not_revive_a_loop() -> None:
+    engine = TelnetEngine([Offered(), Wanted()], settle_within=None)
+    for now in range(0, 1000, 50):
+        fall_silent(engine, PEERS["eager"], b"\xff\xfd\x63" if now == 0 else b"")
+        engine.tick(float(now))
+    assert drain(engine) == b""
 
 
 def test_beyond_the_budget_a_new_option_stays_off() -> None:

@@ -23,7 +23,7 @@ from trio_mud.testing.playbook import Playbook, check_every_split, converse
 
 
 def echo() -> Playbook:
-    return Playbook(TelnetEngine([Echo()]))
+    return Playbook(TelnetEngine([Echo()], settle_within=None))
 
 
 def naws() -> Playbook:
@@ -38,8 +38,11 @@ def is_(name: bytes) -> bytes:
     return b"\xff\xfa\x18\x00" + name + b"\xff\xf0"
 
 
-def test_the_default_options_offer_ttype_before_naws_and_leave_echo_alone() -> None:
-    Playbook(TelnetEngine(DEFAULT_OPTIONS)).says("IAC DO TTYPE IAC DO NAWS")
+def test_the_default_options_ask_who_is_there_before_anything_else_and_leave_echo_alone() -> None:
+    offers = TelnetEngine(DEFAULT_OPTIONS).data_to_send()
+    assert offers.startswith(b"\xff\xfd\x18\xff\xfd\x1f\xff\xfd\x27\xff\xfb\x2a")
+    assert b"\xff\xfb\x01" not in offers
+    assert b"\xff\xfb\x03" not in offers
 
 
 # ECHO
@@ -147,7 +150,7 @@ def test_input_is_meant_hidden_whatever_the_peer_says() -> None:
 
 
 def test_an_engine_without_the_option_says_that_it_cannot_hide() -> None:
-    playbook = Playbook(TelnetEngine([])).calls("hide_input", True).says(b"")
+    playbook = Playbook(TelnetEngine([], settle_within=None)).calls("hide_input", True).says(b"")
     assert playbook.engine.next_deadline == -math.inf
     playbook.ticks(0.0, EchoRefused()).calls("hide_input", False).says(b"")
 
@@ -326,7 +329,7 @@ def test_an_option_may_name_its_own_limit_which_holds_once_it_is_agreed() -> Non
     ],
 )
 def test_a_broken_option_costs_itself_only(heard: str, step: str, said: str) -> None:
-    playbook = Playbook(TelnetEngine([Broken(), *DEFAULT_OPTIONS]))
+    playbook = Playbook(TelnetEngine([Broken(), Ttype(), Naws()]))
     playbook.says("IAC WILL c9 IAC DO TTYPE IAC DO NAWS")
     (failed,) = playbook.hears(b"").engine.receive(bytes.fromhex("ff") + _verb_and_option(heard))
     assert isinstance(failed, OptionFailed)
@@ -353,7 +356,7 @@ def test_a_failed_option_is_refused_from_then_on() -> None:
 
 
 def test_an_option_that_fails_in_a_tick_is_reported_by_it() -> None:
-    engine = TelnetEngine([Broken()])
+    engine = TelnetEngine([Broken()], settle_within=None)
     engine.tick(0.0)
     (failed,) = engine.tick(2.0)
     assert isinstance(failed, OptionFailed)
@@ -376,7 +379,7 @@ def test_an_option_that_fails_outside_a_call_is_reported_by_the_next() -> None:
             if not enabled:
                 raise RuntimeError("late")
 
-    engine = TelnetEngine([Late()])
+    engine = TelnetEngine([Late()], settle_within=None)
     assert engine.receive(b"\xff\xfd\x63") == []
     engine.disable_ours(99)
     assert engine.next_deadline == -math.inf

@@ -3,12 +3,13 @@
 import pytest
 
 from trio_mud.telnet import Command, Line, Resized, TelnetEngine, TelnetEvent
+from trio_mud.telnet.options import Naws, Ttype
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, spell, unspell
 
 
 def test_a_conversation_reads_as_a_script() -> None:
     (
-        Playbook(TelnetEngine())
+        Playbook(TelnetEngine([Ttype(), Naws()], settle_within=None))
         .says("IAC DO TTYPE IAC DO NAWS")
         .hears("IAC WILL NAWS IAC SB NAWS 00 50 00 18 IAC SE", Resized(80, 24))
         .hears(b"look\r\n", Line("look"))
@@ -20,7 +21,7 @@ def test_a_conversation_reads_as_a_script() -> None:
 
 
 def test_other_events_are_shown_with_the_conversation() -> None:
-    playbook = Playbook(TelnetEngine()).says("IAC DO TTYPE IAC DO NAWS")
+    playbook = Playbook(TelnetEngine([Ttype(), Naws()])).says("IAC DO TTYPE IAC DO NAWS")
     with pytest.raises(AssertionError) as failure:
         playbook.hears(b"look\r\n", Line("up"))
     assert str(failure.value) == (
@@ -85,7 +86,7 @@ class Forgetful(TelnetEngine):
 def test_a_difference_between_two_splits_is_shown() -> None:
     check_every_split(b"look\n\xff\xfd\x63")
     with pytest.raises(AssertionError) as failure:
-        check_every_split(b"a\n\xff\xf1", Forgetful)
+        check_every_split(b"a\n\xff\xf1", lambda: Forgetful([Ttype(), Naws()]))
     assert str(failure.value) == (
         'cut as "a" 0a IAC | f1\n'
         "expected: Line('a'), sent IAC DO TTYPE IAC DO NAWS\n"

@@ -2,8 +2,36 @@
 
 import pytest
 
-from trio_mud.telnet import Anomaly, AnomalyKind, Command, Line, Subnegotiation, TelnetEngine
-from trio_mud.telnet.codes import DO, DONT, GA, IAC, NOP, SB, WILL, WONT
+from trio_mud.telnet import (
+    Anomaly,
+    AnomalyKind,
+    Command,
+    Interrupt,
+    InterruptKind,
+    Line,
+    Subnegotiation,
+    TelnetEngine,
+)
+from trio_mud.telnet.codes import (
+    ABORT,
+    AO,
+    AYT,
+    BRK,
+    DM,
+    DO,
+    DONT,
+    EC,
+    EL,
+    EOR,
+    GA,
+    IAC,
+    IP,
+    NOP,
+    SB,
+    SUSP,
+    WILL,
+    WONT,
+)
 from trio_mud.telnet.scanner import Scanner
 from trio_mud.testing.playbook import check_every_split, converse
 
@@ -28,9 +56,18 @@ def test_commands_inside_a_line_do_not_break_it() -> None:
     assert reports(b"lo\xff\xf1ok\r\xff\xf9\nup\r\n") == [Line("look"), Line("up")]
 
 
+MEANINGS: dict[int, list[object]] = {
+    IP: [Interrupt(InterruptKind.INTERRUPT)],
+    BRK: [Interrupt(InterruptKind.BREAK)],
+    SUSP: [Interrupt(InterruptKind.SUSPEND)],
+    ABORT: [Interrupt(InterruptKind.ABORT)],
+    **{code: [] for code in (NOP, GA, EOR, DM, AYT, AO, EC, EL)},
+}
+
+
 @pytest.mark.parametrize("code", sorted(set(range(256)) - {IAC, SB, WILL, WONT, DO, DONT}))
-def test_every_other_command_takes_two_bytes_and_is_reported(code: int) -> None:
-    expected = [] if code in (NOP, GA) else [Command(code)]
+def test_every_other_command_takes_two_bytes_and_is_obeyed_or_reported(code: int) -> None:
+    expected = MEANINGS.get(code, [Command(code)])
     assert reports(bytes((IAC, code)) + b"look\n") == [*expected, Line("look")]
 
 
@@ -55,8 +92,9 @@ def test_option_255_is_doubled_like_any_ff() -> None:
 
 
 def test_a_command_inside_a_payload_ends_it_and_is_obeyed() -> None:
-    malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "broken off by IAC AYT")
-    assert reports(b"\xff\xfa\x18\x01\xff\xf6look\n") == [malformed, Command(0xF6), Line("look")]
+    malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "broken off by IAC BRK")
+    interrupt = Interrupt(InterruptKind.BREAK)
+    assert reports(b"\xff\xfa\x18\x01\xff\xf3look\n") == [malformed, interrupt, Line("look")]
 
 
 def test_a_new_subnegotiation_replaces_an_unfinished_one() -> None:

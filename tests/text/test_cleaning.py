@@ -13,6 +13,8 @@ from trio_mud.text.cleaning import _ESCAPES
 
 HARMFUL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+PILE = re.compile(r"[^\w\s]{7}|[\u1160-\u11ff\u3164\ud7b0-\ud7ff\uffa0]{7}")
+
 _hostile = st.lists(
     st.one_of(
         st.sampled_from(["\x1b", "\x1b[", "\x1b]0;", "\x1bP", "\x1b\\", "\x07", "\x9b", "\x9d", "\x9c", "\x90"]),
@@ -131,18 +133,69 @@ def test_only_known_characters_are_left(text: str) -> None:
         assert character in "\n\t\u200c\u200d" or category[0] in "LMNPS" or category == "Zs"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u05d1\u05bc\u05b0\u0591\u05bd",  # Hebrew with points and a chant
+        "\u0f67\u0fa9\u0fb3\u0fba\u0fbc\u0fbb\u0f42",  # a Tibetan stack
+        "e\u0323\u0302",
+        "1\ufe0f\u20e3",
+        "👩🏽\u200d❤\ufe0f\u200d💋\u200d👩🏽",
+        "\u1112\u1161\u11ab\u1100\u1173\u11af" * 5,
+        "─" * 80 + "…" * 20,
+        "क्षि" * 10,
+    ],
+)
+def test_the_marks_of_living_scripts_stay(text: str) -> None:
+    assert clean_line(text) == text
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u0301", "\u0489", "\u20dd", "\u200d", "\ufe0f", "\u1161", "\u11ab", "\u0903", "\uffa0"]
+)
+def test_no_more_than_six_marks_are_piled_upon_a_character(mark: str) -> None:
+    assert clean_line(f"a{mark * 1000}b{mark * 1000}") == f"a{mark * 6}b{mark * 6}"
+    assert clean_text(mark * 1000 + "\n" + mark * 1000) == mark * 6 + "\n" + mark * 6
+
+
+def test_what_is_dropped_between_marks_does_not_hide_the_pile() -> None:
+    assert clean_line("a" + "\u0301\u200b" * 100) == "a" + "\u0301" * 6
+
+
+@given(st.text(st.sampled_from("a\u0301\u0489\u200d\u200b\ufe0f\u1161\u0903🚀─ "), min_size=5))
+def test_no_pile_is_ever_higher(text: str) -> None:
+    assert not re.search("[\u0301\u0489\u200d\u200b\ufe0f\u1161\u0903]{7}", clean_text(text))
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("!!SOUND(boo.wav)", "!! SOUND(boo.wav)"),
+        ("say !!music(x)", "say !! music(x)"),
+        ("!\x07!SO\x1b[0mUND(boo)", "!! SOUND(boo)"),
+        ("!SOUND(boo)", "! SOUND(boo)"),
+        ("!! What a sound (and music)!!", "!! What a sound (and music)!!"),
+    ],
+)
+def test_a_player_cannot_type_a_sound_trigger(typed: str, expected: str) -> None:
+    assert clean_line(typed) == expected
+    assert clean_line(expected) == expected
+
+
 @given(_hostile)
 def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert clean_line(clean_line(text)) == clean_line(text)
     assert clean_text(clean_text(text)) == clean_text(text)
 
 
-@given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))
+@given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])).filter(lambda text: not PILE.search(text)))
 def test_letters_signs_and_spaces_are_never_touched(text: str) -> None:
     assert clean_line(text) == text
 
 
-@pytest.mark.parametrize("piece", ["\x1b", "\x1b[", "\x1b]", "\x1b[0", "\x1bP\x1b", "\x9b1;", "\x1b ", "\x9d;", "[ "])
+@pytest.mark.parametrize(
+    "piece", ["\x1b", "\x1b[", "\x1b]", "\x1b[0", "\x1bP\x1b", "\x9b1;", "\x1b ", "\x9d;", "[ ", "\u0301", "!", "─"]
+)
 def test_the_time_is_linear_for_the_worst_of_inputs(piece: str) -> None:
     # A pattern that backtracks would need hours for this; the ratio of work can only be seen from outside.
     text = piece * (300_000 // len(piece))

@@ -1,11 +1,22 @@
-"""What is known of the peer's program, as far as it told."""
+"""What is known of the peer's program: each fact with the source it comes from; what the user set wins.
+
+Nothing here is to be trusted: every word of it was sent by the peer.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import enum
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-TRUECOLOUR = 1 << 24
-_BIT_ANSI, _BIT_256_COLOURS, _BIT_TRUECOLOUR = 1, 8, 256  # of MTTS, the Mud Terminal Type Standard
+from ..text import Rendering
+
+TRUECOLOUR: Final = 1 << 24
+_NARROWEST: Final = 20  # columns below which nothing is readable, whatever a client claims
+
+# Bits of MTTS, the Mud Terminal Type Standard
+_ANSI, _UTF_8, _COLOURS_256, _SCREEN_READER, _TRUECOLOUR = 1, 4, 8, 64, 256
+_COLOURFUL: Final = ("ANSI", "XTERM", "SCREEN", "TMUX", "LINUX", "RXVT", "PUTTY", "VT2", "KONSOLE")
 
 
 class Size(NamedTuple):
@@ -15,46 +26,192 @@ class Size(NamedTuple):
     rows: int
 
 
+class Source(enum.IntEnum):
+    """Where a fact comes from; the later one in this list is believed."""
+
+    DEFAULT = 0
+    TTYPE = 1
+    MTTS = 2
+    NAWS = 3
+    NEW_ENVIRON = 4
+    CHARSET = 5
+    GMCP = 6
+    TRANSPORT = 7
+    PREFERENCE = 8
+    """The user, through the game: `Client.prefer`."""
+
+
+class _Fact(NamedTuple):
+    value: object
+    source: Source
+
+
 class Client:
-    """The peer's program. Nothing here is to be trusted: every word of it was sent by the peer.
+    """The peer's program, as far as it told.
 
     Attributes:
-        size: Its window, 80 by 24 until it tells.
-        terminals: What it answered to TTYPE, in order, upper case:
-            a MUD client names itself, its terminal, and `MTTS` with a number; others name their terminal.
-        charset: The Python name of the encoding of what it sends and reads.
-        colours: How many it can show: 0, 16, 256 or 16,777,216.
+        rendering: What texts are rendered for; follows the facts.
+        terminals: What it answered to TTYPE, in order, upper case.
+        packages: The GMCP packages it takes, in lower case, with their versions.
     """
 
-    __slots__ = ("charset", "colours", "size", "terminals")
+    __slots__ = ("_facts", "packages", "rendering", "terminals")
 
     def __init__(self) -> None:
-        self.size = Size(80, 24)
+        self._facts: dict[str, _Fact] | None = None
+        self.rendering = _PLAIN
         self.terminals: tuple[str, ...] = ()
-        self.charset = "utf-8"
-        self.colours = 0
+        self.packages: Mapping[str, int] = {}
+
+    @property
+    def program(self) -> str:
+        """Its name, such as "Mudlet"; "" if it did not tell."""
+        return str(self._fact("program", ""))
+
+    @property
+    def version(self) -> str:
+        """Its version; "" if it did not tell."""
+        return str(self._fact("version", ""))
 
     @property
     def terminal(self) -> str:
-        """The terminal's name, or "" if it was not told."""
-        named = [name for name in self.terminals if not name.startswith("MTTS ")]
-        return named[min(1, len(named) - 1)] if named else ""
+        """The terminal it is or emulates, upper case; "" if it did not tell."""
+        return str(self._fact("terminal", ""))
 
-    def tell_terminal(self, name: str) -> None:
-        """It named itself, its terminal, or its abilities."""
+    @property
+    def charset(self) -> str:
+        """The Python name of the encoding both sides use."""
+        return str(self._fact("charset", "utf-8"))
+
+    @property
+    def size(self) -> Size:
+        """Its window now; 80 by 24 if it did not tell."""
+        size = self._fact("size", _USUAL_SIZE)
+        assert isinstance(size, Size)
+        return size
+
+    @property
+    def colours(self) -> int:
+        """How many it shows: 0, 16, 256 or 16,777,216."""
+        colours = self._fact("colours", 0)
+        assert isinstance(colours, int)
+        return colours
+
+    @property
+    def screen_reader(self) -> bool:
+        """Whether somebody listens to it instead of looking."""
+        return bool(self._fact("screen_reader", False))
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the link is encrypted."""
+        return bool(self._fact("is_secure", False))
+
+    def source_of(self, fact: str) -> Source:
+        """Where one of the properties above comes from, by its name."""
+        known = (self._facts or {}).get(fact)
+        return Source.DEFAULT if known is None else known.source
+
+    def prefer(
+        self,
+        *,
+        colours: int | None = None,
+        screen_reader: bool | None = None,
+        size: Size | None = None,
+    ) -> None:
+        """Set what the user wants; whatever the program tells, this wins."""
+        for fact, value in (("colours", colours), ("screen_reader", screen_reader), ("size", size)):
+            if value is not None:
+                self.learn(fact, value, Source.PREFERENCE)
+
+    def learn(self, fact: str, value: object, source: Source) -> None:
+        """Take a fact, unless a better source has told it already."""
+        if source < self.source_of(fact):
+            return
+        if self._facts is None:
+            self._facts = {}
+        self._facts[fact] = _Fact(value, source)
+        self._render_anew()
+
+    def learn_terminal(self, name: str) -> None:
+        """It gave one of its names by TTYPE: MUD clients first the program's, then the terminal's, then `MTTS n`."""
         name = name.upper()
         self.terminals = (*self.terminals, name)
-        self.colours = max(self.colours, _colours_of(name))
+        if name.startswith("MTTS "):
+            self.learn_abilities(name.removeprefix("MTTS "))
+            return
+        if len(self.terminals) > 1:
+            self.learn("program", self.terminals[0], Source.TTYPE)
+        self.learn("terminal", name, Source.TTYPE)
+        self._learn_colours(_colours_of_terminal(name), Source.TTYPE)
+
+    def learn_abilities(self, bits: str) -> None:
+        """It told its abilities as the number of MTTS."""
+        if not (bits.isdecimal() and len(bits) < 10):
+            return
+        number = int(bits)
+        self._learn_colours(
+            TRUECOLOUR if number & _TRUECOLOUR else 256 if number & _COLOURS_256 else 16 if number & _ANSI else 0,
+            Source.MTTS,
+        )
+        if number & _SCREEN_READER:
+            self.learn("screen_reader", True, Source.MTTS)
+
+    def learn_variable(self, name: str, value: str) -> None:
+        """It told one of the variables of NEW-ENVIRON."""
+        match name:
+            case "CLIENT_NAME":
+                self.learn("program", value, Source.NEW_ENVIRON)
+            case "CLIENT_VERSION":
+                self.learn("version", value, Source.NEW_ENVIRON)
+            case "TERMINAL_TYPE":
+                self.learn("terminal", value.upper(), Source.NEW_ENVIRON)
+                self._learn_colours(_colours_of_terminal(value.upper()), Source.NEW_ENVIRON)
+            case "MTTS":
+                self.learn_abilities(value)
+            case "COLORTERM" if value in ("truecolor", "24bit"):
+                self._learn_colours(TRUECOLOUR, Source.NEW_ENVIRON)
+            case "TRUECOLOR" if value == "1":
+                self._learn_colours(TRUECOLOUR, Source.NEW_ENVIRON)
+            case "256_COLORS" if value == "1":
+                self._learn_colours(256, Source.NEW_ENVIRON)
+            case "ANSI" if value == "1":
+                self._learn_colours(16, Source.NEW_ENVIRON)
+            case "SCREEN_READER":
+                self.learn("screen_reader", value == "1", Source.NEW_ENVIRON)
+            case "OSC_HYPERLINKS" if value == "1":
+                self.learn("links", True, Source.NEW_ENVIRON)
+
+    def _learn_colours(self, colours: int, source: Source) -> None:
+        """The most that anything says it shows counts: a program may name a humble terminal and tell more by MTTS."""
+        if colours > self.colours or self.source_of("colours") is Source.DEFAULT:
+            self.learn("colours", colours, source)
+
+    def _fact(self, name: str, default: object) -> object:
+        known = (self._facts or {}).get(name)
+        return default if known is None else known.value
+
+    def _render_anew(self) -> None:
+        listens = self.screen_reader
+        asked_for = self.source_of("colours") is Source.PREFERENCE
+        told_its_size = self.source_of("size") is not Source.DEFAULT
+        self.rendering = Rendering(
+            colours=self.colours if asked_for or not listens else 0,
+            width=max(_NARROWEST, self.size.columns) - 1 if told_its_size and not listens else None,
+            links=bool(self._fact("links", False)) and not listens,
+            mxp=bool(self._fact("mxp", False)),
+            sounds=bool(self._fact("sounds", False)),
+        )
 
 
-def _colours_of(name: str) -> int:
-    if name.startswith("MTTS "):
-        bits = int(name[5:]) if name[5:].isdigit() and len(name) < 16 else 0
-        if bits & _BIT_TRUECOLOUR:
-            return TRUECOLOUR
-        return 256 if bits & _BIT_256_COLOURS else 16 if bits & _BIT_ANSI else 0
+_USUAL_SIZE: Final = Size(80, 24)
+_PLAIN: Final = Rendering()
+
+
+def _colours_of_terminal(name: str) -> int:
+    """How many colours a terminal of this name shows, upper case."""
     if name.endswith("-TRUECOLOR") or "KITTY" in name or "DIRECT" in name:
         return TRUECOLOUR
     if "256COLOR" in name:
         return 256
-    return 16 if name.startswith(("ANSI", "XTERM", "SCREEN", "TMUX", "LINUX", "RXVT", "PUTTY", "VT2", "KONSOLE")) else 0
+    return 16 if name.startswith(_COLOURFUL) else 0

@@ -19,6 +19,7 @@ An ending is always decided before a scope is cancelled, and the first decision 
 
 from __future__ import annotations
 
+import enum
 import logging
 import math
 from collections.abc import Awaitable, Callable, Hashable
@@ -30,11 +31,17 @@ from trio.lowlevel import enable_ki_protection
 
 from .. import telnet
 from ..errors import LocalProtocolError
+from ..telnet.codes import EOR
+from ..telnet.gmcp_messages import NO_DATA, encode_gmcp
+from ..telnet.msdp_messages import Sendable
+from ..telnet.options import Gmcp, Msdp
+from ..telnet.options.mssp import render_plain
 from ..text import Text, render
 from ..transports import Transport
-from .client import Client, Size
+from .client import Client
 from .dialogs import Dialog, Script
-from .events import Cause, EchoRefused, Reason, WindowSize
+from .events import Cause, HookEvent, Reason
+from .hearing import hear
 from .inbox import Inbox
 from .isolation import interrupt_in, isolate, let_interrupts_in
 from .outbox import Outbox
@@ -44,6 +51,14 @@ if TYPE_CHECKING:
     from .server import MasterServer
 
 logger = logging.getLogger("trio_mud")
+
+
+class _Prompt(enum.Enum):
+    """What became of a prompt on the screen of a client that does not tell it from other text."""
+
+    NONE = enum.auto()  # there is none, or it is answered
+    SHOWN = enum.auto()  # the cursor stands behind it
+    COVERED = enum.auto()  # text came: it is shown again when the text is sent
 
 
 class Connection(TimerOwner):
@@ -59,7 +74,6 @@ class Connection(TimerOwner):
 
     __slots__ = (
         "__weakref__",
-        "_anomalies",
         "_awaited",
         "_cause",
         "_closing",
@@ -68,14 +82,18 @@ class Connection(TimerOwner):
         "_inbox",
         "_link",
         "_outbox",
+        "_prompt",
+        "_prompt_stage",
         "_refusal",
         "_stay",
         "_timers",
         "_to_start",
         "_transport",
+        "anomalies",
         "body",
         "client",
         "engine",
+        "is_settled",
         "last_words",
         "name",
         "number",
@@ -103,7 +121,10 @@ class Connection(TimerOwner):
         self._to_start: list[Callable[[], Awaitable[object]]] | None = None  # when the stay begins
         self._timers: dict[Timer, None] | None = None
         self._engine_deadline: Deadline | None = None
-        self._anomalies = 0
+        self._prompt = b""  # the last one, encoded, until it is answered
+        self._prompt_stage = _Prompt.NONE
+        self.anomalies = 0  # protocol faults of the peer
+        self.is_settled = False
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
@@ -142,6 +163,7 @@ class Connection(TimerOwner):
 
     # What a game says
 
+    @enable_ki_protection
     def write(self, text: Text) -> bool:
         """Send a text and end the line. Never waits.
 
@@ -151,14 +173,15 @@ class Connection(TimerOwner):
         Returns:
             False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
         """
-        return self._send(self.engine.encode(render(text, self.client.colours) + "\n"))
+        return self._send(self.engine.encode(render(text, self.client.rendering) + "\n"))
 
+    @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
         """Like `write`, with the bytes shared among connections whose clients are of one kind."""
-        kind = (self.engine.charset, self.client.colours)
+        kind = (self.engine.charset, self.client.rendering)
         data = encoded.get(kind)
         if data is None:
-            data = encoded[kind] = self.engine.encode(render(text, self.client.colours) + "\n")
+            data = encoded[kind] = self.engine.encode(render(text, self.client.rendering) + "\n")
         return self._send(data)
 
     def tell(self, text: str) -> None:
@@ -166,20 +189,64 @@ class Connection(TimerOwner):
         if text:
             self.write(text)
 
+    @enable_ki_protection
     def prompt(self, text: Text) -> bool:
         """Send a text without ending the line, marked as a prompt for clients that want to know.
+
+        For a client that does not, text that comes before the answer begins on a new line,
+        and the prompt is shown again behind it.
 
         Returns:
             As `write` does.
         """
-        return self._send(self.engine.encode(render(text, self.client.colours)) + self.engine.prompt_mark)
+        prompt = self.engine.encode(render(text, self.client.rendering)) + self.engine.prompt_mark
+        if not self._queue(prompt):
+            return False
+        if not self.engine.is_ours(EOR):
+            self._prompt = prompt
+            self._prompt_stage = _Prompt.SHOWN
+        return True
 
+    @enable_ki_protection
+    def gmcp(self, package: str, data: object = NO_DATA) -> bool:
+        """Send a message of GMCP, if the client takes this package.
+
+        Args:
+            package: Such as "Room.Info".
+            data: Whatever JSON can say: also dataclasses and msgspec structs. Left out, the package comes alone.
+
+        Returns:
+            False if the client does not take it, or it will not arrive for the reasons of `write`.
+
+        Raises:
+            ValueError: The package's name is not one.
+        """
+        message = encode_gmcp(package, data)
+        gmcp = self.engine.option(Gmcp)
+        return gmcp is not None and gmcp.accepts(self.engine, package) and self._queue(message)
+
+    @enable_ki_protection
+    def msdp(self, variable: str, value: Sendable) -> bool:
+        """Report a variable by MSDP, if the client asked to be told of it and the value has changed.
+
+        Returns:
+            Whether it is sent.
+        """
+        msdp = self.engine.option(Msdp)
+        if msdp is None or self._cause is not None or not self._outbox.makes_room_for(len(variable) + len(str(value))):
+            return False
+        sent = msdp.report(self.engine, variable, value)
+        self._outbox.soil(len(variable) + len(str(value)) if sent else 0)
+        return sent
+
+    @enable_ki_protection
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
         if self._cause is None:
             self.engine.hide_input(hidden)
             self._outbox.soil(0)
 
+    @enable_ki_protection
     def quit(self, text: str = "", *, cause: Cause = Cause.ASKED) -> None:
         """End this connection once what is already written has drained.
 
@@ -198,6 +265,7 @@ class Connection(TimerOwner):
             self.tell(text)
             self._end(cause, text)
 
+    @enable_ki_protection
     def refuse(self, text: str = "") -> None:
         """Do not let this visitor in. Of several refusals the first stands; after the connect hook it is a `quit`.
 
@@ -209,6 +277,7 @@ class Connection(TimerOwner):
         else:
             self.quit(text, cause=Cause.KICKED)
 
+    @enable_ki_protection
     def start_dialog(self, script: Script, *, deadline: float | None = None) -> None:
         """Let a script have this connection's lines until it returns.
 
@@ -227,12 +296,12 @@ class Connection(TimerOwner):
             self._dialog = Dialog(self, script, deadline)
             self._start(self._dialog.run)
 
+    @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
         """Run work that may take long beside the connection's events; it ends with the connection.
 
         Its failure is logged and costs nobody else. On an ended connection nothing happens.
         """
-
         let_interrupts_in(work)
         if self._cause is None:
             self._start(partial(isolate, work, partial(self.work_failed, "background work of")))
@@ -259,6 +328,7 @@ class Connection(TimerOwner):
             self.engine = telnet.TelnetEngine(())  # what connect functions wrote is dropped, and nothing is offered
             self._outbox.forget()
             self._inbox.turn_away()
+            self.line_taken()
             if ended is None or ended.reason is not Reason.LINKDEATH:
                 self.tell(text)
             self._end(refusal, text)
@@ -277,35 +347,41 @@ class Connection(TimerOwner):
 
     def flush(self) -> None:
         """Hand everything written to the transport. The server calls it once a batch."""
+        if self._prompt_stage is _Prompt.COVERED and self._cause is None:
+            self.engine.send_encoded(self._prompt)
+            self._prompt_stage = _Prompt.SHOWN
         self._outbox.flush(None if self._inbox.is_undecided else self._link)
         if self.engine.next_deadline is not None:
             self._mind_engine()
         self.stir()
 
-    def hear(self, event: telnet.TelnetEvent) -> None:
+    def hear(self, event: telnet.TelnetEvent) -> HookEvent | None:
         """What the engine made of the peer's bytes, other than whole lines."""
-        match event:
-            case telnet.Line():
-                self.tell(self.server.texts.line_cut)
-            case telnet.Resized(columns, rows):
-                size = self.client.size = Size(columns or 80, rows or 24)
-                self._inbox.replace_signal(WindowSize(self, size.columns, size.rows))
-            case telnet.TerminalType(name):
-                self.client.tell_terminal(name)
-            case telnet.EchoRefused():
-                self._inbox.replace_signal(EchoRefused(self))
-            case telnet.Anomaly():
-                self._count_anomaly(event)
-            case telnet.CompressionFailed(detail):
-                logger.info("%s sends compressed bytes that cannot be read: %s", self.name, detail)
-                self.server.counters["compression failed"] += 1
-                self.quit(self.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
-            case telnet.OptionFailed(code, error):
-                logger.error("telnet option %d failed for %s", code, self.name, exc_info=error)
+        return hear(self, event)
+
+    def tell_listing(self) -> None:
+        """A crawler asked by a line what MUD listings are to know."""
+        self._queue(self.engine.encode(render_plain(self.server.mssp_variables())))
+
+    def signal(self, event: HookEvent) -> None:
+        """An event that waits neither behind the lines nor for a dialog, and replaces an older one of its type."""
+        self._inbox.replace_signal(event)
+
+    def settle(self) -> None:
+        """The client has told what it is."""
+        self.is_settled = True
+        if self._dialog is not None:
+            self._dialog.wake()
+
+    def line_taken(self) -> None:
+        """The player pressed Enter, so the cursor stands at the beginning of a line and the prompt is answered."""
+        self._prompt = b""
+        self._prompt_stage = _Prompt.NONE
 
     def has_parsed(self) -> None:
-        """The engine was given bytes: perhaps it has answers, or waits for the time; perhaps there is room to read on."""
-        if self.engine.has_data_to_send or self.engine.is_full:
+        """The engine was given bytes: perhaps it has answers, or asks for the time, or there is room to read on."""
+        engine = self.engine
+        if engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf:
             self._outbox.soil(0)
         self.stir()
 
@@ -380,16 +456,6 @@ class Connection(TimerOwner):
         if scope is not None:
             scope.cancel_scope.cancel(reason=str(cause))
         self.stir()
-
-    def _count_anomaly(self, anomaly: telnet.Anomaly) -> None:
-        logger.debug("%s: %s, %s", self.name, anomaly.kind, anomaly.detail)
-        self.server.counters[f"anomaly: {anomaly.kind}"] += 1
-        if anomaly.kind is telnet.AnomalyKind.UNEXPECTED_SUBNEGOTIATION:
-            return  # harmless, and some clients tell their size unasked
-        self._anomalies += 1
-        limit = self.server.limits.anomalies
-        if limit is not None and self._anomalies >= limit:
-            self.quit(self.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
 
     # The one task
 
@@ -522,7 +588,16 @@ class Connection(TimerOwner):
             timer.cancel()
         return timer
 
-    def _send(self, data: bytes) -> bool:
+    def _send(self, text: bytes) -> bool:
+        """Queue encoded text that ends its line, below a prompt that stands there."""
+        if self._prompt_stage is not _Prompt.SHOWN:
+            return self._queue(text)
+        if not self._queue(b"\r\n" + text):
+            return False
+        self._prompt_stage = _Prompt.COVERED
+        return True
+
+    def _queue(self, data: bytes) -> bool:
         if self._cause is not None or not self._outbox.makes_room_for(len(data)):
             return False
         self.engine.send_encoded(data)

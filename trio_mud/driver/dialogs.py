@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Dialog:
     """One conversation with one connection. Made by `Connection.start_dialog`."""
 
-    __slots__ = ("_answer", "_asked", "_deadline", "_script", "connection")
+    __slots__ = ("_answer", "_asked", "_deadline", "_script", "_woken", "connection")
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         let_interrupts_in(script)
@@ -32,7 +32,16 @@ class Dialog:
         self._script = script
         self._deadline = deadline  # seconds the whole dialog may take
         self._asked: trio.Event | None = None  # set when the answer has come
+        self._woken: trio.Event | None = None
         self._answer: str | None = None  # given, and not yet received by the script
+
+    async def settled(self) -> None:
+        """Wait until the client has told what it is, or has had a second to: as the event `Settled` does."""
+        self._check()
+        await trio.lowlevel.checkpoint()
+        while not self.connection.is_settled:
+            self._woken = trio.Event()
+            await self._woken.wait()
 
     async def ask(self, question: Text) -> str:
         """Show a question as a prompt and wait for one line.
@@ -46,10 +55,7 @@ class Dialog:
             LocalProtocolError: Two tasks ask at the same time.
         """
         connection = self.connection
-        if connection.is_in_own_hook:
-            raise WaitsForItself(
-                f"a hook of {connection.name} asked {connection.name}: start a dialog, and ask from its script"
-            )
+        self._check()
         if self._asked is not None:
             raise LocalProtocolError(f"{connection.name} is being asked already: ask one question at a time")
         if connection.ending is not None:
@@ -68,6 +74,18 @@ class Dialog:
             if self._answer is not None:  # it came in the same moment in which the question was given up
                 connection.give_back(self._answer)
                 self._answer = None
+
+    def _check(self) -> None:
+        connection = self.connection
+        if connection.is_in_own_hook:
+            raise WaitsForItself(
+                f"a hook of {connection.name} waits for {connection.name}: start a dialog, and ask from its script"
+            )
+
+    def wake(self) -> None:
+        """What `settled` waits for may have come."""
+        if self._woken is not None:
+            self._woken.set()
 
     @property
     def is_asking(self) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..telnet import InterruptKind, Json, MsdpValue
     from .connection import Connection
     from .server import MasterServer
     from .timers import Timer
@@ -114,6 +115,47 @@ class WindowSize(HookEvent):
     connection: Connection
     columns: int
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(HookEvent):
+    """The client has told what it is, or has had a second to: `connection.client` is as good as it gets at first.
+
+    Once for each admitted connection that lives so long. A game that begins here knows the client's width, colours
+    and screen reader before its first screen; in a dialog, `await dialog.settled()` waits for the same.
+    """
+
+    connection: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class GmcpMessage(HookEvent):
+    """The client sent a message of GMCP, other than those of `Core`, which the driver handles.
+
+    In turn with the lines. Nothing in the data is to be trusted, not even its shape, and its texts are not cleaned.
+    `package` is spelt as it was sent: compare `package.lower()`. Passwords come this way, so data does not show.
+    """
+
+    connection: Connection
+    package: str
+    data: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MsdpMessage(HookEvent):
+    """The client sent a variable by MSDP, or asks for one that it was not told yet (`REPORT`, `SEND`)."""
+
+    connection: Connection
+    variable: str
+    value: MsdpValue = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt(HookEvent):
+    """The player pressed a key of the client's that is to stop what goes on, such as ^C."""
+
+    connection: Connection
+    kind: InterruptKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from ..telnet.options.mssp import PLAIN_REQUEST
 from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
 from .timers import Deadline, Timer, tick_of
@@ -102,7 +103,7 @@ class Inbox(Source):
         self.wake()
 
     def replace_signal(self, signal: HookEvent) -> None:
-        """Take a signal that says all that waiting ones of its type would have said."""
+        """Take a signal that says all that waiting ones of its type would have said, so their number is bounded."""
         if self._signals:
             self._signals = [waiting for waiting in self._signals if type(waiting) is not type(signal)]
         self.signal(signal)
@@ -170,18 +171,26 @@ class Inbox(Source):
         if self._throttle is not None and not self._is_closed:
             return False
         dialog = self._connection.dialog
-        return dialog is None or dialog.is_asking
+        return dialog is None or dialog.is_asking or not self._typeahead.begins_with_line
 
     def _take_line(self) -> HookEvent | None:
-        """One line: for the dialog that asks for it, or else an `Input`."""
+        """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
         connection = self._connection
         line = self._typeahead.take()
         self.last_line_at = now = trio.current_time()
         self._spend(now)
+        self._parse()
+        if self._typeahead.is_closed:
+            return None  # what came behind it has ended the connection
+        if not isinstance(line, str):
+            return line
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
-        self._parse()
+        connection.line_taken()
+        if line == PLAIN_REQUEST:
+            connection.tell_listing()
+            return None
         if (dialog := connection.dialog) is None:
             return Input(connection, line)
         dialog.answer(line)

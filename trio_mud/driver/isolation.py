@@ -9,6 +9,8 @@ from types import MethodType
 import trio
 from trio.lowlevel import disable_ki_protection
 
+_PROTECTED = ("trio.", "trio_mud.driver.")  # modules: `server.after(3600, server.shutdown)` opens none of them
+
 Report = Callable[[BaseException], None]
 
 
@@ -51,7 +53,8 @@ def let_interrupts_in(function: Callable[..., object]) -> None:
         inner = inner.func if isinstance(inner, partial) else inner.__func__
     if not hasattr(inner, "__code__"):
         inner = type(inner).__call__  # an object that can be called
-    if hasattr(inner, "__code__"):
+    own = f"{getattr(inner, '__module__', '')}.".startswith(_PROTECTED)
+    if hasattr(inner, "__code__") and not own:
         disable_ki_protection(inner)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
+from trio.lowlevel import enable_ki_protection
+
 from ..text import Text
 from .connection import Connection
 
 
+@enable_ki_protection
 def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterable[Connection] = ()) -> None:
     """Write a text to many connections, rendered and encoded once for each kind of client. Never waits.
 

@@ -21,8 +21,9 @@ import errno
 import itertools
 import logging
 import math
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -30,6 +31,7 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import Overloaded
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
+from ..telnet.options import Mssp
 from ..texts import Texts
 from ..transports import Listener, Transport
 from ..transports.streams import StreamListener
@@ -92,10 +94,12 @@ class MasterServer(TimerOwner):
         limits: Every bound and deadline.
         texts: Every sentence the driver itself says.
         world: The game's own object, for its functions to find as `server.world`.
-        options: The telnet options it speaks.
+        options: The telnet options it speaks, `Mssp` added; none at all if empty.
 
     Attributes:
         counters: How often what happened, by words such as "accepted" or "refused: full".
+        mssp: What MUD listings are told of the game, to which the number of players and the time of start are added;
+            set at least "NAME". Names and values as in the Mud Server Status Protocol.
         aborting: Set once the hard path is taken.
         closed: Set when everything is over and `serve` is about to return.
     """
@@ -116,7 +120,11 @@ class MasterServer(TimerOwner):
         self.counters: Counter[str] = Counter()
         self.timers = Timers()
         self.dispatcher = Dispatcher(self, self.limits)
+        self.mssp: dict[str, str | Sequence[str]] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
         self._options = tuple(options)
+        if self._options and not any(isinstance(option, Mssp) for option in self._options):
+            self._options = (Mssp(self.mssp_variables), *self._options)
+        self._began = int(time.time())  # for display only
         self._connections = Connections()
         self._admission = Admission(self.limits, self.texts)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
@@ -148,6 +156,11 @@ class MasterServer(TimerOwner):
         """Whether a shutdown or the hard path has begun."""
         return self._is_closing.is_set()
 
+    def mssp_variables(self) -> Mapping[str, str | Sequence[str]]:
+        """What MUD listings are told now."""
+        return {**self.mssp, "PLAYERS": str(len(self._connections)), "UPTIME": str(self._began)}
+
+    @enable_ki_protection
     def post(self, event: HookEvent) -> None:
         """Queue an event of the game's own; its hooks run in turn with all others. Never waits.
 
@@ -161,6 +174,7 @@ class MasterServer(TimerOwner):
         self._posts.waiting.append(event)
         self._posts.wake()
 
+    @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:
         """Close the doors, tell every connection, flush, run the disconnect hooks, and let `serve` return.
 
@@ -177,6 +191,7 @@ class MasterServer(TimerOwner):
         self._doors.cancel(reason="shutdown")
         self._is_closing.set()
 
+    @enable_ki_protection
     def abort(self, *, within: float | None = None) -> None:
         """End the hard way: no last words, every link is cut, then the disconnect hooks run.
 

@@ -145,6 +145,7 @@ class Timer:
         """Whether it will still call its function."""
         return self._function is not None
 
+    @enable_ki_protection
     def cancel(self) -> None:
         """Call the function no more, not even for a tick that already waits. Any later call does nothing."""
         if self._function is not None:
@@ -206,6 +207,7 @@ class TimerOwner:
 
     __slots__ = ()
 
+    @enable_ki_protection
     def after(self, delay: float, function: TimerFunction) -> Timer:
         """Call a plain or async function once, `delay` seconds from now, as an event of this owner.
 
@@ -216,6 +218,7 @@ class TimerOwner:
             raise ValueError(f"a delay is a number of seconds, 0 or more and finite, not {delay!r}")
         return self._start_timer(delay, function, None)
 
+    @enable_ki_protection
     def every(self, period: float, function: TimerFunction) -> Timer:
         """Call a plain or async function each `period` seconds, as an event of this owner.
 

@@ -12,26 +12,27 @@ from collections.abc import Callable
 
 from ..telnet import Line, TelnetEngine, TelnetEvent
 from ..text import clean_line
+from .events import HookEvent
 
 SLICE = 512  # bytes given to the engine at once, so at most as many lines above the limit
 
-Hear = Callable[[TelnetEvent], None]
+Hear = Callable[[TelnetEvent], HookEvent | None]
 
 
 class Typeahead:
-    """The lines of one connection, oldest first.
+    """The lines of one connection, and what else it sent that waits in turn with them, oldest first.
 
     The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
     """
 
-    __slots__ = ("_is_behind", "_is_closed", "_lines", "_raw", "_room")
+    __slots__ = ("_is_behind", "_lines", "_raw", "_room", "is_closed")
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
-        self._lines: list[str] = []
+        self._lines: list[str | HookEvent] = []
         self._raw: bytearray | None = None  # bytes the engine has not seen
         self._is_behind = False  # the engine has bytes it has not read
-        self._is_closed = False
+        self.is_closed = False
 
     def __len__(self) -> int:
         """How many lines can be taken."""
@@ -62,7 +63,7 @@ class Typeahead:
         self.parse(engine, hear)
 
     def parse(self, engine: TelnetEngine, hear: Hear) -> None:
-        """Turn waiting bytes into lines while there is room; of compressed ones a piece, and the next in a later call."""
+        """Turn waiting bytes into lines while there is room; compressed ones a piece at each call."""
         if self.may_parse(engine):
             self._receive(b"", engine, hear)
         while self._raw is not None and not self._is_behind and len(self._lines) < self._room:
@@ -72,29 +73,35 @@ class Typeahead:
                 self._raw = None
             self._receive(piece, engine, hear)
 
-    def take(self) -> str:
-        """The oldest line."""
+    @property
+    def begins_with_line(self) -> bool:
+        """Whether the next is a line, not an event of another kind that the peer sent between its lines."""
+        return isinstance(self._lines[0], str)
+
+    def take(self) -> str | HookEvent:
+        """The oldest line or event."""
         return self._lines.pop(0)
 
     def give_back(self, line: str) -> None:
         """Have this line first again."""
-        if not self._is_closed:
+        if not self.is_closed:
             self._lines.insert(0, line)
 
     def close(self) -> None:
         """Forget everything, and what still comes: nobody will handle it."""
-        self._is_closed = True
+        self.is_closed = True
         self._lines.clear()
         self._raw = None
         self._is_behind = False
 
     def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
         for event in engine.receive(data):
-            if self._is_closed:
+            if self.is_closed:
                 return  # by what one of them led to
             if isinstance(event, Line):
                 self._lines.append(clean_line(event.text))
                 if not event.cut:
                     continue
-            hear(event)
+            if (heard := hear(event)) is not None:
+                self._lines.append(heard)
         self._is_behind = engine.is_full

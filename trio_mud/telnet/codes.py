@@ -32,7 +32,16 @@ ECHO: Final = 1
 SGA: Final = 3
 TIMING_MARK: Final = 6
 TTYPE: Final = 24
+END_OF_RECORD: Final = 25  # the option; EOR is the command that it allows
 NAWS: Final = 31
+LINEMODE: Final = 34
+NEW_ENVIRON: Final = 39
+CHARSET: Final = 42
+MSDP: Final = 69
+MSSP: Final = 70
+MCCP2: Final = 86
+MCCP3: Final = 87
+GMCP: Final = 201
 
 COMMAND_NAMES: Final = {
     EOF: "EOF",
@@ -66,27 +75,28 @@ OPTION_NAMES: Final = {
     TIMING_MARK: "TIMING-MARK",
     18: "LOGOUT",
     TTYPE: "TTYPE",
-    25: "EOR",
+    END_OF_RECORD: "EOR",
     NAWS: "NAWS",
     32: "TSPEED",
     33: "LFLOW",
-    34: "LINEMODE",
+    LINEMODE: "LINEMODE",
     35: "XDISPLOC",
     36: "ENVIRON",
     37: "AUTH",
     38: "ENCRYPT",
-    39: "NEW-ENVIRON",
-    42: "CHARSET",
-    69: "MSDP",
-    70: "MSSP",
+    NEW_ENVIRON: "NEW-ENVIRON",
+    CHARSET: "CHARSET",
+    MSDP: "MSDP",
+    MSSP: "MSSP",
     85: "MCCP1",
-    86: "MCCP2",
-    87: "MCCP3",
+    MCCP2: "MCCP2",
+    MCCP3: "MCCP3",
+    88: "MCCPX",
     90: "MSP",
     91: "MXP",
     93: "ZMP",
     200: "ATCP",
-    201: "GMCP",
+    GMCP: "GMCP",
 }
 
 

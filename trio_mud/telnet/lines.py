@@ -33,10 +33,11 @@ class LineAssembler:
     stray lead byte cannot swallow the line's end.
     """
 
-    __slots__ = ("_after_cr", "_is_cut", "_limit", "_partial", "charset")
+    __slots__ = ("_after_cr", "_is_cut", "_limit", "_partial", "charset", "hidden")
 
     def __init__(self, limit: int) -> None:
         self.charset = "utf-8"
+        self.hidden = False  # whether lines finished now were meant not to show
         self._limit = limit
         self._partial = bytearray()
         self._is_cut = False
@@ -67,7 +68,7 @@ class LineAssembler:
                     self._append(line)
                     events.append(self._finish())
                 else:
-                    events.append(Line(line.decode(self.charset, "replace")))
+                    events.append(Line(line.decode(self.charset, "replace"), False, self.hidden))
         if rest:
             self._append(rest)
 
@@ -116,9 +117,9 @@ class LineAssembler:
         if self._is_cut:
             # The cut may lie inside a character: a decoder that hopes for more leaves such a tail out.
             decoder = codecs.getincrementaldecoder(self.charset)("replace")
-            line = Line(decoder.decode(self._partial), cut=True)
+            line = Line(decoder.decode(self._partial), cut=True, hidden=self.hidden)
         else:
-            line = Line(self._partial.decode(self.charset, "replace"))
+            line = Line(self._partial.decode(self.charset, "replace"), hidden=self.hidden)
         self._partial.clear()
         self._is_cut = False
         return line

@@ -40,23 +40,30 @@ Why nothing loops: no message is ever answered by its own repetition, and
 - a yes after our own no is the acknowledgement of a peer that answers contrarily (busybox telnet answers
   DONT NAWS with WILL NAWS), and gets silence;
 - an unwelcome yes is refused once; until the state changes, repetitions get silence;
-- a lifetime budget bounds all answers to changes that the peer began.  It is what ends the talk with a peer that
-  has no state at all and answers even our acknowledgements.
+- a budget bounds all answers to changes that the peer began.  It is what ends the talk with a peer that has no state
+  at all and answers even our acknowledgements.  A minute after half of it was spent it is whole again: the talk does
+  not begin anew by that, for then nobody is speaking, and a connection that lasts for weeks never runs dry.
 
 PuTTY's WILL NAWS crosses our DO NAWS and is not repeated: in ASKED a request counts as the answer.
 
 Source: RFC 854 (negotiation), RFC 1143 (Q method); the clients as named, observed on the wire
 """
 
-import math
-from collections.abc import Iterator
+from __future__ import annotations
+
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple, Self
 
 from .codes import DO, DONT, WILL, WONT
+from .deadlines import Deadlines
 
 ANSWER_DEADLINE: Final = 2.0  # seconds; clients answer offers within one round trip
-ANSWER_BUDGET: Final = 512  # answers in a lifetime: every option refused once on both sides
+ANSWER_BUDGET: Final = 512  # answers: every option refused once on both sides
+BUDGET_PERIOD: Final = 60.0  # seconds from half a budget to a whole one
+
+# Keys of deadlines: below 512 a side that is asked for, and from here on other things.
+BUDGET: Final = 0x200
 
 
 class State(Enum):
@@ -119,81 +126,100 @@ class Outcome(NamedTuple):
 _NOTHING: Final = Outcome()
 
 
-class _Side:
-    """One side of one option that has ever been asked for or agreed to."""
+class _Side(NamedTuple):
+    """Where one side of one option stands; a value, shared by all connections where it stands so."""
 
-    __slots__ = ("open", "state")
+    state: State
+    open: int  # what we have sent and not heard about: yes and no in turn, the last one as in `state`
 
-    def __init__(self) -> None:
-        self.state = State.OFF
-        self.open = 0  # what we have sent and not heard about: yes and no in turn, the last one as in `state`
-
-    def ask(self) -> bool:
-        """Want it on; return whether to send a yes."""
+    def ask(self) -> _Side | None:
+        """Want it on; return where it stands then, or None if no yes is to be sent."""
         if self.state is State.OFF:
-            self.open += 1
-        elif self.state is not State.LATE:
-            return False
-        self.state = State.ASKED
-        return True
+            return _side(State.ASKED, self.open + 1)
+        return _side(State.ASKED, self.open) if self.state is State.LATE else None
 
-    def stop(self) -> bool:
-        """Want it off; return whether to send a no."""
+    def stop(self) -> _Side | None:
+        """Want it off; return where it stands then, or None if no no is to be sent."""
         if self.state is State.OFF:
-            return False
-        self.open = 1 if self.state is State.LATE else self.open + 1
-        self.state = State.OFF
-        return True
+            return None
+        return _side(State.OFF, 1 if self.state is State.LATE else self.open + 1)
 
-    def drops(self, heard: Heard) -> bool:
-        """Hold an answer against the questions that are open; return whether it is done with thereby."""
-        if not self.open:
-            return False
+    def hold(self, heard: Heard) -> tuple[_Side, bool]:
+        """Hold an answer against the open questions, of which there is one; return whether it is done with thereby."""
         oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
         fits = (heard is not Heard.NO) == oldest_is_yes
-        self.open = max(0, self.open - (1 if fits else 2))
-        return self.open > 0 or self.state is State.OFF
+        still_open = max(0, self.open - (1 if fits else 2))
+        return _side(self.state, still_open), still_open > 0 or self.state is State.OFF
 
-    def hear(self, heard: Heard) -> tuple[Answer | None, Change | None]:
+    def hear(self, heard: Heard) -> tuple[_Side, Answer | None, Change | None]:
         """Go where the table says."""
-        self.state, answer, change = _TABLE[self.state, heard]
-        return answer, change
+        state, answer, change = _TABLE[self.state, heard]
+        return _side(state, self.open), answer, change
+
+    def expire(self) -> _Side:
+        """Wait no longer for the answer to the last question."""
+        return _side(State.LATE, self.open)
+
+
+# A connection has some ten sides; made anew for each they would take more memory than all the rest of it.
+@lru_cache(maxsize=64)
+def _side(state: State, open_: int) -> _Side:
+    return _Side(state, open_)
+
+
+_NEW: Final = _side(State.OFF, 0)
 
 
 class Negotiation:
-    """The sides of all options of one connection, their deadlines, and the budget of answers.
+    """The sides of all options of one connection, and the budget of answers.
 
     A side costs memory only when it has been asked for or agreed to; one that was merely refused costs a bit.
     """
 
-    __slots__ = ("_answers_left", "_due", "_refused", "_sides")
+    __slots__ = ("_answers_left", "_deadlines", "_refused", "_sides")
 
-    def __init__(self) -> None:
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         self._sides: dict[int, _Side] = {}
-        self._due: dict[int, float] = {}  # -inf: to be counted from the next tick
         self._refused = 0  # a bit for each side whose last request we answered with no
         self._answers_left = ANSWER_BUDGET
+
+    def copy(self, deadlines: Deadlines) -> Self:
+        """Make another that stands where this one does, with a copy of its deadlines."""
+        other = type(self)(deadlines)
+        other._sides = self._sides.copy()
+        other._refused = self._refused
+        other._answers_left = self._answers_left
+        return other
 
     def is_on(self, code: int, ours: bool) -> bool:
         """Whether this side is agreed."""
         side = self._sides.get(_key(code, ours))
         return side is not None and side.state is State.ON
 
+    def is_unanswered(self, code: int, ours: bool) -> bool:
+        """Whether we want this side and have not been answered, in time or not at all."""
+        side = self._sides.get(_key(code, ours))
+        return side is not None and side.state in (State.ASKED, State.LATE)
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether any question of ours may still be answered in time."""
+        return any(side.state is State.ASKED for side in self._sides.values())
+
     def want(self, code: int, ours: bool, enabled: bool) -> int | None:
         """Want a side on or off; return the verb to send, if any is needed."""
         key = _key(code, ours)
-        side = self._sides.get(key)
-        if side is None:
-            if not enabled:
-                return None
-            side = self._sides[key] = _Side()
-        if not (side.ask() if enabled else side.stop()):
+        side = self._sides.get(key, _NEW)
+        moved = side.ask() if enabled else side.stop()
+        if moved is None:
             return None
+        self._sides[key] = moved
         self._refused &= ~(1 << key)
         if enabled:
-            self._due[key] = -math.inf
+            self._deadlines.start(key, ANSWER_DEADLINE)
             return WILL if ours else DO
-        self._forget_deadline(key)
+        self._deadlines.stop(key)
         return WONT if ours else DONT
 
     def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
@@ -206,13 +232,12 @@ class Negotiation:
         if side is None:
             if heard is Heard.NO:
                 return _NOTHING
-            if heard is Heard.UNWELCOME:
-                return self._refuse(key, ours)
-            if not self._answers_left:
-                return Outcome(is_flood=True)
-            side = self._sides[key] = _Side()
-        if side.drops(heard):
-            return _NOTHING
+            side = _NEW
+        elif side.open:
+            side, is_done_with = side.hold(heard)
+            self._sides[key] = side
+            if is_done_with:
+                return _NOTHING
         return self._settle(side, key, ours, heard)
 
     def _settle(self, side: _Side, key: int, ours: bool, heard: Heard) -> Outcome:
@@ -220,11 +245,11 @@ class Negotiation:
             return self._refuse(key, ours)
         if side.state is State.OFF and heard is Heard.WELCOME and not self._answers_left:
             return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
-        answer, change = side.hear(heard)
-        self._forget_deadline(key)
+        self._sides[key], answer, change = side.hear(heard)
+        self._deadlines.stop(key)
         self._refused &= ~(1 << key)
         if answer is None:
-            return Outcome(None, change)
+            return _NOTHING if change is None else Outcome(None, change)
         if not self.spend():
             return Outcome(None, change, is_flood=True)
         if answer is Answer.YES:
@@ -244,26 +269,17 @@ class Negotiation:
         if not self._answers_left:
             return False
         self._answers_left -= 1
+        if self._answers_left == ANSWER_BUDGET // 2:
+            self._deadlines.start(BUDGET, BUDGET_PERIOD)
         return True
 
-    @property
-    def next_deadline(self) -> float | None:
-        """When `expire` has something to do: -inf for at once, None for never."""
-        return min(self._due.values()) if self._due else None
-
-    def expire(self, now: float) -> Iterator[int]:
-        """Start the clock of new questions; yield the option of each that has gone unanswered too long."""
-        for key, due in list(self._due.items()):
-            if due == -math.inf:
-                self._due[key] = now + ANSWER_DEADLINE
-            elif due <= now and self._due.get(key) == due:  # An option told before may have changed it.
-                self._forget_deadline(key)
-                self._sides[key].state = State.LATE
-                yield key & 0xFF
-
-    def _forget_deadline(self, key: int) -> None:
-        if self._due.pop(key, None) is not None and not self._due:
-            self._due = {}  # An emptied dict keeps its room; most connections never ask again.
+    def expire(self, key: int) -> int | None:
+        """One of our deadlines has passed; return the option whose question was not answered, if it was that."""
+        if key == BUDGET:
+            self._answers_left = ANSWER_BUDGET
+            return None
+        self._sides[key] = self._sides[key].expire()
+        return key & 0xFF
 
 
 def _key(code: int, ours: bool) -> int:

@@ -48,21 +48,36 @@ class Receiver(Protocol):
 class Scanner:
     """Remembers between two calls in the middle of which command the stream stands."""
 
-    __slots__ = ("limit", "option", "payload", "state", "verb")
+    __slots__ = ("is_stopped", "limit", "option", "payload", "state", "verb")
 
     def __init__(self) -> None:
         # A plain function, not a bound method: an engine that ends is freed at once, without the cycle collector.
         self.state: State = in_text
+        self.is_stopped = False
         self.verb = 0
         self.option: int | None = None
         self.payload: bytearray | None = None  # None in a payload: it was too long and is being discarded.
         self.limit = 0  # bytes of payload, asked when the option is known
 
-    def receive(self, data: bytes, receiver: Receiver) -> None:
-        """Report everything in the data; what is unfinished waits for the next call."""
+    def stop(self) -> None:
+        """Read no further in this call than the payload that is being reported: what follows is not telnet."""
+        self.is_stopped = True
+
+    def receive(self, data: bytes, receiver: Receiver) -> int:
+        """Report everything in the data; what is unfinished waits for the next call.
+
+        Returns:
+            How many bytes were read: all, unless the receiver called `stop`.
+        """
         at, end = 0, len(data)
-        while at < end:
+        self.is_stopped = False
+        while at < end and not self.is_stopped:
             at = self.state(self, receiver, data, at)
+        return at
+
+    def give_up_payload(self) -> None:
+        """Keep nothing of the unfinished payload; as with one that is too long, listen again at its end."""
+        self.payload = None
 
 
 State = Callable[[Scanner, Receiver, bytes, int], int]

@@ -1,28 +1,34 @@
-"""Text for players: what is plain, what is markup, and how both become what a terminal shows.
+"""Text for players: what is plain, what is markup, and how both become what a client shows.
 
-A `str` is plain text, always: no part of it can become an escape or a colour.  Markup is a type of its own.
-Imports nothing but the standard library.  Charset and line ends are the telnet engine's; wrapping is not done here.
+A `str` is plain text, always: no part of it can become an escape, a colour, a tag or a sound.  Markup is a type of
+its own.  Charset and line ends are the telnet engine's.
+
+    cleaning    what players type, and every str
+    markup      templates, links; styles, colours, links and sounds are what it is made of
+    wrapping    lines that fit a window; edits are how
+    paging      pages that do
+    rendering   the last step: a text as one kind of client reads it
 """
 
 from .cleaning import clean_line, clean_text
-from .markup import Markup, markup
+from .markup import Markup, Text, join, link, markup
+from .paging import pages
+from .rendering import Rendering, render
+from .sounds import music, sound
+from .wrapping import wrap
 
-Text = str | Markup
-
-
-def render(text: Text, colours: int) -> str:
-    """Turn text into what may be sent to a terminal that shows this many colours.
-
-    The only control characters in the result are newline, tab and, in markup with at least 8 colours, the escapes
-    that switch colour and style, each switched off again.
-
-    Args:
-        text: A str, which is cleaned, or Markup, which is clean.
-        colours: 0 for none, 8, 16, 256 or 1 << 24; numbers between count as the lower one.
-    """
-    if isinstance(text, str):
-        return text if text.isprintable() else clean_text(text)
-    return text.render(colours)
-
-
-__all__ = ["Markup", "Text", "clean_line", "clean_text", "markup", "render"]
+__all__ = [
+    "Markup",
+    "Rendering",
+    "Text",
+    "clean_line",
+    "clean_text",
+    "join",
+    "link",
+    "markup",
+    "music",
+    "pages",
+    "render",
+    "sound",
+    "wrap",
+]

@@ -3,15 +3,20 @@
 Used for what players type and for what a game writes as `str`; markup cleans its parts with it.  It does not judge
 words, widths or names: that is the game's.
 
-Two passes, each over the text once.  The first swallows escape sequences whole, so that the tail of one ("[31m")
+Three passes, each over the text once.  The first swallows escape sequences whole, so that the tail of one ("[31m")
 does not stay behind as litter.  The second keeps what is known to be harmless and drops the rest, so it is safe
-whatever the first has missed: a code point that this Python does not know is dropped, too.
+whatever the first has missed: a code point that this Python does not know is dropped, too.  The third bounds what is
+piled upon one character.
 
-Source: ECMA-48 5.4 (control sequences), 5.6 (control strings), ECMA-35 13.2 (two-byte escapes); Unicode categories
+Source: ECMA-48 5.4 (control sequences), 5.6 (control strings), ECMA-35 13.2 (two-byte escapes); Unicode categories;
+Mud Sound Protocol 0.3
 """
 
 import re
+import unicodedata
 from typing import Final
+
+from wcwidth import wcwidth
 
 # Each alternative is a run of disjoint classes with an optional end, so nothing is ever matched twice.
 # A control string ends at ST, or at BEL as in xterm; CAN, SUB and ESC break it off, and so does the end of the line.
@@ -29,28 +34,63 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 _KEPT_IN_LINE: Final = _SPACES | _JOINERS | {"\t"}
 _KEPT_IN_TEXT: Final = _KEPT_IN_LINE | {"\n"}
 
+# Marks and joiners upon one character.  Pointed and chanted Hebrew has four, a Tibetan stack seldom six; what has
+# more is meant to run over the lines of others.
+MARKS: Final = 6
+# Whatever takes no width is no letter, but for fillers and the vowels and finals of decomposed Hangul.  So a run
+# without letters and spaces is suspect, and only suspects are looked at one by one.
+_SUSPECT: Final = re.compile(rf"(?:[^\w\s\0-\u02ff]|[\u1160-\u11ff\u3164\ud7b0-\ud7ff\uffa0]){{{MARKS + 1},}}")
+_FAR: Final = re.compile(rf"[^\0-\u02ff]{{{MARKS + 1}}}")  # a run beyond Latin: quickly found out for most texts
+
+# What a client takes for a sound to play.  The protocol wants it at the start of a line and in capitals, some clients
+# want neither.  One ! is enough, for another may be at the end of what was sent before.
+_TRIGGER: Final = re.compile(r"!(?=(?:SOUND|MUSIC)\()", re.IGNORECASE)
+
 
 def clean_line(text: str) -> str:
     """Make one line of a player's input harmless: no control character but tab, no escape sequence, one line.
 
+    Sound triggers are broken by a space, for some clients obey them without having agreed to anything.
     Never raises, whatever the text; takes time linear in its length.
     """
-    if text.isprintable():
-        return text
-    return _clean(text, _KEPT_IN_LINE)
+    if not (text.isascii() and text.isprintable()):
+        text = _clean(text, _KEPT_IN_LINE)
+    return break_triggers(text)
 
 
 def clean_text(text: str) -> str:
-    """Make text of the game harmless in the same way, but let newlines stand.
+    """Make text of the game harmless in the same way, but let newlines and sound triggers stand.
 
     It does not raise and is fast for text that is clean already, as most is.
     """
-    if text.replace("\n", "").replace("\t", "").isprintable():
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return _clean(text, _KEPT_IN_TEXT)
 
 
+def break_triggers(text: str) -> str:
+    """Put a space into everything that a client could take for a sound to play."""
+    return _TRIGGER.sub("! ", text) if "!" in text else text
+
+
+def triggers(text: str) -> list[int]:
+    """Where the spaces go that `break_triggers` puts in."""
+    return [match.end() for match in _TRIGGER.finditer(text)] if "!" in text else []
+
+
 def _clean(text: str, kept: frozenset[str]) -> str:
-    if "\x1b" in text or not text.isascii():
-        text = _ESCAPES.sub("", text)
-    return "".join([character for character in text if character.isprintable() or character in kept])
+    if not text.isprintable():
+        if "\x1b" in text or not text.isascii():
+            text = _ESCAPES.sub("", text)
+        text = "".join([character for character in text if character.isprintable() or character in kept])
+    return _SUSPECT.sub(_without_piles, text) if _FAR.search(text) else text
+
+
+def _without_piles(suspect: re.Match[str]) -> str:
+    left, piled = [], 0
+    for character in suspect[0]:
+        upon_another = wcwidth(character) == 0 or unicodedata.category(character)[0] == "M"
+        piled = piled + 1 if upon_another else 0
+        if piled <= MARKS:
+            left.append(character)
+    return "".join(left)

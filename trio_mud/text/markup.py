@@ -2,76 +2,42 @@
 
     markup("<b>{name}</b> drinks <bright-red>{potion}</bright-red>.", name=name, potion=potion)
 
-Tags are <b>, <i>, <u>, the eight colours of ECMA-48 (<black> <red> <green> <yellow> <blue> <magenta> <cyan>
-<white>) and their bright kin (<bright-red>, ...).  They nest; the inner colour wins, styles add up.  A literal brace
-is written twice, and so is a literal <.
+Tags:
+    <b> <i> <u>                     bold, italic, underlined
+    <red> ... <bright-red> ...      black red green yellow blue magenta cyan white, and their bright kin
+    <#ff8800> or <#f80>             any colour; the nearest one where the client shows 256 or 16
+    <on-red> <on-#204060> ...       the same, behind the text
+
+A tag is closed by its own name: <#f80>embers</#f80>.  They nest; the inner colour wins, styles add up.  A literal
+brace is written twice, and so is a literal <.
 
 The template is code and is trusted for its tags; values are not.  Never build a template from a player's text.
+Links and sounds are values, made by `link`, `sound` and `music`: only Markup can carry them.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from .cleaning import clean_text
+from .links import to_command, to_web
+from .styles import PLAIN, TAGS, Style, style_of
 
-_COLOURS: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
-_RESET: Final = "\x1b[0m"
-
-
-class Style(NamedTuple):
-    """How a piece of text looks; all false and None is how the terminal looks by itself."""
-
-    colour: int | None = None  # 0..7 as in ECMA-48, 8..15 their bright kin
-    bold: bool = False
-    italic: bool = False
-    underlined: bool = False
-
-    def over(self, outer: "Style") -> "Style":
-        """This style inside another: its colour wins, the rest adds up."""
-        return Style(
-            outer.colour if self.colour is None else self.colour,
-            self.bold or outer.bold,
-            self.italic or outer.italic,
-            self.underlined or outer.underlined,
-        )
-
-    def escape(self, colours: int) -> str:
-        """The escape sequence that switches this on, coming from no style at all; empty for no style."""
-        bold, colour, codes = self.bold, self.colour, []
-        if colour is not None and colour >= 8 and colours < 16:
-            bold, colour = True, colour - 8  # Eight-colour terminals show bold as bright.
-        if bold:
-            codes.append("1")
-        if self.italic:
-            codes.append("3")
-        if self.underlined:
-            codes.append("4")
-        if colour is not None:
-            codes.append(str(30 + colour if colour < 8 else 82 + colour))
-        return f"\x1b[{';'.join(codes)}m" if codes else ""
-
-
-PLAIN: Final = Style()
-_TAGS: Final = {
-    "b": Style(bold=True),
-    "i": Style(italic=True),
-    "u": Style(underlined=True),
-    **{name: Style(colour=number) for number, name in enumerate(_COLOURS)},
-    **{f"bright-{name}": Style(colour=number + 8) for number, name in enumerate(_COLOURS)},
-}
+Span: TypeAlias = tuple[str, Style]
 
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """A text with styles; immutable, and clean by construction when it comes from `markup`.
+    """A text with styles; immutable, and clean by construction when it comes from the functions of this package.
 
     It can be a value in another template, and be added to other markup or to a `str`, which is cleaned.
     As a `str` it is its plain text.
     """
 
-    spans: tuple[tuple[str, Style], ...]
+    spans: tuple[Span, ...]
+    sounds: tuple[str, ...] = ()  # triggers; they play when the text arrives
 
     @property
     def plain(self) -> str:
@@ -81,29 +47,14 @@ class Markup:
     def __str__(self) -> str:
         return self.plain
 
-    def __add__(self, other: "str | Markup") -> "Markup":
-        return Markup(self.spans + _spans(other, PLAIN))
+    def __add__(self, other: "Text") -> "Markup":
+        return Markup(self.spans + _spans(other, PLAIN), self.sounds + _sounds(other))
 
     def __radd__(self, other: str) -> "Markup":
-        return Markup(_spans(other, PLAIN) + self.spans)
+        return Markup(_spans(other, PLAIN) + self.spans, self.sounds)
 
-    def render(self, colours: int) -> str:
-        """The text with escape sequences for a terminal with this many colours; below 8, the plain text.
 
-        Every style is off at the end and at each newline, and on again after it: a line that is shown by itself, or
-        followed by a client's own, looks as meant.
-        """
-        if colours < 8:
-            return self.plain
-        pieces = []
-        for text, style in self.spans:
-            escape = style.escape(colours)
-            if not escape:
-                pieces.append(text)
-                continue
-            lines = [f"{escape}{line}{_RESET}" if line else "" for line in text.split("\n")]
-            pieces.append("\n".join(lines))
-        return "".join(pieces)
+Text: TypeAlias = str | Markup
 
 
 def markup(template: str, /, **values: object) -> Markup:
@@ -114,22 +65,62 @@ def markup(template: str, /, **values: object) -> Markup:
     Raises:
         ValueError: The template has an unknown, unclosed or misnested tag, or a field that has no value.
     """
-    spans: list[tuple[str, Style]] = []
+    spans: list[Span] = []
+    sounds: tuple[str, ...] = ()
     for piece, style in _parse(template):
         if isinstance(piece, str):
             spans.append((piece, style))
         elif piece.name in values:
-            spans.extend(_spans(values[piece.name], style))
+            value = values[piece.name]
+            spans.extend(_spans(value, style))
+            if isinstance(value, Markup):
+                sounds += value.sounds
         else:
             raise ValueError(f"{template!r} has a field {{{piece.name}}}: pass {piece.name}=...")
-    return Markup(tuple(spans))
+    return Markup(tuple(spans), sounds)
 
 
-def _spans(value: object, style: Style) -> tuple[tuple[str, Style], ...]:
+def join(separator: Text, texts: Iterable[Text]) -> Markup:
+    """Put texts into one, with a separator between each two, as `str.join` does."""
+    between = _spans(separator, PLAIN)
+    spans: list[Span] = []
+    sounds: list[str] = []
+    for number, text in enumerate(texts):
+        spans.extend(between if number else ())
+        spans.extend(_spans(text, PLAIN))
+        sounds.extend(_sounds(text))
+    return Markup(tuple(spans), tuple(sounds))
+
+
+def link(text: Text, *, send: str = "", prompt: str = "", web: str = "") -> Markup:
+    """Make a text that can be clicked, where the client knows links; elsewhere it is the text alone.
+
+        link("north")                        sends its own words
+        link("a goose", send="feed goose")   sends a command
+        link("Ann", prompt="tell Ann ")      puts a command into the input line, to be finished
+        link("our page", web="https://...")  opens an address, which is shown in brackets to those who cannot click
+
+    Raises:
+        ValueError: More than one target, an address of another scheme than http and https, nothing to send, or more
+            than 4096 bytes.
+    """
+    if bool(send) + bool(prompt) + bool(web) > 1:
+        raise ValueError(f"the link {str(text)!r} has several targets: choose one of send, prompt and web")
+    target = to_web(web) if web else to_command(prompt or send or str(text), sends=not prompt)
+    return Markup(tuple([(piece, style._replace(link=target)) for piece, style in _spans(text, PLAIN)]), _sounds(text))
+
+
+def _spans(value: object, style: Style) -> tuple[Span, ...]:
     if isinstance(value, Markup):
+        if style is PLAIN:
+            return value.spans
         return tuple([(text, inner.over(style)) for text, inner in value.spans])
     text = clean_text(str(value))
     return ((text, style),) if text else ()
+
+
+def _sounds(value: object) -> tuple[str, ...]:
+    return value.sounds if isinstance(value, Markup) else ()
 
 
 class _Field(NamedTuple):
@@ -140,8 +131,8 @@ _TOKEN: Final = re.compile(
     r"(?P<text>[^<{}]+)"
     r"|(?P<doubled><<|\{\{|\}\})"
     r"|\{(?P<field>[^\W\d]\w*)\}"
-    r"|<(?P<opened>[a-z][a-z-]*)>"
-    r"|</(?P<closed>[a-z][a-z-]*)>"
+    r"|<(?P<opened>[a-z#][a-zA-Z0-9#-]*)>"
+    r"|</(?P<closed>[a-z#][a-zA-Z0-9#-]*)>"
 )
 
 
@@ -164,10 +155,11 @@ def _parse(template: str) -> tuple[tuple[str | _Field, Style], ...]:
         elif token.lastgroup == "field":
             pieces.append((_Field(found), style))
         elif token.lastgroup == "opened":
-            if found not in _TAGS:
-                raise ValueError(f"{template!r} has an unknown tag <{found}>: use one of {', '.join(_TAGS)}")
+            inner = style_of(found)
+            if inner is None:
+                raise ValueError(f"{template!r} has an unknown tag <{found}>: use one of {', '.join(TAGS)}")
             outer.append((found, style))
-            style = _TAGS[found].over(style)
+            style = inner.over(style)
         else:
             if not outer or outer[-1][0] != found:
                 expected = f"</{outer[-1][0]}>" if outer else "no closing tag"

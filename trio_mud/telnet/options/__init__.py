@@ -1,15 +1,52 @@
 """The telnet options that a server speaks, one file each.
 
-`DEFAULT_OPTIONS` is the one line to edit when an option is added; its order is the order of the offers.
+`DEFAULT_OPTIONS` is the one place to edit when an option is added; its order is the order of the offers: first who
+the client is, then what it can do, compression last.  MSSP is not among them, for only the game knows its figures: put
+`Mssp(…)` in front of them.
 """
 
 from typing import Final
 
 from .base import Option, Policy
+from .charset import Charset
 from .echo import Echo
+from .gmcp import Gmcp
+from .mccp import Mccp2, Mccp3
+from .msdp import Msdp
+from .mssp import Mssp
 from .naws import Naws
+from .new_environ import NewEnviron
+from .prompts import Eor, Sga
 from .ttype import Ttype
 
-DEFAULT_OPTIONS: Final[tuple[Option, ...]] = (Ttype(), Naws(), Echo())
+DEFAULT_OPTIONS: Final[tuple[Option, ...]] = (
+    Ttype(),
+    Naws(),
+    NewEnviron(),
+    Charset(),
+    Gmcp(),
+    Msdp(),
+    Eor(),
+    Sga(),
+    Echo(),
+    Mccp2(),
+    Mccp3(),
+)
 
-__all__ = ["DEFAULT_OPTIONS", "Echo", "Naws", "Option", "Policy", "Ttype"]
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "Charset",
+    "Echo",
+    "Eor",
+    "Gmcp",
+    "Mccp2",
+    "Mccp3",
+    "Msdp",
+    "Mssp",
+    "Naws",
+    "NewEnviron",
+    "Option",
+    "Policy",
+    "Sga",
+    "Ttype",
+]

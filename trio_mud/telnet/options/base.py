@@ -50,3 +50,10 @@ class Option:
 
     def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
         """The peer sent this payload while the option was on; IAC IAC is already one ff."""
+
+    def on_deadline(self, engine: TelnetEngine) -> None:
+        """The time has passed that `engine.set_deadline` was given."""
+
+    def is_settled(self, engine: TelnetEngine) -> bool:
+        """Whether nothing is awaited that the peer was asked as the connection began; see `Settled`."""
+        return True

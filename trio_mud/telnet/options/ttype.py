@@ -61,6 +61,9 @@ class Ttype(Option):
         self._names = (*self._names, name)
         self._ask(engine)
 
+    def is_settled(self, engine: TelnetEngine) -> bool:
+        return not self._is_waiting
+
     def _ask(self, engine: TelnetEngine) -> None:
         if self._sends_left:
             self._sends_left -= 1

@@ -1,0 +1,196 @@
+"""CHARSET: asked, answered, crossed, and never a table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_mud.telnet import CharsetAgreed, Line, Settled, TelnetEngine
+from trio_mud.telnet.options import Charset
+from trio_mud.telnet.options.charset import CODECS, parse_request
+from trio_mud.testing.playbook import Playbook, check_every_split, converse, drain
+
+REQUEST = b"\xff\xfa\x2a\x01;UTF-8\xff\xf0"
+REJECTED = b"\xff\xfa\x2a\x03\xff\xf0"
+
+
+def sb(payload: bytes) -> bytes:
+    return b"\xff\xfa\x2a" + payload.replace(b"\xff", b"\xff\xff") + b"\xff\xf0"
+
+
+def asked(*names: str) -> Playbook:
+    option = Charset(names) if names else Charset()
+    playbook = Playbook(TelnetEngine([option])).says("IAC WILL CHARSET").hears("IAC DO CHARSET")
+    return playbook if names else playbook.says(REQUEST)
+
+
+def asking() -> Playbook:
+    """The peer says that it will ask; it refuses our offer to."""
+    playbook = Playbook(TelnetEngine([Charset()])).says("IAC WILL CHARSET").hears("IAC DONT CHARSET IAC WILL CHARSET")
+    return playbook.says("IAC DO CHARSET")
+
+
+# We ask
+
+
+def test_tintin_and_mudlet_accept_utf8() -> None:
+    playbook = asked().hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).says(b"").ticks(0.0, Settled())
+    assert playbook.engine.charset == "utf-8"
+
+
+def test_tintin_in_the_c_locale_rejects_and_nothing_changes() -> None:
+    asked().hears(sb(b"\x03")).says(b"").ticks(0.0, Settled())
+
+
+def test_an_answer_is_read_whatever_its_case() -> None:
+    asked().hears(sb(b"\x02utf-8"), CharsetAgreed("utf-8"))
+
+
+def test_several_charsets_are_asked_for_in_order_and_the_accepted_one_is_used_from_then_on() -> None:
+    playbook = asked("ISO-8859-1", "UTF-8").says(sb(b"\x01;ISO-8859-1;UTF-8"))
+    playbook.hears(b"\xc3\xa9\n", Line("é"))
+    playbook.hears(sb(b"\x02ISO-8859-1"), CharsetAgreed("iso8859-1")).hears(b"\xe9\xff\xff\n", Line("éÿ"))
+    playbook.calls("send_text", "é").says(b"\xe9")
+
+
+@pytest.mark.parametrize("answer", [b"\x02KLINGON", b"\x02", b"\x02US-ASCII", b"\x02\xff", b"\x02UTF-8;X"])
+def test_an_answer_that_was_not_asked_for_changes_nothing(answer: bytes) -> None:
+    playbook = asked().hears(sb(answer)).says(b"").ticks(0.0, Settled())
+    assert playbook.engine.charset == "utf-8"
+
+
+def test_an_answer_without_a_question_is_ignored() -> None:
+    asking().hears(sb(b"\x02ISO-8859-1")).hears(sb(b"\x03")).says(b"")
+    asked().hears(sb(b"\x03")).hears(sb(b"\x02UTF-8"))
+
+
+def test_a_peer_that_does_not_answer_is_not_waited_for_longer_than_a_second() -> None:
+    asked().ticks(0.0).ticks(0.9).ticks(1.0, Settled()).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8"))
+
+
+def test_a_peer_that_switches_it_off_is_not_waited_for() -> None:
+    asked().hears("IAC DONT CHARSET").says("IAC WONT CHARSET").ticks(0.0, Settled())
+
+
+# The peer asks
+
+
+@pytest.mark.parametrize(
+    ("request_", "accepted", "codec"),
+    [
+        (b";UTF-8", b"UTF-8", "utf-8"),
+        (b" UTF-8 ISO-8859-1", b"UTF-8", "utf-8"),
+        (b";KLINGON;iso-8859-15;UTF-8", b"iso-8859-15", "iso8859-15"),
+        (b",windows-1252,UTF-8", b"windows-1252", "cp1252"),
+        (b"[TTABLE ]\x01;US-ASCII", b"US-ASCII", "ascii"),
+        (b"[TTABLE]\x01;IBM437", b"IBM437", "cp437"),
+        (b"\0UTF-8", b"UTF-8", "utf-8"),
+    ],
+)
+def test_the_first_charset_that_we_know_is_accepted_as_it_was_spelt(
+    request_: bytes, accepted: bytes, codec: str
+) -> None:
+    playbook = asking().hears(sb(b"\x01" + request_), CharsetAgreed(codec)).says(sb(b"\x02" + accepted))
+    assert playbook.engine.charset == codec
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        b";",
+        b";;;",
+        b";KLINGON",
+        b";UTF-16;UTF-7;hex;zlib;rot13;idna",
+        b"[TTABLE",
+        b"[TTABLE ]",
+        b"UTF-8",
+        b";\xff",
+    ],
+)
+def test_a_request_for_nothing_that_we_know_is_rejected(request_: bytes) -> None:
+    playbook = asking().hears(sb(b"\x01" + request_)).says(REJECTED)
+    assert playbook.engine.charset == "utf-8"
+
+
+def test_the_peer_may_ask_again() -> None:
+    playbook = asking().hears(sb(b"\x01;LATIN1"), CharsetAgreed("iso8859-1")).says(sb(b"\x02LATIN1"))
+    playbook.hears(sb(b"\x01;UTF-8"), CharsetAgreed("utf-8")).says(sb(b"\x02UTF-8"))
+
+
+def test_a_change_holds_for_what_is_sent_behind_the_acceptance() -> None:
+    playbook = asking().calls("send_text", "é").hears(sb(b"\x01;LATIN1"), CharsetAgreed("iso8859-1"))
+    playbook.calls("send_text", "é").says(b"\xc3\xa9" + sb(b"\x02LATIN1") + b"\xe9")
+
+
+def test_who_did_not_say_that_it_will_ask_may_not() -> None:
+    asked().hears(sb(b"\x03")).hears(sb(b"\x01;UTF-8")).says(REJECTED)
+
+
+def test_of_two_questions_that_cross_the_peers_is_rejected() -> None:
+    playbook = Playbook(TelnetEngine([Charset()])).hears("IAC WILL CHARSET IAC DO CHARSET")
+    playbook.says(b"\xff\xfb\x2a\xff\xfd\x2a" + REQUEST).hears(sb(b"\x01;LATIN1")).says(REJECTED)
+    playbook.hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8"))
+    playbook.hears(sb(b"\x01;LATIN1"), CharsetAgreed("iso8859-1")).says(sb(b"\x02LATIN1"))
+
+
+def test_tintin_answering_only_one_of_will_and_do_is_enough() -> None:
+    asked().ticks(0.0).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).ticks(0.1, Settled())
+
+
+def test_tables_are_refused() -> None:
+    asking().hears(sb(b"\x04\x01;UTF-8;1;LATIN1;1;")).says(sb(b"\x05"))
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\x05", b"\x06", b"\x07", b"\xff"])
+def test_other_messages_are_ignored(payload: bytes) -> None:
+    asked().hears(sb(payload)).says(b"")
+
+
+# Ourselves
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_every_charset_that_we_know_is_a_superset_of_ascii(name: str) -> None:
+    engine = TelnetEngine(())
+    engine.charset = CODECS[name]
+    assert engine.charset == CODECS[name]
+
+
+@pytest.mark.parametrize("names", [(), ("UTF-16",), ("UTF-8", "KLINGON")])
+def test_asking_for_what_we_do_not_know_is_a_mistake_of_ours(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="no charset to ask for"):
+        Charset(names)
+
+
+def test_two_of_us_ask_each_other_and_fall_silent() -> None:
+    first, second = TelnetEngine([Charset()]), TelnetEngine([Charset()])
+    for _ in range(10):
+        second.receive(drain(first))
+        first.receive(drain(second))
+    assert (drain(first), drain(second)) == (b"", b"")
+
+
+def test_the_whole_exchange_may_be_cut_anywhere() -> None:
+    check_every_split(
+        b"\xff\xfd\x2a\xff\xfb\x2a"
+        + sb(b"\x01 LATIN1")
+        + sb(b"\x02UTF-8")
+        + b"\xc3\xa9\r\n"
+        + sb(b"\x01 LATIN1 UTF-8")
+        + b"\xe9\r\n"
+    )
+
+
+@given(st.binary(max_size=40))
+def test_no_request_raises(data: bytes) -> None:
+    assert all(isinstance(name, str) for name in parse_request(data))
+
+
+@given(st.lists(st.binary(max_size=12), max_size=5))
+def test_no_message_raises_or_gets_more_than_it_is(payloads: list[bytes]) -> None:
+    for opening in (b"\xff\xfd\x2a", b"\xff\xfb\x2a"):
+        _, before = converse(TelnetEngine([Charset()]), opening)
+        messages = b"".join(map(sb, payloads))
+        events, sent = converse(TelnetEngine([Charset()]), opening, messages)
+        assert {type(event) for event in events} <= {CharsetAgreed}
+        assert len(sent) - len(before) <= len(messages)

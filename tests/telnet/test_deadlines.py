@@ -1,0 +1,128 @@
+"""Deadlines are counted from the next time that is told."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_mud.telnet.deadlines import Deadlines
+
+
+def test_without_deadlines_there_is_nothing_to_wait_for() -> None:
+    deadlines = Deadlines()
+    assert deadlines.next is None
+    assert list(deadlines.expire(1.0)) == []
+    assert 1 not in deadlines
+
+
+def test_a_deadline_is_counted_from_the_next_tick() -> None:
+    deadlines = Deadlines()
+    deadlines.start(1, 2.0)
+    assert deadlines.next == -math.inf
+    assert 1 in deadlines
+    assert list(deadlines.expire(10.0)) == []
+    assert deadlines.next == 12.0
+    assert 1 in deadlines
+    assert list(deadlines.expire(11.9)) == []
+    assert list(deadlines.expire(12.0)) == [1]
+    assert deadlines.next is None
+    assert 1 not in deadlines
+
+
+def test_a_deadline_of_nothing_passes_at_the_next_tick() -> None:
+    deadlines = Deadlines()
+    deadlines.start(1, 0.0)
+    assert list(deadlines.expire(5.0)) == [1]
+
+
+def test_the_earliest_comes_first() -> None:
+    deadlines = Deadlines()
+    deadlines.start(1, 5.0)
+    deadlines.start(2, 3.0)
+    list(deadlines.expire(0.0))
+    assert deadlines.next == 3.0
+    deadlines.start(3, 1.0)
+    assert deadlines.next == -math.inf
+    assert list(deadlines.expire(3.0)) == [2]
+    assert deadlines.next == 4.0
+
+
+def test_a_stopped_deadline_does_not_pass() -> None:
+    deadlines = Deadlines()
+    for _ in range(2):
+        deadlines.start(1, 5.0)
+        deadlines.start(2, 5.0)
+        deadlines.stop(1)
+        deadlines.stop(1)
+        deadlines.stop(99)
+        assert 1 not in deadlines
+        assert list(deadlines.expire(0.0)) == []
+        deadlines.stop(99)
+    deadlines.start(1, 5.0)
+    list(deadlines.expire(0.0))
+    deadlines.stop(1)
+    deadlines.stop(2)
+    assert deadlines.next is None
+
+
+def test_one_that_is_begun_anew_is_counted_anew() -> None:
+    deadlines = Deadlines()
+    deadlines.start(1, 5.0)
+    list(deadlines.expire(0.0))
+    deadlines.start(1, 5.0)
+    assert list(deadlines.expire(5.0)) == []
+    assert deadlines.next == 10.0
+
+
+def test_what_is_done_about_one_may_stop_or_renew_another_of_the_same_moment() -> None:
+    deadlines = Deadlines()
+    for key in (1, 2, 3):
+        deadlines.start(key, 5.0)
+    list(deadlines.expire(0.0))
+    passed = deadlines.expire(5.0)
+    assert next(passed) == 1
+    deadlines.stop(2)
+    deadlines.start(3, 5.0)
+    assert list(passed) == []
+    assert 3 in deadlines
+
+    deadlines.start(4, 1.0)
+    list(deadlines.expire(6.0))
+    passed = deadlines.expire(100.0)
+    first = next(passed)
+    deadlines.stop(7 - first)
+    assert list(passed) == []
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    deadlines = Deadlines()
+    deadlines.start(1, 5.0)
+    fresh = deadlines.copy()
+    list(deadlines.expire(0.0))
+    running = deadlines.copy()
+    deadlines.stop(1)
+    assert (fresh.next, running.next, deadlines.next) == (-math.inf, 5.0, None)
+    assert deadlines.copy().next is None
+
+
+_steps = st.lists(st.tuples(st.sampled_from(["start", "stop", "tick"]), st.integers(1, 3), st.floats(0, 10)))
+
+
+@given(_steps)
+def test_each_passes_once_and_not_before_its_time(steps: list[tuple[str, int, float]]) -> None:
+    deadlines, now = Deadlines(), 0.0
+    started: dict[int, tuple[float, float | None]] = {}  # seconds, and the first tick after it
+    for step, key, seconds in steps:
+        if step == "start":
+            deadlines.start(key, seconds)
+            started[key] = (seconds, None)
+        elif step == "stop":
+            deadlines.stop(key)
+            started.pop(key, None)
+        else:
+            now += seconds
+            started = {key: (wait, now if since is None else since) for key, (wait, since) in started.items()}
+            passed = {key for key, (wait, since) in started.items() if since is not None and since + wait <= now}
+            assert sorted(deadlines.expire(now)) == sorted(passed)
+            started = {key: value for key, value in started.items() if key not in passed}
+        assert {key for key in range(4) if key in deadlines} == set(started)

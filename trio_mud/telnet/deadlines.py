@@ -1,0 +1,65 @@
+"""Deadlines without a clock: what is begun now is counted from the next time that is told.
+
+One engine owns one; the negotiation table and the options keep theirs in it too, each under a number of its own.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Self
+
+
+class Deadlines:
+    """Numbered deadlines, each of them fresh (begun since the last `expire`) or due at a moment.
+
+    It costs nothing while none is running, as in most connections most of the time.
+    """
+
+    __slots__ = ("_due", "_fresh")
+
+    def __init__(self) -> None:
+        self._fresh: dict[int, float] | None = None  # seconds, to be counted from the next `expire`
+        self._due: dict[int, float] | None = None  # moments
+
+    def __contains__(self, key: int) -> bool:
+        return bool((self._fresh and key in self._fresh) or (self._due and key in self._due))
+
+    def copy(self) -> Self:
+        """Make another with the same deadlines, which then go their own ways."""
+        other = type(self)()
+        other._fresh = self._fresh and self._fresh.copy()
+        other._due = self._due and self._due.copy()
+        return other
+
+    def start(self, key: int, seconds: float) -> None:
+        """Begin this one, from its beginning if it is running."""
+        self.stop(key)
+        if self._fresh is None:
+            self._fresh = {}
+        self._fresh[key] = seconds
+
+    def stop(self, key: int) -> None:
+        """Forget this one, if it is running."""
+        # An emptied dict would keep its room.
+        if self._fresh and self._fresh.pop(key, None) is not None and not self._fresh:
+            self._fresh = None
+        if self._due and self._due.pop(key, None) is not None and not self._due:
+            self._due = None
+
+    @property
+    def next(self) -> float | None:
+        """When `expire` has something to do: -inf for at once, None for never."""
+        if self._fresh is not None:
+            return -math.inf
+        return None if self._due is None else min(self._due.values())
+
+    def expire(self, now: float) -> Iterator[int]:
+        """Count the fresh ones from now; yield each that has passed, having forgotten it."""
+        fresh, self._fresh = self._fresh, None
+        if fresh:
+            until = {seconds: now + seconds for seconds in set(fresh.values())}  # equal ones share one object
+            self._due = {**(self._due or {}), **{key: until[seconds] for key, seconds in fresh.items()}}
+        for key, due in list((self._due or {}).items()):
+            # What was done about one before may have stopped this one, or begun it anew.
+            if due <= now and self._due is not None and self._due.get(key) == due:
+                self.stop(key)
+                yield key

@@ -1,0 +1,115 @@
+"""CHARSET: both sides agree on how text becomes bytes.
+
+Source: RFC 2066
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..codes import CHARSET
+from ..events import CharsetAgreed
+from .base import Option, Policy
+
+if TYPE_CHECKING:
+    from ..engine import TelnetEngine
+
+REQUEST: Final = 1
+ACCEPTED: Final = 2
+REJECTED: Final = 3
+TTABLE_IS: Final = 4
+TTABLE_REJECTED: Final = 5
+
+# Names as registered with IANA, and the codecs they mean.  A peer's word never goes to `codecs.lookup` as it is: that
+# imports modules by name, and there are codecs that are no charsets.  All of these are supersets of ASCII.
+CODECS: Final = {
+    "UTF-8": "utf-8",
+    "US-ASCII": "ascii",
+    "ASCII": "ascii",
+    **{f"ISO-8859-{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12},
+    "LATIN1": "iso8859-1",
+    **{f"WINDOWS-{page}": f"cp{page}" for page in range(1250, 1259)},
+    **{f"{prefix}{page}": f"cp{page}" for prefix in ("CP", "IBM") for page in (437, 850, 852, 866)},
+    "KOI8-R": "koi8-r",
+    "KOI8-U": "koi8-u",
+    "GBK": "gbk",
+    "GB18030": "gb18030",
+    "BIG5": "big5",
+    "EUC-KR": "euc_kr",
+    "EUC-JP": "euc_jp",
+}
+
+
+class Charset(Option):
+    """Asks the peer for one of our charsets, and accepts the first that we know of those it asks for.
+
+    Only who said WILL and heard DO may ask.  We do say WILL; a peer that says WILL too is let ask, but while our own
+    question is open its is rejected, as RFC 2066 wants of a server.  Translation tables are refused.  No DO is
+    offered: TinTin++ keeps one flag for both directions and answers only one of them.
+
+    Args:
+        names: What to ask for, the best first.
+
+    Raises:
+        ValueError: One of them is not among `CODECS`, or there are none.
+    """
+
+    __slots__ = ("_is_waiting", "_names")
+
+    code = CHARSET
+    ours = Policy.OFFER
+    theirs = Policy.ACCEPT
+
+    def __init__(self, names: tuple[str, ...] = ("UTF-8",)) -> None:
+        unknown = [name for name in names if name.upper() not in CODECS]
+        if unknown or not names:
+            raise ValueError(f"no charset to ask for: {', '.join(unknown) or 'none'}; known are {', '.join(CODECS)}")
+        self._names = names
+        self._is_waiting = False
+
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        self._is_waiting = enabled
+        if enabled:
+            # The first byte of the list says what separates it.
+            _say(engine, REQUEST, "".join(f";{name}" for name in self._names).encode())
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        kind = payload[0] if payload else None
+        if kind == REQUEST:
+            self._answer(engine, payload[1:])
+        elif kind == TTABLE_IS:
+            _say(engine, TTABLE_REJECTED)
+        elif kind in (ACCEPTED, REJECTED) and self._is_waiting:
+            self._is_waiting = False
+            name = payload[1:].decode("ascii", "replace").upper()
+            if kind == ACCEPTED and name in [asked.upper() for asked in self._names]:
+                _agree(engine, name)
+
+    def is_settled(self, engine: TelnetEngine) -> bool:
+        return not self._is_waiting
+
+    def _answer(self, engine: TelnetEngine, request: bytes) -> None:
+        if engine.is_theirs(CHARSET) and not self._is_waiting:
+            for name in parse_request(request):
+                if name.upper() in CODECS:
+                    _say(engine, ACCEPTED, name.encode("ascii"))  # As the peer spells it.
+                    _agree(engine, name.upper())
+                    return
+        _say(engine, REJECTED)
+
+
+def parse_request(data: bytes) -> list[str]:
+    """Read what follows REQUEST: a separator and names between separators, perhaps after the offer of a table."""
+    if data.startswith(b"[TTABLE"):  # "[TTABLE ]" and one byte of version
+        data = data[data.find(b"]") + 2 :] if b"]" in data else b""
+    names = data[1:].split(data[:1]) if data else []
+    return [name.decode("ascii", "replace") for name in names]
+
+
+def _say(engine: TelnetEngine, kind: int, rest: bytes = b"") -> None:
+    engine.send_subnegotiation(CHARSET, bytes((kind,)) + rest)
+
+
+def _agree(engine: TelnetEngine, name: str) -> None:
+    engine.charset = CODECS[name]
+    engine.emit(CharsetAgreed(engine.charset))

@@ -1,0 +1,75 @@
+"""MSSP: figures about the game for the crawlers of MUD listings.
+
+Source: MSSP (Mud Server Status Protocol)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..codes import MSSP
+from .base import Option, Policy
+
+if TYPE_CHECKING:
+    from ..engine import TelnetEngine
+
+VAR: Final = 1
+VAL: Final = 2
+
+PERIOD: Final = 60.0  # seconds between two answers to one peer
+PLAIN_REQUEST: Final = "MSSP-REQUEST"  # the line by which a crawler without telnet asks
+
+Variables = Mapping[str, str | Sequence[str]]
+
+
+class Mssp(Option):
+    """Tells the peer the game's variables when it agrees to hear them, at most once a minute.
+
+    Args:
+        variables: Is called for each answer and gives names and values, several values as a sequence.  The standard
+            requires NAME, PLAYERS and UPTIME, which is the second of the epoch at which the game started.
+    """
+
+    __slots__ = ("_is_resting", "_variables")
+
+    code = MSSP
+    ours = Policy.OFFER
+
+    def __init__(self, variables: Callable[[], Variables]) -> None:
+        self._variables = variables
+        self._is_resting = False
+
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        if enabled and not self._is_resting:
+            self._is_resting = True
+            engine.set_deadline(MSSP, PERIOD)
+            engine.send_subnegotiation(MSSP, render(self._variables()))
+
+    def on_deadline(self, engine: TelnetEngine) -> None:
+        self._is_resting = False
+
+
+def render(variables: Variables) -> bytes:
+    """Write variables as a payload: for each 01, its name and, before each of its values, 02."""
+    return b"".join(
+        bytes((VAR,)) + name.encode() + b"".join(bytes((VAL,)) + value.encode() for value in values)
+        for name, values in _cleaned(variables)
+    )
+
+
+def render_plain(variables: Variables) -> str:
+    """Write variables as the answer to the line `PLAIN_REQUEST`: one a line, its values behind tabs."""
+    rows = ("\t".join((name, *values)) for name, values in _cleaned(variables))
+    return "\n".join(("MSSP-REPLY-START", *rows, "MSSP-REPLY-END", ""))
+
+
+def _cleaned(variables: Variables) -> Iterator[tuple[str, list[str]]]:
+    for name, values in variables.items():
+        yield _clean(name), [_clean(value) for value in ([values] if isinstance(values, str) else values)]
+
+
+def _clean(text: str) -> str:
+    """Leave out what has a meaning in one form or the other: 00, 01, 02, tab, line ends; ff cannot occur in UTF-8."""
+    printable = (character for character in text if character >= " ")
+    return "".join(printable).encode("utf-8", "replace").decode()

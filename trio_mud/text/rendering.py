@@ -1,0 +1,110 @@
+"""Rendering: a text as one kind of client reads it.
+
+The last of the gates before the wire: whatever a text was made of, what leaves here holds no control character but
+newline and tab, no escape that this package did not make, and, for clients that would listen to them, no tag and no
+sound that a player could have typed.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from .cleaning import break_triggers, clean_text, triggers
+from .edits import Edit, edit_spans, edit_text
+from .links import escape_mxp
+from .markup import Markup, Span, Text
+from .styles import PLAIN, RESET, Style
+from .wrapping import breaks
+
+
+class Rendering(NamedTuple):
+    """A kind of client. Equal ones read the same, so it is a key for what several may share."""
+
+    colours: int = 0  # 0 for none, 8, 16, 256 or 1 << 24; numbers between count as the lower one
+    width: int | None = None  # columns a line may fill; None if the client wraps, or a reader does
+    links: bool = False  # OSC 8
+    mxp: bool = False  # agreed, and locked to mode 5 (open), in which < and & must be escaped
+    sounds: bool = False  # MSP is agreed
+
+
+DEAFEST: Final = Rendering()
+
+
+def render(text: Text, rendering: Rendering | int = DEAFEST) -> str:
+    """Turn text into what may be sent to a client.
+
+    The only control characters in the result are newline, tab and, where the client knows them, the escapes for
+    colours, styles and links that markup asks for. Each is undone at the end and before each newline.
+
+    Args:
+        text: A str, which is cleaned, or Markup, which is clean.
+        rendering: The kind of client; a number stands for one that knows just so many colours.
+    """
+    if isinstance(text, str) and text.isascii() and text.isprintable():  # most are, and need nothing more
+        if isinstance(rendering, int):
+            return text
+        if not rendering.mxp and not rendering.sounds and (rendering.width is None or len(text) <= rendering.width):
+            return text
+    if isinstance(rendering, int):
+        rendering = Rendering(rendering)
+    return _render_str(text, rendering) if isinstance(text, str) else _render_markup(text, rendering)
+
+
+def _render_str(text: str, rendering: Rendering) -> str:
+    text = clean_text(text)
+    if rendering.sounds:
+        text = break_triggers(text)
+    if rendering.width is not None:
+        text = edit_text(text, breaks(text, rendering.width))
+    return escape_mxp(text) if rendering.mxp else text
+
+
+def _render_markup(text: Markup, rendering: Rendering) -> str:
+    colours, width, links, mxp, sounds = rendering
+    spans: Sequence[Span] = text.spans
+    if not (links or mxp):
+        spans = _with_addresses(spans)
+    if sounds:
+        spans = edit_spans(spans, [Edit(at, at, " ") for at in triggers(_plain(spans))])
+    if width is not None:
+        edits = breaks(_plain(spans), width)
+        spans = edit_spans(spans, edits) if edits else spans
+    if mxp:
+        spans = [(escape_mxp(piece), style) for piece, style in spans]
+    played = [f"{escape_mxp(trigger) if mxp else trigger}\n" for trigger in text.sounds] if sounds else []
+    if colours < 8 and not (links or mxp):
+        return "".join(played) + _plain(spans)
+    return "".join(
+        [*played, *[_styled(piece, style, rendering) if style is not PLAIN else piece for piece, style in spans]]
+    )
+
+
+def _styled(text: str, style: Style, rendering: Rendering) -> str:
+    """Switch a style on and off again in each line by itself: what comes between is a client's own, or nobody's."""
+    before = style.escape(rendering.colours)
+    after = RESET if before else ""
+    if style.link is not None and (rendering.links or rendering.mxp):
+        opened, closed = style.link.osc8 if rendering.links else style.link.mxp
+        before, after = opened + before, after + closed
+    if not before:
+        return text
+    if "\n" not in text:
+        return f"{before}{text}{after}"
+    return "\n".join([f"{before}{line}{after}" if line else "" for line in text.split("\n")])
+
+
+def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
+    """Tell where links into the web lead, unless their text does."""
+    if not [True for _, style in spans if style.link is not None]:
+        return spans
+    told: list[Span] = []
+    for link, linked in groupby(spans, lambda span: span[1].link):
+        run = list(linked)
+        told += run
+        if link is not None and link.address and link.address not in _plain(run):
+            told.append((f" ({link.address})", PLAIN))
+    return told
+
+
+def _plain(spans: Iterable[Span]) -> str:
+    return "".join([text for text, _ in spans])
