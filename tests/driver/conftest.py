@@ -62,6 +62,8 @@ class Wire:
         sent: The bytes of each send, in order.
     """
 
+    is_secure = False
+
     def __init__(self, *, address: str = "", room: int = 1 << 30) -> None:
         self.address = address
         self.room = room
@@ -88,6 +90,9 @@ class Wire:
     def text(self) -> str:
         """Everything that was sent, as far as it is text."""
         return b"".join(self.sent).decode(errors="replace")
+
+    async def handshake(self) -> None:
+        """Nothing is asked of a wire."""
 
     def send_nowait(self, data: bytes) -> int:
         taken = data[: self.room]

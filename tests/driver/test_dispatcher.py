@@ -553,6 +553,28 @@ def test_ctrl_c_between_hooks_loses_no_event() -> None:
     assert len(witness.disconnects()) == 1
 
 
+def test_ctrl_c_inside_the_dispatchers_own_steps_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    witness = Witness()
+
+    async def main() -> None:
+        async with open_house(witness.hooks) as house:
+            wire = await house.wire()
+            flush = house.server.flush
+
+            def interrupted_flush() -> None:
+                monkeypatch.undo()
+                signal.raise_signal(signal.SIGINT)
+                flush()
+
+            monkeypatch.setattr(house.server, "flush", interrupted_flush)
+            wire.say(b"look\r\n")
+            await trio.sleep(100)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert witness.story()[2:] == ["guest-1: look", "guest-1 linkdeath: cancelled"]
+
+
 # Changes while it runs
 
 
@@ -621,7 +643,9 @@ async def test_putting_into_a_dead_dispatcher_does_nothing(mud: OpenMud) -> None
     async with mud(Hooks()) as place:
         server = place.server
     server.post(Bell(1))
-    server.dispatcher.put(Crash(server.dispatcher))
+    crash = Crash(server.dispatcher)
+    server.dispatcher.put(crash)
+    assert not crash.is_queued
     await server.dispatcher.drained()
     assert not server.dispatcher.is_working
 

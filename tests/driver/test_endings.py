@@ -504,6 +504,39 @@ async def test_last_words_survive_what_the_peer_types_meanwhile(mud: OpenMud, ta
         assert await player.sees_the_end() == "Farewell.\n"
 
 
+async def test_the_disconnect_does_not_wait_for_a_peer_that_will_not_close(mud: OpenMud, witness: Witness) -> None:
+    """The transport lingers for what was sent, and its events are over already."""
+    async with mud(witness.hooks, limits=Limits(linger=2)) as place:
+        pipe = place.connect()
+        await settled()
+        first_connection(place.server).quit("Bye.")
+        await settled()
+        assert trio.current_time() == 0
+        assert len(witness.disconnects()) == 1
+        assert _guests(place.server) == 1
+        await pipe.client.aclose()
+
+
+async def test_what_is_received_after_a_link_death_is_dropped(mud: OpenMud, witness: Witness) -> None:
+    """A read may complete in the pass in which the end is decided."""
+    async with mud(witness.hooks) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        connection.lose_link(Cause.RESET)
+        connection.feed(b"look\r\n")
+        await settled()
+    assert not [event for event in witness.events if isinstance(event, Input)]
+
+
+async def test_an_ending_before_admission_leaves_no_deadline_behind(mud: OpenMud, witness: Witness) -> None:
+    witness.hooks.on(Connect)(lambda event: event.connection.quit("Not today."))
+    async with mud(witness.hooks) as place:
+        visitor = await place.player()
+        await visitor.sees_the_end()
+        await settled()
+        assert len(place.server.timers) == 0
+
+
 async def test_one_may_quit_another_and_each_has_one_ending(mud: OpenMud, witness: Witness) -> None:
     """A12."""
 

@@ -7,7 +7,7 @@ import logging
 import math
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -32,8 +32,9 @@ from trio_mud import (
     open_tcp_listeners,
 )
 from trio_mud.testing import OpenMud, PipeListener
+from trio_mud.transports import Transport
 
-from .conftest import Crash, Door, Wire, Witness, open_house, settled, until, waits
+from .conftest import Crash, Door, Wire, Witness, first_connection, open_house, settled, until, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,26 +201,46 @@ async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Wi
     assert 5 <= len(strokes) <= 6
 
 
+class SlowDoor(Door):
+    """Was already accepting when the doors closed, and hands that one visitor over a second later."""
+
+    def __init__(self, visitor: Wire) -> None:
+        super().__init__()
+        self.visitor = visitor
+
+    async def accept(self) -> Sequence[Transport]:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+        return [self.visitor]
+
+
 async def test_who_comes_during_a_shutdown_reads_why_and_has_both_events(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """One that the listener had accepted when the doors closed."""
-    witness = Witness()
-    late = Wire()
-
-    class SlowDoor(Door):
-        async def accept(self) -> list[Wire]:
-            with trio.CancelScope(shield=True):
-                await trio.sleep(1)
-            return [late]
-
+    witness, late = Witness(), Wire()
     server = MasterServer(witness.hooks)
     async with trio.open_nursery() as nursery:
-        await nursery.start(server.serve, [SlowDoor()])
+        await nursery.start(server.serve, [SlowDoor(late)])
         server.shutdown("Too late.")
-        await server.closed.wait()
     assert witness.story() == ["guest-1 connect", "guest-1 admitted", "guest-1 quit: shutdown"]
     assert late.text.endswith("Too late.\r\n")
+    assert late.is_closed
+
+
+async def test_who_comes_during_a_hard_stop_has_both_events_and_keeps_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Not even if the connect hook never ends."""
+    witness, late = Witness(), Wire()
+    witness.hooks.on(Connect)(waits(math.inf))
+    server = MasterServer(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5))
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.serve, [SlowDoor(late)])
+            server.abort()
+    assert trio.current_time() == 5
+    assert witness.story() == ["guest-1 connect", "guest-1 refused: hook too slow"]
+    assert late.text == ""
     assert late.is_closed
 
 
@@ -797,6 +818,25 @@ async def test_over_tcp_a_reset_a_half_close_and_a_quit_look_the_same_as_in_memo
     ]
 
 
+async def test_over_tcp_unread_input_turns_no_farewell_into_a_reset() -> None:
+    """N29: the kernel would answer input that nobody reads with a reset, and that may overtake the last words."""
+    hooks = Hooks()
+    hooks.on(Input)(lambda event: event.connection.quit("Bye."))
+    server = MasterServer(hooks, options=())
+    listeners = await open_tcp_listeners(0, host="127.0.0.1")
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.serve, listeners)
+            for _ in range(5):
+                talker = await trio.open_tcp_stream(*listeners[0].address)
+                await talker.send_all(b"quit\r\n" + b"and another thing\r\n" * 5000)
+                assert await talker.receive_some() == b"Bye.\r\n"
+                await talker.send_all(b"and another thing\r\n" * 10)
+                await talker.send_eof()
+                assert await _read_all(talker) == b""
+            server.shutdown()
+
+
 async def _read_all(stream: trio.SocketStream) -> bytes:
     received = b""
     while data := await stream.receive_some():
@@ -807,3 +847,15 @@ async def _read_all(stream: trio.SocketStream) -> bytes:
 
 async def _cancel_soon(scope: trio.CancelScope) -> None:
     scope.cancel()
+
+
+async def test_the_drivers_own_events_cannot_be_posted(mud: OpenMud, witness: Witness) -> None:
+    """A second disconnect of one connection would end the promise that there is one."""
+    async with mud(witness.hooks) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        for event in (Started(place.server), Connect(connection), Admitted(connection)):
+            with pytest.raises(ValueError, match="the driver's"):
+                place.server.post(event)
+        with pytest.raises(ValueError, match="Disconnect"):
+            place.server.post(Disconnect(connection, Reason.QUIT, Cause.ASKED, ""))

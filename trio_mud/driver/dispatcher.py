@@ -216,7 +216,8 @@ class Dispatcher:
                     scope.cancel(reason="the server's cleanup time is over")
                 await isolate(result, partial(self._report, event))
             if scope.cancelled_caught:
-                self._household.hook_failed(event, trio.TooSlowError(f"waited longer than {deadline} s"))
+                why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
+                self._household.hook_failed(event, trio.TooSlowError(why))
             elif scope.cancel_called and trio.current_time() >= scope.deadline:
                 self._household.hook_failed(event, CancellationSwallowed(f"went on past its {deadline} s"))
         finally:

@@ -1,0 +1,362 @@
+"""Compressed players: they see and are heard as all others, and what they send costs nobody else a turn."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import pytest
+import trio
+import trio.testing
+
+from trio_mud import Cause, HookEvent, Input, Limits, Reason
+from trio_mud.driver.server import MasterServer
+from trio_mud.driver.typeahead import Typeahead
+from trio_mud.telnet import CompressionFailed, Option, Policy, TelnetEngine, TelnetEvent
+from trio_mud.telnet.codes import ECHO, MCCP2
+from trio_mud.telnet.compression import PIECE, InflationLimits
+from trio_mud.telnet.options import DEFAULT_OPTIONS, Mccp3
+from trio_mud.testing import OpenMud
+from trio_mud.testing.mud import Mud
+from trio_mud.testing.player import Player
+from trio_mud.testing.terminal import Terminal
+
+from .conftest import Witness
+
+START2 = b"\xff\xfa\x56\xff\xf0"
+AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
+
+
+class _Hides(Option):
+    code = ECHO
+    theirs = Policy.ACCEPT
+
+
+class _Inflates(Option):
+    code = MCCP2
+    theirs = Policy.ACCEPT
+
+
+class InflatingTerminal(Terminal):
+    """Agrees to MCCP2, and shows what comes through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = TelnetEngine([_Hides(), _Inflates()])
+        self.compressed = 0  # bytes
+        self._zlib: zlib._Decompress | None = None
+
+    def receive(self, data: bytes) -> None:
+        if self._zlib is None:
+            plain, marker, data = data.partition(START2)
+            super().receive(plain)
+            if not marker:
+                return
+            self._zlib = zlib.decompressobj()
+        self.compressed += len(data)
+        super().receive(self._zlib.decompress(data))
+        if self._zlib.eof:
+            rest, self._zlib = self._zlib.unused_data, None
+            self.receive(rest)
+
+
+async def player_with(terminal: Terminal, place: Mud) -> Player:
+    player = Player(place.connect(), terminal, place.nursery, "compressed player")
+    await trio.testing.wait_all_tasks_blocked()
+    return player
+
+
+def lax(ratio: int = 2000) -> tuple[Option, ...]:
+    """The default options, with MCCP3 that asks for no more than a rate."""
+    return (
+        *(option for option in DEFAULT_OPTIONS if not isinstance(option, Mccp3)),
+        Mccp3(InflationLimits(ratio=ratio)),
+    )
+
+
+def flushed(data: bytes) -> bytes:
+    peer = zlib.compressobj(9)
+    return peer.compress(data) + peer.flush(zlib.Z_SYNC_FLUSH)
+
+
+def counting_batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list with the number of dispatcher batches so far."""
+    count = [0]
+    flush = MasterServer.flush
+
+    def counted(server: MasterServer) -> None:
+        count[0] += 1
+        flush(server)
+
+    monkeypatch.setattr(MasterServer, "flush", counted)
+    return count
+
+
+# What they see
+
+
+async def test_a_compressed_player_sees_the_same_screen(mud: OpenMud, talkers: Witness) -> None:
+    @talkers.hooks.on(Input, order=1)
+    def hide(event: Input) -> None:
+        if event.line == "password":
+            event.connection.prompt("Which? ")
+            event.connection.hide_input(True)
+        if event.line == "sesame":
+            event.connection.hide_input(False)
+
+    async with mud(talkers.hooks) as place:
+        plain, terminal = await place.player(), InflatingTerminal()
+        compressed = await player_with(terminal, place)
+        for line in ("hello", "né ÿ", "password", "sesame", "x" * 4000, *["north"] * 100, "quit"):
+            for player in (plain, compressed):
+                await player.type(line)
+                await trio.testing.wait_all_tasks_blocked()
+        await plain.sees_the_end()
+        await compressed.sees_the_end()
+    assert plain.screen == compressed.screen
+    assert "you said north\nyou said north\n" in compressed.screen
+    assert compressed.screen.endswith("Farewell.\n")
+    assert 0 < terminal.compressed < len(compressed.screen)
+
+
+async def test_compression_may_end_and_begin_anew_in_the_midst_of_a_talk(mud: OpenMud, talkers: Witness) -> None:
+    @talkers.hooks.on(Input, order=1)
+    def toggle(event: Input) -> None:
+        if event.line == "plain":
+            event.connection.engine.end_compression()
+        if event.line == "compress":
+            event.connection.engine.enable_ours(MCCP2)
+
+    async with mud(talkers.hooks) as place:
+        terminal = InflatingTerminal()
+        player = await player_with(terminal, place)
+        for line, grows in (("a", True), ("plain", True), ("b", False), ("compress", False), ("c", True)):
+            before = terminal.compressed
+            await player.type(line)
+            await player.sees(f"you said {line}\n")
+            await player.catches_up()
+            assert (terminal.compressed > before) is grows, line
+
+
+async def test_a_slow_reader_gets_a_stream_that_is_whole(mud: OpenMud, talkers: Witness) -> None:
+    async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
+        player = Player(place.connect(capacity=64), InflatingTerminal(), place.nursery, "slow player")
+        for number in range(200):
+            await player.type(f"line {number} {hash(str(number))}")
+        for number in range(200):
+            await player.sees(f"you said line {number} {hash(str(number))}\n")
+
+
+# How they are heard
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100, 100_000])
+async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, witness: Witness, size: int) -> None:
+    lines = [f"say {number}" for number in range(300)]
+    typed = b"before\r\n" + AGREED3 + zlib.compress("".join(f"{line}\r\n" for line in lines).encode()) + b"after\r\n"
+    async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
+        player = await place.player()
+        for at in range(0, len(typed), size):
+            await player.send(typed[at : at + size])
+        await trio.testing.wait_all_tasks_blocked()
+    assert [event.line for event in witness.events if isinstance(event, Input)] == ["before", *lines, "after"]
+
+
+async def test_what_is_asked_inside_a_stream_is_answered_though_the_game_writes_nothing(
+    mud: OpenMud, witness: Witness
+) -> None:
+    async with mud(witness.hooks) as place:
+        pipe = place.connect()
+        await pipe.client.send_all(AGREED3 + flushed(b" " * 10 * PIECE + b"\xff\xfd\x06"))
+        heard = b""
+        with trio.fail_after(1):
+            while not heard.endswith(b"\xff\xfb\x06"):
+                heard += await pipe.client.receive_some()
+
+
+async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, talkers: Witness) -> None:
+    async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
+        player = await place.player()
+        await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
+        await player.finish_typing()
+        assert "you said say 499\n" in await player.sees_the_end()
+    assert talkers.last_ending.cause is Cause.EOF
+
+
+async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness) -> None:
+    async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
+        player = await place.player()
+        await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
+        await trio.testing.wait_all_tasks_blocked()
+        await player.vanish()
+    assert len([event for event in witness.events if isinstance(event, Input)]) == 500
+    assert [event.reason for event in witness.disconnects()] == [Reason.LINKDEATH]
+
+
+# What they may not
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"look\r\n", flushed(b"\0" * 1_000_000), flushed(b"\xff\xfb\x01" * 300_000), zlib.compress(b"")[:-1] + b"!"],
+    ids=["plain", "zeros", "commands", "checksum"],
+)
+async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: Witness, data: bytes) -> None:
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        await player.send(AGREED3 + data + b"shout\r\n")
+        await player.sees(place.server.texts.protocol_abuse)
+        await player.sees_the_end()
+        assert place.server.counters["compression failed"] == 1
+    assert (witness.last_ending.reason, witness.last_ending.cause) == (Reason.QUIT, Cause.PROTOCOL)
+    assert not any(isinstance(event, Input) for event in witness.events)
+
+
+@pytest.mark.parametrize("pattern", [b"\0", b"\n", b"\xff\xfb\x01"], ids=["zeros", "newlines", "commands"])
+async def test_a_bomb_keeps_nobody_waiting(
+    mud: OpenMud, talkers: Witness, pattern: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = counting_batches(monkeypatch)
+    answered: list[int] = []
+    async with mud(talkers.hooks, options=lax()) as place:
+        bomber, other = await place.player(), await place.player()
+        await bomber.send(AGREED3 + flushed(pattern * (10_000_000 // len(pattern))))
+        for _ in range(50):
+            await trio.lowlevel.checkpoint()
+        for at in range(5):
+            before = batches[0]
+            await other.type(f"look {at}")
+            await other.sees(f"you said look {at}\n")
+            answered.append(batches[0] - before)
+        await bomber.vanish()
+    assert max(answered) <= 5
+
+
+async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: Witness) -> None:
+    async with mud(talkers.hooks, options=lax()) as place:
+        player = await place.player()
+        start = trio.current_time()
+        await player.send(AGREED3 + flushed(b"\x15" * 2 * 1024 * 1024 + b"look\r\n"))
+        await player.sees("you said look\n")
+        # A burst of 1 MiB and 256 KiB a second.
+        assert 3.9 <= trio.current_time() - start <= 4.1
+
+
+async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud, talkers: Witness) -> None:
+    async with mud(talkers.hooks, options=lax(), limits=Limits(first_input=None)) as place:
+        pipe = place.connect(capacity=1024)
+        await pipe.client.send_all(AGREED3)
+        sent = 0
+        with trio.move_on_after(5):
+            peer = zlib.compressobj(9)
+            while True:
+                await pipe.client.send_all(peer.compress(bytes(1024 * 1024)) + peer.flush(zlib.Z_SYNC_FLUSH))
+                sent += 1
+        assert 1 < sent <= 5
+
+
+async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witness: Witness) -> None:
+    async with mud(witness.hooks, options=lax()) as place:
+        player = await place.player()
+        await player.send(AGREED3 + flushed(bytes(2 * 1024 * 1024)))
+        await player.finish_typing()
+        start = trio.current_time()
+        await player.sees_the_end()
+        assert 3.9 <= trio.current_time() - start <= 4.1
+    assert witness.last_ending.cause is Cause.EOF
+
+
+async def test_whoever_is_sent_away_in_a_pause_goes_at_once(mud: OpenMud, witness: Witness) -> None:
+    async with mud(witness.hooks, options=lax()) as place:
+        player = await place.player()
+        await player.send(AGREED3 + flushed(bytes(50_000_000)))
+        await trio.testing.wait_all_tasks_blocked()
+        [connection] = place.server.connections
+        connection.quit("Out!")
+        await player.sees("Out!", within=0.1)
+        await player.sees_the_end(within=0.1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not place.server.connections
+    assert len(witness.disconnects()) == 1
+
+
+# The type-ahead alone
+
+
+def heard_by(typeahead: Typeahead, engine: TelnetEngine, data: bytes) -> Iterator[list[TelnetEvent]]:
+    """What is heard at each step: the feed, then as many parses as there is work for."""
+    heard: list[TelnetEvent] = []
+    typeahead.feed(data, engine, heard.append)
+    yield heard
+    while typeahead.may_parse(engine):
+        heard = []
+        typeahead.parse(engine, heard.append)
+        yield heard
+
+
+def test_compressed_bytes_are_read_a_piece_at_a_time_and_reading_waits_meanwhile() -> None:
+    typeahead, engine = Typeahead(10_000), TelnetEngine(lax())
+    before = 0
+    for _ in heard_by(typeahead, engine, AGREED3 + flushed(b"\n" * 5 * PIECE)):
+        assert len(typeahead) - before == PIECE
+        assert typeahead.is_full is (len(typeahead) < 5 * PIECE)
+        before = len(typeahead)
+    assert len(typeahead) == 5 * PIECE
+
+
+def test_bytes_behind_compressed_ones_wait_for_them() -> None:
+    typeahead, engine = Typeahead(10_000), TelnetEngine(lax())
+    data = AGREED3 + zlib.compress(bytes(range(48, 58)) * 500 + b"\n", 1) + b"plain\n" * 200
+    for _ in heard_by(typeahead, engine, data):
+        assert not typeahead.is_empty
+    assert len(typeahead) == 201
+    assert not typeahead.is_full
+    assert len(str(typeahead.take())) == 4096
+    assert typeahead.take() == "plain"
+
+
+def test_no_room_for_lines_no_more_pieces() -> None:
+    typeahead, engine = Typeahead(3), TelnetEngine(lax())
+    list(heard_by(typeahead, engine, AGREED3 + flushed(b"\n" * 2 * PIECE)))
+    assert len(typeahead) == PIECE
+    assert typeahead.is_full
+    assert not typeahead.may_parse(engine)
+    for _ in range(PIECE):
+        typeahead.take()
+    assert typeahead.may_parse(engine)
+
+
+def test_what_breaks_the_stream_is_heard_and_nothing_waits_any_more() -> None:
+    typeahead, engine = Typeahead(3), TelnetEngine(DEFAULT_OPTIONS)
+    *_, last = heard_by(typeahead, engine, AGREED3 + b"look\r\n")
+    assert last == [CompressionFailed("incorrect header check")]
+    assert typeahead.is_empty
+
+
+def test_bytes_that_come_though_it_is_full_wait_behind_the_others() -> None:
+    typeahead, engine = Typeahead(1), TelnetEngine(())
+    for data in (b"one\ntwo\n" + b"x" * 600, b"three\n", b"four\n"):
+        typeahead.feed(data, engine, lambda event: None)
+    taken = []
+    while typeahead:
+        taken.append(typeahead.take())
+        typeahead.parse(engine, lambda event: None)
+    assert taken == ["one", "two", "x" * 600 + "three", "four"]
+
+
+def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
+    typeahead, engine = Typeahead(64), TelnetEngine(DEFAULT_OPTIONS)
+
+    def close(event: TelnetEvent) -> None:
+        typeahead.close()
+
+    typeahead.feed(AGREED3 + flushed(b"one\n\xff\xf4two\n" + b"three\n" * PIECE), engine, close)
+    typeahead.give_back("one")
+    assert typeahead.is_empty
+    assert not typeahead.may_parse(engine)
+
+
+def test_what_the_game_is_to_hear_in_turn_waits_among_the_lines() -> None:
+    typeahead, engine, interrupt = Typeahead(64), TelnetEngine(()), HookEvent()
+    typeahead.feed(b"one\n\xff\xf4two\n", engine, lambda event: interrupt)
+    assert [typeahead.take() for _ in range(3)] == ["one", interrupt, "two"]
