@@ -459,7 +459,7 @@ async def test_a_quit_after_the_link_broke_stays_a_link_death(mud: OpenMud, witn
         player = await place.player()
         connection = first_connection(place.server)
         await player.vanish()
-        connection.lose_link(Cause.RESET)
+        connection.life.lose_link(Cause.RESET)
         connection.quit("bye")
         await settled()
         assert _ending(witness) == (Reason.LINKDEATH, Cause.RESET, "")
@@ -522,7 +522,7 @@ async def test_what_is_received_after_a_link_death_is_dropped(mud: OpenMud, witn
     async with mud(witness.hooks) as place:
         await place.player()
         connection = first_connection(place.server)
-        connection.lose_link(Cause.RESET)
+        connection.life.lose_link(Cause.RESET)
         connection.feed(b"look\r\n")
         await settled()
     assert not [event for event in witness.events if isinstance(event, Input)]

@@ -79,7 +79,7 @@ async def test_one_read_of_newlines_makes_no_more_lines_than_one_slice_above_the
         connection = first_connection(place.server)
         connection.feed(b"\n" * 65536)
         assert connection.is_full
-        assert len(connection._inbox._typeahead) <= 2 + SLICE
+        assert len(connection.inbox._typeahead) <= 2 + SLICE
         await settled()
         connection.quit()
 

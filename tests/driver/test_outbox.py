@@ -248,7 +248,7 @@ async def test_memory_for_a_peer_that_reads_nothing_is_bounded(autojump_clock: t
     async with open_house(hooks, limits=limits, options=()) as house:
         await house.wire(room=0)
         await trio.sleep(5)
-        outbox = first_connection(house.server)._outbox
+        outbox = first_connection(house.server).outbox
         assert len(outbox._rest) + outbox._written <= 5000
 
 

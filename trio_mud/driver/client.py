@@ -36,8 +36,10 @@ class Source(enum.IntEnum):
     NEW_ENVIRON = 4
     CHARSET = 5
     GMCP = 6
-    TRANSPORT = 7
-    PREFERENCE = 8
+    NEGOTIATION = 7
+    """An option that says it by being agreed on, such as MXP."""
+    TRANSPORT = 8
+    PREFERENCE = 9
     """The user, through the game: `Client.prefer`."""
 
 
@@ -55,10 +57,11 @@ class Client:
         packages: The GMCP packages it takes, in lower case, with their versions.
     """
 
-    __slots__ = ("_facts", "packages", "rendering", "terminals")
+    __slots__ = ("_facts", "_wishes", "packages", "rendering", "terminals")
 
     def __init__(self) -> None:
         self._facts: dict[str, _Fact] | None = None
+        self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
         self.rendering = _PLAIN
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = {}
@@ -109,7 +112,7 @@ class Client:
 
     def source_of(self, fact: str) -> Source:
         """Where one of the properties above comes from, by its name."""
-        known = (self._facts or {}).get(fact)
+        known = self._known(fact)
         return Source.DEFAULT if known is None else known.source
 
     def prefer(
@@ -122,16 +125,22 @@ class Client:
         """Set what the user wants; whatever the program tells, this wins."""
         for fact, value in (("colours", colours), ("screen_reader", screen_reader), ("size", size)):
             if value is not None:
-                self.learn(fact, value, Source.PREFERENCE)
+                self._wishes = {**(self._wishes or {}), fact: _Fact(value, Source.PREFERENCE)}
+        self._render_anew()
+
+    def prefer_no_more(self, *facts: str) -> None:
+        """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
+        self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
+        self._render_anew()
 
     def learn(self, fact: str, value: object, source: Source) -> None:
         """Take a fact, unless a better source has told it already."""
-        if source < self.source_of(fact):
-            return
         if self._facts is None:
             self._facts = {}
-        self._facts[fact] = _Fact(value, source)
-        self._render_anew()
+        known = self._facts.get(fact)
+        if known is None or source >= known.source:
+            self._facts[fact] = _Fact(value, source)
+            self._render_anew()
 
     def learn_terminal(self, name: str) -> None:
         """It gave one of its names by TTYPE: MUD clients first the program's, then the terminal's, then `MTTS n`."""
@@ -184,11 +193,15 @@ class Client:
 
     def _learn_colours(self, colours: int, source: Source) -> None:
         """The most that anything says it shows counts: a program may name a humble terminal and tell more by MTTS."""
-        if colours > self.colours or self.source_of("colours") is Source.DEFAULT:
+        told = (self._facts or {}).get("colours")
+        if told is None or not isinstance(told.value, int) or colours > told.value:
             self.learn("colours", colours, source)
 
+    def _known(self, name: str) -> _Fact | None:
+        return (self._wishes or {}).get(name) or (self._facts or {}).get(name)
+
     def _fact(self, name: str, default: object) -> object:
-        known = (self._facts or {}).get(name)
+        known = self._known(name)
         return default if known is None else known.value
 
     def _render_anew(self) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Dialog:
     """One conversation with one connection. Made by `Connection.start_dialog`."""
 
-    __slots__ = ("_answer", "_asked", "_deadline", "_script", "_woken", "connection")
+    __slots__ = ("_answer", "_asked", "_deadline", "_script", "_woken", "connection", "has_begun")
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         let_interrupts_in(script)
@@ -33,13 +33,14 @@ class Dialog:
         self._deadline = deadline  # seconds the whole dialog may take
         self._asked: trio.Event | None = None  # set when the answer has come
         self._woken: trio.Event | None = None
+        self.has_begun = False
         self._answer: str | None = None  # given, and not yet received by the script
 
     async def settled(self) -> None:
         """Wait until the client has told what it is, or has had a second to: as the event `Settled` does."""
         self._check()
         await trio.lowlevel.checkpoint()
-        while not self.connection.is_settled:
+        while not self.connection.hearing.is_settled:
             self._woken = trio.Event()
             await self._woken.wait()
 
@@ -63,7 +64,7 @@ class Dialog:
             raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
         connection.prompt(question)
         self._asked = trio.Event()
-        connection.wake()
+        connection.dialog_asks()
         try:
             await self._asked.wait()
             answer, self._answer = self._answer, None
@@ -72,7 +73,7 @@ class Dialog:
         finally:
             self._asked = None
             if self._answer is not None:  # it came in the same moment in which the question was given up
-                connection.give_back(self._answer)
+                connection.inbox.give_back(self._answer)
                 self._answer = None
 
     def _check(self) -> None:
@@ -101,7 +102,7 @@ class Dialog:
     @enable_ki_protection
     async def run(self) -> None:
         """Run the script to its end. A script that raises costs itself."""
-        connection = self.connection
+        connection, self.has_begun = self.connection, True
         try:
             with trio.CancelScope() as scope:
                 if self._deadline is not None:

@@ -1,16 +1,22 @@
-"""What the engine made of a peer's bytes, as the driver and the game hear it.
+"""How a connection hears: what the engine makes of a peer's bytes, and what becomes of it.
 
 Facts about the peer's program go into `connection.client`; faults are counted; the rest becomes hook events.
+What the very first bytes of a stranger say, such as a browser's, is no player's and goes nowhere.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
+
+import trio
 
 from .. import telnet
 from .client import Size, Source
 from .events import Cause, EchoRefused, GmcpMessage, HookEvent, Interrupt, MsdpMessage, Settled, WindowSize
+from .strangers import Stranger, answer, recognise
+from .timers import Deadline
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -21,59 +27,140 @@ logger = logging.getLogger("trio_mud")
 _FORGIVEN = telnet.AnomalyKind.UNEXPECTED_SUBNEGOTIATION
 
 
-def hear(connection: Connection, event: telnet.TelnetEvent) -> HookEvent | None:
-    """Act on one engine event other than a whole line.
+class Hearing:
+    """One connection's ear.
 
-    Returns:
-        An event of the game's, if it is to wait in turn with the lines, and count as one.
+    Attributes:
+        anomalies: Protocol faults of the peer so far.
+        is_settled: Whether the client has told what it is, or has had time enough to.
     """
-    client = connection.client
-    match event:
-        case telnet.GmcpReceived(package, data):
-            return GmcpMessage(connection, package, data)
-        case telnet.MsdpReceived(variable, value):
-            return MsdpMessage(connection, variable, value)
-        case telnet.Interrupt(kind):
-            return Interrupt(connection, kind)
-        case telnet.Line():
-            connection.tell(connection.server.texts.line_cut)
-        case telnet.Resized(columns, rows):
-            client.learn("size", Size(columns or 80, rows or 24), Source.NAWS)
-            connection.signal(WindowSize(connection, *client.size))
-        case telnet.TerminalType(name):
-            client.learn_terminal(name)
-        case telnet.ClientVariable(name, str() as told):
-            client.learn_variable(name, told)
-        case telnet.CharsetAgreed(name):
-            client.learn("charset", name, Source.CHARSET)
-        case telnet.ClientHello(program, version):
-            client.learn("program", program, Source.GMCP)
-            client.learn("version", version, Source.GMCP)
-        case telnet.GmcpSupports(packages):
-            client.packages = packages
-        case telnet.Settled():
-            connection.settle()
-            connection.signal(Settled(connection))
-        case telnet.EchoRefused():
-            connection.signal(EchoRefused(connection))
-        case telnet.Anomaly():
-            _count(connection, event)
-        case telnet.CompressionFailed(detail):
-            logger.info("%s sends compressed bytes that cannot be read: %s", connection.name, detail)
-            connection.server.counters["compression failed"] += 1
-            connection.quit(connection.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
-        case telnet.OptionFailed(code, error):
-            logger.error("telnet option %d failed for %s", code, connection.name, exc_info=error)
-    return None
 
+    __slots__ = ("_connection", "_due", "_first", "anomalies", "is_settled")
 
-def _count(connection: Connection, anomaly: telnet.Anomaly) -> None:
-    """A fault of the peer's: it costs nobody anything, but after some of them the connection ends."""
-    server = connection.server
-    logger.debug("%s: %s, %s", connection.name, anomaly.kind, anomaly.detail)
-    server.counters[f"anomaly: {anomaly.kind}"] += 1
-    if anomaly.kind is _FORGIVEN:
-        return
-    connection.anomalies += 1
-    if server.limits.anomalies is not None and connection.anomalies >= server.limits.anomalies:
-        connection.quit(server.texts.protocol_abuse, cause=Cause.PROTOCOL)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._first: bytes | None = b""  # what came first, until it is sure that no stranger speaks
+        self._due: Deadline | None = None  # when the engine wants to know the time
+        self.anomalies = 0  # protocol faults of the peer
+        self.is_settled = False
+
+    def take(self, data: bytes) -> None:
+        """Give received bytes to the engine, by way of the inbox, which takes only what it has room for."""
+        if self._first is None or (data := self._recognise(data)):
+            self._connection.inbox.feed(data)
+            self.has_parsed()
+
+    def has_parsed(self) -> None:
+        """The engine was given bytes: perhaps it has answers, or asks for the time, or there is room to read on."""
+        engine = self._connection.engine
+        if engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf:
+            self._connection.outbox.soil(0)
+        self._connection.life.stir()
+
+    def hear(self, event: telnet.TelnetEvent) -> HookEvent | None:
+        """Act on one engine event other than a whole line.
+
+        Returns:
+            An event of the game's, if it is to wait in turn with the lines, and count as one.
+        """
+        connection, client = self._connection, self._connection.client
+        match event:
+            case telnet.GmcpReceived(package, data):
+                return GmcpMessage(connection, package, data)
+            case telnet.MsdpReceived(variable, value):
+                return MsdpMessage(connection, variable, value)
+            case telnet.Interrupt(kind):
+                return Interrupt(connection, kind)
+            case telnet.Line():
+                connection.tell(connection.server.texts.line_cut)
+            case telnet.Resized(columns, rows):
+                client.learn("size", Size(columns or 80, rows or 24), Source.NAWS)
+                connection.inbox.replace_signal(WindowSize(connection, *client.size))
+            case telnet.TerminalType(name):
+                client.learn_terminal(name)
+            case telnet.ClientVariable(name, str() as told):
+                client.learn_variable(name, told)
+            case telnet.CharsetAgreed(name):
+                client.learn("charset", name, Source.CHARSET)
+            case telnet.FeatureAgreed(feature, agreed):
+                client.learn(feature, agreed, Source.NEGOTIATION)
+            case telnet.ClientHello(program, version):
+                client.learn("program", program, Source.GMCP)
+                client.learn("version", version, Source.GMCP)
+            case telnet.GmcpSupports(packages):
+                client.packages = packages
+            case telnet.Settled():
+                self._settle()
+            case telnet.EchoRefused():
+                connection.inbox.replace_signal(EchoRefused(connection))
+            case telnet.Anomaly():
+                self._count(event)
+            case telnet.CompressionFailed(detail):
+                logger.info("%s sends compressed bytes that cannot be read: %s", connection.name, detail)
+                connection.server.counters["compression failed"] += 1
+                connection.quit(connection.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
+            case telnet.OptionFailed(code, error):
+                logger.error("telnet option %d failed for %s", code, connection.name, exc_info=error)
+        return None
+
+    def mind_time(self) -> None:
+        """Tell the engine the time when it asks to: for answers that never come."""
+        connection = self._connection
+        if connection.engine.next_deadline == -math.inf:
+            self._tick()
+        due = connection.engine.next_deadline
+        if due is None or connection.ending is not None:
+            return
+        if self._due is not None:
+            if self._due.when <= due:
+                return
+            self._due.cancel()
+        self._due = connection.server.timers.at(due, self._is_due)
+
+    def end(self) -> None:
+        """The ending is decided: the time matters no more."""
+        if self._due is not None:
+            self._due.cancel()
+
+    def _is_due(self) -> None:
+        self._due = None
+        self._tick()
+        self._connection.outbox.soil(0)
+
+    def _tick(self) -> None:
+        for event in self._connection.engine.tick(trio.current_time()):
+            self.hear(event)
+        self._connection.inbox.wake()  # the engine may read on, if it waited for the time
+
+    def _settle(self) -> None:
+        self.is_settled = True
+        connection = self._connection
+        connection.inbox.replace_signal(Settled(connection))
+        if connection.dialog is not None:
+            connection.dialog.wake()
+
+    def _recognise(self, data: bytes) -> bytes:
+        """What of these bytes is a player's, as soon as that is sure; a stranger's connection ends at once."""
+        first = (self._first or b"") + data
+        stranger = recognise(first)
+        self._first = first if stranger is Stranger.UNDECIDED else None
+        if stranger is None:
+            return first
+        if stranger is not Stranger.UNDECIDED:
+            connection = self._connection
+            logger.debug("%s speaks %s, not telnet", connection.name, stranger.value)
+            connection.server.counters[f"strangers: {stranger.value}"] += 1
+            connection.outbox.write(answer(stranger, connection.server.texts.not_http))
+            connection.quit(cause=Cause.PROTOCOL)
+        return b""
+
+    def _count(self, anomaly: telnet.Anomaly) -> None:
+        """A fault of the peer's: it costs nobody anything, but after some of them the connection ends."""
+        server, name = self._connection.server, self._connection.name
+        logger.debug("%s: %s, %s", name, anomaly.kind, anomaly.detail)
+        server.counters[f"anomaly: {anomaly.kind}"] += 1
+        if anomaly.kind is _FORGIVEN:
+            return
+        self.anomalies += 1
+        if server.limits.anomalies is not None and self.anomalies >= server.limits.anomalies:
+            self._connection.quit(server.texts.protocol_abuse, cause=Cause.PROTOCOL)

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 class _Stage(enum.Enum):
     """Which event comes next."""
 
+    AWAY = enum.auto()  # none: its handshake is not over
     NEW = enum.auto()  # Connect
     AT_THE_DOOR = enum.auto()  # none: the connect hook runs
     WELCOME = enum.auto()  # Admitted
     OPEN = enum.auto()  # ticks, resizes, lines; when closed and none is left, Disconnect
     GONE = enum.auto()  # none ever
+
+
+_UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
 
 
 class Inbox(Source):
@@ -52,7 +56,7 @@ class Inbox(Source):
         super().__init__(connection.server.dispatcher)
         self._connection = connection
         self._typeahead = Typeahead(connection.server.limits.typeahead)
-        self._stage = _Stage.NEW
+        self._stage = _Stage.AWAY
         self._is_closed = False
         self._signals: list[HookEvent | Timer] | None = None
         self._first_input: Deadline | None = None
@@ -65,7 +69,7 @@ class Inbox(Source):
     @property
     def is_undecided(self) -> bool:
         """Whether the connect hook has still to say who may come in."""
-        return self._stage is _Stage.NEW or self._stage is _Stage.AT_THE_DOOR
+        return self._stage in _UNDECIDED
 
     @property
     def is_full(self) -> bool:
@@ -76,6 +80,11 @@ class Inbox(Source):
     def is_served(self) -> bool:
         """Whether everything that came has been handled."""
         return self._typeahead.is_empty and not self._signals and not self.is_busy
+
+    def arrive(self) -> None:
+        """Its handshake is over: `Connect` is queued."""
+        self._stage = _Stage.NEW
+        self.wake()
 
     def admit(self) -> None:
         """The verdict is: come in. `Admitted` is next, and the first line is waited for."""
@@ -90,7 +99,7 @@ class Inbox(Source):
 
     def feed(self, data: bytes) -> None:
         """Take what was received, and stand in line if it made an event."""
-        self._typeahead.feed(data, self._connection.engine, self._connection.hear)
+        self._typeahead.feed(data, self._connection.engine, self._connection.hearing.hear)
         self.wake()
 
     def signal(self, signal: HookEvent | Timer) -> None:
@@ -147,7 +156,7 @@ class Inbox(Source):
         return Admitted(connection)
 
     def event_over(self, event: HookEvent) -> None:
-        self._connection.stir()
+        self._connection.life.stir()
 
     def _take_while_open(self) -> HookEvent | None:
         if self._signals:
@@ -165,7 +174,7 @@ class Inbox(Source):
         self._stage = _Stage.GONE
         connection = self._connection
         assert connection.ending is not None
-        return Disconnect(connection, connection.ending.reason, connection.ending, connection.last_words)
+        return Disconnect(connection, connection.ending.reason, connection.ending, connection.life.last_words)
 
     def _may_take_line(self) -> bool:
         if self._throttle is not None and not self._is_closed:
@@ -187,7 +196,7 @@ class Inbox(Source):
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
-        connection.line_taken()
+        connection.outbox.prompt_answered()
         if line == PLAIN_REQUEST:
             connection.tell_listing()
             return None
@@ -198,8 +207,8 @@ class Inbox(Source):
 
     def _parse(self) -> None:
         """Read on in what has come: there is room, or a turn for it."""
-        self._typeahead.parse(self._connection.engine, self._connection.hear)
-        self._connection.has_parsed()
+        self._typeahead.parse(self._connection.engine, self._connection.hearing.hear)
+        self._connection.hearing.has_parsed()
 
     def _spend(self, now: float) -> None:
         """Count the line against `limits.command_rate`; past it the next ones wait, and nothing is dropped."""

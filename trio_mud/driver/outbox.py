@@ -7,12 +7,14 @@ It lives in the connection's *link* nursery: a quit never cuts it, only the loss
 
 from __future__ import annotations
 
+import enum
 import logging
 from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from ..telnet.codes import EOR
 from ..transports import Transport
 from .events import Cause
 
@@ -22,10 +24,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_mud")
 
 
+class _Prompt(enum.Enum):
+    """What became of a prompt on the screen of a client that does not tell it from other text."""
+
+    NONE = enum.auto()  # there is none, or it is answered
+    SHOWN = enum.auto()  # the cursor stands behind it
+    COVERED = enum.auto()  # text came: it is shown again when the text is sent
+
+
 class Outbox:
     """Bytes on their way out, in order, and bounded."""
 
-    __slots__ = ("_connection", "_dropped", "_is_soiled", "_is_writing", "_rest", "_transport", "_written")
+    __slots__ = (
+        "_connection",
+        "_dropped",
+        "_is_soiled",
+        "_is_writing",
+        "_prompt",
+        "_prompt_stage",
+        "_rest",
+        "_transport",
+        "_written",
+    )
 
     def __init__(self, connection: Connection, transport: Transport) -> None:
         self._connection = connection
@@ -35,6 +55,39 @@ class Outbox:
         self._is_soiled = False  # the server knows that there is something to flush
         self._is_writing = False
         self._dropped = 0  # messages, since the peer was last told
+        self._prompt = b""  # the last one, encoded, until it is answered
+        self._prompt_stage = _Prompt.NONE
+
+    def write(self, text: bytes) -> bool:
+        """Queue encoded text that ends its line, below a prompt that stands there; False if it is dropped."""
+        if self._prompt_stage is not _Prompt.SHOWN:
+            return self.queue(text)
+        if not self.queue(b"\r\n" + text):
+            return False
+        self._prompt_stage = _Prompt.COVERED
+        return True
+
+    def prompt(self, text: bytes) -> bool:
+        """Queue an encoded prompt; False if it is dropped."""
+        if not self.queue(text):
+            return False
+        if not self._connection.engine.is_ours(EOR):
+            self._prompt = text
+            self._prompt_stage = _Prompt.SHOWN
+        return True
+
+    def prompt_answered(self) -> None:
+        """The player pressed Enter, so the cursor stands at the beginning of a line."""
+        self._prompt = b""
+        self._prompt_stage = _Prompt.NONE
+
+    def queue(self, data: bytes) -> bool:
+        """Queue encoded bytes as they are, if there is room for them and somebody to read them."""
+        if self._connection.ending is not None or not self.makes_room_for(len(data)):
+            return False
+        self._connection.engine.send_encoded(data)
+        self.soil(len(data))
+        return True
 
     @property
     def is_overfull(self) -> bool:
@@ -72,12 +125,15 @@ class Outbox:
         self._is_soiled = False
         if link is None or link.cancel_scope.cancel_called:
             return
+        if self._prompt_stage is _Prompt.COVERED and self._connection.ending is None:
+            self._connection.engine.send_encoded(self._prompt)
+            self._prompt_stage = _Prompt.SHOWN
         self._written = 0
         try:
             while data := self._connection.engine.data_to_send():
                 self._send(data, link)
         except Exception as error:  # noqa: BLE001 - the boundary of a link
-            self._connection.fail(error)
+            self._connection.life.fail(error)
         self._tell_what_was_dropped()
 
     def _send(self, data: bytes, link: trio.Nursery) -> None:
@@ -87,7 +143,7 @@ class Outbox:
         try:
             sent = self._transport.send_nowait(data)
         except trio.BrokenResourceError:
-            self._connection.lose_link(Cause.RESET)
+            self._connection.life.lose_link(Cause.RESET)
             return
         if sent < len(data):
             self._rest = data[sent:]
@@ -105,13 +161,13 @@ class Outbox:
                     sent = await self._transport.send_some(self._rest)
                     self._rest = self._rest[sent:]
                 if patience.cancelled_caught:
-                    self._connection.lose_link(Cause.WRITE_STALL)
+                    self._connection.life.lose_link(Cause.WRITE_STALL)
         except trio.BrokenResourceError:
-            self._connection.lose_link(Cause.RESET)
+            self._connection.life.lose_link(Cause.RESET)
         finally:
             self._is_writing = False
             self._tell_what_was_dropped()
-            self._connection.stir()
+            self._connection.life.stir()
 
     def _tell_what_was_dropped(self) -> None:
         connection = self._connection

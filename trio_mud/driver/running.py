@@ -8,13 +8,16 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import trio
 
+from ..errors import ConfigurationError
 from ..limits import Limits
 from ..texts import Texts
+from ..transports.proxy import Network, ProxyListener
 from ..transports.tcp import open_tcp_listeners
+from ..transports.tls import Certificate, open_tls_listeners
 from .hooks import Hooks
 from .server import AnyListener, MasterServer
 
@@ -24,7 +27,16 @@ EXIT_CRASHED: Final = 1
 EXIT_INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
 PATIENCE: Final = 2.0  # seconds past all deadlines before the process is ended from outside the event loop
 
-OnOpen = Callable[[MasterServer, Sequence[tuple[str, int]]], None]
+
+class Place(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+    is_secure: bool = False
+
+
+OnOpen = Callable[[MasterServer, Sequence[Place]], None]
 
 
 async def serve(
@@ -65,6 +77,9 @@ def run(
     *,
     host: str | None = "localhost",
     port: int = 4000,
+    tls_port: int | None = None,
+    certificate: Certificate | None = None,
+    proxy_from: Sequence[Network] = (),
     limits: Limits | None = None,
     texts: Texts | None = None,
     world: object = None,
@@ -73,28 +88,63 @@ def run(
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
     The first signal shuts down: players are told, what was written is flushed, the disconnect hooks run.
-    A second one ends at once.
+    A second one ends at once. SIGHUP loads the certificate anew, and ends nothing.
 
     Args:
-        on_open: Told of the server and the addresses it listens on; without it they are printed.
+        tls_port: Listen there too, to peers that speak TLS; 0 lets the system choose.
+        certificate: For those; without it there is no TLS.
+        proxy_from: Networks of proxies: who connects from there must say by the PROXY protocol where its peer is.
+        on_open: Told of the server and the places where it listens; without it they are printed.
 
     The others are those of `serve`.
 
     Raises:
-        OSError: The port cannot be bound.
+        OSError: A port cannot be bound; its `filename` says which.
         SystemExit: With 130 after a second signal; with 1 if code of the game will not end.
     """
     server = MasterServer(hooks, limits=limits, texts=texts, world=world)
-    trio.run(_serve_with_signals, server, host, port, on_open or _print_addresses)
+    doors = _Doors(host, port, tls_port, certificate, proxy_from)
+    trio.run(_serve_with_signals, server, doors, on_open or _print_places)
 
 
-async def _serve_with_signals(server: MasterServer, host: str | None, port: int, on_open: OnOpen) -> None:
-    listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer)
-    with _Signals(server) as signals:
+class _Doors(NamedTuple):
+    """Where to listen, and to whom."""
+
+    host: str | None
+    port: int
+    tls_port: int | None
+    certificate: Certificate | None
+    proxy_from: Sequence[Network]
+
+    async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
+        """Open all or, if one cannot be opened, none."""
+        plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
+        listeners: list[AnyListener] = [ProxyListener(listener, self.proxy_from) for listener in plain]
+        places = [Place(*listener.address) for listener in plain]
+        if self.tls_port is None or self.certificate is None:
+            return listeners, places
+        try:
+            secure = await open_tls_listeners(
+                self.tls_port,
+                host=self.host,
+                certificate=self.certificate,
+                dead_peer=dead_peer,
+                proxy_from=self.proxy_from,
+            )
+        except OSError:
+            for listener in plain:
+                await listener.aclose()
+            raise
+        return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
+
+
+async def _serve_with_signals(server: MasterServer, doors: _Doors, on_open: OnOpen) -> None:
+    listeners, places = await doors.open(server.limits.dead_peer)
+    with _Signals(server, doors.certificate) as signals:
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
             await program.start(server.serve, listeners)
-            on_open(server, [listener.address for listener in listeners])
+            on_open(server, places)
             await server.closed.wait()
             watch.cancel(reason="the server has ended")
     if signals.count > 1:
@@ -113,19 +163,21 @@ async def _watch_the_end(
 
 
 class _Signals:
-    """SIGINT and SIGTERM: the first shuts down, the second ends at once.
+    """SIGINT and SIGTERM: the first shuts down, the second ends at once. SIGHUP: the certificate is loaded anew.
 
     The handlers do not need the event loop to listen: a game that spins without a checkpoint cannot keep the program.
     """
 
-    def __init__(self, server: MasterServer) -> None:
+    def __init__(self, server: MasterServer, certificate: Certificate | None) -> None:
         self._server = server
+        self._certificate = certificate
         self._token = trio.lowlevel.current_trio_token()
         self._forced: threading.Timer | None = None
         self.count = 0
 
     def __enter__(self) -> Self:
         self._old = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._old[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hear_hangup)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -154,12 +206,26 @@ class _Signals:
             self._token.run_sync_soon(partial(self._server.abort, within=0))
             self.exit_after(PATIENCE, EXIT_INTERRUPTED)
 
+    def _hear_hangup(self, number: int, frame: object) -> None:
+        self._token.run_sync_soon(self._reload, idempotent=True)
+
+    def _reload(self) -> None:
+        if self._certificate is None:
+            logger.info("SIGHUP: there is no certificate to load anew")
+            return
+        try:
+            self._certificate.reload()
+        except ConfigurationError as error:
+            logger.error("SIGHUP: the certificate stays the old one: %s", error)  # noqa: TRY400 - no bug of ours
+        else:
+            logger.info("SIGHUP: from now on the certificate is what %s holds now", self._certificate.path)
+
     @staticmethod
     def _exit(status: int) -> None:
         logger.critical("code of the game does not end: the process is ended as it stands")
         os._exit(status)
 
 
-def _print_addresses(server: MasterServer, addresses: Sequence[tuple[str, int]]) -> None:
-    for host, port in addresses:
-        print(f"Listening on {host} port {port}", flush=True)
+def _print_places(server: MasterServer, places: Sequence[Place]) -> None:
+    for place in places:
+        print(f"Listening on {place.host} port {place.port}{', with TLS' if place.is_secure else ''}", flush=True)

@@ -39,7 +39,7 @@ from ..transports.tcp import take_over
 from .admission import Admission
 from .connection import Connection
 from .dispatcher import CancellationSwallowed, Dispatcher, Source
-from .events import Cause, Connect, Disconnect, HookEvent, Input, Reason, Started, Tick
+from .events import Admitted, Cause, Connect, Disconnect, HookEvent, Input, Reason, Started, Tick
 from .hooks import HookFunction, Hooks
 from .isolation import sole_error
 from .timers import Timer, TimerFunction, TimerOwner, Timers, TimerSource
@@ -52,6 +52,9 @@ _GONE_BEFORE_ACCEPT = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENET
 _GONE_BEFORE_ACCEPT |= {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ETIMEDOUT}
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _REST = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
+
+
+_DRIVERS_OWN = {Started, Connect, Admitted, Disconnect, Tick}
 
 
 class Connections:
@@ -166,7 +169,10 @@ class MasterServer(TimerOwner):
 
         Raises:
             Overloaded: `limits.posts` events are waiting already.
+            ValueError: The event is one that only the driver can know of.
         """
+        if type(event) in _DRIVERS_OWN:
+            raise ValueError(f"{type(event).__name__} is the driver's to tell: post events of your own types")
         if self.dispatcher.is_cutting or self.dispatcher.is_dead:
             return
         if len(self._posts.waiting) >= self.limits.posts:
@@ -298,6 +304,10 @@ class MasterServer(TimerOwner):
         self._connections._by_number[connection.number] = connection
         logger.info("%s came in from %s", connection.name, connection.address)
 
+    def locate(self, connection: Connection) -> None:
+        """Its handshake is over, so that its address is certain now."""
+        self._admission.locate(connection)
+
     def leave(self, connection: Connection) -> None:
         """Its transport is closed; its disconnect event may still wait for its turn."""
         del self._guests[connection.number]
@@ -380,10 +390,10 @@ class MasterServer(TimerOwner):
         self._guests[connection.number] = connection
         self._admission.arrive(connection)
         if self.aborting.is_set():
-            connection.abort()
+            connection.life.abort()
         elif self._last_words is not None:
             connection.quit(self._last_words, cause=Cause.SHUTDOWN)
-        guests.start_soon(connection.run, name=connection.name)
+        guests.start_soon(connection.life.run, name=connection.name)
 
     async def _bear(self, error: OSError) -> None:
         """An accept failed: go on at once, go on after a rest, or give up."""
@@ -416,7 +426,7 @@ class MasterServer(TimerOwner):
             text = self._last_words or ""
             await self._in_slices(lambda guest: guest.quit(text, cause=Cause.SHUTDOWN), until=self.aborting)
         await self.aborting.wait()
-        await self._in_slices(lambda guest: guest.abort())
+        await self._in_slices(lambda guest: guest.life.abort())
 
     async def _in_slices(self, act: Callable[[Connection], object], until: trio.Event | None = None) -> None:
         for count, guest in enumerate(list(self._guests.values()), 1):

@@ -1,0 +1,247 @@
+"""The life of a connection: one task, its scopes, and the decision how it ends.
+
+Indentation is lifetime::
+
+    handshake               PROXY header, TLS; failed = it was never there: no event at all
+    link nursery            cancelled = LINKDEATH: nothing more is written
+    ├─ the rest-writer      while the transport has not taken everything
+    ├─ Connect is handled; nothing was read or offered before
+    ├─ stay nursery         cancelled = QUIT: no more is read
+    │  ├─ dialogs, own work
+    │  └─ reading; at end of file what was typed is served
+    └─ last words           the rest-writer empties the outbox, within limits.quit_flush
+    then its source yields Disconnect, and the transport is closed
+
+An ending is always decided before a scope is cancelled, and the first decision stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..transports import Transport
+from .client import Source
+from .events import Cause, Reason
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+logger = logging.getLogger("trio_mud")
+
+Work = Callable[[], Awaitable[object]]
+
+
+class Life:
+    """One connection's task. Owns its transport, and closes it, always.
+
+    Attributes:
+        cause: Why it is ending or has ended; None while it lives.
+        last_words: The text of its ending.
+        link: The nursery of its rest-writer, while there is a link to write to.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_closing",
+        "_connection",
+        "_handshake",
+        "_stay",
+        "_to_start",
+        "_transport",
+        "cause",
+        "last_words",
+        "link",
+    )
+
+    def __init__(self, connection: Connection, transport: Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._handshake: trio.CancelScope | None = None
+        self.link: trio.Nursery | None = None
+        self._stay: trio.Nursery | None = None
+        self._closing: trio.CancelScope | None = None
+        self._awaited: trio.Event | None = None  # what the task waits for
+        self._to_start: list[Work] | None = None  # when the stay begins
+        self.cause: Cause | None = None
+        self.last_words = ""
+
+    # Endings
+
+    @property
+    def is_link_dead(self) -> bool:
+        """Whether it ends or has ended by losing its link."""
+        return self.cause is not None and self.cause.reason is Reason.LINKDEATH
+
+    def end(self, cause: Cause, text: str = "") -> None:
+        """Decide the ending, and only then cancel what it ends. The first decision stands."""
+        if self.cause is not None:
+            return
+        self.cause, self.last_words = cause, text
+        if self._to_start is not None:  # the stay never begins
+            self._to_start = None
+        self._connection.ending_decided()
+        if self._handshake is not None:
+            self._handshake.cancel(reason=str(cause))
+        scope = self.link if self.is_link_dead else self._stay
+        if scope is not None:
+            scope.cancel_scope.cancel(reason=str(cause))
+        self.stir()
+
+    def overrule(self, cause: Cause, text: str, say: Callable[[str], object]) -> None:
+        """End by a refusal, which outweighs whatever was decided at the door; a living link reads it."""
+        was_dead, self.cause = self.is_link_dead, None
+        if not was_dead:
+            say(text)
+        self.end(cause, text)
+
+    def lose_link(self, cause: Cause) -> None:
+        """The link is gone: write nothing more. If no ending was decided before, this is it."""
+        self.end(cause)
+        self._connection.outbox.forget()
+        if self.link is not None:
+            self.link.cancel_scope.cancel(reason=str(cause))
+
+    def fail(self, error: Exception) -> None:
+        """The driver or a transport has a bug: it costs this connection."""
+        logger.error("the connection of %s failed", self._connection.name, exc_info=error)
+        self.lose_link(Cause.ERROR)
+
+    def abort(self) -> None:
+        """Lose the link now, and let its transport linger no more."""
+        self.lose_link(Cause.CANCELLED)
+        if self._closing is not None:
+            self._closing.cancel(reason="the server ends at once")
+
+    # Tasks of its own
+
+    def start(self, work: Work) -> None:
+        """Run this in the stay nursery, as soon as there is one."""
+        if self._stay is not None:
+            self._stay.start_soon(work)
+        elif self._to_start is None:
+            self._to_start = [work]
+        else:
+            self._to_start.append(work)
+
+    def stir(self) -> None:
+        """Something the task may wait for has changed."""
+        if self._awaited is not None:
+            self._awaited.set()
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        """Wait until a condition holds; whatever may change it calls `stir`. For the connection's own task only."""
+        while not is_so():
+            self._awaited = trio.Event()
+            await self._awaited.wait()
+        self._awaited = None
+
+    # The one task
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Shake hands, then live. However that goes, the source yields Disconnect and the transport is closed."""
+        connection = self._connection
+        if not await self._shakes_hands():
+            connection.server.counters["handshakes failed"] += 1
+            self.end(Cause.RESET)  # which nobody will hear of
+            await self._close(gently=False)
+            connection.server.leave(connection)
+            return
+        try:
+            async with trio.open_nursery() as link:
+                self.link = link
+                try:
+                    await self._live()
+                finally:
+                    self.link = None  # a closed nursery takes no writer
+                link.cancel_scope.cancel(reason="the connection is over")
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            self.fail(error)
+        finally:
+            self.end(Cause.ERROR)
+            connection.inbox.close()
+            await self._close(gently=connection.outbox.is_empty and (self.cause is Cause.EOF or not self.is_link_dead))
+            connection.server.leave(connection)
+
+    async def _shakes_hands(self) -> bool:
+        """Whether the peer has done in time what its transport asks for; before that it is not there."""
+        connection, is_there, why = self._connection, False, "it took too long"
+        limits = connection.server.limits
+        # One that is refused already shall not hold its place for longer than any other that is.
+        patience = min(limits.handshake, limits.linger) if connection.refused else limits.handshake
+        with trio.move_on_after(patience) as self._handshake:
+            if self.cause is not None:
+                self._handshake.cancel(reason="ended before it began")
+            try:
+                await self._transport.handshake()
+                is_there = True
+            except trio.BrokenResourceError as error:
+                why = str(error) or str(error.__cause__ or "the link is gone")
+            except Exception:
+                why = "its transport failed"
+                logger.exception("the transport of %s failed in its handshake", connection.name)
+        self._handshake = None
+        if not is_there:
+            logger.debug("%s from %s was never there: %s", connection.name, connection.address or "nowhere", why)
+            return False
+        if self._transport.is_secure:
+            connection.client.learn("is_secure", True, Source.TRANSPORT)
+        connection.server.locate(connection)
+        return True
+
+    async def _live(self) -> None:
+        inbox, outbox = self._connection.inbox, self._connection.outbox
+        inbox.arrive()  # Connect is queued before the first checkpoint
+        if self.is_link_dead and self.link is not None:
+            self.link.cancel_scope.cancel(reason="ended before it began")
+        await self._until(lambda: not inbox.is_undecided)
+        if self.cause is None:
+            await self._stay_and_read()
+        with trio.move_on_after(self._connection.server.limits.quit_flush):
+            await self._until(lambda: outbox.is_empty)
+
+    async def _stay_and_read(self) -> None:
+        connection = self._connection
+        async with trio.open_nursery() as stay:
+            self._stay = stay
+            try:
+                to_start, self._to_start = self._to_start, None
+                for work in to_start or ():
+                    stay.start_soon(work)
+                await self._read()
+                with trio.move_on_after(connection.server.limits.quit_flush):
+                    await self._until(lambda: connection.is_served and connection.outbox.is_empty)
+                self.end(Cause.EOF)
+            finally:
+                self.end(Cause.ERROR)  # decided before the nursery cancels its tasks
+                self._stay = None
+            stay.cancel_scope.cancel(reason="the stay is over")
+
+    async def _read(self) -> None:
+        connection = self._connection
+        try:
+            while True:
+                if connection.is_full:
+                    await self._until(lambda: not connection.is_full)
+                data = await self._transport.receive()
+                if not data:
+                    return
+                connection.feed(data)
+        except trio.BrokenResourceError:
+            self.lose_link(Cause.RESET)
+            await trio.lowlevel.checkpoint()  # ends here
+
+    async def _close(self, *, gently: bool) -> None:
+        """Close the transport: gently if everything was written, but never for long."""
+        server = self._connection.server
+        patience = server.limits.linger if gently and not server.aborting.is_set() else 0
+        with trio.move_on_after(patience, shield=True) as self._closing:
+            try:
+                await (self._transport.aclose() if gently else self._transport.aclose_forcefully())
+            except Exception:
+                logger.exception("the transport of %s did not close", self._connection.name)
