@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..telnet.codes import EOR
+from ..telnet.codes import END_OF_RECORD
 from ..transports import Transport
 from .events import Cause
 
@@ -71,7 +71,7 @@ class Outbox:
         """Queue an encoded prompt; False if it is dropped."""
         if not self.queue(text):
             return False
-        if not self._connection.engine.is_ours(EOR):
+        if not self._connection.engine.is_ours(END_OF_RECORD):
             self._prompt = text
             self._prompt_stage = _Prompt.SHOWN
         return True

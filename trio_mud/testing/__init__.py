@@ -7,6 +7,10 @@
             await bob.sees("stares into the fire")
 
 Time is virtual: an hour's sleep takes as long as what happens in it.
+A test in which nothing could ever happen again fails, and says where it waits.
+The same goes for tests under Hypothesis: each example has a clock and a server of its own.
+
+`trio_mud.testing.peers` are clients that misbehave; `Playbook` holds a telnet engine to a script.
 `pip install trio-mud[testing]` brings what it needs.
 """
 

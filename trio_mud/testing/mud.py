@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
@@ -45,7 +45,9 @@ class Mud:
         self._players += 1
         here = self._players
         pipe = Pipe(
-            capacity=capacity, latency=latency, address=address or f"10.{here >> 16 & 255}.{here >> 8 & 255}.{here & 255}"
+            capacity=capacity,
+            latency=latency,
+            address=address or f"10.{here >> 16 & 255}.{here >> 8 & 255}.{here & 255}",
         )
         self.listener.connect(pipe)
         return pipe
@@ -57,6 +59,8 @@ class Mud:
         columns: int | None = None,
         rows: int | None = None,
         terminal: tuple[str, ...] = (),
+        gmcp: Sequence[str] = (),
+        options: Sequence[Option] = (),
         capacity: int = CAPACITY,
         latency: float = 0.0,
     ) -> Player:
@@ -67,11 +71,14 @@ class Mud:
             columns: The width of its window; without it and `rows` the client does not tell.
             rows: The height.
             terminal: What its program answers to TTYPE, in order, such as `("MUDLET", "XTERM-256COLOR", "MTTS 13")`.
+            gmcp: The packages of GMCP it takes, such as `("Room", "Comm.Channel")`.
+            options: Whatever else of telnet its program speaks; seen from its side, `theirs` is the server's.
             capacity: Bytes each way before a sender must wait.
             latency: Seconds, of virtual time, from sent to received.
         """
         pipe = self.connect(address=address, capacity=capacity, latency=latency)
-        player = Player(pipe, Terminal(columns, rows, terminal), self.nursery, f"player {self._players}")
+        program = Terminal(columns, rows, terminal, gmcp=gmcp, more=options)
+        player = Player(pipe, program, self.nursery, f"player {self._players}")
         await trio.testing.wait_all_tasks_blocked()
         return player
 
@@ -103,7 +110,7 @@ async def open_mud(
             server.shutdown()
             await server.closed.wait()
             players.cancel_scope.cancel(reason="the block is over")
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  raised again, only without its groups
         if failure is not None and not isinstance(failure, trio.Cancelled):
             raise failure from failure.__cause__
         raise sole_error(error) from None

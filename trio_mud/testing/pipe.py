@@ -6,6 +6,7 @@ trio's own memory streams never fill and cannot be reset.
 from __future__ import annotations
 
 import math
+import operator
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ class _Way:
         self.size = 0  # bytes on the way
         self.chunks: deque[tuple[float, bytes]] = deque()  # when each arrives
         self.is_ended = False  # its sender will send no more
-        self.is_broken = False  # a reset came: nothing is received behind what is left
+        self.is_broken = False  # something was lost: nothing is received behind what is left
+        self.is_reset = False  # neither end sends or receives any more
         self.is_abandoned = False  # its receiver is closed: what is sent is lost
         self.is_known_abandoned = False  # and its sender knows, having sent once
         self.is_stalled = False  # nothing arrives
@@ -82,15 +84,13 @@ class PipeEnd(trio.abc.HalfCloseableStream):
         self._incoming = incoming
         self.address = address  # where the other end says it is
         self._is_closed = False
-        self._is_reset = False
         self._is_sending = False
         self._is_receiving = False
-        self._other_end = self  # until the pipe joins the two
 
     def _check(self) -> None:
         if self._is_closed:
             raise trio.ClosedResourceError("this end was closed")
-        if self._is_reset:
+        if self._outgoing.is_reset:
             raise trio.BrokenResourceError("the connection was reset")
 
     @contextmanager
@@ -137,7 +137,7 @@ class PipeEnd(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """What has arrived; b"" at the end of file."""
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._is_receiving:
             raise trio.BusyResourceError("another task is receiving")
@@ -176,8 +176,8 @@ class PipeEnd(trio.abc.HalfCloseableStream):
 
     def reset(self) -> None:
         """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""
-        self._is_reset = self._other_end._is_reset = True
         for way in (self._outgoing, self._incoming):
+            way.is_reset = True
             way.lose(arrived=True)
 
     def stall(self) -> None:
@@ -215,7 +215,6 @@ class Pipe:
         up, down = _Way(capacity, latency), _Way(capacity, latency)
         self.client = PipeEnd(up, down, "server")
         self.server = PipeEnd(down, up, address)
-        self.client._other_end, self.server._other_end = self.server, self.client
 
     def reset(self) -> None:
         """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""

@@ -6,10 +6,13 @@ import trio
 import trio.testing
 
 from ..telnet.codes import ECHO
+from ..telnet.gmcp_messages import NO_DATA, encode_gmcp
+from .gmcp import Message
 from .pipe import Pipe
 from .terminal import Terminal
 
 PATIENCE = 10.0  # seconds of virtual time until an expectation fails
+EXCERPT = 1000  # characters of the screen that a failure quotes
 
 
 class Player:
@@ -25,32 +28,49 @@ class Player:
         self._name = name
         self._seen = 0  # characters of the screen that expectations have passed
         self._news = trio.Event()
-        self._is_over = False
-        self._reading = trio.CancelScope()
+        self._end = ""  # how the connection ended, in words
+        self._sending = trio.StrictFIFOLock()  # what is typed and what the terminal answers are one stream
+        self._may_read = trio.Event()
+        self._may_read.set()
+        self._receiving: trio.CancelScope | None = None
         nursery.start_soon(self._read, name=f"{name} reads")
 
     # What it does
 
     async def type(self, *lines: str) -> None:
-        """Type lines, each ended by Enter."""
+        """Type lines, each ended by Enter.
+
+        Raises:
+            trio.BrokenResourceError: The connection has ended.
+        """
         await self.send("".join(f"{line}\r\n" for line in lines).encode())
 
     async def send(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        await self._pipe.client.send_all(data)
+        """Send bytes as they are.
+
+        Raises:
+            trio.BrokenResourceError: The connection has ended.
+        """
+        try:
+            async with self._sending:
+                await self._pipe.client.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            why = self._end or str(error)
+            raise trio.BrokenResourceError(f"{self._name} cannot send {data[:80]!r}: {why}") from error
 
     async def hang_up(self) -> None:
         """Close the connection in the orderly way: the server reads an end of file."""
-        self._reading.cancel()
+        self._over("it hung up")
         await self._pipe.client.aclose()
 
     async def finish_typing(self) -> None:
-        """Send the end of file and read on, as `printf 'quit\\n' | nc` does."""
-        await self._pipe.client.send_eof()
+        r"""Send the end of file and read on, as `printf 'quit\n' | nc` does."""
+        async with self._sending:
+            await self._pipe.client.send_eof()
 
     async def vanish(self) -> None:
         """Break the connection, as a killed client or a rebooted router does: the server sees a reset."""
-        self._reading.cancel()
+        self._over("it vanished")
         self._pipe.reset()
         await trio.lowlevel.checkpoint()
 
@@ -58,14 +78,28 @@ class Player:
         """Be gone without a word, as when a cable is pulled: nothing arrives either way, and no end."""
         self._pipe.client.stall()
 
+    def come_back(self) -> None:
+        """Plug the cable in again: what was on the way arrives."""
+        self._pipe.client.resume()
+
     def stop_reading(self) -> None:
         """Leave what the server sends where it is; the pipe between fills."""
-        self._reading.cancel()
+        self._may_read = trio.Event()
+        if self._receiving is not None:
+            self._receiving.cancel(reason=f"{self._name} has stopped reading")
+
+    def read_on(self) -> None:
+        """Read again, beginning with what has waited."""
+        self._may_read.set()
 
     async def resize(self, columns: int, rows: int) -> None:
         """Change the window's size, and tell the server if it asked to be told."""
         self._terminal.resize(columns, rows)
         await self.send(self._terminal.data_to_send())
+
+    async def send_gmcp(self, package: str, data: object = NO_DATA) -> None:
+        """Send a message of GMCP, without asking whether the server agreed to it."""
+        await self.send(encode_gmcp(package, data))
 
     # What it expects
 
@@ -78,6 +112,11 @@ class Player:
     def unread(self) -> str:
         """What no expectation has passed yet."""
         return self.screen[self._seen :]
+
+    @property
+    def gmcp(self) -> list[Message]:
+        """Every message of GMCP it got so far, as package and data; none unless it was made with `gmcp=`."""
+        return self._terminal.gmcp
 
     @property
     def input_hidden(self) -> bool:
@@ -97,16 +136,15 @@ class Player:
         Raises:
             AssertionError: It did not come in time, or the connection ended without it.
         """
+        __tracebackhide__ = True
         with trio.move_on_after(within):
-            while text not in self.unread and not self._is_over:
-                self._news = trio.Event()
-                await self._news.wait()
+            while text not in self.unread and not self._end:
+                await self._something_new()
         found = self.screen.find(text, self._seen)
         if found < 0:
-            why = "before the connection ended" if self._is_over else f"within {within:g} s"
-            raise AssertionError(f"{self._name} did not see {text!r} {why}; unread: {self.unread!r}")
-        start, self._seen = self._seen, found + len(text)
-        return self.screen[start : self._seen]
+            why = f"before {self._end}" if self._end else f"within {within:g} s"
+            raise AssertionError(f"{self._name} did not see {text!r} {why}{self._what_it_saw(text)}")
+        return self._pass(found + len(text))
 
     async def sees_nothing(self) -> None:
         """Nothing more has come, nor comes until every task waits; the rest of the line seen last does not count.
@@ -114,17 +152,17 @@ class Player:
         Raises:
             AssertionError: Something came.
         """
+        __tracebackhide__ = True
         await trio.testing.wait_all_tasks_blocked()
         at_line_start = self._seen == 0 or self.screen[self._seen - 1] == "\n"
         rest = self.unread if at_line_start else self.unread.partition("\n")[2]
         if rest:
-            raise AssertionError(f"{self._name} should have seen nothing, but saw {rest!r}")
+            raise AssertionError(f"{self._name} should have seen nothing more{self._what_it_saw()}")
 
     async def catches_up(self) -> str:
         """Read until every task waits, and pass everything; returns it."""
         await trio.testing.wait_all_tasks_blocked()
-        start, self._seen = self._seen, len(self.screen)
-        return self.screen[start:]
+        return self._pass(len(self.screen))
 
     async def sees_the_end(self, *, within: float = PATIENCE) -> str:
         """Wait until the server closes the connection, and pass everything before; returns it.
@@ -132,28 +170,60 @@ class Player:
         Raises:
             AssertionError: It stayed open.
         """
+        __tracebackhide__ = True
         with trio.move_on_after(within):
-            while not self._is_over:
-                self._news = trio.Event()
-                await self._news.wait()
-        if not self._is_over:
-            raise AssertionError(f"{self._name} is still connected after {within:g} s; unread: {self.unread!r}")
-        start, self._seen = self._seen, len(self.screen)
-        return self.screen[start:]
+            while not self._end:
+                await self._something_new()
+        if not self._end:
+            raise AssertionError(f"{self._name} is still connected after {within:g} s{self._what_it_saw()}")
+        return self._pass(len(self.screen))
 
-    async def _read(self) -> None:
-        client = self._pipe.client
-        with self._reading:
-            try:
-                while data := await client.receive_some():
-                    self._terminal.receive(data)
-                    if answer := self._terminal.data_to_send():
-                        await client.send_all(answer)
-                    self._news.set()
-                await client.aclose()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
-            self._is_over = True
+    def _pass(self, until: int) -> str:
+        start, self._seen = self._seen, until
+        return self.screen[start:until]
+
+    def _what_it_saw(self, missing: str = "") -> str:
+        """The end of a failure's message: what an author needs to see what went wrong."""
+        passed, unread = self.screen[: self._seen], self.unread
+        lines = ["", f"  unread: {_excerpt(unread)}", f"  before: {_excerpt(passed)}"]
+        if missing and missing in passed:
+            lines.append("  It came, but an earlier expectation has passed it: expect texts in the order they come.")
+        elif missing and missing.lower() in unread.lower():
+            lines.append("  Only capitals differ.")
+        if not self._may_read.is_set():
+            lines.append("  It has stopped reading.")
+        return "\n".join(lines)
+
+    # How it reads
+
+    async def _something_new(self) -> None:
+        self._news = trio.Event()
+        await self._news.wait()
+
+    def _over(self, how: str) -> None:
+        if not self._end:
+            self._end = how
             self._news.set()
 
+    async def _read(self) -> None:
+        try:
+            while data := await self._receive():
+                self._terminal.receive(data)
+                self._news.set()
+                if answer := self._terminal.data_to_send():
+                    await self.send(answer)
+            self._over("the server closed the connection")
+            await self._pipe.client.aclose()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._over("the connection broke")
 
+    async def _receive(self) -> bytes:
+        while True:
+            await self._may_read.wait()
+            with trio.CancelScope() as self._receiving:
+                return await self._pipe.client.receive_some()
+
+
+def _excerpt(text: str) -> str:
+    """The end of a text, where most often the reason is."""
+    return repr(text) if len(text) <= EXCERPT else f"... {text[-EXCERPT:]!r}"

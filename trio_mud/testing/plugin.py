@@ -1,52 +1,89 @@
-"""The pytest plugin: a fixture `mud`, and the virtual clock for every test that uses it.
+"""The pytest plugin: a fixture `mud`, and virtual time for every test that uses it.
 
 It comes with the package; nothing needs to be configured, and pytest-trio's `trio_mode` may be on or off.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import Any
 
 import pytest
+from trio.testing import MockClock
 
-if TYPE_CHECKING:
-    from .mud import OpenMud
+from .mud import OpenMud, open_mud
+from .virtual import DeadlockWatch, run_in_virtual_time, with_sole_error
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")  # it has no state, and Hypothesis warns of fixtures that are made for each test
 def mud() -> OpenMud:
-    """`async with mud(hooks) as tavern:` serves hooks; `await tavern.player()` is a player at the door."""
-    from .mud import open_mud
+    """Serve hooks in a test, without sockets and in virtual time.
 
+    `async with mud(hooks) as tavern:` serves them; `await tavern.player()` is a player at the door.
+    """
     return open_mud
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests that use `mud`: pytest-trio takes a clock only from a test's own arguments."""
     for item in items:
-        function = getattr(item, "obj", None)
-        inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
-        if "mud" in getattr(item, "fixturenames", ()) and inspect.iscoroutinefunction(inner):
-            item.add_marker(pytest.mark.trio(run=run_in_virtual_time), append=False)
+        if _plays_in_mud(item):
+            if not config.pluginmanager.hasplugin("trio"):
+                raise pytest.UsageError(f"{item.nodeid} uses `mud`, which needs pytest-trio: install trio-mud[testing]")
+            item.add_marker(pytest.mark.trio(run=run_in_virtual_time))  # before that of trio_mode, and so it counts
 
 
-def run_in_virtual_time(main: Callable[[], Awaitable[Any]], **settings: Any) -> Any:
-    """`trio.run` with a clock that jumps to the next deadline as soon as every task waits.
+# Tests under Hypothesis: pytest-trio runs each example with `trio.run`, and takes nothing but a test's own arguments.
+# So each example gets a clock as an argument from outside, and a layer inside takes it away from the test's own.
 
-    A single failure comes out as itself, without the groups that nurseries put it in.
-    """
-    import trio
-    from trio.testing import MockClock
 
-    from ..driver.isolation import sole_error
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """The layer inside; after it, pytest-trio puts its own around."""
+    handle = _hypothesis_of(item)
+    if handle is None or not _plays_in_mud(item):
+        return (yield)
+    test = handle.inner_test
 
-    if settings.get("clock") is None:
-        settings["clock"] = MockClock(autojump_threshold=0)
+    @functools.wraps(test)
+    async def test_watched(*, clock: object, watch: DeadlockWatch, **arguments: object) -> None:
+        __tracebackhide__ = True
+        await watch.guard(functools.partial(test, **arguments))
+
+    handle.inner_test = test_watched
     try:
-        return trio.run(main, **settings)
-    except BaseExceptionGroup as group:
-        error = sole_error(group)
-        raise error from error.__cause__
+        return (yield)
+    finally:
+        handle.inner_test = test
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """The layer outside."""
+    handle = _hypothesis_of(pyfuncitem)
+    if handle is None or pyfuncitem.get_closest_marker("trio") is None or "mud" not in pyfuncitem.fixturenames:
+        return (yield)
+    run = handle.inner_test
+
+    def run_example(**arguments: object) -> None:
+        __tracebackhide__ = True
+        clock, watch = MockClock(autojump_threshold=0), DeadlockWatch()
+        with_sole_error(functools.partial(run, clock=clock, watch=watch, **arguments))
+
+    run_example.__name__ = pyfuncitem.function.__name__  # as which Hypothesis shows the example
+    handle.inner_test = run_example
+    return (yield)
+
+
+def _plays_in_mud(item: pytest.Item) -> bool:
+    """Whether this is an async test that uses `mud`."""
+    function = getattr(_hypothesis_of(item), "inner_test", getattr(item, "obj", None))
+    return "mud" in getattr(item, "fixturenames", ()) and inspect.iscoroutinefunction(function)
+
+
+def _hypothesis_of(item: pytest.Item) -> Any:
+    """Where Hypothesis lets others exchange the function under test: the attribute `inner_test` of this."""
+    return getattr(getattr(item, "obj", None), "hypothesis", None)

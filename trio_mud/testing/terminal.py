@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 
 from ..telnet import AnomalyKind, Option, Policy, TelnetEngine
 from ..telnet.codes import ECHO, NAWS, TTYPE
 from ..telnet.scanner import Scanner
+from .gmcp import Message, TakesGmcp
 
 
 class _LetsHide(Option):
@@ -55,15 +57,31 @@ class Terminal:
         columns: Of its window; None: it does not tell its size.
         rows: Likewise.
         names: What it answers to TTYPE, in order; none: it refuses to tell.
+        gmcp: The packages it takes; none: it refuses GMCP.
+        more: Whatever else it speaks; seen from its side, `theirs` is the server's.
+
+    Attributes:
+        gmcp: Every message it got by GMCP.
     """
 
-    def __init__(self, columns: int | None = None, rows: int | None = None, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        columns: int | None = None,
+        rows: int | None = None,
+        names: tuple[str, ...] = (),
+        *,
+        gmcp: Sequence[str] = (),
+        more: Sequence[Option] = (),
+    ) -> None:
+        self.gmcp: list[Message] = []
         options: list[Option] = [_LetsHide()]
         if columns is not None and rows is not None:
             options.append(_TellsSize(columns, rows))
         if names:
             options.append(_TellsTerminal(names))
-        self.engine = TelnetEngine(options)
+        if gmcp:
+            options.append(TakesGmcp(gmcp, self.gmcp))
+        self.engine = TelnetEngine([*options, *more])
         self._scanner = Scanner()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._parts: list[str] = []

@@ -19,6 +19,22 @@ class Transport(Protocol):
         """Where the peer is, for people and for counting: a host without a port, or "" if not known."""
         ...
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether nobody on the way can read what is sent."""
+        ...
+
+    async def handshake(self) -> None:
+        """Do what must be done before the peer counts as arrived: PROXY header, TLS. Called first, and once.
+
+        This waits for the peer; bound it. Only after it `address` and `is_secure` are certain.
+        Where there is nothing to do it does not even yield.
+
+        Raises:
+            trio.BrokenResourceError: The peer did not do its part, or is gone; the message says what.
+        """
+        ...
+
     def send_nowait(self, data: bytes) -> int:
         """Hand over what can be taken at once, and say how many bytes that were.
 

@@ -10,17 +10,30 @@ from typing import Any
 
 import trio
 
+from .tcp import canonical_host
+
 PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
 
 
 class StreamTransport:
-    """A stream's bytes. Owns the stream."""
+    """A stream's bytes. Owns the stream.
 
-    __slots__ = ("_stream", "address")
+    Args:
+        stream: Any.
+        address: Where its peer is; otherwise what `stream.address` says, or the socket below it.
+    """
+
+    __slots__ = ("_stream", "address", "is_secure")
 
     def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:
         self._stream = stream
-        self.address = address or str(getattr(stream, "address", ""))
+        self.address = canonical_host(address or _address_of(stream))
+        self.is_secure = isinstance(stream, trio.SSLStream)
+
+    async def handshake(self) -> None:
+        """That of TLS, if the stream is one of trio's for that."""
+        if isinstance(self._stream, trio.SSLStream):
+            await self._stream.do_handshake()
 
     def send_nowait(self, data: bytes) -> int:
         """Nothing: a stream may always have to wait."""
@@ -72,3 +85,18 @@ class StreamListener:
     async def aclose(self) -> None:
         """Close the listener."""
         await self._listener.aclose()
+
+
+def _address_of(stream: trio.abc.Stream) -> str:
+    """Where the stream's peer is, as far as it can be found out."""
+    if (address := getattr(stream, "address", None)) is not None:
+        return str(address)
+    if isinstance(stream, trio.SSLStream):
+        return _address_of(stream.transport_stream)
+    if isinstance(stream, trio.SocketStream):
+        try:
+            address = stream.socket.getpeername()
+        except OSError:  # gone already
+            return ""
+        return canonical_host(address[0]) if isinstance(address, tuple) else ""
+    return ""

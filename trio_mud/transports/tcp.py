@@ -29,10 +29,15 @@ class TcpTransport:
 
     __slots__ = ("_fileno", "_socket", "address")
 
+    is_secure = False
+
     def __init__(self, sock: socket.socket, address: str = "") -> None:
         self._socket = sock
         self._fileno = sock.fileno()
         self.address = address
+
+    async def handshake(self) -> None:
+        """TCP has done that."""
 
     def send_nowait(self, data: bytes) -> int:
         """Give the kernel what it takes."""
@@ -81,15 +86,18 @@ class TcpTransport:
         await trio.lowlevel.checkpoint()
 
     def _close(self) -> None:
-        if self._socket.fileno() >= 0:
-            notify_closing(self._socket)
+        if self._fileno >= 0:
+            notify_closing(self._fileno)
+            self._fileno = -1  # the number may soon be another socket's
             self._socket.close()
 
     async def _wait(self, wait: _WaitFunction) -> None:
+        if self._fileno < 0:
+            raise trio.BrokenResourceError(f"the link to {self.address} was closed")
         try:
             await wait(self._fileno)
-        except (trio.ClosedResourceError, OSError, ValueError) as error:
-            raise trio.BrokenResourceError(f"{self.address} is gone") from error
+        except trio.ClosedResourceError as error:  # while it waited
+            raise trio.BrokenResourceError(f"the link to {self.address} was closed") from error
 
 
 class TcpListener:
@@ -102,8 +110,15 @@ class TcpListener:
         self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port it is bound to
 
     async def accept(self) -> Sequence[TcpTransport]:
-        """Wait for peers, and take all that wait, up to 64."""
+        """Wait for peers, and take all that wait, up to 64.
+
+        Raises:
+            OSError: None could be accepted.
+            trio.ClosedResourceError: The listener is closed.
+        """
         while True:
+            if self._socket.fileno() < 0:
+                raise trio.ClosedResourceError("this listener was closed")
             await wait_readable(self._socket)
             accepted: list[TcpTransport] = []
             while len(accepted) < ACCEPTS:
@@ -122,9 +137,10 @@ class TcpListener:
                 return accepted
 
     async def aclose(self) -> None:
-        """Close the listening socket."""
-        notify_closing(self._socket)
-        self._socket.close()
+        """Close the listening socket. Whoever waits in `accept` is told."""
+        if self._socket.fileno() >= 0:
+            notify_closing(self._socket)
+            self._socket.close()
         await trio.lowlevel.checkpoint()
 
 
@@ -142,7 +158,10 @@ async def open_tcp_listeners(
 
     Raises:
         OSError: Nothing could be bound; none is left open.
+        ValueError: There is no such port.
     """
+    if not 0 <= port <= 65535:  # the resolver would take the remainder of a larger one
+        raise ValueError(f"port {port}: write a number from 0 to 65535")
     found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[TcpListener] = []
     unsupported: OSError | None = None
@@ -170,9 +189,10 @@ async def open_tcp_listeners(
             listeners.append(TcpListener(sock, dead_peer=dead_peer))
         if not listeners:
             raise unsupported or OSError(errno.EADDRNOTAVAIL, f"no address found for {host!r}")
-    except OSError:
+    except OSError as error:
         for listener in listeners:
             await listener.aclose()
+        error.filename = f"{host or 'any address'} port {port}"  # for whoever listens at several
         raise
     return listeners
 
@@ -188,8 +208,10 @@ def canonical_host(host: str) -> str:
     """One spelling for one host: an IPv4 address mapped into IPv6 is the IPv4 address, a zone is left out."""
     if ":" not in host:
         return host
-    address = ipaddress.ip_address(host.partition("%")[0])
-    assert isinstance(address, ipaddress.IPv6Address)
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:  # no address, but the word of some other kind of transport
+        return host
     return str(address.ipv4_mapped or address)
 
 
@@ -201,11 +223,14 @@ def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
     if dead_peer is None:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    interval = max(1, math.floor(dead_peer / (KEEPALIVE_PROBES + 1)))
+    probes = max(1, min(KEEPALIVE_PROBES, math.floor(dead_peer) - 1))
+    interval = max(1, math.floor(dead_peer / (probes + 1)))
     for name, value in (
         ("TCP_KEEPIDLE", interval),
         ("TCP_KEEPINTVL", interval),
-        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+        ("TCP_KEEPCNT", probes),
+        # Nobody is probed while something sent is not acknowledged: that is repeated for a quarter of an hour.
+        ("TCP_USER_TIMEOUT", 1000 * interval * (probes + 1)),  # milliseconds; RFC 5482
     ):
         if (option := getattr(socket, name, None)) is not None:  # not every system has each
             sock.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,0 +1,670 @@
+"""TLS: who does not speak it was never there, and who does is told apart from those who are cut off."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+import trustme
+from cryptography.hazmat.primitives import serialization
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer
+from trio_mud.errors import ConfigurationError
+from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports import Transport, tls
+from trio_mud.transports.streams import StreamListener, StreamTransport
+from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
+
+AUTHORITY = trustme.CA()
+LONG = "All work and no play makes Jack a dull boy. " * 2000  # 88 kB: several records, more than a pipe holds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a certificate and its key lie."""
+    issue(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def certificate(folder: Path) -> Certificate:
+    return Certificate(folder / "certificate.pem", folder / "key.pem")
+
+
+def issue(folder: Path, name: str = "localhost") -> None:
+    """Write a new certificate and key, as a renewal does."""
+    issued = AUTHORITY.issue_cert(name)
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    first, *others = issued.cert_chain_pems
+    first.write_to_path(folder / "certificate.pem")
+    for other in others:
+        other.write_to_path(folder / "certificate.pem", append=True)
+
+
+def client_context(newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> ssl.SSLContext:
+    """A client that trusts our authority."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    context.maximum_version = newest
+    return context
+
+
+class House:
+    """A server that echoes, with a door for pipes, and what its hooks saw."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.server = MasterServer(Hooks(), limits=limits)
+        self.door = PipeListener()
+        self.typed: list[str] = []
+        self.came: list[str] = []
+        self.gone: list[Disconnect] = []
+        self.server.hooks.on(Connect)(lambda event: self.came.append(event.connection.address))
+        self.server.hooks.on(Disconnect)(self.gone.append)
+        self.server.hooks.on(Input)(self._answer)
+
+    def _answer(self, event: Input) -> None:
+        self.typed.append(event.line)
+        match event.line:
+            case "quit":
+                event.connection.quit("Farewell.")
+            case "recite":
+                event.connection.write(LONG)
+            case _:
+                event.connection.write(f"you said {event.line}")
+
+    @property
+    def counters(self) -> Counter[str]:
+        return self.server.counters
+
+    def connect(self, *, address: str = "192.0.2.1", capacity: int = 64 * 1024) -> Pipe:
+        pipe = Pipe(address=address, capacity=capacity)
+        self.door.connect(pipe)
+        return pipe
+
+    async def client(
+        self, *, capacity: int = 64 * 1024, newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    ) -> tuple[trio.SSLStream[trio.abc.Stream], Pipe]:
+        """One that has shaken hands."""
+        pipe = self.connect(capacity=capacity)
+        stream: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
+            pipe.client, client_context(newest), server_hostname="localhost"
+        )
+        await stream.do_handshake()
+        await trio.testing.wait_all_tasks_blocked()
+        return stream, pipe
+
+    async def is_over(self) -> None:
+        """Wait until a connection has ended."""
+        await until(lambda: self.gone)
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Let time go on until something is so."""
+    with trio.fail_after(100):
+        while not is_so():  # noqa: ASYNC110 - what is waited for has no event
+            await trio.sleep(0.01)
+
+
+@asynccontextmanager
+async def open_house(certificate: Certificate, limits: Limits | None = None) -> AsyncGenerator[House, None]:
+    house = House(limits or Limits())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.server.serve, [TlsListener(StreamListener(house.door), certificate)])
+        yield house
+        house.server.shutdown(within=1)
+
+
+async def hears(stream: trio.abc.ReceiveStream, text: bytes) -> bytes:
+    heard = b""
+    while text not in heard:
+        data = await stream.receive_some()
+        assert data, heard
+        heard += data
+    return heard
+
+
+async def hears_all(stream: trio.abc.ReceiveStream) -> bytes:
+    return b"".join([bytes(data) async for data in stream])
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
+
+
+# Who speaks it
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_player_types_and_reads_in_the_cipher(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock, newest: ssl.TLSVersion
+) -> None:
+    async with open_house(certificate) as house:
+        player, _ = await house.client(newest=newest)
+        (connection,) = house.server.connections
+        assert connection.client.is_secure
+        assert connection.address == "192.0.2.1"
+        await player.send_all(b"hello\r\n")
+        await hears(player, b"you said hello\r\n")
+        await player.send_all(b"quit\r\n")
+        assert (await hears_all(player)).endswith(b"Farewell.\r\n")  # and it was no truncation
+    assert [gone.cause for gone in house.gone] == [Cause.ASKED]
+
+
+@pytest.mark.parametrize("capacity", [50, 5000])
+async def test_a_slow_reader_gets_everything_in_order(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock, capacity: int
+) -> None:
+    async with open_house(certificate) as house:
+        player, _ = await house.client(capacity=capacity)
+        await player.send_all(b"recite\r\nquit\r\n")
+        heard = (await hears_all(player)).decode(errors="replace")
+    assert heard.endswith(f"{LONG.rstrip()}\r\nFarewell.\r\n") or f"{LONG}\r\nFarewell.\r\n" in heard
+
+
+async def test_the_lines_before_a_farewell_in_the_cipher_are_served(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_house(certificate) as house:
+        player, _ = await house.client()
+        await player.send_all(b"one\r\ntwo\r\n")
+        await player.aclose()
+        await house.is_over()
+    assert house.typed == ["one", "two"]
+    assert [gone.cause for gone in house.gone] == [Cause.EOF]
+
+
+async def test_an_end_without_a_farewell_in_the_cipher_is_link_death(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    """N20."""
+    async with open_house(certificate) as house:
+        player, pipe = await house.client()
+        await player.send_all(b"one\r\n")
+        await hears(player, b"you said one")
+        await pipe.client.send_eof()
+        await house.is_over()
+    assert [gone.cause for gone in house.gone] == [Cause.RESET]
+
+
+async def test_junk_after_the_handshake_is_link_death(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_house(certificate) as house:
+        _, pipe = await house.client()
+        await pipe.client.send_all(b"look\r\n" * 10)
+        await house.is_over()
+    assert [gone.cause for gone in house.gone] == [Cause.RESET]
+    assert (house.typed, complaints(caplog)) == ([], [])
+
+
+async def test_a_peer_that_does_not_read_the_farewell_holds_nobody_up(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    """N19."""
+    async with open_house(certificate, Limits(quit_flush=3, linger=2)) as house:
+        await house.client(capacity=2000)
+        (connection,) = house.server.connections
+        connection.quit("Off with you!")
+        await house.is_over()
+        assert house.gone[0].cause is Cause.ASKED
+        assert trio.current_time() <= 5.1
+
+
+async def test_a_stalled_reader_is_found_dead_and_costs_no_more_than_its_outbox(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_house(certificate, Limits(write_stall=7)) as house:
+        player, _ = await house.client(capacity=500)
+        await player.send_all(b"recite\r\n")
+        await house.is_over()
+        assert house.gone[0].cause is Cause.WRITE_STALL
+        assert trio.current_time() == pytest.approx(7, abs=0.1)
+
+
+async def test_trios_own_tls_listeners_are_served_too(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    house = House(Limits())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.server.serve, [trio.SSLListener(house.door, certificate.context)])
+        player, _ = await house.client()
+        (connection,) = house.server.connections
+        assert (connection.client.is_secure, connection.address) == (True, "192.0.2.1")
+        await player.send_all(b"hello\r\n")
+        await hears(player, b"you said hello\r\n")
+        await house.connect().client.send_all(b"connect bob secret\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        house.server.shutdown()
+    assert house.counters["handshakes failed"] == 1
+    assert len(house.came) == len(house.gone) == 1
+
+
+# Who does not
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+async def test_a_stalled_handshake_ends_at_the_deadline_and_was_never_there(
+    certificate: Certificate,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+    said: bytes,
+) -> None:
+    """N16."""
+    caplog.set_level(logging.DEBUG, logger="trio_mud")
+    async with open_house(certificate, Limits(handshake=10, connections=1)) as house:
+        pipe = house.connect()
+        await pipe.client.send_all(said)
+        with suppress(trio.BrokenResourceError):
+            assert await hears_all(pipe.client) == b""
+        assert trio.current_time() == 10
+        await trio.testing.wait_all_tasks_blocked()
+        assert house.counters["handshakes failed"] == 1
+        await house.client()  # the only place is free again
+        assert house.counters["admitted"] == 1
+    assert len(house.came) == len(house.gone) == 1
+    assert [text for text in caplog.messages if "was never there" in text] == [
+        "guest-1 from 192.0.2.1 was never there: it took too long"
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"connect bob secret\r\n", b"\xff\xfd\x18\xff\xfb\x1f" * 2, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\0\x05junk!"],
+)
+async def test_what_is_no_tls_is_a_failed_handshake_without_a_traceback(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    """N17."""
+    async with open_house(certificate) as house:
+        pipe = house.connect()
+        await pipe.client.send_all(said)
+        with suppress(trio.BrokenResourceError):
+            await hears_all(pipe.client)
+        assert trio.current_time() == 0
+    assert house.counters["handshakes failed"] == 1
+    assert (house.came, house.gone, house.typed, complaints(caplog)) == ([], [], [], [])
+
+
+@pytest.mark.parametrize("act", [Pipe.reset, lambda pipe: pipe.client.send_eof(), lambda pipe: pipe.client.aclose()])
+async def test_a_port_scan_is_a_failed_handshake(
+    certificate: Certificate,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+    act: Callable[[Pipe], Awaitable[None] | None],
+) -> None:
+    async with open_house(certificate) as house:
+        if (awaitable := act(house.connect())) is not None:
+            await awaitable
+        await trio.testing.wait_all_tasks_blocked()
+        assert house.counters["handshakes failed"] == 1
+    assert (house.came, complaints(caplog)) == ([], [])
+
+
+async def test_tls_older_than_1_2_is_refused(certificate: Certificate, autojump_clock: trio.testing.MockClock) -> None:
+    context = client_context()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with open_house(certificate) as house:
+        stream = trio.SSLStream(house.connect().client, context, server_hostname="localhost")
+        with pytest.raises(trio.BrokenResourceError) as caught:
+            await stream.do_handshake()
+        assert "ALERT" in str(caught.value.__cause__)
+    assert house.counters["handshakes failed"] == 1
+
+
+def test_neither_renegotiation_nor_compression_is_offered(certificate: Certificate) -> None:
+    """N18."""
+    assert certificate.context.options & ssl.OP_NO_RENEGOTIATION
+    assert certificate.context.options & ssl.OP_NO_COMPRESSION
+
+
+async def test_a_shutdown_does_not_wait_for_handshakes(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_house(certificate) as house:
+        house.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        house.server.shutdown()
+        await house.server.closed.wait()
+        assert trio.current_time() == 0
+    assert (house.came, house.gone, house.counters["handshakes failed"]) == ([], [], 1)
+
+
+async def test_an_abort_does_not_wait_for_handshakes(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_house(certificate) as house:
+        house.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        house.server.abort()
+        await house.server.closed.wait()
+        assert trio.current_time() == 0
+    assert (house.came, house.counters["handshakes failed"]) == ([], 1)
+
+
+async def test_a_bug_in_a_handshake_costs_that_connection_and_shows_its_traceback(
+    certificate: Certificate,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_house(certificate) as house:
+        context = certificate.context
+        monkeypatch.setattr(certificate, "context", None)
+        house.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(certificate, "context", context)
+        await house.client()
+    assert [record.exc_info is not None for record in caplog.records if record.levelno > logging.INFO] == [True]
+    assert len(house.came) == 1
+
+
+async def test_one_address_cannot_hold_every_place_by_shaking_no_hands(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with open_house(certificate, Limits(per_address=2, connections=100, handshake=10, linger=2)) as house:
+        for _ in range(5):
+            house.connect()
+        await trio.sleep(3)
+        assert house.counters["handshakes failed"] == 3
+        await trio.sleep(8)
+        assert house.counters["handshakes failed"] == 5
+
+
+# The bytes, whatever the transport below takes of them
+
+
+class Narrow:
+    """A transport that takes as many bytes at once as it is told, for each send anew."""
+
+    address = "192.0.2.1"
+    is_secure = False
+
+    def __init__(self, below: Transport, takes: list[int]) -> None:
+        self._below = below
+        self._takes = takes
+        self.taken = b""
+
+    async def handshake(self) -> None:
+        pass
+
+    def send_nowait(self, data: bytes) -> int:
+        room = self._takes.pop() if self._takes else len(data)
+        self.taken += data[:room]
+        return min(room, len(data))
+
+    async def send_some(self, data: bytes) -> int:
+        while not (sent := self.send_nowait(data)):
+            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
+        return sent
+
+    async def receive(self) -> bytes:
+        if self.taken:
+            await self._below.send_some(self.taken)
+            self.taken = b""
+        return await self._below.receive()
+
+    async def aclose(self) -> None:
+        await self._below.aclose()
+
+    async def aclose_forcefully(self) -> None:
+        await self._below.aclose_forcefully()
+
+
+@settings(max_examples=50, deadline=None)  # each shakes hands
+@given(
+    takes=st.lists(st.integers(0, 3000), max_size=30),
+    pieces=st.lists(st.binary(min_size=1, max_size=40_000), min_size=1, max_size=4),
+    waits=st.lists(st.booleans(), max_size=20),
+)
+def test_what_is_sent_is_what_is_read_however_it_is_taken(
+    takes: list[int], pieces: list[bytes], waits: list[bool]
+) -> None:
+    async def play() -> None:
+        pipe = Pipe(capacity=1 << 20)
+        narrow = Narrow(StreamTransport(pipe.server), [])
+        ours = TlsTransport(narrow, CERTIFICATE)
+        theirs: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(
+            pipe.client, client_context(ssl.TLSVersion.TLSv1_3), server_hostname="localhost"
+        )
+
+        async def shake() -> None:
+            await ours.handshake()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(theirs.do_handshake)
+            nursery.start_soon(shake)
+        narrow._takes = takes
+        for piece in pieces:
+            rest = piece
+            while rest:
+                taken = await ours.send_some(rest) if waits and waits.pop() else ours.send_nowait(rest)
+                rest = rest[taken:]
+        await pipe.server.send_all(narrow.taken)
+        whole, heard = b"".join(pieces), b""
+        while len(heard) < len(whole):
+            heard += await theirs.receive_some()
+        assert heard == whole
+
+    trio.run(play)
+
+
+def _certificate() -> Certificate:
+    with tempfile.TemporaryDirectory() as name:
+        issue(Path(name))
+        return Certificate(Path(name, "certificate.pem"), Path(name, "key.pem"))
+
+
+CERTIFICATE = _certificate()
+
+
+class Gated(Narrow):
+    """One whose kernel has room again before the task that waits for it runs."""
+
+    def __init__(self, below: Transport) -> None:
+        super().__init__(below, [])
+        self.gate = trio.Event()
+
+    async def send_some(self, data: bytes) -> int:
+        await self.gate.wait()
+        return self.send_nowait(data)
+
+
+async def test_what_a_task_waits_to_send_is_not_sent_by_the_reader_too(certificate: Certificate) -> None:
+    pipe = Pipe()
+    below = Gated(StreamTransport(pipe.server))
+    ours = TlsTransport(below, certificate)
+    theirs: trio.SSLStream[trio.abc.Stream] = trio.SSLStream(pipe.client, client_context(), server_hostname="localhost")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.do_handshake)
+        nursery.start_soon(ours.handshake)
+    below._takes = [0, 0, 0]  # until the task waits at the gate
+    async with trio.open_nursery() as nursery:
+        assert ours.send_nowait(b"say it once") == 0
+        nursery.start_soon(ours.send_some, b"say it once")
+        await trio.testing.wait_all_tasks_blocked()
+        await theirs.send_all(b"hello")
+        assert await ours.receive() == b"hello"
+        below.gate.set()
+    await ours.send_some(b", and then this")
+    await pipe.server.send_all(below.taken)
+    heard = b""
+    while len(heard) < 26:
+        heard += await theirs.receive_some()
+    assert heard == b"say it once, and then this"
+
+
+async def test_a_peer_that_asks_and_never_reads_the_answers_is_gone(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Pipe()
+    ours = TlsTransport(StreamTransport(pipe.server), certificate)
+    theirs = trio.SSLStream(pipe.client, client_context(), server_hostname="localhost")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(theirs.do_handshake)
+        nursery.start_soon(ours.handshake)
+    monkeypatch.setattr(tls, "UNREAD_ANSWERS", 100)
+    assert ours.send_nowait(b"what a stream does not take at once" * 10) == 0
+    with pytest.raises(trio.BrokenResourceError, match="does not read the answers"):
+        await ours.receive()
+
+
+# Certificates
+
+
+def serial_of(stream: trio.SSLStream[trio.abc.Stream]) -> str:
+    return str(stream.getpeercert()["serialNumber"])
+
+
+async def test_a_renewed_certificate_is_used_by_new_handshakes_and_drops_nobody(
+    certificate: Certificate, folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """O11."""
+    async with open_house(certificate) as house:
+        old, _ = await house.client()
+        issue(folder)
+        unaware, _ = await house.client()
+        certificate.reload()
+        new, _ = await house.client()
+        assert serial_of(old) == serial_of(unaware) != serial_of(new)
+        await old.send_all(b"still here\r\n")
+        await hears(old, b"you said still here")
+
+
+async def test_a_renewal_that_cannot_be_read_leaves_the_old_certificate(
+    certificate: Certificate, folder: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """O5."""
+    async with open_house(certificate) as house:
+        old, _ = await house.client()
+        (folder / "certificate.pem").write_text("half a fi", encoding="ascii")
+        with pytest.raises(ConfigurationError, match=r"certificate\.pem holds no certificate"):
+            certificate.reload()
+        new, _ = await house.client()
+        assert serial_of(old) == serial_of(new)
+
+
+def test_a_certificate_that_cannot_be_used_is_named_with_what_to_do(folder: Path) -> None:
+    good, key = folder / "certificate.pem", folder / "key.pem"
+    others, torn = folder / "others.pem", folder / "torn.pem"
+    others.write_bytes(AUTHORITY.issue_cert("localhost").private_key_pem.bytes())
+    torn.write_bytes(good.read_bytes()[:100] + b"\n-----END CERTIFICATE-----\n")
+    for files, complaint in [
+        ((folder / "nowhere.pem", key), "nowhere.pem cannot be read: No such file or directory"),
+        ((folder, key), "cannot be read: Is a directory"),
+        ((Path("a\0b"), key), "cannot be read: embedded null byte"),
+        ((good, folder / "nowhere.pem"), "nowhere.pem cannot be read: No such file or directory"),
+        ((key, key), "key.pem holds no certificate: name the PEM file that does"),
+        ((good, good), "certificate.pem holds no private key: name the PEM file that does"),
+        ((good, None), "certificate.pem holds no private key: name the PEM file that does"),
+        ((good, others), "others.pem is not the key of the certificate in"),
+        ((torn, key), "is damaged"),
+    ]:
+        with pytest.raises(ConfigurationError) as caught:
+            Certificate(*files)
+        assert complaint in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(folder: Path) -> None:
+    path = folder / "key.pem"
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    with pytest.raises(ConfigurationError, match="passphrase: write the key without one"):
+        Certificate(folder / "certificate.pem", path)
+
+
+def test_one_file_may_hold_both(folder: Path) -> None:
+    both = folder / "both.pem"
+    both.write_bytes((folder / "key.pem").read_bytes() + (folder / "certificate.pem").read_bytes())
+    assert Certificate(both).context is not None
+
+
+# Over true sockets
+
+
+@asynccontextmanager
+async def open_port(certificate: Certificate, limits: Limits | None = None) -> AsyncGenerator[tuple[House, int], None]:
+    house = House(limits or Limits())
+    listeners = await open_tls_listeners(0, host="127.0.0.1", certificate=certificate, dead_peer=60)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.server.serve, listeners)
+        yield house, listeners[0].address[1]
+        house.server.shutdown(within=1)
+
+
+async def test_pythons_own_client_comes_plays_and_reads_a_true_end(certificate: Certificate) -> None:
+    def play(port: int) -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            client_context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as player,
+        ):
+            player.sendall(b"recite\r\nquit\r\nand type on\r\n" + b"blind\r\n" * 1000)
+            return b"".join(iter(lambda: player.recv(4096), b""))
+
+    async with open_port(certificate) as (house, port):
+        heard = await trio.to_thread.run_sync(play, port)
+    assert heard.endswith(b"Farewell.\r\n")
+    assert [gone.cause for gone in house.gone] == [Cause.ASKED]
+
+
+async def test_a_true_stalled_handshake_is_closed(certificate: Certificate) -> None:
+    async with (
+        open_port(certificate, Limits(handshake=0.1)) as (house, port),
+        await trio.open_tcp_stream("127.0.0.1", port) as stream,
+    ):
+        await stream.send_all(b"\x16")
+        with trio.fail_after(5), suppress(trio.BrokenResourceError):
+            assert await stream.receive_some() == b""
+        await until(lambda: house.counters["handshakes failed"])
+    assert (house.came, house.counters["handshakes failed"]) == ([], 1)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+async def test_openssl_may_ask_for_new_keys_at_any_time(certificate: Certificate) -> None:
+    async with open_port(certificate) as (house, port):
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-crlf", "-tls1_3"]
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(
+                partial(
+                    trio.run_process,
+                    command,
+                    stdin=subprocess.PIPE,
+                    capture_stdout=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                )
+            )
+            for asks, line in ((b"K\n", "one"), (b"k\n", "two")):
+                await process.stdin.send_all(asks)
+                await trio.sleep(0.1)  # read together with a line it would be part of that
+                await process.stdin.send_all(f"{line}\n".encode())
+                await until(partial(house.typed.__contains__, line))
+            process.terminate()
+    assert house.typed == ["one", "two"]

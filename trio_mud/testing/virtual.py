@@ -1,0 +1,90 @@
+"""Virtual time for tests: the clock jumps to the next deadline as soon as every task waits, and a deadlock is found.
+
+Who uses it: the plugin, for every test that uses `mud`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import trio
+from trio.testing import MockClock
+
+from ..driver.isolation import sole_error
+
+T = TypeVar("T")
+
+DEADLOCK = 2.0  # true seconds in which nothing happens; a thread or a process may be at work for some of them
+_OTHERS = ("/trio/", "/trio_mud/", "/pytest_trio/", "/contextlib.py")  # where code waits on somebody's behalf
+
+
+def run_in_virtual_time(main: Callable[[], Awaitable[T]], **settings: Any) -> T:
+    """`trio.run` with a clock that jumps to the next deadline as soon as every task waits.
+
+    A single failure comes out as itself, without the groups that nurseries put it in.
+
+    Raises:
+        AssertionError: Every task waits, and nothing will ever wake one.
+    """
+    __tracebackhide__ = True
+    watch = DeadlockWatch()
+    if settings.get("clock") is None:
+        settings["clock"] = MockClock(autojump_threshold=0)
+    settings["instruments"] = (*settings.get("instruments", ()), watch)
+    return with_sole_error(lambda: trio.run(watch.guard, main, **settings))
+
+
+def with_sole_error(run: Callable[[], T]) -> T:
+    """Call, and let a single failure out of its groups."""
+    __tracebackhide__ = True
+    try:
+        return run()
+    except BaseExceptionGroup as group:
+        error = sole_error(group)
+        raise error from error.__cause__
+
+
+class DeadlockWatch(trio.abc.Instrument):
+    """Ends a run in which every task waits for ever; under a `MockClock` trio would spin in silence."""
+
+    def __init__(self) -> None:
+        self._scope = trio.CancelScope()
+        self._idle_since = math.inf  # on the machine's clock
+        self._waiting: list[str] = []
+
+    async def guard(self, main: Callable[[], Awaitable[T]]) -> T:
+        """Run this, and fail if it comes to wait for ever."""
+        __tracebackhide__ = True
+        with self._scope:
+            return await main()
+        places = "".join(f"\n  {place}" for place in self._waiting)
+        raise AssertionError(f"every task waits, no deadline is left, and so nothing would ever happen again:{places}")
+
+    def before_io_wait(self, timeout: float) -> None:
+        """Nothing can run now; if that was so for long, nothing ever will."""
+        state = trio.lowlevel.current_statistics()
+        if state.tasks_runnable or state.run_sync_soon_queue_size or state.seconds_to_next_deadline < math.inf:
+            self._idle_since = math.inf
+            return
+        now = time.monotonic()
+        self._idle_since = min(self._idle_since, now)
+        if now - self._idle_since > DEADLOCK and not self._scope.cancel_called:
+            self._waiting = sorted(_places())
+            self._scope.cancel(reason="a deadlock")
+
+
+def _places() -> Iterator[str]:
+    """Where each task waits that is in code of a test or a game, innermost first."""
+    root = trio.lowlevel.current_root_task()
+    tasks = [root] if root is not None else []
+    while tasks:
+        task = tasks.pop()
+        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+        frames = [(frame.f_code, line) for frame, line in task.iter_await_frames()]
+        for code, line in reversed(frames):
+            if not any(path in code.co_filename for path in _OTHERS):
+                yield f"{task.name} at {code.co_filename}:{line}, in {code.co_name}"
+                break

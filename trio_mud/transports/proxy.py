@@ -1,0 +1,232 @@
+"""The PROXY protocol, versions 1 and 2: a proxy in front of the server says where the peer really is.
+
+First the parser, which does no I/O; then its place in a transport's handshake.
+A header is taken from those proxies only whose networks were named, for anybody can write one;
+from them it is required. What follows it belongs to the next layer: telnet, or TLS.
+
+Source: "The PROXY protocol, Versions 1 & 2", haproxy.org, sections 2.1 and 2.2
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from . import Listener, Transport
+from .tcp import canonical_host
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_V1 = b"PROXY "
+_V1_LONGEST = 107  # bytes, with its line end; section 2.1
+_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
+_V2_START = 16  # bytes: the signature, version and command, family and protocol, 2 of length (big-endian)
+_V2_LONGEST = 4096  # bytes; what TLVs say about a peer is short, and nginx reads no more either
+
+_TLV_SSL = 0x20
+_CLIENT_SSL = 0x01  # bit of its first byte: the peer came to the proxy by TLS
+_SSL_FIXED = 5  # bytes in front of the TLVs within: 1 of bits, 4 that tell of a certificate
+
+
+class NoProxyHeader(ValueError):
+    """These bytes do not begin with a PROXY header."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyHeader:
+    """What a proxy says of its peer.
+
+    Attributes:
+        size: Bytes of the header; what follows is the peer's.
+        address: Where the peer is, in canonical spelling; "" if the proxy speaks for itself or does not know.
+        is_secure: Whether the peer came to the proxy by TLS.
+    """
+
+    size: int
+    address: str = ""
+    is_secure: bool = False
+
+
+def read_header(received: bytes) -> ProxyHeader | None:
+    """The header at the beginning of what was received; None while more of it must come.
+
+    Raises:
+        NoProxyHeader: There is none, or a malformed one; known as soon as it can be.
+    """
+    if received.startswith(_V2):
+        return _read_v2(received)
+    if received.startswith(_V1):
+        return _read_v1(received)
+    if _V1.startswith(received) or _V2.startswith(received):
+        return None
+    raise NoProxyHeader("it does not begin like a PROXY header")
+
+
+def _read_v1(received: bytes) -> ProxyHeader | None:
+    """One line: `PROXY TCP4 192.0.2.1 192.0.2.9 56324 4000`; of `PROXY UNKNOWN` the rest says nothing."""
+    line, end, _ = received[:_V1_LONGEST].partition(b"\r\n")
+    if not end:
+        if len(received) >= _V1_LONGEST:
+            raise NoProxyHeader(f"its line is longer than {_V1_LONGEST} bytes")
+        return None
+    size = len(line) + len(end)
+    try:
+        words = line.decode("ascii").split(" ")
+    except UnicodeDecodeError:
+        raise NoProxyHeader("its line is not ASCII") from None
+    match words:
+        case ["PROXY", "UNKNOWN", *_]:
+            return ProxyHeader(size)
+        case ["PROXY", "TCP4" | "TCP6" as family, source, destination, *ports] if len(ports) == 2:
+            version = 4 if family == "TCP4" else 6
+            if all(_is_address(text, version) for text in (source, destination)) and all(map(_is_port, ports)):
+                return ProxyHeader(size, canonical_host(source))
+    raise NoProxyHeader("its line is malformed")
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return "%" not in text and ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _is_port(text: str) -> bool:
+    return text.isdigit() and len(text) <= 5 and int(text) <= 65535 and str(int(text)) == text
+
+
+def _read_v2(received: bytes) -> ProxyHeader | None:
+    """Binary: the start, then addresses and ports, then TLVs, as many bytes as the start says."""
+    if len(received) < _V2_START:
+        return None
+    command, family, length = struct.unpack_from("!BBH", received, len(_V2))
+    size = _V2_START + length
+    if command >> 4 != 2 or command & 0xF > 1 or family >> 4 > 3 or family & 0xF > 2:
+        raise NoProxyHeader(f"its command {command:#x} or its family {family:#x} is unknown")
+    if size > _V2_LONGEST:
+        raise NoProxyHeader(f"it is longer than {_V2_LONGEST} bytes")
+    if len(received) < size:
+        return None
+    if command & 0xF == 0:  # LOCAL: the proxy asks for itself whether the server lives
+        return ProxyHeader(size)
+    body = received[_V2_START:size]
+    addresses = {0x1: 2 * 4 + 2 * 2, 0x2: 2 * 16 + 2 * 2, 0x3: 2 * 108}.get(family >> 4, 0)  # bytes
+    if length < addresses:
+        raise NoProxyHeader("it is shorter than its addresses")
+    host = body[: {0x11: 4, 0x21: 16}.get(family, 0)]  # TCP over IPv4 or IPv6; nothing else can be told from here
+    address = canonical_host(str(ipaddress.ip_address(host))) if host else ""
+    is_secure = False
+    for kind, value in _tlvs(body[addresses:]):
+        if kind == _TLV_SSL:
+            if len(value) < _SSL_FIXED:
+                raise NoProxyHeader("what it says of TLS is too short")
+            is_secure = bool(value[0] & _CLIENT_SSL)
+    return ProxyHeader(size, address, is_secure)
+
+
+def _tlvs(rest: bytes) -> Iterator[tuple[int, bytes]]:
+    """Each TLV: 1 byte of kind, 2 bytes of length (big-endian), so many bytes of value."""
+    while rest:
+        if len(rest) < 3 or len(rest) < 3 + (length := int.from_bytes(rest[1:3], "big")):
+            raise NoProxyHeader("its last TLV is cut")
+        yield rest[0], rest[3 : 3 + length]
+        rest = rest[3 + length :]
+
+
+class ProxiedTransport:
+    """A transport whose peer is a trusted proxy: the handshake reads where its own peer is. Owns the other transport.
+
+    Before the handshake it has no address, so that nobody is counted under the proxy's.
+    """
+
+    __slots__ = ("_rest", "_transport", "address", "is_secure")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._rest = b""  # received behind the header
+        self.address = ""
+        self.is_secure = False
+
+    async def handshake(self) -> None:
+        """Read the header.
+
+        Raises:
+            trio.BrokenResourceError: There is none.
+        """
+        await self._transport.handshake()
+        received = b""
+        while True:
+            try:
+                header = read_header(received)
+            except NoProxyHeader as error:
+                raise trio.BrokenResourceError(f"no PROXY header from {self._transport.address}: {error}") from None
+            if header is not None:
+                break
+            if not (data := await self._transport.receive()):
+                raise trio.BrokenResourceError(f"no PROXY header from {self._transport.address}: it ended before")
+            received += data
+        self._rest = received[header.size :]
+        self.address = header.address or self._transport.address
+        self.is_secure = header.is_secure
+
+    def send_nowait(self, data: bytes) -> int:
+        """As the transport below."""
+        return self._transport.send_nowait(data)
+
+    async def send_some(self, data: bytes) -> int:
+        """As the transport below."""
+        return await self._transport.send_some(data)
+
+    async def receive(self) -> bytes:
+        """What came behind the header first, then what the transport below receives."""
+        if self._rest:
+            data, self._rest = self._rest, b""
+            await trio.lowlevel.checkpoint()
+            return data
+        return await self._transport.receive()
+
+    async def aclose(self) -> None:
+        """As the transport below."""
+        await self._transport.aclose()
+
+    async def aclose_forcefully(self) -> None:
+        """As the transport below."""
+        await self._transport.aclose_forcefully()
+
+
+class ProxyListener:
+    """A listener some of whose peers are proxies. Owns the other listener.
+
+    Args:
+        listener: Where they come from.
+        proxy_from: The networks whose peers are proxies; everybody else is taken for what he seems,
+            and a header of his for his first words.
+    """
+
+    def __init__(self, listener: Listener, proxy_from: Sequence[Network]) -> None:
+        self._listener = listener
+        self._proxy_from = tuple(proxy_from)
+
+    async def accept(self) -> Sequence[Transport]:
+        """Wait for peers."""
+        return [
+            ProxiedTransport(transport) if self._is_proxy(transport.address) else transport
+            for transport in await self._listener.accept()
+        ]
+
+    async def aclose(self) -> None:
+        """Close the listener below."""
+        await self._listener.aclose()
+
+    def _is_proxy(self, host: str) -> bool:
+        if not self._proxy_from:
+            return False
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:  # not known, or no address
+            return False
+        return any(address in network for network in self._proxy_from)
