@@ -18,8 +18,9 @@ from ..texts import Texts
 from ..transports.proxy import Network, ProxyListener
 from ..transports.tcp import open_tcp_listeners
 from ..transports.tls import Certificate, open_tls_listeners
+from .doors import AnyListener
 from .hooks import Hooks
-from .server import AnyListener, MasterServer
+from .server import MasterServer
 
 logger = logging.getLogger("trio_mud")
 

@@ -17,13 +17,13 @@ Both end the connections in slices, so that those who still play are not held up
 
 from __future__ import annotations
 
-import errno
 import itertools
 import logging
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -33,26 +33,17 @@ from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ..telnet.options import Mssp
 from ..texts import Texts
-from ..transports import Listener, Transport
-from ..transports.streams import StreamListener
-from ..transports.tcp import take_over
+from ..transports import Transport
 from .admission import Admission
 from .connection import Connection
 from .dispatcher import CancellationSwallowed, Dispatcher, Source
+from .doors import AnyListener, Doors
 from .events import Admitted, Cause, Connect, Disconnect, HookEvent, Input, Reason, Started, Tick
 from .hooks import HookFunction, Hooks
 from .isolation import sole_error
 from .timers import Timer, TimerFunction, TimerOwner, Timers, TimerSource
 
 logger = logging.getLogger("trio_mud")
-
-AnyListener = Listener | trio.abc.Listener[trio.abc.Stream]
-
-_GONE_BEFORE_ACCEPT = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH}
-_GONE_BEFORE_ACCEPT |= {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.ETIMEDOUT}
-_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_REST = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
-
 
 _DRIVERS_OWN = {Started, Connect, Admitted, Disconnect, Tick}
 
@@ -135,7 +126,7 @@ class MasterServer(TimerOwner):
         self._posts = _Posts(self.dispatcher)
         self._soiled: list[Connection] = []
         self._must_flush = trio.Event()
-        self._doors = trio.CancelScope()
+        self._doors: Doors | None = None
         self._farewell = trio.CancelScope()  # its deadline is when waiting for the game's code is over
         self._is_closing = trio.Event()  # shutting down or aborting
         self.aborting = trio.Event()
@@ -144,8 +135,6 @@ class MasterServer(TimerOwner):
         self._last_words: str | None = None
         self._drain: float = math.inf  # when a shutdown turns hard
         self._fatal: BaseException | None = None
-        self._accept_spent = -math.inf
-        self._last_accept_warning = -math.inf
 
     # What a game asks and says
 
@@ -194,7 +183,8 @@ class MasterServer(TimerOwner):
             return
         self._last_words = text or self.texts.shutdown
         self._drain = trio.current_time() + (self.limits.drain if within is None else within)
-        self._doors.cancel(reason="shutdown")
+        if self._doors is not None:
+            self._doors.close()
         self._is_closing.set()
 
     @enable_ki_protection
@@ -210,7 +200,8 @@ class MasterServer(TimerOwner):
         self._farewell.deadline = min(self._farewell.deadline, last_moment)
         self.aborting.set()
         self._is_closing.set()
-        self._doors.cancel(reason="the server ends at once")
+        if self._doors is not None:
+            self._doors.close()
 
     @enable_ki_protection
     async def serve(
@@ -232,10 +223,9 @@ class MasterServer(TimerOwner):
         if self._is_serving:
             raise RuntimeError("a MasterServer serves once: make a new one")
         self._is_serving = True
-        doors = [_listener_of(listener, self.limits.dead_peer) for listener in listeners]
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._house, doors, task_status, name="trio_mud house")
+                nursery.start_soon(self._house, listeners, task_status, name="trio_mud house")
                 try:
                     await self.closed.wait()
                 finally:
@@ -324,13 +314,18 @@ class MasterServer(TimerOwner):
     # The house
 
     @enable_ki_protection
-    async def _house(self, doors: Sequence[Listener], task_status: trio.TaskStatus[MasterServer]) -> None:
+    async def _house(self, listeners: Sequence[AnyListener], task_status: trio.TaskStatus[MasterServer]) -> None:
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as services:
                 for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
                     services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
                 async with trio.open_nursery() as guests:
-                    await self._keep_doors(doors, guests, task_status)
+                    self._doors = Doors(
+                        listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count
+                    )
+                    if self.is_closing:
+                        self._doors.close()
+                    await self._receive_guests(self._doors, partial(task_status.started, self))
                 await self._say_farewell()
                 services.cancel_scope.cancel(reason="everything is handled")
         self._connections._by_number.clear()  # only a dead dispatcher leaves anything here
@@ -346,45 +341,15 @@ class MasterServer(TimerOwner):
             self._fail(error)
 
     @enable_ki_protection
-    async def _keep_doors(
-        self, doors: Sequence[Listener], guests: trio.Nursery, task_status: trio.TaskStatus[MasterServer]
-    ) -> None:
+    async def _receive_guests(self, doors: Doors, opened: Callable[[], None]) -> None:
+        self._posts.waiting.insert(0, Started(self))
+        self._posts.wake()
         try:
-            with self._doors:
-                self._posts.waiting.insert(0, Started(self))
-                self._posts.wake()
-                async with trio.open_nursery() as accepting:
-                    for door in doors:
-                        accepting.start_soon(self._accept_from, door, guests, name="trio_mud listener")
-                    task_status.started(self)
-                    await trio.sleep_forever()
+            await doors.stand_open(opened)
         except Exception as error:  # noqa: BLE001 - raised again at the end of `serve`
             self._fail(sole_error(error))
-        finally:
-            for door in doors:
-                try:
-                    with trio.move_on_after(self.limits.cleanup):
-                        await door.aclose()
-                except Exception:
-                    logger.exception("a listener did not close")
 
-    @enable_ki_protection
-    async def _accept_from(self, door: Listener, guests: trio.Nursery) -> None:
-        while True:
-            try:
-                transports = await door.accept()
-            except OSError as error:
-                await self._bear(error)
-                continue
-            for transport in transports:
-                self._welcome(transport, guests)
-            if self.limits.accept_rate is not None:
-                self._accept_spent, wait = self.limits.accept_rate.spend(
-                    self._accept_spent, trio.current_time(), len(transports)
-                )
-                await trio.sleep(wait)
-
-    def _welcome(self, transport: Transport, guests: trio.Nursery) -> None:
+    def _welcome(self, guests: trio.Nursery, transport: Transport) -> None:
         self.counters["accepted"] += 1
         connection = Connection(self, transport, next(self._numbers))
         self._guests[connection.number] = connection
@@ -394,20 +359,6 @@ class MasterServer(TimerOwner):
         elif self._last_words is not None:
             connection.quit(self._last_words, cause=Cause.SHUTDOWN)
         guests.start_soon(connection.life.run, name=connection.name)
-
-    async def _bear(self, error: OSError) -> None:
-        """An accept failed: go on at once, go on after a rest, or give up."""
-        if error.errno in _GONE_BEFORE_ACCEPT:
-            self.counters["gone before accepted"] += 1
-            return
-        if error.errno not in _OUT_OF_RESOURCES:
-            raise error
-        self.counters["accepts without resources"] += 1
-        now = trio.current_time()
-        if now - self._last_accept_warning >= (self.limits.log_interval or 0):
-            self._last_accept_warning = now
-            logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.connections", error)
-        await trio.sleep(_REST)
 
     @enable_ki_protection
     async def _flush_what_was_written(self) -> None:
@@ -451,6 +402,9 @@ class MasterServer(TimerOwner):
             self._fatal = error
         self.abort()
 
+    def _count(self, what: str) -> None:
+        self.counters[what] += 1
+
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = TimerSource(self.dispatcher)
         return Timer(self.timers, delay, function, period=period, deliver=source.deliver, ended=lambda timer: None)
@@ -462,12 +416,3 @@ def _decide(event: Connect) -> None:
 
 def _tick(event: Tick) -> object:
     return event.function()
-
-
-def _listener_of(listener: AnyListener, dead_peer: float | None) -> Listener:
-    """Any listener as one of ours."""
-    if isinstance(listener, trio.SocketListener):
-        return take_over(listener, dead_peer=dead_peer)
-    if isinstance(listener, trio.abc.Listener):
-        return StreamListener(listener)
-    return listener

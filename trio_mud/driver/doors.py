@@ -1,0 +1,133 @@
+"""The doors: one accept loop for each listener, for as long as the server takes visitors.
+
+What a failed accept means is decided here: go on at once, go on after a rest, or give up and say so.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..limits import Limits
+from ..transports import Listener, Transport
+from ..transports.streams import StreamListener
+from ..transports.tcp import take_over
+
+logger = logging.getLogger("trio_mud")
+
+AnyListener = Listener | trio.abc.Listener[trio.abc.Stream]
+
+_GONE_BEFORE_ACCEPT: Final = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.EPERM,
+        errno.EPROTO,
+        errno.ETIMEDOUT,
+    }
+)
+_OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_REST: Final = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
+
+
+class Doors:
+    """The listeners of one server. Owns them, and closes them.
+
+    Args:
+        listeners: Ours, or any of trio's.
+        limits: For the pace of accepting.
+        welcome: Called with each transport that came.
+        count: Called with a word for each accept that failed.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[AnyListener],
+        limits: Limits,
+        *,
+        welcome: Callable[[Transport], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self._listeners = [_ours(listener, limits.dead_peer) for listener in listeners]
+        self._limits = limits
+        self._welcome = welcome
+        self._count = count
+        self._scope = trio.CancelScope()
+        self._spent_until = -math.inf
+        self._last_warning = -math.inf
+
+    def close(self) -> None:
+        """Take no more visitors. Those who are in stay."""
+        self._scope.cancel(reason="the doors close")
+
+    @enable_ki_protection
+    async def stand_open(self, opened: Callable[[], None]) -> None:
+        """Accept until `close`, then close the listeners, whatever they make of it.
+
+        Args:
+            opened: Called once accepting has begun, unless the doors are closed already.
+
+        Raises:
+            OSError: A listener failed for good.
+        """
+        try:
+            with self._scope:
+                async with trio.open_nursery() as loops:
+                    for listener in self._listeners:
+                        loops.start_soon(self._accept_from, listener, name="trio_mud listener")
+                    opened()
+        finally:
+            for listener in self._listeners:
+                try:
+                    with trio.move_on_after(self._limits.cleanup):
+                        await listener.aclose()
+                except Exception:
+                    logger.exception("a listener did not close")
+
+    @enable_ki_protection
+    async def _accept_from(self, listener: Listener) -> None:
+        rate = self._limits.accept_rate
+        while True:
+            try:
+                transports = await listener.accept()
+            except OSError as error:
+                await self._bear(error)
+                continue
+            for transport in transports:
+                self._welcome(transport)
+            if rate is not None:
+                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), len(transports))
+                await trio.sleep(wait)
+
+    async def _bear(self, error: OSError) -> None:
+        if error.errno in _GONE_BEFORE_ACCEPT:
+            self._count("gone before accepted")
+            return
+        if error.errno not in _OUT_OF_RESOURCES:
+            raise error
+        self._count("accepts without resources")
+        now = trio.current_time()
+        if now - self._last_warning >= (self._limits.log_interval or 0):
+            self._last_warning = now
+            logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.connections", error)
+        await trio.sleep(_REST)
+
+
+def _ours(listener: AnyListener, dead_peer: float | None) -> Listener:
+    """Any listener as one of ours."""
+    if isinstance(listener, trio.SocketListener):
+        return take_over(listener, dead_peer=dead_peer)
+    if isinstance(listener, trio.abc.Listener):
+        return StreamListener(listener)
+    return listener
