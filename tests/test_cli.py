@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
 from trio_mud import Hooks, MasterServer, __version__, cli, logs
-from trio_mud.driver.running import OnOpen
+from trio_mud.driver.running import OnOpen, Place
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
@@ -56,6 +58,15 @@ def tavern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tavern.py").write_text(TAVERN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+AUTHORITY = trustme.CA()
+
+
+def issue(folder: Path, *, file: str = "tavern.pem") -> Path:
+    """Write a new certificate and its key into one file, and return its path."""
+    AUTHORITY.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(folder / file)
+    return folder / file
 
 
 # In this process: what is said, and what would be done
@@ -150,6 +161,53 @@ def test_a_wrong_file_is_one_line_and_status_2(say: Say, tavern: Path) -> None:
     )
 
 
+def test_the_check_tells_of_tls_and_proxies_from_file_environment_and_command_line(
+    say: Say, tavern: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue(tavern)
+    (tavern / "tavern.toml").write_text('tls_port = 1\nproxy_from = ["192.0.2.1"]', encoding="utf-8")
+    monkeypatch.setenv("TRIO_MUD_CONFIG", "tavern.toml")
+    monkeypatch.setenv("TRIO_MUD_TLS_CERTIFICATE", "tavern.pem")
+
+    assert say("run", "tavern:hooks", "--check-config")[1].endswith(
+        " port 4000 and with TLS at port 1, certificate tavern.pem, behind proxies in 192.0.2.1\n"
+    )
+    monkeypatch.setenv("TRIO_MUD_TLS_PORT", "2")
+    monkeypatch.setenv("TRIO_MUD_PROXY_FROM", "10.0.0.0/8 fd00::/8")
+    assert "TLS at port 2, certificate tavern.pem, behind proxies in 10.0.0.0/8, fd00::/8\n" in say("--check-config")[1]
+    status, said = say("--check-config", "--tls-port", "3", "--proxy-from", "::1", "--proxy-from", "127.0.0.1")
+    assert (0, True) == (status, "TLS at port 3, certificate tavern.pem, behind proxies in ::1, 127.0.0.1\n" in said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--tls-port", "4443"], "tls_port needs a certificate: name its PEM file as tls_certificate"),
+        (["--tls-certificate", "tavern.pem"], "there is a certificate or key for TLS and no port"),
+        (["--tls-key", "tavern.pem"], "there is a certificate or key for TLS and no port"),
+        (["--tls-port", "70000"], "--tls-port"),
+        (["--tls-port", "1", "--tls-certificate", "nowhere.pem"], "nowhere.pem cannot be read: No such file"),
+        (["--tls-port", "1", "--tls-certificate", "tavern.py"], "tavern.py holds no certificate"),
+        (["--tls-port", "1", "--tls-certificate", "tavern.pem", "--tls-key", "other.pem"], "other.pem is not the key"),
+        (["--port", "5", "--tls-port", "5", "--tls-certificate", "tavern.pem"], "port and tls_port are both 5"),
+        (["--proxy-from", "lan"], "proxy_from = 'lan': write networks such as 10.0.0.0/8"),
+        (["--proxy-from", "10.1.2.3/8"], "proxy_from = '10.1.2.3/8': write 10.0.0.0/8, or the address alone"),
+    ],
+)
+def test_wrong_tls_or_proxies_are_one_line_and_status_2(
+    say: Say, tavern: Path, arguments: Sequence[str], said: str
+) -> None:
+    issue(tavern)
+    issue(tavern, file="other.pem")
+    for check in ([], ["--check-config"]):
+        status, text = say("run", "tavern:hooks", *arguments, *check)
+
+        assert status == 2
+        [line] = text.splitlines()
+        assert line.startswith("trio-mud: ")
+        assert said in line
+
+
 def test_a_broken_game_shows_its_own_traceback_and_status_2(say: Say, tavern: Path) -> None:
     (tavern / "tavern.py").write_text("import mising", encoding="utf-8")
 
@@ -166,7 +224,7 @@ def test_help_names_every_option_and_its_variable(say: Say) -> None:
     status, text = say("--help")
 
     assert status == 0
-    for word in ["run", "--host", "--port", "--config", "--check-config", "--version"]:
+    for word in ["run", "--host", "--port", "--config", "--check-config", "--version", "--tls-port", "--proxy-from"]:
         assert word in text
     for variable in ["TRIO_MUD_GAME", "TRIO_MUD_HOST", "TRIO_MUD_PORT", "TRIO_MUD_CONFIG"]:
         assert variable in text
@@ -183,17 +241,27 @@ def test_help_names_every_option_and_its_variable(say: Say) -> None:
     ],
 )
 def test_the_welcome_says_where_to_connect_and_who_can(places: list[tuple[str, int]], said: str) -> None:
-    welcome = cli._welcome("tavern:hooks", places)
+    welcome = cli._welcome("tavern:hooks", [Place(*place) for place in places])
 
     assert said in welcome
     assert "not encrypted" in welcome
+
+
+def test_the_welcome_names_the_port_for_tls() -> None:
+    hosts = ("127.0.0.1", "::1")
+    places = [Place(host, port, is_secure=port == 4443) for port in (4000, 4443) for host in hosts]
+
+    assert cli._welcome("tavern:hooks", places).splitlines()[1:3] == [
+        "    telnet localhost 4000",
+        "    localhost port 4443 with TLS, in a client that speaks it",
+    ]
 
 
 def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(hooks: Hooks, *, on_open: OnOpen, **settings: object) -> None:
-        on_open(MasterServer(hooks), [("127.0.0.1", 4000)])
+        on_open(MasterServer(hooks), [Place("127.0.0.1", 4000)])
         raise OSError("the disk is on fire")
 
     monkeypatch.setattr(cli, "run", run)
@@ -294,6 +362,86 @@ def test_a_port_in_use_is_one_line_and_status_75(tavern: Path) -> None:
     assert status == 75
     [line] = complaints.splitlines()
     assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
+
+
+def test_a_port_for_tls_in_use_is_one_line_and_status_75(tavern: Path) -> None:
+    certificate = issue(tavern)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        tls = ["--tls-port", str(port), "--tls-certificate", str(certificate)]
+        with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", *tls) as process:
+            status, complaints = ended(process)
+
+    assert status == 75
+    [line] = complaints.splitlines()
+    assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
+
+
+def tls_port_of(process: subprocess.Popen[str]) -> int:
+    """Wait for the welcome and return the port for TLS that it names."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r" port (\d+) with TLS", line):
+            return int(found[1])
+    _, complaints = process.communicate(timeout=PATIENCE)
+    raise AssertionError(f"it ended without a welcome: {complaints}")
+
+
+def call_by_tls(port: int) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    try:
+        return context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def serial_of(player: ssl.SSLSocket) -> str:
+    certificate = player.getpeercert()
+    assert certificate is not None
+    return str(certificate["serialNumber"])
+
+
+def test_a_hangup_loads_the_certificate_anew_and_ends_nothing(tavern: Path) -> None:
+    """O4, O5, O11."""
+    certificate = issue(tavern)
+    arguments = ["--host", "127.0.0.1", "--port", "0", "--tls-port", "0", "--tls-certificate", str(certificate)]
+    with started("run", "tavern:hooks", *arguments) as process:
+        port = tls_port_of(process)
+
+        def hang_up(said: str) -> None:
+            process.send_signal(signal.SIGHUP)
+            assert process.stderr is not None
+            assert any(said in line for line in process.stderr)
+
+        with call_by_tls(port) as first:
+            certificate.write_text("half a certificate", encoding="ascii")
+            hang_up("tavern.pem holds no certificate")
+            with call_by_tls(port) as second:
+                issue(tavern)
+                hang_up("from now on the certificate is")
+                with call_by_tls(port) as third:
+                    assert serial_of(first) == serial_of(second) != serial_of(third)
+            first.sendall(b"quit\r\n")
+            heard = b"".join(iter(lambda: first.recv(4096), b""))
+
+        process.send_signal(signal.SIGTERM)
+        assert ended(process)[0] == 0
+    assert b"The door swings shut." in heard
+
+
+def test_a_hangup_without_tls_ends_nothing_either(tavern: Path) -> None:
+    with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0") as process:
+        port = port_of(process)
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert any("no certificate to load anew" in line for line in process.stderr)
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+        process.send_signal(signal.SIGTERM)
+
+        assert ended(process)[0] == 0
 
 
 def test_an_address_of_another_machine_is_one_line_and_status_75(tavern: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,34 @@ def test_game_host_and_port_stand_at_the_top(tmp_path: Path) -> None:
     path = written(tmp_path, 'game = "tavern:hooks"\nhost = "0.0.0.0"\nport = 2323')
 
     assert read(path) == Configuration(game="tavern:hooks", host="0.0.0.0", port=2323)
+
+
+def test_tls_and_proxies_stand_at_the_top_too(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        'tls_port = 4443\ntls_certificate = "c.pem"\ntls_key = "k.pem"\nproxy_from = ["10.0.0.0/8", "::1"]',
+    )
+
+    assert read(path) == Configuration(
+        tls_port=4443, tls_certificate="c.pem", tls_key="k.pem", proxy_from=("10.0.0.0/8", "::1")
+    )
+    assert read(path).proxy_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("tls_port = 65536", ": tls_port = 65536: write a number from 1 to 65535"),
+        ("tls_port = true", ": tls_port: expected a whole number"),
+        ("tls_certificate = 1", ": tls_certificate: expected a text"),
+        ('tls_certificat = "c.pem"', ": there is no 'tls_certificat'; did you mean 'tls_certificate'?"),
+        ('proxy_from = "10.0.0.0/8"', ": proxy_from: expected a list"),
+        ('proxy_from = ["everywhere"]', ": proxy_from = 'everywhere': write networks such as 10.0.0.0/8, or addresses"),
+        ('proxy_from = ["10.0.0.1/8"]', ": proxy_from = '10.0.0.1/8': write 10.0.0.0/8, or the address alone"),
+    ],
+)
+def test_a_mistake_about_tls_or_proxies_is_named(tmp_path: Path, text: str, said: str) -> None:
+    assert said in complaint(tmp_path, text)
 
 
 def test_a_count_is_a_whole_number(tmp_path: Path) -> None:

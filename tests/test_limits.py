@@ -17,6 +17,7 @@ ALWAYS_BOUNDED = {
     "outbox",
     "posts",
     "batch",
+    "handshake",
     "quit_flush",
     "linger",
     "drain",
@@ -24,6 +25,7 @@ ALWAYS_BOUNDED = {
 }
 COUNTS = ["connections", "per_address", "typeahead", "line", "subnegotiation", "anomalies", "outbox", "posts", "batch"]
 SECONDS = [
+    "handshake",
     "first_input",
     "hook_deadline",
     "write_stall",

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter, validators
 
 from trio_mud import __version__, logs
 from trio_mud.config import Configuration, read
-from trio_mud.driver.running import run
+from trio_mud.driver.running import Place, run
 from trio_mud.driver.server import MasterServer
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import GameBroken, find_game
+from trio_mud.transports.tls import Certificate
 
 __all__ = ["main"]
 
@@ -56,6 +57,12 @@ def run_game(
     port: Annotated[
         int | None, Parameter(env_var="TRIO_MUD_PORT", validator=validators.Number(gte=0, lte=65535))
     ] = None,
+    tls_port: Annotated[
+        int | None, Parameter(env_var="TRIO_MUD_TLS_PORT", validator=validators.Number(gte=0, lte=65535))
+    ] = None,
+    tls_certificate: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_CERTIFICATE")] = None,
+    tls_key: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_KEY")] = None,
+    proxy_from: Annotated[list[str] | None, Parameter(env_var="TRIO_MUD_PROXY_FROM", negative="")] = None,
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
@@ -66,16 +73,25 @@ def run_game(
             Without it: the bundled world.
         host: Where to listen: localhost unless told otherwise, 0.0.0.0 for everybody.
         port: The port to listen at: 4000 unless told otherwise, 0 for any free one.
-        config: A TOML file with game, host, port and the tables limits and texts.
+        tls_port: A port for clients that speak TLS, beside the other; 0 for any free one.
+        tls_certificate: Its certificate, a PEM file; SIGHUP loads it anew.
+        tls_key: The certificate's key, a PEM file, unless the same file holds both.
+        proxy_from: A network, such as 10.0.0.0/8, whose PROXY headers are believed and required; may be repeated.
+        config: A TOML file with all of these and the tables limits and texts.
         check_config: Say whether all this is right and what it would do, and stop there.
     """
     configuration = read(config) if config else Configuration()
-    configuration = replace(
-        configuration,
-        game=configuration.game if game is None else game,
-        host=configuration.host if host is None else host,
-        port=configuration.port if port is None else port,
-    )
+    said = {
+        "game": game,
+        "host": host,
+        "port": port,
+        "tls_port": tls_port,
+        "tls_certificate": tls_certificate and str(tls_certificate),
+        "tls_key": tls_key and str(tls_key),
+        "proxy_from": proxy_from and tuple(proxy_from),
+    }
+    configuration = _with(configuration, {name: value for name, value in said.items() if value is not None})
+    certificate = _certificate(configuration)
     hooks = find_game(configuration.game)
     if check_config:
         print(f"configuration is right: {_plan(configuration)}")
@@ -83,7 +99,7 @@ def run_game(
     logs.show()
     is_open = False
 
-    def announce(server: MasterServer, places: Sequence[tuple[str, int]]) -> None:
+    def announce(server: MasterServer, places: Sequence[Place]) -> None:
         nonlocal is_open
         is_open = True
         print(_welcome(configuration.game, places), flush=True)
@@ -93,6 +109,9 @@ def run_game(
             hooks,
             host=configuration.host,
             port=configuration.port,
+            tls_port=configuration.tls_port,
+            certificate=certificate,
+            proxy_from=configuration.proxy_networks,
             limits=configuration.limits,
             texts=configuration.texts,
             on_open=announce,
@@ -128,11 +147,36 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
+def _with(configuration: Configuration, said: Mapping[str, Any]) -> Configuration:
+    """Return the configuration with what the command line and the environment said laid over it."""
+    try:
+        return replace(configuration, **said)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _certificate(configuration: Configuration) -> Certificate | None:
+    """Return the certificate if there is to be TLS.
+
+    Raises:
+        ConfigurationError: Part of what TLS needs is missing, or a file is not what it should be.
+    """
+    if configuration.tls_port is None:
+        if configuration.tls_certificate is not None or configuration.tls_key is not None:
+            raise ConfigurationError("there is a certificate or key for TLS and no port: name one as tls_port")
+        return None
+    if configuration.tls_certificate is None:
+        raise ConfigurationError("tls_port needs a certificate: name its PEM file as tls_certificate")
+    if configuration.tls_port == configuration.port != 0:
+        raise ConfigurationError(f"port and tls_port are both {configuration.port}: give TLS a port of its own")
+    return Certificate(configuration.tls_certificate, configuration.tls_key)
+
+
 def _not_opened(configuration: Configuration, error: OSError) -> int:
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         return _complain(f"host {configuration.host!r} is no name or address known here", WRONG_USAGE)
-    where = f"{configuration.host} port {configuration.port}"
-    return _complain(f"cannot listen at {where}: {error.strerror or error}; try another --port", NOT_TO_BE_HAD)
+    where = error.filename or f"{configuration.host} port {configuration.port}"
+    return _complain(f"cannot listen at {where}: {error.strerror or error}; try another", NOT_TO_BE_HAD)
 
 
 def _plan(configuration: Configuration) -> str:
@@ -144,23 +188,36 @@ def _plan(configuration: Configuration) -> str:
         if getattr(ours, field.name) != field.default
     ]
     plan = f"would open {configuration.game} at {configuration.host} port {configuration.port}"
+    if configuration.tls_port is not None:
+        plan += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
+    if configuration.proxy_from:
+        plan += f", behind proxies in {', '.join(configuration.proxy_from)}"
     return plan + (f", with {'; '.join(changed)}" if changed else "")
 
 
-def _welcome(game: str, places: Sequence[tuple[str, int]]) -> str:
+def _welcome(game: str, places: Sequence[Place]) -> str:
     """Return where to connect, who can, and how to stop it."""
-    addresses = [ip_address(place[0].partition("%")[0]) for place in places]
-    ports = [place[1] for place in places]
-    one_port = len(set(ports)) == 1  # a free port may differ between the addresses of one name
-    here = [
-        "localhost" if address.is_unspecified or (address.is_loopback and one_port) else str(address)
-        for address in addresses
-    ]
     lines = [f"{game} is open. To connect:"]
-    lines += dict.fromkeys(f"    telnet {name} {port}" for name, port in zip(here, ports, strict=True))
-    if all(address.is_loopback for address in addresses):
+    for is_secure, form in ((False, "    telnet {} {}"), (True, "    {} port {} with TLS, in a client that speaks it")):
+        lines += _reached([place for place in places if place.is_secure is is_secure], form)
+    if all(_address(place).is_loopback for place in places):
         lines.append(f"Only this machine can; --host 0.0.0.0 opens it to others. {UNENCRYPTED}")
     else:
         lines.append(f"From elsewhere, by the name or address of this machine. {UNENCRYPTED}")
     lines.append("Ctrl-C stops it.")
     return "\n".join(lines)
+
+
+def _reached(places: Sequence[Place], form: str) -> list[str]:
+    """Return one line for each way to reach these places from this machine."""
+    one_port = len({place.port for place in places}) == 1  # a free port may differ between the addresses of one name
+    lines: dict[str, None] = {}
+    for place in places:
+        address = _address(place)
+        is_localhost = address.is_unspecified or (address.is_loopback and one_port)
+        lines[form.format("localhost" if is_localhost else address, place.port)] = None
+    return list(lines)
+
+
+def _address(place: Place) -> IPv4Address | IPv6Address:
+    return ip_address(place.host.partition("%")[0])

@@ -6,6 +6,10 @@ A key nobody knows is an error, never ignored: a limit with a typing mistake wou
     game = "tavern:hooks"
     host = "localhost"
     port = 4000
+    tls_port = 4443
+    tls_certificate = "/etc/tavern/fullchain.pem"   # relative to where the server is started, if not absolute
+    tls_key = "/etc/tavern/privkey.pem"
+    proxy_from = ["10.0.0.0/8", "192.0.2.7"]
 
     [limits]
     typeahead = 32
@@ -19,6 +23,7 @@ A key nobody knows is an error, never ignored: a limit with a typing mistake wou
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -46,7 +51,7 @@ class Configuration:
     """All that a server started from the shell needs to know.
 
     Raises:
-        ValueError: The port is none.
+        ValueError: A port or a network is none.
     """
 
     game: str = BUNDLED_WORLD
@@ -59,12 +64,32 @@ class Configuration:
     """The port to listen at; 0 takes a free one.
     Precedent: DikuMUD has listened at 4000 since 1991."""
 
+    tls_port: int | None = None
+    """The port to listen at for peers that speak TLS; needs `tls_certificate`. None: there is no such port."""
+
+    tls_certificate: str | None = None
+    """The PEM file of the server's certificate and of those between it and its root."""
+
+    tls_key: str | None = None
+    """The PEM file of its private key, without a passphrase; None if the certificate's file holds it."""
+
+    proxy_from: tuple[str, ...] = ()
+    """Networks or addresses of proxies: who connects from there must say by the PROXY protocol where its peer is."""
+
     limits: Limits = Limits()
     texts: Texts = Texts()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"port = {self.port}: write a number from 1 to 65535, or 0 for any free one")
+        for name, port in (("port", self.port), ("tls_port", self.tls_port)):
+            if port is not None and not 0 <= port <= 65535:
+                raise ValueError(f"{name} = {port}: write a number from 1 to 65535, or 0 for any free one")
+        for text in self.proxy_from:
+            _network(text)
+
+    @property
+    def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """What `proxy_from` means."""
+        return tuple(map(_network, self.proxy_from))
 
 
 def read(path: Path) -> Configuration:
@@ -108,6 +133,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x' or 'y'?` for the known names most like `name`, or nothing."""
     close = difflib.get_close_matches(name, known, n=2)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"proxy_from = {text!r}: write networks such as 10.0.0.0/8, or addresses") from None
+    if "/" in text and ipaddress.ip_interface(text).ip != network.network_address:
+        raise ValueError(f"proxy_from = {text!r}: write {network}, or the address alone")
+    return network
 
 
 def _check_keys(

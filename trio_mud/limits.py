@@ -123,6 +123,10 @@ class Limits:
 
     # How long, in seconds
 
+    handshake: float = 10.0
+    """Seconds from accept until a PROXY header and TLS are done with; who needs longer has never been there.
+    Precedent: ranch grants 5 s for TLS, Hypercorn 60 s."""
+
     first_input: float | None = 60.0
     """Seconds from admission to the first line typed.
     Precedent: sshd grants 120 s for a login, HAProxy 5 s for a request."""

@@ -61,6 +61,9 @@ class Texts:
     protocol_abuse: str = "Your program sends what we cannot understand. Goodbye."
     """The last of `limits.anomalies` protocol faults."""
 
+    not_http: str = "This port is for MUD clients and telnet, not for web browsers."
+    """To a browser that asks for a page; nothing it sends becomes input."""
+
     shutdown: str = "The world is closing its doors. See you soon!"
     """The server is shutting down, and was given no text of its own."""
 

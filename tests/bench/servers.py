@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, Rate, broadcast, run
+from trio_mud.driver.running import Place
 
 LIFETIME = 60  # seconds; then SIGALRM ends the process, whatever became of `run.py`
 
@@ -32,8 +33,8 @@ def tell(port: int) -> None:
 
 
 def driver(hooks: Hooks) -> None:
-    def on_open(server: MasterServer, addresses: Sequence[tuple[str, int]]) -> None:
-        tell(addresses[0][1])
+    def on_open(server: MasterServer, places: Sequence[Place]) -> None:
+        tell(places[0].port)
 
     @hooks.on(Admitted)
     def greet(event: Admitted) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet.compression import PIECE, SLICE, BrokenStream, Deflater, InflationLimits, Inflater
+from trio_mud.telnet.compression import PIECE, SLICE, BrokenStream, Deflater, Inflater, InflationLimits
 
 MARKER = b"<marker>"
 LAX = InflationLimits(per_second=1000, burst=1 << 30, ratio=1 << 20)

@@ -200,7 +200,8 @@ def test_a_client_that_changes_its_mind_all_the_time_is_not_followed_for_long() 
 
 _steps = st.lists(
     st.one_of(
-        st.sampled_from(["agree", "refuse", "send", "end", "offer"]), st.text(max_size=8).map(lambda text: f"say {text}")
+        st.sampled_from(["agree", "refuse", "send", "end", "offer"]),
+        st.text(max_size=8).map(lambda text: f"say {text}"),
     ),
     max_size=40,
 )

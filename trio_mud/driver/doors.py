@@ -87,6 +87,7 @@ class Doors:
                     for listener in self._listeners:
                         loops.start_soon(self._accept_from, listener, name="trio_mud listener")
                     opened()
+                    await trio.sleep_forever()
         finally:
             for listener in self._listeners:
                 try:

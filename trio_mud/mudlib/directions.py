@@ -23,6 +23,11 @@ class Direction(enum.Enum):
         return tuple(name.lower() for name, member in Direction.__members__.items() if member is self)
 
     @property
+    def short(self) -> str:
+        """The short name, by which programs know it."""
+        return self.verbs[1]
+
+    @property
     def opposite(self) -> "Direction":
         """The way back, if the path is straight."""
         return OPPOSITES[self]

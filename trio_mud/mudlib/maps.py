@@ -23,14 +23,16 @@ Who uses it: `valley.py`, which makes a world of the plans.
 """
 
 import tomllib
+from collections.abc import Iterable
 from typing import Annotated, TypeVar
+from zlib import crc32
 
 import msgspec
 
 from .directions import Direction
 from .errors import MapError
 
-__all__ = ["Hour", "Map", "RoomPlan", "SkyPlan", "read_map"]
+__all__ = ["Hour", "Map", "RoomPlan", "SkyPlan", "read_map", "room_number"]
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 PlanT = TypeVar("PlanT")
@@ -88,7 +90,8 @@ def read_map(text: str, file: str) -> Map:
         file: What messages call it.
 
     Raises:
-        MapError: It is no TOML, a key is wrong or missing, or an exit leads nowhere or has no way back.
+        MapError: It is no TOML, a key is wrong or missing, an exit leads nowhere or has no way back, or the keys of
+            two rooms make the same number.
     """
     try:
         tables = tomllib.loads(text)
@@ -101,6 +104,7 @@ def read_map(text: str, file: str) -> Map:
         raise MapError(f"{file}: start: there is no room {header.start!r}")
     for key, plan in plans.items():
         check_exits(key, plan, plans, f"{file}: rooms.{key}")
+    check_numbers(plans, file)
     return Map(header.name, header.start, header.sky, plans)
 
 
@@ -124,3 +128,20 @@ def check_exits(key: str, plan: RoomPlan, plans: dict[str, RoomPlan], where: str
             )
     for direction in plan.one_way - plan.exits.keys():
         raise MapError(f"{where}: one_way: there is no exit {direction.value}")
+
+
+def check_numbers(keys: Iterable[str], file: str) -> None:
+    """Raise MapError if two rooms have one number: one pair of keys in 2,000,000,000."""
+    numbered: dict[int, str] = {}
+    for key in keys:
+        other = numbered.setdefault(room_number(key), key)
+        if other != key:
+            raise MapError(f"{file}: rooms.{key}: programs would take it for {other!r}; call it something else")
+
+
+def room_number(key: str) -> int:
+    """The number by which players' programs know a room, above 0.
+
+    They keep their maps for years, so it hangs on the room's key, and not on where it stands in the file.
+    """
+    return crc32(key.encode()) % 0x7FFF_FFFF + 1  # Mudlet's rooms have positive numbers of 32 bits

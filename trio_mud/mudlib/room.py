@@ -18,12 +18,14 @@ class Room:
     """One place of a valley. Made by the `Valley`, which also joins its exits to other rooms.
 
     Attributes:
+        number: By which players' programs know it.
         exits: The rooms it leads to.
         guests: Who is here, in the order they came.
     """
 
-    def __init__(self, plan: RoomPlan) -> None:
+    def __init__(self, plan: RoomPlan, number: int) -> None:
         self._plan = plan
+        self.number = number
         self.exits: dict[Direction, Room] = {}
         self.guests: list[Guest] = []
 

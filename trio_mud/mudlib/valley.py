@@ -10,7 +10,7 @@ from trio_mud import Connection
 
 from .errors import Mistake
 from .guest import Guest
-from .maps import Hour, Map
+from .maps import Hour, Map, room_number
 from .matching import listing, matches
 from .names import same_name
 from .room import Room
@@ -29,7 +29,7 @@ class Valley:
 
     def __init__(self, plan: Map) -> None:
         self.name = plan.name
-        self.rooms = {key: Room(room) for key, room in plan.rooms.items()}
+        self.rooms = {key: Room(room, room_number(key)) for key, room in plan.rooms.items()}
         self.start = self.rooms[plan.start]
         for key, room in self.rooms.items():
             room.exits.update({way: self.rooms[goal] for way, goal in plan.rooms[key].exits.items()})

@@ -41,6 +41,8 @@ MSDP: Final = 69
 MSSP: Final = 70
 MCCP2: Final = 86
 MCCP3: Final = 87
+MSP: Final = 90
+MXP: Final = 91
 GMCP: Final = 201
 
 COMMAND_NAMES: Final = {
@@ -92,8 +94,8 @@ OPTION_NAMES: Final = {
     MCCP2: "MCCP2",
     MCCP3: "MCCP3",
     88: "MCCPX",
-    90: "MSP",
-    91: "MXP",
+    MSP: "MSP",
+    MXP: "MXP",
     93: "ZMP",
     200: "ATCP",
     GMCP: "GMCP",

@@ -98,6 +98,17 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureAgreed:
+    """Text may carry something from here on, or may not any more: `mxp`, tags in it, or `sounds`, triggers of MSP.
+
+    Text sent after this must be made for it: with MXP a `<` that is not escaped would be a tag.
+    """
+
+    feature: str
+    agreed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EchoRefused:
     """The peer will not let us hide its input, or did not say so in time: what is typed now may show."""
 
@@ -250,6 +261,7 @@ TelnetEvent = (
     | TerminalType
     | ClientVariable
     | CharsetAgreed
+    | FeatureAgreed
     | Settled
     | ClientHello
     | GmcpSupports

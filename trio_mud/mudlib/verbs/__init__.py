@@ -2,12 +2,21 @@
 
 from ..commands import Commands
 from ..guest import Guest
-from . import looking, moving, talking
+from . import looking, moving, talking, tuning
 from .looking import show_room
 
 __all__ = ["commands", "show_room"]
 
-commands = Commands[Guest]()
-for table in (looking.commands, moving.commands, talking.commands):
+commands = Commands[Guest](help_verbs=())
+for table in (looking.commands, moving.commands, talking.commands, tuning.commands):
     commands.include(table)
+
+
+@commands.verb("help", "?")
+def explain(who: Guest, verb: str = "") -> None:
+    """List the commands, or explain one of them."""
+    text = commands.explain(verb)
+    who.read(text if verb else f"{text}\n\n{commands.phrases.more.format(verb='help')}")
+
+
 commands.check()

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from trio_mud import markup
+from trio_mud import Markup, join, link, markup
 
 from ..commands import Commands
 from ..guest import Guest
-from ..matching import listing
 from ..valley import guest_among
 
 __all__ = ["commands", "show_room"]
@@ -42,11 +41,12 @@ def look(who: Guest, whom: Annotated[Guest, neighbour] | None = None) -> None:
 def who_is_there(who: Guest) -> None:
     """List everybody in the valley, and where they are."""
     guests = sorted(who.valley.guests, key=lambda guest: guest.name)
-    width = max(len(guest.name) for guest in guests)
+    width = 0 if who.listens else max(len(guest.name) for guest in guests)
     for guest in guests:
-        name = markup("<b>{name}</b>", name=f"{guest.name:{width}}")
+        name = markup("<b>{name}</b>", name=link(guest.name, prompt=f"tell {guest.name} "))
         still = f", {stillness(guest)}" if stillness(guest) else ""
-        who.write(markup("{name}  {room}{still}", name=name, room=guest.room.name, still=still))
+        gap = " " * (max(width - len(guest.name), 0) + 2)
+        who.write(markup("{name}{gap}{room}{still}", name=name, gap=gap, room=guest.room.name, still=still))
 
 
 @commands.verb("time")
@@ -61,11 +61,22 @@ def show_room(who: Guest) -> None:
     room = who.room
     who.write(markup("<bright-yellow>{name}</bright-yellow>", name=room.name))
     who.write(room.text(dark=who.valley.hour.dark))
-    ways = [way.value for way in room.exits]
-    who.write(markup("<cyan>You can go {ways}.</cyan>", ways=listing(ways, "or")))
-    others = [guest.name for guest in room.guests if guest is not who]
+    who.write(markup("<cyan>{ways}</cyan>", ways=ways_out(who)))
+    others = [link(guest.name, send=f"look {guest.name}") for guest in room.guests if guest is not who]
     if others:
-        who.write(f"{listing(others, 'and')} {'is' if len(others) == 1 else 'are'} here.")
+        who.write(linked(others, "and") + (" is here." if len(others) == 1 else " are here."))
+
+
+def ways_out(who: Guest) -> Markup:
+    """Where a guest can go, each way a link to it."""
+    ways = [link(way.value) for way in who.room.exits]
+    return markup("You can go {ways}.", ways=linked(ways, "or")) if ways else markup("There is no way out.")
+
+
+def linked(links: list[Markup], last: str) -> Markup:
+    """Links as a sentence has them: as `listing` does with names."""
+    *others, final = links
+    return join(f" {last} ", [join(", ", others), final]) if others else final
 
 
 def stillness(guest: Guest) -> str:

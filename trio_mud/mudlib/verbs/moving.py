@@ -8,6 +8,7 @@ from ..commands import Commands
 from ..directions import Direction
 from ..errors import Mistake
 from ..guest import Guest
+from ..out_of_band import tell_arrival, tell_departure, tell_room
 from .looking import show_room
 
 __all__ = ["commands"]
@@ -27,7 +28,10 @@ def go(who: Guest, where: Direction) -> None:
     who.move_to(there)
     here.tell(markup("<b>{name}</b> goes {where}.", name=who.name, where=where.value))
     there.tell(markup("<b>{name}</b> comes {whence}.", name=who.name, whence=where.opposite.origin), but=who)
+    tell_departure(who, here)
+    tell_arrival(who)
     show_room(who)
+    tell_room(who)
 
 
 def walker(where: Direction) -> Callable[[Guest], None]:

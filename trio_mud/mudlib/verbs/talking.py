@@ -1,9 +1,10 @@
 """Talking: to the room, to one, to all, and without words."""
 
-from trio_mud import markup
+from trio_mud import Text, broadcast, markup
 
 from ..commands import Commands
 from ..guest import Guest
+from ..out_of_band import tell_speech
 
 __all__ = ["commands"]
 
@@ -23,9 +24,10 @@ def say(who: Guest, words: str) -> None:
     'hello is short for: say hello
     """
     verb = {"?": "ask", "!": "exclaim"}.get(words[-1], "say")
-    who.write(markup('You {verb}, "<green>{words}</green>"', verb=verb, words=words))
+    own = markup('You {verb}, "<green>{words}</green>"', verb=verb, words=words)
     heard = markup('<b>{name}</b> {verb}s, "<green>{words}</green>"', name=who.name, verb=verb, words=words)
-    who.room.tell(heard, but=who)
+    utter("say", who, own, [who])
+    utter("say", who, heard, others(who, who.room.guests))
 
 
 @commands.verb("tell")
@@ -37,19 +39,21 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
     if whom is who:
         who.write("You mutter something to yourself.")
         return
-    whom.write(markup('<b>{name}</b> tells you, "<magenta>{words}</magenta>"', name=who.name, words=words))
-    who.write(markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words))
+    heard = markup('<b>{name}</b> tells you, "<magenta>{words}</magenta>"', name=who.name, words=words)
+    own = markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words)
+    utter("tell", who, heard, [whom])
+    utter("tell", who, own, [who])
 
 
 @commands.verb("shout")
 def shout(who: Guest, words: str) -> None:
     """Shout for the whole valley to hear."""
-    who.write(markup('You shout, "<yellow>{words}</yellow>"', words=words))
+    own = markup('You shout, "<yellow>{words}</yellow>"', words=words)
     near = markup('<b>{name}</b> shouts, "<yellow>{words}</yellow>"', name=who.name, words=words)
-    far = markup('Somewhere in the valley <b>{name}</b> shouts, "<yellow>{words}</yellow>"', name=who.name, words=words)
-    for guest in who.valley.guests:
-        if guest is not who:
-            guest.write(near if guest.room is who.room else far)
+    far = markup("Somewhere in the valley {near}", near=near)
+    utter("shout", who, own, [who])
+    utter("shout", who, near, others(who, who.room.guests))
+    utter("shout", who, far, [guest for guest in who.valley.guests if guest.room is not who.room])
 
 
 @commands.verb("emote", ":")
@@ -59,4 +63,16 @@ def emote(who: Guest, words: str) -> None:
     :smiles shows everybody around you that you smile.
     """
     gap = "" if words.startswith(("'", ",")) else " "  # :'s hat falls off
-    who.room.tell(markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words))
+    done = markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words)
+    utter("emote", who, done, who.room.guests)
+
+
+def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> None:
+    """Let some hear it, and their programs too."""
+    broadcast(text, to=[listener.connection for listener in listeners])
+    tell_speech(listeners, channel, talker, text)
+
+
+def others(who: Guest, guests: list[Guest]) -> list[Guest]:
+    """These guests but one."""
+    return [guest for guest in guests if guest is not who]

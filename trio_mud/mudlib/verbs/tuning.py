@@ -1,0 +1,89 @@
+"""Tuning: how the valley is shown, and what it knows of the program that shows it."""
+
+from typing import Literal
+
+from ..commands import Commands
+from ..guest import Guest
+
+__all__ = ["commands"]
+
+COLOURS = {"off": 0, "16": 16, "256": 256, "true": 1 << 24}
+
+commands = Commands[Guest](help_verbs=())
+
+
+@commands.verb("colour", "color")
+def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None = None) -> None:
+    """Choose how many colours you see.
+
+    colour 256     256 of them; or 16, or true for all there are
+    colour off     none
+    colour auto    as many as your program says it shows
+    colour         changes nothing, and tells you how it is
+    """
+    client = who.connection.client
+    if which == "auto":
+        client.prefer_no_more("colours")
+    elif which is not None:
+        client.prefer(colours=COLOURS[which])
+    who.write(f"Colours: {colours(who)}")
+
+
+@commands.verb("reader")
+def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> None:
+    """Say whether a screen reader reads to you.
+
+    reader on      plain words, no prompt, no pages, no line broken before its end
+    reader off     the valley is shown for eyes
+    reader auto    as your program says; few programs do
+    reader         changes nothing, and tells you how it is
+    """
+    client = who.connection.client
+    if which == "auto":
+        client.prefer_no_more("screen_reader")
+    elif which is not None:
+        client.prefer(screen_reader=which == "on")
+    who.write(f"Screen reader: {yes(client.screen_reader)} {source(who, 'screen_reader')}")
+
+
+@commands.verb("client")
+def tell_client(who: Guest) -> None:
+    """See what the valley knows of your program, and how."""
+    client = who.connection.client
+    program = f"{client.program} {client.version}".strip() or "of no name"
+    size = client.size
+    lines = [
+        f"Program: {program} {source(who, 'program')}",
+        f"Terminal: {client.terminal or 'of no name'} {source(who, 'terminal')}",
+        f"Window: {size.columns} columns, {size.rows} rows {source(who, 'size')}",
+        f"Colours: {colours(who)}",
+        f"Screen reader: {yes(client.screen_reader)} {source(who, 'screen_reader')}",
+        f"Charset: {client.charset} {source(who, 'charset')}",
+        f"Links to click: {yes(client.rendering.links or client.rendering.mxp)}",
+        f"Sounds: {yes(client.rendering.sounds)}",
+        f"Encrypted: {yes(client.is_secure)}",
+        f"GMCP: {', '.join(sorted(client.packages)) or 'none'}",
+    ]
+    who.read("\n".join(lines))
+
+
+def colours(who: Guest) -> str:
+    """How many a guest sees, and who says so."""
+    client = who.connection.client
+    seen = client.rendering.colours
+    number = "none" if seen == 0 else "all" if seen == COLOURS["true"] else str(seen)
+    # A program that shows colours may have a listener who does not want to hear them spelt out.
+    why = "screen_reader" if seen != client.colours else "colours"
+    return f"{number} {source(who, why)}"
+
+
+def source(who: Guest, fact: str) -> str:
+    """Where a fact about a guest's program comes from, in brackets."""
+    name = who.connection.client.source_of(fact).name
+    known = {"DEFAULT": "assumed", "PREFERENCE": "as you wish", "NEGOTIATION": "agreed", "TRANSPORT": "from your link"}
+    return f"({known.get(name) or 'told by ' + name.replace('_', '-')})"
+
+
+def yes(is_so: bool) -> str:
+    """Yes or no."""
+    return "yes" if is_so else "no"
