@@ -859,3 +859,15 @@ async def test_the_drivers_own_events_cannot_be_posted(mud: OpenMud, witness: Wi
                 place.server.post(event)
         with pytest.raises(ValueError, match="Disconnect"):
             place.server.post(Disconnect(connection, Reason.QUIT, Cause.ASKED, ""))
+
+
+async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio.testing.MockClock) -> None:
+    """Lengths would tell what is in it."""
+    mccp2 = bytes((255, 251, 86))
+    async with open_house(Hooks()) as house:
+        plain, secret = await house.wire(), Wire()
+        secret.is_secure = True
+        house.door.connect(secret)
+        await settled()
+        assert mccp2 in b"".join(plain.sent)
+        assert mccp2 not in b"".join(secret.sent)

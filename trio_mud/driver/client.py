@@ -1,6 +1,6 @@
 """What is known of the peer's program: each fact with the source it comes from; what the user set wins.
 
-Nothing here is to be trusted: every word of it was sent by the peer.
+Nothing the client told is to be trusted; only `is_secure` comes from our own side of the link.
 """
 
 from __future__ import annotations

@@ -191,6 +191,7 @@ class Life:
             return False
         if self._transport.is_secure:
             connection.client.learn("is_secure", True, Source.TRANSPORT)
+            connection.engine = connection.server.make_engine(is_secure=True)
         connection.server.locate(connection)
         return True
 

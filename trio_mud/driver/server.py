@@ -31,7 +31,7 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import Overloaded
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
-from ..telnet.options import Mssp
+from ..telnet.options import Mccp2, Mccp3, Mssp
 from ..texts import Texts
 from ..transports import Transport
 from .admission import Admission
@@ -118,6 +118,9 @@ class MasterServer(TimerOwner):
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
+        self._uncompressed_options = tuple(
+            option for option in self._options if not isinstance(option, Mccp2 | Mccp3)
+        )
         self._began = int(time.time())  # for display only
         self._connections = Connections()
         self._admission = Admission(self.limits, self.texts)
@@ -278,9 +281,13 @@ class MasterServer(TimerOwner):
 
     # The household of the connections
 
-    def make_engine(self) -> TelnetEngine:
-        """A telnet engine as this server's options and limits want it; its offers wait to be sent."""
-        return TelnetEngine(self._options, line_limit=self.limits.line, subnegotiation_limit=self.limits.subnegotiation)
+    def make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
+        """A telnet engine as this server's options and limits want it; its offers wait to be sent.
+
+        An encrypted link is not compressed: lengths would tell what is in it (the attack called CRIME).
+        """
+        options = self._uncompressed_options if is_secure else self._options
+        return TelnetEngine(options, line_limit=self.limits.line, subnegotiation_limit=self.limits.subnegotiation)
 
     def soil(self, connection: Connection) -> None:
         """Something was written: flush at the end of the batch, or soon if none is running."""
