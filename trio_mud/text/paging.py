@@ -8,6 +8,8 @@ from .wrapping import wrap
 def pages(text: Text, columns: int | None, rows: int) -> list[Markup]:
     """Cut a text into pages, wrapped to a window, each leaving a row for the question that turns it.
 
+    In a dialog::
+
         for page in pages(book, connection.client.rendering.width, connection.client.size.rows):
             connection.write(page)
             if await dialog.ask("-- more --") == "q":
