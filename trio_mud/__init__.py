@@ -5,6 +5,7 @@ This is the front door: every public name of the driver. Beside it stand
 and `trio_mud.mudlib` (a small world, and the command table it uses).
 """
 
+from .driver.client import Client, FactSource, Size
 from .driver.connection import Connection
 from .driver.dialogs import Dialog
 from .driver.events import (
@@ -33,6 +34,7 @@ from .limits import Limits, Rate
 from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
 from .texts import Texts
 from .transports.tcp import open_tcp_listeners
+from .transports.tls import Certificate, open_tls_listeners
 
 __version__ = "0.1.0"
 
@@ -41,12 +43,15 @@ __all__ = [
     "LAST",
     "Admitted",
     "Cause",
+    "Certificate",
+    "Client",
     "Connect",
     "Connection",
     "ConnectionEnded",
     "Dialog",
     "Disconnect",
     "EchoRefused",
+    "FactSource",
     "GmcpMessage",
     "HookEvent",
     "Hooks",
@@ -62,6 +67,7 @@ __all__ = [
     "Reason",
     "Rendering",
     "Settled",
+    "Size",
     "Started",
     "Text",
     "Texts",
@@ -75,6 +81,7 @@ __all__ = [
     "markup",
     "music",
     "open_tcp_listeners",
+    "open_tls_listeners",
     "pages",
     "run",
     "serve",

@@ -1,5 +1,6 @@
 """What the tests of the bundled world share."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -22,3 +23,14 @@ def come_in() -> ComeIn:
         return player
 
     return tell_name
+
+
+async def reads(player: Player) -> str:
+    """What has come since the last expectation, without the prompts and the line ends that lead down from them."""
+    return re.sub("^> \n?", "", await player.catches_up(), flags=re.MULTILINE).removeprefix("\n")
+
+
+async def reads_no_more(player: Player) -> None:
+    """Nothing but the rest of the line seen last, and a prompt."""
+    rest = (await player.catches_up()).partition("\n")[2]
+    assert rest in ("", "> ")

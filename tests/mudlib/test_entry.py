@@ -8,7 +8,7 @@ from trio_mud.mudlib import world
 from trio_mud.mudlib.entry import PATIENCE, TRIES
 from trio_mud.testing import OpenMud
 
-from .conftest import ComeIn
+from .conftest import ComeIn, reads, reads_no_more
 
 QUESTION = "By what name are you known? "
 QUIT_SEEN = "takes the valley road"
@@ -26,6 +26,35 @@ async def test_a_newcomer_is_asked_for_a_name_and_shown_where_they_are(mud: Open
         await ann.sees("You can go north, east or west.")
 
 
+async def test_the_first_screen_is_right_for_the_program_that_shows_it(mud: OpenMud) -> None:
+    async with mud(world()) as valley:
+        ann = await valley.player(columns=40, rows=24, terminal=("XTERM-256COLOR",), latency=0.1)
+        await ann.sees("\x1b[1mThe Valley of the Slow Water\x1b[0m")
+        await ann.sees(QUESTION)
+        assert max(map(len, ann.screen.splitlines()[2:])) <= 39
+
+
+async def test_a_program_that_tells_nothing_is_not_waited_for_long(mud: OpenMud) -> None:
+    async with mud(world()) as valley:
+        silent, came = valley.connect(), trio.current_time()
+        seen = b""
+        while QUESTION.encode() not in seen:
+            seen += await silent.client.receive_some()
+        assert trio.current_time() == came + 1.0
+
+
+async def test_a_name_given_before_the_question_is_the_answer_to_it(mud: OpenMud) -> None:
+    async with mud(world()) as valley:
+        hasty = valley.connect()
+        await hasty.client.send_all(b"Ann\r\nsay here I am\r\n")
+        seen = b""
+        while b"here I am" not in seen:
+            seen += await hasty.client.receive_some()
+        text = seen.decode("utf-8", "ignore")
+        assert 0 < text.index(QUESTION) < text.index("Welcome") < text.index("here I am")
+        assert text.count(QUESTION) == 1
+
+
 async def test_the_others_see_who_comes(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world()) as valley:
         ann = await come_in(valley, "Ann")
@@ -39,8 +68,7 @@ async def test_nobody_is_seen_before_they_have_a_name(mud: OpenMud, come_in: Com
         await stranger.vanish()
         await ann.sees_nothing()
         await ann.type("who")
-        await ann.sees("Ann  Toll Green\n")
-        await ann.sees_nothing()
+        assert await reads(ann) == "Ann  Toll Green\n"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +147,7 @@ async def test_who_quits_is_seen_to_walk_away(mud: OpenMud, come_in: ComeIn) -> 
         await bob.type("quit")
         assert "the clock goes on counting" in await bob.sees_the_end()
         await ann.sees(f"Bob {QUIT_SEEN}")
-        await ann.sees_nothing()
+        await reads_no_more(ann)
 
 
 @pytest.mark.parametrize("goes", ["vanish", "hang_up"])
@@ -129,7 +157,7 @@ async def test_who_loses_the_link_is_seen_to_run_down(mud: OpenMud, come_in: Com
         await ann.catches_up()
         await getattr(bob, goes)()
         assert QUIT_SEEN not in await ann.sees(LOSS_SEEN)
-        await ann.sees_nothing()
+        await reads_no_more(ann)
 
 
 async def test_who_is_gone_is_seen_only_in_the_room_where_they_were(mud: OpenMud, come_in: ComeIn) -> None:

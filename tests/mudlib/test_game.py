@@ -8,7 +8,8 @@ from trio_mud.mudlib import world
 from trio_mud.mudlib.verbs import commands
 from trio_mud.testing import OpenMud
 
-from .conftest import ComeIn
+from .conftest import ComeIn, reads, reads_no_more
+from .programs import Crawls
 
 HOUR = 900  # seconds, as valley.toml has it
 
@@ -21,7 +22,7 @@ async def test_day_and_night_are_seen_outdoors(mud: OpenMud, come_in: ComeIn) ->
         await ann.sees("hangs out a lamp")
         await ann.sees("Night comes down the valley")
         await ann.sees("The sun clears the eastern ridge")
-        await ann.sees_nothing()
+        await reads_no_more(ann)
 
 
 async def test_day_and_night_are_only_heard_indoors(mud: OpenMud, come_in: ComeIn) -> None:
@@ -59,8 +60,7 @@ async def test_two_worlds_in_one_process_are_strangers(mud: OpenMud, come_in: Co
     async with mud(world()) as here, mud(world()) as there:
         ann, namesake = await come_in(here, "Ann"), await come_in(there, "Ann")
         await ann.type("shout anybody?", "who")
-        await ann.sees('You shout, "anybody?"\nAnn  Toll Green\n')
-        await ann.sees_nothing()
+        assert await reads(ann) == 'You shout, "anybody?"\nAnn  Toll Green\n'
         await namesake.sees_nothing()
 
 
@@ -114,3 +114,14 @@ async def test_who_types_without_having_a_name_is_sent_away(mud: OpenMud) -> Non
         ann = await valley.player()
         await ann.type("look")
         assert "You seem to be nobody." in await ann.sees_the_end()
+
+
+async def test_listings_are_told_of_the_valley(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        await come_in(valley, "Ann")
+        crawler = Crawls()
+        await (await valley.player(options=[crawler])).catches_up()
+        assert crawler.table["NAME"] == "The Valley of the Slow Water"
+        assert crawler.table["CODEBASE"] == "trio_mud"
+        assert crawler.table["PLAYERS"] == "2"
+        assert int(crawler.table["ROOMS"]) >= 12

@@ -6,8 +6,9 @@ import pytest
 
 from trio_mud.mudlib import MapError
 from trio_mud.mudlib.directions import Direction
-from trio_mud.mudlib.maps import Map, read_map
+from trio_mud.mudlib.maps import Map, read_map, room_number
 
+SAME_NUMBER = ("r169090", "r5001974")  # keys whose numbers are the same
 SKY = """
 name = "the Hole"
 start = "hole"
@@ -78,6 +79,20 @@ def test_a_map_that_does_not_is_refused_with_the_room_and_the_key(text: str, mes
 def test_an_exit_declared_one_way_needs_no_way_back() -> None:
     one_way = HOLE + 'one_way = ["up"]'
     assert read_map(SKY + one_way + HILL.replace('{ down = "hole" }', "{}"), "hole.toml").rooms["hill"].exits == {}
+
+
+def test_a_room_has_a_number_that_hangs_on_its_key_alone() -> None:
+    assert room_number("green") == room_number("green") != room_number("bridge")
+    assert all(0 < room_number(f"room {number}") < 2**31 for number in range(1000))
+
+
+def test_two_rooms_that_programs_could_not_tell_apart_are_refused() -> None:
+    namesake = HILL.replace("rooms.hill", f"rooms.{SAME_NUMBER[0]}") + HILL.replace(
+        "rooms.hill", f"rooms.{SAME_NUMBER[1]}"
+    )
+    hole = HOLE.replace('up = "hill"', f'up = "{SAME_NUMBER[0]}", down = "{SAME_NUMBER[1]}"')
+    with pytest.raises(MapError, match=f"^hole.toml: rooms.{SAME_NUMBER[1]}: .*{SAME_NUMBER[0]}"):
+        read_map(SKY + hole + namesake, "hole.toml")
 
 
 def test_the_valley_has_a_dozen_rooms_and_more(valley: Map) -> None:

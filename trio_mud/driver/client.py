@@ -26,7 +26,7 @@ class Size(NamedTuple):
     rows: int
 
 
-class Source(enum.IntEnum):
+class FactSource(enum.IntEnum):
     """Where a fact comes from; the later one in this list is believed."""
 
     DEFAULT = 0
@@ -45,7 +45,7 @@ class Source(enum.IntEnum):
 
 class _Fact(NamedTuple):
     value: object
-    source: Source
+    source: FactSource
 
 
 class Client:
@@ -110,10 +110,10 @@ class Client:
         """Whether the link is encrypted."""
         return bool(self._fact("is_secure", False))
 
-    def source_of(self, fact: str) -> Source:
+    def source_of(self, fact: str) -> FactSource:
         """Where one of the properties above comes from, by its name."""
         known = self._known(fact)
-        return Source.DEFAULT if known is None else known.source
+        return FactSource.DEFAULT if known is None else known.source
 
     def prefer(
         self,
@@ -125,7 +125,7 @@ class Client:
         """Set what the user wants; whatever the program tells, this wins."""
         for fact, value in (("colours", colours), ("screen_reader", screen_reader), ("size", size)):
             if value is not None:
-                self._wishes = {**(self._wishes or {}), fact: _Fact(value, Source.PREFERENCE)}
+                self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
         self._render_anew()
 
     def prefer_no_more(self, *facts: str) -> None:
@@ -133,7 +133,7 @@ class Client:
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
         self._render_anew()
 
-    def learn(self, fact: str, value: object, source: Source) -> None:
+    def learn(self, fact: str, value: object, source: FactSource) -> None:
         """Take a fact, unless a better source has told it already."""
         if self._facts is None:
             self._facts = {}
@@ -150,9 +150,9 @@ class Client:
             self.learn_abilities(name.removeprefix("MTTS "))
             return
         if len(self.terminals) > 1:
-            self.learn("program", self.terminals[0], Source.TTYPE)
-        self.learn("terminal", name, Source.TTYPE)
-        self._learn_colours(_colours_of_terminal(name), Source.TTYPE)
+            self.learn("program", self.terminals[0], FactSource.TTYPE)
+        self.learn("terminal", name, FactSource.TTYPE)
+        self._learn_colours(_colours_of_terminal(name), FactSource.TTYPE)
 
     def learn_abilities(self, bits: str) -> None:
         """It told its abilities as the number of MTTS."""
@@ -161,37 +161,37 @@ class Client:
         number = int(bits)
         self._learn_colours(
             TRUECOLOUR if number & _TRUECOLOUR else 256 if number & _COLOURS_256 else 16 if number & _ANSI else 0,
-            Source.MTTS,
+            FactSource.MTTS,
         )
         if number & _SCREEN_READER:
-            self.learn("screen_reader", True, Source.MTTS)
+            self.learn("screen_reader", True, FactSource.MTTS)
 
     def learn_variable(self, name: str, value: str) -> None:
         """It told one of the variables of NEW-ENVIRON."""
         match name:
             case "CLIENT_NAME":
-                self.learn("program", value, Source.NEW_ENVIRON)
+                self.learn("program", value, FactSource.NEW_ENVIRON)
             case "CLIENT_VERSION":
-                self.learn("version", value, Source.NEW_ENVIRON)
+                self.learn("version", value, FactSource.NEW_ENVIRON)
             case "TERMINAL_TYPE":
-                self.learn("terminal", value.upper(), Source.NEW_ENVIRON)
-                self._learn_colours(_colours_of_terminal(value.upper()), Source.NEW_ENVIRON)
+                self.learn("terminal", value.upper(), FactSource.NEW_ENVIRON)
+                self._learn_colours(_colours_of_terminal(value.upper()), FactSource.NEW_ENVIRON)
             case "MTTS":
                 self.learn_abilities(value)
             case "COLORTERM" if value in ("truecolor", "24bit"):
-                self._learn_colours(TRUECOLOUR, Source.NEW_ENVIRON)
+                self._learn_colours(TRUECOLOUR, FactSource.NEW_ENVIRON)
             case "TRUECOLOR" if value == "1":
-                self._learn_colours(TRUECOLOUR, Source.NEW_ENVIRON)
+                self._learn_colours(TRUECOLOUR, FactSource.NEW_ENVIRON)
             case "256_COLORS" if value == "1":
-                self._learn_colours(256, Source.NEW_ENVIRON)
+                self._learn_colours(256, FactSource.NEW_ENVIRON)
             case "ANSI" if value == "1":
-                self._learn_colours(16, Source.NEW_ENVIRON)
+                self._learn_colours(16, FactSource.NEW_ENVIRON)
             case "SCREEN_READER":
-                self.learn("screen_reader", value == "1", Source.NEW_ENVIRON)
+                self.learn("screen_reader", value == "1", FactSource.NEW_ENVIRON)
             case "OSC_HYPERLINKS" if value == "1":
-                self.learn("links", True, Source.NEW_ENVIRON)
+                self.learn("links", True, FactSource.NEW_ENVIRON)
 
-    def _learn_colours(self, colours: int, source: Source) -> None:
+    def _learn_colours(self, colours: int, source: FactSource) -> None:
         """The most that anything says it shows counts: a program may name a humble terminal and tell more by MTTS."""
         told = (self._facts or {}).get("colours")
         if told is None or not isinstance(told.value, int) or colours > told.value:
@@ -206,8 +206,8 @@ class Client:
 
     def _render_anew(self) -> None:
         listens = self.screen_reader
-        asked_for = self.source_of("colours") is Source.PREFERENCE
-        told_its_size = self.source_of("size") is not Source.DEFAULT
+        asked_for = self.source_of("colours") is FactSource.PREFERENCE
+        told_its_size = self.source_of("size") is not FactSource.DEFAULT
         self.rendering = Rendering(
             colours=self.colours if asked_for or not listens else 0,
             width=max(_NARROWEST, self.size.columns) - 1 if told_its_size and not listens else None,

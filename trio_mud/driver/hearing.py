@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .. import telnet
-from .client import Size, Source
+from .client import FactSource, Size
 from .events import Cause, EchoRefused, GmcpMessage, HookEvent, Interrupt, MsdpMessage, Settled, WindowSize
 from .strangers import Stranger, answer, recognise
 from .timers import Deadline
@@ -74,19 +74,19 @@ class Hearing:
             case telnet.Line():
                 connection.tell(connection.server.texts.line_cut)
             case telnet.Resized(columns, rows):
-                client.learn("size", Size(columns or 80, rows or 24), Source.NAWS)
+                client.learn("size", Size(columns or 80, rows or 24), FactSource.NAWS)
                 connection.inbox.replace_signal(WindowSize(connection, *client.size))
             case telnet.TerminalType(name):
                 client.learn_terminal(name)
             case telnet.ClientVariable(name, str() as told):
                 client.learn_variable(name, told)
             case telnet.CharsetAgreed(name):
-                client.learn("charset", name, Source.CHARSET)
+                client.learn("charset", name, FactSource.CHARSET)
             case telnet.FeatureAgreed(feature, agreed):
-                client.learn(feature, agreed, Source.NEGOTIATION)
+                client.learn(feature, agreed, FactSource.NEGOTIATION)
             case telnet.ClientHello(program, version):
-                client.learn("program", program, Source.GMCP)
-                client.learn("version", version, Source.GMCP)
+                client.learn("program", program, FactSource.GMCP)
+                client.learn("version", version, FactSource.GMCP)
             case telnet.GmcpSupports(packages):
                 client.packages = packages
             case telnet.Settled():

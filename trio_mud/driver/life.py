@@ -25,7 +25,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ..transports import Transport
-from .client import Source
+from .client import FactSource
 from .events import Cause, Reason
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Life:
             logger.debug("%s from %s was never there: %s", connection.name, connection.address or "nowhere", why)
             return False
         if self._transport.is_secure:
-            connection.client.learn("is_secure", True, Source.TRANSPORT)
+            connection.client.learn("is_secure", True, FactSource.TRANSPORT)
             connection.engine = connection.server.make_engine(is_secure=True)
         connection.server.locate(connection)
         return True

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
@@ -14,6 +14,7 @@ import trio
 
 from ..errors import ConfigurationError
 from ..limits import Limits
+from ..telnet import DEFAULT_OPTIONS, Option
 from ..texts import Texts
 from ..transports.proxy import Network, ProxyListener
 from ..transports.tcp import open_tcp_listeners
@@ -49,6 +50,7 @@ async def serve(
     limits: Limits | None = None,
     texts: Texts | None = None,
     world: object = None,
+    options: Iterable[Option] = DEFAULT_OPTIONS,
     task_status: trio.TaskStatus[MasterServer] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve a game until it shuts down or this is cancelled; either way every connection gets its disconnect event.
@@ -63,11 +65,12 @@ async def serve(
         limits: Every bound and deadline.
         texts: Every sentence the driver itself says.
         world: The game's own object, for its functions as `server.world`.
+        options: The telnet options it speaks; `[*DEFAULT_OPTIONS, Mine()]` adds one.
 
     Raises:
         OSError: The port cannot be bound.
     """
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world)
+    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     if listeners is None:
         listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer)
     await server.serve(listeners, task_status=task_status)
@@ -84,6 +87,7 @@ def run(
     limits: Limits | None = None,
     texts: Texts | None = None,
     world: object = None,
+    options: Iterable[Option] = DEFAULT_OPTIONS,
     on_open: OnOpen | None = None,
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
@@ -103,12 +107,12 @@ def run(
         OSError: A port cannot be bound; its `filename` says which.
         SystemExit: With 130 after a second signal; with 1 if code of the game will not end.
     """
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world)
-    doors = _Doors(host, port, tls_port, certificate, proxy_from)
-    trio.run(_serve_with_signals, server, doors, on_open or _print_places)
+    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    places = _Places(host, port, tls_port, certificate, proxy_from)
+    trio.run(_serve_with_signals, server, places, on_open or _print_places)
 
 
-class _Doors(NamedTuple):
+class _Places(NamedTuple):
     """Where to listen, and to whom."""
 
     host: str | None
@@ -120,7 +124,9 @@ class _Doors(NamedTuple):
     async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
         """Open all or, if one cannot be opened, none."""
         plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
-        listeners: list[AnyListener] = [ProxyListener(listener, self.proxy_from) for listener in plain]
+        listeners: list[AnyListener] = [
+            ProxyListener(listener, self.proxy_from) if self.proxy_from else listener for listener in plain
+        ]
         places = [Place(*listener.address) for listener in plain]
         if self.tls_port is None or self.certificate is None:
             return listeners, places
@@ -139,9 +145,9 @@ class _Doors(NamedTuple):
         return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
 
 
-async def _serve_with_signals(server: MasterServer, doors: _Doors, on_open: OnOpen) -> None:
-    listeners, places = await doors.open(server.limits.dead_peer)
-    with _Signals(server, doors.certificate) as signals:
+async def _serve_with_signals(server: MasterServer, wanted: _Places, on_open: OnOpen) -> None:
+    listeners, places = await wanted.open(server.limits.dead_peer)
+    with _Signals(server, wanted.certificate) as signals:
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
             await program.start(server.serve, listeners)

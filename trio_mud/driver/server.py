@@ -118,9 +118,7 @@ class MasterServer(TimerOwner):
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
-        self._uncompressed_options = tuple(
-            option for option in self._options if not isinstance(option, Mccp2 | Mccp3)
-        )
+        self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
         self._began = int(time.time())  # for display only
         self._connections = Connections()
         self._admission = Admission(self.limits, self.texts)

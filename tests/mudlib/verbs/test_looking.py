@@ -6,7 +6,7 @@ import trio
 from trio_mud.mudlib import world
 from trio_mud.testing import OpenMud
 
-from ..conftest import ComeIn
+from ..conftest import ComeIn, reads
 
 
 @pytest.mark.parametrize("line", ["look", "l", "loo"])
@@ -17,7 +17,7 @@ async def test_look_shows_the_room_the_ways_out_and_who_is_there(mud: OpenMud, c
             await come_in(valley, name)
         await ann.catches_up()
         await ann.type(line)
-        seen = (await ann.catches_up()).splitlines()
+        seen = (await reads(ann)).splitlines()
         assert seen[0] == "Toll Green"
         assert seen[-2:] == ["You can go north, east or west.", "Bob and Eve are here."]
 
@@ -40,7 +40,7 @@ async def test_look_shows_whoever_is_in_the_same_room(mud: OpenMud, come_in: Com
         await eve.catches_up()
         await ann.catches_up()
         await ann.type(line)
-        assert await ann.catches_up() == f"{answer}\n"
+        assert await reads(ann) == f"{answer}\n"
 
 
 async def test_who_is_silent_for_long_is_seen_to_be_still(mud: OpenMud, come_in: ComeIn) -> None:
@@ -60,7 +60,7 @@ async def test_who_lists_all_wherever_they_are(mud: OpenMud, come_in: ComeIn) ->
         await ann.type("north")
         await ann.catches_up()
         await ann.type("who")
-        assert await ann.catches_up() == "Ann      Drip Bridge\nBarnaby  Toll Green\n"
+        assert await reads(ann) == "Ann      Drip Bridge\nBarnaby  Toll Green\n"
 
 
 async def test_the_time_is_seen_outdoors_and_heard_indoors(mud: OpenMud, come_in: ComeIn) -> None:

@@ -5,7 +5,7 @@ import pytest
 from trio_mud.mudlib import world
 from trio_mud.testing import OpenMud
 
-from ..conftest import ComeIn
+from ..conftest import ComeIn, reads
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ async def test_two_in_a_room_hear_each_other(mud: OpenMud, come_in: ComeIn, line
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await ann.type(line)
-        assert await ann.catches_up() == f"{own}\n"
-        assert await bob.catches_up() == f"{heard}\n"
+        assert await reads(ann) == f"{own}\n"
+        assert await reads(bob) == f"{heard}\n"
 
 
 @pytest.mark.parametrize("line", ["say hello", ":smiles", "tell ann psst"])
@@ -73,7 +73,7 @@ async def test_what_reaches_nobody_is_answered(mud: OpenMud, come_in: ComeIn, li
         ann, _, bob = [await come_in(valley, name) for name in ("Ann", "Anna", "Bob")]
         await ann.catches_up()
         await bob.type(line)
-        assert await bob.catches_up() == f"{answer}\n"
+        assert await reads(bob) == f"{answer}\n"
         await ann.sees_nothing()
 
 

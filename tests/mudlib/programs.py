@@ -1,0 +1,76 @@
+"""What the programs of these tests' players speak, beside what the kit's do; seen from their side of the line."""
+
+from __future__ import annotations
+
+from trio_mud.telnet import MsdpReceived, MsdpValue, Option, Policy, TelnetEngine
+from trio_mud.telnet.codes import END_OF_RECORD, MSDP, MSP, MSSP, MXP, NEW_ENVIRON
+from trio_mud.telnet.msdp_messages import decode_msdp, encode_msdp
+
+
+class TakesMxp(Option):
+    """Reads tags."""
+
+    code = MXP
+    theirs = Policy.ACCEPT
+
+
+class TakesMsp(Option):
+    """Plays sounds."""
+
+    code = MSP
+    theirs = Policy.ACCEPT
+
+
+class TakesEor(Option):
+    """Knows a prompt when it sees one."""
+
+    code = END_OF_RECORD
+    theirs = Policy.ACCEPT
+
+
+class TellsVariables(Option):
+    """Answers NEW-ENVIRON with variables, asked for or not."""
+
+    code = NEW_ENVIRON
+    ours = Policy.ACCEPT
+
+    def __init__(self, **variables: str) -> None:
+        self._variables = variables
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        told = b"".join(b"\x03" + name.encode() + b"\x01" + value.encode() for name, value in self._variables.items())
+        engine.send_subnegotiation(NEW_ENVIRON, b"\x00" + told)
+
+
+class ReportsMsdp(Option):
+    """Asks for variables of MSDP as soon as it is offered, and keeps what it is told."""
+
+    code = MSDP
+    theirs = Policy.ACCEPT
+
+    def __init__(self, *variables: str) -> None:
+        self._variables = variables
+        self.told: list[tuple[str, MsdpValue]] = []
+
+    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+        engine.send_subnegotiation(MSDP, encode_msdp("REPORT", list(self._variables)))
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        messages = decode_msdp(payload)
+        assert isinstance(messages, list)
+        self.told += [(message.variable, message.value) for message in messages if isinstance(message, MsdpReceived)]
+
+
+class Crawls(Option):
+    """Asks for what MUD listings are told."""
+
+    code = MSSP
+    theirs = Policy.ACCEPT
+
+    def __init__(self) -> None:
+        self.table: dict[str, str] = {}
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        for row in payload.decode().split("\1")[1:]:
+            name, _, value = row.partition("\2")
+            self.table[name] = value
