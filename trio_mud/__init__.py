@@ -14,12 +14,16 @@ from .driver.events import (
     Connect,
     Disconnect,
     EchoRefused,
+    Entered,
     GmcpMessage,
     HookEvent,
     Input,
     Interrupt,
+    Left,
+    LinkLost,
     MsdpMessage,
     Reason,
+    Resumed,
     Settled,
     Started,
     WindowSize,
@@ -28,8 +32,9 @@ from .driver.hooks import FIRST, LAST, Hooks
 from .driver.output import broadcast
 from .driver.running import run, serve
 from .driver.server import MasterServer
+from .driver.sessions import Duplicate, Session
 from .driver.timers import Timer
-from .errors import ConnectionEnded, LocalProtocolError, Overloaded, TrioMudError, WaitsForItself
+from .errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError, Overloaded, TrioMudError, WaitsForItself
 from .limits import Limits, Rate
 from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
 from .texts import Texts
@@ -42,6 +47,7 @@ __all__ = [
     "FIRST",
     "LAST",
     "Admitted",
+    "BadToken",
     "Cause",
     "Certificate",
     "Client",
@@ -50,14 +56,19 @@ __all__ = [
     "ConnectionEnded",
     "Dialog",
     "Disconnect",
+    "Duplicate",
     "EchoRefused",
+    "Entered",
     "FactSource",
     "GmcpMessage",
     "HookEvent",
     "Hooks",
     "Input",
     "Interrupt",
+    "KeyTaken",
+    "Left",
     "Limits",
+    "LinkLost",
     "LocalProtocolError",
     "Markup",
     "MasterServer",
@@ -66,6 +77,8 @@ __all__ = [
     "Rate",
     "Reason",
     "Rendering",
+    "Resumed",
+    "Session",
     "Settled",
     "Size",
     "Started",

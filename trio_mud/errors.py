@@ -2,6 +2,8 @@
 
     TrioMudError
     ├── LocalProtocolError      this side broke a protocol's rules: a bug here, or in the code that called
+    │   ├── KeyTaken            somebody is in the game under that key, and the policy was to refuse
+    │   └── BadToken            this token resumes nothing
     ├── ConnectionEnded         the connection is over; nothing more can be asked of it
     ├── WaitsForItself          a hook asked its own source for a line, which would come only after that hook
     ├── Overloaded              too much is waiting already; the new part was not taken
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from enum import Enum
 
 __all__ = [
+    "BadToken",
     "ConfigurationError",
     "ConnectionEnded",
+    "KeyTaken",
     "LocalProtocolError",
     "Overloaded",
     "TrioMudError",
@@ -35,6 +39,14 @@ class TrioMudError(Exception):
 
 class LocalProtocolError(TrioMudError):
     """This side asked for something that the protocol forbids at this moment; correct the caller."""
+
+
+class KeyTaken(LocalProtocolError):
+    """Somebody is in the game under this key, and the policy was to refuse; ask, or take over."""
+
+
+class BadToken(LocalProtocolError):
+    """This token was never given, was used, is too old, or its session is over; log in instead."""
 
 
 class ConnectionEnded(TrioMudError):

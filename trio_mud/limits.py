@@ -113,6 +113,10 @@ class Limits:
     """Bytes waiting for one peer that reads too slowly; past it whole messages are dropped.
     Precedent: 100 kB in LDMud."""
 
+    replay: int = 64 * 1024
+    """Bytes of text kept for the return of a player whose link is dead; of more the oldest go, and are counted.
+    Reason: some thousand lines, more than anybody reads again."""
+
     posts: int = 1000
     """Events posted to the server by code of the game and not yet handled; past it posting raises `Overloaded`.
     Precedent: FluffOS lets a thousand zero-delay calls follow one another."""
@@ -131,6 +135,16 @@ class Limits:
     """Seconds from admission to the first line typed.
     Precedent: sshd grants 120 s for a login, HAProxy 5 s for a request."""
 
+    idle: float | None = None
+    """Seconds of silence after a line before the player is shown out, warned a minute earlier.
+    Only lines count: no negotiation, no NOP and no GMCP.
+    Precedent: 3600 in many a Diku; off, for a social world wants its quiet guests."""
+
+    keepalive: float | None = None
+    """Seconds between probes in the protocol itself, by which routers and proxies see that a quiet link is in use.
+    GMCP's Core.KeepAlive where GMCP is agreed, or else telnet's NOP, on which MegaMUD chokes: so it is off.
+    TCP's own, see `dead_peer`, is always there, but ends at the first proxy."""
+
     hook_deadline: float | None = 5.0
     """Seconds that one waiting hook function may take.
     Precedent: 5 s for a call in Erlang's gen_server."""
@@ -142,6 +156,10 @@ class Limits:
     dead_peer: float | None = 120.0
     """Seconds until TCP keepalive finds a peer that vanished without a word, 32767 at most.
     Precedent: Linux alone needs over two hours, which nobody's character survives."""
+
+    grace: float = 300.0
+    """Seconds that a session waits for its player to return after a link death.
+    Reason: a router restarts in two minutes, and then somebody has to find out."""
 
     quit_flush: float = 2.0
     """Seconds to deliver the last words after a quit.

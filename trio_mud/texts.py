@@ -53,10 +53,22 @@ class Texts:
     output_dropped: str = "(Some lines are missing here: they came faster than you could read them.)"
     """Messages were dropped because more than `limits.outbox` bytes were waiting."""
 
+    idle_warning: str = "Are you still there? Say something, or you will be shown out soon."
+    """A minute is left, or half, of `limits.idle`."""
+
+    missed: str = "({count} lines came and went while you were away.)"
+    """Of what was written during a link death, more was lost than `limits.replay` keeps; `{count}` says how much."""
+
     # The last words: the player reads one of these and the link closes
 
     no_input: str = "You have not said a word. Come back when you feel like talking."
     """No line typed within `limits.first_input`."""
+
+    idle: str = "You have been silent for too long. Come back when you feel like talking."
+    """No line typed for `limits.idle`."""
+
+    taken_over: str = "You have come in by another way; this one closes."
+    """A second connection took over the session."""
 
     protocol_abuse: str = "Your program sends what we cannot understand. Goodbye."
     """The last of `limits.anomalies` protocol faults."""

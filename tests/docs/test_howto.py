@@ -18,6 +18,7 @@ doorkeeper = load("howto/doorkeeper.py")
 toast = load("howto/toast.py")
 beside = load("howto/beside.py")
 questions = load("howto/questions.py")
+keep_a_body = load("howto/keep_a_body.py")
 
 
 # Write a hook
@@ -254,3 +255,35 @@ async def test_a_cancel_from_outside_ends_both_in_order(autojump_clock: object) 
         nursery.cancel_scope.cancel()
     assert server.closed.is_set()
     assert server.counters["linkdeath: cancelled"] == 1
+
+
+# Keep a body for five minutes
+
+
+async def test_a_lost_guest_stands_in_the_cellar_and_misses_nothing(mud: OpenMud) -> None:
+    async with mud(keep_a_body.hooks) as cellar:
+        ann, bob = await cellar.player(), await cellar.player()
+        await ann.type("Ann")
+        await bob.type("Bob")
+        await ann.sees("Bob comes down the steps.")
+        await ann.vanish()
+        await bob.sees("Ann stares at the wall.")
+        await bob.type("hello?")
+        await trio.sleep(290)
+        again = await cellar.player()
+        await again.type("ANN")
+        await again.sees("Bob: hello?")
+        await again.sees("Where were you?")
+        await bob.sees("Ann blinks, and is back.")
+        await again.type("quit")
+        await bob.sees("Ann goes up the steps.")
+
+
+async def test_a_guest_who_does_not_return_was_only_a_shadow(mud: OpenMud) -> None:
+    async with mud(keep_a_body.hooks) as cellar:
+        ann, bob = await cellar.player(), await cellar.player()
+        await ann.type("Ann")
+        await bob.type("Bob")
+        await ann.vanish()
+        await bob.sees("Ann stares at the wall.")
+        await bob.sees("Ann was only a shadow.", within=301)

@@ -35,6 +35,7 @@ from .timers import Timer, TimerFunction, TimerOwner
 
 if TYPE_CHECKING:
     from .server import MasterServer
+    from .sessions import Session
 
 logger = logging.getLogger("trio_mud")
 
@@ -48,6 +49,7 @@ class Connection(TimerOwner):
         name: A label for people and logs, `guest-7` at first. Yours to set.
         body: The game's own object for it, None at first. Yours to set.
         client: What is known of the peer's program.
+        session: The stay it serves; `server.sessions.enter` sets it, and its end or a takeover.
     """
 
     __slots__ = (
@@ -60,12 +62,14 @@ class Connection(TimerOwner):
         "client",
         "engine",
         "hearing",
+        "heir",
         "inbox",
         "life",
         "name",
         "number",
         "outbox",
         "server",
+        "session",
     )
 
     def __init__(self, server: MasterServer, transport: Transport, number: int) -> None:
@@ -74,6 +78,8 @@ class Connection(TimerOwner):
         self.name = f"guest-{number}"
         self.body: object = None
         self.client = Client()
+        self.session: Session | None = None
+        self.heir: Session | None = None  # which took over while one of its events ran
         self._transport = transport
         self._refusal: tuple[str, Cause] | None = None
         self._dialog: Dialog | None = None
@@ -97,7 +103,7 @@ class Connection(TimerOwner):
 
     @property
     def idle(self) -> float:
-        """Seconds since its last line was handled, or since it came."""
+        """Seconds since its last line was handled, or since it came in."""
         return trio.current_time() - self.inbox.last_line_at
 
     @property

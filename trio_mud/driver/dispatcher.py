@@ -55,6 +55,10 @@ class Source:
         """The next event, or None if this turn was used up without one."""
         raise NotImplementedError
 
+    def gate(self) -> Source | None:
+        """Another source whose events must all be handled before this one's next, if there is one."""
+        return None
+
     def event_over(self, event: HookEvent) -> None:
         """All functions of the event have run."""
 
@@ -109,6 +113,7 @@ class Dispatcher:
         self._load = 0  # sources queued, handed over or busy
         self._quiet = trio.Event()
         self._waiting: dict[Source, _Wait] = {}
+        self._gated: dict[Source, dict[Source, None]] = {}  # by the source they wait for
         self._nursery: trio.Nursery | None = None
         self.is_dead = False
         self.is_cutting = False
@@ -172,6 +177,10 @@ class Dispatcher:
     def _turn(self, source: Source) -> None:
         self._in_channel -= 1
         source.is_queued = False
+        if (gate := source.gate()) is not None:
+            self._load -= 1
+            self._gated.setdefault(gate, {})[source] = None
+            return
         source.is_busy = True  # before it is asked: what it reads for its answer may wake it
         event = source.take_event() if source.has_event() else None
         if event is None:
@@ -199,6 +208,9 @@ class Dispatcher:
         source.is_busy = False
         source.event_over(event)
         source.wake()
+        if not source.is_queued:
+            for gated in self._gated.pop(source, ()):
+                gated.wake()
 
     @enable_ki_protection
     async def _wait_for(

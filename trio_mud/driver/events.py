@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..telnet import InterruptKind, Json, MsdpValue
     from .connection import Connection
     from .server import MasterServer
+    from .sessions import Session
     from .timers import Timer
 
 
@@ -48,6 +49,7 @@ class Cause(enum.Enum):
     WRITE_STALL = (Reason.LINKDEATH, "write stall")
     DEAD_PEER = (Reason.LINKDEATH, "dead peer")
     CANCELLED = (Reason.LINKDEATH, "cancelled")
+    EXPIRED = (Reason.LINKDEATH, "grace over")
 
     VETOED = (Reason.REFUSED, "vetoed")
     HOOK_FAILED = (Reason.REFUSED, "hook failed")
@@ -177,6 +179,45 @@ class Disconnect(HookEvent):
     reason: Reason
     cause: Cause
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered(HookEvent):
+    """A stay began: `server.sessions.enter` made this session. Comes before its connection's next `Input`."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost(HookEvent):
+    """The session's link is dead, and its player may return until the grace is over.
+
+    Comes after the connection's own `Disconnect`; not if somebody has taken over before that was handled.
+    """
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(HookEvent):
+    """The player is back, or has taken over from another connection. Comes before the new connection's next `Input`.
+
+    What was written meanwhile has been sent already.
+    """
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Left(HookEvent):
+    """The stay is over; the session's last event, exactly one for each `Entered`.
+
+    `reason` is `QUIT` if somebody decided it, `LINKDEATH` if nobody came back in time.
+    """
+
+    session: Session
+    reason: Reason
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)

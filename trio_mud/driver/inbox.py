@@ -18,6 +18,7 @@ from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
 from .timers import Deadline, Timer, tick_of
 from .typeahead import Typeahead
+from .vigil import Vigil
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -49,6 +50,7 @@ class Inbox(Source):
         "_stage",
         "_throttle",
         "_typeahead",
+        "_vigil",
         "last_line_at",
     )
 
@@ -60,6 +62,7 @@ class Inbox(Source):
         self._is_closed = False
         self._signals: list[HookEvent | Timer] | None = None
         self._first_input: Deadline | None = None
+        self._vigil: Vigil | None = None
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
         self._spent_until = -math.inf
         self.last_line_at = trio.current_time()
@@ -72,9 +75,19 @@ class Inbox(Source):
         return self._stage in _UNDECIDED
 
     @property
+    def is_gone(self) -> bool:
+        """Whether its last event has been taken."""
+        return self._stage is _Stage.GONE
+
+    @property
     def is_full(self) -> bool:
         """Whether so much is typed ahead that reading must wait."""
         return self._typeahead.is_full
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether anything that was typed waits."""
+        return not self._typeahead.is_empty
 
     @property
     def is_served(self) -> bool:
@@ -89,8 +102,13 @@ class Inbox(Source):
     def admit(self) -> None:
         """The verdict is: come in. `Admitted` is next, and the first line is waited for."""
         self._stage = _Stage.WELCOME
+        self.last_line_at = trio.current_time()
         server, patience = self._connection.server, self._connection.server.limits.first_input
-        if patience is not None and self._connection.ending is None:
+        if self._connection.ending is not None:
+            return
+        if patience is None:
+            self._begin_vigil()
+        else:
             self._first_input = server.timers.at(trio.current_time() + patience, self._connection.give_up_waiting)
 
     def turn_away(self) -> None:
@@ -124,8 +142,15 @@ class Inbox(Source):
             if deadline is not None:
                 deadline.cancel()
         self._first_input = self._throttle = None
+        if self._vigil is not None:
+            self._vigil.end()
+            self._vigil = None
         if drop_lines:
             self._typeahead.close()
+
+    def drop_lines(self) -> None:
+        """What it typed is nobody's any more."""
+        self._typeahead.close()
 
     def give_back(self, line: str) -> None:
         """Take a line that its dialog did not want after all: it comes first again."""
@@ -155,8 +180,17 @@ class Inbox(Source):
         self._stage = _Stage.OPEN
         return Admitted(connection)
 
+    def gate(self) -> Source | None:
+        session = self._connection.session
+        return session.source if session is not None and session.is_unsettled else None
+
     def event_over(self, event: HookEvent) -> None:
-        self._connection.life.stir()
+        connection = self._connection
+        connection.life.stir()
+        if connection.heir is not None:
+            connection.server.sessions.event_over(connection)
+        if connection.session is not None and self._stage is _Stage.GONE:
+            connection.server.sessions.link_ended(connection)
 
     def _take_while_open(self) -> HookEvent | None:
         if self._signals:
@@ -186,16 +220,18 @@ class Inbox(Source):
         """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
         connection = self._connection
         line = self._typeahead.take()
-        self.last_line_at = now = trio.current_time()
+        now = trio.current_time()
         self._spend(now)
         self._parse()
         if self._typeahead.is_closed:
             return None  # what came behind it has ended the connection
         if not isinstance(line, str):
             return line
+        self.last_line_at = now
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
+            self._begin_vigil()
         connection.outbox.prompt_answered()
         if line == PLAIN_REQUEST:
             connection.tell_listing()
@@ -204,6 +240,11 @@ class Inbox(Source):
             return Input(connection, line)
         dialog.answer(line)
         return None
+
+    def _begin_vigil(self) -> None:
+        limits = self._connection.server.limits
+        if limits.idle is not None or limits.keepalive is not None:
+            self._vigil = Vigil(self._connection)
 
     def _parse(self) -> None:
         """Read on in what has come: there is room, or a turn for it."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..transports import Transport
+from ..transports import DeadPeer, Transport
 from .client import FactSource
 from .events import Cause, Reason
 
@@ -105,6 +105,10 @@ class Life:
         self._connection.outbox.forget()
         if self.link is not None:
             self.link.cancel_scope.cancel(reason=str(cause))
+
+    def break_link(self, error: trio.BrokenResourceError) -> None:
+        """Reading or writing failed: whoever is at the other end is gone without an answer, or has torn the link."""
+        self.lose_link(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
 
     def fail(self, error: Exception) -> None:
         """The driver or a transport has a bug: it costs this connection."""
@@ -233,8 +237,8 @@ class Life:
                 if not data:
                     return
                 connection.feed(data)
-        except trio.BrokenResourceError:
-            self.lose_link(Cause.RESET)
+        except trio.BrokenResourceError as error:
+            self.break_link(error)
             await trio.lowlevel.checkpoint()  # ends here
 
     async def _close(self, *, gently: bool) -> None:

@@ -142,8 +142,8 @@ class Outbox:
             return
         try:
             sent = self._transport.send_nowait(data)
-        except trio.BrokenResourceError:
-            self._connection.life.lose_link(Cause.RESET)
+        except trio.BrokenResourceError as error:
+            self._connection.life.break_link(error)
             return
         if sent < len(data):
             self._rest = data[sent:]
@@ -162,8 +162,8 @@ class Outbox:
                     self._rest = self._rest[sent:]
                 if patience.cancelled_caught:
                     self._connection.life.lose_link(Cause.WRITE_STALL)
-        except trio.BrokenResourceError:
-            self._connection.life.lose_link(Cause.RESET)
+        except trio.BrokenResourceError as error:
+            self._connection.life.break_link(error)
         finally:
             self._is_writing = False
             self._tell_what_was_dropped()

@@ -17,12 +17,13 @@ Both end the connections in slices, so that those who still play are not held up
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import trio
@@ -35,17 +36,33 @@ from ..telnet.options import Mccp2, Mccp3, Mssp
 from ..texts import Texts
 from ..transports import Transport
 from .admission import Admission
+from .calendar import Daily, zone_of
 from .connection import Connection
 from .dispatcher import CancellationSwallowed, Dispatcher, Source
 from .doors import AnyListener, Doors
-from .events import Admitted, Cause, Connect, Disconnect, HookEvent, Input, Reason, Started, Tick
+from .events import (
+    Admitted,
+    Cause,
+    Connect,
+    Disconnect,
+    Entered,
+    HookEvent,
+    Input,
+    Left,
+    LinkLost,
+    Reason,
+    Resumed,
+    Started,
+    Tick,
+)
 from .hooks import HookFunction, Hooks
-from .isolation import sole_error
-from .timers import Timer, TimerFunction, TimerOwner, Timers, TimerSource
+from .isolation import interrupt_in, isolate, let_interrupts_in, sole_error
+from .sessions import Sessions
+from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerSource
 
 logger = logging.getLogger("trio_mud")
 
-_DRIVERS_OWN = {Started, Connect, Admitted, Disconnect, Tick}
+_DRIVERS_OWN = {Started, Connect, Admitted, Disconnect, Entered, LinkLost, Resumed, Left, Tick}
 
 
 class Connections:
@@ -91,6 +108,8 @@ class MasterServer(TimerOwner):
         options: The telnet options it speaks, `Mssp` added; none at all if empty.
 
     Attributes:
+        wall_clock: Tells the time of day to `daily`, in seconds since 1970; yours to set, before the first of them.
+        sessions: The stays of players, by key.
         counters: How often what happened, by words such as "accepted" or "refused: full".
         mssp: What MUD listings are told of the game, to which the number of players and the time of start are added;
             set at least "NAME". Names and values as in the Mud Server Status Protocol.
@@ -112,6 +131,7 @@ class MasterServer(TimerOwner):
         self.texts = texts or Texts()
         self.world = world
         self.counters: Counter[str] = Counter()
+        self.wall_clock: Callable[[], float] = time.time
         self.timers = Timers()
         self.dispatcher = Dispatcher(self, self.limits)
         self.mssp: dict[str, str | Sequence[str]] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
@@ -120,7 +140,9 @@ class MasterServer(TimerOwner):
             self._options = (Mssp(self.mssp_variables), *self._options)
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
         self._began = int(time.time())  # for display only
+        self.sessions = Sessions(self)
         self._connections = Connections()
+        self._works: trio.Nursery | None = None
         self._admission = Admission(self.limits, self.texts)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
         self._numbers = itertools.count(1)
@@ -169,6 +191,44 @@ class MasterServer(TimerOwner):
             raise Overloaded(f"{self.limits.posts} posted events are waiting: post less, or raise limits.posts")
         self._posts.waiting.append(event)
         self._posts.wake()
+
+    @enable_ki_protection
+    def daily(self, clock: datetime.time, function: TimerFunction, *, tz: datetime.tzinfo | str | None = None) -> Timer:
+        """Call a plain or async function every day when the clocks of a zone show a time, as an event of the server.
+
+        Once for each date: when clocks are set back at that hour, the first time; when they jump over it, as they jump.
+        A machine whose clock is set is noticed within the hour: no date comes twice, and one jumped over comes then.
+
+        Args:
+            clock: The time of day; the first call is due when it next comes.
+            function: As in `after`.
+            tz: The zone, or its name, such as "Europe/Berlin"; None is the machine's own.
+
+        Raises:
+            ValueError: There is no such zone, or the time names one itself.
+        """
+        if clock.tzinfo is not None:
+            raise ValueError(f"{clock!r} names a zone itself: leave it out there, and give it as tz")
+        source = TimerSource(self.dispatcher)
+        return DailyTimer(
+            self.timers,
+            Daily(clock, zone_of(tz), self.wall_clock()),
+            function,
+            wall_clock=lambda: self.wall_clock(),
+            deliver=source.deliver,
+            ended=lambda timer: None,
+        )
+
+    @enable_ki_protection
+    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run work that may take long beside everything else; it ends with the server.
+
+        Its failure is logged and costs nobody else.
+
+        Raises:
+            RuntimeError: The server does not serve; start work from a hook, on `Started` or later.
+        """
+        self.run_work(work, "work of the server", trio.CancelScope(), lambda: None)
 
     @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:
@@ -273,6 +333,28 @@ class MasterServer(TimerOwner):
         elif isinstance(event, Input):
             event.connection.tell(self.texts.command_too_slow if too_slow else self.texts.command_failed)
 
+    def run_work(
+        self, work: Callable[[], Awaitable[object]], name: str, scope: trio.CancelScope, over: Callable[[], object]
+    ) -> None:
+        """Run a game's work in a scope of its owner's; `over` is called when it has ended."""
+        if self._works is None:
+            raise RuntimeError("the server does not serve: start work on `Started` or later")
+
+        def failed(error: BaseException) -> None:
+            if (interrupt := interrupt_in(error)) is not None:
+                self.hook_interrupted(interrupt)
+            logger.error("%s failed", name, exc_info=error)
+
+        async def run() -> None:
+            try:
+                with scope:
+                    await isolate(work, failed)
+            finally:
+                over()
+
+        let_interrupts_in(work)
+        self._works.start_soon(run, name=name)
+
     def hook_interrupted(self, error: BaseException) -> None:
         """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""
         self._fail(error)
@@ -322,6 +404,7 @@ class MasterServer(TimerOwner):
     async def _house(self, listeners: Sequence[AnyListener], task_status: trio.TaskStatus[MasterServer]) -> None:
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as services:
+                self._works = services
                 for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
                     services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
                 async with trio.open_nursery() as guests:
@@ -333,6 +416,7 @@ class MasterServer(TimerOwner):
                     await self._receive_guests(self._doors, partial(task_status.started, self))
                 await self._say_farewell()
                 services.cancel_scope.cancel(reason="everything is handled")
+                self._works = None
         self._connections._by_number.clear()  # only a dead dispatcher leaves anything here
         self.closed.set()
 
@@ -398,8 +482,13 @@ class MasterServer(TimerOwner):
         with self._farewell as farewell:
             farewell.deadline = min(farewell.deadline, trio.current_time() + self.limits.cleanup)
             await self.dispatcher.drained()
+            self.sessions.close()
+            await self.dispatcher.drained()
         if self.dispatcher.is_working:
             self.dispatcher.cut()
+            await self.dispatcher.drained()
+        if len(self.sessions):
+            self.sessions.close()
             await self.dispatcher.drained()
 
     def _fail(self, error: BaseException) -> None:

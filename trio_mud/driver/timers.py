@@ -2,6 +2,7 @@
 
 A `Deadline` is the driver's own: a plain call at a moment, inline.
 A `Timer` is the game's: when it is due it becomes an event of its owner, in turn with all others.
+All of that runs by trio's clock, which nobody sets; only a `DailyTimer` looks at the wall clock, too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from .calendar import Daily
 from .dispatcher import Dispatcher, Source
 from .events import HookEvent, Tick
 from .isolation import let_interrupts_in
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 TimerFunction = Callable[[], object]  # plain or async, without arguments
+
+LOOK_AGAIN: Final = 3600.0  # seconds after which a wall clock that was set is noticed
+_LOOK_SOON: Final = 0.001  # seconds; the wall clock may run a little slower than trio's
 
 
 class Deadline:
@@ -112,13 +117,27 @@ class Timers:
 
 
 class Timer:
-    """The handle of `after` and `every`; ends with its owner.
+    """The handle of `after`, `every` and `daily`; ends with its owner.
 
     A periodic timer ticks at t0 + k * period, however late a tick is handled.
     At most one tick waits at any time; those that fall due meanwhile are skipped and counted.
+
+    Attributes:
+        skipped: How many ticks fell due and were not handled, because another one waited or the clock had jumped.
     """
 
-    __slots__ = ("_deadline", "_deliver", "_ended", "_function", "_period", "_timers", "is_pending", "skipped")
+    __slots__ = (
+        "_deadline",
+        "_deliver",
+        "_ended",
+        "_first",
+        "_function",
+        "_passed",
+        "_period",
+        "_timers",
+        "is_pending",
+        "skipped",
+    )
 
     def __init__(
         self,
@@ -138,7 +157,9 @@ class Timer:
         self._ended = ended  # the owner forgets the timer
         self.is_pending = False  # a tick waits for its turn
         self.skipped = 0
-        self._deadline = timers.at(trio.current_time() + delay, self._fall_due)
+        self._first = trio.current_time() + delay
+        self._passed = 0  # periods since then
+        self._deadline = timers.at(self._first, self._fall_due)
 
     @property
     def is_active(self) -> bool:
@@ -157,20 +178,57 @@ class Timer:
         """The waiting tick's turn has come: the function to run for it."""
         self.is_pending = False
         function = self._function
-        if self._period is None:
+        if not self._deadline.is_set:  # it was the last one
             self.cancel()
         return function
 
     def _fall_due(self) -> None:
+        periods = 1
         if self._period is not None:
             periods = max(1, math.ceil((trio.current_time() - self._deadline.when) / self._period))
-            self._deadline = self._timers.at(self._deadline.when + periods * self._period, self._fall_due)
-            self.skipped += periods - 1
+            self._passed += periods  # a sum of periods would drift by what each addition rounds
+            self._deadline = self._timers.at(self._first + self._passed * self._period, self._fall_due)
+        self._tick(periods)
+
+    def _tick(self, count: int) -> None:
+        """So many ticks fell due at once: one of them is delivered, unless one waits."""
+        self.skipped += count - 1
         if self.is_pending:
             self.skipped += 1
         else:
             self.is_pending = True
             self._deliver(self)
+
+
+class DailyTimer(Timer):
+    """Ticks once a date, by the wall clock; looks at it at least once an hour, for anybody may set it."""
+
+    __slots__ = ("_daily", "_wall_clock")
+
+    def __init__(
+        self,
+        timers: Timers,
+        daily: Daily,
+        function: TimerFunction,
+        *,
+        wall_clock: Callable[[], float],
+        deliver: Callable[[Timer], None],
+        ended: Callable[[Timer], object],
+    ) -> None:
+        self._daily = daily
+        self._wall_clock = wall_clock
+        super().__init__(timers, self._pause(wall_clock()), function, period=None, deliver=deliver, ended=ended)
+
+    def _fall_due(self) -> None:
+        now = self._wall_clock()
+        count = self._daily.look(now)
+        self._deadline = self._timers.at(trio.current_time() + self._pause(now), self._fall_due)
+        if count:
+            self._tick(count)
+
+    def _pause(self, now: float) -> float:
+        """Seconds until the next look, when the wall clock shows `now`."""
+        return min(LOOK_AGAIN, max(_LOOK_SOON, self._daily.due - now))
 
 
 class TimerSource(Source):

@@ -1,0 +1,502 @@
+"""Sessions: a stay outlives its links, and has one owner at any moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trio_mud import (
+    Admitted,
+    BadToken,
+    Cause,
+    Connect,
+    Connection,
+    ConnectionEnded,
+    Disconnect,
+    Duplicate,
+    Entered,
+    HookEvent,
+    Hooks,
+    Input,
+    KeyTaken,
+    Left,
+    Limits,
+    LinkLost,
+    LocalProtocolError,
+    MasterServer,
+    Resumed,
+    Session,
+    Texts,
+)
+from trio_mud.testing import Mud, OpenMud, Player
+
+from .conftest import settled
+
+
+class Inn:
+    """A game in which `enter NAME` enters, and everything is written down in order."""
+
+    def __init__(self, **policy: object) -> None:
+        self.hooks = Hooks()
+        self.events: list[HookEvent] = []
+        self.policy = policy
+        self.slow = False
+        for kind in (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left):
+            self.hooks.on(kind, order=-1)(self.events.append)
+        self.hooks.on(Input)(self.obey)
+
+    def obey(self, event: Input) -> Awaitable[None] | None:
+        connection, (verb, _, rest) = event.connection, event.line.partition(" ")
+        match verb:
+            case "enter":
+                connection.server.sessions.enter(rest, connection, **self.policy)  # type: ignore[arg-type]
+            case "quit":
+                connection.quit()
+            case "sleep":
+                return self.sleep(float(rest))
+            case _:
+                connection.write(f"you said {event.line}")
+        return None
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+    def story(self) -> list[str]:
+        """What happened to connections and sessions, without the comings."""
+        told = []
+        for event in self.events:
+            match event:
+                case Input(connection, line):
+                    told.append(f"{connection.name}: {line}")
+                case Disconnect(connection, reason, cause):
+                    told.append(f"{connection.name} {reason.value}: {cause}")
+                case Left(session, reason, cause):
+                    told.append(f"{session.key} left, {reason.value}: {cause}")
+                case Entered(session) | LinkLost(session) | Resumed(session):
+                    told.append(f"{session.key} {type(event).__name__}")
+        return told
+
+
+@pytest.fixture
+def inn() -> Inn:
+    return Inn()
+
+
+async def enter(place: Mud, key: str = "ann") -> Player:
+    player = await place.player()
+    await player.type(f"enter {key}")
+    await settled()
+    return player
+
+
+def session_of(place: Mud, key: str = "ann") -> Session:
+    session = place.server.sessions.get(key)
+    assert session is not None
+    return session
+
+
+# A stay, and how it ends
+
+
+async def test_a_stay_begins_before_the_next_line_is_handled(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        player = await place.player()
+        await player.type("enter ann", "look")
+        await settled()
+        assert inn.story() == ["guest-1: enter ann", "ann Entered", "guest-1: look"]
+        session = session_of(place)
+        assert session.connection is next(iter(place.server.connections))
+        assert session.connection.session is session
+
+
+async def test_a_quit_ends_the_stay_at_once_after_its_disconnect(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        await player.type("quit")
+        await player.sees_the_end()
+        await settled()
+        assert inn.story()[-2:] == ["guest-1 quit: asked", "ann left, quit: asked"]
+        assert place.server.sessions.get("ann") is None
+
+
+async def test_a_link_death_suspends_and_the_grace_is_one_deadline(mud: OpenMud, inn: Inn) -> None:
+    inn.policy["grace"] = 60.0
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        lost_at = trio.current_time()
+        await player.vanish()
+        await settled()
+        assert inn.story()[-2:] == ["guest-1 linkdeath: reset", "ann LinkLost"]
+        assert session_of(place).connection is None
+        await trio.sleep_until(lost_at + 59.9)
+        assert len(place.server.sessions) == 1
+        await trio.sleep_until(lost_at + 60.1)
+        assert inn.story()[-1] == "ann left, linkdeath: grace over"
+        assert len(place.server.sessions) == 0
+
+
+async def test_a_return_in_time_resumes_the_same_stay(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        session = session_of(place)
+        session.body = "a body"
+        await player.vanish()
+        await settled()
+        await trio.sleep(100)
+        await enter(place)
+        assert session_of(place) is session
+        assert session.body == "a body"
+        assert inn.story()[-2:] == ["guest-2: enter ann", "ann Resumed"]
+        await trio.sleep(1000)
+        assert session.ending is None
+
+
+async def test_what_was_written_meanwhile_is_replayed_and_what_was_too_much_is_counted(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(replay=30), texts=Texts(missed="({count} lost)")) as place:
+        player = await enter(place)
+        session = session_of(place)
+        assert session.write("before")
+        await player.sees("before")
+        await player.vanish()
+        await settled()
+        for number in range(5):
+            assert session.write(f"message {number}")  # 9 bytes
+        again = await place.player()
+        await again.type("enter ann")
+        assert (await again.catches_up()).splitlines()[-4:] == ["(2 lost)", "message 2", "message 3", "message 4"]
+
+
+async def test_a_text_between_the_death_and_its_discovery_by_the_game_is_not_lost(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        session = session_of(place)
+        connection = session.connection
+        assert connection is not None
+        await player.vanish()
+        connection.life.lose_link(Cause.RESET)
+        assert session.write("in between")
+        again = await enter(place)
+        await again.sees("in between")
+
+
+async def test_leaving_ends_a_stay_linked_dying_or_dead(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        linked, dying, dead = await enter(place, "a"), await enter(place, "b"), await enter(place, "c")
+        await dead.vanish()
+        await settled()
+        session = session_of(place, "b")
+        assert session.connection is not None
+        session.connection.life.lose_link(Cause.RESET)
+        for key in "abc":
+            session_of(place, key).leave("Bye.")
+        await linked.sees("Bye.")
+        await settled()
+        assert len(place.server.sessions) == 0
+        ways = sorted(words for words in inn.story() if "left" in words)
+        assert ways == [f"{key} left, quit: asked" for key in "abc"]
+        await dying.vanish()
+
+
+# A second connection
+
+
+async def test_a_second_connection_takes_over_and_the_first_is_told(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, texts=Texts(taken_over="Moved.")) as place:
+        first = await enter(place)
+        await enter(place)
+        assert (await first.sees_the_end()).endswith("Moved.\n")
+        await settled()
+        session = session_of(place)
+        assert session.connection is not None
+        assert session.connection.name == "guest-2"
+        assert inn.story() == [
+            "guest-1: enter ann",
+            "ann Entered",
+            "guest-2: enter ann",
+            "ann Resumed",
+            "guest-1 quit: takeover",
+        ]
+
+
+async def test_resumed_waits_for_the_old_links_hook_but_not_for_its_end(mud: OpenMud, inn: Inn) -> None:
+    """Never two hooks of one player at once."""
+    async with mud(inn.hooks) as place:
+        first = await place.player(capacity=4)
+        await first.type("enter ann", "sleep 3", "never")
+        await settled()
+        first.stop_reading()
+        second = await place.player()
+        await second.type("enter ann", "look")
+        await settled()
+        assert inn.story()[-1] == "guest-2: enter ann"
+        await trio.sleep(2.9)
+        assert inn.story()[-1] == "guest-2: enter ann"
+        await trio.sleep(0.2)
+        assert inn.story()[-3:] == ["ann Resumed", "guest-2: look", "guest-1 quit: takeover"]
+
+
+async def test_the_lines_of_a_link_already_dead_are_dropped_at_a_takeover(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        first = await place.player()
+        await first.type("enter ann", "sleep 3", "give sword")
+        await settled()
+        await first.vanish()
+        await settled()
+        await enter(place)
+        await trio.sleep(10)
+        assert "guest-1: give sword" not in inn.story()
+        assert inn.story().count("ann Resumed") == 1
+        assert "ann LinkLost" not in inn.story()
+
+
+async def test_a_second_connection_may_be_refused(mud: OpenMud, inn: Inn, caplog: pytest.LogCaptureFixture) -> None:
+    inn.policy["on_duplicate"] = Duplicate.REFUSE
+    async with mud(inn.hooks) as place:
+        await enter(place)
+        await enter(place)
+        assert inn.story().count("ann Entered") == 1
+        assert "ann Resumed" not in inn.story()
+        assert KeyTaken.__name__ in caplog.text
+        assert session_of(place).connection is next(iter(place.server.connections))
+
+
+async def test_a_session_may_be_shared_and_ends_with_its_last_link(mud: OpenMud, inn: Inn) -> None:
+    inn.policy["on_duplicate"] = Duplicate.SHARE
+    async with mud(inn.hooks) as place:
+        first, second = await enter(place), await enter(place)
+        session_of(place).write("to both")
+        await first.sees("to both")
+        await second.sees("to both")
+        await first.vanish()
+        await settled()
+        assert len(session_of(place).connections) == 1
+        assert "ann LinkLost" not in inn.story()
+        await second.type("quit")
+        await second.sees_the_end()
+        await settled()
+        assert inn.story()[-1] == "ann left, quit: asked"
+
+
+async def test_entering_a_key_whose_connection_is_quitting_begins_a_new_stay(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        await enter(place)
+        old = session_of(place)
+        assert old.connection is not None
+        old.connection.quit("A farewell.")
+        visitor = await place.player()
+        await visitor.type("enter ann")
+        await settled()
+        lives = [words for words in inn.story() if words.startswith("ann")]
+        assert lives == ["ann Entered", "ann left, quit: asked", "ann Entered"]
+        assert session_of(place) is not old
+
+
+# Bad ways in
+
+
+async def test_who_may_not_enter_is_told_why(mud: OpenMud) -> None:
+    hooks = Hooks()
+    met: list[Connection] = []
+
+    @hooks.on(Connect)
+    def too_early(event: Connect) -> None:
+        with pytest.raises(LocalProtocolError, match="admitted"):
+            event.connection.server.sessions.enter("ann", event.connection)
+        met.append(event.connection)
+
+    @hooks.on(Disconnect)
+    def too_late(event: Disconnect) -> None:
+        with pytest.raises(ConnectionEnded):
+            event.connection.server.sessions.enter("ann", event.connection)
+        met.clear()
+
+    async with mud(hooks) as place:
+        player = await place.player()
+        sessions, connection = place.server.sessions, met[0]
+        sessions.enter("ann", connection)
+        with pytest.raises(LocalProtocolError, match="serves"):
+            sessions.enter("bob", connection)
+        connection.session = None
+        with pytest.raises(ValueError, match="grace"):
+            sessions.enter("bob", connection, grace=-1)
+        await player.vanish()
+        await settled()
+        assert met == []
+
+
+async def test_a_token_resumes_once_from_anywhere_and_not_too_late(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(first_input=None)) as place:
+        await enter(place)
+        session = session_of(place)
+        void, token = session.resume_token(), session.resume_token(lifetime=60)
+        assert void != token
+        assert len(token) >= 22  # 128 bits
+        visitor = await place.player()
+        connection = list(place.server.connections)[-1]
+        sessions = place.server.sessions
+        for wrong in (void, "", "nonsense"):
+            with pytest.raises(BadToken):
+                sessions.resume(wrong, connection)
+        assert sessions.resume(token, connection) is session
+        await place.player()
+        third = list(place.server.connections)[-1]
+        with pytest.raises(BadToken):
+            sessions.resume(token, third)
+        late = session.resume_token(lifetime=60)
+        await trio.sleep(60)
+        await place.player()
+        with pytest.raises(BadToken):
+            sessions.resume(late, list(place.server.connections)[-1])
+        last = session.resume_token()
+        session.leave()
+        await visitor.sees_the_end()
+        await settled()
+        await place.player()
+        with pytest.raises(BadToken):
+            sessions.resume(last, list(place.server.connections)[-1])
+
+
+# What belongs to a session
+
+
+async def test_timers_and_work_of_a_session_outlive_the_link_and_end_with_the_stay(mud: OpenMud, inn: Inn) -> None:
+    inn.policy["grace"] = 5.0
+    ticks: list[float] = []
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append("work")
+
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        session = session_of(place)
+        session.every(1, lambda: ticks.append(trio.current_time()))
+        session.start_soon(work)
+        await trio.sleep(2.5)
+        await player.vanish()
+        await trio.sleep(2)
+        assert len(ticks) == 4
+        assert ended == []
+        await trio.sleep(100)
+        assert len(ticks) == 7
+        assert ended == ["work"]
+        session.after(1, lambda: ticks.append(0))
+        session.start_soon(work)
+        await trio.sleep(10)
+        assert len(ticks) == 7
+
+
+async def test_a_shutdown_leaves_no_session_without_its_left(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        await enter(place, "linked")
+        lost = await enter(place, "lost")
+        await lost.vanish()
+        await settled()
+    ways = sorted(words for words in inn.story() if "left" in words)
+    assert ways == ["linked left, quit: shutdown", "lost left, quit: shutdown"]
+
+
+async def test_an_abort_leaves_no_session_without_its_left(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        await enter(place)
+        place.server.abort()
+        await place.server.closed.wait()
+    assert inn.story()[-3:] == ["guest-1 linkdeath: cancelled", "ann LinkLost", "ann left, quit: shutdown"]
+
+
+# Every interleaving
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["come", "enter", "quit", "vanish", "hang up", "sleep", "leave", "wait", "long wait", "abort"]),
+        st.integers(0, 3),
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+@settings(max_examples=120)
+async def test_one_owner_one_left_and_nothing_remains_whatever_happens(
+    mud: OpenMud, steps: list[tuple[str, int]]
+) -> None:
+    inn = Inn(grace=20.0)
+    players: list[Player] = []
+    async with mud(inn.hooks, limits=Limits(command_rate=None, first_input=None)) as place:
+        server: MasterServer = place.server
+        for step, who in steps:
+            if server.aborting.is_set():
+                break
+            if step == "come":
+                players.append(await place.player())
+            elif step == "abort" and who == 0:
+                server.abort()
+            elif step == "leave" and (session := server.sessions.get("ann")) is not None:
+                session.leave()
+            elif step in ("wait", "long wait"):
+                await trio.sleep(1 if step == "wait" else 25)
+            elif players:
+                with trio.move_on_after(1):
+                    await act(players[who % len(players)], step)
+            if who != 3:
+                await settled()
+            check_owners(server)
+    left = Counter(event.session for event in inn.events if isinstance(event, Left))
+    entered = Counter(event.session for event in inn.events if isinstance(event, Entered))
+    assert left == entered
+    assert set(left.values()) <= {1}
+    assert len(server.sessions) == 0
+    assert len(server.timers) == 0
+    check_order(inn.events)
+
+
+async def act(player: Player, step: str) -> None:
+    try:
+        if step == "vanish":
+            await player.vanish()
+        elif step == "hang up":
+            await player.hang_up()
+        else:
+            await player.type({"enter": "enter ann", "sleep": "sleep 2", "quit": "quit"}.get(step, "look"))
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        pass
+
+
+def check_owners(server: MasterServer) -> None:
+    for session in server.sessions:
+        assert session.ending is None
+        for connection in session.connections:
+            assert connection.session is session
+    owners = Counter(connection.session for connection in server.connections if connection.session is not None)
+    assert all(count == 1 for count in owners.values())
+
+
+def check_order(events: list[HookEvent]) -> None:
+    """`Entered` first, `Left` last, and between them `LinkLost` only where a link was."""
+    linked: dict[Session, bool] = {}
+    over: set[Session] = set()
+    for event in events:
+        match event:
+            case Entered(session):
+                assert session not in linked
+                linked[session] = True
+            case Resumed(session):
+                assert session not in over
+                linked[session] = True
+            case LinkLost(session):
+                assert session not in over
+                assert linked[session]
+                linked[session] = False
+            case Left(session):
+                assert session in linked
+                assert session not in over
+                over.add(session)
