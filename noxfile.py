@@ -5,6 +5,8 @@ nox -s tests -- -k quit   the tests of that name, without the coverage report
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
+nox -s interop         real clients against the server; what is not installed is skipped by name
+nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
 """
 
 from __future__ import annotations
@@ -55,13 +57,32 @@ def tests(session: nox.Session) -> None:
         return
     # The package's own pytest plugin is imported before any pytest plugin could measure it; so coverage starts first.
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest")
+    # As many workers as cores, up to eight; one that has nothing left takes tests from another.
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
 
 for version in nox.project.python_versions(PROJECT):
     nox.session(python=version, name=f"tests-{version}")(tests)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Real clients in terminals of their own; arguments after `--` go to pytest."""
+    install(session, "test", "interop")
+    session.run("pytest", "tests/interop", "-rs", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Inputs nobody thought of, for all that reads what peers send; arguments after `--` go to tests/fuzz/run.py."""
+    install(session, "test")
+    try:
+        session.install(*nox.project.dependency_groups(PROJECT, "fuzz"))
+    except nox.command.CommandFailed:
+        session.warn("atheris cannot be installed here: the mutator of tests/fuzz takes its place")
+    session.run("python", "tests/fuzz/run.py", *session.posargs)
 
 
 @nox.session

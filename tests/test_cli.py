@@ -324,15 +324,14 @@ def test_a_player_comes_reads_types_and_leaves(tavern: Path) -> None:
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_says_goodbye_and_ends_with_status_0(tavern: Path, asked: signal.Signals) -> None:
     (tavern / "tavern.toml").write_text('[texts]\nshutdown = "The lamps go out."', encoding="utf-8")
-    with (
-        started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "tavern.toml") as process,
-        socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player,
-    ):
-        heard = b""
-        while b"crackles" not in heard:
-            heard += player.recv(4096)
-        process.send_signal(asked)
-        farewell = b"".join(iter(lambda: player.recv(4096), b""))
+    with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "tavern.toml") as process:
+        with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
+            heard = b""
+            while b"crackles" not in heard:
+                heard += player.recv(4096)
+            process.send_signal(asked)
+            farewell = b"".join(iter(lambda: player.recv(4096), b""))
+
         status, complaints = ended(process)
 
     assert b"The lamps go out." in farewell
@@ -468,12 +467,8 @@ def test_the_bundled_world_opens_and_closes(tavern: Path) -> None:
         assert ended(process)[0] == 0
 
 
-def test_the_version_is_told(tavern: Path) -> None:
-    with started("--version") as process:
-        out, _ = process.communicate(timeout=PATIENCE)
-
-    assert process.returncode == 0
-    assert out == f"trio-mud {__version__}\n"
+def test_the_version_is_told(say: Say) -> None:
+    assert say("--version") == (0, f"trio-mud {__version__}\n")
 
 
 def test_the_library_can_be_imported_without_what_only_the_command_line_needs(tavern: Path) -> None:

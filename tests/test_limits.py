@@ -40,6 +40,8 @@ COUNTS = [
 SECONDS = [
     "handshake",
     "first_input",
+    "idle",
+    "keepalive",
     "hook_deadline",
     "write_stall",
     "dead_peer",

@@ -34,7 +34,16 @@ from .driver.running import run, serve
 from .driver.server import MasterServer
 from .driver.sessions import Duplicate, Session
 from .driver.timers import Timer
-from .errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError, Overloaded, TrioMudError, WaitsForItself
+from .errors import (
+    BadToken,
+    ConnectionEnded,
+    KeyTaken,
+    LocalProtocolError,
+    NoAnswer,
+    Overloaded,
+    TrioMudError,
+    WaitsForItself,
+)
 from .limits import Limits, Rate
 from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
 from .texts import Texts
@@ -73,6 +82,7 @@ __all__ = [
     "Markup",
     "MasterServer",
     "MsdpMessage",
+    "NoAnswer",
     "Overloaded",
     "Rate",
     "Reason",

@@ -6,6 +6,7 @@
     │   └── BadToken            this token resumes nothing
     ├── ConnectionEnded         the connection is over; nothing more can be asked of it
     ├── WaitsForItself          a hook asked its own source for a line, which would come only after that hook
+    ├── NoAnswer                a player was asked again and again, and gave no answer that fits
     ├── Overloaded              too much is waiting already; the new part was not taken
     └── ConfigurationError      a setting is wrong; nothing was started
 
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionEnded",
     "KeyTaken",
     "LocalProtocolError",
+    "NoAnswer",
     "Overloaded",
     "TrioMudError",
     "WaitsForItself",
@@ -67,6 +69,13 @@ class WaitsForItself(TrioMudError):
     """A hook function asked for a line of its own source, whose next event waits for that very function.
 
     Start a dialog instead: `connection.start_dialog(script)` asks from a task of its own.
+    """
+
+
+class NoAnswer(TrioMudError):
+    """A player was asked again and again, and gave no answer that fits; go on without.
+
+    A script that lets it pass ends, and the player reads `texts.no_answer`.
     """
 
 

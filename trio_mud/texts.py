@@ -59,6 +59,47 @@ class Texts:
     missed: str = "({count} lines came and went while you were away.)"
     """Of what was written during a link death, more was lost than `limits.replay` keeps; `{count}` says how much."""
 
+    # In dialogs: words that a player may answer, apart by spaces, and what the questions say
+
+    yes: str = "yes y"
+    """What says yes to `dialog.confirm`, in whatever case."""
+
+    no: str = "no n"
+    """What says no."""
+
+    confirm_again: str = "Please answer yes or no."
+    """Neither was said."""
+
+    choose_again: str = "Please choose one of these, by its number or its name."
+    """None of the options of `dialog.choose` was named."""
+
+    choose_ambiguous: str = "That could be more than one of these."
+    """The beginnings of several options were named."""
+
+    no_answer: str = "Never mind, then."
+    """Asked again and again, the player gave no answer that fits, and the script does not go on without."""
+
+    page_more: str = "[Enter reads on, q stops] "
+    """The question between two pages."""
+
+    page_stop: str = "q quit"
+    """What says that enough was read."""
+
+    edit_hello: str = "Write line by line. A dot alone ends it, and .h helps."
+    """The editor begins."""
+
+    edit_prompt: str = "] "
+    """The editor waits for a line."""
+
+    edit_help: str = ". ends, .q gives up, .l lists, .d 3 deletes, .i 3 text inserts, .r 3 replaces"
+    """The editor's commands."""
+
+    edit_unknown: str = "There is no such command, or no such line. A dot alone ends, and .h helps."
+    """A line for the editor began with a dot, and it could not do what it says."""
+
+    edit_full: str = "There is no room for that."
+    """The text in the editor is as long as it may become."""
+
     # The last words: the player reads one of these and the link closes
 
     no_input: str = "You have not said a word. Come back when you feel like talking."

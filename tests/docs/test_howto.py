@@ -175,7 +175,15 @@ async def test_a_whisper_is_heard_by_those_near_and_noticed_by_the_others(mud: O
 async def test_a_question_gets_the_next_line(mud: OpenMud) -> None:
     async with mud(questions.hooks) as place:
         ann = await place.player()
-        await ann.type("burn", "no", "burn", "yes")
+        await ann.type("sign", "Ann", "sign", "Bob")
+        await ann.sees("The ink dries: Ann.")
+        await ann.sees("The ink dries: Bob.")
+
+
+async def test_yes_or_no_is_asked_until_it_is_said(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("burn", "n", "burn", "well", "yes")
         await ann.sees("Burn the letter? (yes/no) ")
         await ann.sees("You put it back into your pocket.")
         await ann.sees("It flares up, and is gone.")
@@ -205,6 +213,46 @@ async def test_what_is_typed_is_hidden_for_as_long_as_the_word_is_asked_for(mud:
         assert not ann.input_hidden
 
 
+async def test_a_word_is_hidden_twice(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        for again, verdict in (("mellon", "So be it."), ("melon", "Those were two words.")):
+            await ann.type("swear")
+            await ann.sees("The new word? ")
+            await ann.type("mellon")
+            await ann.sees("Once more? ")
+            await ann.type(again)
+            await ann.sees(verdict)
+
+
+async def test_a_drink_is_chosen_by_its_beginning(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("order", "a", "ap")
+        await ann.sees(" 1) ale\n 2) apple wine\n 3) milk\nWhat will it be? ")
+        await ann.sees("That is 4 coins.")
+        await ann.type("order", *["water"] * 5)
+        await ann.sees("The landlord turns to somebody else.")
+
+
+async def test_a_long_text_stops_for_a_command(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player(columns=80, rows=24)
+        await ann.type("read", "sign", "Ann", "read", "", "")
+        await ann.sees("Verse 23: and then they rowed on.\n[Enter reads on, q stops] ")
+        await ann.sees("The ink dries: Ann.")
+        await ann.sees("Verse 60: and then they rowed on.\nYou close the book with a sigh.")
+
+
+async def test_a_letter_is_written_and_burnt_in_one_dialog(mud: OpenMud) -> None:
+    async with mud(questions.hooks) as place:
+        ann = await place.player()
+        await ann.type("write", "I am well.", ".", "yes", "write", ".q")
+        await ann.sees("You have written 2 lines.")
+        await ann.sees("It flares up, and is gone.")
+        await ann.sees("You crumple the sheet.")
+
+
 async def test_who_knocks_and_says_nothing_is_shown_out(mud: OpenMud) -> None:
     async with mud(questions.hooks) as place:
         ann = await place.player()
@@ -224,6 +272,9 @@ async def test_a_program_that_shows_everything_is_told_of(mud: OpenMud) -> None:
             seen += await pipe.client.receive_some()
         await pipe.client.send_all(b"\xff\xfe\x01")  # IAC DONT ECHO
         while b"Look behind you first" not in seen:
+            seen += await pipe.client.receive_some()
+        await pipe.client.send_all(b"mellon\r\n")
+        while b"whoever looked over your shoulder" not in seen:
             seen += await pipe.client.receive_some()
 
 
@@ -284,6 +335,7 @@ async def test_a_guest_who_does_not_return_was_only_a_shadow(mud: OpenMud) -> No
         ann, bob = await cellar.player(), await cellar.player()
         await ann.type("Ann")
         await bob.type("Bob")
+        await ann.sees("Bob comes down the steps.")
         await ann.vanish()
         await bob.sees("Ann stares at the wall.")
         await bob.sees("Ann was only a shadow.", within=301)

@@ -70,9 +70,9 @@ def test_every_limit_is_on_the_page_of_bounds_with_its_default(field: object) ->
     name: str = field.name  # type: ignore[attr-defined]
     (row,) = [row for row in rows("topics/bounds.md") if row[0] == name]
     default = getattr(Limits(), name)
-    shown = f"{default.per_second} a second, burst {default.burst}" if isinstance(default, Rate) else f"{default:g}"
-    if isinstance(default, int):
-        shown = str(default)
+    shown = f"{default.per_second} a second, burst {default.burst}" if isinstance(default, Rate) else str(default)
+    if isinstance(default, float):
+        shown = f"{default:g}"
     assert row[1].split(" ")[0] == shown or row[1] == shown
 
 

@@ -427,7 +427,7 @@ def schedule(seed: int) -> Iterator[None]:
         run._ALLOW_DETERMINISTIC_SCHEDULING = before
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     script=st.lists(steps, min_size=5, max_size=40),
     ending=endings,

@@ -8,6 +8,7 @@ import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Hooks, Input, Limits, Reason, Texts
 from trio_mud.telnet.codes import DO, IAC, WONT
+from trio_mud.telnet.options import Eor
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, open_house, settled, until
@@ -297,3 +298,17 @@ async def test_no_text_of_a_game_can_carry_a_control_sequence(autojump_clock: tr
         connection.prompt("\x1b[2J> ")
         await settled()
         assert not {"\x1b", "\x07", "\x9b"} & set(wire.text)
+
+
+async def test_a_prompt_sent_too_early_gets_its_mark_when_the_client_says_which(mud: OpenMud) -> None:
+    """TinyFugue shows no prompt without one."""
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.prompt("Name? "))
+    async with mud(hooks, options=[Eor()]) as place:
+        pipe = place.connect()
+        await settled()
+        assert (await pipe.client.receive_some()).endswith(b"\xff\xfb\x19Name? ")
+        await pipe.client.send_all(b"\xff\xfd\x19")
+        await settled()
+        assert await pipe.client.receive_some() == b"\xff\xef"
+        await pipe.client.aclose()

@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import trio
@@ -703,7 +704,7 @@ async def test_everything_returns_to_what_it_was(mud: OpenMud, talkers: Witness)
             assert trio.lowlevel.current_statistics().tasks_living == before
             assert len(server.connections) == 0
             assert not server._guests
-            assert not server._admission._by_source
+            assert not server._admission._by_origin
             assert len(server.timers) == 0
             assert not server.dispatcher.is_working
             assert not server.dispatcher._waiting
@@ -871,3 +872,28 @@ async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio
         await settled()
         assert mccp2 in b"".join(plain.sent)
         assert mccp2 not in b"".join(secret.sent)
+
+
+async def test_neither_can_subclasses_of_them_nor_lines(mud: OpenMud, witness: Witness) -> None:
+    class MyDisconnect(Disconnect):
+        """Would take a living player off the list."""
+
+    async with mud(witness.hooks) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        for event in (MyDisconnect(connection, Reason.QUIT, Cause.ASKED, ""), Input(connection, "look")):
+            with pytest.raises(ValueError, match="the driver's"):
+                place.server.post(event)
+        assert connection in place.server.connections
+
+
+async def test_a_unix_socket_serves_like_any_stream(tmp_path: Path) -> None:
+    with trio.socket.socket(trio.socket.AF_UNIX) as sock:
+        await sock.bind(str(tmp_path / "door"))
+        sock.listen()
+        server = MasterServer(Hooks())
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.serve, [trio.SocketListener(sock)])
+            async with await trio.open_unix_socket(str(tmp_path / "door")) as stream:
+                assert (await stream.receive_some(1)) == b"\xff"
+            server.shutdown(within=1)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_mud import (
@@ -157,7 +157,7 @@ async def test_a_return_in_time_resumes_the_same_stay(mud: OpenMud, inn: Inn) ->
 
 
 async def test_what_was_written_meanwhile_is_replayed_and_what_was_too_much_is_counted(mud: OpenMud, inn: Inn) -> None:
-    async with mud(inn.hooks, limits=Limits(replay=30), texts=Texts(missed="({count} lost)")) as place:
+    async with mud(inn.hooks, limits=Limits(replay=36), texts=Texts(missed="({count} lost)")) as place:
         player = await enter(place)
         session = session_of(place)
         assert session.write("before")
@@ -165,7 +165,7 @@ async def test_what_was_written_meanwhile_is_replayed_and_what_was_too_much_is_c
         await player.vanish()
         await settled()
         for number in range(5):
-            assert session.write(f"message {number}")  # 9 bytes
+            assert session.write(f"message {number}")  # 9 bytes, and 2 for the line end
         again = await place.player()
         await again.type("enter ann")
         assert (await again.catches_up()).splitlines()[-4:] == ["(2 lost)", "message 2", "message 3", "message 4"]
@@ -425,7 +425,6 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=120)
 async def test_one_owner_one_left_and_nothing_remains_whatever_happens(
     mud: OpenMud, steps: list[tuple[str, int]]
 ) -> None:
@@ -500,3 +499,29 @@ def check_order(events: list[HookEvent]) -> None:
                 assert session in linked
                 assert session not in over
                 over.add(session)
+
+
+async def test_a_line_waits_for_its_sessions_events_and_not_for_a_tick_that_was_cancelled(
+    mud: OpenMud, inn: Inn
+) -> None:
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        session = session_of(place)
+        timer = session.after(1, lambda: None)
+        place.server.timers.at(trio.current_time() + 1, timer.cancel)
+        connection = session.connection
+        assert connection is not None
+        connection.after(1, lambda: connection.write("tick"))
+        await player.sees("tick", within=2)
+
+
+async def test_what_is_kept_for_the_return_is_bounded_even_if_it_says_nothing(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(replay=1000)) as place:
+        player = await enter(place)
+        await player.vanish()
+        await settled()
+        session = session_of(place)
+        for _ in range(5000):
+            session.write("")
+        assert session._missed is not None
+        assert len(session._missed) <= 500

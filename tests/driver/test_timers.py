@@ -50,6 +50,58 @@ async def test_ticks_do_not_drift_in_ten_thousand_periods(mud: OpenMud) -> None:
     assert times[-1] - start == pytest.approx(1000, abs=1e-9)
 
 
+async def test_ticks_do_not_drift_in_ten_million_seconds(mud: OpenMud) -> None:
+    """A16: not even by what additions round; a period of 997.1 is no sum of powers of two."""
+    times: list[float] = []
+    async with mud(Hooks()) as place:
+        start = trio.current_time()
+        place.server.every(997.1, lambda: times.append(trio.current_time()))
+        for _ in range(1000):
+            await trio.sleep(10_000)
+    assert times == [start + 997.1 + k * 997.1 for k in range(10_029)]
+
+
+async def test_a_storm_of_timers_delays_a_line_by_one_tick_of_each_at_most(mud: OpenMud) -> None:
+    """A15: also when each of them is due again before the last one has ticked."""
+    hooks, order = Hooks(), []
+    hooks.on(Input)(lambda event: order.append(event.line))
+    async with mud(hooks, limits=Limits(batch=16)) as place:
+        player = await place.player()
+        for number in range(1000):
+            place.server.every(1, partial(order.append, number))
+        for _ in range(20):
+            await trio.sleep(1)  # everything is due now
+            order.clear()
+            await player.type("look")
+            await settled()
+            assert order.index("look") <= 1000
+            assert len(order) <= 1001
+
+
+async def test_a_timer_that_is_always_due_leaves_a_turn_to_everybody(mud: OpenMud) -> None:
+    """A15: it gives itself another delay of zero whenever it is called."""
+    hooks, ticks, waited = Hooks(), [0], []
+
+    @hooks.on(Input)
+    def count(event: Input) -> None:
+        waited.append(ticks[0])
+
+    async with mud(hooks) as place:
+        player = await place.player()
+
+        def again() -> None:
+            ticks[0] += 1
+            if ticks[0] < 5000:
+                place.server.after(0, again)
+
+        for _ in range(3):
+            place.server.after(0, again)
+        await player.type("look")
+        await settled()
+    assert waited[0] < 50
+    assert ticks[0] >= 5000
+
+
 async def test_late_ticks_are_skipped_and_counted_never_made_up_for(mud: OpenMud) -> None:
     times: list[float] = []
 
@@ -300,13 +352,15 @@ async def test_no_timer_ticks_after_the_server_has_closed(mud: OpenMud) -> None:
     assert trio.current_time() >= 5
 
 
-async def test_thousands_of_timers_cost_one_task(mud: OpenMud) -> None:
+async def test_ten_thousand_timers_cost_one_heap_and_not_one_task(mud: OpenMud) -> None:
     async with mud(Hooks()) as place:
         before = trio.lowlevel.current_statistics().tasks_living
         for number in range(5000):
             place.server.after(number + 1, lambda: None)
+            place.server.every(number + 1, lambda: None)
         await settled()
         assert trio.lowlevel.current_statistics().tasks_living == before
+        assert len(place.server.timers) == len(place.server.timers._heap) == 10_000
 
 
 async def test_a_timer_of_a_connection_that_ended_meanwhile_is_never_started(mud: OpenMud) -> None:

@@ -248,7 +248,7 @@ def test_closed_it_takes_nothing_and_says_nothing() -> None:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=2 * settings().max_examples)
 def test_any_byte_may_be_wrong(data: st.DataObject) -> None:
     stream = bytearray(zlib.compress(TEXT * 3) + TEXT)
     for _ in range(data.draw(st.integers(1, 3))):

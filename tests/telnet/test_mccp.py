@@ -125,7 +125,7 @@ def test_a_client_that_wants_it_no_more_gets_the_end_and_then_plain_text() -> No
     assert peer.decompress(end) == b""
     assert peer.eof
     assert plain == b"plain\r\n"
-    assert engine._deflater is None
+    assert engine.outgoing.deflater is None
 
 
 def test_compression_ends_when_we_want_and_may_be_offered_again() -> None:
@@ -215,7 +215,7 @@ class Uncompressed(Option):
 
 
 @given(_steps)
-@settings(max_examples=300)
+@settings(max_examples=2 * settings().max_examples)
 def test_whatever_happens_in_between_text_arrives_whole_and_in_order(steps: list[str]) -> None:
     engine, plain, client = TelnetEngine([Mccp2()]), TelnetEngine([Uncompressed()]), Client()
     for step in [*steps, "send"]:
@@ -379,7 +379,7 @@ def test_a_broken_stream_leaves_the_way_out_as_it_was() -> None:
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 def test_no_byte_wrong_in_a_stream_raises_or_depends_on_the_cut(data: st.DataObject) -> None:
     good = AGREED3 + zlib.compress(b"look\r\n\xff\xfb\x1f" * 4 + bytes(range(256))) + b"say plain\r\n"
     broken = bytearray(good)
@@ -470,7 +470,7 @@ def test_an_engine_that_nobody_compresses_for_has_no_machine_for_it() -> None:
     engine = TelnetEngine(DEFAULT_OPTIONS)
     drain(engine)
     engine.receive(b"look\r\n\xff\xfe\x56\xff\xfe\x57")
-    assert (engine._deflater, engine._inflater) == (None, None)
+    assert (engine.outgoing.deflater, engine.inflater) == (None, None)
     assert (engine.pending, engine.is_full) == (False, False)
 
 

@@ -120,6 +120,9 @@ _STRAY = "a value without a variable, or an end without a beginning"
         (b"\x01A\x02a\xff\xffb", "00 or ff in a text"),
         (b"\x01A\x02" + b"\x05\x02" * 17, "over 16 deep"),
         (b"\x01A\x02" + b"\x03\x01x\x02" * 17, "over 16 deep"),
+        # Several values of one variable are an array, and lie deeper by that.
+        (b"\x01A\x02x\x02" + b"\x05\x02" * 16 + b"x" + b"\x06" * 16, "over 16 deep"),
+        (b"\x01A\x02" + b"\x03\x01x\x02y\x02" * 9 + b"z" + b"\x04" * 9, "over 16 deep"),
         (b"\x01A\x02" + b"\x03" * 60_000, "over 4096 marks"),
         (b"\x01A" + b"\x02" * 4096, "over 4096 marks"),
         (b"\x01A\x02" * 65, "over 64 variables"),

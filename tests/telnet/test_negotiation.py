@@ -345,7 +345,7 @@ def test_two_engines_back_to_back_fall_silent_and_agree(steps: list[str]) -> Non
 
 
 @given(st.lists(st.sampled_from(["toggle", "deliver", "answer"]), max_size=60), st.sampled_from(["rfc", "tintin"]))
-@settings(max_examples=300)
+@settings(max_examples=2 * settings().max_examples)
 def test_hiding_at_any_pace_ends_as_the_game_wishes(steps: list[str], kind: str) -> None:
     # The wire holds bytes for any time in both directions; no clock runs.
     engine = TelnetEngine()

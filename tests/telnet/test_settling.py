@@ -189,7 +189,7 @@ def test_a_failed_option_is_nobodys() -> None:
 def test_options_without_attributes_are_shared_and_refused_ones_not_copied() -> None:
     engine = TelnetEngine([Ttype(), Naws()])
     engine.receive(b"\xff\xfc\x18\xff\xfb\x1f")
-    assert list(engine._repertoire.in_use()) == []
+    assert engine.repertoire.in_use() == []
 
 
 # Payloads that never end

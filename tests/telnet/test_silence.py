@@ -252,7 +252,7 @@ def test_nc_settles_after_a_second() -> None:
 
 @pytest.mark.parametrize("name", CLIENTS)
 @given(wishes=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=20))
-@settings(max_examples=30)
+@settings(max_examples=settings().max_examples // 2)
 def test_with_every_client_hiding_and_showing_leads_to_silence(name: str, wishes: list[tuple[bool, bool]]) -> None:
     engine, client = TelnetEngine(OPTIONS), CLIENTS[name]()
     for hidden, is_heard in wishes:
@@ -272,7 +272,6 @@ def test_with_strangers_the_budget_ends_it_at_the_latest(name: str) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=40))
-@settings(max_examples=50)
 def test_two_engines_back_to_back_fall_silent_however_slow_the_wire(deliveries: list[tuple[bool, int]]) -> None:
     engines = (TelnetEngine(OPTIONS), TelnetEngine(OPTIONS))
     wires = (bytearray(), bytearray())  # to the first, to the second

@@ -199,8 +199,8 @@ def test_letters_signs_and_spaces_are_never_touched(text: str) -> None:
 def test_the_time_is_linear_for_the_worst_of_inputs(piece: str) -> None:
     # A pattern that backtracks would need hours for this; the ratio of work can only be seen from outside.
     text = piece * (300_000 // len(piece))
-    start = time.perf_counter()
+    start = time.thread_time()
     clean_line(text)
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 2
     # Each match begins where the last one ended: nothing is looked at by two of them.
     assert sum(len(match[0]) for match in _ESCAPES.finditer(text[:3000])) <= 3000

@@ -187,9 +187,9 @@ def test_markup_is_wrapped_as_its_text_is(text: str, width: int, colours: int) -
 )
 @pytest.mark.parametrize("width", [1, 80])
 def test_the_time_is_linear(piece: str, width: int) -> None:
-    # With quadratic time, which wcwidth alone takes for flags, this would be minutes.
-    text = piece * (40_000 // len(piece))
-    start = time.perf_counter()
+    # With quadratic time, which wcwidth alone takes for flags, this would be many seconds.
+    text = piece * (8_000 // len(piece))
+    start = time.thread_time()
     wrap(text, width)
     render(markup("<b>{x}</b>", x=text), Rendering(8, width, mxp=True, sounds=True))
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 
@@ -10,6 +11,7 @@ import trio
 from trio.testing import memory_stream_pair
 
 from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports import DeadPeer
 from trio_mud.transports.streams import PIECE, StreamListener, StreamTransport
 
 
@@ -95,3 +97,33 @@ async def test_an_error_of_the_door_is_the_callers() -> None:
     door.fail(OSError("the door sticks"))
     with pytest.raises(OSError, match="sticks"):
         await StreamListener(door).accept()
+
+
+# Endings
+
+
+class Broken(Whole):
+    """A stream whose socket failed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(Pipe().server)
+        self._error = OSError(number, "failed")
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        raise trio.BrokenResourceError from self._error
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        await trio.lowlevel.checkpoint()
+        raise trio.BrokenResourceError from self._error
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ETIMEDOUT, DeadPeer), (errno.ECONNRESET, trio.BrokenResourceError)]
+)
+async def test_a_stream_whose_peer_is_dead_is_told_from_one_that_was_torn(number: int, kind: type[Exception]) -> None:
+    transport = StreamTransport(Broken(number))
+    for act in (transport.receive, lambda: transport.send_some(b"Hello?")):
+        with pytest.raises(trio.BrokenResourceError) as caught:
+            await act()
+        assert type(caught.value) is kind

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import ipaddress
 import math
 import socket
-from collections.abc import AsyncGenerator, Sequence
+import struct
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -19,9 +22,11 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_mud import open_tcp_listeners
 from trio_mud.testing.peers import reset
+from trio_mud.transports import DeadPeer
 from trio_mud.transports.tcp import ACCEPTS, TcpListener, TcpTransport, canonical_host, take_over
 
 PATIENCE = 5.0  # true seconds until a test that hangs has failed
+SO_ATTACH_FILTER = 26  # <asm-generic/socket.h>; the module has no name for it
 
 
 def has_ipv6() -> bool:
@@ -226,6 +231,36 @@ def times_to_find_a_dead_peer(transport: TcpTransport) -> tuple[float, float]:
     assert transport._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     silent = option("TCP_KEEPIDLE") + option("TCP_KEEPINTVL") * option("TCP_KEEPCNT")
     return silent, option("TCP_USER_TIMEOUT") / 1000
+
+
+async def reads(transport: TcpTransport) -> None:
+    await transport.receive()
+
+
+async def sends_at_once(transport: TcpTransport) -> None:
+    await trio.lowlevel.wait_readable(transport._socket)
+    transport.send_nowait(b"Hello?")
+
+
+async def waits_to_send(transport: TcpTransport) -> None:
+    while True:
+        await transport.send_some(b"x" * 100_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux makes the peer deaf")
+@pytest.mark.parametrize("act", [reads, sends_at_once, waits_to_send])
+async def test_a_peer_that_acknowledges_nothing_is_a_dead_peer(act: Callable[[TcpTransport], Awaitable[None]]) -> None:
+    """N5, without waiting for the probes: to the kernel it is the same if what was sent is not acknowledged in time."""
+    async with listening() as listener, await trio.open_tcp_stream(*listener.address) as peer:
+        (transport,) = await listener.accept()
+        drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0 bytes of each packet
+        peer.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(drop)))
+        transport._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1)  # millisecond
+        transport.send_nowait(b"Hello?")
+        with pytest.raises(DeadPeer) as caught:
+            await act(transport)
+        assert isinstance(caught.value.__cause__, OSError)
+        await transport.aclose_forcefully()
 
 
 async def test_without_a_time_for_dead_peers_nobody_is_probed() -> None:

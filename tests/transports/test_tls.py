@@ -430,7 +430,7 @@ class Narrow:
         await self._below.aclose_forcefully()
 
 
-@settings(max_examples=50, deadline=None)  # each shakes hands
+@settings(max_examples=settings().max_examples // 2)  # each shakes hands
 @given(
     takes=st.lists(st.integers(0, 3000), max_size=30),
     pieces=st.lists(st.binary(min_size=1, max_size=40_000), min_size=1, max_size=4),

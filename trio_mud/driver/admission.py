@@ -20,42 +20,42 @@ class Admission:
         self._limits = limits
         self._texts = texts
         self._total = 0
-        self._by_source: Counter[str] = Counter()
-        self._sources: dict[int, str] = {}  # which one each connection counts for, by its number
+        self._by_origin: Counter[str] = Counter()
+        self._origins: dict[int, str] = {}  # which one each connection counts for, by its number
 
     def arrive(self, connection: Connection) -> None:
         """Count a new connection, and refuse it if it is one too many. The connect hook still runs and sees that."""
         self._total += 1
         if self._limits.connections is not None and self._total > self._limits.connections:
             connection.turn_away(self._texts.server_full, Cause.FULL)
-        self._count(connection, _source_of(connection.address))
+        self._count(connection, _origin_of(connection.address))
 
     def locate(self, connection: Connection) -> None:
         """Its handshake is over: behind a proxy only this has told where it comes from. Count it there."""
-        source = _source_of(connection.address)
-        if source != self._sources[connection.number]:
+        origin = _origin_of(connection.address)
+        if origin != self._origins[connection.number]:
             self._discount(connection)
-            self._count(connection, source)
+            self._count(connection, origin)
 
     def leave(self, connection: Connection) -> None:
         """It is gone, refused or not."""
         self._total -= 1
         self._discount(connection)
 
-    def _count(self, connection: Connection, source: str) -> None:
-        self._sources[connection.number] = source
-        self._by_source[source] += 1
-        if self._limits.per_address is not None and source and self._by_source[source] > self._limits.per_address:
+    def _count(self, connection: Connection, origin: str) -> None:
+        self._origins[connection.number] = origin
+        self._by_origin[origin] += 1
+        if self._limits.per_address is not None and origin and self._by_origin[origin] > self._limits.per_address:
             connection.turn_away(self._texts.too_many_from_address, Cause.TOO_MANY)
 
     def _discount(self, connection: Connection) -> None:
-        source = self._sources.pop(connection.number)
-        self._by_source[source] -= 1
-        if not self._by_source[source]:
-            del self._by_source[source]
+        origin = self._origins.pop(connection.number)
+        self._by_origin[origin] -= 1
+        if not self._by_origin[origin]:
+            del self._by_origin[origin]
 
 
-def _source_of(address: str) -> str:
+def _origin_of(address: str) -> str:
     """What is counted as one place: an IPv4 address, an IPv6 /64, or the transport's own word."""
     if ":" not in address:
         return address

@@ -167,7 +167,10 @@ class Client:
             self.learn("screen_reader", True, FactSource.MTTS)
 
     def learn_variable(self, name: str, value: str) -> None:
-        """It told one of the variables of NEW-ENVIRON."""
+        """It told one of the variables of NEW-ENVIRON; an empty one, which telnetlib3 sends too, says nothing."""
+        value = value.strip()
+        if not value:
+            return
         match name:
             case "CLIENT_NAME":
                 self.learn("program", value, FactSource.NEW_ENVIRON)

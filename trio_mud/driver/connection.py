@@ -164,7 +164,8 @@ class Connection(TimerOwner):
         Returns:
             As `write` does.
         """
-        return self.outbox.prompt(self.engine.encode(render(text, self.client.rendering)) + self.engine.prompt_mark)
+        prompt = self.engine.encode(render(text, self.client.rendering))
+        return self.outbox.prompt(prompt, self.engine.prompt_mark)
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -222,6 +223,8 @@ class Connection(TimerOwner):
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
+            if self._dialog is not None:
+                self._dialog.show_input()
             self.tell(text)
             self.life.end(cause, text)
 
@@ -248,13 +251,16 @@ class Connection(TimerOwner):
             deadline: Seconds for the whole dialog; then the connection ends, cause `LOGIN_DEADLINE`.
 
         Raises:
-            LocalProtocolError: A dialog is going on already.
+            LocalProtocolError: A dialog is going on already. Its script may await another: `await other(dialog)`.
         """
+        if self.ending is not None:
+            return
         if self._dialog is not None:
-            raise LocalProtocolError(f"{self.name} is in a dialog already: let it end, or ask from its script")
-        if self.ending is None:
-            self._dialog = Dialog(self, script, deadline)
-            self.life.start(self._dialog.run)
+            raise LocalProtocolError(
+                f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
+            )
+        self._dialog = Dialog(self, script, deadline)
+        self.life.start(self._dialog.run)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -308,6 +314,8 @@ class Connection(TimerOwner):
 
     def flush(self) -> None:
         """Hand everything written to the transport. The server calls it once a batch."""
+        if self._dialog is not None and not self._dialog.asks_hidden:
+            self._dialog.show_input()  # only now: a hidden question that follows another does not show between
         self.outbox.flush(None if self.inbox.is_undecided else self.life.link)
         if self.engine.next_deadline is not None:
             self.hearing.mind_time()

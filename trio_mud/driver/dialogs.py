@@ -6,25 +6,49 @@ it ends at its `await` when the connection does, and its `finally` runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..errors import ConnectionEnded, LocalProtocolError, WaitsForItself
+from ..errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItself
+from ..telnet.codes import ECHO
 from ..text import Text
 from .events import Cause
 from .isolation import isolate, let_interrupts_in
+from .questions import Questions
+from .typeahead import HiddenLine
 
 if TYPE_CHECKING:
     from .connection import Connection
 
 
-class Dialog:
-    """One conversation with one connection. Made by `Connection.start_dialog`."""
+class Dialog(Questions):
+    """One conversation with one connection. Made by `Connection.start_dialog`.
 
-    __slots__ = ("_answer", "_asked", "_deadline", "_script", "_woken", "connection", "has_begun")
+    Hidden input is the dialog's from a hidden question on, until something else than another one follows.
+    What is typed meanwhile answers hidden questions and nothing else: what none of them took is dropped.
+
+    Attributes:
+        connection: Whose lines it borrows.
+        hiding_refused: Whether the client said that it shows what is typed all the same, or did not say in time
+            that it hides it. Known some moments after the question was put: ask when it is answered.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_deadline",
+        "_hides_input",
+        "_script",
+        "_woken",
+        "asks_hidden",
+        "connection",
+        "has_begun",
+        "hiding_refused",
+    )
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         let_interrupts_in(script)
@@ -35,6 +59,9 @@ class Dialog:
         self._woken: trio.Event | None = None
         self.has_begun = False
         self._answer: str | None = None  # given, and not yet received by the script
+        self.asks_hidden = False  # a hidden question waits for its line
+        self._hides_input = False  # the client was asked to, and not yet to show it again
+        self.hiding_refused = False
 
     async def settled(self) -> None:
         """Wait until the client has told what it is, or has had a second to: as the event `Settled` does."""
@@ -44,17 +71,34 @@ class Dialog:
             self._woken = trio.Event()
             await self._woken.wait()
 
-    async def ask(self, question: Text) -> str:
+    async def ask(self, question: Text, *, within: float | None = None) -> str:
         """Show a question as a prompt and wait for one line.
 
         What was typed ahead answers at once; what is typed after the answer waits for the next question,
-        or becomes `Input` when the dialog is over.
+        or becomes `Input` when the dialog is over. So does a line that comes when the question was given up.
+
+        Args:
+            question: Without a line end.
+            within: Seconds until the question is given up.
 
         Raises:
+            trio.TooSlowError: No line came `within` these seconds.
             WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
             ConnectionEnded: Called after the connection's ending was decided.
             LocalProtocolError: Two tasks ask at the same time.
         """
+        return await self._ask(question, within, hidden=False)
+
+    async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
+        """Like `ask`, and what is typed does not show: for passwords.
+
+        However it ends, the client shows again what is typed, unless the next thing is another hidden question.
+        A line that comes when the question was given up is dropped: it must not become a command.
+        Not every client can hide; see `hiding_refused`.
+        """
+        return await self._ask(question, within, hidden=True)
+
+    async def _ask(self, question: Text, within: float | None, *, hidden: bool) -> str:
         connection = self.connection
         self._check()
         if self._asked is not None:
@@ -62,19 +106,41 @@ class Dialog:
         if connection.ending is not None:
             await trio.lowlevel.checkpoint()  # a dialog of a gone connection ends here
             raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
+        if hidden:
+            self._hide_input()
+        else:
+            self.show_input()
         connection.prompt(question)
-        self._asked = trio.Event()
+        self._asked, self.asks_hidden = trio.Event(), hidden
         connection.dialog_asks()
         try:
-            await self._asked.wait()
+            with trio.fail_after(math.inf if within is None else within):
+                await self._asked.wait()
             answer, self._answer = self._answer, None
             assert answer is not None
-            return answer
+            return str(answer)
         finally:
-            self._asked = None
-            if self._answer is not None:  # it came in the same moment in which the question was given up
+            self._asked, self.asks_hidden = None, False
+            if self._answer is not None and not hidden:  # it came in the moment in which the question was given up
                 connection.inbox.give_back(self._answer)
-                self._answer = None
+            self._answer = None
+            if hidden and connection.ending is None:
+                connection.outbox.soil(0)  # the flush shows the input, unless another hidden question comes before it
+
+    def _hide_input(self) -> None:
+        if not self._hides_input:
+            self._hides_input, self.hiding_refused = True, False
+            self.connection.inbox.hide_lines(True)
+            self.connection.hide_input(True)
+
+    def show_input(self) -> None:
+        """Have the client show again what is typed, if it was hidden for a question."""
+        if self._hides_input:
+            self._hides_input = False
+            self.connection.inbox.hide_lines(False)
+            if self.connection.ending is None:
+                self.connection.engine.hide_input(False, ends_line=False)
+                self.connection.outbox.soil(0)
 
     def _check(self) -> None:
         connection = self.connection
@@ -97,6 +163,8 @@ class Dialog:
         """Give it the line it waits for."""
         assert self._asked is not None
         self._answer = line
+        if isinstance(line, HiddenLine) and self.connection.engine.is_ours(ECHO):
+            self.connection.outbox.queue(b"\r\n")  # the client did not show the Enter either
         self._asked.set()
 
     @enable_ki_protection
@@ -111,11 +179,15 @@ class Dialog:
             if scope.cancelled_caught:
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
+            self.show_input()
             connection.dialog_over(self)
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, ConnectionEnded):
             return  # it asked on after the end, and that ended it
+        if isinstance(error, NoAnswer):  # a player can bring it about, and must not fill the log
+            self.connection.tell(self.connection.server.texts.no_answer)
+            return
         self.connection.work_failed("the dialog with", error)
         self.connection.tell(self.connection.server.texts.command_failed)
 

@@ -184,9 +184,7 @@ class Dispatcher:
         source.is_busy = True  # before it is asked: what it reads for its answer may wake it
         event = source.take_event() if source.has_event() else None
         if event is None:
-            self._load -= 1
-            source.is_busy = False
-            source.wake()
+            self._turn_over(source)
             return
         self._step(source, event, iter(self._household.functions_for(event)))
 
@@ -204,9 +202,14 @@ class Dispatcher:
                     name = f"hook for {type(event).__name__}"
                     self._nursery.start_soon(self._wait_for, source, event, result, functions, name=name)
                     return
-        self._load -= 1
         source.is_busy = False
         source.event_over(event)
+        self._turn_over(source)
+
+    def _turn_over(self, source: Source) -> None:
+        """Let the source stand in line again, or let in who waited for its events."""
+        self._load -= 1
+        source.is_busy = False
         source.wake()
         if not source.is_queued:
             for gated in self._gated.pop(source, ()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import math
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -76,7 +77,7 @@ class Doors:
         """Accept until `close`, then close the listeners, whatever they make of it.
 
         Args:
-            opened: Called once accepting has begun, unless the doors are closed already.
+            opened: Called once accepting has begun; also if the doors were closed before that.
 
         Raises:
             OSError: A listener failed for good.
@@ -127,7 +128,7 @@ class Doors:
 
 def _ours(listener: AnyListener, dead_peer: float | None) -> Listener:
     """Any listener as one of ours."""
-    if isinstance(listener, trio.SocketListener):
+    if isinstance(listener, trio.SocketListener) and listener.socket.family in (socket.AF_INET, socket.AF_INET6):
         return take_over(listener, dead_peer=dead_peer)
     if isinstance(listener, trio.abc.Listener):
         return StreamListener(listener)

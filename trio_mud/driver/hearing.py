@@ -52,7 +52,9 @@ class Hearing:
 
     def has_parsed(self) -> None:
         """The engine was given bytes: perhaps it has answers, or asks for the time, or there is room to read on."""
-        engine = self._connection.engine
+        engine, outbox = self._connection.engine, self._connection.outbox
+        if outbox.is_unmarked and engine.prompt_mark:
+            outbox.mark_prompt(engine.prompt_mark)
         if engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf:
             self._connection.outbox.soil(0)
         self._connection.life.stir()
@@ -92,6 +94,8 @@ class Hearing:
             case telnet.Settled():
                 self._settle()
             case telnet.EchoRefused():
+                if connection.dialog is not None:
+                    connection.dialog.hiding_refused = True
                 connection.inbox.replace_signal(EchoRefused(connection))
             case telnet.Anomaly():
                 self._count(event)

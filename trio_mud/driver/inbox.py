@@ -17,7 +17,7 @@ from ..telnet.options.mssp import PLAIN_REQUEST
 from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
 from .timers import Deadline, Timer, tick_of
-from .typeahead import Typeahead
+from .typeahead import HiddenLine, Typeahead
 from .vigil import Vigil
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ class Inbox(Source):
         """What it typed is nobody's any more."""
         self._typeahead.close()
 
+    def hide_lines(self, hidden: bool) -> None:
+        """Take what comes now as typed hidden, for a question of its dialog's, or no more."""
+        self._typeahead.is_hidden = hidden
+
     def give_back(self, line: str) -> None:
         """Take a line that its dialog did not want after all: it comes first again."""
         self._typeahead.give_back(line)
@@ -232,11 +236,15 @@ class Inbox(Source):
             self._first_input.cancel()
             self._first_input = None
             self._begin_vigil()
+        dialog = connection.dialog
+        if isinstance(line, HiddenLine) and not (dialog is not None and dialog.asks_hidden):
+            connection.server.counters["hidden lines dropped"] += 1
+            return None  # half a password, or one too many: nobody is to see it
         connection.outbox.prompt_answered()
         if line == PLAIN_REQUEST:
             connection.tell_listing()
             return None
-        if (dialog := connection.dialog) is None:
+        if dialog is None:
             return Input(connection, line)
         dialog.answer(line)
         return None

@@ -183,6 +183,7 @@ class Life:
                 self._handshake.cancel(reason="ended before it began")
             try:
                 await self._transport.handshake()
+                self._arrive()
                 is_there = True
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is gone")
@@ -193,11 +194,15 @@ class Life:
         if not is_there:
             logger.debug("%s from %s was never there: %s", connection.name, connection.address or "nowhere", why)
             return False
+        return True
+
+    def _arrive(self) -> None:
+        """The handshake is done, and has told what only it can tell."""
+        connection = self._connection
         if self._transport.is_secure:
             connection.client.learn("is_secure", True, FactSource.TRANSPORT)
             connection.engine = connection.server.make_engine(is_secure=True)
         connection.server.locate(connection)
-        return True
 
     async def _live(self) -> None:
         inbox, outbox = self._connection.inbox, self._connection.outbox

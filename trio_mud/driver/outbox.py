@@ -45,6 +45,7 @@ class Outbox:
         "_rest",
         "_transport",
         "_written",
+        "is_unmarked",
     )
 
     def __init__(self, connection: Connection, transport: Transport) -> None:
@@ -57,6 +58,7 @@ class Outbox:
         self._dropped = 0  # messages, since the peer was last told
         self._prompt = b""  # the last one, encoded, until it is answered
         self._prompt_stage = _Prompt.NONE
+        self.is_unmarked = False  # it was sent before the client had said which mark it wants
 
     def write(self, text: bytes) -> bool:
         """Queue encoded text that ends its line, below a prompt that stands there; False if it is dropped."""
@@ -67,10 +69,11 @@ class Outbox:
         self._prompt_stage = _Prompt.COVERED
         return True
 
-    def prompt(self, text: bytes) -> bool:
-        """Queue an encoded prompt; False if it is dropped."""
-        if not self.queue(text):
+    def prompt(self, text: bytes, mark: bytes) -> bool:
+        """Queue an encoded prompt and its mark; False if it is dropped."""
+        if not self.queue(text + mark):
             return False
+        self.is_unmarked = not mark
         if not self._connection.engine.is_ours(END_OF_RECORD):
             self._prompt = text
             self._prompt_stage = _Prompt.SHOWN
@@ -80,6 +83,17 @@ class Outbox:
         """The player pressed Enter, so the cursor stands at the beginning of a line."""
         self._prompt = b""
         self._prompt_stage = _Prompt.NONE
+        self.is_unmarked = False
+
+    def mark_prompt(self, mark: bytes) -> None:
+        """It has become known which mark the client wants, and the prompt on its screen has none.
+
+        TinyFugue shows a prompt only when its mark has come.
+        """
+        self.is_unmarked = False
+        if self._prompt_stage is _Prompt.SHOWN:
+            self.queue(mark)
+            self._prompt += mark
 
     def queue(self, data: bytes) -> bool:
         """Queue encoded bytes as they are, if there is room for them and somebody to read them."""
@@ -106,6 +120,7 @@ class Outbox:
             return True
         self._dropped += 1
         self._connection.server.counters["messages dropped"] += 1
+        self.soil(0)  # the next flush tells
         return False
 
     def soil(self, size: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
@@ -105,8 +107,11 @@ def run(
 
     Raises:
         OSError: A port cannot be bound; its `filename` says which.
+        ValueError: There is a port for TLS and no certificate, or the other way round.
         SystemExit: With 130 after a second signal; with 1 if code of the game will not end.
     """
+    if (tls_port is None) != (certificate is None):
+        raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     places = _Places(host, port, tls_port, certificate, proxy_from)
     trio.run(_serve_with_signals, server, places, on_open or _print_places)
@@ -180,6 +185,7 @@ class _Signals:
         self._certificate = certificate
         self._token = trio.lowlevel.current_trio_token()
         self._forced: threading.Timer | None = None
+        self._forced_at = math.inf
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -194,9 +200,13 @@ class _Signals:
             self._forced.cancel()
 
     def exit_after(self, seconds: float, status: int) -> None:
-        """End the process then, whatever it is doing, unless it has ended by itself."""
+        """End the process then, whatever it is doing, unless it ends by itself; a later call postpones nothing."""
+        now = time.monotonic()
         if self._forced is not None:
+            if self._forced_at <= now + seconds:
+                return
             self._forced.cancel()
+        self._forced_at = now + seconds
         self._forced = threading.Timer(seconds, self._exit, (status,))
         self._forced.daemon = True
         self._forced.start()

@@ -17,7 +17,7 @@ Both end the connections in slices, so that those who still play are not held up
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import itertools
 import logging
 import math
@@ -62,7 +62,7 @@ from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerS
 
 logger = logging.getLogger("trio_mud")
 
-_DRIVERS_OWN = {Started, Connect, Admitted, Disconnect, Entered, LinkLost, Resumed, Left, Tick}
+_DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left, Tick)
 
 
 class Connections:
@@ -183,7 +183,7 @@ class MasterServer(TimerOwner):
             Overloaded: `limits.posts` events are waiting already.
             ValueError: The event is one that only the driver can know of.
         """
-        if type(event) in _DRIVERS_OWN:
+        if isinstance(event, _DRIVERS_OWN):
             raise ValueError(f"{type(event).__name__} is the driver's to tell: post events of your own types")
         if self.dispatcher.is_cutting or self.dispatcher.is_dead:
             return
@@ -193,26 +193,26 @@ class MasterServer(TimerOwner):
         self._posts.wake()
 
     @enable_ki_protection
-    def daily(self, clock: datetime.time, function: TimerFunction, *, tz: datetime.tzinfo | str | None = None) -> Timer:
+    def daily(self, time: dt.time, function: TimerFunction, *, tz: dt.tzinfo | str | None = None) -> Timer:
         """Call a plain or async function every day when the clocks of a zone show a time, as an event of the server.
 
         Once for each date: when clocks are set back at that hour, the first time; when they jump over it, as they jump.
         A machine whose clock is set is noticed within the hour: no date comes twice, and one jumped over comes then.
 
         Args:
-            clock: The time of day; the first call is due when it next comes.
+            time: The time of day; the first call is due when it next comes.
             function: As in `after`.
             tz: The zone, or its name, such as "Europe/Berlin"; None is the machine's own.
 
         Raises:
             ValueError: There is no such zone, or the time names one itself.
         """
-        if clock.tzinfo is not None:
-            raise ValueError(f"{clock!r} names a zone itself: leave it out there, and give it as tz")
+        if time.tzinfo is not None:
+            raise ValueError(f"{time!r} names a zone itself: leave it out there, and give it as tz")
         source = TimerSource(self.dispatcher)
         return DailyTimer(
             self.timers,
-            Daily(clock, zone_of(tz), self.wall_clock()),
+            Daily(time, zone_of(tz), self.wall_clock()),
             function,
             wall_clock=lambda: self.wall_clock(),
             deliver=source.deliver,
@@ -379,7 +379,7 @@ class MasterServer(TimerOwner):
         """It passed the connect hook: it is on the list now."""
         self.counters["admitted"] += 1
         self._connections._by_number[connection.number] = connection
-        logger.info("%s came in from %s", connection.name, connection.address)
+        logger.info("%s (#%d) came in from %s", connection.name, connection.number, connection.address)
 
     def locate(self, connection: Connection) -> None:
         """Its handshake is over, so that its address is certain now."""
@@ -396,7 +396,7 @@ class MasterServer(TimerOwner):
         self._connections._by_number.pop(connection.number, None)
         self.counters[f"{event.reason.value}: {event.cause}"] += 1
         log = logger.debug if event.reason is Reason.REFUSED else logger.info
-        log("%s left: %s (%s)", connection.name, event.reason.value, event.cause)
+        log("%s (#%d) left: %s (%s)", connection.name, connection.number, event.reason.value, event.cause)
 
     # The house
 
@@ -405,20 +405,29 @@ class MasterServer(TimerOwner):
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as services:
                 self._works = services
-                for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
-                    services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
-                async with trio.open_nursery() as guests:
-                    self._doors = Doors(
-                        listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count
-                    )
-                    if self.is_closing:
-                        self._doors.close()
-                    await self._receive_guests(self._doors, partial(task_status.started, self))
-                await self._say_farewell()
+                try:
+                    await self._serve_guests(services, listeners, task_status)
+                finally:
+                    self._works = None  # a closed nursery takes no work
                 services.cancel_scope.cancel(reason="everything is handled")
-                self._works = None
         self._connections._by_number.clear()  # only a dead dispatcher leaves anything here
         self.closed.set()
+
+    @enable_ki_protection
+    async def _serve_guests(
+        self,
+        services: trio.Nursery,
+        listeners: Sequence[AnyListener],
+        task_status: trio.TaskStatus[MasterServer],
+    ) -> None:
+        for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
+            services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
+        async with trio.open_nursery() as guests:
+            self._doors = Doors(listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count)
+            if self.is_closing:
+                self._doors.close()
+            await self._receive_guests(self._doors, partial(task_status.started, self))
+        await self._say_farewell()
 
     @enable_ki_protection
     async def _guard(self, service: Callable[[], object]) -> None:

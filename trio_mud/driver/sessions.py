@@ -253,9 +253,9 @@ class Session(TimerOwner):
             self._missed = []
         limit = self.server.limits.replay
         self._missed.append(text)
-        self._missed_size += len(str(text).encode(errors="replace"))
+        self._missed_size += _size_of(text)
         while self._missed and self._missed_size > limit:
-            self._missed_size -= len(str(self._missed.pop(0)).encode(errors="replace"))
+            self._missed_size -= _size_of(self._missed.pop(0))
             self._lost += 1
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
@@ -452,6 +452,11 @@ class Sessions:
     def _forget_key(self, key: Hashable) -> None:
         if key not in self._by_key:
             self._sources.pop(key, None)
+
+
+def _size_of(text: Text) -> int:
+    """Bytes that a text and its line end take; so even nothing is not free."""
+    return len(str(text).encode(errors="replace")) + 2
 
 
 def _is_quitting(connection: Connection) -> bool:

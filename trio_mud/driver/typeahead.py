@@ -19,19 +19,34 @@ SLICE = 512  # bytes given to the engine at once, so at most as many lines above
 Hear = Callable[[TelnetEvent], HookEvent | None]
 
 
+class HiddenLine(str):
+    """A line typed while a dialog hid it: an answer to hidden questions and to nothing else. Its repr does not tell."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<hidden line>"
+
+
 class Typeahead:
     """The lines of one connection, and what else it sent that waits in turn with them, oldest first.
 
     The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
+
+    Attributes:
+        is_hidden: Whether what comes now is typed hidden, for a dialog's question.
+        is_closed: Whether nobody will handle what comes.
     """
 
-    __slots__ = ("_is_behind", "_lines", "_raw", "_room", "is_closed")
+    __slots__ = ("_is_behind", "_lines", "_raw", "_room", "_shown", "is_closed", "is_hidden")
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
         self._lines: list[str | HookEvent] = []
         self._raw: bytearray | None = None  # bytes the engine has not seen
+        self._shown = 0  # bytes of these that came before what comes now was hidden
         self._is_behind = False  # the engine has bytes it has not read
+        self.is_hidden = False
         self.is_closed = False
 
     def __len__(self) -> int:
@@ -55,23 +70,27 @@ class Typeahead:
     def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
         """Take bytes in; `hear` is told of everything in them that is not a line, in order."""
         if len(data) <= SLICE and not self.is_full:
-            self._receive(data, engine, hear)
+            self._receive(data, engine, hear, self.is_hidden)
             return
         if self._raw is None:
             self._raw = bytearray()
         self._raw += data
+        if not self.is_hidden:
+            self._shown = len(self._raw)
         self.parse(engine, hear)
 
     def parse(self, engine: TelnetEngine, hear: Hear) -> None:
         """Turn waiting bytes into lines while there is room; compressed ones a piece at each call."""
         if self.may_parse(engine):
-            self._receive(b"", engine, hear)
+            self._receive(b"", engine, hear, self.is_hidden)
         while self._raw is not None and not self._is_behind and len(self._lines) < self._room:
-            piece = bytes(self._raw[:SLICE])
-            del self._raw[:SLICE]
+            is_hidden = self.is_hidden and not self._shown
+            piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
+            del self._raw[: len(piece)]
+            self._shown = max(0, self._shown - len(piece))
             if not self._raw:
                 self._raw = None
-            self._receive(piece, engine, hear)
+            self._receive(piece, engine, hear, is_hidden)
 
     @property
     def begins_with_line(self) -> bool:
@@ -94,12 +113,13 @@ class Typeahead:
         self._raw = None
         self._is_behind = False
 
-    def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
+    def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
         for event in engine.receive(data):
             if self.is_closed:
                 return  # by what one of them led to
             if isinstance(event, Line):
-                self._lines.append(clean_line(event.text))
+                line = clean_line(event.text)
+                self._lines.append(HiddenLine(line) if is_hidden else line)
                 if not event.cut:
                     continue
             if (heard := hear(event)) is not None:

@@ -5,7 +5,14 @@ One engine owns one; the negotiation table and the options keep theirs in it too
 
 import math
 from collections.abc import Iterator
-from typing import Self
+from typing import Final, Self
+
+# Their keys.  Below 0x200 the sides of options whose answer is awaited, as negotiation numbers them.
+BUDGET: Final = 0x200  # of answers
+SETTLING: Final = 0x201  # of what was asked as the connection began
+PAYLOAD: Final = 0x202  # an unfinished one
+ARE_YOU_THERE: Final = 0x203  # since the last answer
+OPTION: Final = 0x300  # and its code: whatever the option counts
 
 
 class Deadlines:

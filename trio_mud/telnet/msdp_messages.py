@@ -139,6 +139,11 @@ def _check_depth(depth: int) -> None:
         raise ValueError(f"a value lies over {MAX_DEPTH} deep, more than MSDP clients read; make it flatter")
 
 
+def _depth_of(value: MsdpValue) -> int:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if members is None else 1 + max(map(_depth_of, members), default=0)
+
+
 class _MalformedError(Exception):
     """The payload leaves the grammar; it never leaves this module."""
 
@@ -169,6 +174,9 @@ class _Reader:
             values = self._values(depth)
             if not values:
                 raise _MalformedError("a variable without a value")
+            # Several are an array, which is known only now; so the outermost ones measure all that lies within them.
+            if len(values) > 1 and depth + _depth_of(values) > MAX_DEPTH:
+                raise _MalformedError(f"over {MAX_DEPTH} deep")
             variables.append((name.decode("utf-8", "replace"), values[0] if len(values) == 1 else values))
         return variables
 

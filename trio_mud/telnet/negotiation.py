@@ -56,14 +56,11 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 from .codes import DO, DONT, WILL, WONT
-from .deadlines import Deadlines
+from .deadlines import BUDGET, Deadlines
 
 ANSWER_DEADLINE: Final = 2.0  # seconds; clients answer offers within one round trip
 ANSWER_BUDGET: Final = 512  # answers: every option refused once on both sides
 BUDGET_PERIOD: Final = 60.0  # seconds from half a budget to a whole one
-
-# Keys of deadlines: below 512 a side that is asked for, and from here on other things.
-BUDGET: Final = 0x200
 
 
 class State(Enum):
@@ -178,16 +175,15 @@ class Negotiation:
 
     __slots__ = ("_answers_left", "_deadlines", "_refused", "_sides")
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, sides: dict[int, _Side] | None = None) -> None:
         self._deadlines = deadlines
-        self._sides: dict[int, _Side] = {}
+        self._sides = {} if sides is None else sides
         self._refused = 0  # a bit for each side whose last request we answered with no
         self._answers_left = ANSWER_BUDGET
 
     def copy(self, deadlines: Deadlines) -> Self:
         """Make another that stands where this one does, with a copy of its deadlines."""
-        other = type(self)(deadlines)
-        other._sides = self._sides.copy()
+        other = type(self)(deadlines, self._sides.copy())
         other._refused = self._refused
         other._answers_left = self._answers_left
         return other

@@ -1,12 +1,24 @@
 """The repertoire: the options one engine speaks, and its own copies of those it has used.
 
-Whether an option is on is negotiation's business; what it does is the option's.  The engine owns one.
+Whether an option is on is negotiation's business; what it does is the option's.  Here it is told what has happened,
+and here it ends if it raises.  The engine owns one, and lends itself at each call for the option to speak through.
 """
 
-import copy
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVarTuple
+
+from .deadlines import OPTION, Deadlines
+from .events import OptionFailed
+from .negotiation import Change
 from .options import Option, Policy
+
+if TYPE_CHECKING:
+    from .engine import TelnetEngine
+
+Args = TypeVarTuple("Args")
 
 
 class Prototypes:
@@ -30,11 +42,12 @@ def _keeps_state(kind: type[Option]) -> bool:
 
 
 class Repertoire:
-    """Looks options up by code and forgets those that have failed."""
+    """Looks options up by code, tells them what concerns them and forgets those that have failed."""
 
-    __slots__ = ("_prototypes", "_used", "_with_state")
+    __slots__ = ("_deadlines", "_prototypes", "_used", "_with_state")
 
-    def __init__(self, prototypes: Prototypes) -> None:
+    def __init__(self, prototypes: Prototypes, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         self._prototypes = prototypes.by_code
         self._with_state = prototypes.with_state
         self._used: dict[int, Option | None] = {}  # our copies; None: it has failed
@@ -53,20 +66,9 @@ class Repertoire:
         option = self._used[code] = copy.copy(prototype)
         return option
 
-    def in_use(self) -> Iterator[tuple[int, Option]]:
+    def in_use(self) -> list[tuple[int, Option]]:
         """Our copies made so far, by code."""
-        for code, option in list(self._used.items()):
-            if option is not None:
-                yield code, option
-
-    def minds_refusal(self, code: int) -> bool:
-        """Whether a refusal means anything to the option: most are refused by someone, and need no copy for that."""
-        option = self._prototypes.get(code)
-        return option is not None and type(option).on_refused is not Option.on_refused
-
-    def fail(self, code: int) -> None:
-        """Use this option no more."""
-        self._used[code] = None
+        return [(code, option) for code, option in self._used.items() if option is not None]
 
     def is_welcome(self, code: int, ours: bool) -> bool:
         """Whether a peer's request for this side would be accepted."""
@@ -79,3 +81,66 @@ class Repertoire:
         """The option's own limit on payloads, if it names one."""
         option = self._prototypes.get(code)
         return None if option is None else option.subnegotiation_limit
+
+    # What the options are told.
+
+    def tell(self, engine: TelnetEngine, code: int, ours: bool, change: Change) -> None:
+        """One side of an option has changed."""
+        if change is Change.REFUSED and not self._minds_refusal(code):
+            return
+        option = self.get(code)
+        if option is None:
+            return
+        if change is Change.REFUSED:
+            self._guard(engine, code, option.on_refused, engine)
+        elif ours:
+            self._guard(engine, code, option.on_ours, engine, change is Change.ENABLED)
+        else:
+            self._guard(engine, code, option.on_theirs, engine, change is Change.ENABLED)
+
+    def hand_over(self, engine: TelnetEngine, code: int, payload: bytes) -> None:
+        """A payload for an option that is on."""
+        option = self.get(code)
+        if option is not None:
+            self._guard(engine, code, option.on_subnegotiation, engine, payload)
+
+    def start_deadline(self, code: int, seconds: float) -> None:
+        """Count for an option, from the beginning if it is counting."""
+        self._deadlines.start(OPTION | code, seconds)
+
+    def expire(self, engine: TelnetEngine, key: int) -> None:
+        """The time has passed that an option counted."""
+        option = self.get(key - OPTION)
+        if option is not None:
+            self._guard(engine, key - OPTION, option.on_deadline, engine)
+
+    def is_settled(self, engine: TelnetEngine) -> bool:
+        """Whether every option is content with the answers; one of which we have no copy was never asked."""
+        for code, option in self.in_use():
+            try:
+                if not option.is_settled(engine):
+                    return False
+            except Exception as error:  # noqa: BLE001 - as in `_guard`
+                self._give_up(engine, code, error)
+        return True
+
+    # Its own.
+
+    def _minds_refusal(self, code: int) -> bool:
+        """Whether a refusal means anything to the option: most are refused by someone, and need no copy for that."""
+        option = self._prototypes.get(code)
+        return option is not None and type(option).on_refused is not Option.on_refused
+
+    def _guard(self, engine: TelnetEngine, code: int, step: Callable[[*Args], None], *args: *Args) -> None:
+        """Run a step of an option; if it raises, that option is over and nothing else."""
+        try:
+            step(*args)
+        except Exception as error:  # noqa: BLE001 - the event carries it to the driver, which logs it
+            self._give_up(engine, code, error)
+
+    def _give_up(self, engine: TelnetEngine, code: int, error: Exception) -> None:
+        self._used[code] = None
+        self._deadlines.stop(OPTION | code)
+        engine.emit(OptionFailed(code, error))
+        engine.disable_ours(code)
+        engine.disable_theirs(code)

@@ -1,6 +1,6 @@
 """The scanner: takes telnet commands out of the stream, wherever the network cut it.
 
-It knows the shape of commands, not their meaning: that is the receiver's.  The engine owns one and is its receiver.
+It knows the shape of commands, not their meaning: that is the receiver's (`hearing.py`).  The engine owns one.
 
 Six states, each a function that takes the data from `at` on and returns where to go on:
 

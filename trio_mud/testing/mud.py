@@ -18,6 +18,8 @@ from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
 from .terminal import Terminal
 
+MILLENNIUM = 946_728_000.0  # noon of 1 January 2000 in UTC, in seconds since 1970
+
 
 class Mud:
     """The server under test.
@@ -94,9 +96,11 @@ async def open_mud(
 ) -> AsyncGenerator[Mud, None]:
     """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
 
+    Its wall clock goes with the clock of the test, from noon of 1 January 2000 in UTC.
     A failed expectation in the block comes out as itself, not inside an exception group.
     """
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    server.wall_clock = lambda: MILLENNIUM + trio.current_time()
     listener = PipeListener()
     failure: BaseException | None = None
     try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..telnet import AnomalyKind, Option, Policy, TelnetEngine
 from ..telnet.codes import ECHO, NAWS, TTYPE
+from ..telnet.hearing import Hearing
 from ..telnet.scanner import Scanner
 from .gmcp import Message, TakesGmcp
 
@@ -112,19 +113,19 @@ class Terminal:
         self._parts.append(self._decoder.decode(data))
 
     def heard_command(self, code: int) -> None:
-        self.engine.heard_command(code)
+        Hearing(self.engine).heard_command(code)
 
     def heard_negotiation(self, verb: int, code: int) -> None:
-        self.engine.heard_negotiation(verb, code)
+        Hearing(self.engine).heard_negotiation(verb, code)
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        self.engine.heard_subnegotiation(code, payload)
+        Hearing(self.engine).heard_subnegotiation(code, payload)
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
 
     def payload_limit(self, code: int) -> int:
-        return self.engine.payload_limit(code)
+        return Hearing(self.engine).payload_limit(code)
 
 
 def tell_size(engine: TelnetEngine, columns: int, rows: int) -> None:

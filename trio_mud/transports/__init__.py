@@ -7,8 +7,28 @@ Both kinds have one face, so that the driver above them is the same code:
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
+
+import trio
+
+# What Linux says of a link when nobody answered for too long: that, or what a router reported meanwhile.
+_UNANSWERED: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
+
+
+class DeadPeer(trio.BrokenResourceError):
+    """The link is gone since the peer has not answered for too long; it may never know."""
+
+
+def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
+    """What to raise for a failed read or write: whether the peer was silent or tore the link is in its causes."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _UNANSWERED:
+            return DeadPeer(message)
+        cause = cause.__cause__
+    return trio.BrokenResourceError(message)
 
 
 class Transport(Protocol):
@@ -39,7 +59,7 @@ class Transport(Protocol):
         """Hand over what can be taken at once, and say how many bytes that were.
 
         Raises:
-            trio.BrokenResourceError: The link is gone.
+            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
         """
         ...
 
@@ -47,7 +67,7 @@ class Transport(Protocol):
         """Wait until at least one byte could be handed over, and say how many were.
 
         Raises:
-            trio.BrokenResourceError: The link is gone.
+            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
         """
         ...
 
@@ -55,7 +75,7 @@ class Transport(Protocol):
         """Wait for bytes; b"" at the end of file.
 
         Raises:
-            trio.BrokenResourceError: The link is gone.
+            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
         """
         ...
 

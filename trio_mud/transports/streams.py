@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from . import broken
 from .tcp import canonical_host
 
 PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
@@ -44,16 +45,16 @@ class StreamTransport:
         piece = data[:PIECE]
         try:
             await self._stream.send_all(piece)
-        except trio.ClosedResourceError as error:
-            raise trio.BrokenResourceError from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise broken(error, f"cannot send to {self.address}") from error
         return len(piece)
 
     async def receive(self) -> bytes:
         """What the stream gives."""
         try:
             return bytes(await self._stream.receive_some())
-        except trio.ClosedResourceError as error:
-            raise trio.BrokenResourceError from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise broken(error, f"{self.address} is gone") from error
 
     async def aclose(self) -> None:
         """Say the end where the stream can, read on until the peer says it too, then close."""

@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
+from . import broken
+
 RECEIVE = 4096  # bytes a read
 BACKLOG = 4096  # connections waiting in the kernel; it caps this itself
 ACCEPTS = 64  # connections accepted in one go
@@ -46,7 +48,7 @@ class TcpTransport:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            raise trio.BrokenResourceError(f"cannot send to {self.address}") from error
+            raise broken(error, f"cannot send to {self.address}") from error
 
     async def send_some(self, data: bytes) -> int:
         """Wait for room in the kernel's buffer, and fill it."""
@@ -64,7 +66,7 @@ class TcpTransport:
             except (BlockingIOError, InterruptedError):
                 continue
             except OSError as error:
-                raise trio.BrokenResourceError(f"{self.address} is gone") from error
+                raise broken(error, f"{self.address} is gone") from error
 
     async def aclose(self) -> None:
         """Say the end, throw away what the peer still sends until it ends too, then close.

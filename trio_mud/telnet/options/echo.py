@@ -29,3 +29,17 @@ class Echo(Option):
 
     def on_refused(self, engine: TelnetEngine) -> None:
         engine.emit(EchoRefused())
+
+
+def hide_input(engine: TelnetEngine, hidden: bool, ends_line: bool) -> None:
+    """Begin to hide what is typed, or end it."""
+    engine.lines.hidden = hidden
+    if not hidden:
+        was_agreed = engine.is_ours(ECHO)
+        engine.disable_ours(ECHO)
+        if was_agreed and ends_line:
+            engine.outgoing.put(b"\r\n")
+    elif engine.repertoire.get(ECHO) is None:
+        engine.emit(EchoRefused())
+    else:
+        engine.enable_ours(ECHO)

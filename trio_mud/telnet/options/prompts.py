@@ -1,14 +1,20 @@
 """EOR and SGA: what stands behind a prompt, so that a client knows it for one.
 
-The mark itself is the engine's (`TelnetEngine.prompt_mark`); these two only decide which it is.
-
 Source: RFC 885 (EOR), RFC 858 (SGA)
 """
 
 from __future__ import annotations
 
-from ..codes import END_OF_RECORD, SGA
+from typing import TYPE_CHECKING, Final
+
+from ..codes import END_OF_RECORD, EOR, GA, IAC, SGA
 from .base import Option, Policy
+
+if TYPE_CHECKING:
+    from ..engine import TelnetEngine
+
+_GO_AHEAD: Final = bytes((IAC, GA))
+_END_OF_RECORD: Final = bytes((IAC, EOR))
 
 
 class Eor(Option):
@@ -34,3 +40,12 @@ class Sga(Option):
 
     code = SGA
     theirs = Policy.ACCEPT
+
+
+def prompt_mark(engine: TelnetEngine) -> bytes:
+    """The mark as things stand, see `TelnetEngine.prompt_mark`."""
+    if engine.is_ours(END_OF_RECORD):
+        return _END_OF_RECORD
+    if engine.is_ours(SGA) or engine.negotiation.is_unanswered(END_OF_RECORD, ours=True):
+        return b""
+    return _GO_AHEAD

@@ -1,0 +1,291 @@
+"""What is fuzzed, each a function of bytes that raises if a promise is broken."""
+
+from __future__ import annotations
+
+import ast
+import ipaddress
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from trio_mud.telnet import Anomaly, TelnetEngine
+from trio_mud.telnet.codes import DO, IAC, MCCP3, SB, SE
+from trio_mud.telnet.compression import InflationLimits
+from trio_mud.telnet.gmcp_messages import decode_gmcp, encode_gmcp
+from trio_mud.telnet.json_bounds import MAX_DEPTH
+from trio_mud.telnet.msdp_messages import decode_msdp, encode_msdp
+from trio_mud.telnet.options import Mccp3
+from trio_mud.testing.playbook import drain
+from trio_mud.text import Rendering, clean_line, clean_text, link, markup, render, wrap
+from trio_mud.transports.proxy import NoProxyHeader, ProxyHeader, read_header
+
+from .script import CODES, INFLATES, Outcome, Reader, Step, as_it_came, byte_by_byte, hear, in_one_piece, play
+from .script import read_script as read
+
+SAID_OF_ONE: Final = 64  # bytes answered to one; the most is for a list of MSDP
+LONGEST_TEXT: Final = 8 * 1024  # bytes in a stream: more than all limits below
+TIGHT: Final = InflationLimits(per_second=4096, burst=6000, ratio=20, window=4096)
+SAID_AT_LEAST: Final = 8 * 1024  # bytes: offers, questions, and what is said once
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+RECORDED: Final = Path(__file__).parent.parent / "telnet" / "recorded"
+
+
+# The engine
+
+
+def engine(data: bytes) -> None:
+    """However it is cut, an exchange means the same, raises nothing, and is not answered without bound."""
+    script = read(data)
+    came = play(script, as_it_came)
+    assert came == play(script, in_one_piece), "cut in another way it means something else"
+    if script.heard < 128:
+        assert came == play(script, byte_by_byte), "byte by byte it means something else"
+    assert len(came.said) <= SAID_AT_LEAST + SAID_OF_ONE * script.heard + 2 * script.written, "it says too much"
+
+
+_START_OF_STREAM: Final = bytes((IAC, DO, MCCP3, IAC, SB, MCCP3, IAC, SE))
+
+
+def stream(data: bytes) -> None:
+    """What follows the beginning of a compressed stream is read, or is a fault, in the same way however it is cut."""
+    reader = Reader(data)
+    way, cut, repeat, wrong, at = (reader.byte() for _ in range(5))
+    rest = reader.rest()
+    if way & 1:  # a stream as it should be, of a text that perhaps is long
+        times = 1 + min(repeat * 16, LONGEST_TEXT // (1 + len(rest))) if way & 2 and repeat > 192 else 1 + repeat % 4
+        rest = zlib.compress(rest * times, way >> 5, 15 if way & 16 else 9)
+    if way & 4 and rest:  # and a fault in it
+        place = at * len(rest) // 256
+        rest = rest[:place] + bytes((wrong,)) + rest[place + 1 :]
+    heard = _START_OF_STREAM + rest + (b"\xff\xfb\x1flook\r\n" if way & 8 else b"")
+    size = max(1 + cut % 97, len(heard) // 64)
+    whole = _read_stream([heard])
+    assert whole == _read_stream([heard[at : at + size] for at in range(0, len(heard), size)]), "it depends on the cut"
+    if len(heard) < 128:
+        assert whole == _read_stream([heard[at : at + 1] for at in range(len(heard))]), "it depends on the cut"
+
+
+def _read_stream(pieces: list[bytes]) -> Outcome:
+    machine = TelnetEngine([Mccp3(TIGHT)], settle_within=None, are_you_there="")
+    drain(machine)
+    events = machine.tick(0)
+    for piece in pieces:
+        events += hear(machine, piece)
+    now = 0.0
+    while machine.is_full:  # paused: it may read so many bytes a second
+        now += 1.0
+        events += machine.tick(now) + hear(machine, b"")
+        assert now < 300, "it never ends"
+    return Outcome(events, drain(machine))
+
+
+# Messages
+
+
+def gmcp(data: bytes) -> None:
+    """A payload is a message that can be sent again, or an anomaly that quotes nothing."""
+    for payload in (data, b"Char.Vitals " + data):
+        message = decode_gmcp(payload)
+        if isinstance(message, Anomaly):
+            assert len(message.detail) < 100
+            continue
+        assert _depth(message.data) <= MAX_DEPTH
+        sent = encode_gmcp(message.package, message.data)
+        assert decode_gmcp(sent[3:-2].replace(b"\xff\xff", b"\xff")) == message, f"{message!r} is not what it was"
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        value = [*value.values()]
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def msdp(data: bytes) -> None:
+    """A payload is a list of variables that can be sent again, or an anomaly that quotes nothing."""
+    variables = decode_msdp(data)
+    if isinstance(variables, Anomaly):
+        assert len(variables.detail) < 100
+        return
+    for variable in variables:
+        if "\ufffd" in repr(variable):
+            continue  # what was no UTF-8 is longer once it is decoded, and perhaps too long
+        sent = encode_msdp(variable.variable, variable.value)
+        assert decode_msdp(sent) == [variable], f"{variable!r} is not what it was"
+
+
+# In front of telnet
+
+
+def proxy(data: bytes) -> None:
+    """What is said of the first bytes of a header stands when more of them come."""
+    verdicts = [_verdict(data[:size]) for size in (*range(0, 32, 3), *range(32, 128, 11)) if size < len(data)]
+    verdicts.append(_verdict(data))
+    first = next((verdict for verdict in verdicts if verdict is not None), None)
+    if first is None:
+        return
+    decided = verdicts[verdicts.index(first) :]
+    if isinstance(first, str):
+        assert not any(isinstance(verdict, ProxyHeader) for verdict in decided), "a refusal was taken back"
+        return
+    assert all(verdict == first for verdict in decided), "a header changed its meaning"
+    assert 0 < first.size <= len(data)
+    if first.address:
+        assert str(ipaddress.ip_address(first.address)) == first.address
+
+
+def _verdict(data: bytes) -> ProxyHeader | str | None:
+    try:
+        return read_header(data)
+    except NoProxyHeader:
+        return "none"
+
+
+# Text
+
+_COMMANDS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_OURS: Final = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9]z")
+
+
+def text(data: bytes) -> None:
+    """Nothing that a player typed commands a terminal, whatever a game makes of it."""
+    reader = Reader(data)
+    way, width, colours = reader.byte(), reader.byte(), (0, 8, 16, 256, 1 << 24)[reader.byte() % 5]
+    typed = reader.rest().decode(("utf-8", "latin-1", "utf-16-le")[way % 3], "replace")
+    line = clean_line(typed)
+    assert _COMMANDS.search(line.replace("\t", "")) is None
+    assert "\n" not in line
+    assert clean_line(line) == line, "clean is not clean enough"
+    assert clean_text(line) == line
+    rendering = Rendering(colours, width or None, bool(way & 4), bool(way & 8), bool(way & 16))
+    shown = render(typed, rendering)
+    assert _COMMANDS.search(shown.replace("\n", "").replace("\t", "")) is None
+    command = clean_line(line[:40]) or "look"
+    said = markup("<b>{who}</b> says: <red>{what}</red>", who=typed, what=link(line or "x", send=command))
+    shown = render(said, rendering)
+    assert _COMMANDS.search(_OURS.sub("", shown).replace("\n", "").replace("\t", "")) is None
+    if rendering.mxp:
+        assert "<" not in _without_our_tags(shown)
+    assert wrap(line, max(1, width)) == wrap(line, max(1, width))
+
+
+def _without_our_tags(shown: str) -> str:
+    return re.sub(r"</?(?:send|a)\b[^<>]*>", "", shown, flags=re.IGNORECASE)
+
+
+# What there is
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function to fuzz.
+
+    Attributes:
+        run: Raises AssertionError, or anything else, if it breaks a promise.
+        words: Byte strings that mean something to it.
+        share: Of a thousand executions.
+        longest: Bytes of an input.
+    """
+
+    run: Callable[[bytes], None]
+    words: tuple[bytes, ...]
+    share: int
+    longest: int
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+    def seeds(self) -> list[bytes]:
+        """Inputs to begin with: those in the folder, its words, and for the engine what real programs said."""
+        kept = [path.read_bytes() for path in sorted((CORPUS / self.name).glob("*"))]
+        return [*kept, *self.words, *(recorded_scripts() if self.run is engine else ())]
+
+
+def recorded_scripts() -> list[bytes]:
+    """What real programs said, as scripts for an engine that offers everything."""
+    scripts = []
+    for path in sorted(RECORDED.glob("*.txt")):
+        script = bytearray((0, 0xFF, 0xFF))
+        for row in path.read_text(encoding="ascii").splitlines():
+            kind, _, what = row.partition(" ")
+            if kind == "hears":
+                piece: bytes = ast.literal_eval(what)
+                for at in range(0, len(piece), Step.TICK - 1):
+                    part = piece[at : at + Step.TICK - 1]
+                    script += bytes((len(part),)) + part
+            elif kind == "hides":
+                script.append(Step.HIDE if what == "True" else Step.SHOW)
+            elif kind == "ticks":
+                script += bytes((Step.TICK, 1))
+        scripts.append(bytes(script))
+    return scripts
+
+
+_TELNET: Final = tuple(
+    bytes(step)
+    for step in (
+        *((Step.NEGOTIATE, verb, number) for verb in range(4) for number in range(len(CODES))),
+        (INFLATES, 0xFF, 0xFF, 5, *b"look\n"),
+        (Step.BEGIN_STREAM,),
+        (Step.END_STREAM,),
+        (Step.REPEAT, 255, 2, 13, 10),
+        *((3, IAC, SB, code) for code in CODES),
+        (2, IAC, SE),
+        (Step.PAYLOAD, CODES.index(201), 18, *b"Core.Ping 12345678"),
+        (Step.PAYLOAD, CODES.index(69), 14, 1, *b"LIST", 2, *b"COMMANDS"),
+        (Step.PAYLOAD, CODES.index(69), 14, 1, *b"REPORT", 2, *b"HEALTH"),
+        (Step.PAYLOAD, CODES.index(24), 9, 0, *b"MTTS 271"),
+        (Step.PAYLOAD, CODES.index(39), 14, 0, 0, *b"MTTS", 1, *b"271", 3, *b"AB", 1),
+        (Step.PAYLOAD, CODES.index(42), 7, 1, *b";UTF-8"),
+        (Step.PAYLOAD, CODES.index(31), 4, 0, 80, 0, 24),
+    )
+)
+_JSON: Final = (
+    b"Core.Hello {}",
+    b'Core.Supports.Set ["Char 1", "Room 1"]',
+    b'Char.Vitals {"hp": 1, "mp": [1, 2.5e3, true, null, "\\ud83d\\ude00"]}',
+    b'MSDP {"LIST": ["COMMANDS", "LISTS"]}',
+    b"A " + b"[" * 32 + b"]" * 32,
+    b"A " + b'{"a":' * 33 + b"1" + b"}" * 33,
+    b"A " + b"1" * 33,
+    b'A "\\"[[[["',
+)
+_MSDP: Final = (
+    b"\1LIST\2COMMANDS",
+    b"\1REPORT\2A\2B\2C",
+    b"\1ROOM\2\3\1VNUM\0026008\1EXITS\2\3\1n\0021\1s\0022\4\4",
+    b"\1A\2\5\2x\2y\2\3\1k\2v\4\6",
+    b"\1A\2" + b"\5\2" * 15 + b"x" + b"\6" * 15,
+)
+_PROXY: Final = (
+    b"PROXY TCP4 192.0.2.1 192.0.2.9 56324 4000\r\n",
+    b"PROXY TCP6 2001:db8::1 ::ffff:192.0.2.9 56324 4000\r\n",
+    b"PROXY UNKNOWN\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc0\0\2\x09\xdc\4\x0f\xa0",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x2c" + bytes(range(36)) + b"\x20\0\5\1\0\0\0\0",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+)
+_TEXT: Final = (
+    b"\0\x28\0\x1b[31mred\x1b[0m \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\",
+    b"\0\x14\1" + "שלום e\u0301\u0301\u0301\u0301\u0301\u0301\u0301 👩\u200d🚀 漢字漢字漢字".encode(),
+    b"\x1f\x0a\2!!SOUND(a.wav) <send href='x'>&lt;{who}</b> !!music(",
+    b"\1\0\3\x9b31m\x90x\x9c\x85\xad",
+    b"\2\0\4\x2e\x20\x00\xd8\x00\xdc\x28\x20",
+    b"\0\1\0" + "\u1160\u115f\u3164\ufe0f\u20e3\U000e0041\u2028\u0085".encode(),
+)
+
+TARGETS: Final = {
+    target.name: target
+    for target in (
+        Target(engine, _TELNET, 120, 640),
+        Target(stream, (b"\1\0\0\0\0look\r\n", b"\3\7\xff\0\0a", b"\x0d\1\1\2\x80look\r\nlook\r\n"), 30, 256),
+        Target(gmcp, _JSON, 300, 1024),
+        Target(msdp, _MSDP, 300, 1024),
+        Target(proxy, _PROXY, 150, 256),
+        Target(text, _TEXT, 100, 256),
+    )
+}

@@ -1,0 +1,1 @@
+"""Real programs against the server, over real sockets: `nox -s interop`."""

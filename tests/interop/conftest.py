@@ -1,0 +1,80 @@
+"""A server for each test, on a port of the loopback interface, and the programs that call at it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+
+from trio_mud import open_tcp_listeners
+from trio_mud.telnet import Option
+from trio_mud.transports.tls import Certificate, open_tls_listeners
+
+from .game import Visit, Visitors, make_game
+from .recording import RecordingEngine, RecordingServer
+from .terminal import until
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", metavar="FOLDER", help="where to write down what each program says")
+
+
+class House:
+    """A server that is open, and who came."""
+
+    def __init__(self, server: RecordingServer, visitors: Visitors, port: int) -> None:
+        self.server = server
+        self.port = port
+        self.visits = visitors.visits
+
+    async def visit(self) -> Visit:
+        """Wait for the one visitor to be let in."""
+        await until(lambda: bool(self.visits), lambda: "a visitor")
+        (visit,) = self.visits
+        return visit
+
+    @property
+    def engine(self) -> RecordingEngine:
+        """That of the one visitor."""
+        (visit,) = self.visits
+        engine = visit.connection.engine
+        assert isinstance(engine, RecordingEngine)
+        return engine
+
+
+@asynccontextmanager
+async def open_house(
+    options: Iterable[Option], certificate: Certificate | None = None, *, is_patient: bool = False
+) -> AsyncIterator[House]:
+    """Serve the game on 127.0.0.1.
+
+    Args:
+        options: What it speaks.
+        certificate: With one it speaks TLS.
+        is_patient: Whether the game asks nothing before the client has told what it is.
+    """
+    hooks, visitors = make_game(is_patient)
+    server = RecordingServer(hooks, options=options)
+    async with trio.open_nursery() as nursery:
+        if certificate is None:
+            plain = await open_tcp_listeners(0, host="127.0.0.1")
+            await nursery.start(server.serve, plain)
+            port = plain[0].address[1]
+        else:
+            secure = await open_tls_listeners(0, host="127.0.0.1", certificate=certificate)
+            await nursery.start(server.serve, secure)
+            port = secure[0].address[1]
+        yield House(server, visitors, port)
+        server.abort()
+
+
+@pytest.fixture(scope="session")
+def certificate_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+    return path

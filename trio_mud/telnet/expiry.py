@@ -1,0 +1,48 @@
+"""What time does to an engine: deadlines pass, and what was asked as the connection began is settled.
+
+The engine is told the time by whoever has a clock, and has it counted here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .deadlines import ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
+from .events import Settled
+from .hearing import Hearing
+from .negotiation import Change
+
+if TYPE_CHECKING:
+    from .engine import TelnetEngine
+
+
+def expire(engine: TelnetEngine, now: float) -> None:
+    """Do what is due by now, and report once when nothing is awaited any more or has been for long enough."""
+    is_settled = False
+    for key in engine.deadlines.expire(now):
+        if key == SETTLING:
+            is_settled = True
+        else:
+            _pass(engine, key)
+    if engine.inflater is not None:
+        engine.inflater.tick(now)
+    if is_settled or is_due_to_settle(engine):
+        engine.deadlines.stop(SETTLING)
+        engine.emit(Settled())
+
+
+def is_due_to_settle(engine: TelnetEngine) -> bool:
+    """Whether `Settled` is still to be reported, every question answered, and every option content with the answers."""
+    return SETTLING in engine.deadlines and not engine.negotiation.is_asking and engine.repertoire.is_settled(engine)
+
+
+def _pass(engine: TelnetEngine, key: int) -> None:
+    """A deadline has passed."""
+    if key >= OPTION:
+        engine.repertoire.expire(engine, key)
+    elif key == PAYLOAD:
+        Hearing(engine).give_up_payload()
+    elif key != ARE_YOU_THERE:
+        unanswered = engine.negotiation.expire(key)
+        if unanswered is not None:
+            engine.repertoire.tell(engine, unanswered, ours=True, change=Change.REFUSED)

@@ -1,0 +1,45 @@
+"""How a connection begins: what is offered, and what waits for an answer.
+
+A server has one list of options for all its connections, and its offers are a good part of what a connect costs; so
+they are made once, and each engine begins with a copy.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from .codes import IAC
+from .deadlines import SETTLING, Deadlines
+from .negotiation import Negotiation
+from .options import Option, Policy
+from .repertoire import Prototypes
+
+
+class Opening(NamedTuple):
+    """How every connection begins that speaks the same options."""
+
+    prototypes: Prototypes
+    offers: bytes
+    deadlines: Deadlines
+    negotiation: Negotiation
+
+
+@lru_cache(maxsize=8)
+def opening_of(options: tuple[Option, ...], settle_within: float | None) -> Opening:
+    """The beginning with these options; the parts are to be copied, not used.
+
+    Raises:
+        ValueError: Two options have the same code.
+    """
+    prototypes = Prototypes(options)
+    offers = bytearray()
+    deadlines = Deadlines()
+    negotiation = Negotiation(deadlines)
+    for option in options:
+        for ours in (True, False):
+            if (option.ours if ours else option.theirs) is Policy.OFFER:
+                verb = negotiation.want(option.code, ours, enabled=True)
+                assert verb is not None, "nothing was asked for before"
+                offers += bytes((IAC, verb, option.code))
+    if settle_within is not None:
+        deadlines.start(SETTLING, settle_within)
+    return Opening(prototypes, bytes(offers), deadlines, negotiation)
