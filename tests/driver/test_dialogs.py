@@ -268,8 +268,9 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
     async with mud(witness.hooks, texts=Texts(command_failed="Oops.")) as place:
         player = await place.player()
-        await player.type("ann", "look")
+        await player.type("ann")
         await player.sees("Oops.")
+        await player.type("look")
         await settled()
         assert first_connection(place.server).ending is None
     assert lines_of(witness) == ["look"]
@@ -415,3 +416,67 @@ async def test_asking_oneself_from_a_waiting_hook_raises_at_once_and_from_a_plai
         await settled()
     assert heard == ["yes"]
     assert issubclass(WaitsForItself, Exception)
+
+
+async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: Witness) -> None:
+    """A script started at the door decides who comes in; broken, it decides that nobody does."""
+
+    async def login(dialog: Dialog) -> None:
+        await dialog.ask("Name? ")
+        raise RuntimeError("the book of names is gone")
+
+    witness.hooks.on(Connect)(lambda event: event.connection.start_dialog(login))
+    async with mud(witness.hooks, texts=Texts(command_failed="Oops.")) as place:
+        player = await place.player()
+        await player.type("ann", "secret", "look")
+        assert (await player.sees_the_end()).endswith("Oops.\n")
+    assert lines_of(witness) == []
+    assert witness.last_ending.cause is Cause.ERROR
+
+
+async def test_the_lines_that_wait_for_a_script_that_fails_are_dropped(mud: OpenMud, witness: Witness) -> None:
+    async def script(dialog: Dialog) -> None:
+        await dialog.ask("Name? ")
+        await trio.sleep(1)
+        raise RuntimeError("broken script")
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        await player.type("ann", "secret")
+        await trio.sleep(2)
+        await player.type("look")
+        await settled()
+        assert lines_of(witness) == ["look"]
+
+
+async def test_a_dialog_that_is_over_asks_nothing(mud: OpenMud, witness: Witness) -> None:
+    kept: list[Dialog] = []
+
+    async def script(dialog: Dialog) -> None:
+        kept.append(dialog)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
+    async with mud(witness.hooks) as place:
+        await place.player()
+        with pytest.raises(LocalProtocolError, match="over"):
+            await kept[0].ask("Still there? ")
+
+
+async def test_two_tasks_of_a_script_may_wait_for_the_client_to_settle(mud: OpenMud, witness: Witness) -> None:
+    done: list[float] = []
+
+    async def script(dialog: Dialog) -> None:
+        async def wait() -> None:
+            await dialog.settled()
+            done.append(trio.current_time())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            nursery.start_soon(wait)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
+    async with mud(witness.hooks) as place:
+        await place.player()
+        await trio.sleep(2)
+    assert len(done) == 2

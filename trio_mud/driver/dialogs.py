@@ -42,6 +42,7 @@ class Dialog(Questions):
         "_asked",
         "_deadline",
         "_hides_input",
+        "_is_at_the_door",
         "_script",
         "_woken",
         "asks_hidden",
@@ -54,6 +55,7 @@ class Dialog(Questions):
         let_interrupts_in(script)
         self.connection = connection
         self._script = script
+        self._is_at_the_door = connection.inbox.is_undecided
         self._deadline = deadline  # seconds the whole dialog may take
         self._asked: trio.Event | None = None  # set when the answer has come
         self._woken: trio.Event | None = None
@@ -68,7 +70,8 @@ class Dialog(Questions):
         self._check()
         await trio.lowlevel.checkpoint()
         while not self.connection.hearing.is_settled:
-            self._woken = trio.Event()
+            if self._woken is None:
+                self._woken = trio.Event()
             await self._woken.wait()
 
     async def ask(self, question: Text, *, within: float | None = None) -> str:
@@ -148,6 +151,8 @@ class Dialog(Questions):
             raise WaitsForItself(
                 f"a hook of {connection.name} waits for {connection.name}: start a dialog, and ask from its script"
             )
+        if connection.ending is None and connection.dialog is not self:
+            raise LocalProtocolError(f"this dialog with {connection.name} is over: ask from its script")
 
     def wake(self) -> None:
         """What `settled` waits for may have come."""
@@ -169,7 +174,10 @@ class Dialog(Questions):
 
     @enable_ki_protection
     async def run(self) -> None:
-        """Run the script to its end. A script that raises costs itself."""
+        """Run the script to its end. A script that raises costs itself, and the lines that wait for it.
+
+        If it was started at the door, nobody knows whom it would have let in: the connection ends too.
+        """
         connection, self.has_begun = self.connection, True
         try:
             with trio.CancelScope() as scope:
@@ -188,8 +196,13 @@ class Dialog(Questions):
         if isinstance(error, NoAnswer):  # a player can bring it about, and must not fill the log
             self.connection.tell(self.connection.server.texts.no_answer)
             return
-        self.connection.work_failed("the dialog with", error)
-        self.connection.tell(self.connection.server.texts.command_failed)
+        connection = self.connection
+        connection.work_failed("the dialog with", error)
+        connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
+        if self._is_at_the_door:
+            connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
+        else:
+            connection.tell(connection.server.texts.command_failed)
 
 
 Script = Callable[[Dialog], Awaitable[object]]

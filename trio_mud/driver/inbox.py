@@ -148,6 +148,10 @@ class Inbox(Source):
         if drop_lines:
             self._typeahead.close()
 
+    def discard_lines(self) -> None:
+        """What it has typed so far is nobody's; what it types from now on is handled."""
+        self._typeahead.discard()
+
     def drop_lines(self) -> None:
         """What it typed is nobody's any more."""
         self._typeahead.close()

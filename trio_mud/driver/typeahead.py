@@ -106,6 +106,11 @@ class Typeahead:
         if not self.is_closed:
             self._lines.insert(0, line)
 
+    def discard(self) -> None:
+        """Forget what came so far."""
+        self._lines.clear()
+        self._raw = None
+
     def close(self) -> None:
         """Forget everything, and what still comes: nobody will handle it."""
         self.is_closed = True
