@@ -1,0 +1,55 @@
+"""A day in the life of a server, in virtual time."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import trio
+
+from trio_mud import Entered, Input, Left, Limits, LinkLost, Resumed
+from trio_mud.testing import OpenMud
+
+from .conftest import Witness, settled
+
+PLAYERS = 10
+DAY = 24 * 3600  # seconds
+
+
+async def test_a_day_of_ten_players_with_keepalives_graces_and_a_tick_a_minute_takes_two_seconds(
+    mud: OpenMud, witness: Witness
+) -> None:
+    """And nothing of it is left over: no body, no timer, no tick too many."""
+    ticks: list[float] = []
+    stays = {Entered: 0, LinkLost: 0, Resumed: 0, Left: 0}
+    for kind in stays:
+        witness.hooks.on(kind)(lambda event: stays.__setitem__(type(event), stays[type(event)] + 1))
+
+    @witness.hooks.on(Input)
+    def enter(event: Input) -> None:
+        if event.connection.session is None:
+            event.connection.server.sessions.enter(event.line, event.connection, grace=300)
+
+    limits = Limits(keepalive=60, idle=2 * DAY)
+    began = time.process_time()
+    async with mud(witness.hooks, limits=limits) as place:
+        place.server.every(60, lambda: ticks.append(trio.current_time()))
+        players = [await place.player() for _ in range(PLAYERS)]
+        for number, player in enumerate(players):
+            await player.type(f"player {number}")
+        await settled()
+        for hour in range(24):
+            lost = hour % PLAYERS
+            await players[lost].vanish()
+            await trio.sleep(100 if hour % 2 else 400)  # back within the grace, or too late
+            players[lost] = await place.player()
+            await players[lost].type(f"player {lost}")
+            await trio.sleep(3600 - (100 if hour % 2 else 400))
+        await trio.sleep(1)
+        assert len(ticks) == DAY // 60
+        assert len(place.server.sessions) == PLAYERS
+        server = place.server
+    assert stays == {Entered: PLAYERS + 12, LinkLost: 24, Resumed: 12, Left: PLAYERS + 12}
+    assert len(server.timers) == 0
+    is_traced = sys.gettrace() is not None or "coverage" in sys.modules  # which takes its own time
+    assert time.process_time() - began < (6 if is_traced else 2)  # seconds of the processor
