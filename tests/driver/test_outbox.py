@@ -312,3 +312,20 @@ async def test_a_prompt_sent_too_early_gets_its_mark_when_the_client_says_which(
         await settled()
         assert await pipe.client.receive_some() == b"\xff\xef"
         await pipe.client.aclose()
+
+
+async def test_a_prompt_that_is_shown_again_has_its_mark_again(mud: OpenMud) -> None:
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.after(1, lambda: event.connection.prompt("> ")))
+    async with mud(hooks, options=[Eor()]) as place:
+        pipe = place.connect()
+        await settled()
+        await pipe.client.send_all(b"\xff\xfe\x19")
+        await trio.sleep(2)
+        first_connection(place.server).write("A bell rings.")
+        await settled()
+        heard = b""
+        while not heard.endswith(b"A bell rings.\r\n> \xff\xf9"):
+            heard += await pipe.client.receive_some()
+        assert heard.endswith(b"> \xff\xf9\r\nA bell rings.\r\n> \xff\xf9")
+        await pipe.client.aclose()

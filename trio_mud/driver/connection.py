@@ -317,7 +317,7 @@ class Connection(TimerOwner):
         if self._dialog is not None and not self._dialog.asks_hidden:
             self._dialog.show_input()  # only now: a hidden question that follows another does not show between
         self.outbox.flush(None if self.inbox.is_undecided else self.life.link)
-        if self.engine.next_deadline is not None:
+        if not self.engine.is_quiet:
             self.hearing.mind_time()
         self.life.stir()
 

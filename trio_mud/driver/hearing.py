@@ -55,8 +55,8 @@ class Hearing:
         engine, outbox = self._connection.engine, self._connection.outbox
         if outbox.is_unmarked and engine.prompt_mark:
             outbox.mark_prompt(engine.prompt_mark)
-        if engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf:
-            self._connection.outbox.soil(0)
+        if not engine.is_quiet and (engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf):
+            outbox.soil(0)
         self._connection.life.stir()
 
     def hear(self, event: telnet.TelnetEvent) -> HookEvent | None:

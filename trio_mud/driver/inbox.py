@@ -230,9 +230,11 @@ class Inbox(Source):
         line = self._typeahead.take()
         now = trio.current_time()
         self._spend(now)
-        self._parse()
-        if self._typeahead.is_closed:
-            return None  # what came behind it has ended the connection
+        if self._typeahead.has_unread:
+            self._parse()
+            if self._typeahead.is_closed:
+                return None  # what came behind it has ended the connection
+        connection.life.stir()  # there is room to read on
         if not isinstance(line, str):
             return line
         self.last_line_at = now

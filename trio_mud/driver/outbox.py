@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..telnet.codes import END_OF_RECORD
+from ..telnet.codes import EOR, IAC
 from ..transports import Transport
 from .events import Cause
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 logger = logging.getLogger("trio_mud")
+
+
+_END_OF_RECORD = bytes((IAC, EOR))  # the mark of a client that knows a prompt from other text
 
 
 class _Prompt(enum.Enum):
@@ -74,8 +77,8 @@ class Outbox:
         if not self.queue(text + mark):
             return False
         self.is_unmarked = not mark
-        if not self._connection.engine.is_ours(END_OF_RECORD):
-            self._prompt = text
+        if mark != _END_OF_RECORD:
+            self._prompt = text + mark
             self._prompt_stage = _Prompt.SHOWN
         return True
 
@@ -94,6 +97,8 @@ class Outbox:
         if self._prompt_stage is _Prompt.SHOWN:
             self.queue(mark)
             self._prompt += mark
+            if mark == _END_OF_RECORD:
+                self._prompt_stage = _Prompt.NONE  # the client sees to it by itself
 
     def queue(self, data: bytes) -> bool:
         """Queue encoded bytes as they are, if there is room for them and somebody to read them."""

@@ -63,6 +63,11 @@ class Typeahead:
         """Whether everything that came was taken."""
         return not self._lines and self._raw is None and not self._is_behind
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes wait that `parse` may turn into lines."""
+        return self._is_behind or self._raw is not None
+
     def may_parse(self, engine: TelnetEngine) -> bool:
         """Whether `parse` would get further now, though no line was taken: it wants a turn of its own."""
         return self._is_behind and len(self._lines) < self._room and engine.pending

@@ -133,6 +133,13 @@ class TelnetEngine:
         """Whether `data_to_send` would return anything."""
         return self.outgoing.has_data
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to see to: nothing to send, no moment to wait for, no input left inside."""
+        return not (
+            self.outgoing.has_data or self.events or self.inflater is not None or self.deadlines.next is not None
+        )
+
     def end_compression(self) -> None:
         """Send plain bytes from here on, as whoever takes over the socket will; what is queued is sent as it was.
 
