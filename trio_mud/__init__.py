@@ -32,7 +32,8 @@ from .driver.hooks import FIRST, LAST, Hooks
 from .driver.output import broadcast
 from .driver.running import run, serve
 from .driver.server import MasterServer
-from .driver.sessions import Duplicate, Session
+from .driver.session import Session
+from .driver.sessions import Duplicate
 from .driver.timers import Timer
 from .errors import (
     BadToken,

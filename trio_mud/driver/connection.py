@@ -35,7 +35,7 @@ from .timers import Timer, TimerFunction, TimerOwner
 
 if TYPE_CHECKING:
     from .server import MasterServer
-    from .sessions import Session
+    from .session import Session
 
 logger = logging.getLogger("trio_mud")
 

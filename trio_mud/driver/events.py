@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..telnet import InterruptKind, Json, MsdpValue
     from .connection import Connection
     from .server import MasterServer
-    from .sessions import Session
+    from .session import Session
     from .timers import Timer
 
 

@@ -23,7 +23,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import trio
@@ -38,7 +38,7 @@ from ..transports import Transport
 from .admission import Admission
 from .calendar import Daily, zone_of
 from .connection import Connection
-from .dispatcher import CancellationSwallowed, Dispatcher, Source
+from .dispatcher import CancellationSwallowed, Dispatcher
 from .doors import AnyListener, Doors
 from .events import (
     Admitted,
@@ -57,44 +57,14 @@ from .events import (
 )
 from .hooks import HookFunction, Hooks
 from .isolation import interrupt_in, isolate, let_interrupts_in, sole_error
+from .posts import Posts
+from .registry import Connections
 from .sessions import Sessions
 from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerSource
 
 logger = logging.getLogger("trio_mud")
 
 _DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left, Tick)
-
-
-class Connections:
-    """The admitted connections. Iteration goes over a snapshot, so a loop may end some."""
-
-    def __init__(self) -> None:
-        self._by_number: dict[int, Connection] = {}
-
-    def __len__(self) -> int:
-        return len(self._by_number)
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(list(self._by_number.values()))
-
-    def __contains__(self, connection: object) -> bool:
-        return isinstance(connection, Connection) and self._by_number.get(connection.number) is connection
-
-
-class _Posts(Source):
-    """What `post` was given, in order: one source, bounded."""
-
-    __slots__ = ("waiting",)
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
-        self.waiting: list[HookEvent] = []
-
-    def has_event(self) -> bool:
-        return bool(self.waiting)
-
-    def take_event(self) -> HookEvent | None:
-        return self.waiting.pop(0)
 
 
 class MasterServer(TimerOwner):
@@ -146,7 +116,7 @@ class MasterServer(TimerOwner):
         self._admission = Admission(self.limits, self.texts)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
         self._numbers = itertools.count(1)
-        self._posts = _Posts(self.dispatcher)
+        self._posts = Posts(self.dispatcher)
         self._soiled: list[Connection] = []
         self._must_flush = trio.Event()
         self._doors: Doors | None = None
@@ -378,7 +348,7 @@ class MasterServer(TimerOwner):
     def admit(self, connection: Connection) -> None:
         """It passed the connect hook: it is on the list now."""
         self.counters["admitted"] += 1
-        self._connections._by_number[connection.number] = connection
+        self._connections.add(connection)
         logger.info("%s (#%d) came in from %s", connection.name, connection.number, connection.address)
 
     def locate(self, connection: Connection) -> None:
@@ -393,7 +363,7 @@ class MasterServer(TimerOwner):
     def _forget(self, event: Disconnect) -> None:
         """The network's own step, first on `Disconnect`: it is off the list before any other function runs."""
         connection = event.connection
-        self._connections._by_number.pop(connection.number, None)
+        self._connections.discard(connection)
         self.counters[f"{event.reason.value}: {event.cause}"] += 1
         log = logger.debug if event.reason is Reason.REFUSED else logger.info
         log("%s (#%d) left: %s (%s)", connection.name, connection.number, event.reason.value, event.cause)
@@ -410,7 +380,7 @@ class MasterServer(TimerOwner):
                 finally:
                     self._works = None  # a closed nursery takes no work
                 services.cancel_scope.cancel(reason="everything is handled")
-        self._connections._by_number.clear()  # only a dead dispatcher leaves anything here
+        self._connections.clear()  # only a dead dispatcher leaves anything here
         self.closed.set()
 
     @enable_ki_protection

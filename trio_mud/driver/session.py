@@ -1,0 +1,243 @@
+"""One session: what it holds, what it keeps for a return, and what ends with it. The registry decides its turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ..text import Text
+from .dispatcher import Source
+from .events import Cause, HookEvent, Left, LinkLost
+from .timers import Deadline, Timer, TimerFunction, TimerOwner, tick_of
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .server import MasterServer
+
+
+class KeySource(Source):
+    """All events of one key, in order, also across successive stays."""
+
+    __slots__ = ("_forget", "waiting")
+
+    def __init__(self, server: MasterServer, forget: Callable[[], object]) -> None:
+        super().__init__(server.dispatcher)
+        self.waiting: list[HookEvent | Timer] = []
+        self._forget = forget
+
+    def post(self, event: HookEvent | Timer) -> None:
+        """Queue an event."""
+        self.waiting.append(event)
+        self.wake()
+
+    def has_event(self) -> bool:
+        return bool(self.waiting)
+
+    def take_event(self) -> HookEvent | None:
+        event = self.waiting.pop(0)
+        return tick_of(event) if isinstance(event, Timer) else event
+
+    def event_over(self, event: HookEvent) -> None:
+        if not self.waiting:
+            self._forget()
+
+
+class Session(TimerOwner):
+    """One stay. Made by `Sessions.enter`.
+
+    Attributes:
+        server: The server it belongs to.
+        key: What it is known by.
+        body: The game's own object for it. Yours to set.
+        ending: Why it is over; None while it lasts.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_expiry",
+        "_grace",
+        "_lost",
+        "_missed",
+        "_missed_size",
+        "_source",
+        "_timers",
+        "_token",
+        "_works",
+        "awaited",
+        "body",
+        "ending",
+        "is_leaving",
+        "key",
+        "server",
+    )
+
+    def __init__(self, server: MasterServer, key: Hashable, source: KeySource, grace: float) -> None:
+        self.server = server
+        self.key = key
+        self.body: object = None
+        self.ending: Cause | None = None
+        self._source = source
+        self._grace = grace
+        self._connections: list[Connection] = []
+        self._expiry: Deadline | None = None  # while its link is dead
+        self._missed: list[Text] | None = None  # what was written to nobody, for the return
+        self._missed_size = 0
+        self._lost = 0  # texts of it that were too many
+        self._timers: dict[Timer, None] | None = None
+        self._works: dict[trio.CancelScope, None] | None = None
+        self._token = ""
+        self.is_leaving = False
+        self.awaited: list[Connection] = []  # old links, for whose events in flight `Resumed` waits
+
+    def __repr__(self) -> str:
+        return f"<Session {self.key!r}>"
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that serves it, the newest of several; None while its link is dead."""
+        return self._connections[-1] if self._connections else None
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """All that serve it, the oldest first."""
+        return tuple(self._connections)
+
+    @enable_ki_protection
+    def write(self, text: Text) -> bool:
+        """Send a text and end the line, or keep it for the return, up to `limits.replay` bytes.
+
+        Returns:
+            False if nobody will read it: the session is over, or every connection dropped it.
+        """
+        if self.ending is not None:
+            return False
+        arrives = [connection.write(text) for connection in self._connections]
+        if any(arrives):
+            return True
+        if not all(connection.life.is_link_dead for connection in self._connections):
+            return False
+        self._keep(text)
+        return True
+
+    @enable_ki_protection
+    def leave(self, text: str = "") -> None:
+        """End the stay: its connections quit, and `Left` follows their `Disconnect`, or comes at once without one.
+
+        Args:
+            text: The last words to whoever is connected.
+        """
+        self.is_leaving = True  # also if a link is found to be dead before it has quit
+        if not self._connections:
+            self.server.sessions.finish(self, Cause.ASKED)
+        for connection in list(self._connections):
+            connection.quit(text)
+
+    @enable_ki_protection
+    def resume_token(self, *, lifetime: float = 3600.0) -> str:
+        """A secret that lets one connection resume this session once; an earlier one is void.
+
+        Args:
+            lifetime: Seconds after which it is void.
+        """
+        return self.server.sessions.give_token(self, lifetime)
+
+    @enable_ki_protection
+    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run work that may take long; it ends with the session, and its failure is logged and costs nobody else."""
+        if self.ending is not None:
+            return
+        if self._works is None:
+            self._works = {}
+        works, scope = self._works, trio.CancelScope()
+        works[scope] = None
+        self.server.run_work(work, f"work of session {self.key!r}", scope, partial(works.pop, scope, None))
+
+    # What the registry tells it
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether an event of it is queued or running, or is still to be queued."""
+        return bool(self._source.waiting) or self._source.is_busy or bool(self.awaited)
+
+    @property
+    def source(self) -> Source:
+        """Where its events come from."""
+        return self._source
+
+    def post(self, event: HookEvent) -> None:
+        """Queue an event of this session."""
+        self._source.post(event)
+
+    def link(self, connection: Connection) -> None:
+        """This connection serves it from now on; what was missed is sent."""
+        self._connections.append(connection)
+        connection.session = self
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        missed, self._missed = self._missed, None
+        if missed is not None:
+            if self._lost:
+                connection.tell(self.server.texts.missed.replace("{count}", str(self._lost)))
+            for text in missed:
+                connection.write(text)
+        self._lost = self._missed_size = 0
+
+    def unlink(self, connection: Connection) -> None:
+        """This connection serves it no more."""
+        self._connections.remove(connection)
+        connection.session = None
+        connection.inbox.wake()
+
+    def suspend(self, expire: Callable[[], None]) -> None:
+        """Its link is dead: what is written is kept, for as long as the grace lasts."""
+        if self._grace < math.inf:
+            self._expiry = self.server.timers.at(trio.current_time() + self._grace, expire)
+        self.post(LinkLost(self))
+
+    def end(self, cause: Cause) -> None:
+        """It is over, with all that belongs to it."""
+        self.ending = cause
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for timer in list(self._timers or ()):
+            timer.cancel()
+        for scope in list(self._works or ()):
+            scope.cancel(reason="the session is over")
+        self._missed = None
+        self.post(Left(self, cause.reason, cause))
+
+    def _keep(self, text: Text) -> None:
+        """Keep a text for the return; of too many the oldest go."""
+        if self._missed is None:
+            self._missed = []
+        limit = self.server.limits.replay
+        self._missed.append(text)
+        self._missed_size += _size_of(text)
+        while self._missed and self._missed_size > limit:
+            self._missed_size -= _size_of(self._missed.pop(0))
+            self._lost += 1
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        if self._timers is None:
+            self._timers = {}
+        timers = self._timers
+
+        def forget(timer: Timer) -> None:
+            timers.pop(timer, None)
+
+        timer = Timer(self.server.timers, delay, function, period=period, deliver=self._source.post, ended=forget)
+        timers[timer] = None
+        if self.ending is not None:
+            timer.cancel()
+        return timer
+
+
+def _size_of(text: Text) -> int:
+    """Bytes that a text and its line end take; so even nothing is not free."""
+    return len(str(text).encode(errors="replace")) + 2
