@@ -1,18 +1,20 @@
-"""Coming in and going away, as everybody sees it."""
+"""Coming in, being lost, coming back and going away, as everybody sees it."""
 
 import pytest
 import trio
 
-from trio_mud import Cause, Disconnect, Reason, Texts
+from trio_mud import Cause, Disconnect, Left, Reason, Texts
 from trio_mud.mudlib import world
-from trio_mud.mudlib.entry import PATIENCE, TRIES
+from trio_mud.mudlib.entry import GRACE, PATIENCE, TRIES
 from trio_mud.testing import OpenMud
 
 from .conftest import ComeIn, reads, reads_no_more
 
 QUESTION = "By what name are you known? "
 QUIT_SEEN = "takes the valley road"
-LOSS_SEEN = "like a clock that nobody wound"
+LOSS_SEEN = "stops in the middle of a breath, like a clock that nobody wound."
+RETURN_SEEN = "draws the other half of a breath, and is back."
+FADING_SEEN = ", whom nobody has wound again"
 
 
 async def test_a_newcomer_is_asked_for_a_name_and_shown_where_they_are(mud: OpenMud) -> None:
@@ -111,16 +113,49 @@ async def test_who_says_nothing_at_the_door_is_sent_away(mud: OpenMud) -> None:
 
 
 @pytest.mark.parametrize("name", ["Ann", "ann", "\u00c5nn"])
-async def test_a_name_that_somebody_has_is_refused(mud: OpenMud, come_in: ComeIn, name: str) -> None:
+async def test_who_gives_a_name_that_somebody_has_is_asked_and_may_say_no(
+    mud: OpenMud, come_in: ComeIn, name: str
+) -> None:
     async with mud(world()) as valley:
-        await come_in(valley, "Ann")
-        other = await valley.player()
+        ann, other = await come_in(valley, "Ann"), await valley.player()
         await other.type(name)
-        await other.sees("Ann is in the valley already.")
+        await other.sees("Ann is in the valley already. Is that you? (yes/no) ")
+        await other.type("no")
         await other.sees(QUESTION)
+        await other.type("Anna")
+        await other.sees("Welcome to the Valley of the Slow Water, Anna.")
+        await ann.sees("Anna comes down the valley road.")
 
 
-async def test_of_two_who_give_the_same_name_at_once_one_gets_it(mud: OpenMud) -> None:
+async def test_who_says_neither_yes_nor_no_is_asked_for_another_name(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, other = await come_in(valley, "Ann"), await valley.player()
+        await other.type("Ann", *["perhaps"] * 5)
+        await other.sees("Is that you?")
+        await other.sees(QUESTION)
+        await ann.sees_nothing()
+
+
+async def test_who_says_yes_takes_over_where_they_are_and_only_the_first_is_told(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        bob, ann = await come_in(valley, "Bob"), await come_in(valley, "Ann")
+        for player in (bob, ann):
+            await player.type("north")
+            await player.sees("Drip Bridge")
+        await bob.sees("Ann comes from the south.")
+        again = await valley.player()
+        await again.type("ann", "yes", "say still me")
+        assert Texts().taken_over in await ann.sees_the_end()
+        await again.sees("You are yourself again.")
+        await again.sees("Drip Bridge")
+        await again.sees("Bob is here.")
+        await again.sees('You say, "still me"')
+        assert (await reads(bob)) == 'Ann says, "still me"\n'
+        await again.type("who")
+        await again.sees("Ann  Drip Bridge\nBob  Drip Bridge\n")
+
+
+async def test_of_two_who_give_the_same_name_at_once_one_is_asked(mud: OpenMud) -> None:
     async with mud(world()) as valley:
         rivals = [await valley.player() for _ in range(2)]
         async with trio.open_nursery() as nursery:
@@ -131,13 +166,14 @@ async def test_of_two_who_give_the_same_name_at_once_one_gets_it(mud: OpenMud) -
         assert ["already" in screen for screen in screens].count(True) == 1
 
 
-@pytest.mark.parametrize("goes", ["quit", "vanish"])
-async def test_a_name_is_free_again_when_its_owner_is_gone(mud: OpenMud, come_in: ComeIn, goes: str) -> None:
+async def test_who_quits_and_returns_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world()) as valley:
         ann = await come_in(valley, "Ann")
-        await (ann.vanish() if goes == "vanish" else ann.type("quit"))
-        await ann.catches_up()
-        await come_in(valley, "Ann")
+        await ann.type("north", "quit")
+        await ann.sees_the_end()
+        again = await come_in(valley, "Ann")
+        assert "Welcome" in again.screen
+        assert "Toll Green" in again.screen
 
 
 async def test_who_quits_is_seen_to_walk_away(mud: OpenMud, come_in: ComeIn) -> None:
@@ -151,23 +187,111 @@ async def test_who_quits_is_seen_to_walk_away(mud: OpenMud, come_in: ComeIn) -> 
 
 
 @pytest.mark.parametrize("goes", ["vanish", "hang_up"])
-async def test_who_loses_the_link_is_seen_to_run_down(mud: OpenMud, come_in: ComeIn, goes: str) -> None:
+async def test_who_loses_the_link_stays_as_a_body_until_the_grace_is_over(
+    mud: OpenMud, come_in: ComeIn, goes: str
+) -> None:
     async with mud(world()) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await getattr(bob, goes)()
-        assert QUIT_SEEN not in await ann.sees(LOSS_SEEN)
+        assert QUIT_SEEN not in await ann.sees(f"Bob {LOSS_SEEN}")
         await reads_no_more(ann)
+        await ann.type("look", "look bob", "who")
+        await ann.sees("\nBob is here, absent in mind.\n")
+        await ann.sees("Bob stands like a clock that nobody wound: absent in mind")
+        await ann.sees("Bob  Toll Green, only a body\n")
+        await ann.catches_up()
+        await trio.sleep(GRACE)
+        assert QUIT_SEEN not in await ann.sees(f"Bob{FADING_SEEN}")
+        await ann.catches_up()
+        await ann.type("who")
+        assert "Bob" not in await ann.catches_up()
+        assert len(valley.server.sessions) == 1
 
 
-async def test_who_is_gone_is_seen_only_in_the_room_where_they_were(mud: OpenMud, come_in: ComeIn) -> None:
+async def test_who_returns_in_time_is_seen_to_and_reads_what_was_missed(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        for player in (ann, bob):
+            await player.type("north")
+            await player.sees("Drip Bridge")
+        await bob.vanish()
+        await ann.sees(LOSS_SEEN)
+        await ann.type("tell bob psst", "say poor Bob")
+        await ann.sees("Bob is absent in mind, and will hear it on coming back.")
+        await ann.sees("poor Bob")
+        await trio.sleep(GRACE - 10)
+        await ann.catches_up()
+        again = await valley.player()
+        await again.type("bob", "say what?")
+        await again.sees(QUESTION)
+        seen = await again.sees('You ask, "what?"')
+        told = ("Bob's body", 'Ann tells you, "psst"', 'Ann says, "poor Bob"', "again", "Drip Bridge", "Ann is here.")
+        assert sorted(told, key=seen.index) == list(told)
+        assert "Welcome" not in seen
+        await ann.sees(f"Bob {RETURN_SEEN}")
+        await ann.sees('Bob asks, "what?"')
+        await ann.type("look bob")
+        await ann.sees("Bob is wide awake")
+        await trio.sleep(GRACE)
+        assert "fades" not in await ann.catches_up()
+
+
+async def test_who_returns_too_late_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("north")
+        await ann.catches_up()
+        await ann.vanish()
+        await trio.sleep(GRACE + 1)
+        again = await come_in(valley, "Ann")
+        assert "Welcome" in again.screen
+
+
+async def test_whose_link_is_dead_and_who_is_not_yet_known_to_be_lost_is_asked_for(
+    mud: OpenMud, come_in: ComeIn
+) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        await ann.catches_up()
+        bob.go_silent()
+        again = await valley.player()
+        await again.type("Bob", "y")
+        await again.sees("You are yourself again.")
+        assert await reads(ann) == ""
+
+
+async def test_who_is_lost_in_the_moment_of_coming_in_is_a_body_too(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await valley.player()
+        await bob.sees(QUESTION)
+        await bob.type("Bob")
+        await bob.hang_up()
+        await ann.sees("Bob comes down the valley road.")
+        await ann.sees(f"Bob {LOSS_SEEN}")
+        again = await valley.player()
+        await again.type("Bob")
+        await again.sees("Bob's body still stands where it was left.")
+        await again.sees("You are yourself again.")
+
+
+async def test_a_shutdown_takes_the_bodies_too(mud: OpenMud, come_in: ComeIn) -> None:
+    hooks, ends = world(), list[tuple[Reason, Cause]]()
+    hooks.on(Left)(lambda event: ends.append((event.reason, event.cause)))
+    async with mud(hooks) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.vanish()
+        await come_in(valley, "Bob")
+    assert ends == [(Reason.QUIT, Cause.SHUTDOWN)] * 2
+
+
+async def test_a_loss_is_seen_only_in_the_room_where_the_body_is(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world()) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("north")
         await ann.catches_up()
         await bob.vanish()
-        await ann.sees_nothing()
-        await ann.type("who")
+        await trio.sleep(GRACE + 1)
         assert "Bob" not in await ann.catches_up()
 
 

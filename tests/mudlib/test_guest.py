@@ -10,6 +10,7 @@ from .programs import TakesEor, TellsVariables
 
 LISTENS = ("MUDLET", "XTERM-256COLOR", "MTTS 77")  # 64 of these is a screen reader
 LISTS = "client  See what the valley knows of your program, and how."
+TIME = "You look at the sky: it is morning, on the 1st day of Thaw in the year 1."
 
 
 async def in_window(valley: Mud, rows: int, terminal: tuple[str, ...] = ()) -> Player:
@@ -25,7 +26,7 @@ async def test_each_line_is_answered_by_a_prompt(mud: OpenMud, come_in: ComeIn) 
         ann = await come_in(valley, "Ann")
         assert ann.screen.endswith("You can go north, east or west.\n> ")
         await ann.type("time", "", "xyzzy")
-        assert await ann.catches_up() == ('You look at the sky: it is morning.\n> > There is no command "xyzzy".\n> ')
+        assert await ann.catches_up() == (f'{TIME}\n> > There is no command "xyzzy".\n> ')
 
 
 async def test_what_others_do_stands_between_prompts(mud: OpenMud, come_in: ComeIn) -> None:
@@ -41,7 +42,7 @@ async def test_a_program_that_knows_prompts_is_shown_each_once(mud: OpenMud, com
     async with mud(world()) as valley:
         ann = await valley.player(options=[TakesEor()])
         await ann.type("Ann", "time")
-        await ann.sees("it is morning.\n> ")
+        await ann.sees("in the year 1.\n> ")
         await come_in(valley, "Bob")
         assert await ann.catches_up() == "Bob comes down the valley road.\n"
 
@@ -74,9 +75,9 @@ async def test_a_long_text_is_read_a_page_at_a_time(mud: OpenMud) -> None:
         assert first.startswith(LISTS)
         assert first.endswith("\n[Enter reads on, q stops] ")
         assert first.count("\n") == 5
-        await ann.type("", "")
+        await ann.type("", "", "")
         await ann.sees("Type help and a command to read more about it.\n> ")
-        assert ann.screen.count("[Enter") == 2
+        assert ann.screen.count("[Enter") == 3
 
 
 async def test_who_has_read_enough_stops(mud: OpenMud) -> None:
@@ -84,7 +85,14 @@ async def test_who_has_read_enough_stops(mud: OpenMud) -> None:
         ann = await in_window(valley, 6)
         await ann.type("help", "q", "time")
         seen = await ann.catches_up()
-        assert seen.endswith("[Enter reads on, q stops] > You look at the sky: it is morning.\n> ")
+        assert seen.endswith(f"[Enter reads on, q stops] > {TIME}\n> ")
+
+
+async def test_a_command_between_two_pages_is_not_lost(mud: OpenMud) -> None:
+    async with mud(world()) as valley:
+        ann = await in_window(valley, 6)
+        await ann.type("help", "time")
+        assert (await ann.catches_up()).endswith(f"{TIME}\n> ")
 
 
 async def test_what_fits_is_shown_at_once_and_to_who_listens_always(mud: OpenMud) -> None:
@@ -137,3 +145,14 @@ async def test_no_line_is_wider_than_the_window_and_no_prose_than_a_page(
             seen.append(await reads(ann))
         widths = [len(line) for text in seen for line in text.splitlines()]
         assert widest - 10 < max(widths) <= widest
+
+
+@pytest.mark.parametrize("terminal", [(), LISTENS])
+async def test_texts_typed_for_at_once_are_read_one_after_the_other(mud: OpenMud, terminal: tuple[str, ...]) -> None:
+    async with mud(world()) as valley:
+        ann = await in_window(valley, 60, terminal)
+        await ann.type("help", "help time", "client", "time")
+        await ann.sees(LISTS)
+        await ann.sees("Usage: time")
+        await ann.sees("Program: ")
+        await ann.sees("it is morning")

@@ -19,6 +19,9 @@ name = "noon"
 dark = false
 outdoors = "It is noon."
 indoors = "It must be noon."
+[[sky.seasons]]
+name = "Mud"
+days = 3
 """
 HOLE = """
 [rooms.hole]
@@ -93,6 +96,25 @@ def test_two_rooms_that_programs_could_not_tell_apart_are_refused() -> None:
     hole = HOLE.replace('up = "hill"', f'up = "{SAME_NUMBER[0]}", down = "{SAME_NUMBER[1]}"')
     with pytest.raises(MapError, match=f"^hole.toml: rooms.{SAME_NUMBER[1]}: .*{SAME_NUMBER[0]}"):
         read_map(SKY + hole + namesake, "hole.toml")
+
+
+CREATURE = """
+[creature]
+start = "hole"
+pace = 5
+here = "A mole is here."
+goes = "The mole goes {where}."
+comes = "The mole comes {whence}."
+hears = "worm"
+answers = "The mole looks up."
+"""
+
+
+def test_a_creature_begins_in_a_room_that_there_is() -> None:
+    plan = read_map(SKY + CREATURE + HOLE + HILL, "hole.toml")
+    assert plan.creature is not None
+    with pytest.raises(MapError, match=r"^hole\.toml: creature\.start: there is no room 'den'$"):
+        read_map(SKY + CREATURE.replace('"hole"', '"den"') + HOLE + HILL, "hole.toml")
 
 
 def test_the_valley_has_a_dozen_rooms_and_more(valley: Map) -> None:

@@ -1,8 +1,10 @@
 """What guests' programs are told beside the text, as bytes over the whole way."""
 
 import pytest
+import trio
 
 from trio_mud.mudlib import world
+from trio_mud.mudlib.entry import GRACE
 from trio_mud.mudlib.maps import room_number
 from trio_mud.telnet import Json
 from trio_mud.testing import Mud, OpenMud, Player
@@ -88,7 +90,11 @@ async def test_programs_are_told_who_comes_and_who_goes(mud: OpenMud) -> None:
         await ann.type("north")
         await ann.catches_up()
         assert told(bob)[-1] == ("Room.AddPlayer", {"name": "Ann", "fullname": "Ann"})
+        told(ann)
         await bob.vanish()
+        await ann.catches_up()
+        assert told(ann) == []  # a body is still there
+        await trio.sleep(GRACE)
         await ann.catches_up()
         assert told(ann)[-1] == ("Room.RemovePlayer", "Bob")
         assert ("Room.RemovePlayer", "Bob") not in told(ida)[2:]

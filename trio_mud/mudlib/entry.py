@@ -1,6 +1,6 @@
-"""Coming in and going away: the question at the door, and what the others see of it."""
+"""Coming in, being lost, coming back and going away: the question at the door, and what the others see of it."""
 
-from trio_mud import Dialog, Markup, Reason, link, markup, wrap
+from trio_mud import Connection, Dialog, Markup, NoAnswer, Reason, link, markup, wrap
 
 from .errors import Mistake
 from .guest import Guest, page_width
@@ -9,16 +9,17 @@ from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
 from .valley import Valley
 from .verbs import commands, show_room
 
-__all__ = ["come_in", "go_away"]
+__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "thaw"]
 
 TRIES = 5  # then whoever it is may think it over outside
 PATIENCE = 120.0  # seconds for all of them together
+GRACE = 300.0  # seconds a body waits for a mind that has lost its link
 
 PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "self", "somebody", "someone", "you")
 RESERVED = frozenset({*PRONOUNS, *(same_name(verb) for command in commands for verb in command.verbs)})
 
 
-async def come_in(dialog: Dialog, valley: Valley) -> None:
+async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
     """Ask for a name until it is one, and let its owner in; or give up, and say goodbye.
 
     It begins once their program has told what it is, so that even the first screen has the right width and colours.
@@ -29,14 +30,41 @@ async def come_in(dialog: Dialog, valley: Valley) -> None:
     for _ in range(TRIES):
         typed = await dialog.ask("By what name are you known? ")
         try:
-            guest = valley.enter(read_name(typed, RESERVED), connection)  # nobody can take the name in between
+            name = read_name(typed, RESERVED)
         except Mistake as mistake:
             connection.write(str(mistake))
-        else:
-            welcome(guest)
-            guest.prompt()
+            continue
+        if await is_theirs(dialog, name):
+            take_place(Guest(name, valley), connection)  # nobody can take the name in between
             return
     connection.quit("The geese lose patience. Come back when you know who you are.")
+
+
+async def is_theirs(dialog: Dialog, name: str) -> bool:
+    """Whether the name is free, or a body without a mind waits for them under it, or they say that it is theirs.
+
+    There are no accounts yet, so whoever knows the name may return to it.
+    """
+    session = dialog.connection.server.sessions.get(same_name(name))
+    if session is None or session.connection is None or session.connection.ending is not None:
+        return True
+    try:
+        return await dialog.confirm(f"{session.body} is in the valley already. Is that you? (yes/no) ")
+    except NoAnswer:
+        return False
+
+
+def take_place(guest: Guest, connection: Connection) -> None:
+    """Begin a stay with this guest, or go on with the one that has the name. `Entered` or `Resumed` does the rest."""
+    sessions, key = connection.server.sessions, same_name(guest.name)
+    known = sessions.get(key)
+    if known is not None and known.connection is None:  # before the lines that were missed
+        body = f"{known.body}'s body still stands where it was left. You slip back into it, and hear what it heard."
+        connection.write(wrap(body, page_width(connection)))
+    session = sessions.enter(key, connection, body=guest, grace=GRACE)
+    if session.body is guest:
+        guest.session = session
+    connection.name = str(session.body)
 
 
 def greeting(valley: Valley) -> Markup:
@@ -53,22 +81,46 @@ def title(name: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def welcome(guest: Guest) -> None:
-    """Show a new guest where they are, and the others who has come."""
+def appear(guest: Guest) -> None:
+    """A stay begins: show a new guest where they are, and the others who has come."""
+    guest.valley.enter(guest)
     guest.room.tell(markup("<b>{name}</b> comes down the valley road.", name=guest.name), but=guest)
     tell_arrival(guest)
     hint = markup("If you are at a loss, type {help}.", help=link("help"))
     guest.write(markup("Welcome to {valley}, {name}. {hint}\n", valley=guest.valley.name, name=guest.name, hint=hint))
+    look_around(guest)
+
+
+def freeze(guest: Guest) -> None:
+    """A link is dead: the body stays, and the others see that nobody is in it."""
+    guest.is_absent = True
+    sight = "<b>{name}</b> stops in the middle of a breath, like a clock that nobody wound."
+    guest.room.tell(markup(sight, name=guest.name), but=guest)
+
+
+def thaw(guest: Guest) -> None:
+    """The guest is back, or has come in by another way, which nobody else sees."""
+    if guest.is_absent:
+        guest.is_absent = False
+        sight = "<b>{name}</b> draws the other half of a breath, and is back."
+        guest.room.tell(markup(sight, name=guest.name), but=guest)
+    guest.write("You are yourself again.\n")
+    look_around(guest)
+
+
+def look_around(guest: Guest) -> None:
+    """Show a guest and their program who and where they are."""
     tell_name(guest)
     show_room(guest)
     tell_room(guest)
+    guest.prompt()
 
 
 def go_away(guest: Guest, reason: Reason) -> None:
-    """Take a guest out of the valley; the others see whether they left or were lost."""
+    """A stay is over: the others see whether a guest left, or a body waited in vain."""
     guest.valley.leave(guest)
     if reason is Reason.LINKDEATH:
-        sight = "<b>{name}</b> stops in the middle of a breath, like a clock that nobody wound, and fades."
+        sight = "<b>{name}</b>, whom nobody has wound again, grows thin as breath on a pane, and fades."
     else:
         sight = "<b>{name}</b> takes the valley road, grows small on it, and is gone."
     guest.room.tell(markup(sight, name=guest.name))

@@ -4,9 +4,21 @@ from collections.abc import Awaitable
 from functools import partial
 from importlib.resources import files
 
-from trio_mud import LAST, Admitted, Disconnect, Hooks, Input, MsdpMessage, Started
+from trio_mud import (
+    LAST,
+    Admitted,
+    Entered,
+    Hooks,
+    Input,
+    Left,
+    LinkLost,
+    MsdpMessage,
+    Resumed,
+    Session,
+    Started,
+)
 
-from .entry import PATIENCE, come_in, go_away, title
+from .entry import PATIENCE, appear, ask_for_a_name, freeze, go_away, thaw, title
 from .guest import Guest
 from .maps import read_map
 from .out_of_band import report
@@ -28,40 +40,64 @@ def world() -> Hooks:
         event.server.every(valley.hour_length, valley.pass_hour)
 
     @hooks.on(Started)
+    def let_the_creature_out(event: Started) -> None:
+        if valley.creature is not None:
+            event.server.every(valley.creature.pace, valley.creature.wander)
+
+    @hooks.on(Started)
     def hang_out_a_sign(event: Started) -> None:
         event.server.mssp.update(sign_of(valley))
 
     @hooks.on(Admitted)
-    def ask_for_a_name(event: Admitted) -> None:
-        event.connection.start_dialog(partial(come_in, valley=valley), deadline=PATIENCE)
+    def open_the_door(event: Admitted) -> None:
+        event.connection.start_dialog(partial(ask_for_a_name, valley=valley), deadline=PATIENCE)
 
     @hooks.on(Input)
     def obey(event: Input) -> Awaitable[object] | None:
-        guest = event.connection.body
-        if not isinstance(guest, Guest):  # the dialog broke before it had a name
+        guest = guest_of(event.connection.session)
+        if guest is None:  # the dialog broke before it had a name
             event.connection.quit("You seem to be nobody. Please come in again.")
             return None
         return commands.run(guest, event.line)
 
     @hooks.on(Input, order=LAST)
     def show_whose_turn_it_is(event: Input) -> None:
-        guest = event.connection.body
-        if isinstance(guest, Guest) and event.connection.dialog is None:
+        guest = guest_of(event.connection.session)
+        if guest is not None and event.connection.dialog is None:
             guest.prompt()
 
     @hooks.on(MsdpMessage)
     def report_what_is_asked_for(event: MsdpMessage) -> None:
-        guest = event.connection.body
-        if isinstance(guest, Guest):
+        guest = guest_of(event.connection.session)
+        if guest is not None:
             report(guest)
 
-    @hooks.on(Disconnect)
-    def part(event: Disconnect) -> None:
-        guest = event.connection.body
-        if isinstance(guest, Guest):
+    @hooks.on(Entered)
+    def come(event: Entered) -> None:
+        if guest := guest_of(event.session):
+            appear(guest)
+
+    @hooks.on(LinkLost)
+    def stop(event: LinkLost) -> None:
+        if guest := guest_of(event.session):
+            freeze(guest)
+
+    @hooks.on(Resumed)
+    def come_back(event: Resumed) -> None:
+        if guest := guest_of(event.session):
+            thaw(guest)
+
+    @hooks.on(Left)
+    def part(event: Left) -> None:
+        if guest := guest_of(event.session):
             go_away(guest, event.reason)
 
     return hooks
+
+
+def guest_of(session: Session | None) -> Guest | None:
+    """Whose stay it is; None if there is no stay."""
+    return session.body if session is not None and isinstance(session.body, Guest) else None
 
 
 def sign_of(valley: Valley) -> dict[str, str]:

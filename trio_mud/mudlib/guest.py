@@ -1,14 +1,14 @@
-"""A guest of the valley: a name, the room they are in, and the connection that speaks for them.
+"""A guest of the valley: a name, a body in a room, and the session that speaks for them.
 
-It is the `body` of its connection, and the actor of every command.
+It is the `body` of its session, and the actor of every command.
+So it outlives a dead link, for as long as the session waits; a session without a connection is a body and no more.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from trio_mud import Connection, Dialog, Markup, Text, pages, wrap
+from trio_mud import Client, Connection, Dialog, Session, Text, wrap
 
 if TYPE_CHECKING:
     from .room import Room
@@ -20,34 +20,73 @@ PAGE = 79  # columns; longer lines of prose are hard to follow, however wide the
 
 
 class Guest:
-    """Somebody who has come in and told their name. Made by `Valley.enter`."""
+    """Somebody who has told their name. Made at the door; `Valley.enter` gives the body its place.
 
-    def __init__(self, name: str, connection: Connection, valley: Valley, room: Room) -> None:
+    Attributes:
+        session: Their stay, set as soon as it has begun.
+        is_absent: Whether the others have seen their link die, and not yet seen them return.
+            Not the same as having no connection: what is seen follows in its turn.
+    """
+
+    session: Session
+
+    def __init__(self, name: str, valley: Valley) -> None:
         self.name = name
-        self.connection = connection
         self.valley = valley
-        self.room = room
+        self.room: Room = valley.start
+        self.is_absent = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def connection(self) -> Connection | None:
+        """What they see the valley through; None while their link is dead."""
+        return self.session.connection
+
+    @property
+    def client(self) -> Client:
+        """The program of a guest who has just typed something, and so has one."""
+        connection = self.connection
+        assert connection is not None, f"{self.name} types without a connection"
+        return connection.client
 
     @property
     def listens(self) -> bool:
         """Whether a screen reader reads to them: they want words, in as few lines as there are sentences."""
-        return self.connection.client.screen_reader
+        return self.connection is not None and self.connection.client.screen_reader
 
     def write(self, text: Text, /) -> bool:
-        """Show them a text, in lines no wider than a page."""
-        return self.connection.write(wrap(text, page_width(self.connection)))
+        """Show them a text, in lines no wider than a page; while their link is dead it is kept for their return."""
+        connection = self.connection
+        # Who knows how wide the window will be to which they return?
+        return self.session.write(text if connection is None else wrap(text, page_width(connection)))
+
+    def hear(self, text: Text) -> None:
+        """Let them notice what happens around them, as `write` does, in lines as wide as their window.
+
+        Through the session, and not by `broadcast`: a link may be dead before anybody knows, and nothing is lost then.
+        """
+        self.session.write(text)
 
     def read(self, text: Text) -> None:
         """Let them read a long text: a page at a time, if they look at a window and it does not fit there."""
-        found = pages(text, page_width(self.connection), self.connection.client.size.rows)
-        if len(found) == 1 or self.listens:
-            self.write(text)
-        else:
-            self.connection.start_dialog(partial(turn_pages, guest=self, found=found))
+
+        async def turn_pages(dialog: Dialog) -> None:
+            await dialog.page(wrap(text, page_width(dialog.connection)))
+            self.prompt()
+
+        if self.connection is not None:
+            self.connection.start_dialog(turn_pages)
+
+    def gmcp(self, package: str, data: object) -> None:
+        """Tell their program something, if it takes such messages. Nobody keeps these: a return tells all anew."""
+        if self.connection is not None:
+            self.connection.gmcp(package, data)
 
     def prompt(self) -> None:
         """Show them that it is their turn. Who listens knows it by the silence."""
-        if not self.listens:
+        if self.connection is not None and not self.listens:
             self.connection.prompt("> ")
 
     def move_to(self, room: Room) -> None:
@@ -55,17 +94,6 @@ class Guest:
         self.room.guests.remove(self)
         self.room = room
         room.guests.append(self)
-
-
-async def turn_pages(dialog: Dialog, guest: Guest, found: list[Markup]) -> None:
-    """Show page after page, until the last or until somebody has read enough."""
-    for page in found[:-1]:
-        guest.connection.write(page)
-        if await dialog.ask("[Enter reads on, q stops] "):
-            break
-    else:
-        guest.connection.write(found[-1])
-    guest.prompt()
 
 
 def page_width(connection: Connection) -> int | None:

@@ -10,6 +10,9 @@
     dark = true
     outdoors = "Night falls."       what people see when it begins
     indoors = "A clock strikes."    what they notice where they see no sky
+    [[sky.seasons]]                 in their order; all of them are a year
+    name = "Thaw"
+    days = 28
 
     [rooms.green]                   one table for each room, by the key that exits use
     name = "Toll Green"
@@ -18,6 +21,16 @@
     indoors = true                  whether there is a roof; left out, there is none
     exits = { north = "bridge" }
     one_way = ["north"]             the exits that have no way back; left out, every exit must have one
+    board = true                    whether notes can be left there
+
+    [creature]                      a beast that wanders; may be left out
+    start = "green"                 the room where it begins
+    pace = 70                       seconds it stays in each room
+    here = "A heron stands here."   what is seen of it by who looks around
+    goes = "The heron goes {where}."    with {where} as in "north"
+    comes = "The heron comes {whence}." with {whence} as in "from the south"
+    hears = "bow"                   said or done in front of it, also as the beginning of a word, it answers
+    answers = "The heron bows."     what everybody there sees then
 
 Who uses it: `valley.py`, which makes a world of the plans.
 """
@@ -32,7 +45,7 @@ import msgspec
 from .directions import Direction
 from .errors import MapError
 
-__all__ = ["Hour", "Map", "RoomPlan", "SkyPlan", "read_map", "room_number"]
+__all__ = ["CreaturePlan", "Hour", "Map", "RoomPlan", "Season", "SkyPlan", "read_map", "room_number"]
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 PlanT = TypeVar("PlanT")
@@ -47,11 +60,19 @@ class Hour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     indoors: Text
 
 
+class Season(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the year."""
+
+    name: Text
+    days: Annotated[int, msgspec.Meta(ge=1)]
+
+
 class SkyPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parts of a day, each of the same length."""
+    """The parts of a day, each of the same length, and those of a year."""
 
     length: Annotated[float, msgspec.Meta(gt=0)]  # seconds
     hours: Annotated[tuple[Hour, ...], msgspec.Meta(min_length=1)]
+    seasons: Annotated[tuple[Season, ...], msgspec.Meta(min_length=1)]
 
 
 class RoomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +84,19 @@ class RoomPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     night: str = ""
     indoors: bool = False
     one_way: frozenset[Direction] = frozenset()
+    board: bool = False
+
+
+class CreaturePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A beast that wanders."""
+
+    start: str
+    pace: Annotated[float, msgspec.Meta(gt=0)]  # seconds
+    here: Text
+    goes: Text
+    comes: Text
+    hears: Text
+    answers: Text
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +105,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     start: str
     sky: SkyPlan
+    creature: CreaturePlan | None = None
 
 
 class Map(msgspec.Struct, frozen=True):
@@ -80,6 +115,7 @@ class Map(msgspec.Struct, frozen=True):
     start: str
     sky: SkyPlan
     rooms: dict[str, RoomPlan]
+    creature: CreaturePlan | None = None
 
 
 def read_map(text: str, file: str) -> Map:
@@ -102,10 +138,12 @@ def read_map(text: str, file: str) -> Map:
     plans = {key: read_table(table, RoomPlan, f"{file}: rooms.{key}") for key, table in rooms.items()}
     if header.start not in plans:
         raise MapError(f"{file}: start: there is no room {header.start!r}")
+    if header.creature is not None and header.creature.start not in plans:
+        raise MapError(f"{file}: creature.start: there is no room {header.creature.start!r}")
     for key, plan in plans.items():
         check_exits(key, plan, plans, f"{file}: rooms.{key}")
     check_numbers(plans, file)
-    return Map(header.name, header.start, header.sky, plans)
+    return Map(header.name, header.start, header.sky, plans, header.creature)
 
 
 def read_table(table: object, kind: type[PlanT], where: str) -> PlanT:

@@ -20,8 +20,8 @@ __all__ = ["report", "tell_arrival", "tell_departure", "tell_name", "tell_room",
 
 
 def tell_name(guest: Guest) -> None:
-    """Tell a new guest's program who they are."""
-    guest.connection.gmcp("Char.Name", person(guest))
+    """Tell the program of a guest who comes in, or comes back, who they are."""
+    guest.gmcp("Char.Name", person(guest))
 
 
 def tell_room(guest: Guest) -> None:
@@ -34,8 +34,8 @@ def tell_room(guest: Guest) -> None:
         "environment": "indoors" if room.indoors else "outdoors",
         "exits": exits(room),
     }
-    guest.connection.gmcp("Room.Info", about)
-    guest.connection.gmcp("Room.Players", [person(other) for other in room.guests if other is not guest])
+    guest.gmcp("Room.Info", about)
+    guest.gmcp("Room.Players", [person(other) for other in room.guests if other is not guest])
     report(guest)
 
 
@@ -43,27 +43,28 @@ def tell_arrival(guest: Guest) -> None:
     """Tell the programs of those who are there already that somebody has come."""
     for other in guest.room.guests:
         if other is not guest:
-            other.connection.gmcp("Room.AddPlayer", person(guest))
+            other.gmcp("Room.AddPlayer", person(guest))
 
 
 def tell_departure(guest: Guest, room: Room) -> None:
     """Tell the programs of those who are still there that somebody has gone."""
     for other in room.guests:
-        other.connection.gmcp("Room.RemovePlayer", guest.name)
+        other.gmcp("Room.RemovePlayer", guest.name)
 
 
 def tell_speech(listeners: Iterable[Guest], channel: str, talker: Guest, text: Text) -> None:
     """Give their programs what they read anyway, for a window of its own."""
     heard = {"channel": channel, "talker": talker.name, "text": str(text)}
     for listener in listeners:
-        listener.connection.gmcp("Comm.Channel.Text", heard)
+        listener.gmcp("Comm.Channel.Text", heard)
 
 
 def report(guest: Guest) -> None:
     """Give the variables of MSDP their values; those that their program asked for and that changed are sent."""
-    guest.connection.msdp("CHARACTER_NAME", guest.name)
-    guest.connection.msdp("ROOM_NAME", guest.room.name)
-    guest.connection.msdp("ROOM_EXITS", exits(guest.room))
+    if guest.connection is not None:
+        guest.connection.msdp("CHARACTER_NAME", guest.name)
+        guest.connection.msdp("ROOM_NAME", guest.room.name)
+        guest.connection.msdp("ROOM_EXITS", exits(guest.room))
 
 
 def person(guest: Guest) -> dict[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_mud import Text, broadcast
+from trio_mud import Text
+
+from .board import Board
 
 if TYPE_CHECKING:
     from .directions import Direction
@@ -21,6 +23,7 @@ class Room:
         number: By which players' programs know it.
         exits: The rooms it leads to.
         guests: Who is here, in the order they came.
+        board: Where notes can be left; None if there is no board.
     """
 
     def __init__(self, plan: RoomPlan, number: int) -> None:
@@ -28,6 +31,7 @@ class Room:
         self.number = number
         self.exits: dict[Direction, Room] = {}
         self.guests: list[Guest] = []
+        self.board = Board() if plan.board else None
 
     @property
     def name(self) -> str:
@@ -45,4 +49,6 @@ class Room:
 
     def tell(self, text: Text, *, but: Guest | None = None) -> None:
         """Show a text to everybody here."""
-        broadcast(text, to=[guest.connection for guest in self.guests if guest is not but])
+        for guest in self.guests:
+            if guest is not but:
+                guest.hear(text)

@@ -1,4 +1,4 @@
-"""The valley: its rooms, its sky, and everybody in it.
+"""The valley: its rooms, its sky, and everybody and everything in it.
 
 The state of one world and the few things that change it; what players see of that is said by `entry.py` and `verbs/`.
 Nothing here waits, so every call is one step of the world.
@@ -6,8 +6,8 @@ Nothing here waits, so every call is one step of the world.
 
 from __future__ import annotations
 
-from trio_mud import Connection
-
+from .almanac import Date, date_after
+from .creature import Creature
 from .errors import Mistake
 from .guest import Guest
 from .maps import Hour, Map, room_number
@@ -25,6 +25,7 @@ class Valley:
         name: What it is called, as in "welcome to ...".
         start: The room where people come in.
         rooms: All rooms, by their keys in the map.
+        creature: Whoever wanders here; None if nobody does.
     """
 
     def __init__(self, plan: Map) -> None:
@@ -33,8 +34,9 @@ class Valley:
         self.start = self.rooms[plan.start]
         for key, room in self.rooms.items():
             room.exits.update({way: self.rooms[goal] for way, goal in plan.rooms[key].exits.items()})
+        self.creature = Creature(plan.creature, self.rooms[plan.creature.start]) if plan.creature else None
         self._sky = plan.sky
-        self._hour = 0
+        self._hours = 0  # that have passed
         self._guests: dict[str, Guest] = {}  # by what `same_name` makes of their names
 
     # People
@@ -44,21 +46,13 @@ class Valley:
         """Everybody, in the order they came."""
         return list(self._guests.values())
 
-    def enter(self, name: str, connection: Connection) -> Guest:
-        """Let somebody in at the start, under a name that is theirs until they `leave`.
-
-        Raises:
-            Mistake: Somebody here has that name. Of two who ask at the same time, the second is told.
-        """
-        if same_name(name) in self._guests:
-            raise Mistake(f"{self._guests[same_name(name)].name} is in the valley already. What else are you called?")
-        guest = self._guests[same_name(name)] = Guest(name, connection, self, self.start)
-        self.start.guests.append(guest)
-        connection.body, connection.name = guest, name
-        return guest
+    def enter(self, guest: Guest) -> None:
+        """Give a guest's body its place at the start. That nobody else has the name is seen to by the sessions."""
+        self._guests[same_name(guest.name)] = guest
+        guest.room.guests.append(guest)
 
     def leave(self, guest: Guest) -> None:
-        """Somebody is here no more, and the name is free."""
+        """Somebody is here no more."""
         del self._guests[same_name(guest.name)]
         guest.room.guests.remove(guest)
 
@@ -70,12 +64,22 @@ class Valley:
         """
         return guest_among(self.guests, words, otherwise=f'Nobody in the valley is called "{words}".')
 
+    def notice(self, room: Room, words: str) -> None:
+        """Something was said or done in a room; the creature may care, if it is there."""
+        if self.creature is not None and self.creature.room is room:
+            self.creature.notice(words)
+
     # The sky
 
     @property
     def hour(self) -> Hour:
         """The part of the day it is."""
-        return self._sky.hours[self._hour]
+        return self._sky.hours[self._hours % len(self._sky.hours)]
+
+    @property
+    def date(self) -> Date:
+        """The day of the season, and the year."""
+        return date_after(self._hours, len(self._sky.hours), self._sky.seasons)
 
     @property
     def hour_length(self) -> float:
@@ -84,7 +88,7 @@ class Valley:
 
     def pass_hour(self) -> None:
         """Let the next part of the day begin, and everybody notice, each where they are."""
-        self._hour = (self._hour + 1) % len(self._sky.hours)
+        self._hours += 1
         for guest in self.guests:
             guest.write(self.hour.indoors if guest.room.indoors else self.hour.outdoors)
 

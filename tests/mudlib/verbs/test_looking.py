@@ -67,11 +67,11 @@ async def test_the_time_is_seen_outdoors_and_heard_indoors(mud: OpenMud, come_in
     async with mud(world()) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("time")
-        await ann.sees("You look at the sky: it is morning.")
+        await ann.sees("You look at the sky: it is morning, on the 1st day of Thaw in the year 1.")
         await ann.type("n", "n", "w")
         await trio.sleep(3 * 900)
         await ann.type("time")
-        await ann.sees("You listen for the clock: it is night.")
+        await ann.sees("You listen for the clock: it is night, on the 1st day of Thaw in the year 1.")
 
 
 @pytest.mark.parametrize(("columns", "widest"), [(40, 39), (200, 79), (2, 19)])
@@ -84,3 +84,11 @@ async def test_prose_is_wrapped_to_the_window_but_never_wider_than_a_page(
         await ann.sees("Toll Green\n")
         prose = await ann.sees("without.")
         assert widest - 12 < max(map(len, prose.splitlines())) <= widest
+
+
+async def test_days_pass_into_seasons(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        await trio.sleep(4 * 900 * 28 + 1)
+        ann = await come_in(valley, "Ann")
+        await ann.type("time")
+        await ann.sees("it is morning, on the 1st day of Flood in the year 1.")

@@ -2,13 +2,13 @@
 
 from ..commands import Commands
 from ..guest import Guest
-from . import looking, moving, talking, tuning
+from . import looking, moving, talking, tuning, writing
 from .looking import show_room
 
 __all__ = ["commands", "show_room"]
 
 commands = Commands[Guest](help_verbs=())
-for table in (looking.commands, moving.commands, talking.commands, tuning.commands):
+for table in (looking.commands, moving.commands, talking.commands, tuning.commands, writing.commands):
     commands.include(table)
 
 

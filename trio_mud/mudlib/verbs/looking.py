@@ -33,6 +33,8 @@ def look(who: Guest, whom: Annotated[Guest, neighbour] | None = None) -> None:
         show_room(who)
     elif whom is who:
         who.write("You are much as you remember yourself, only wetter.")
+    elif whom.is_absent:
+        who.write(f"{whom.name} stands like a clock that nobody wound: absent in mind, and only a body.")
     else:
         who.write(f"{whom.name} {stillness(whom) or 'is wide awake, and a little damp about the edges'}.")
 
@@ -44,16 +46,16 @@ def who_is_there(who: Guest) -> None:
     width = 0 if who.listens else max(len(guest.name) for guest in guests)
     for guest in guests:
         name = markup("<b>{name}</b>", name=link(guest.name, prompt=f"tell {guest.name} "))
-        still = f", {stillness(guest)}" if stillness(guest) else ""
+        still = ", only a body" if guest.is_absent else f", {stillness(guest)}" if stillness(guest) else ""
         gap = " " * (max(width - len(guest.name), 0) + 2)
         who.write(markup("{name}{gap}{room}{still}", name=name, gap=gap, room=guest.room.name, still=still))
 
 
 @commands.verb("time")
 def tell_time(who: Guest) -> None:
-    """Find out what part of the day it is."""
+    """Find out what part of the day it is, and of the year."""
     how = "listen for the clock" if who.room.indoors else "look at the sky"
-    who.write(f"You {how}: it is {who.valley.hour.name}.")
+    who.write(f"You {how}: it is {who.valley.hour.name}, on {who.valley.date}.")
 
 
 def show_room(who: Guest) -> None:
@@ -62,9 +64,14 @@ def show_room(who: Guest) -> None:
     who.write(markup("<bright-yellow>{name}</bright-yellow>", name=room.name))
     who.write(room.text(dark=who.valley.hour.dark))
     who.write(markup("<cyan>{ways}</cyan>", ways=ways_out(who)))
-    others = [link(guest.name, send=f"look {guest.name}") for guest in room.guests if guest is not who]
-    if others:
-        who.write(linked(others, "and") + (" is here." if len(others) == 1 else " are here."))
+    others = [guest for guest in room.guests if guest is not who]
+    for absent, where in ((False, "here"), (True, "here, absent in mind")):
+        found = [link(guest.name, send=f"look {guest.name}") for guest in others if guest.is_absent is absent]
+        if found:
+            who.write(linked(found, "and") + (f" is {where}." if len(found) == 1 else f" are {where}."))
+    creature = who.valley.creature
+    if creature is not None and creature.room is room:
+        who.write(creature.here)
 
 
 def ways_out(who: Guest) -> Markup:
@@ -81,5 +88,5 @@ def linked(links: list[Markup], last: str) -> Markup:
 
 def stillness(guest: Guest) -> str:
     """How long somebody has not moved, if it is worth a word."""
-    minutes = int(guest.connection.idle // STILL)
+    minutes = 0 if guest.connection is None else int(guest.connection.idle // STILL)
     return f"has not stirred for {minutes} minute{'s' * (minutes > 1)}" if minutes else ""

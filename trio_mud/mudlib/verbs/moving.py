@@ -50,4 +50,4 @@ for direction in Direction:
 @commands.verb("quit", abbreviated=False)
 def leave(who: Guest) -> None:
     """Leave the valley."""
-    who.connection.quit("The road takes you up and over the rise. Behind you the clock goes on counting.")
+    who.session.leave("The road takes you up and over the rise. Behind you the clock goes on counting.")

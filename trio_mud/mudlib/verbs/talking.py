@@ -1,6 +1,6 @@
 """Talking: to the room, to one, to all, and without words."""
 
-from trio_mud import Text, broadcast, markup
+from trio_mud import Text, markup
 
 from ..commands import Commands
 from ..guest import Guest
@@ -28,6 +28,7 @@ def say(who: Guest, words: str) -> None:
     heard = markup('<b>{name}</b> {verb}s, "<green>{words}</green>"', name=who.name, verb=verb, words=words)
     utter("say", who, own, [who])
     utter("say", who, heard, others(who, who.room.guests))
+    who.valley.notice(who.room, words)
 
 
 @commands.verb("tell")
@@ -35,6 +36,7 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
     """Tell somebody something, wherever they are.
 
     Nobody else hears it. The beginning of a name will do: tell b hello.
+    Who is only a body just now will hear it on coming back.
     """
     if whom is who:
         who.write("You mutter something to yourself.")
@@ -43,6 +45,8 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
     own = markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words)
     utter("tell", who, heard, [whom])
     utter("tell", who, own, [who])
+    if whom.is_absent:
+        who.write(f"{whom.name} is absent in mind, and will hear it on coming back.")
 
 
 @commands.verb("shout")
@@ -65,11 +69,13 @@ def emote(who: Guest, words: str) -> None:
     gap = "" if words.startswith(("'", ",")) else " "  # :'s hat falls off
     done = markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words)
     utter("emote", who, done, who.room.guests)
+    who.valley.notice(who.room, words)
 
 
 def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> None:
     """Let some hear it, and their programs too."""
-    broadcast(text, to=[listener.connection for listener in listeners])
+    for listener in listeners:
+        listener.hear(text)
     tell_speech(listeners, channel, talker, text)
 
 

@@ -21,7 +21,7 @@ def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None
     colour auto    as many as your program says it shows
     colour         changes nothing, and tells you how it is
     """
-    client = who.connection.client
+    client = who.client
     if which == "auto":
         client.prefer_no_more("colours")
     elif which is not None:
@@ -38,7 +38,7 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
     reader auto    as your program says; few programs do
     reader         changes nothing, and tells you how it is
     """
-    client = who.connection.client
+    client = who.client
     if which == "auto":
         client.prefer_no_more("screen_reader")
     elif which is not None:
@@ -49,7 +49,7 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
 @commands.verb("client")
 def tell_client(who: Guest) -> None:
     """See what the valley knows of your program, and how."""
-    client = who.connection.client
+    client = who.client
     program = f"{client.program} {client.version}".strip() or "of no name"
     size = client.size
     lines = [
@@ -69,7 +69,7 @@ def tell_client(who: Guest) -> None:
 
 def colours(who: Guest) -> str:
     """How many a guest sees, and who says so."""
-    client = who.connection.client
+    client = who.client
     seen = client.rendering.colours
     number = "none" if seen == 0 else "all" if seen == COLOURS["true"] else str(seen)
     # A program that shows colours may have a listener who does not want to hear them spelt out.
@@ -79,7 +79,7 @@ def colours(who: Guest) -> str:
 
 def source(who: Guest, fact: str) -> str:
     """Where a fact about a guest's program comes from, in brackets."""
-    name = who.connection.client.source_of(fact).name
+    name = who.client.source_of(fact).name
     known = {"DEFAULT": "assumed", "PREFERENCE": "as you wish", "NEGOTIATION": "agreed", "TRANSPORT": "from your link"}
     return f"({known.get(name) or 'told by ' + name.replace('_', '-')})"
 

@@ -1,0 +1,73 @@
+"""The heron wanders, is seen, and bows."""
+
+from importlib.resources import files
+
+import pytest
+import trio
+
+from trio_mud.mudlib import world
+from trio_mud.mudlib.maps import read_map
+from trio_mud.mudlib.valley import Valley
+from trio_mud.testing import OpenMud
+
+from .conftest import ComeIn, reads
+
+PACE = 70  # seconds, as valley.toml has it
+BOW = "The grey heron bows too, lower and longer, and considers the matter closed.\n"
+HERE = "A grey heron stands here on one leg, thinking about the other.\n"
+
+
+async def test_a_creature_is_seen_to_go_and_to_come(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        await ann.type("west", "north")
+        await ann.sees("The Uncounted Pool")
+        await ann.sees(HERE)
+        await bob.type("west")
+        await bob.sees("Reed Landing")
+        await trio.sleep(PACE)
+        await ann.sees("The grey heron unfolds a leg, and stalks off south.\n")
+        await bob.sees("A grey heron stalks in from the north, and folds up a leg.\n")
+        await ann.catches_up()
+        await ann.type("look")
+        assert HERE not in await ann.catches_up()
+
+
+@pytest.mark.parametrize("line", [":bows.", "emote makes a bow", "say I bow to you", "'BOW!"])
+async def test_a_creature_answers_to_its_word(mud: OpenMud, come_in: ComeIn, line: str) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("west", "north")
+        await ann.sees(HERE)
+        await ann.catches_up()
+        await ann.type(line)
+        assert (await reads(ann)).endswith(f"\n{BOW}")
+
+
+@pytest.mark.parametrize(("way", "line"), [("north", ":takes an elbow"), ("north", "shout bow"), ("south", ":bows")])
+async def test_a_creature_answers_to_nothing_else_and_not_from_afar(
+    mud: OpenMud, come_in: ComeIn, way: str, line: str
+) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("west", way, line)
+        assert "considers" not in await ann.catches_up()
+
+
+def test_a_creature_comes_through_every_room_in_the_end() -> None:
+    valley = Valley(read_map((files("trio_mud.mudlib") / "valley.toml").read_text("utf-8"), "valley.toml"))
+    assert valley.creature is not None
+    seen = set()
+    for _ in range(500):
+        valley.creature.wander()
+        seen.add(valley.creature.room)
+    assert seen == set(valley.rooms.values())
+
+
+def test_a_creature_in_a_room_without_a_way_out_stays() -> None:
+    valley = Valley(read_map((files("trio_mud.mudlib") / "valley.toml").read_text("utf-8"), "valley.toml"))
+    assert valley.creature is not None
+    here = valley.creature.room
+    here.exits.clear()
+    valley.creature.wander()
+    assert valley.creature.room is here

@@ -1,0 +1,75 @@
+"""Guests leave notes for each other."""
+
+import pytest
+
+from trio_mud import Limits
+from trio_mud.mudlib import world
+from trio_mud.mudlib.board import MOST_NOTES
+from trio_mud.testing import Mud, OpenMud, Player
+
+from ..conftest import ComeIn, reads
+
+SWIFT = Limits(command_rate=None)
+
+
+async def at_the_board(valley: Mud, come_in: ComeIn, name: str) -> Player:
+    player = await come_in(valley, name)
+    await player.type("north", "north")
+    await player.sees("Gnomon Square")
+    await player.catches_up()
+    return player
+
+
+async def test_a_note_is_there_for_whoever_comes_later(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, eve = await at_the_board(valley, come_in, "Ann"), await at_the_board(valley, come_in, "Eve")
+        await ann.type("note", "Gone to see <b>the clock</b>.", "Back at dusk.", ".")
+        await ann.sees("You pin your note to the board.\n> ")
+        await eve.sees("Ann pins a note to the board.")
+        await ann.type("quit")
+        bob = await at_the_board(valley, come_in, "Bob")
+        await bob.type("read")
+        assert await reads(bob) == (
+            "Ann, on the 1st day of Thaw in the year 1:\nGone to see <b>the clock</b>.\nBack at dusk.\n"
+        )
+
+
+@pytest.mark.parametrize("lines", [[".q"], ["."], ["changed my mind", ".q"]])
+async def test_who_gives_up_or_writes_nothing_leaves_no_note(mud: OpenMud, come_in: ComeIn, lines: list[str]) -> None:
+    async with mud(world()) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("note", *lines, "read")
+        await ann.sees("You put the pen back.")
+        await ann.sees("There is nothing on the board but pins.")
+
+
+async def test_what_others_do_is_seen_while_one_writes(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await at_the_board(valley, come_in, "Ann"), await at_the_board(valley, come_in, "Bob")
+        await ann.type("note", "Dear all,")
+        await bob.type("say boo")
+        await ann.sees('Bob says, "boo"')
+        await ann.vanish()
+        await bob.type("read")
+        await bob.sees("nothing on the board")
+
+
+async def test_the_board_keeps_the_newest(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world(), limits=SWIFT) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        for number in range(MOST_NOTES + 1):
+            await ann.type("note", f"number {number}.", ".")
+            await ann.sees("You pin")
+        await ann.type("reader on", "read")
+        await ann.sees("Screen reader")
+        seen = await ann.catches_up()
+        assert "number 0." not in seen
+        assert seen.count("number ") == MOST_NOTES
+
+
+@pytest.mark.parametrize("line", ["note", "read"])
+async def test_where_there_is_no_board_nothing_is_written_or_read(mud: OpenMud, come_in: ComeIn, line: str) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type(line)
+        assert await reads(ann) == "There is no board here. You remember one on Gnomon Square.\n"

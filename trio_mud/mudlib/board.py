@@ -1,0 +1,42 @@
+"""A board with notes on it: what guests leave for each other to read, as long as the world lasts."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from trio_mud import Markup, join, markup
+
+__all__ = ["LONGEST_NOTE", "MOST_LINES", "MOST_NOTES", "Board", "Note"]
+
+MOST_NOTES = 20  # a new one takes the pin of the oldest
+MOST_LINES = 12  # of one note
+LONGEST_NOTE = 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote, and when."""
+
+    author: str
+    date: str
+    text: str
+
+
+class Board:
+    """The notes of one room, the oldest first, never more than there are pins."""
+
+    def __init__(self) -> None:
+        self.notes: deque[Note] = deque(maxlen=MOST_NOTES)
+
+    def pin(self, note: Note) -> None:
+        """Put a note up; if all pins are taken, the oldest note goes."""
+        self.notes.append(note)
+
+    def show(self) -> Markup:
+        """All there is to read."""
+        shown = [
+            markup("<b>{author}</b>, on {date}:\n{text}", author=note.author, date=note.date, text=note.text)
+            for note in self.notes
+        ]
+        return join("\n\n", shown) if shown else markup("There is nothing on the board but pins.")
