@@ -1,13 +1,31 @@
-"""What all tests share.
+"""What all tests share."""
 
-Hypothesis looks at fifty examples of each property, other ones every time; `--hypothesis-profile nightly` at twenty
-times as many.  Neither counts seconds, for a busy machine is no fault: where time is what is tested, the test counts.
-"""
+import sys
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]  # for the tests of the kit's own plugin
 
+# Fifty examples of each property, other ones every time; `--hypothesis-profile nightly` looks at twenty times as many.
+# Neither counts seconds, for a busy machine is no fault: where time is what is tested, the test counts.
 settings.register_profile("usual", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", settings.get_profile("usual"), max_examples=1000)
 settings.load_profile("usual")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Let a test marked as unmeasured run at its own speed, and the processes it starts: traced they take twice it."""
+    measuring = sys.modules.get("coverage")
+    coverage = measuring and measuring.Coverage.current()
+    if coverage is None or not item.get_closest_marker("unmeasured"):
+        return (yield)
+    coverage.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            return (yield)
+    finally:
+        coverage.start()

@@ -6,6 +6,7 @@ import itertools
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
@@ -164,6 +165,7 @@ def test_the_conversation_goes_as_it_should_when_nobody_cuts_it() -> None:
     assert endings == {1: Reason.QUIT, 2: Reason.LINKDEATH, 3: Reason.REFUSED, 4: Reason.LINKDEATH}
 
 
+@pytest.mark.unmeasured
 def test_serve_can_be_cancelled_at_every_step_and_loses_nothing() -> None:
     """At the i-th step for every i: one disconnect for each connect, nobody on the list, no task left."""
     for step in itertools.count(1):

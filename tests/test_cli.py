@@ -271,6 +271,39 @@ def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
         say("run", "tavern:hooks")
 
 
+@pytest.fixture
+def unlogged(say: Say, monkeypatch: pytest.MonkeyPatch) -> Say:
+    """For what would open something, and does not come to it; the logging of this process stays as it is."""
+    monkeypatch.setattr(logs, "show", lambda: None)
+    return say
+
+
+def test_a_port_for_tls_in_use_is_one_line_and_status_75(unlogged: Say, tavern: Path) -> None:
+    certificate = issue(tavern)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        tls = ["--tls-port", str(port), "--tls-certificate", str(certificate)]
+        status, complaints = unlogged("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", *tls)
+
+    assert status == 75
+    [line] = complaints.splitlines()
+    assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
+
+
+def test_an_address_of_another_machine_is_one_line_and_status_75(unlogged: Say) -> None:
+    status, complaints = unlogged("run", "tavern:hooks", "--host", "192.0.2.1", "--port", "0")
+
+    assert status == 75
+    assert len(complaints.splitlines()) == 1
+
+
+def test_an_unknown_host_is_one_line_and_status_2(unlogged: Say) -> None:
+    assert unlogged("run", "tavern:hooks", "--host", "no such host", "--port", "0") == (
+        2,
+        "trio-mud: host 'no such host' is no name or address known here\n",
+    )
+
+
 # In a process of its own
 
 
@@ -363,19 +396,6 @@ def test_a_port_in_use_is_one_line_and_status_75(tavern: Path) -> None:
     assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
 
 
-def test_a_port_for_tls_in_use_is_one_line_and_status_75(tavern: Path) -> None:
-    certificate = issue(tavern)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        tls = ["--tls-port", str(port), "--tls-certificate", str(certificate)]
-        with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", *tls) as process:
-            status, complaints = ended(process)
-
-    assert status == 75
-    [line] = complaints.splitlines()
-    assert line.startswith(f"trio-mud: cannot listen at 127.0.0.1 port {port}: ")
-
-
 def tls_port_of(process: subprocess.Popen[str]) -> int:
     """Wait for the welcome and return the port for TLS that it names."""
     assert process.stdout is not None
@@ -441,22 +461,6 @@ def test_a_hangup_without_tls_ends_nothing_either(tavern: Path) -> None:
         process.send_signal(signal.SIGTERM)
 
         assert ended(process)[0] == 0
-
-
-def test_an_address_of_another_machine_is_one_line_and_status_75(tavern: Path) -> None:
-    with started("run", "tavern:hooks", "--host", "192.0.2.1", "--port", "0") as process:
-        status, complaints = ended(process)
-
-    assert status == 75
-    assert len(complaints.splitlines()) == 1
-
-
-def test_an_unknown_host_is_one_line_and_status_2(tavern: Path) -> None:
-    with started("run", "tavern:hooks", "--host", "no such host", "--port", "0") as process:
-        status, complaints = ended(process)
-
-    assert status == 2
-    assert complaints == "trio-mud: host 'no such host' is no name or address known here\n"
 
 
 def test_the_bundled_world_opens_and_closes(tavern: Path) -> None:

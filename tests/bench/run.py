@@ -2,10 +2,12 @@
 
     python tests/bench/run.py
     python tests/bench/run.py --rounds 3 --connections 50,5000
+    python tests/bench/run.py --engine
 
 Each measurement starts one server and one load (`servers.py`, `load.py`) as processes of their own on loopback.
 The two servers take turns within a round and begin in turn, so that a busy moment of the machine meets both.
 Only ratios within one run mean something on another machine.
+The telnet engine alone is measured before that, by `engine.py`.
 """
 
 from __future__ import annotations
@@ -138,7 +140,12 @@ def main() -> None:
     parser.add_argument("--connections", default="50,200,1000", help="of the echo cells (default: 50,200,1000)")
     parser.add_argument("--seconds", type=float, default=1.0, help="measured in each cell and round (default: 1)")
     parser.add_argument("--budget", type=float, default=80, help="seconds; no round that would pass it is begun")
+    parser.add_argument("--engine", action="store_true", help="measure only the telnet engine, in a few seconds")
     asked = parser.parse_args()
+    engine = subprocess.run([sys.executable, HERE / "engine.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    say(f"\n{machine()}\n\n{engine}")
+    if asked.engine:
+        return
     if not Path("/proc/self/stat").exists():
         say("there is no /proc here: only rates are measured, no CPU")
     cells = cells_for([int(number) for number in asked.connections.split(",")])

@@ -37,6 +37,7 @@ async def test_what_a_lesson_tests_is_so(mud: OpenMud, test: ReadersTest) -> Non
     await test(mud)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("folder", LESSONS, ids=lambda folder: folder.name)
 def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path, tmp_path: Path) -> None:
     for path in folder.glob("*.py"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+import pytest
 import trio
 
 from trio_mud import Entered, Input, Left, Limits, LinkLost, Resumed
@@ -16,6 +17,7 @@ PLAYERS = 10
 DAY = 24 * 3600  # seconds
 
 
+@pytest.mark.unmeasured
 async def test_a_day_of_ten_players_with_keepalives_graces_and_a_tick_a_minute_takes_two_seconds(
     mud: OpenMud, witness: Witness
 ) -> None:

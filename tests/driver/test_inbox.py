@@ -348,6 +348,7 @@ async def test_what_players_type_has_no_control_characters(mud: OpenMud, witness
 # Every misbehaving peer
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "name",
     [

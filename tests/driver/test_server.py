@@ -274,6 +274,7 @@ async def test_a_shutdown_may_come_before_anything_else(autojump_clock: trio.tes
     assert server.closed.is_set()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("path", ["shutdown", "abort"])
 async def test_many_endings_are_sliced(mud: OpenMud, path: str) -> None:
     """Between two checkpoints at most `limits.batch` connections end, so nobody else is held up."""

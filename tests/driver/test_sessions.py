@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable
+from functools import partial
 
 import pytest
 import trio
@@ -525,3 +526,34 @@ async def test_what_is_kept_for_the_return_is_bounded_even_if_it_says_nothing(mu
             session.write("")
         assert session._missed is not None
         assert len(session._missed) <= 500
+
+
+@pytest.mark.parametrize("contenders", [2, 3, 5])
+async def test_of_several_who_race_for_one_key_the_last_in_turn_has_it(mud: OpenMud, inn: Inn, contenders: int) -> None:
+    """While the first owner vanishes in the same moment."""
+    async with mud(inn.hooks) as place:
+        owner = await enter(place)
+        others = [await place.player() for _ in range(contenders)]
+        await place.race(owner.vanish, *(partial(other.type, "enter ann") for other in others))
+        await place.pass_time(5)
+        session = session_of(place)
+        assert len(session.connections) == 1
+        last = [event.connection for event in inn.events if isinstance(event, Input)][-1]
+        assert session.connection is last
+        assert len(place.server.connections) == 1
+        assert inn.story().count("ann Entered") == 1
+        assert not any(words.startswith("ann left") for words in inn.story())
+
+
+async def test_a_player_who_comes_back_has_a_connection_of_its_own(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        player = await place.player(address="192.0.2.9", terminal=("MUDLET",))
+        await player.type("enter ann")
+        await player.vanish()
+        again = await player.come_back()
+        await again.type("enter ann")
+        await place.pass_time(2)
+        connection = session_of(place).connection
+        assert connection is not None
+        assert (connection.name, connection.address) == ("guest-2", "192.0.2.9")
+        assert connection.client.terminals == ("MUDLET",)

@@ -39,6 +39,7 @@ async def test_the_kth_tick_comes_at_k_periods_however_long_each_takes(mud: Open
     assert times == [float(k) for k in range(1, 11)]
 
 
+@pytest.mark.unmeasured
 async def test_ticks_do_not_drift_in_ten_thousand_periods(mud: OpenMud) -> None:
     times: list[float] = []
     async with mud(Hooks()) as place:
@@ -50,6 +51,7 @@ async def test_ticks_do_not_drift_in_ten_thousand_periods(mud: OpenMud) -> None:
     assert times[-1] - start == pytest.approx(1000, abs=1e-9)
 
 
+@pytest.mark.unmeasured
 async def test_ticks_do_not_drift_in_ten_million_seconds(mud: OpenMud) -> None:
     """A16: not even by what additions round; a period of 997.1 is no sum of powers of two."""
     times: list[float] = []
@@ -61,6 +63,7 @@ async def test_ticks_do_not_drift_in_ten_million_seconds(mud: OpenMud) -> None:
     assert times == [start + 997.1 + k * 997.1 for k in range(10_029)]
 
 
+@pytest.mark.unmeasured
 async def test_a_storm_of_timers_delays_a_line_by_one_tick_of_each_at_most(mud: OpenMud) -> None:
     """A15: also when each of them is due again before the last one has ticked."""
     hooks, order = Hooks(), []

@@ -212,6 +212,7 @@ async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, wi
     assert not any(isinstance(event, Input) for event in witness.events)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("pattern", [b"\0", b"\n", b"\xff\xfb\x01"], ids=["zeros", "newlines", "commands"])
 async def test_a_bomb_keeps_nobody_waiting(
     mud: OpenMud, talkers: Witness, pattern: bytes, monkeypatch: pytest.MonkeyPatch
@@ -232,6 +233,7 @@ async def test_a_bomb_keeps_nobody_waiting(
     assert max(answered) <= 5
 
 
+@pytest.mark.unmeasured
 async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: Witness) -> None:
     async with mud(talkers.hooks, options=lax(burst=256 * 1024)) as place:
         player = await place.player()

@@ -31,6 +31,7 @@ def small_engine() -> TelnetEngine:
     return TelnetEngine(line_limit=6, subnegotiation_limit=6, are_you_there="")
 
 
+@pytest.mark.unmeasured
 @given(_iac_heavy)
 @settings(max_examples=2 * settings().max_examples)
 def test_any_bytes_mean_the_same_at_every_split(data: bytes) -> None:
@@ -216,6 +217,7 @@ def test_an_ended_engine_is_freed_without_the_cycle_collector() -> None:
         gc.enable()
 
 
+@pytest.mark.unmeasured
 def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
     def idle() -> TelnetEngine:
         """TinTin++, which agrees to most of what is no package, has answered."""
@@ -237,12 +239,10 @@ def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
     was_tracing = tracemalloc.is_tracing()
     tracemalloc.start()
     try:
-        interpreters = [idle() for _ in range(50)]  # what it keeps for itself does not count
         before, _ = tracemalloc.get_traced_memory()
-        engines = [idle() for _ in range(250)]
+        engines = [idle() for _ in range(1000)]  # so many that what the interpreter keeps for itself does not count
         after, _ = tracemalloc.get_traced_memory()
     finally:
         if not was_tracing:
             tracemalloc.stop()
-    assert interpreters
     assert (after - before) / len(engines) <= 1536

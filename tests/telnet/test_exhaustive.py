@@ -86,6 +86,7 @@ def test_every_command_leaves_the_line_around_it_whole() -> None:
         assert len(events) <= 2
 
 
+@pytest.mark.unmeasured
 def test_every_command_inside_every_payload_ends_it_and_nothing_else() -> None:
     for option in range(255):
         broken = [bytes((IAC, SB, option, 1, IAC, code)) + b"\x15look\r\n" for code in COMMANDS if code != SE]
@@ -97,6 +98,7 @@ def test_every_command_inside_every_payload_ends_it_and_nothing_else() -> None:
             assert events[end] == Line("look")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("agreed", [False, True])
 def test_no_payload_of_one_byte_hurts_any_option(agreed: bool) -> None:
     for code in range(256):

@@ -378,6 +378,7 @@ def test_a_broken_stream_leaves_the_way_out_as_it_was() -> None:
     engine.tick(0.0)
 
 
+@pytest.mark.unmeasured
 @given(st.data())
 @settings(max_examples=2 * settings().max_examples)
 def test_no_byte_wrong_in_a_stream_raises_or_depends_on_the_cut(data: st.DataObject) -> None:
@@ -402,6 +403,7 @@ def bomb(pattern: bytes) -> bytes:
     return b"".join(peer.compress(block) for _ in range(100)) + peer.flush()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("pattern", [b"\0", b"\r\n", b"\xff\xfb\x01"], ids=["zeros", "newlines", "commands"])
 def test_50_megabytes_are_broken_off_with_little_memory_and_little_work_at_a_time(pattern: bytes) -> None:
     data = bomb(pattern)
@@ -428,6 +430,7 @@ def test_50_megabytes_are_broken_off_with_little_memory_and_little_work_at_a_tim
     assert not engine.is_full
 
 
+@pytest.mark.unmeasured
 def test_a_subtler_bomb_waits_for_the_clock_and_nothing_piles_up() -> None:
     engine = inflating(InflationLimits(ratio=2000))
     lines = len(engine.receive(bomb(b"\n")))

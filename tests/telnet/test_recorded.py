@@ -95,6 +95,7 @@ def test_what_a_program_typed_is_read_line_by_line(path: Path) -> None:
     assert lines == [("sesame-1", True), ("sesame-2", True), (f"echo {word}", False), ("page", False), ("quit", False)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_the_exchange_means_the_same_at_every_split(path: Path) -> None:
     steps = read(path)

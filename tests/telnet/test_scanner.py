@@ -150,6 +150,7 @@ class CountedBytes(bytes):
         return super().__getitem__(index)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("opening", [b"\xff\xfa\xc8", b"\xff\xfa\xc8" + b"x" * 9000, b""], ids=["kept", "over", "text"])
 @pytest.mark.parametrize("filling", [b"x", b"\xff\xff"])
 def test_a_payload_in_many_pieces_is_looked_at_once(opening: bytes, filling: bytes) -> None:

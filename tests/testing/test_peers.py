@@ -114,6 +114,7 @@ async def test_it_comes_to_the_end_it_deserves_and_to_no_other(mud: OpenMud, pee
 # What it costs
 
 
+@pytest.mark.unmeasured
 @every_peer
 async def test_it_costs_an_honest_player_nothing(mud: OpenMud, peer: Peer) -> None:
     street = Street()
@@ -132,6 +133,7 @@ async def test_it_costs_an_honest_player_nothing(mud: OpenMud, peer: Peer) -> No
         assert street.story_of(connection) == ["Connect", *["Input"] * 25, "Disconnect"]
 
 
+@pytest.mark.unmeasured
 @every_peer
 async def test_a_crowd_of_it_costs_an_honest_player_nothing(mud: OpenMud, peer: Peer) -> None:
     street = Street()
@@ -142,6 +144,7 @@ async def test_a_crowd_of_it_costs_an_honest_player_nothing(mud: OpenMud, peer: 
         await converse(ann, lines=5, every=1)
 
 
+@pytest.mark.unmeasured
 @every_peer
 @pytest.mark.parametrize("door_takes", [0.05, 60], ids=["slow door", "door stuck"])
 async def test_it_gets_one_connect_and_one_disconnect_however_slow_the_door(
@@ -163,6 +166,7 @@ async def test_it_gets_one_connect_and_one_disconnect_however_slow_the_door(
         assert (ending[0] is not Reason.REFUSED) == was_admitted
 
 
+@pytest.mark.unmeasured
 @every_peer
 @pytest.mark.parametrize(
     ("limits", "seconds"), [(Limits(), 60), (Limits(command_rate=None), 1)], ids=["usual limits", "no rate"]

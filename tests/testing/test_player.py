@@ -256,7 +256,7 @@ async def test_whoever_goes_silent_is_neither_heard_nor_missed(mud: OpenMud, inn
         await trio.sleep(80_000)
         assert endings == []
         await ann.sees_nothing()
-        ann.come_back()
+        ann.plug_in()
         await ann.sees("You said after.")
 
 

@@ -193,6 +193,7 @@ def test_letters_signs_and_spaces_are_never_touched(text: str) -> None:
     assert clean_line(text) == text
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece", ["\x1b", "\x1b[", "\x1b]", "\x1b[0", "\x1bP\x1b", "\x9b1;", "\x1b ", "\x9d;", "[ ", "\u0301", "!", "─"]
 )

@@ -247,18 +247,20 @@ async def breaks(operation: Callable[[], Awaitable[object]]) -> None:
 
 @over(KINDS)
 async def test_a_close_loses_no_last_words_although_the_peer_types_on(kind: Kind) -> None:
-    typing, heard = trio.CancelScope(), []
+    typing, typed, heard = trio.CancelScope(), trio.Event(), []
 
     async def type_on(peer: trio.abc.SendStream) -> None:
         with typing:
             while True:
                 await peer.send_all(b"say what?\r\n")
                 await trio.sleep(0.001)
+        typed.set()
 
     async def listen(peer: trio.abc.HalfCloseableStream) -> None:
         await trio.sleep(0.02)  # slower than the farewell is spoken
         heard.append(await everything_from(peer.receive_some))
         typing.cancel()
+        await typed.wait()  # a stream takes no end in the midst of a sending
         await peer.send_eof()
 
     with trio.fail_after(PATIENCE):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import trio
+import trio.testing
 
 from ..driver.hooks import Hooks
 from ..driver.isolation import sole_error
@@ -80,9 +82,36 @@ class Mud:
         """
         pipe = self.connect(address=address, capacity=capacity, latency=latency)
         program = Terminal(columns, rows, terminal, gmcp=gmcp, more=options)
-        player = Player(pipe, program, self.nursery, f"player {self._players}")
+        again = partial(
+            self.player,
+            address=pipe.server.address,
+            columns=columns,
+            rows=rows,
+            terminal=terminal,
+            gmcp=gmcp,
+            options=options,
+            capacity=capacity,
+            latency=latency,
+        )
+        player = Player(pipe, program, self.nursery, f"player {self._players}", again)
         await trio.testing.wait_all_tasks_blocked()
         return player
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let so much virtual time pass, and everything happen that happens in it."""
+        await trio.sleep(seconds)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def race(self, *steps: Callable[[], Awaitable[object]]) -> None:
+        """Let several things be done at the same moment, in whatever order the scheduler takes them, and settle.
+
+        Args:
+            steps: Such as `ann.vanish` or `partial(bob.type, "quit")`.
+        """
+        async with trio.open_nursery() as nursery:
+            for step in steps:
+                nursery.start_soon(step)
+        await trio.testing.wait_all_tasks_blocked()
 
 
 @asynccontextmanager

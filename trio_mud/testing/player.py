@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import trio
 import trio.testing
 
@@ -22,8 +24,16 @@ class Player:
     Its expectations go through what it read in order: each looks behind the last one met.
     """
 
-    def __init__(self, pipe: Pipe, terminal: Terminal, nursery: trio.Nursery, name: str) -> None:
+    def __init__(
+        self,
+        pipe: Pipe,
+        terminal: Terminal,
+        nursery: trio.Nursery,
+        name: str,
+        again: Callable[[], Awaitable[Player]] | None = None,
+    ) -> None:
         self._pipe = pipe
+        self._again = again
         self._terminal = terminal
         self._name = name
         self._seen = 0  # characters of the screen that expectations have passed
@@ -78,9 +88,19 @@ class Player:
         """Be gone without a word, as when a cable is pulled: nothing arrives either way, and no end."""
         self._pipe.client.stall()
 
-    def come_back(self) -> None:
+    def plug_in(self) -> None:
         """Plug the cable in again: what was on the way arrives."""
         self._pipe.client.resume()
+
+    async def come_back(self) -> Player:
+        """Connect anew with the same program from the same address, whatever became of this connection.
+
+        Returns:
+            The player on the new connection; this one stays what it is.
+        """
+        if self._again is None:
+            raise RuntimeError(f"{self._name} does not know its way back: only those of `Mud.player` do")
+        return await self._again()
 
     def stop_reading(self) -> None:
         """Leave what the server sends where it is; the pipe between fills."""
