@@ -2,6 +2,7 @@
 
 nox                    what has to pass before anything is merged
 nox -s tests -- -k quit   the tests of that name, without the coverage report
+nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
