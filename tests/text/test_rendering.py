@@ -130,3 +130,8 @@ def test_without_colours_links_and_tags_there_is_no_escape(text: str, rendering:
     except ValueError:
         return
     assert "\x1b" not in render(made, rendering._replace(colours=0, links=False, mxp=False))
+
+
+def test_a_client_without_links_is_sent_no_escape_for_them() -> None:
+    ways = markup("<cyan>You can go {ways}.</cyan>", ways=join(" or ", [link("north"), link("west")]))
+    assert render(ways, 16) == "\x1b[36mYou can go north or west.\x1b[0m"

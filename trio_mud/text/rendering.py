@@ -94,7 +94,7 @@ def _styled(text: str, style: Style, rendering: Rendering) -> str:
 
 
 def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
-    """Tell where links into the web lead, unless their text does."""
+    """Tell where links into the web lead, unless their text does; then they are text like what stands around them."""
     if not [True for _, style in spans if style.link is not None]:
         return spans
     told: list[Span] = []
@@ -103,7 +103,13 @@ def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
         told += run
         if link is not None and link.address and link.address not in _plain(run):
             told.append((f" ({link.address})", PLAIN))
-    return told
+    return [(_plain(run), looks) for looks, run in groupby(told, _looks)]
+
+
+def _looks(span: Span) -> Style:
+    """How a piece looks to a client without links."""
+    style = span[1] if span[1].link is None else span[1]._replace(link=None)
+    return PLAIN if style == PLAIN else style
 
 
 def _plain(spans: Iterable[Span]) -> str:
