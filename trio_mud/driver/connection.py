@@ -28,10 +28,10 @@ from .dialogs import Dialog, Script
 from .events import Cause, Reason
 from .hearing import Hearing
 from .inbox import Inbox
-from .isolation import interrupt_in, isolate, let_interrupts_in
+from .isolation import isolate, let_interrupts_in
 from .life import Life
 from .outbox import Outbox
-from .timers import Timer, TimerFunction, TimerOwner
+from .timers import EndingTimerOwner, Timer
 
 if TYPE_CHECKING:
     from .server import MasterServer
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_mud")
 
 
-class Connection(TimerOwner):
+class Connection(EndingTimerOwner):
     """One peer. Made by the server; a game keeps it as long as it likes.
 
     Attributes:
@@ -56,7 +56,6 @@ class Connection(TimerOwner):
         "__weakref__",
         "_dialog",
         "_refusal",
-        "_timers",
         "_transport",
         "body",
         "client",
@@ -326,16 +325,13 @@ class Connection(TimerOwner):
         in_dialog = self._dialog is not None  # a password must not become a command
         self.inbox.end(drop_lines=in_dialog or not self.life.is_link_dead)
         self.hearing.end()
-        for timer in list(self._timers or ()):
-            timer.cancel()
+        self.cancel_timers()
         if self._dialog is not None and not self._dialog.has_begun:
             self._dialog = None
 
     def work_failed(self, what: str, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
-        if (interrupt := interrupt_in(error)) is not None:
-            self.server.hook_interrupted(interrupt)
-        logger.error("%s %s failed", what, self.name, exc_info=error)
+        self.server.work_failed(f"{what} {self.name}", error)
 
     def give_up_waiting(self) -> None:
         """It was admitted and never typed a line."""
@@ -357,16 +353,8 @@ class Connection(TimerOwner):
             self.inbox.wake()
             self.life.stir()
 
-    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
-        timers = self._timers
-        if timers is None:
-            timers = self._timers = {}
+    def _has_ended(self) -> bool:
+        return self.ending is not None
 
-        def forget(timer: Timer) -> None:
-            timers.pop(timer, None)
-
-        timer = Timer(self.server.timers, delay, function, period=period, deliver=self.inbox.signal, ended=forget)
-        timers[timer] = None
-        if self.ending is not None:
-            timer.cancel()
-        return timer
+    def _deliver_tick(self, timer: Timer) -> None:
+        self.inbox.signal(timer)

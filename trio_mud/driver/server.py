@@ -310,20 +310,21 @@ class MasterServer(TimerOwner):
         if self._works is None:
             raise RuntimeError("the server does not serve: start work on `Started` or later")
 
-        def failed(error: BaseException) -> None:
-            if (interrupt := interrupt_in(error)) is not None:
-                self.hook_interrupted(interrupt)
-            logger.error("%s failed", name, exc_info=error)
-
         async def run() -> None:
             try:
                 with scope:
-                    await isolate(work, failed)
+                    await isolate(work, partial(self.work_failed, name))
             finally:
                 over()
 
         let_interrupts_in(work)
         self._works.start_soon(run, name=name)
+
+    def work_failed(self, name: str, error: BaseException) -> None:
+        """A script or other work of the game raised: log it; an interrupt stops the server."""
+        if (interrupt := interrupt_in(error)) is not None:
+            self.hook_interrupted(interrupt)
+        logger.error("%s failed", name, exc_info=error)
 
     def hook_interrupted(self, error: BaseException) -> None:
         """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""

@@ -13,7 +13,7 @@ from trio.lowlevel import enable_ki_protection
 from ..text import Text
 from .dispatcher import Source
 from .events import Cause, HookEvent, Left, LinkLost
-from .timers import Deadline, Timer, TimerFunction, TimerOwner, tick_of
+from .timers import Deadline, EndingTimerOwner, Timer, tick_of
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -47,7 +47,7 @@ class KeySource(Source):
             self._forget()
 
 
-class Session(TimerOwner):
+class Session(EndingTimerOwner):
     """One stay. Made by `Sessions.enter`.
 
     Attributes:
@@ -65,7 +65,6 @@ class Session(TimerOwner):
         "_missed",
         "_missed_size",
         "_source",
-        "_timers",
         "_token",
         "_works",
         "awaited",
@@ -205,8 +204,7 @@ class Session(TimerOwner):
         self.ending = cause
         if self._expiry is not None:
             self._expiry.cancel()
-        for timer in list(self._timers or ()):
-            timer.cancel()
+        self.cancel_timers()
         for scope in list(self._works or ()):
             scope.cancel(reason="the session is over")
         self._missed = None
@@ -223,19 +221,11 @@ class Session(TimerOwner):
             self._missed_size -= _size_of(self._missed.pop(0))
             self._lost += 1
 
-    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
-        if self._timers is None:
-            self._timers = {}
-        timers = self._timers
+    def _has_ended(self) -> bool:
+        return self.ending is not None
 
-        def forget(timer: Timer) -> None:
-            timers.pop(timer, None)
-
-        timer = Timer(self.server.timers, delay, function, period=period, deliver=self._source.post, ended=forget)
-        timers[timer] = None
-        if self.ending is not None:
-            timer.cancel()
-        return timer
+    def _deliver_tick(self, timer: Timer) -> None:
+        self._source.post(timer)
 
 
 def _size_of(text: Text) -> int:

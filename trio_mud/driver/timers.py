@@ -23,6 +23,7 @@ from .isolation import let_interrupts_in
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .server import MasterServer
 
 TimerFunction = Callable[[], object]  # plain or async, without arguments
 
@@ -293,3 +294,40 @@ class TimerOwner:
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         raise NotImplementedError
+
+
+class EndingTimerOwner(TimerOwner):
+    """A timer owner that ends: its timers tick as events of its own source, and end with it.
+
+    A subclass sets `_timers` to None; the dictionary is made for the first timer, since most owners have none.
+    """
+
+    __slots__ = ("_timers",)
+
+    server: MasterServer
+    _timers: dict[Timer, None] | None
+
+    def _has_ended(self) -> bool:
+        raise NotImplementedError
+
+    def _deliver_tick(self, timer: Timer) -> None:
+        raise NotImplementedError
+
+    def cancel_timers(self) -> None:
+        """No timer of this owner ticks any more."""
+        for timer in list(self._timers or ()):
+            timer.cancel()
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        timers = self._timers
+        if timers is None:
+            timers = self._timers = {}
+
+        def forget(timer: Timer) -> None:
+            timers.pop(timer, None)
+
+        timer = Timer(self.server.timers, delay, function, period=period, deliver=self._deliver_tick, ended=forget)
+        timers[timer] = None
+        if self._has_ended():
+            timer.cancel()
+        return timer
