@@ -27,7 +27,8 @@ from trio_mud import (
 from trio_mud.driver.dispatcher import Source
 from trio_mud.driver.isolation import sole_error
 from trio_mud.telnet import DEFAULT_OPTIONS, Option
-from trio_mud.transports import Transport
+from trio_mud.transports import Reader, Transport, listen_by_receiving
+from trio_mud.transports.poller import Poller
 
 
 class Witness:
@@ -112,6 +113,9 @@ class Wire:
         if isinstance(heard, Exception):
             raise heard
         return heard
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         await self.aclose_forcefully()

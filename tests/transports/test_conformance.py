@@ -1,6 +1,7 @@
 """What every transport promises to the driver above it, whatever is below.
 
-Each test runs over every kind: raw sockets, a trio stream over a socket, and a trio stream in memory.
+Each test runs over every kind: raw sockets, read by their own task or by a poller, a trio stream over a socket,
+and a trio stream in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_mud.testing import Pipe
 from trio_mud.testing.peers import reset
-from trio_mud.transports import Transport
+from trio_mud.transports import Reader, Transport
+from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamTransport
 from trio_mud.transports.tcp import TcpTransport
 
@@ -40,6 +42,72 @@ async def over_tcp() -> AsyncGenerator[Link, None]:
         transport = TcpTransport(here, "127.0.0.1")
         yield Link(transport, peer)
         await transport.aclose_forcefully()
+
+
+class Polled:
+    """A transport that is read by a poller: what its reader is fed waits for `receive`, and a little is enough."""
+
+    ROOM = 4096  # bytes
+
+    def __init__(self, below: TcpTransport, poller: Poller) -> None:
+        self._below = below
+        self._poller = poller
+        self._heard = b""
+        self._ending: Exception | None = None
+        self._is_over = False
+        self._news = trio.Event()
+        self.handshake, self.aclose = below.handshake, below.aclose
+        self.send_nowait, self.send_some = below.send_nowait, below.send_some
+        self.address, self.is_secure = below.address, below.is_secure
+
+    async def run(self) -> None:
+        try:
+            await self._below.listen(self, self._poller)
+        except trio.BrokenResourceError as error:
+            self._ending = error
+        self._is_over = True
+        self._news.set()
+
+    def feed(self, data: bytes) -> bool:
+        self._heard += data
+        self._news.set()
+        return len(self._heard) < self.ROOM
+
+    async def room(self) -> None:
+        while len(self._heard) >= self.ROOM:
+            await self._something_new()
+
+    async def receive(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        while not self._heard and not self._is_over:
+            await self._something_new()
+        data, self._heard = self._heard, b""
+        self._news.set()
+        if not data and self._ending is not None:
+            raise self._ending
+        return data or (b"" if self._is_over else await self.receive())
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        raise NotImplementedError
+
+    async def aclose_forcefully(self) -> None:
+        await self._below.aclose_forcefully()
+
+    async def _something_new(self) -> None:
+        self._news = trio.Event()
+        await self._news.wait()
+
+
+@asynccontextmanager
+async def over_polled_tcp() -> AsyncGenerator[Link, None]:
+    poller = Poller()
+    async with over_tcp() as (transport, peer), trio.open_nursery() as nursery:
+        assert isinstance(transport, TcpTransport)
+        polled = Polled(transport, poller)
+        nursery.start_soon(poller.run)
+        nursery.start_soon(polled.run)
+        yield Link(polled, peer)
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -78,8 +146,8 @@ async def connected() -> tuple[socket.socket, trio.SocketStream]:
     return here, peer
 
 
-KINDS = [over_tcp, over_a_socket_pair, over_a_socket_stream, over_a_pipe]
-RESETTING = [over_tcp, over_a_socket_stream, over_a_pipe]  # a socket pair knows no reset
+KINDS = [over_tcp, over_polled_tcp, over_a_socket_pair, over_a_socket_stream, over_a_pipe]
+RESETTING = [over_tcp, over_polled_tcp, over_a_socket_stream, over_a_pipe]  # a socket pair knows no reset
 Kind = Callable[[], AbstractAsyncContextManager[Link]]
 
 

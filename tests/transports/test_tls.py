@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
-from trio_mud.transports import Transport, tls
+from trio_mud.transports import Reader, Transport, listen_by_receiving, tls
+from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamListener, StreamTransport
 from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
 
@@ -422,6 +423,9 @@ class Narrow:
             await self._below.send_some(self.taken)
             self.taken = b""
         return await self._below.receive()
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         await self._below.aclose()

@@ -296,10 +296,19 @@ class Connection(EndingTimerOwner):
             self.life.overrule(cause, text, self.tell)
         self.life.stir()
 
-    def feed(self, data: bytes) -> None:
-        """Take what was received. Synchronous: whoever reads calls it, and reads on only while not `is_full`."""
+    def feed(self, data: bytes) -> bool:
+        """Take what was received. Synchronous: whoever reads calls it.
+
+        Returns:
+            Whether there is room for more; if not, read on when there is.
+        """
         if self.ending is None:
             self.hearing.take(data)
+        return not self.is_full
+
+    async def room(self) -> None:
+        """Wait until there is room for more."""
+        await self.life.until(lambda: not self.is_full)
 
     @property
     def is_full(self) -> bool:

@@ -137,7 +137,7 @@ class Life:
         if self._awaited is not None:
             self._awaited.set()
 
-    async def _until(self, is_so: Callable[[], bool]) -> None:
+    async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until a condition holds; whatever may change it calls `stir`. For the connection's own task only."""
         while not is_so():
             self._awaited = trio.Event()
@@ -209,11 +209,11 @@ class Life:
         inbox.arrive()  # Connect is queued before the first checkpoint
         if self.is_link_dead and self.link is not None:
             self.link.cancel_scope.cancel(reason="ended before it began")
-        await self._until(lambda: not inbox.is_undecided)
+        await self.until(lambda: not inbox.is_undecided)
         if self.cause is None:
             await self._stay_and_read()
         with trio.move_on_after(self._connection.server.limits.quit_flush):
-            await self._until(lambda: outbox.is_empty)
+            await self.until(lambda: outbox.is_empty)
 
     async def _stay_and_read(self) -> None:
         connection = self._connection
@@ -225,7 +225,7 @@ class Life:
                     stay.start_soon(work)
                 await self._read()
                 with trio.move_on_after(connection.server.limits.quit_flush):
-                    await self._until(lambda: connection.is_served and connection.outbox.is_empty)
+                    await self.until(lambda: connection.is_served and connection.outbox.is_empty)
                 self.end(Cause.EOF)
             finally:
                 self.end(Cause.ERROR)  # decided before the nursery cancels its tasks
@@ -233,15 +233,8 @@ class Life:
             stay.cancel_scope.cancel(reason="the stay is over")
 
     async def _read(self) -> None:
-        connection = self._connection
         try:
-            while True:
-                if connection.is_full:
-                    await self._until(lambda: not connection.is_full)
-                data = await self._transport.receive()
-                if not data:
-                    return
-                connection.feed(data)
+            await self._transport.listen(self._connection, self._connection.server.poller)
         except trio.BrokenResourceError as error:
             self.break_link(error)
             await trio.lowlevel.checkpoint()  # ends here

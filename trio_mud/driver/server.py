@@ -4,7 +4,7 @@ The tree of tasks; indentation is lifetime::
 
     serve                        only waits; the one task that a cancel from outside reaches; then the hard path
     └─ house                     shielded as a whole; every wait in it is bounded
-       └─ services nursery       dispatcher, flusher, timers, reaper
+       └─ services nursery       dispatcher, flusher, timers, reaper, poller
           ├─ guests nursery
           │  ├─ doors scope      one accept loop for each listener; a shutdown cancels only this first
           │  └─ one task per Connection
@@ -35,6 +35,7 @@ from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ..telnet.options import Mccp2, Mccp3, Mssp
 from ..texts import Texts
 from ..transports import Transport
+from ..transports.poller import Poller
 from .admission import Admission
 from .calendar import Daily, zone_of
 from .connection import Connection
@@ -111,6 +112,7 @@ class MasterServer(TimerOwner):
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
+        self.poller = Poller() if Poller.is_possible() else None
         self._connections = Connections()
         self._works: trio.Nursery | None = None
         self._admission = Admission(self.limits, self.texts)
@@ -391,7 +393,8 @@ class MasterServer(TimerOwner):
         listeners: Sequence[AnyListener],
         task_status: trio.TaskStatus[MasterServer],
     ) -> None:
-        for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap):
+        polling = () if self.poller is None else (self.poller.run,)
+        for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap, *polling):
             services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
         async with trio.open_nursery() as guests:
             self._doors = Doors(listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
+
+if TYPE_CHECKING:
+    from .poller import Poller
 
 # What Linux says of a link when nobody answered for too long: that, or what a router reported meanwhile.
 _UNANSWERED: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
@@ -29,6 +32,18 @@ def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
             return DeadPeer(message)
         cause = cause.__cause__
     return trio.BrokenResourceError(message)
+
+
+class Reader(Protocol):
+    """Whoever listens to a transport."""
+
+    def feed(self, data: bytes) -> bool:
+        """Take what was received, and say whether there is room for more."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until there is room."""
+        ...
 
 
 class Transport(Protocol):
@@ -79,6 +94,18 @@ class Transport(Protocol):
         """
         ...
 
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """Hand everything that comes to the reader, as long as it has room, until the end of file.
+
+        Args:
+            reader: Called from this task or from the poller's.
+            poller: Receives in this task's place, if the transport lies on a socket that it can read.
+
+        Raises:
+            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close without losing what was sent: what the peer still sends is read and thrown away.
 
@@ -89,6 +116,13 @@ class Transport(Protocol):
     async def aclose_forcefully(self) -> None:
         """Close at once, without waiting for anything."""
         ...
+
+
+async def listen_by_receiving(transport: Transport, reader: Reader) -> None:
+    """`Transport.listen`, for those that can only be waited for."""
+    while data := await transport.receive():
+        if not reader.feed(data):
+            await reader.room()
 
 
 class Listener(Protocol):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import trio
 
-from . import Listener, Transport
+from . import Listener, Reader, Transport
+from .poller import Poller
 from .tcp import canonical_host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -188,6 +189,12 @@ class ProxiedTransport:
             await trio.lowlevel.checkpoint()
             return data
         return await self._transport.receive()
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """What came behind the header first, then as the transport below."""
+        if self._rest and not reader.feed(await self.receive()):
+            await reader.room()
+        await self._transport.listen(reader, poller)
 
     async def aclose(self) -> None:
         """As the transport below."""

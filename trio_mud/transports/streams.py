@@ -10,7 +10,8 @@ from typing import Any
 
 import trio
 
-from . import broken
+from . import Reader, broken, listen_by_receiving
+from .poller import Poller
 from .tcp import canonical_host
 
 PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
@@ -55,6 +56,10 @@ class StreamTransport:
             return bytes(await self._stream.receive_some())
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise broken(error, f"{self.address} is gone") from error
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """Wait for each piece: a stream is read by its own means."""
+        await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         """Say the end where the stream can, read on until the peer says it too, then close."""

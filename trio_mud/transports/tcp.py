@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
-from . import broken
+from . import Reader, broken, listen_by_receiving
+from .poller import RECEIVE, Poller, Watch
 
-RECEIVE = 4096  # bytes a read
 BACKLOG = 4096  # connections waiting in the kernel; it caps this itself
 ACCEPTS = 64  # connections accepted in one go
 KEEPALIVE_PROBES = 3
@@ -29,13 +29,14 @@ _WaitFunction = Callable[[int], Awaitable[None]]
 class TcpTransport:
     """One accepted socket. Owns it."""
 
-    __slots__ = ("_fileno", "_socket", "address")
+    __slots__ = ("_fileno", "_socket", "_watch", "address")
 
     is_secure = False
 
     def __init__(self, sock: socket.socket, address: str = "") -> None:
         self._socket = sock
         self._fileno = sock.fileno()
+        self._watch: Watch | None = None  # while a poller reads it
         self.address = address
 
     async def handshake(self) -> None:
@@ -68,6 +69,19 @@ class TcpTransport:
             except OSError as error:
                 raise broken(error, f"{self.address} is gone") from error
 
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """Let the poller receive, if there is one."""
+        if poller is not None and self._fileno >= 0:
+            with contextlib.suppress(OSError):  # the kernel watches no more of them; this task can still wait
+                self._watch = poller.watch(self._socket, reader.feed)
+        if self._watch is None:
+            await listen_by_receiving(self, reader)
+        else:
+            try:
+                await self._watch.listen(reader)
+            finally:
+                self._watch = None
+
     async def aclose(self) -> None:
         """Say the end, throw away what the peer still sends until it ends too, then close.
 
@@ -89,6 +103,8 @@ class TcpTransport:
 
     def _close(self) -> None:
         if self._fileno >= 0:
+            if self._watch is not None:
+                self._watch.close()
             notify_closing(self._fileno)
             self._fileno = -1  # the number may soon be another socket's
             self._socket.close()

@@ -17,7 +17,8 @@ from pathlib import Path
 import trio
 
 from ..errors import ConfigurationError
-from . import Listener, Transport
+from . import Listener, Reader, Transport, listen_by_receiving
+from .poller import Poller
 from .proxy import Network, ProxyListener
 from .tcp import open_tcp_listeners
 
@@ -177,6 +178,10 @@ class TlsTransport:
             if not (encrypted := await self._transport.receive()):
                 raise trio.BrokenResourceError(f"{self.address} was cut off: its end is not in the cipher")
             self._incoming.write(encrypted)
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """Wait for each piece, for it has to be decrypted."""
+        await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         """Say the end in the cipher, then as the transport below does."""

@@ -1,0 +1,204 @@
+"""The poller: one task that receives for many sockets, where the system has epoll.
+
+A task that waits for its own socket costs trio a registration, a wake-up and a switch for each read, and they cost
+most of what a line costs at all (docs/topics/performance.md).
+Here the sockets stand in a set of the poller's own, whose descriptor alone is registered with trio;
+whoever listens to a socket is called with what came, and its task sleeps until the link pauses or ends.
+
+At most `TURN` sockets are read before everybody else has a turn, so that timers stay on time.
+Endings are cheap to notice and dear to handle, so they are told in slices, and those who play on are read meanwhile.
+
+A server owns one; `TcpTransport.listen` uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import trio
+from trio.lowlevel import Abort, Task, current_task, enable_ki_protection, reschedule, wait_task_rescheduled
+
+from . import broken
+
+if TYPE_CHECKING:
+    from . import Reader
+
+RECEIVE: Final = 4096  # bytes a read
+TURN: Final = 64  # sockets a turn; a thousand would make a 10 ms timer 20 ms late
+ENDINGS: Final = 16  # links whose end is told in one turn; 64 would hold up the others for 20 ms
+
+
+class Watch:
+    """One socket in the poller's set, and the task that listens to it."""
+
+    __slots__ = ("_pause", "_poller", "_receive", "_socket", "_task", "error", "feed", "fileno", "is_over", "is_paused")
+
+    def __init__(self, poller: Poller, sock: socket.socket, feed: Callable[[bytes], bool]) -> None:
+        self._poller = poller
+        self._socket = sock
+        self._receive = sock.recv
+        self._task: Task | None = None  # while it sleeps
+        self._pause: trio.CancelScope | None = None  # while it waits for room
+        self.feed = feed
+        self.fileno = sock.fileno()
+        self.is_paused = False
+        self.is_over = False
+        self.error: BaseException | None = None  # why it is over; None at the end of file
+
+    async def listen(self, reader: Reader) -> None:
+        """Sleep until the end of file; what comes goes to the reader meanwhile.
+
+        Raises:
+            trio.BrokenResourceError: The link is gone.
+        """
+        try:
+            while not self.is_over:
+                self._task = current_task()
+                await wait_task_rescheduled(self._forget_task)
+                if self.is_paused and not self.is_over:
+                    with trio.CancelScope() as self._pause:
+                        await reader.room()
+                    self._pause = None
+                    self._poller.resume(self)
+        finally:
+            self._poller.forget(self)
+        if self.error is not None:
+            raise broken(self.error, "the link is gone") from self.error
+
+    def read(self) -> None:
+        """There is something: hand it on, or notice the end."""
+        try:
+            data = self._receive(RECEIVE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._poller.end(self, error)
+            return
+        if not data:
+            self._poller.end(self)
+        elif not self.feed(data):
+            self._poller.pause(self)
+
+    def read_error(self) -> None:
+        """Nothing is read now, and yet the kernel has something to say: the link is gone."""
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        error = OSError(number, os.strerror(number)) if number else ConnectionResetError("both ends are shut down")
+        self._poller.end(self, error)
+
+    def close(self) -> None:
+        """The socket is about to be closed: whoever still listens is told so."""
+        if not self.is_over:
+            self.error = trio.ClosedResourceError("it was closed here")
+            self._poller.forget(self)
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the listening task see what has become of its link."""
+        if self._pause is not None:
+            self._pause.cancel(reason="the link is over")
+        if self._task is not None:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def _forget_task(self, _: object) -> Abort:
+        self._task = None
+        return Abort.SUCCEEDED
+
+
+class Poller:
+    """The sockets of one server that are read without a task of their own being woken.
+
+    The set and its descriptor exist from the first socket on, until `run` ends.
+    """
+
+    def __init__(self) -> None:
+        self._epoll: select.epoll | None = None
+        self._is_wanted = trio.Event()
+        self._watched: dict[int, Watch] = {}  # by descriptor
+        self._ended: deque[Watch] = deque()  # to be told, a slice a turn
+
+    @staticmethod
+    def is_possible() -> bool:
+        """Whether this system has epoll."""
+        return hasattr(select, "epoll")
+
+    def __len__(self) -> int:
+        """How many sockets are in the set."""
+        return len(self._watched)
+
+    def watch(self, sock: socket.socket, feed: Callable[[bytes], bool]) -> Watch:
+        """Read this socket from now on, until `forget`. The caller keeps the socket.
+
+        Raises:
+            OSError: The kernel watches no more of them for this user.
+        """
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._is_wanted.set()
+        watch = Watch(self, sock, feed)
+        self._epoll.register(watch.fileno, select.EPOLLIN)
+        self._watched[watch.fileno] = watch
+        return watch
+
+    def pause(self, watch: Watch) -> None:
+        """Read no more of it for now. Its reset is still noticed: without being asked the kernel tells of that."""
+        watch.is_paused = True
+        assert self._epoll is not None
+        self._epoll.modify(watch.fileno, 0)
+        watch.wake()
+
+    def resume(self, watch: Watch) -> None:
+        """Read it again."""
+        watch.is_paused = False
+        if not watch.is_over and self._epoll is not None:
+            self._epoll.modify(watch.fileno, select.EPOLLIN)
+
+    def end(self, watch: Watch, error: BaseException | None = None) -> None:
+        """It is over: take it out of the set at once, or the kernel would tell at every turn; and tell soon."""
+        watch.error = error
+        self.forget(watch)
+        self._ended.append(watch)
+
+    def forget(self, watch: Watch) -> None:
+        """Read it no more. Before its descriptor is closed, for the next socket may get the same number."""
+        watch.is_over = True
+        if self._watched.get(watch.fileno) is watch:
+            del self._watched[watch.fileno]
+            if self._epoll is not None:
+                with contextlib.suppress(OSError):
+                    self._epoll.unregister(watch.fileno)
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._is_wanted.wait()
+        assert self._epoll is not None
+        try:
+            while True:
+                if self._ended:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.wait_readable(self._epoll.fileno())
+                self._take_turn(self._epoll)
+        finally:
+            epoll, self._epoll = self._epoll, None
+            epoll.close()
+
+    def _take_turn(self, epoll: select.epoll) -> None:
+        watched = self._watched
+        for fileno, _ in epoll.poll(0, TURN):
+            watch = watched.get(fileno)  # looked up at each event: the one before may have ended it
+            if watch is None:
+                continue
+            if watch.is_paused:
+                watch.read_error()
+            else:
+                watch.read()
+        for _ in range(min(ENDINGS, len(self._ended))):
+            self._ended.popleft().wake()
