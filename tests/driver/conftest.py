@@ -64,6 +64,7 @@ class Wire:
     """
 
     is_secure = False
+    shakes_hands = False
 
     def __init__(self, *, address: str = "", room: int = 1 << 30) -> None:
         self.address = address

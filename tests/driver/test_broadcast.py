@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 import trio
 
-from trio_mud import Hooks, Input, Limits, Texts, broadcast, markup
-from trio_mud.telnet import TelnetEngine
+from trio_mud import Connection, Hooks, Input, Limits, Texts, broadcast, markup
 from trio_mud.testing import OpenMud
+from trio_mud.text import Text
 
 from .conftest import open_house, settled
 
 
 @pytest.fixture
-def encodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every text that any engine encodes."""
-    encoded: list[str] = []
-    encode: Callable[[Any, str], bytes] = TelnetEngine.encode
+def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
+    """Every text that is rendered and encoded for any connection."""
+    encoded: list[Text] = []
+    encode: Callable[[Any, Text], bytes] = Connection._encode
 
-    def note(self: TelnetEngine, text: str) -> bytes:
+    def note(self: Connection, text: Text) -> bytes:
         encoded.append(text)
         return encode(self, text)
 
-    monkeypatch.setattr(TelnetEngine, "encode", note)
+    monkeypatch.setattr(Connection, "_encode", note)
     return encoded
 
 
@@ -37,16 +37,16 @@ async def test_everybody_in_it_reads_it(mud: OpenMud) -> None:
             await player.sees("A bell rings.\n")
 
 
-async def test_one_kind_of_client_costs_one_encoding(mud: OpenMud, encodings: list[str]) -> None:
+async def test_one_kind_of_client_costs_one_encoding(mud: OpenMud, encodings: list[Text]) -> None:
     async with mud(Hooks()) as place:
         for _ in range(20):
             await place.player()
         encodings.clear()
         broadcast("A bell rings.", to=place.server.connections)
-        assert encodings == ["A bell rings.\n"]
+        assert encodings == ["A bell rings."]
 
 
-async def test_each_kind_of_client_gets_its_own(mud: OpenMud, encodings: list[str]) -> None:
+async def test_each_kind_of_client_gets_its_own(mud: OpenMud, encodings: list[Text]) -> None:
     async with mud(Hooks()) as place:
         plain = [await place.player() for _ in range(3)]
         colourful = [await place.player(terminal=("XTERM-256COLOR",)) for _ in range(3)]
@@ -103,7 +103,7 @@ async def test_who_has_ended_is_passed_over(mud: OpenMud) -> None:
         assert await players[2].catches_up() == "Hello?\n"
 
 
-async def test_a_broadcast_to_nobody_is_nothing(encodings: list[str]) -> None:
+async def test_a_broadcast_to_nobody_is_nothing(encodings: list[Text]) -> None:
     broadcast("Hello?", to=[])
     assert encodings == []
 
@@ -142,13 +142,12 @@ async def test_the_bound_of_one_listener_is_nobody_elses(autojump_clock: trio.te
         assert len(slow.text.splitlines()) == 5
 
 
-async def test_the_bytes_are_shared_not_copied(mud: OpenMud, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[bytes] = []
-    monkeypatch.setattr(TelnetEngine, "send_encoded", lambda self, data: sent.append(data))
+async def test_the_bytes_are_shared_not_copied(mud: OpenMud) -> None:
     async with mud(Hooks()) as place:
         for _ in range(5):
             await place.player()
         broadcast("One text.", to=place.server.connections)
+        sent = [connection.engine.outgoing.queue[-1] for connection in place.server.connections]
         assert len(sent) == 5
         assert len({id(data) for data in sent}) == 1
 

@@ -58,7 +58,7 @@ class Polled:
         self._news = trio.Event()
         self.handshake, self.aclose = below.handshake, below.aclose
         self.send_nowait, self.send_some = below.send_nowait, below.send_some
-        self.address, self.is_secure = below.address, below.is_secure
+        self.address, self.is_secure, self.shakes_hands = below.address, below.is_secure, below.shakes_hands
 
     async def run(self) -> None:
         try:

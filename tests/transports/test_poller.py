@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,7 +14,6 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_mud import Hooks, MasterServer
 from trio_mud.testing.peers import reset
-from trio_mud.transports import poller as poller_module
 from trio_mud.transports.poller import ENDINGS, TURN, Poller
 from trio_mud.transports.tcp import TcpTransport
 
@@ -187,7 +187,7 @@ async def test_no_turn_reads_more_sockets_than_leaves_the_others_their_turn() ->
         await wait_all_tasks_blocked(0.01)
         for peer in peers:
             peer.send(b"x")
-        read = []
+        read: list[int] = []
         while not read or read[-1] < len(ears):
             await trio.lowlevel.checkpoint()
             read.append(sum(bool(ear.heard) for ear in ears))
@@ -239,7 +239,7 @@ async def test_where_the_kernel_watches_no_more_sockets_the_task_waits_itself(mo
 
 
 async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
-    async with polling() as (poller, nursery):
+    async with polling() as (poller, _):
         transport, peer = pair()
         with trio.move_on_after(0.01):
             await transport.listen(Ear(), poller)
@@ -252,5 +252,5 @@ async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
 
 
 def test_a_server_without_epoll_reads_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(poller_module.select, "epoll")
+    monkeypatch.delattr(select, "epoll")
     assert MasterServer(Hooks()).poller is None

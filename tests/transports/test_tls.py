@@ -398,6 +398,7 @@ class Narrow:
 
     address = "192.0.2.1"
     is_secure = False
+    shakes_hands = False
 
     def __init__(self, below: Transport, takes: list[int]) -> None:
         self._below = below

@@ -6,6 +6,7 @@ Nothing the client told is to be trusted; only `is_secure` comes from our own si
 from __future__ import annotations
 
 import enum
+import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -53,16 +54,18 @@ class Client:
 
     Attributes:
         rendering: What texts are rendered for; follows the facts.
+        plain_columns: Characters of printable ASCII that are read as they are, without being rendered.
         terminals: What it answered to TTYPE, in order, upper case.
         packages: The GMCP packages it takes, in lower case, with their versions.
     """
 
-    __slots__ = ("_facts", "_wishes", "packages", "rendering", "terminals")
+    __slots__ = ("_facts", "_wishes", "packages", "plain_columns", "rendering", "terminals")
 
     def __init__(self) -> None:
         self._facts: dict[str, _Fact] | None = None
         self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
         self.rendering = _PLAIN
+        self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = {}
 
@@ -218,6 +221,8 @@ class Client:
             mxp=bool(self._fact("mxp", False)),
             sounds=bool(self._fact("sounds", False)),
         )
+        is_marked = self.rendering.mxp or self.rendering.sounds
+        self.plain_columns = 0 if is_marked else self.rendering.width or sys.maxsize
 
 
 _USUAL_SIZE: Final = Size(80, 24)

@@ -49,16 +49,17 @@ class Connection(EndingTimerOwner):
         name: A label for people and logs, `guest-7` at first. Yours to set.
         body: The game's own object for it, None at first. Yours to set.
         client: What is known of the peer's program.
+        dialog: The dialog that gets its lines, if one does; `start_dialog` sets it, and its end.
         session: The stay it serves; `server.sessions.enter` sets it, and its end or a takeover.
     """
 
     __slots__ = (
         "__weakref__",
-        "_dialog",
         "_refusal",
         "_transport",
         "body",
         "client",
+        "dialog",
         "engine",
         "hearing",
         "heir",
@@ -81,7 +82,7 @@ class Connection(EndingTimerOwner):
         self.heir: Session | None = None  # which took over while one of its events ran
         self._transport = transport
         self._refusal: tuple[str, Cause] | None = None
-        self._dialog: Dialog | None = None
+        self.dialog: Dialog | None = None
         self._timers: dict[Timer, None] | None = None
         # what it is made of: the house's
         self.engine = server.make_engine()
@@ -116,11 +117,6 @@ class Connection(EndingTimerOwner):
         return self.life.cause
 
     @property
-    def dialog(self) -> Dialog | None:
-        """The dialog that gets its lines, if one does."""
-        return self._dialog
-
-    @property
     def is_in_own_hook(self) -> bool:
         """Whether the running task is a waiting hook of this connection, for which its next line waits."""
         return self.server.dispatcher.is_in_hook_of(self.inbox)
@@ -137,15 +133,15 @@ class Connection(EndingTimerOwner):
         Returns:
             False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
         """
-        return self.outbox.write(self.engine.encode(render(text, self.client.rendering) + "\n"))
+        return self.outbox.write(self._encode(text) + b"\r\n")
 
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
         """Like `write`, with the bytes shared among connections whose clients are of one kind."""
-        kind = (self.engine.charset, self.client.rendering)
+        kind = (self.engine.lines.charset, self.client.rendering)
         data = encoded.get(kind)
         if data is None:
-            data = encoded[kind] = self.engine.encode(render(text, self.client.rendering) + "\n")
+            data = encoded[kind] = self._encode(text) + b"\r\n"
         return self.outbox.write(data)
 
     def tell(self, text: str) -> None:
@@ -163,8 +159,7 @@ class Connection(EndingTimerOwner):
         Returns:
             As `write` does.
         """
-        prompt = self.engine.encode(render(text, self.client.rendering))
-        return self.outbox.prompt(prompt, self.engine.prompt_mark)
+        return self.outbox.prompt(self._encode(text), self.engine.prompt_mark)
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -222,8 +217,8 @@ class Connection(EndingTimerOwner):
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
-            if self._dialog is not None:
-                self._dialog.show_input()
+            if self.dialog is not None:
+                self.dialog.show_input()
             self.tell(text)
             self.life.end(cause, text)
 
@@ -254,12 +249,12 @@ class Connection(EndingTimerOwner):
         """
         if self.ending is not None:
             return
-        if self._dialog is not None:
+        if self.dialog is not None:
             raise LocalProtocolError(
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
-        self._dialog = Dialog(self, script, deadline)
-        self.life.start(self._dialog.run)
+        self.dialog = Dialog(self, script, deadline)
+        self.life.start(self.dialog.run)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -283,6 +278,7 @@ class Connection(EndingTimerOwner):
 
         An ending decided meanwhile is kept for after the admission; a refusal outweighs it.
         """
+        self.life.open_link()
         if self._refusal is None:
             self.inbox.admit()
             self.server.admit(self)
@@ -302,8 +298,11 @@ class Connection(EndingTimerOwner):
         Returns:
             Whether there is room for more; if not, read on when there is.
         """
-        if self.ending is None:
-            self.hearing.take(data)
+        if self.life.cause is not None:
+            return True
+        if self.hearing.is_sure:
+            return self.inbox.feed(data)
+        self.hearing.take(data)
         return not self.is_full
 
     async def room(self) -> None:
@@ -318,25 +317,27 @@ class Connection(EndingTimerOwner):
     @property
     def is_served(self) -> bool:
         """Whether all that was typed is handled; a dialog has handled its line when it asks again."""
-        return self.inbox.is_served and (self._dialog is None or self._dialog.is_asking)
+        return self.inbox.is_served and (self.dialog is None or self.dialog.is_asking)
 
     def flush(self) -> None:
         """Hand everything written to the transport. The server calls it once a batch."""
-        if self._dialog is not None and not self._dialog.asks_hidden:
-            self._dialog.show_input()  # only now: a hidden question that follows another does not show between
-        self.outbox.flush(None if self.inbox.is_undecided else self.life.link)
+        if self.dialog is not None and not self.dialog.asks_hidden:
+            self.dialog.show_input()  # only now: a hidden question that follows another does not show between
+        life = self.life
+        self.outbox.flush()
         if not self.engine.is_quiet:
             self.hearing.mind_time()
-        self.life.stir()
+        if life.awaited is not None:
+            life.stir()
 
     def ending_decided(self) -> None:
         """Forget what the ending ends, before its scopes are cancelled."""
-        in_dialog = self._dialog is not None  # a password must not become a command
+        in_dialog = self.dialog is not None  # a password must not become a command
         self.inbox.end(drop_lines=in_dialog or not self.life.is_link_dead)
         self.hearing.end()
         self.cancel_timers()
-        if self._dialog is not None and not self._dialog.has_begun:
-            self._dialog = None
+        if self.dialog is not None and not self.dialog.has_begun:
+            self.dialog = None
 
     def work_failed(self, what: str, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
@@ -357,10 +358,16 @@ class Connection(EndingTimerOwner):
 
     def dialog_over(self, dialog: Dialog) -> None:
         """The script has returned: lines are `Input` again."""
-        if self._dialog is dialog:
-            self._dialog = None
+        if self.dialog is dialog:
+            self.dialog = None
             self.inbox.wake()
             self.life.stir()
+
+    def _encode(self, text: Text) -> bytes:
+        """A text as its client reads it."""
+        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
+            return text.encode()  # it reads the same everywhere
+        return self.engine.encode(render(text, self.client.rendering))
 
     def _has_ended(self) -> bool:
         return self.ending is not None

@@ -37,27 +37,42 @@ from .hooks import HookFunction
 from .isolation import interrupt_in, isolate
 
 
-class Source:
-    """Something events come from, in order. Subclasses say which; the dispatcher minds the two flags."""
+class Gatekeeper(Protocol):
+    """Whoever may hold up a source until another one has nothing left."""
 
-    __slots__ = ("_dispatcher", "is_busy", "is_queued")
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether there are events that must be handled first."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """Where those come from."""
+        ...
+
+
+class Source:
+    """Something events come from, in order. Subclasses say which; the dispatcher minds the two flags.
+
+    Attributes:
+        gatekeeper: Who may have this source wait, if anybody.
+    """
+
+    __slots__ = ("_dispatcher", "gatekeeper", "is_busy", "is_queued")
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self.is_queued = False
         self.is_busy = False  # one of its events is running, perhaps waiting in a hook
+        self.gatekeeper: Gatekeeper | None = None
 
     def has_event(self) -> bool:
         """Whether `take_event` may have something now."""
         raise NotImplementedError
 
     def take_event(self) -> HookEvent | None:
-        """The next event, or None if this turn was used up without one."""
+        """The next event, or None if there is none or this turn was used up without one."""
         raise NotImplementedError
-
-    def gate(self) -> Source | None:
-        """Another source whose events must all be handled before this one's next, if there is one."""
-        return None
 
     def event_over(self, event: HookEvent) -> None:
         """All functions of the event have run."""
@@ -118,6 +133,7 @@ class Dispatcher:
         self.is_dead = False
         self.is_cutting = False
         self.in_batch = False  # what is written now is flushed at the batch's end
+        self.now = -math.inf  # when the batch began; its events need no clock of their own
 
     def put(self, source: Source) -> None:
         """Give this source a turn. Does nothing when the dispatcher is dead."""
@@ -164,6 +180,7 @@ class Dispatcher:
 
     def _run_batch(self, source: Source) -> None:
         self.in_batch = True
+        self.now = trio.current_time()
         self._turn(source)
         for _ in range(self._limits.batch - 1):
             if not self._in_channel:
@@ -177,12 +194,13 @@ class Dispatcher:
     def _turn(self, source: Source) -> None:
         self._in_channel -= 1
         source.is_queued = False
-        if (gate := source.gate()) is not None:
+        keeper = source.gatekeeper
+        if keeper is not None and keeper.is_unsettled:
             self._load -= 1
-            self._gated.setdefault(gate, {})[source] = None
+            self._gated.setdefault(keeper.source, {})[source] = None
             return
         source.is_busy = True  # before it is asked: what it reads for its answer may wake it
-        event = source.take_event() if source.has_event() else None
+        event = source.take_event()
         if event is None:
             self._turn_over(source)
             return
@@ -211,7 +229,7 @@ class Dispatcher:
         self._load -= 1
         source.is_busy = False
         source.wake()
-        if not source.is_queued:
+        if self._gated and not source.is_queued:
             for gated in self._gated.pop(source, ()):
                 gated.wake()
 

@@ -66,9 +66,10 @@ class Cause(enum.Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True, slots=True)
 class HookEvent:
-    """Something happened. A game may derive its own events and `MasterServer.post` them."""
+    """Something happened. A game derives its own events, as frozen dataclasses, and posts them: `MasterServer.post`."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ class Admitted(HookEvent):
     connection: Connection
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True, unsafe_hash=True
+)  # immutable by custom: one is made for each line, and to freeze it takes 0.3 us
 class Input(HookEvent):
     """One line was typed, without its ending, escapes and control characters.
 

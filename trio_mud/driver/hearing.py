@@ -32,26 +32,29 @@ class Hearing:
 
     Attributes:
         anomalies: Protocol faults of the peer so far.
+        is_sure: Whether it began like a player: `take` is for what comes before that.
         is_settled: Whether the client has told what it is, or has had time enough to.
     """
 
-    __slots__ = ("_connection", "_due", "_first", "anomalies", "is_settled")
+    __slots__ = ("_connection", "_due", "_first", "_has_news", "anomalies", "is_settled", "is_sure")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._first: bytes | None = b""  # what came first, until it is sure that no stranger speaks
+        self._first = b""  # what came first, until it is sure that no stranger speaks
+        self.is_sure = False
         self._due: Deadline | None = None  # when the engine wants to know the time
+        self._has_news = True  # since it was last asked when that is
         self.anomalies = 0  # protocol faults of the peer
         self.is_settled = False
 
     def take(self, data: bytes) -> None:
-        """Give received bytes to the engine, by way of the inbox, which takes only what it has room for."""
-        if self._first is None or (data := self._recognise(data)):
+        """Give the first bytes to the inbox, as soon as it is sure whose they are."""
+        if data := self._recognise(data):
             self._connection.inbox.feed(data)
-            self.has_parsed()
 
     def has_parsed(self) -> None:
         """The engine was given bytes: perhaps it has answers, or asks for the time, or there is room to read on."""
+        self._has_news = True
         engine, outbox = self._connection.engine, self._connection.outbox
         if outbox.is_unmarked and engine.prompt_mark:
             outbox.mark_prompt(engine.prompt_mark)
@@ -110,6 +113,9 @@ class Hearing:
     def mind_time(self) -> None:
         """Tell the engine the time when it asks to: for answers that never come."""
         connection = self._connection
+        if self._due is not None and not self._has_news and connection.engine.deadlines.fresh is None:
+            return  # what it waits for is in the heap
+        self._has_news = False
         if connection.engine.next_deadline == -math.inf:
             self._tick()
         due = connection.engine.next_deadline
@@ -128,6 +134,7 @@ class Hearing:
 
     def _is_due(self) -> None:
         self._due = None
+        self._has_news = True
         self._tick()
         self._connection.outbox.soil(0)
 
@@ -145,9 +152,10 @@ class Hearing:
 
     def _recognise(self, data: bytes) -> bytes:
         """What of these bytes is a player's, as soon as that is sure; a stranger's connection ends at once."""
-        first = (self._first or b"") + data
+        first = self._first + data
         stranger = recognise(first)
-        self._first = first if stranger is Stranger.UNDECIDED else None
+        self._first = first if stranger is Stranger.UNDECIDED else b""
+        self.is_sure = stranger is None
         if stranger is None:
             return first
         if stranger is not Stranger.UNDECIDED:

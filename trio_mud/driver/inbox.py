@@ -36,6 +36,7 @@ class _Stage(enum.Enum):
 
 
 _UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
+_OPEN = _Stage.OPEN  # asked for at every line, and an attribute of an enum is slow to find
 
 
 class Inbox(Source):
@@ -45,6 +46,7 @@ class Inbox(Source):
         "_connection",
         "_first_input",
         "_is_closed",
+        "_rate",
         "_signals",
         "_spent_until",
         "_stage",
@@ -59,6 +61,7 @@ class Inbox(Source):
         self._connection = connection
         self._typeahead = Typeahead(connection.server.limits.typeahead)
         self._stage = _Stage.AWAY
+        self._rate = connection.server.limits.command_rate
         self._is_closed = False
         self._signals: list[HookEvent | Timer] | None = None
         self._first_input: Deadline | None = None
@@ -115,10 +118,20 @@ class Inbox(Source):
         """The verdict is: go. `Disconnect` is next."""
         self._stage = _Stage.OPEN
 
-    def feed(self, data: bytes) -> None:
-        """Take what was received, and stand in line if it made an event."""
-        self._typeahead.feed(data, self._connection.engine, self._connection.hearing.hear)
+    def feed(self, data: bytes) -> bool:
+        """Take what was received, and stand in line if it made an event.
+
+        Returns:
+            Whether there is room for more.
+        """
+        connection = self._connection
+        if self._typeahead.feed_text(data, connection.engine, connection.hearing.hear):
+            self.wake()
+            return not self._typeahead.is_full
+        self._typeahead.feed(data, connection.engine, connection.hearing.hear)
         self.wake()
+        connection.hearing.has_parsed()
+        return not connection.is_full
 
     def signal(self, signal: HookEvent | Timer) -> None:
         """Take something other than a line: it waits neither behind the lines nor for a dialog."""
@@ -172,29 +185,31 @@ class Inbox(Source):
     # What the dispatcher asks
 
     def has_event(self) -> bool:
-        if self._stage is _Stage.OPEN:
-            if (self._typeahead and self._may_take_line()) or self._signals or self._is_closed:
+        if self._stage is _OPEN:
+            typeahead = self._typeahead
+            if (typeahead.lines and self._may_take_line()) or self._signals or self._is_closed:
                 return True
-            return self._typeahead.may_parse(self._connection.engine)
+            return typeahead.has_unread and typeahead.may_parse(self._connection.engine)
         return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
 
     def take_event(self) -> HookEvent | None:
+        if self._stage is _OPEN:
+            if self._signals or not self._typeahead.lines or not self._may_take_line() or self._dispatcher.is_cutting:
+                return self._take_while_open()
+            return self._take_line()
         connection = self._connection
-        if self._stage is _Stage.OPEN:
-            return self._take_while_open()
         if self._stage is _Stage.NEW:
             self._stage = _Stage.AT_THE_DOOR
             return Connect(connection)
-        self._stage = _Stage.OPEN
-        return Admitted(connection)
-
-    def gate(self) -> Source | None:
-        session = self._connection.session
-        return session.source if session is not None and session.is_unsettled else None
+        if self._stage is _Stage.WELCOME:
+            self._stage = _OPEN
+            return Admitted(connection)
+        return None
 
     def event_over(self, event: HookEvent) -> None:
         connection = self._connection
-        connection.life.stir()
+        if connection.life.awaited is not None:
+            connection.life.stir()
         if connection.heir is not None:
             connection.server.sessions.event_over(connection)
         if connection.session is not None and self._stage is _Stage.GONE:
@@ -206,9 +221,9 @@ class Inbox(Source):
             return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
         if self._dispatcher.is_cutting:
             self._typeahead.close()
-        if self._typeahead and self._may_take_line():
+        if self._typeahead.lines and self._may_take_line():
             return self._take_line()
-        if self._typeahead.may_parse(self._connection.engine):
+        if self._typeahead.has_unread and self._typeahead.may_parse(self._connection.engine):
             self._parse()
             return None
         if not self._is_closed:
@@ -227,14 +242,18 @@ class Inbox(Source):
     def _take_line(self) -> HookEvent | None:
         """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
         connection = self._connection
-        line = self._typeahead.take()
-        now = trio.current_time()
-        self._spend(now)
+        line = self._typeahead.lines.pop(0)
+        now = self._dispatcher.now
+        if self._rate is not None:
+            self._spent_until, wait = self._rate.spend(self._spent_until, now)
+            if wait > 0:
+                self._pause_for(now + wait)
         if self._typeahead.has_unread:
             self._parse()
             if self._typeahead.is_closed:
                 return None  # what came behind it has ended the connection
-        connection.life.stir()  # there is room to read on
+        if connection.life.awaited is not None:
+            connection.life.stir()  # there is room to read on
         if not isinstance(line, str):
             return line
         self.last_line_at = now
@@ -243,7 +262,7 @@ class Inbox(Source):
             self._first_input = None
             self._begin_vigil()
         dialog = connection.dialog
-        if isinstance(line, HiddenLine) and not (dialog is not None and dialog.asks_hidden):
+        if type(line) is HiddenLine and not (dialog is not None and dialog.asks_hidden):
             connection.server.counters["hidden lines dropped"] += 1
             return None  # half a password, or one too many: nobody is to see it
         connection.outbox.prompt_answered()
@@ -265,14 +284,10 @@ class Inbox(Source):
         self._typeahead.parse(self._connection.engine, self._connection.hearing.hear)
         self._connection.hearing.has_parsed()
 
-    def _spend(self, now: float) -> None:
-        """Count the line against `limits.command_rate`; past it the next ones wait, and nothing is dropped."""
-        server = self._connection.server
-        rate = server.limits.command_rate
-        if rate is not None:
-            self._spent_until, wait = rate.spend(self._spent_until, now)
-            if wait > 0 and self._throttle is None and not self._is_closed:
-                self._throttle = server.timers.at(now + wait, self._go_on)
+    def _pause_for(self, until: float) -> None:
+        """It types faster than `limits.command_rate`: the next lines wait, and nothing is dropped."""
+        if self._throttle is None and not self._is_closed:
+            self._throttle = self._connection.server.timers.at(until, self._go_on)
 
     def _go_on(self) -> None:
         self._throttle = None

@@ -3,14 +3,17 @@
 Indentation is lifetime::
 
     handshake               PROXY header, TLS; failed = it was never there: no event at all
-    link nursery            cancelled = LINKDEATH: nothing more is written
-    ├─ the rest-writer      while the transport has not taken everything
+    link
     ├─ Connect is handled; nothing was read or offered before
-    ├─ stay nursery         cancelled = QUIT: no more is read
+    ├─ stay nursery         cancelled = the ending is decided: no more is read
     │  ├─ dialogs, own work
     │  └─ reading; at end of file what was typed is served
     └─ last words           the rest-writer empties the outbox, within limits.quit_flush
     then its source yields Disconnect, and the transport is closed
+
+The rest-writer is a task only while the transport has not taken everything, and then a sibling of this one:
+a nursery of its own for each link would take a kilobyte for something that most links never need.
+A quit leaves its scope alone, the loss of the link cancels it, and it is over before the transport is closed.
 
 An ending is always decided before a scope is cancelled, and the first decision stands.
 """
@@ -42,30 +45,33 @@ class Life:
     Attributes:
         cause: Why it is ending or has ended; None while it lives.
         last_words: The text of its ending.
-        link: The nursery of its rest-writer, while there is a link to write to.
+        may_write: Whether there is a link to write to: from the verdict on, until it is lost.
+        awaited: What its task waits for, if it waits for something of the connection's own; see `stir`.
     """
 
     __slots__ = (
-        "_awaited",
         "_closing",
         "_connection",
         "_handshake",
         "_stay",
         "_to_start",
         "_transport",
+        "_writing",
+        "awaited",
         "cause",
         "last_words",
-        "link",
+        "may_write",
     )
 
     def __init__(self, connection: Connection, transport: Transport) -> None:
         self._connection = connection
         self._transport = transport
         self._handshake: trio.CancelScope | None = None
-        self.link: trio.Nursery | None = None
+        self.may_write = False
+        self._writing: trio.CancelScope | None = None  # the rest-writer's, while there is one
         self._stay: trio.Nursery | None = None
         self._closing: trio.CancelScope | None = None
-        self._awaited: trio.Event | None = None  # what the task waits for
+        self.awaited: trio.Event | None = None  # what the task waits for
         self._to_start: list[Work] | None = None  # when the stay begins
         self.cause: Cause | None = None
         self.last_words = ""
@@ -87,9 +93,10 @@ class Life:
         self._connection.ending_decided()
         if self._handshake is not None:
             self._handshake.cancel(reason=str(cause))
-        scope = self.link if self.is_link_dead else self._stay
-        if scope is not None:
-            scope.cancel_scope.cancel(reason=str(cause))
+        if self.is_link_dead:
+            self._cut_link()
+        if self._stay is not None:
+            self._stay.cancel_scope.cancel(reason=str(cause))
         self.stir()
 
     def overrule(self, cause: Cause, text: str, say: Callable[[str], object]) -> None:
@@ -103,8 +110,7 @@ class Life:
         """The link is gone: write nothing more. If no ending was decided before, this is it."""
         self.end(cause)
         self._connection.outbox.forget()
-        if self.link is not None:
-            self.link.cancel_scope.cancel(reason=str(cause))
+        self._cut_link()
 
     def break_link(self, error: trio.BrokenResourceError) -> None:
         """Reading or writing failed: whoever is at the other end is gone without an answer, or has torn the link."""
@@ -121,7 +127,32 @@ class Life:
         if self._closing is not None:
             self._closing.cancel(reason="the server ends at once")
 
+    def open_link(self) -> None:
+        """The verdict is there: what was written may go, unless the link was lost meanwhile."""
+        self.may_write = not self.is_link_dead
+
+    def _cut_link(self) -> None:
+        self.may_write = False
+        if self._writing is not None:
+            self._writing.cancel(reason=str(self.cause))
+
     # Tasks of its own
+
+    def start_writer(self, write: Work) -> None:
+        """Run the rest-writer, until it is done or the link is lost."""
+        scope = self._writing = trio.CancelScope()
+
+        async def run() -> None:
+            try:
+                with scope:
+                    await write()
+            except Exception as error:  # noqa: BLE001 - the boundary of a link
+                self.fail(error)
+            finally:
+                self._writing = None
+                self.stir()
+
+        self._connection.server.start_sibling(run, name=f"rest-writer of {self._connection.name}")
 
     def start(self, work: Work) -> None:
         """Run this in the stay nursery, as soon as there is one."""
@@ -134,15 +165,15 @@ class Life:
 
     def stir(self) -> None:
         """Something the task may wait for has changed."""
-        if self._awaited is not None:
-            self._awaited.set()
+        if self.awaited is not None:
+            self.awaited.set()
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         """Wait until a condition holds; whatever may change it calls `stir`. For the connection's own task only."""
         while not is_so():
-            self._awaited = trio.Event()
-            await self._awaited.wait()
-        self._awaited = None
+            self.awaited = trio.Event()
+            await self.awaited.wait()
+        self.awaited = None
 
     # The one task
 
@@ -157,17 +188,15 @@ class Life:
             connection.server.leave(connection)
             return
         try:
-            async with trio.open_nursery() as link:
-                self.link = link
-                try:
-                    await self._live()
-                finally:
-                    self.link = None  # a closed nursery takes no writer
-                link.cancel_scope.cancel(reason="the connection is over")
+            await self._live()
         except Exception as error:  # noqa: BLE001 - the boundary of a link
             self.fail(error)
         finally:
             self.end(Cause.ERROR)
+            self._cut_link()
+            if self._writing is not None:
+                with trio.CancelScope(shield=True):  # it is cancelled, and will not be long
+                    await self.until(lambda: self._writing is None)
             connection.inbox.close()
             await self._close(gently=connection.outbox.is_empty and (self.cause is Cause.EOF or not self.is_link_dead))
             connection.server.leave(connection)
@@ -175,6 +204,9 @@ class Life:
     async def _shakes_hands(self) -> bool:
         """Whether the peer has done in time what its transport asks for; before that it is not there."""
         connection, is_there, why = self._connection, False, "it took too long"
+        if not self._transport.shakes_hands and self.cause is None:
+            self._arrive()
+            return True
         limits = connection.server.limits
         # One that is refused already shall not hold its place for longer than any other that is.
         patience = min(limits.handshake, limits.linger) if connection.refused else limits.handshake
@@ -207,13 +239,12 @@ class Life:
     async def _live(self) -> None:
         inbox, outbox = self._connection.inbox, self._connection.outbox
         inbox.arrive()  # Connect is queued before the first checkpoint
-        if self.is_link_dead and self.link is not None:
-            self.link.cancel_scope.cancel(reason="ended before it began")
-        await self.until(lambda: not inbox.is_undecided)
+        await self.until(lambda: not inbox.is_undecided or self.is_link_dead)
         if self.cause is None:
             await self._stay_and_read()
-        with trio.move_on_after(self._connection.server.limits.quit_flush):
-            await self.until(lambda: outbox.is_empty)
+        if not outbox.is_empty:
+            with trio.move_on_after(self._connection.server.limits.quit_flush):
+                await self.until(lambda: outbox.is_empty)
 
     async def _stay_and_read(self) -> None:
         connection = self._connection

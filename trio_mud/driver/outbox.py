@@ -2,7 +2,7 @@
 
 Written bytes wait in the engine until the end of the dispatcher's batch; then they are sent at once.
 What the transport does not take is finished by the rest-writer, a task that exists only while there is a rest.
-It lives in the connection's *link* nursery: a quit never cuts it, only the loss of the link does.
+A quit never cuts it, only the loss of the link does.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ class _Prompt(enum.Enum):
     COVERED = enum.auto()  # text came: it is shown again when the text is sent
 
 
+_NONE, _SHOWN, _COVERED = _Prompt  # asked for at every line, and an attribute of an enum is slow to find
+
+
 class Outbox:
     """Bytes on their way out, in order, and bounded."""
 
@@ -43,6 +46,7 @@ class Outbox:
         "_dropped",
         "_is_soiled",
         "_is_writing",
+        "_limit",
         "_prompt",
         "_prompt_stage",
         "_rest",
@@ -54,22 +58,23 @@ class Outbox:
     def __init__(self, connection: Connection, transport: Transport) -> None:
         self._connection = connection
         self._transport = transport
+        self._limit = connection.server.limits.outbox
         self._written = 0  # bytes in the engine since the last flush
         self._rest = b""  # what the transport did not take
         self._is_soiled = False  # the server knows that there is something to flush
         self._is_writing = False
         self._dropped = 0  # messages, since the peer was last told
         self._prompt = b""  # the last one, encoded, until it is answered
-        self._prompt_stage = _Prompt.NONE
+        self._prompt_stage = _NONE
         self.is_unmarked = False  # it was sent before the client had said which mark it wants
 
     def write(self, text: bytes) -> bool:
         """Queue encoded text that ends its line, below a prompt that stands there; False if it is dropped."""
-        if self._prompt_stage is not _Prompt.SHOWN:
+        if self._prompt_stage is not _SHOWN:
             return self.queue(text)
         if not self.queue(b"\r\n" + text):
             return False
-        self._prompt_stage = _Prompt.COVERED
+        self._prompt_stage = _COVERED
         return True
 
     def prompt(self, text: bytes, mark: bytes) -> bool:
@@ -79,13 +84,13 @@ class Outbox:
         self.is_unmarked = not mark
         if mark != _END_OF_RECORD:
             self._prompt = text + mark
-            self._prompt_stage = _Prompt.SHOWN
+            self._prompt_stage = _SHOWN
         return True
 
     def prompt_answered(self) -> None:
         """The player pressed Enter, so the cursor stands at the beginning of a line."""
         self._prompt = b""
-        self._prompt_stage = _Prompt.NONE
+        self._prompt_stage = _NONE
         self.is_unmarked = False
 
     def mark_prompt(self, mark: bytes) -> None:
@@ -94,24 +99,30 @@ class Outbox:
         TinyFugue shows a prompt only when its mark has come.
         """
         self.is_unmarked = False
-        if self._prompt_stage is _Prompt.SHOWN:
+        if self._prompt_stage is _SHOWN:
             self.queue(mark)
             self._prompt += mark
             if mark == _END_OF_RECORD:
-                self._prompt_stage = _Prompt.NONE  # the client sees to it by itself
+                self._prompt_stage = _NONE  # the client sees to it by itself
 
     def queue(self, data: bytes) -> bool:
         """Queue encoded bytes as they are, if there is room for them and somebody to read them."""
-        if self._connection.ending is not None or not self.makes_room_for(len(data)):
+        connection, written = self._connection, self._written + len(data)
+        if connection.life.cause is not None:
             return False
-        self._connection.engine.send_encoded(data)
-        self.soil(len(data))
+        if written + len(self._rest) > self._limit and not self.makes_room_for(len(data)):
+            return False
+        connection.engine.outgoing.queue.append(data)
+        self._written = written
+        if not self._is_soiled:
+            self._is_soiled = True
+            connection.server.soil(connection)
         return True
 
     @property
     def is_overfull(self) -> bool:
         """Whether even the answers of the protocol, which are never dropped, pile up."""
-        return len(self._rest) > self._connection.server.limits.outbox
+        return len(self._rest) > self._limit
 
     @property
     def is_empty(self) -> bool:
@@ -120,8 +131,7 @@ class Outbox:
 
     def makes_room_for(self, size: int) -> bool:
         """Whether a message of so many bytes may be written; if not, count it as dropped."""
-        limit = self._connection.server.limits.outbox
-        if self._written + len(self._rest) + size <= limit:
+        if self._written + len(self._rest) + size <= self._limit:
             return True
         self._dropped += 1
         self._connection.server.counters["messages dropped"] += 1
@@ -140,35 +150,33 @@ class Outbox:
         self._written = 0
         self._rest = b""
 
-    def flush(self, link: trio.Nursery | None) -> None:
+    def flush(self) -> None:
         """Send at once what can be sent, and leave the rest to the writer."""
         self._is_soiled = False
-        if link is None or link.cancel_scope.cancel_called:
+        connection = self._connection
+        if not connection.life.may_write:
             return
-        if self._prompt_stage is _Prompt.COVERED and self._connection.ending is None:
-            self._connection.engine.send_encoded(self._prompt)
-            self._prompt_stage = _Prompt.SHOWN
+        if self._prompt_stage is _COVERED and connection.life.cause is None:
+            connection.engine.send_encoded(self._prompt)
+            self._prompt_stage = _SHOWN
         self._written = 0
         try:
-            while data := self._connection.engine.data_to_send():
-                self._send(data, link)
-        except Exception as error:  # noqa: BLE001 - the boundary of a link
-            self._connection.life.fail(error)
-        self._tell_what_was_dropped()
-
-    def _send(self, data: bytes, link: trio.Nursery) -> None:
-        if self._is_writing:
-            self._rest += data
-            return
-        try:
-            sent = self._transport.send_nowait(data)
+            outgoing = connection.engine.outgoing
+            while data := outgoing.take():
+                if self._is_writing:
+                    self._rest += data
+                elif (sent := self._transport.send_nowait(data)) < len(data):
+                    self._rest = data[sent:]
+                    self._is_writing = True
+                    connection.life.start_writer(self._write_rest)
+                if outgoing.deflater is None:
+                    break  # that was all
         except trio.BrokenResourceError as error:
-            self._connection.life.break_link(error)
-            return
-        if sent < len(data):
-            self._rest = data[sent:]
-            self._is_writing = True
-            link.start_soon(self._write_rest, name=f"rest-writer of {self._connection.name}")
+            connection.life.break_link(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            connection.life.fail(error)
+        if self._dropped:
+            self._tell_what_was_dropped()
 
     @enable_ki_protection
     async def _write_rest(self) -> None:

@@ -20,7 +20,7 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
         but: Who does not hear it: one connection, or several.
     """
     left_out = {but} if isinstance(but, Connection) else set(but)
-    rendered: dict[Hashable, bytes] = {}
+    encoded: dict[Hashable, bytes] = {}
     for connection in to:
         if connection not in left_out:
-            connection.write_shared(text, rendered)
+            connection.write_shared(text, encoded)

@@ -19,4 +19,4 @@ class Posts(Source):
         return bool(self.waiting)
 
     def take_event(self) -> HookEvent | None:
-        return self.waiting.pop(0)
+        return self.waiting.pop(0) if self.waiting else None

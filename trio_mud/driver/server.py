@@ -115,6 +115,7 @@ class MasterServer(TimerOwner):
         self.poller = Poller() if Poller.is_possible() else None
         self._connections = Connections()
         self._works: trio.Nursery | None = None
+        self._siblings: trio.Nursery | None = None  # where the connections' tasks are
         self._admission = Admission(self.limits, self.texts)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
         self._numbers = itertools.count(1)
@@ -358,6 +359,11 @@ class MasterServer(TimerOwner):
         """Its handshake is over, so that its address is certain now."""
         self._admission.locate(connection)
 
+    def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
+        """Run a task beside the connection's own, which waits for it before it ends."""
+        assert self._siblings is not None, "the task that waits for it is in there"
+        self._siblings.start_soon(work, name=name)
+
     def leave(self, connection: Connection) -> None:
         """Its transport is closed; its disconnect event may still wait for its turn."""
         del self._guests[connection.number]
@@ -396,7 +402,8 @@ class MasterServer(TimerOwner):
         polling = () if self.poller is None else (self.poller.run,)
         for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap, *polling):
             services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
-        async with trio.open_nursery() as guests:
+        async with trio.open_nursery() as self._siblings:
+            guests = self._siblings
             self._doors = Doors(listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count)
             if self.is_closing:
                 self._doors.close()

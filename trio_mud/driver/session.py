@@ -39,6 +39,8 @@ class KeySource(Source):
         return bool(self.waiting)
 
     def take_event(self) -> HookEvent | None:
+        if not self.waiting:
+            return None
         event = self.waiting.pop(0)
         return tick_of(event) if isinstance(event, Timer) else event
 
@@ -175,7 +177,7 @@ class Session(EndingTimerOwner):
     def link(self, connection: Connection) -> None:
         """This connection serves it from now on; what was missed is sent."""
         self._connections.append(connection)
-        connection.session = self
+        connection.session = connection.inbox.gatekeeper = self
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -190,7 +192,7 @@ class Session(EndingTimerOwner):
     def unlink(self, connection: Connection) -> None:
         """This connection serves it no more."""
         self._connections.remove(connection)
-        connection.session = None
+        connection.session = connection.inbox.gatekeeper = None
         connection.inbox.wake()
 
     def suspend(self, expire: Callable[[], None]) -> None:

@@ -251,8 +251,7 @@ class TimerSource(Source):
 
     def take_event(self) -> HookEvent | None:
         timer = self.timer
-        assert timer is not None
-        return tick_of(timer)
+        return None if timer is None or not timer.is_pending else tick_of(timer)
 
 
 def tick_of(timer: Timer, connection: Connection | None = None) -> Tick | None:

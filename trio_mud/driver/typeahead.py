@@ -34,15 +34,16 @@ class Typeahead:
     The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
 
     Attributes:
+        lines: The lines and events, for the inbox to take from.
         is_hidden: Whether what comes now is typed hidden, for a dialog's question.
         is_closed: Whether nobody will handle what comes.
     """
 
-    __slots__ = ("_is_behind", "_lines", "_raw", "_room", "_shown", "is_closed", "is_hidden")
+    __slots__ = ("_is_behind", "_raw", "_room", "_shown", "is_closed", "is_hidden", "lines")
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
-        self._lines: list[str | HookEvent] = []
+        self.lines: list[str | HookEvent] = []
         self._raw: bytearray | None = None  # bytes the engine has not seen
         self._shown = 0  # bytes of these that came before what comes now was hidden
         self._is_behind = False  # the engine has bytes it has not read
@@ -51,17 +52,17 @@ class Typeahead:
 
     def __len__(self) -> int:
         """How many lines can be taken."""
-        return len(self._lines)
+        return len(self.lines)
 
     @property
     def is_full(self) -> bool:
         """Whether reading must wait."""
-        return self._is_behind or self._raw is not None or len(self._lines) >= self._room
+        return self._is_behind or self._raw is not None or len(self.lines) >= self._room
 
     @property
     def is_empty(self) -> bool:
         """Whether everything that came was taken."""
-        return not self._lines and self._raw is None and not self._is_behind
+        return not self.lines and self._raw is None and not self._is_behind
 
     @property
     def has_unread(self) -> bool:
@@ -70,7 +71,16 @@ class Typeahead:
 
     def may_parse(self, engine: TelnetEngine) -> bool:
         """Whether `parse` would get further now, though no line was taken: it wants a turn of its own."""
-        return self._is_behind and len(self._lines) < self._room and engine.pending
+        return self._is_behind and len(self.lines) < self._room and engine.pending
+
+    def feed_text(self, data: bytes, engine: TelnetEngine, hear: Hear) -> bool:
+        """Take bytes in if they are nothing but text, and there is room for all of it; otherwise take none."""
+        if len(self.lines) >= self._room or len(data) > SLICE or self._raw is not None or self._is_behind:
+            return False
+        if (found := engine.receive_text(data)) is None:
+            return False
+        self._add(found, hear, self.is_hidden)
+        return True
 
     def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
         """Take bytes in; `hear` is told of everything in them that is not a line, in order."""
@@ -88,7 +98,7 @@ class Typeahead:
         """Turn waiting bytes into lines while there is room; compressed ones a piece at each call."""
         if self.may_parse(engine):
             self._receive(b"", engine, hear, self.is_hidden)
-        while self._raw is not None and not self._is_behind and len(self._lines) < self._room:
+        while self._raw is not None and not self._is_behind and len(self.lines) < self._room:
             is_hidden = self.is_hidden and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
             del self._raw[: len(piece)]
@@ -100,38 +110,37 @@ class Typeahead:
     @property
     def begins_with_line(self) -> bool:
         """Whether the next is a line, not an event of another kind that the peer sent between its lines."""
-        return isinstance(self._lines[0], str)
-
-    def take(self) -> str | HookEvent:
-        """The oldest line or event."""
-        return self._lines.pop(0)
+        return isinstance(self.lines[0], str)
 
     def give_back(self, line: str) -> None:
         """Have this line first again."""
         if not self.is_closed:
-            self._lines.insert(0, line)
+            self.lines.insert(0, line)
 
     def discard(self) -> None:
         """Forget what came so far."""
-        self._lines.clear()
+        self.lines.clear()
         self._raw = None
 
     def close(self) -> None:
         """Forget everything, and what still comes: nobody will handle it."""
         self.is_closed = True
-        self._lines.clear()
+        self.lines.clear()
         self._raw = None
         self._is_behind = False
 
     def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
-        for event in engine.receive(data):
+        self._add(engine.receive(data), hear, is_hidden)
+        self._is_behind = engine.is_full and not self.is_closed
+
+    def _add(self, events: list[TelnetEvent], hear: Hear, is_hidden: bool) -> None:
+        for event in events:
             if self.is_closed:
                 return  # by what one of them led to
-            if isinstance(event, Line):
+            if type(event) is Line:
                 line = clean_line(event.text)
-                self._lines.append(HiddenLine(line) if is_hidden else line)
+                self.lines.append(HiddenLine(line) if is_hidden else line)
                 if not event.cut:
                     continue
             if (heard := hear(event)) is not None:
-                self._lines.append(heard)
-        self._is_behind = engine.is_full
+                self.lines.append(heard)

@@ -19,54 +19,58 @@ class Deadlines:
     """Numbered deadlines, each of them fresh (begun since the last `expire`) or due at a moment.
 
     It costs nothing while none is running, as in most connections most of the time.
+
+    Attributes:
+        fresh: Seconds, to be counted from the next `expire`, by key; None if there are none.
+        due: Moments, by key; None if there are none.
     """
 
-    __slots__ = ("_due", "_fresh")
+    __slots__ = ("due", "fresh")
 
     def __init__(self) -> None:
-        self._fresh: dict[int, float] | None = None  # seconds, to be counted from the next `expire`
-        self._due: dict[int, float] | None = None  # moments
+        self.fresh: dict[int, float] | None = None
+        self.due: dict[int, float] | None = None
 
     def __contains__(self, key: int) -> bool:
-        return bool((self._fresh and key in self._fresh) or (self._due and key in self._due))
+        return bool((self.fresh and key in self.fresh) or (self.due and key in self.due))
 
     def copy(self) -> Self:
         """Make another with the same deadlines, which then go their own ways."""
         other = type(self)()
-        other._fresh = self._fresh and self._fresh.copy()
-        other._due = self._due and self._due.copy()
+        other.fresh = self.fresh and self.fresh.copy()
+        other.due = self.due and self.due.copy()
         return other
 
     def start(self, key: int, seconds: float) -> None:
         """Begin this one, from its beginning if it is running."""
         self.stop(key)
-        if self._fresh is None:
-            self._fresh = {}
-        self._fresh[key] = seconds
+        if self.fresh is None:
+            self.fresh = {}
+        self.fresh[key] = seconds
 
     def stop(self, key: int) -> None:
         """Forget this one, if it is running."""
         # An emptied dict would keep its room.
-        if self._fresh and self._fresh.pop(key, None) is not None and not self._fresh:
-            self._fresh = None
-        if self._due and self._due.pop(key, None) is not None and not self._due:
-            self._due = None
+        if self.fresh and self.fresh.pop(key, None) is not None and not self.fresh:
+            self.fresh = None
+        if self.due and self.due.pop(key, None) is not None and not self.due:
+            self.due = None
 
     @property
     def next(self) -> float | None:
         """When `expire` has something to do: -inf for at once, None for never."""
-        if self._fresh is not None:
+        if self.fresh is not None:
             return -math.inf
-        return None if self._due is None else min(self._due.values())
+        return None if self.due is None else min(self.due.values())
 
     def expire(self, now: float) -> Iterator[int]:
         """Count the fresh ones from now; yield each that has passed, having forgotten it."""
-        fresh, self._fresh = self._fresh, None
+        fresh, self.fresh = self.fresh, None
         if fresh:
             until = {seconds: now + seconds for seconds in set(fresh.values())}  # equal ones share one object
-            self._due = {**(self._due or {}), **{key: until[seconds] for key, seconds in fresh.items()}}
-        for key, due in list((self._due or {}).items()):
+            self.due = {**(self.due or {}), **{key: until[seconds] for key, seconds in fresh.items()}}
+        for key, due in list((self.due or {}).items()):
             # What was done about one before may have stopped this one, or begun it anew.
-            if due <= now and self._due is not None and self._due.get(key) == due:
+            if due <= now and self.due is not None and self.due.get(key) == due:
                 self.stop(key)
                 yield key

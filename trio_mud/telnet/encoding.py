@@ -18,6 +18,8 @@ def encode(text: str, charset: str) -> bytes:
 
     What the charset does not have becomes a question mark; a lone CR becomes CR NUL (RFC 854) and NUL is left out.
     """
+    if text.isascii() and text.isprintable():  # as most is, and the same in every charset there may be
+        return text.encode()
     data = text.encode(charset, "replace")
     if 0x0D in data or 0x00 in data:  # CR or NUL; on asking for a number see lines.py
         data = data.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\r\0")

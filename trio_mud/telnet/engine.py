@@ -52,6 +52,8 @@ class TelnetEngine:
 
     # The parts are for the other modules of this package; whoever drives an engine or writes an option calls methods.
     __slots__ = (
+        "_mark",
+        "_mark_changes",
         "are_you_there",
         "deadlines",
         "events",
@@ -86,18 +88,31 @@ class TelnetEngine:
         self.deadlines = opening.deadlines.copy()
         self.negotiation = opening.negotiation.copy(self.deadlines)
         self.repertoire = Repertoire(opening.prototypes, self.deadlines)
+        self._mark = b""
+        self._mark_changes = -1  # what the negotiation had counted when it was looked up
 
     # What the connection calls.
+
+    def receive_text(self, data: bytes) -> list[TelnetEvent] | None:
+        """Take bytes that can be nothing but text, as most are; None if these may be more: they are left to `receive`.
+
+        Text leads to lines and to nothing else: there is nothing new to send, and no other moment to wait for.
+        """
+        if IAC in data or self.scanner.state is not in_text or self.inflater is not None or self.events:
+            return None
+        lines: list[TelnetEvent] = []
+        self.lines.receive(data, lines)
+        return lines
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
         """Take bytes from the peer and return what they mean, in order.
 
         The events are the same however the bytes are cut into calls.
         """
+        if (lines := self.receive_text(data)) is not None:
+            return lines
         if self.inflater is not None:
             self.inflater.feed(data)
-        elif self.scanner.state is in_text and IAC not in data:
-            self.lines.receive(data, self.events)
         else:
             Hearing(self).read(data)
         if self.inflater is not None:  # perhaps since a moment ago
@@ -135,9 +150,18 @@ class TelnetEngine:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing to see to: nothing to send, no moment to wait for, no input left inside."""
-        return not (
-            self.outgoing.has_data or self.events or self.inflater is not None or self.deadlines.next is not None
+        """Whether there is nothing to see to: nothing to send, no moment to wait for, no input left inside.
+
+        While anything is compressed it is not quiet.
+        """
+        deadlines, outgoing = self.deadlines, self.outgoing
+        return (
+            deadlines.due is None
+            and deadlines.fresh is None
+            and not outgoing.queue
+            and outgoing.deflater is None
+            and self.inflater is None
+            and not self.events
         )
 
     def end_compression(self) -> None:
@@ -188,7 +212,10 @@ class TelnetEngine:
         EOR if that is agreed.  GA as RFC 854 has it if the peer refused EOR, unless SGA is agreed; but not as long as
         it has not answered, for perhaps it will agree, or knows no telnet and would show the bytes.
         """
-        return prompt_mark(self)
+        if self._mark_changes != self.negotiation.changes:
+            self._mark_changes = self.negotiation.changes
+            self._mark = prompt_mark(self)
+        return self._mark
 
     def option(self, kind: type[AnOption]) -> AnOption | None:
         """This connection's own copy of an option, to call its methods; None without it, or when it has failed."""

@@ -173,13 +173,14 @@ class Negotiation:
     A side costs memory only when it has been asked for or agreed to; one that was merely refused costs a bit.
     """
 
-    __slots__ = ("_answers_left", "_deadlines", "_refused", "_sides")
+    __slots__ = ("_answers_left", "_deadlines", "_refused", "_sides", "changes")
 
     def __init__(self, deadlines: Deadlines, sides: dict[int, _Side] | None = None) -> None:
         self._deadlines = deadlines
         self._sides = {} if sides is None else sides
         self._refused = 0  # a bit for each side whose last request we answered with no
         self._answers_left = ANSWER_BUDGET
+        self.changes = 0  # how often something may have moved: whoever keeps a conclusion asks for this first
 
     def copy(self, deadlines: Deadlines) -> Self:
         """Make another that stands where this one does, with a copy of its deadlines."""
@@ -210,6 +211,7 @@ class Negotiation:
         moved = side.ask() if enabled else side.stop()
         if moved is None:
             return None
+        self.changes += 1
         self._sides[key] = moved
         self._refused &= ~(1 << key)
         if enabled:
@@ -220,6 +222,7 @@ class Negotiation:
 
     def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
         """Take the peer's verb; `is_welcome` says whether a request out of the blue would be accepted."""
+        self.changes += 1
         ours = verb in (DO, DONT)
         yes = Heard.WELCOME if is_welcome else Heard.UNWELCOME
         heard = Heard.NO if verb in (WONT, DONT) else yes
@@ -274,6 +277,7 @@ class Negotiation:
         if key == BUDGET:
             self._answers_left = ANSWER_BUDGET
             return None
+        self.changes += 1
         self._sides[key] = self._sides[key].expire()
         return key & 0xFF
 

@@ -59,6 +59,11 @@ class Transport(Protocol):
         """Whether nobody on the way can read what is sent."""
         ...
 
+    @property
+    def shakes_hands(self) -> bool:
+        """Whether there is anything to be waited for in `handshake`; if not, it need not be called."""
+        ...
+
     async def handshake(self) -> None:
         """Do what must be done before the peer counts as arrived: PROXY header, TLS. Called first, and once.
 

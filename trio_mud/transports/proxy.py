@@ -146,6 +146,8 @@ class ProxiedTransport:
 
     __slots__ = ("_rest", "_transport", "address", "is_secure")
 
+    shakes_hands = True
+
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._rest = b""  # received behind the header

@@ -25,12 +25,12 @@ class StreamTransport:
         address: Where its peer is; otherwise what `stream.address` says, or the socket below it.
     """
 
-    __slots__ = ("_stream", "address", "is_secure")
+    __slots__ = ("_stream", "address", "is_secure", "shakes_hands")
 
     def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:
         self._stream = stream
         self.address = canonical_host(address or _address_of(stream))
-        self.is_secure = isinstance(stream, trio.SSLStream)
+        self.is_secure = self.shakes_hands = isinstance(stream, trio.SSLStream)
 
     async def handshake(self) -> None:
         """That of TLS, if the stream is one of trio's for that."""

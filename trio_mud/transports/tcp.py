@@ -32,6 +32,7 @@ class TcpTransport:
     __slots__ = ("_fileno", "_socket", "_watch", "address")
 
     is_secure = False
+    shakes_hands = False
 
     def __init__(self, sock: socket.socket, address: str = "") -> None:
         self._socket = sock

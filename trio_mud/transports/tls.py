@@ -96,6 +96,7 @@ class TlsTransport:
     __slots__ = ("_certificate", "_incoming", "_is_sending", "_outgoing", "_owed", "_tls", "_transport", "_unsent")
 
     is_secure = True
+    shakes_hands = True
 
     def __init__(self, transport: Transport, certificate: Certificate) -> None:
         self._transport = transport
