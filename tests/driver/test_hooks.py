@@ -184,4 +184,4 @@ async def test_the_networks_own_steps_lie_outside_even_first_and_last(mud: OpenM
 def test_events_are_immutable_and_compare_by_value() -> None:
     assert Bell() == Bell()
     with pytest.raises(AttributeError):
-        Admitted(None).connection = None  # type: ignore[misc,arg-type]
+        Admitted(None).connection = None  # type: ignore[misc,arg-type,assignment]

@@ -6,14 +6,14 @@ Here the sockets stand in a set of the poller's own, whose descriptor alone is r
 whoever listens to a socket is called with what came, and its task sleeps until the link pauses or ends.
 
 At most `TURN` sockets are read before everybody else has a turn, so that timers stay on time.
-Endings are cheap to notice and dear to handle, so they are told in slices, and those who play on are read meanwhile.
+Endings are cheap to notice and dear to handle, so they are told in slices, and those who play on are found first.
 
 A server owns one; `TcpTransport.listen` uses it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import select
 import socket
@@ -28,6 +28,8 @@ from . import broken
 
 if TYPE_CHECKING:
     from . import Reader
+
+logger = logging.getLogger("trio_mud")
 
 RECEIVE: Final = 4096  # bytes a read
 TURN: Final = 64  # sockets a turn; a thousand would make a 10 ms timer 20 ms late
@@ -171,8 +173,10 @@ class Poller:
         if self._watched.get(watch.fileno) is watch:
             del self._watched[watch.fileno]
             if self._epoll is not None:
-                with contextlib.suppress(OSError):
+                try:
                     self._epoll.unregister(watch.fileno)
+                except OSError:  # somebody else has closed it
+                    logger.exception("a socket was closed behind the poller's back")
 
     @enable_ki_protection
     async def run(self) -> None:
@@ -192,7 +196,8 @@ class Poller:
 
     def _take_turn(self, epoll: select.epoll) -> None:
         watched = self._watched
-        for fileno, _ in epoll.poll(0, TURN):
+        found = epoll.poll(0, TURN)
+        for fileno, _ in found:
             watch = watched.get(fileno)  # looked up at each event: the one before may have ended it
             if watch is None:
                 continue
@@ -200,5 +205,7 @@ class Poller:
                 watch.read_error()
             else:
                 watch.read()
-        for _ in range(min(ENDINGS, len(self._ended))):
+        # A full turn: somebody who plays on may stand behind a thousand who are gone, and be found in the next.
+        slice_ = 1 if len(found) == TURN else ENDINGS
+        for _ in range(min(slice_, len(self._ended))):
             self._ended.popleft().wake()
