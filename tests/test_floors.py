@@ -46,6 +46,7 @@ FLOORS = {
     "config": Floor(GROUND, {"msgspec"}),
     "game": Floor(GROUND | {"config", "driver"}),
     "logs": Floor(set(), {"structlog"}),
+    "bench": Floor(GROUND | {"config", "telnet"}, {"cyclopts", "msgspec", "trio"}),
     "cli": Floor(ALL, {"cyclopts", "trio"}),
     "__main__": Floor(ALL),
 }

@@ -18,6 +18,7 @@ import cyclopts
 from cyclopts import Parameter, validators
 
 from trio_mud import __version__, logs
+from trio_mud.bench.command import bench
 from trio_mud.config import Configuration, read
 from trio_mud.driver.running import Place, run
 from trio_mud.driver.server import MasterServer
@@ -45,6 +46,7 @@ app = cyclopts.App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
+app.command(bench, name="bench")
 
 
 @app.command(name="run")

@@ -1,0 +1,298 @@
+"""A whole load over true TCP, as a shell sees it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, cli, open_tcp_listeners
+from trio_mud.bench.load import Load
+from trio_mud.bench.plan import SPARE, Plan, raise_descriptors
+from trio_mud.bench.progress import bar, show_progress, told
+from trio_mud.bench.report import Report
+from trio_mud.bench.script import Script, Step
+from trio_mud.errors import ConfigurationError
+
+PATIENCE = 20  # seconds
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+QUICK = Script(commands=(Step(send="echo {n}"),), think=0)
+
+
+@pytest.fixture
+def echo() -> Hooks:
+    """A game that greets, echoes, and knows three words more."""
+    hooks = Hooks()
+
+    @hooks.on(Admitted)
+    def greet(event: Admitted) -> None:
+        event.connection.write("Welcome.")
+        event.connection.prompt("> ")
+
+    @hooks.on(Input)
+    def answer(event: Input) -> None:
+        if event.line == "quit":
+            event.connection.quit("Farewell.")
+        elif event.line != "silence":
+            event.connection.write(event.line)
+            event.connection.prompt("> ")
+
+    return hooks
+
+
+@asynccontextmanager
+async def serving(hooks: Hooks, limits: Limits) -> AsyncGenerator[int, None]:
+    """Serve these hooks for the length of the block; yields the port."""
+    with trio.fail_after(PATIENCE):
+        (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
+        async with trio.open_nursery() as nursery:
+            server = await nursery.start(MasterServer(hooks, limits=limits).serve, [listener])
+            yield listener.address[1]
+            server.shutdown()
+
+
+FREE = Limits(per_address=None, accept_rate=None, command_rate=None, linger=0.2)
+
+
+def plan(port: int, *, players: int = 5, rate: float | None = None, script: Script = QUICK) -> Plan:
+    return Plan(host="127.0.0.1", port=port, players=players, rate=rate, ramp=0, duration=0.2, script=script)
+
+
+async def test_everybody_plays_and_every_answer_is_counted(echo: Hooks) -> None:
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port))
+        await load.run()
+    report = Report(load, 0.1, trio.current_time())
+    figures = json.loads(report.as_json())
+
+    assert report.is_whole
+    assert (5, 5, {}) == (figures["connected"], figures["logged_in"], figures["lost"])
+    assert figures["answered"] == figures["commands"] > 20
+    assert 0 < figures["latency"]["p50"] <= figures["latency"]["p99.9"] <= figures["latency"]["max"] < 1
+    assert figures["bytes_out"] > 8 * figures["commands"]
+    assert "5 of 5 players came in" in report.as_text()
+
+
+async def test_with_a_rate_as_many_commands_are_due_as_the_rate_says(echo: Hooks) -> None:
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port, rate=100))
+        await load.run()
+
+    assert 90 <= load.tally.due <= 105
+    assert load.unanswered == 0
+    assert "sent late" in Report(load, 0.0, trio.current_time()).as_text()
+
+
+async def test_those_turned_away_are_told_apart_by_the_words_they_read(echo: Hooks) -> None:
+    async with serving(echo, Limits(per_address=2, linger=0.2)) as port:
+        load = Load(plan(port))
+        await load.run()
+    report = Report(load, 0.0, trio.current_time())
+
+    assert (2, 3) == (load.tally.logged_in, load.tally.lost.total())
+    [why] = load.tally.lost
+    assert why == (
+        "the server hung up, before the player was in:"
+        " Too many visitors came from your address. Please leave with one of them first."
+    )
+    assert not report.is_whole
+    assert f"lost         3 x {why}" in report.as_text()
+
+
+async def test_a_load_is_over_when_nobody_is_left(echo: Hooks) -> None:
+    async with serving(echo, FREE) as port:
+        load = Load(Plan(host="127.0.0.1", port=port, duration=600, script=Script(commands=(Step(send="quit"),))))
+        await load.run()
+
+    assert {"the server hung up: Farewell.": 10} == load.tally.lost
+
+
+async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port, rate=10, script=Script(commands=(Step(send="silence"),))))
+        await load.run()
+    report = Report(load, 0.0, trio.current_time())
+
+    assert load.unanswered == load.tally.due > 0
+    assert not report.is_whole
+    assert json.loads(report.as_json())["latency"]["max"] is None
+
+
+async def test_more_than_the_kernel_takes_at_once_arrives_whole(echo: Hooks) -> None:
+    long = Script(commands=(Step(send="echo " + "x" * 3000),), think=0)
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port, players=1, rate=2000, script=long))
+        await load.run()
+
+    assert load.unanswered == 0
+
+
+def test_a_load_that_is_itself_too_busy_says_so() -> None:
+    load = Load(plan(4000))
+    load.tally.began, load.tally.ended = 0.0, 10.0
+
+    assert "95% of a core" in Report(load, 9.5, 10.0).as_text()
+    assert "of a core" not in Report(load, 5.0, 10.0).as_text()
+
+
+async def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(autojump_clock: trio.testing.MockClock) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    load, terminal, elsewhere = Load(plan(4000)), Terminal(), io.StringIO()
+    load.began = trio.current_time()
+    with trio.move_on_after(11):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(show_progress, load, terminal)
+            nursery.start_soon(show_progress, load, elsewhere)
+
+    assert elsewhere.getvalue() == "connecting: 0 of 5 in the game\n" * 2
+    assert "[----" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+async def test_the_bar_is_full_at_the_end(autojump_clock: trio.testing.MockClock) -> None:
+    load = Load(plan(4000))
+    load.stage, load.began, load.tally.began = "measuring", trio.current_time(), trio.current_time()
+    load.tally.lose("it rained")
+    await trio.sleep(0.1)
+    assert bar(load).count("#") == 15
+    await trio.sleep(10)
+    assert bar(load) == f"[{'#' * 30}]"
+    assert told(load) == "measuring: 0 of 5 in the game, 1 lost, 0 answered"
+
+
+# Descriptors
+
+
+def test_descriptors_are_raised_as_far_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 20_000))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    raise_descriptors(100)
+    raise_descriptors(5000)
+
+    assert asked == [(5000 + SPARE, 20_000)]
+
+
+def test_more_players_than_descriptors_are_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 2000))
+
+    with pytest.raises(ConfigurationError, match="take 1936 players, or raise the hard limit"):
+        raise_descriptors(5000)
+
+
+# The command line
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_where_nobody_listens_is_one_line_and_status_75(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+
+    assert cli.main(["bench", "127.0.0.1", str(port)]) == 75
+    assert capsys.readouterr().err == (
+        f"trio-mud: nothing listens at 127.0.0.1 port {port}: start your game there, or name its port\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["localhost"], "requires an argument"),
+        (["localhost", "0"], "PORT"),
+        (["localhost", "4000", "--players", "0"], "--players"),
+        (["localhost", "4000", "--rate", "0"], "--rate"),
+        (["localhost", "4000", "--expect", "x", "--until-prompt"], "exclude each other"),
+        (["localhost", "4000", "--script", "nowhere.toml"], "cannot be read"),
+        (["no such host", "4000"], "no name or address known here"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert cli.main(["bench", *arguments]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert len(complaint.splitlines()) == 1
+
+
+GUESTS = """
+think = 0.05
+
+[[login]]
+expect = "By what name"
+
+[[login]]
+send = "Ann{a}"
+
+[[commands]]
+send = "look"
+
+[[commands]]
+send = "say I am number {n}"
+expect = "number {n}"
+"""
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "trio_mud", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def tavern(port: int) -> subprocess.Popen[str]:
+    """The bundled world at that port, once it is open."""
+    server = started("--host", "127.0.0.1", "--port", str(port))
+    assert server.stdout is not None
+    while "Ctrl-C" not in server.stdout.readline():
+        assert server.poll() is None
+    return server
+
+
+@pytest.mark.unmeasured
+def test_a_load_on_the_bundled_world_ends_by_itself_and_by_ctrl_c(tmp_path: Path) -> None:
+    port = free_port()
+    script = tmp_path / "guests.toml"
+    script.write_text(GUESTS, encoding="utf-8")
+    with tavern(port) as server:
+        try:
+            asked = ["bench", "127.0.0.1", str(port), "--script", str(script), "--json"]
+            asked += ["--players", "3", "--ramp", "0"]
+            with started(*asked, "--duration", "0.5") as load:
+                out, err = load.communicate(timeout=PATIENCE)
+            assert (0, "") == (load.returncode, err)
+            assert json.loads(out)["answered"] > 0
+            with started(*asked, "--duration", "600") as load:
+                assert load.stderr is not None
+                assert "in the game" in load.stderr.readline()  # five seconds after the start
+                asked_at = time.monotonic()
+                load.send_signal(signal.SIGINT)
+                out, _ = load.communicate(timeout=PATIENCE)
+            assert time.monotonic() - asked_at < 5
+            assert load.returncode == 130
+            assert json.loads(out)["answered"] > 0
+        finally:
+            server.kill()

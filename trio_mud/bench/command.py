@@ -1,0 +1,160 @@
+"""`trio-mud bench`: what the shell says made into a plan, and what comes of it into words and an exit status."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import trio
+from cyclopts import Parameter, validators
+
+from ..errors import ConfigurationError
+from .load import Load
+from .plan import Plan, raise_descriptors
+from .progress import show_progress
+from .report import Report
+from .script import Script, read_script
+
+ALL_WELL: Final = 0
+NOT_ALL_WELL: Final = 1  # somebody was lost, or something not answered
+NOT_TO_BE_HAD: Final = 75  # EX_TEMPFAIL of sysexits.h: it may work later
+INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
+
+_POSITIVE = validators.Number(gt=0)
+_NOT_NEGATIVE = validators.Number(gte=0)
+
+
+def bench(
+    host: str,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))],
+    /,
+    *,
+    players: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 10,
+    rate: Annotated[float | None, Parameter(validator=_POSITIVE)] = None,
+    duration: Annotated[float, Parameter(validator=_POSITIVE)] = 10.0,
+    ramp: Annotated[float | None, Parameter(validator=_NOT_NEGATIVE)] = None,
+    script: Path | None = None,
+    think: Annotated[float | None, Parameter(validator=_NOT_NEGATIVE)] = None,
+    until_prompt: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    expect: str | None = None,
+    quiet: Annotated[float | None, Parameter(validator=_POSITIVE)] = None,
+    json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+) -> int:
+    """Let scripted players play your own server, and measure how long it takes to answer.
+
+    It is for a server that is yours: anybody else's would call it an attack.
+    Lift the server's limits for the test, such as per_address, accept_rate and command_rate.
+
+    One core of it types and hears some tens of thousands of commands a second; it says when it is itself too busy.
+
+    Exit status: 0 all answered, 1 somebody was lost or something not answered, 2 usage, 75 no connection, 130 Ctrl-C.
+
+    Args:
+        host: The server's name or address.
+        port: Its port, for plain telnet.
+        players: How many play.
+        rate: Commands a second of each player, sent on schedule whether answered or not; latency counts from when
+            a command was due. Without it each waits for its answer, and thinks.
+        duration: Seconds measured, once all are in.
+        ramp: Seconds in which they connect; by default a hundred a second.
+        script: A TOML file: how to log in, what to type, what to wait for.
+        think: Seconds between an answer and the next command, without a rate; 1 unless the script says otherwise.
+        until_prompt: Only the mark of a prompt (GA or EOR) ends an answer.
+        expect: This text ends an answer; {n} is the player's number.
+        quiet: Otherwise so many seconds of silence do, or a prompt's mark; 0.1 unless the script says otherwise.
+        json: One line of JSON for a program, in seconds.
+    """
+    asked = read_script(script) if script else Script()
+    plan = Plan(
+        host=host,
+        port=port,
+        players=players,
+        rate=rate,
+        ramp=ramp,
+        duration=duration,
+        script=_with(asked, think=think, until_prompt=until_prompt, expect=expect, quiet=quiet),
+    )
+    raise_descriptors(players)
+    load = Load(plan)
+    try:
+        report, is_interrupted = trio.run(_measure, load)
+    except OSError as error:
+        return _not_connected(plan, error)
+    sys.stdout.write((report.as_json() if json else report.as_text()) + "\n")
+    sys.stdout.flush()
+    if is_interrupted:
+        return INTERRUPTED
+    return ALL_WELL if report.is_whole else NOT_ALL_WELL
+
+
+def _with(
+    script: Script, *, think: float | None, until_prompt: bool, expect: str | None, quiet: float | None
+) -> Script:
+    """The script, with what the command line said laid over it."""
+    try:
+        if until_prompt:
+            script = replace(script, prompt=True, expect=expect)
+        elif expect is not None:
+            script = replace(script, prompt=False, expect=expect)
+        if think is not None:
+            script = replace(script, think=think)
+        return script if quiet is None else replace(script, quiet=quiet)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+async def _measure(load: Load) -> tuple[Report, bool]:
+    """Run the load to its end, or to the first SIGINT."""
+    is_interrupted = False
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal is_interrupted
+                with trio.open_signal_receiver(signal.SIGINT) as signals:
+                    async for _ in signals:
+                        is_interrupted = True
+                        nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            nursery.start_soon(show_progress, load, sys.stderr)
+            cpu = time.process_time()
+            await load.run()
+            nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        failed = group.split(OSError)[0]
+        if failed is None:
+            raise
+        raise failed.exceptions[0] from failed.exceptions[0].__cause__
+    return Report(load, time.process_time() - cpu, trio.current_time()), is_interrupted
+
+
+def _not_connected(plan: Plan, error: OSError) -> int:
+    """Say why nobody came in, and what to do."""
+    if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+        raise ConfigurationError(f"host {plan.host!r} is no name or address known here") from error
+    cause = next(_causes(error))
+    if isinstance(cause, ConnectionRefusedError):
+        advice = f"nothing listens at {plan.where}: start your game there, or name its port"
+    else:
+        advice = f"cannot connect to {plan.where}: {cause.strerror or cause}"
+    sys.stderr.write(f"trio-mud: {advice}\n")
+    return NOT_TO_BE_HAD
+
+
+def _causes(error: BaseException) -> Iterator[OSError]:
+    """The errors of the single addresses that were tried, and at last the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _causes(part)
+        return
+    if error.__cause__ is not None:
+        yield from _causes(error.__cause__)
+    if isinstance(error, OSError):
+        yield error

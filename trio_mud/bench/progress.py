@@ -1,0 +1,47 @@
+"""What is said while a load runs: a bar on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final, TextIO
+
+import trio
+
+from .load import Load
+
+WIDTH: Final = 30  # characters of the bar
+QUICK: Final = 0.2  # seconds between two states of the bar
+SLOW: Final = 5.0  # seconds between two lines
+
+
+async def show_progress(load: Load, out: TextIO) -> None:
+    """Tell how far the load is, until cancelled; a bar is wiped out at the end."""
+    is_terminal = out.isatty()
+    try:
+        while True:
+            await trio.sleep(QUICK if is_terminal else SLOW)
+            out.write(f"\r\x1b[K{bar(load)} {told(load)}" if is_terminal else f"{told(load)}\n")
+            out.flush()
+    finally:
+        if is_terminal:
+            out.write("\r\x1b[K")
+            out.flush()
+
+
+def told(load: Load) -> str:
+    """Where it stands, in words."""
+    tally = load.tally
+    lost = f", {sum(tally.lost.values())} lost" if tally.lost else ""
+    answered = f", {tally.latency.count:,} answered" if load.stage != "connecting" else ""
+    return f"{load.stage}: {load.online} of {load.plan.players} in the game{lost}{answered}"
+
+
+def bar(load: Load) -> str:
+    """How much of the time is over."""
+    plan, now = load.plan, trio.current_time()
+    whole = plan.ramp_seconds + plan.duration
+    if load.stage == "connecting":
+        spent = min(max(now - load.began, 0.0), plan.ramp_seconds)
+    else:
+        spent = plan.ramp_seconds + min(now - load.tally.began, plan.duration)
+    full = round(WIDTH * spent / whole)
+    return f"[{'#' * full}{'-' * (WIDTH - full)}]"

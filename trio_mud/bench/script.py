@@ -1,0 +1,138 @@
+"""What a scripted player types, and how it knows an answer: TOML in, a checked `Script` out.
+
+think = 2.0                                         # seconds between an answer and the next command
+
+[[login]]
+expect = "By what name"                             # only waits
+
+[[login]]
+send = "Ann{a}"                                     # {n} is the player's number, from 1; {a} the same in letters
+expect = "Welcome"
+
+[[commands]]
+send = "look"
+
+[[commands]]
+send = "say I am number {n}"
+expect = "You say"                                  # this text answers it
+think = 5.0
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import msgspec
+
+from ..config import nearest
+from ..errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A line to send, if any, and what to wait for then.
+
+    Raises:
+        ValueError: It does neither, or something of it makes no sense.
+    """
+
+    send: str | None = None
+    """The line, without its end; `{n}` is the player's number, and `{a}` the same in letters. None: only wait."""
+
+    expect: str | None = None
+    """Text that answers it; `{n}` and `{a}` likewise. None: as for all commands; in a login, a prompt or silence."""
+
+    think: float | None = None
+    """Seconds before the next line. None: as for all commands, and in a login none."""
+
+    def __post_init__(self) -> None:
+        if self.send is None and self.expect is None:
+            raise ValueError("a step needs something to send or to expect")
+        if self.send is not None and not self.send.isprintable():
+            raise ValueError(f"send = {self.send!r}: write one line, without control characters")
+        if self.expect is not None and not self.expect:
+            raise ValueError('expect = "": write text that the answer holds, or leave it out')
+        if self.think is not None:
+            _check_seconds("think", self.think)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """All that one player does.
+
+    An answer is known by a text, by the prompt's mark, or by silence after it.
+
+    Raises:
+        ValueError: A value makes no sense.
+    """
+
+    login: tuple[Step, ...] = ()
+    """What gets a player into the game; without it, the greeting is waited for. None of it is measured."""
+
+    commands: tuple[Step, ...] = (Step(send="look"), Step(send="say hello from {n}"), Step(send="who"))
+    """What is typed then, over and over."""
+
+    think: float = 1.0
+    """Seconds between an answer and the next command."""
+
+    expect: str | None = None
+    """Text that answers a command which names none of its own."""
+
+    prompt: bool = False
+    """Whether only a prompt's mark answers a command, GA or EOR. Otherwise silence does as well."""
+
+    quiet: float = 0.1
+    """Seconds of silence after which an answer is whole, as long as the server has marked no prompt."""
+
+    def __post_init__(self) -> None:
+        if not self.commands:
+            raise ValueError("commands is empty: name at least one")
+        if any(step.send is None for step in self.commands):
+            raise ValueError("a command without send: only a step of the login may just wait")
+        if self.expect is not None and not self.expect:
+            raise ValueError('expect = "": write text that each answer holds, or leave it out')
+        if self.expect is not None and self.prompt:
+            raise ValueError("expect and prompt exclude each other: say which of them ends an answer")
+        _check_seconds("think", self.think)
+        _check_seconds("quiet", self.quiet)
+        if not self.quiet:
+            raise ValueError("quiet = 0: write the seconds after which an answer is whole, such as 0.1")
+
+
+def read_script(path: Path) -> Script:
+    """Return the script that the file at `path` holds.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is not a script; one line says what to correct.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    for key, known in _unknown_keys(table):
+        raise ConfigurationError(f"{path}: there is no {key!r}{nearest(key, known)}")
+    try:
+        return msgspec.convert(table, Script)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {str(error).replace('`', '')}") from error
+
+
+def _unknown_keys(table: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
+    """Each key that means nothing, with those that would; msgspec ignores such keys."""
+    of_script, of_step = ([field.name for field in fields(kind)] for kind in (Script, Step))
+    for key, value in table.items():
+        if key not in of_script:
+            yield key, of_script
+        elif isinstance(value, list):
+            yield from ((k, of_step) for step in value if isinstance(step, dict) for k in step if k not in of_step)
+
+
+def _check_seconds(name: str, value: float) -> None:
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} = {value!r}: write seconds, 0 or more")
