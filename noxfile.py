@@ -7,6 +7,7 @@ nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
+nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
 """
 
@@ -95,6 +96,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How much of the processor a command costs; arguments after `--` go to tests/bench/run.py."""
+    """What a command, a delivery and a connection cost; arguments after `--` go to tests/bench/run.py.
+
+    `-- --with-peers` installs uvloop, Twisted and telnetlib3 first, and measures them too.
+    """
+    arguments = [argument for argument in session.posargs if argument != "--with-peers"]
     session.install("--editable", ".")
-    session.run("python", "tests/bench/run.py", *session.posargs)
+    if arguments != session.posargs:
+        session.install(*nox.project.dependency_groups(PROJECT, "bench"))
+    session.run("python", "tests/bench/run.py", *arguments)

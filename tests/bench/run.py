@@ -1,18 +1,23 @@
-"""Measure the driver beside trio alone: CPU of the server process for each command, in one run on one machine.
+"""Measure the driver beside others: CPU of the server process for each operation, in one run on one machine.
 
-    python tests/bench/run.py
-    python tests/bench/run.py --rounds 3 --connections 50,5000
-    python tests/bench/run.py --engine
+    python tests/bench/run.py                      every cell, three rounds
+    python tests/bench/run.py --cells echo-50,idle --rounds 1
+    python tests/bench/run.py --kinds driver,trio
+    python tests/bench/run.py --growth             curves from 10 to 15,000 connections, into docs/topics/figures
+    python tests/bench/run.py --full               what happens past limits.connections and per_address
+    python tests/bench/run.py --engine             the telnet engine alone, by `engine.py`
 
-Each measurement starts one server and one load (`servers.py`, `load.py`) as processes of their own on loopback.
-The two servers take turns within a round and begin in turn, so that a busy moment of the machine meets both.
+Each measurement starts one server and one load (`servers.py`, `load.py`) as processes of their own on loopback, on one
+core each where there are two.  The servers take turns within a round, another one begins each round, so that a busy
+moment of the machine meets them all.  uvloop, Twisted and telnetlib3 take part if they are installed.
 Only ratios within one run mean something on another machine.
-The telnet engine alone is measured before that, by `engine.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import importlib.util
 import json
 import os
 import platform
@@ -21,70 +26,109 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
+
+from tests.bench.figures import draw
+
 HERE = Path(__file__).resolve().parent
+FIGURES = HERE.parent.parent / "docs" / "topics" / "figures"
 SPARE = 64  # descriptors that a process needs beside its connections
-PATIENCE = 25.0  # seconds for one measurement; then its processes are ended
-SPEAKERS, LISTENERS = 10, 200
-KINDS = ("raw", "driver")
+PATIENCE = 90.0  # seconds for one measurement; then its processes are ended
+PEERS = ("uvloop", "twisted", "telnetlib3")
+KINDS = ("driver", "trio", "asyncio", *(name for name in PEERS if importlib.util.find_spec(name)))
+GROWTH = (10, 30, 100, 300, 1000, 3000, 10_000, 15_000)  # connections
 
 
 class Cell(NamedTuple):
     """What is measured."""
 
     name: str
-    what: str  # "echo" or "room"
-    connections: tuple[int, ...]
-    unit: str
+    what: str  # a cell of load.py
+    numbers: tuple[int, ...]
+    unit: str  # what a value is, for people
+    scale: float = 1e6  # of a value, to that
 
 
 class Figure(NamedTuple):
     """What came out of one measurement."""
 
-    rate: float  # commands or deliveries a second
-    cpu: float | None  # seconds for each of them
+    value: float | None  # what the cell is about
+    rate: float | None  # operations a second
+    found: Mapping[str, object] = {}  # all that the load told
+
+
+CELLS = (
+    *(Cell(f"echo-{n}", "echo", (n,), "CPU us a command") for n in (50, 200, 1000, 10_000)),
+    Cell("room-10", "room", (10, 1000), "CPU us a delivery"),
+    Cell("fan-1000", "fan", (1000,), "CPU us a delivery"),
+    Cell("fan-5000", "fan", (5000,), "CPU us a delivery"),
+    Cell("storm", "storm", (5000,), "CPU us a connection"),
+    Cell("idle", "idle", (10_000,), "bytes a connection", 1),
+    Cell("death", "death", (10_000,), "p99 ms of the survivors", 1e3),
+    Cell("beat", "beat", (1000,), "p50 ms late of a 10 ms timer", 1e3),
+)
 
 
 def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    print(text, flush=True)
 
 
-def measure(kind: str, cell: Cell, seconds: float) -> Figure:
-    """Start a server, load it, end it."""
-    server = subprocess.Popen([sys.executable, HERE / "servers.py", f"{kind}-{cell.what}"], stdout=subprocess.PIPE)
+def pinned(process: subprocess.Popen[bytes], core: int) -> None:
+    """Give a process a core of its own, where there are two."""
+    if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) > 1:
+        os.sched_setaffinity(process.pid, {cores[core]})
+
+
+def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Figure:
+    """Start a server, load it, end it; `more` is for a server that wants numbers."""
+    server = subprocess.Popen(
+        [sys.executable, HERE / "servers.py", kind, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     try:
+        pinned(server, 0)
         assert server.stdout is not None
         port = server.stdout.readline().decode().strip()
         if not port:
             raise SystemExit(f"the {kind} server did not start")
-        numbers = [str(number) for number in (port, server.pid, *cell.connections, seconds)]
-        load = [sys.executable, str(HERE / "load.py"), cell.what, *numbers]
-        found = json.loads(subprocess.run(load, stdout=subprocess.PIPE, timeout=PATIENCE, check=True).stdout)
+        numbers = [str(number) for number in (port, server.pid, *cell.numbers, seconds)]
+        with subprocess.Popen(
+            [sys.executable, HERE / "load.py", cell.what, *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as load:
+            pinned(load, 1)
+            try:
+                told, complaint = load.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                load.kill()
+                complaint, told = b"it took too long", b""
     finally:
         server.kill()
         server.communicate()
-    count = found["answers"] if cell.what == "echo" else found["lines"]
-    if not count:
-        raise SystemExit(f"the {kind} server answered nothing in {seconds:g} s")
-    return Figure(count / found["seconds"], None if found["cpu"] is None else found["cpu"] / count)
+    if not told:
+        say(f"{cell.name} with {kind}: {complaint.decode(errors='replace').strip().splitlines()[-1]}")
+        return Figure(None, None)
+    found = json.loads(told)
+    return Figure(found["value"], found["rate"], found)
 
 
-def cells_for(connections: list[int]) -> list[Cell]:
-    """One echo cell for each number, as far as this process's limit of descriptors goes, and the room."""
+def bounded(cells: Sequence[Cell]) -> list[Cell]:
+    """The same with no more connections than this process's limit of descriptors lets it make."""
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    possible = list(dict.fromkeys(min(number, most - SPARE) for number in connections))
-    if possible != connections:
-        say(f"RLIMIT_NOFILE is {most}: measuring with {', '.join(map(str, possible))} connections")
-    echo = [Cell(f"echo, {number} connections", "echo", (number,), "command") for number in possible]
-    return [*echo, Cell(f"room, {SPEAKERS} speak to {LISTENERS}", "room", (SPEAKERS, LISTENERS), "delivery")]
+    fitting = [cell._replace(numbers=tuple(min(n, most - SPARE) for n in cell.numbers)) for cell in cells]
+    for cell, ours in zip(cells, fitting, strict=True):
+        if cell != ours:
+            say(f"RLIMIT_NOFILE is {most}: {cell.name} with {ours.numbers}")
+    return fitting
 
 
-def run_rounds(cells: list[Cell], rounds: int, seconds: float, budget: float) -> dict[tuple[str, str], list[Figure]]:
+def run_rounds(
+    cells: Sequence[Cell], kinds: Sequence[str], rounds: int, seconds: float, budget: float
+) -> dict[tuple[str, str], list[Figure]]:
     """Measure every cell with every server, round by round; stop before a round that would not end in time."""
     figures: dict[tuple[str, str], list[Figure]] = {}
     start = time.monotonic()
@@ -93,36 +137,35 @@ def run_rounds(cells: list[Cell], rounds: int, seconds: float, budget: float) ->
         if number and spent + spent / number > budget:
             say(f"stopped after {number} rounds: another would go past {budget:g} s")
             break
+        first = number % len(kinds)
         for cell in cells:
-            for kind in KINDS if number % 2 == 0 else KINDS[::-1]:
+            for kind in (*kinds[first:], *kinds[:first]):
                 figure = measure(kind, cell, seconds)
                 figures.setdefault((cell.name, kind), []).append(figure)
-                say(f"round {number + 1}  {cell.name:24}  {kind:6}  {_told(figure, cell.unit)}")
+                say(f"round {number + 1}  {cell.name:10}  {kind:10}  {_told(figure, cell)}")
     return figures
 
 
-def _told(figure: Figure, unit: str) -> str:
-    cpu = "no /proc: CPU not known" if figure.cpu is None else f"{figure.cpu * 1e6:6.1f} us CPU/{unit}"
-    return f"{figure.rate:9,.0f}/s  {cpu}"
+def _told(figure: Figure, cell: Cell) -> str:
+    value = "not known" if figure.value is None else f"{figure.value * cell.scale:,.2f}"
+    return f"{value:>10} {cell.unit}" + ("" if figure.rate is None else f"  {figure.rate:10,.0f}/s")
 
 
-def table(cells: list[Cell], figures: dict[tuple[str, str], list[Figure]]) -> str:
-    """Medians over the rounds; the ratio is the median of the ratios within each round."""
-    lines = [
-        "| | trio alone, CPU us | driver, CPU us | driver / alone (range) | trio alone, per s | driver, per s |",
-        "|---|---|---|---|---|---|",
-    ]
+def table(cells: Sequence[Cell], kinds: Sequence[str], figures: Mapping[tuple[str, str], Sequence[Figure]]) -> str:
+    """Medians over the rounds; a ratio is the median of the driver's ratios to that server within each round."""
+    lines = [f"| cell | what | {' | '.join(kinds)} |", "|---" * (2 + len(kinds)) + "|"]
     for cell in cells:
-        raw, driver = figures[cell.name, "raw"], figures[cell.name, "driver"]
-        costs, ratio = ["-", "-"], "-"
-        raw_cpu = [figure.cpu for figure in raw if figure.cpu]
-        driver_cpu = [figure.cpu for figure in driver if figure.cpu]
-        if len(raw_cpu) == len(driver_cpu) == len(raw):
-            costs = [f"{statistics.median(cpu) * 1e6:.1f}" for cpu in (raw_cpu, driver_cpu)]
-            ratios = [ours / theirs for ours, theirs in zip(driver_cpu, raw_cpu, strict=True)]
-            ratio = f"**{statistics.median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
-        rates = [f"{statistics.median(figure.rate for figure in found):,.0f}" for found in (raw, driver)]
-        lines.append(f"| {cell.name}, per {cell.unit} | {' | '.join([*costs, ratio, *rates])} |")
+        ours = [figure.value for figure in figures[cell.name, kinds[0]]]
+        shown = []
+        for kind in kinds:
+            theirs = [figure.value for figure in figures[cell.name, kind]]
+            known = [value for value in theirs if value is not None]
+            text = f"{statistics.median(known) * cell.scale:,.2f}" if known else "-"
+            ratios = [a / b for a, b in zip(ours, theirs, strict=True) if a is not None and b]
+            if kind != kinds[0] and ratios:
+                text += f" ({statistics.median(ratios):.2f}, {min(ratios):.2f}-{max(ratios):.2f})"
+            shown.append(text)
+        lines.append(f"| {cell.name} | {cell.unit} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
@@ -134,26 +177,93 @@ def machine() -> str:
     )
 
 
+CURVES = (
+    ("growth-command", "What a command costs", "CPU, µs per command", "echo", 1e6),
+    ("growth-delivery", "What a line to one listener costs, ten lines a second", "CPU, µs per delivery", "fan", 1e6),
+    ("growth-memory", "What an idle connection costs", "memory, kB per connection", "idle", 1e-3),
+    ("growth-lateness", "How late a timer is under full load, median", "lateness, ms", "beat", 1e3),
+)
+
+
+def grow(kinds: Sequence[str], numbers: Sequence[int], rounds: int, seconds: float, folder: Path) -> None:
+    """Measure curves over the number of connections; write them as JSON and CSV, and draw them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told: dict[str, object] = {}
+    rows: list[tuple[object, ...]] = []
+    for name, title, up, what, scale in CURVES:
+        cells = bounded([Cell(f"{what}-{n}", what, (n,), up, scale) for n in numbers if what != "idle" or n >= 1000])
+        figures = run_rounds(cells, kinds, rounds, seconds, float("inf"))
+        curves: dict[str, list[tuple[int, float]]] = {kind: [] for kind in kinds}
+        for cell in cells:
+            for kind in kinds:
+                values = [figure.value * scale for figure in figures[cell.name, kind] if figure.value is not None]
+                if values:
+                    curves[kind].append((cell.numbers[0], statistics.median(values)))
+                    rows.append((name, kind, *curves[kind][-1], min(values), max(values)))
+        told[name] = {"title": title, "across": "connections", "up": up, "curves": curves}
+    path = folder / "growth.json"
+    path.write_text(json.dumps({"machine": machine(), "rounds": rounds, "figures": told}, indent=1), encoding="utf-8")
+    with (folder / "growth.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("figure", "server", "connections", "median", "least", "most"), *rows])
+    for drawn in draw(path):
+        say(f"drawn: {drawn}")
+
+
+def past_the_limits(players: int, refused: int, seconds: float) -> str:
+    """What those read who are one too many, and what the players notice of them."""
+    lines = [
+        "| past | refused | players' p99, ms: before | meanwhile | players left | they read |",
+        "|---" * 6 + "|",
+    ]
+    many = 1_000_000
+    for name, limits in (("connections", (players, many)), ("per_address", (many, players))):
+        found = measure("full", Cell(name, "full", (players, refused), "", 1), seconds, *limits).found
+        p99 = [found["before"], found["value"]]
+        shown = [f"{each * 1e3:.2f}" for each in p99 if isinstance(each, float)]
+        words = found["words"]
+        assert isinstance(words, dict)
+        lines.append(
+            f"| limits.{name} = {players} | {found['refused']} of {found['knocked']} | {' | '.join(shown)} "
+            f"| {found['players left']} | {' / '.join(words)} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured (default: 5)")
-    parser.add_argument("--connections", default="50,200,1000", help="of the echo cells (default: 50,200,1000)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured (default: 3)")
+    parser.add_argument("--cells", default=",".join(cell.name for cell in CELLS), help="which; all by default")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="servers; the others are set beside the first")
     parser.add_argument("--seconds", type=float, default=1.0, help="measured in each cell and round (default: 1)")
-    parser.add_argument("--budget", type=float, default=80, help="seconds; no round that would pass it is begun")
+    parser.add_argument("--budget", type=float, default=1200, help="seconds; no round that would pass it is begun")
     parser.add_argument("--engine", action="store_true", help="measure only the telnet engine, in a few seconds")
+    parser.add_argument("--growth", action="store_true", help="measure curves and draw them")
+    parser.add_argument("--connections", default=",".join(map(str, GROWTH)), help="of the curves")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="where the curves go")
+    parser.add_argument("--full", action="store_true", help="measure only what happens past the limits")
     asked = parser.parse_args()
+    kinds = asked.kinds.split(",")
+    say(machine())
+    if asked.growth:
+        numbers = [int(number) for number in asked.connections.split(",")]
+        grow(kinds, numbers, asked.rounds, asked.seconds, asked.figures)
+        return
+    if asked.full:
+        say(past_the_limits(200, 1000, asked.seconds))
+        return
     engine = subprocess.run([sys.executable, HERE / "engine.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    say(f"\n{machine()}\n\n{engine}")
+    say(f"\n{engine}")
     if asked.engine:
         return
     if not Path("/proc/self/stat").exists():
         say("there is no /proc here: only rates are measured, no CPU")
-    cells = cells_for([int(number) for number in asked.connections.split(",")])
+    wanted = asked.cells.split(",")
+    cells = bounded([cell for cell in CELLS if cell.name in wanted])
     start = time.monotonic()
-    figures = run_rounds(cells, asked.rounds, asked.seconds, asked.budget)
-    rounds = len(next(iter(figures.values())))
-    say(f"\n{machine()}; {rounds} rounds of {asked.seconds:g} s, {time.monotonic() - start:.0f} s in all\n")
-    say(table(cells, figures))
+    figures = run_rounds(cells, kinds, asked.rounds, asked.seconds, asked.budget)
+    say(f"\n{machine()}; {time.monotonic() - start:.0f} s in all\n")
+    say("In brackets: the first server's figure divided by this one's, the median of the rounds and their range.\n")
+    say(table(cells, kinds, figures))
 
 
 if __name__ == "__main__":

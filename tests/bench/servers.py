@@ -1,109 +1,265 @@
 """The servers that are measured; each is a process of its own, started by `run.py`.
 
-    servers.py driver-echo    trio_mud: a hook writes each line back
-    servers.py driver-room    trio_mud: a hook broadcasts each line to everybody
-    servers.py raw-echo       trio alone: what was received is sent back
-    servers.py raw-room       trio alone: what was received is sent to everybody, one after the other
+    servers.py driver       trio_mud, all of its telnet options and protections on (`driver.py`)
+    servers.py plain        trio_mud without telnet options
+    servers.py full N M     trio_mud with room for N players, and M from one address
+    servers.py trio         trio alone: `serve_listeners`, `send_all`
+    servers.py asyncio      an asyncio Protocol
+    servers.py uvloop       the same on uvloop
+    servers.py twisted      Twisted's LineReceiver on its epoll reactor
+    servers.py telnetlib3   telnetlib3's server with a shell
 
-A server prints its port as the first line and serves until it is ended; at the latest the kernel ends it.
+All play the same game.  A server prints its port as the first line and serves until it is ended; at the latest the
+kernel ends it.
 """
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import trio
 
-from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, Rate, broadcast, run
-from trio_mud.driver.running import Place
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
-LIFETIME = 60  # seconds; then SIGALRM ends the process, whatever became of `run.py`
+from tests.bench import driver
+from tests.bench.game import BEAT, Lines, World
 
-# Every protection stays on; the numbers are out of the way of a load that comes from one address and never rests.
-LIMITS = Limits(connections=None, per_address=None, accept_rate=None, command_rate=Rate(1_000_000, burst=1000))
+LIFETIME = 180  # seconds; then SIGALRM ends the process, whatever became of `run.py`
+BACKLOG = 4096
 
 
 def tell(port: int) -> None:
     """Say where to connect."""
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
+    print(port, flush=True)
 
 
-def driver(hooks: Hooks) -> None:
-    def on_open(server: MasterServer, places: Sequence[Place]) -> None:
-        tell(places[0].port)
-
-    @hooks.on(Admitted)
-    def greet(event: Admitted) -> None:
-        event.connection.write("ready")
-
-    run(hooks, host="127.0.0.1", port=0, limits=LIMITS, on_open=on_open)
+# trio alone
 
 
-def driver_echo() -> None:
-    hooks = Hooks()
+class TrioPeer:
+    """A stream, and what the world has said to it since its last `send_all`."""
 
-    @hooks.on(Input)
-    def echo(event: Input) -> None:
-        event.connection.write(event.line)
+    name = ""
 
-    driver(hooks)
+    def __init__(self, stream: trio.SocketStream, unsent: dict[TrioPeer, None]) -> None:
+        self.stream = stream
+        self.lock = trio.Lock()  # two tasks may not send on one stream at a time
+        self.out = b""
+        self.is_closing = False
+        self._unsent = unsent
+
+    def send(self, data: bytes) -> None:
+        self.out += data
+        self._unsent[self] = None
+
+    def close(self) -> None:
+        self.is_closing = True
+
+    async def flush(self) -> None:
+        try:
+            async with self.lock:
+                data, self.out = self.out, b""
+                if data:
+                    await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # its own task will notice
 
 
-def driver_room() -> None:
-    hooks = Hooks()
+def trio_alone() -> None:
+    unsent: dict[TrioPeer, None] = {}
 
-    @hooks.on(Input)
-    def say(event: Input) -> None:
-        broadcast(event.line, to=event.connection.server.connections)
+    async def beat(late: list[float]) -> None:
+        while True:
+            due = trio.current_time() + BEAT
+            await trio.sleep_until(due)
+            late.append(trio.current_time() - due)
 
-    driver(hooks)
-
-
-def raw(handler: Callable[[trio.SocketStream], Awaitable[object]]) -> None:
     async def main() -> None:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        tell(listeners[0].socket.getsockname()[1])
-        await trio.serve_listeners(handler, listeners)
+        async with trio.open_nursery() as nursery:
+            world = World(lambda late: nursery.start_soon(beat, late))
+
+            async def flush_all() -> None:
+                while unsent:
+                    await unsent.popitem()[0].flush()
+
+            async def play(stream: trio.SocketStream) -> None:
+                peer, lines = TrioPeer(stream, unsent), Lines()
+                world.join(peer)
+                try:
+                    await flush_all()
+                    async for data in stream:
+                        for line in lines.feed(bytes(data)):
+                            world.handle(peer, line)
+                            await flush_all()
+                        if peer.is_closing:
+                            return
+                except trio.BrokenResourceError:
+                    pass
+                finally:
+                    world.leave(peer)
+
+            listeners = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=BACKLOG)
+            tell(listeners[0].socket.getsockname()[1])
+            await trio.serve_listeners(play, listeners)
 
     trio.run(main)
 
 
-def raw_echo() -> None:
-    async def echo(stream: trio.SocketStream) -> None:
-        await stream.send_all(b"ready\r\n")
-        async for data in stream:
-            await stream.send_all(data)
-
-    raw(echo)
+# asyncio
 
 
-def raw_room() -> None:
-    everybody: dict[trio.SocketStream, trio.Lock] = {}
+async def asyncio_protocol() -> None:
+    loop = asyncio.get_running_loop()
 
-    async def say(stream: trio.SocketStream) -> None:
-        everybody[stream] = trio.Lock()
-        try:
-            await stream.send_all(b"ready\r\n")
-            async for data in stream:
-                for listener, lock in list(everybody.items()):
-                    async with lock:  # two tasks may not send on one stream at a time
-                        await listener.send_all(data)
-        except trio.BrokenResourceError:
-            pass  # the load is over
-        finally:
-            del everybody[stream]
+    class Player(asyncio.Protocol):
+        name = ""
 
-    raw(say)
+        def connection_made(self, transport: Any) -> None:  # uvloop's is no asyncio.Transport
+            self.send = transport.write
+            self.close = transport.close
+            self.lines = Lines()
+            world.join(self)
+
+        def data_received(self, data: bytes) -> None:
+            for line in self.lines.feed(data):
+                world.handle(self, line)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            world.leave(self)
+
+    world = World(beat_by(loop.time, loop.call_at))
+    server = await loop.create_server(Player, "127.0.0.1", 0, backlog=BACKLOG)
+    tell(server.sockets[0].getsockname()[1])
+    await server.serve_forever()
 
 
-SERVERS = {"driver-echo": driver_echo, "driver-room": driver_room, "raw-echo": raw_echo, "raw-room": raw_room}
+def beat_by(now: Callable[[], float], call_at: Callable[[float, Callable[[], None]], object]) -> Any:
+    """A heartbeat for loops that call back."""
+
+    def start(late: list[float]) -> None:
+        def again() -> None:
+            due = now() + BEAT
+
+            def tick() -> None:
+                late.append(now() - due)
+                again()
+
+            call_at(due, tick)
+
+        again()
+
+    return start
+
+
+def asyncio_alone() -> None:
+    asyncio.run(asyncio_protocol())
+
+
+def on_uvloop() -> None:
+    importlib.import_module("uvloop").run(asyncio_protocol())
+
+
+# Others; typed loosely, for they need not be installed
+
+
+def twisted() -> None:
+    importlib.import_module("twisted.internet.epollreactor").install()
+    reactor: Any = importlib.import_module("twisted.internet.reactor")
+    protocol: Any = importlib.import_module("twisted.internet.protocol")
+    basic: Any = importlib.import_module("twisted.protocols.basic")
+    world = World(beat_by(reactor.seconds, lambda due, tick: reactor.callLater(max(0, due - reactor.seconds()), tick)))
+
+    class Player(basic.LineReceiver):  # type: ignore[misc]  # whatever it is
+        delimiter = b"\n"
+        name = ""
+
+        def connectionMade(self) -> None:  # noqa: N802  Twisted's name
+            self.transport.setTcpNoDelay(True)
+            self.send = self.transport.write
+            self.close = self.transport.loseConnection
+            self.lines = Lines()
+            world.join(self)
+
+        def lineReceived(self, line: bytes) -> None:  # noqa: N802
+            for each in self.lines.feed(line + b"\n"):
+                world.handle(self, each)
+
+        def connectionLost(self, reason: object = None) -> None:  # noqa: N802
+            world.leave(self)
+
+    factory = protocol.ServerFactory()
+    factory.protocol = Player
+    factory.noisy = False
+    tell(reactor.listenTCP(0, factory, backlog=BACKLOG, interface="127.0.0.1").getHost().port)
+    reactor.run()
+
+
+def telnetlib3() -> None:
+    library: Any = importlib.import_module("telnetlib3")
+
+    class Player:
+        name = ""
+
+        def __init__(self, writer: Any) -> None:
+            self.writer = writer
+
+        def send(self, data: bytes) -> None:
+            self.writer.write(data.decode())
+
+        def close(self) -> None:
+            self.writer.close()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        world = World(beat_by(loop.time, loop.call_at))
+
+        async def shell(reader: Any, writer: Any) -> None:
+            player = Player(writer)
+            world.join(player)
+            try:
+                while line := await reader.readline():
+                    world.handle(player, line.rstrip("\r\n"))
+                    await writer.drain()
+            except OSError:
+                pass
+            finally:
+                world.leave(player)
+                writer.close()
+
+        server = await library.create_server(
+            host="127.0.0.1", port=0, shell=shell, encoding="utf8", connect_maxwait=0.1, timeout=0
+        )
+        tell(server.sockets[0].getsockname()[1])
+        await server.wait_closed()
+
+    asyncio.run(main())
+
+
+def full(connections: int, per_address: int) -> None:
+    driver.serve(limits=replace(driver.LIMITS, connections=connections, per_address=per_address))
+
+
+SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
+    "driver": driver.serve,
+    "plain": lambda: driver.serve(with_options=False),
+    "full": full,
+    "trio": trio_alone,
+    "asyncio": asyncio_alone,
+    "uvloop": on_uvloop,
+    "twisted": twisted,
+    "telnetlib3": telnetlib3,
+}
 
 if __name__ == "__main__":
     signal.alarm(LIFETIME)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    SERVERS[sys.argv[1]]()
+    SERVERS[sys.argv[1]](*map(int, sys.argv[2:]))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
+
+from tests.bench import driver, figures, game, run
 
 from .pages import CHECKOUT, load, page
 
@@ -14,38 +19,107 @@ ENGINE = CHECKOUT / "tests/bench/engine.py"
 
 
 @pytest.mark.unmeasured
-def test_the_command_on_the_page_exists() -> None:
+def test_the_commands_on_the_page_exist() -> None:
     assert f"python {RUN.relative_to(CHECKOUT)}" in page("topics/performance.md")
     done = subprocess.run([sys.executable, RUN, "--help"], capture_output=True, text=True, check=True)
-    assert "--rounds" in done.stdout
-    assert "python tests/bench/run.py --engine" in page("topics/performance.md")
-    assert "--engine" in done.stdout
+    for option in ("--rounds", "--cells", "--kinds", "--growth", "--full", "--engine"):
+        assert option in done.stdout
+        assert f"`{option}`" in page("topics/performance.md")
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("kind", ["raw", "driver"])
-def test_one_short_measurement_counts_answers(kind: str) -> None:
-    bench = load(RUN)
-    figure = bench.measure(kind, bench.Cell("short", "echo", (2,), "command"), 0.05)
-    assert figure.rate > 0
+@pytest.mark.parametrize("kind", ["driver", "plain", "trio", "asyncio"])
+@pytest.mark.parametrize(
+    ("what", "numbers"),
+    [("echo", (2,)), ("room", (2, 3)), ("fan", (3,)), ("storm", (100,)), ("death", (4,)), ("beat", (2,))],
+)
+def test_one_short_measurement_comes_to_a_figure(kind: str, what: str, numbers: tuple[int, ...]) -> None:
+    figure = run.measure(kind, run.Cell("short", what, numbers, "things"), 0.1)
+    assert figure.value is not None
+    assert figure.value > 0
+    assert figure.found.get("unanswered", 0) == 0
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(("limits", "words"), [((5, 1000), "Every place"), ((1000, 5), "Too many visitors")])
+def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
+    limits: tuple[int, int], words: str
+) -> None:
+    found = run.measure("full", run.Cell("full", "full", (5, 100), "things"), 0.1, *limits).found
+    assert (100, 100, 5, 0) == tuple(found[name] for name in ("refused", "knocked", "players left", "unanswered"))
+    assert isinstance(found["words"], dict)
+    [told] = found["words"]
+    assert told.startswith(words)
+
+
+def test_the_driver_and_the_others_have_the_same_commands() -> None:
+    assert set(driver.Room().commands) == set(game.World(lambda _: None)._commands)
+
+
+def test_lines_are_found_in_the_midst_of_telnet() -> None:
+    lines = game.Lines()
+    assert lines.feed(b"lo\xff\xfd\x18ok\r\n\xff\xfa\x18\x00xterm\xff\xf0say h") == ["look"]
+    assert lines.feed(b"i\xff\xf1\n") == ["say hi"]
+
+
+def test_a_lateness_is_told_by_percentiles() -> None:
+    assert game.lateness([n / 100 for n in range(100)]) == 'beat {"count": 100, "p50": 0.5, "p99": 0.99, "max": 0.99}'
+    assert game.lateness([]) == 'beat {"count": 0, "p50": null, "p99": null, "max": null}'
 
 
 def test_a_table_shows_the_medians_and_the_ratio_within_each_round() -> None:
-    bench = load(RUN)
-    cell = bench.Cell("echo, 2 connections", "echo", (2,), "command")
-    figures = {
-        (cell.name, "raw"): [bench.Figure(1000, 10e-6), bench.Figure(1000, 20e-6), bench.Figure(1000, 30e-6)],
-        (cell.name, "driver"): [bench.Figure(500, 20e-6), bench.Figure(500, 20e-6), bench.Figure(500, 33e-6)],
+    cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
+    measured = {
+        ("echo-2", "driver"): [run.Figure(20e-6, 500), run.Figure(20e-6, 500), run.Figure(33e-6, 500)],
+        ("echo-2", "trio"): [run.Figure(10e-6, 1000), run.Figure(20e-6, 1000), run.Figure(30e-6, 1000)],
     }
-    last = bench.table([cell], figures).splitlines()[-1]
-    assert last == "| echo, 2 connections, per command | 20.0 | 20.0 | **1.10** (1.00-2.00) | 1,000 | 500 |"
+    last = run.table([cell], ["driver", "trio"], measured).splitlines()[-1]
+    assert last == "| echo-2 | CPU us a command | 20.00 | 20.00 (1.10, 1.00-2.00) |"
 
 
-def test_without_proc_the_rates_are_still_told() -> None:
-    bench = load(RUN)
-    cell = bench.Cell("echo, 2 connections", "echo", (2,), "command")
-    figures = {(cell.name, kind): [bench.Figure(1000, None)] for kind in bench.KINDS}
-    assert bench.table([cell], figures).endswith("| - | - | - | 1,000 | 1,000 |")
+def test_a_server_that_could_not_be_measured_leaves_a_gap() -> None:
+    cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
+    measured = {("echo-2", kind): [run.Figure(None, None)] for kind in ("driver", "trio")}
+    assert run.table([cell], ["driver", "trio"], measured).endswith("| - | - |")
+
+
+def test_connections_are_bounded_by_the_descriptors_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, 1000))
+    [cell] = run.bounded([run.Cell("room", "room", (10, 5000), "")])
+    assert cell.numbers == (10, 1000 - run.SPARE)
+
+
+# The curves
+
+
+@pytest.mark.unmeasured
+def test_curves_are_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "CURVES", run.CURVES[:1])
+    run.grow(["driver"], [2, 4], 1, 0.05, tmp_path)
+    assert {"growth.json", "growth.csv", "growth-command.svg"} == {path.name for path in tmp_path.iterdir()}
+    assert (tmp_path / "growth.csv").read_text(encoding="utf-8").count("growth-command,driver,") == 2
+    before = (tmp_path / "growth-command.svg").read_text(encoding="utf-8")
+    figures.draw(tmp_path / "growth.json")
+    assert before == (tmp_path / "growth-command.svg").read_text(encoding="utf-8")
+
+
+def test_a_picture_names_its_axes_and_its_curves_none_over_another() -> None:
+    curves = {"driver": [(10, 20.0), (15_000, 30.0)], "trio": [(10, 20.0), (15_000, 30.2)], "new": [(10, 1.0)]}
+    root = ET.fromstring(figures.svg(figures.Figure("x", "What <it> costs", "connections", "CPU, µs", curves)))
+    texts = {text.text: text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"What <it> costs", "connections", "CPU, µs", "driver", "trio", "new", "10", "10,000"} <= texts.keys()
+    assert abs(float(texts["driver"].attrib["y"]) - float(texts["trio"].attrib["y"])) >= 15
+
+
+@pytest.mark.parametrize("most", [0.0, 0.003, 0.9, 7.0, 49.0, 51.0, 1234.5])
+def test_an_axis_has_a_few_round_numbers_and_reaches_all(most: float) -> None:
+    ticks = figures.nice(most)
+    assert ticks[0] == 0
+    assert ticks[-1] >= most * 0.999
+    assert 2 <= len(ticks) <= 7
+
+
+# The engine
 
 
 @pytest.mark.unmeasured

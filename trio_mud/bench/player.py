@@ -28,7 +28,7 @@ LAST_WORDS = 200  # characters
 
 
 def in_letters(number: int) -> str:
-    """A number from 1 as the columns of a spreadsheet have it, for names without digits: a, b, … z, aa, ab and so on."""
+    """A number from 1 as a spreadsheet names its columns, for names without digits: a, b, … z, aa, ab and so on."""
     letters = ""
     while number:
         number, letter = divmod(number - 1, 26)
