@@ -20,6 +20,7 @@ import importlib
 import resource
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -142,17 +143,17 @@ async def asyncio_protocol() -> None:
 
 
 def beat_by(now: Callable[[], float], call_at: Callable[[float, Callable[[], None]], object]) -> Any:
-    """A heartbeat for loops that call back."""
+    """A heartbeat for loops that call back; their own clocks may be as coarse as a millisecond."""
 
     def start(late: list[float]) -> None:
         def again() -> None:
-            due = now() + BEAT
+            due = time.monotonic() + BEAT
 
             def tick() -> None:
-                late.append(now() - due)
+                late.append(time.monotonic() - due)
                 again()
 
-            call_at(due, tick)
+            call_at(now() + BEAT, tick)
 
         again()
 
