@@ -43,6 +43,8 @@ SECONDS = [
     "idle",
     "keepalive",
     "hook_deadline",
+    "watchdog",
+    "watchdog_abort",
     "write_stall",
     "dead_peer",
     "grace",
@@ -103,6 +105,12 @@ def test_what_may_be_switched_off_says_so_when_it_is_wrong() -> None:
 def test_keepalive_has_the_kernels_bounds(seconds: float) -> None:
     with pytest.raises(ValueError, match=r"dead_peer = .*: write seconds from 1 to 32767"):
         Limits(dead_peer=seconds)
+
+
+@pytest.mark.parametrize(("watchdog", "abort"), [(1.0, 0.5), (None, 5.0)])
+def test_nothing_is_ended_that_was_not_told_of_before(watchdog: float | None, abort: float) -> None:
+    with pytest.raises(ValueError, match=r"^watchdog_abort = .*: write no less than watchdog"):
+        Limits(watchdog=watchdog, watchdog_abort=abort)
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 1), (-1, 1), (math.inf, 1), (20, 0), (20, 1.5), ("20", 60)])

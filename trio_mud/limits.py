@@ -149,6 +149,16 @@ class Limits:
     """Seconds that one waiting hook function may take.
     Precedent: 5 s for a call in Erlang's gen_server."""
 
+    watchdog: float | None = 1.0
+    """Seconds that everything may stand still because one function computes and does not return; then its stack is
+    logged, once, and again how long it took. Only a program started by `run` or from the command line is watched.
+    Precedent: the Linux kernel reports a task that keeps a processor for 20 s; here a second is already felt by all."""
+
+    watchdog_abort: float | None = None
+    """Seconds of standing still after which the process is ended with status 1, saving nothing, for a supervisor to
+    start it again; at least `watchdog`.
+    Precedent: FluffOS stops an evaluation that takes too long by a POSIX timer; Python has no safe way to do that."""
+
     write_stall: float | None = 30.0
     """Seconds in which a peer takes none of what waits for it; then the link is dead.
     Precedent: nginx ends a response after 60 s of that."""
@@ -188,6 +198,11 @@ class Limits:
         if self.dead_peer is not None and not 1 <= self.dead_peer <= LONGEST_KEEPALIVE:
             raise ValueError(
                 f"dead_peer = {self.dead_peer!r}: write seconds from 1 to {LONGEST_KEEPALIVE}, or None for no limit"
+            )
+        if self.watchdog_abort is not None and not (self.watchdog or math.inf) <= self.watchdog_abort:
+            raise ValueError(
+                f"watchdog_abort = {self.watchdog_abort!r}: write no less than watchdog, which is {self.watchdog!r}, "
+                "or None for no limit"
             )
 
     def _check(self, name: str) -> None:

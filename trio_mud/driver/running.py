@@ -26,6 +26,7 @@ from ..transports.tls import Certificate, open_tls_listeners
 from .doors import AnyListener
 from .hooks import Hooks
 from .server import MasterServer
+from .watchdog import Watchdog
 
 logger = logging.getLogger("trio_mud")
 
@@ -98,6 +99,7 @@ def run(
 
     The first signal shuts down: players are told, what was written is flushed, the disconnect hooks run.
     A second one ends at once. SIGHUP loads the certificate anew, and ends nothing.
+    A function that holds everybody up is told of in the log, see `limits.watchdog`.
 
     Args:
         tls_port: Listen there too, to peers that speak TLS; 0 lets the system choose.
@@ -172,7 +174,7 @@ class _Places(NamedTuple):
 
 async def _serve_with_signals(server: MasterServer, wanted: _Places, on_open: OnOpen) -> None:
     listeners, places = await wanted.open(server.limits.dead_peer)
-    with _Signals(server, wanted.certificate) as signals:
+    with _Signals(server, wanted.certificate) as signals, Watchdog(server):
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
             await program.start(server.serve, listeners)

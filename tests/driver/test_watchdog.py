@@ -1,0 +1,246 @@
+"""The watchdog: in true time, for it is there for what stops virtual time too."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from trio_mud import Admitted, Dialog, Hooks, Input, Limits, MasterServer, Texts
+from trio_mud.driver.watchdog import Watchdog
+from trio_mud.testing import OpenMud, Pipe, PipeListener
+
+from .conftest import Witness
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
+
+MILL = """
+import time
+from trio_mud import Admitted, Hooks, Input, run, Limits
+
+hooks = Hooks()
+
+
+@hooks.on(Admitted)
+def greet(event):
+    event.connection.write("The mill is quiet.")
+
+
+def grind(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+@hooks.on(Input)
+def work(event):
+    grind(float(event.line))
+    event.connection.write("flour")
+
+
+run(hooks, host="127.0.0.1", port=0, limits=Limits(watchdog=0.3, watchdog_abort=ABORT))
+"""
+
+
+def work_for(seconds: float) -> None:
+    """Compute, without a checkpoint."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+async def type_lines(hooks: Hooks, *lines: str, limits: Limits) -> MasterServer:
+    """Serve one player in true time, under the watchdog, and let it type these and leave."""
+    server, listener, pipe = MasterServer(hooks, limits=limits, texts=Texts(shutdown="")), PipeListener(), Pipe()
+    async with trio.open_nursery() as nursery:
+        with Watchdog(server):
+            await nursery.start(server.serve, [listener])
+            listener.connect(pipe)
+            await pipe.client.send_all("".join(f"{line}\r\n" for line in lines).encode())
+            await pipe.client.send_eof()
+            while await pipe.client.receive_some():
+                pass
+            server.shutdown()
+            await server.closed.wait()
+    return server
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [(record.levelno, record.getMessage()) for record in caplog.records if "stood still" in record.getMessage()]
+
+
+def test_a_function_that_computes_too_long_is_told_of_once_with_its_stack_and_its_player(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A3."""
+    hooks = Hooks()
+    hooks.on(Input)(lambda event: work_for(0.5) if event.line == "grind" else None)
+
+    server = trio.run(partial(type_lines, hooks, "look", "grind", limits=Limits(watchdog=0.1)))
+
+    (error, first), (warning, second) = told(caplog)
+    assert (logging.ERROR, logging.WARNING) == (error, warning)
+    assert re.fullmatch(r"everything has stood still for 0\.[1-4]\d* s, for Input of .*guest-1.*", first)
+    assert re.fullmatch(r"everything goes on after it stood still for 0\.[4-9] s", second)
+    assert "in work_for\n" in caplog.text
+    assert server.counters["stood still"] == 1
+
+
+def test_a_function_that_only_waits_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def wait(event: Input) -> None:
+        await trio.sleep(0.4)
+
+    server = trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.1)))
+
+    assert told(caplog) == []
+    assert server.counters["stood still"] == 0
+
+
+def test_a_waiting_function_that_computes_between_two_waits_is_told_of_too(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def ponder(event: Input) -> None:
+        await trio.sleep(0.01)
+        work_for(0.4)
+
+    trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.1)))
+
+    assert "for Input of" in told(caplog)[0][1]
+    assert "in ponder\n" in caplog.text
+
+
+def test_a_dialog_that_computes_is_told_of_by_its_stack(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = Hooks()
+
+    async def login(dialog: Dialog) -> None:
+        await dialog.ask("Name? ")
+        work_for(0.4)
+
+    hooks.on(Admitted)(lambda event: event.connection.start_dialog(login))
+
+    trio.run(partial(type_lines, hooks, "ann", limits=Limits(watchdog=0.1)))
+
+    assert len(told(caplog)) == 2
+    assert "in login\n" in caplog.text
+
+
+def test_each_time_is_told_of_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def grind_and_rest(event: Input) -> None:
+        work_for(0.3)
+        await trio.sleep(0.2)
+
+    server = trio.run(partial(type_lines, hooks, "grind", "grind", limits=Limits(watchdog=0.1)))
+
+    assert [level for level, _ in told(caplog)] == [logging.ERROR, logging.WARNING] * 2
+    assert server.counters["stood still"] == 2
+
+
+def test_switched_off_there_is_no_thread() -> None:
+    async def main() -> None:
+        before = threading.active_count()
+        with Watchdog(MasterServer(Hooks(), limits=Limits(watchdog=None))):
+            assert threading.active_count() == before
+
+    trio.run(main)
+
+
+def test_the_thread_goes_with_the_block() -> None:
+    async def main() -> None:
+        before = threading.active_count()
+        with Watchdog(MasterServer(Hooks())):
+            assert threading.active_count() == before + 1
+        assert threading.active_count() == before
+
+    trio.run(main)
+
+
+async def test_in_virtual_time_nobody_watches(mud: OpenMud, witness: Witness) -> None:
+    before = threading.active_count()
+    async with mud(witness.hooks, limits=Limits(watchdog=0.001)) as place:
+        await place.player()
+        assert threading.active_count() == before
+
+
+# In a process of its own
+
+
+@contextmanager
+def mill(folder: Path, *, abort: float | None) -> Iterator[tuple[subprocess.Popen[str], socket.socket]]:
+    """A program that spins for as many seconds as its player types, and that player."""
+    (folder / "mill.py").write_text(MILL.replace("ABORT", repr(abort)), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "mill.py"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline().split()[-1])
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as player:
+                heard = b""
+                while b"quiet" not in heard:
+                    heard += player.recv(4096)
+                yield process, player
+        finally:
+            process.kill()
+
+
+def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -> None:
+    """A3: the log is there within two seconds, and after `watchdog_abort` the process is not."""
+    with mill(tmp_path, abort=1.0) as (process, player):
+        player.sendall(b"1e9\r\n")
+        began = time.monotonic()
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        took = time.monotonic() - began
+        rest = process.stderr.read()  # to its end
+        process.wait(PATIENCE)
+
+    assert "everything has stood still for" in said
+    assert "Input of" in said
+    assert took < 2
+    assert process.returncode == 1
+    assert "in grind\n" in rest.split("the process is ended as it stands")[0]
+    assert "in grind\n" in rest.split("the process is ended as it stands")[1]  # the stacks of all threads
+
+
+def test_a_process_that_was_stopped_is_not_blamed_for_it(tmp_path: Path) -> None:
+    """A18: the time is nobody's fault, and no reason to end the process."""
+    with mill(tmp_path, abort=0.5) as (process, player):
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        process.send_signal(signal.SIGCONT)
+        player.sendall(b"0\r\n")
+        assert player.recv(4096).strip() == b"flour"
+
+        player.close()
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert "stood still" not in complaints

@@ -1,0 +1,126 @@
+"""The watchdog: notices that one function does not return, which holds up everybody, and says in the log which it is.
+
+A thread asks the event loop now and then to answer. So it costs the game nothing, and finds whatever holds the loop:
+a plain hook, a waiting one between two awaits, a dialog, a timer. What it cannot find while it lasts is a function
+in C that lets no other thread run.
+Who uses it: `run`, for a whole program. Never a test in virtual time, whose loop it would wake at true moments.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from io import UnsupportedOperation
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import trio
+
+from .events import HookEvent
+
+if TYPE_CHECKING:
+    from .server import MasterServer
+
+logger = logging.getLogger("trio_mud")
+
+EXIT_HELD_UP: Final = 1  # as for any crash
+STEPS: Final = 10  # looks at the clock in each `limits.watchdog`, while it waits for an answer
+LAST_WORDS: Final = 2.0  # seconds to write the log before the process is ended without them
+
+
+class StandsStill(Exception):
+    """Nothing else runs. Never raised: its traceback is where the function was that did not return."""
+
+
+class Watchdog:
+    """Watches the event loop of the running task for the length of a `with` block, unless `limits.watchdog` is None."""
+
+    def __init__(self, server: MasterServer) -> None:
+        self._counters = server.counters
+        self._patience = server.limits.watchdog
+        self._abort_after = server.limits.watchdog_abort
+        self._token = trio.lowlevel.current_trio_token()
+        self._watched = threading.get_ident()
+        self._answered = threading.Event()
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        if self._patience is not None:
+            self._thread = threading.Thread(
+                target=self._watch, args=(self._patience,), name="trio_mud watchdog", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._answered.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self, patience: float) -> None:
+        with suppress(trio.RunFinishedError):
+            while not self._is_over.wait(patience / 2):
+                self._answered.clear()
+                self._token.run_sync_soon(self._answered.set)
+                self._wait_for_the_answer(patience)
+
+    def _wait_for_the_answer(self, patience: float) -> None:
+        waited, is_told, has_answered = 0.0, False, False
+        step = patience / STEPS
+        while not has_answered:
+            began, worked = time.monotonic(), time.process_time()
+            has_answered = self._answered.wait(step)
+            # A process that was stopped did not work meanwhile; one whose threads could not run did.
+            waited += min(time.monotonic() - began, step + time.process_time() - worked)
+            if waited < patience or self._is_over.is_set():
+                continue
+            if not is_told:
+                is_told = True
+                self._tell(waited, None if has_answered else sys._current_frames().get(self._watched))
+                self._token.run_sync_soon(self._count)
+            if not has_answered and self._abort_after is not None and waited >= self._abort_after:
+                self._abort(waited)
+        if is_told:
+            logger.warning("everything goes on after it stood still for %.1f s", waited)
+
+    def _count(self) -> None:
+        self._counters["stood still"] += 1
+
+    def _tell(self, waited: float, innermost: FrameType | None) -> None:
+        stack: TracebackType | None = None
+        what = "something"
+        frame = innermost
+        while frame is not None:
+            stack = TracebackType(stack, frame, frame.f_lasti, frame.f_lineno)
+            if frame.f_globals.get("__name__") == _DISPATCHER:
+                event = frame.f_locals.get("event")
+                what = _named(event) if isinstance(event, HookEvent) else what
+            frame = frame.f_back
+        error = StandsStill("a function does not return, and nothing else runs").with_traceback(stack)
+        logger.error("everything has stood still for %.1f s, for %s", waited, what, exc_info=error)
+
+    def _abort(self, waited: float) -> None:
+        """End the process. A log that cannot be written, perhaps by the same fault, does not keep it."""
+        last_moment = threading.Timer(LAST_WORDS, os._exit, (EXIT_HELD_UP,))
+        last_moment.daemon = True
+        last_moment.start()
+        logger.critical("everything stood still for %.1f s: the process is ended as it stands", waited)
+        with suppress(OSError, ValueError, AttributeError, RuntimeError, UnsupportedOperation):  # no standard error
+            faulthandler.dump_traceback(all_threads=True)
+        logging.shutdown()  # flushes
+        os._exit(EXIT_HELD_UP)
+
+
+_DISPATCHER: Final = f"{__package__}.dispatcher"  # the frames that know which event is being handled
+
+
+def _named(event: HookEvent) -> str:
+    whose = getattr(event, "connection", None) or getattr(event, "session", None)
+    return type(event).__name__ if whose is None else f"{type(event).__name__} of {whose!r}"
