@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import gc
+import logging
 import runpy
 import socket
+import struct
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+import weakref
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import trio
@@ -18,6 +25,7 @@ import trio.lowlevel
 from trio_mud import (
     Cause,
     Connect,
+    Connection,
     Disconnect,
     Hooks,
     Input,
@@ -389,3 +397,178 @@ async def one_line(stream: trio.abc.ReceiveStream) -> bytes:
     while not line.endswith(b"\n"):
         line += await stream.receive_some(1) or b"(closed)\n"
     return line
+
+
+# Endings and bounds that need a kernel
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux makes the client deaf")
+async def test_a_client_that_vanished_without_a_word_is_found_by_the_kernels_probes(echo: Hooks) -> None:
+    """N5: its machine acknowledges nothing any more, and nobody writes to it."""
+    async with serving(echo, Limits(dead_peer=1)) as house, await house.call() as lost:
+        await lost.type("hello")
+        await lost.sees("you said hello\n")
+        fall_silent(lost.stream)
+        began = trio.current_time()
+        assert await house.has_seen(1) == [Cause.DEAD_PEER]
+        assert trio.current_time() - began < 5
+
+
+def fall_silent(stream: trio.SocketStream) -> None:
+    """Let a kernel drop all that comes for this socket: it is as if its cable was cut."""
+    drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: keep 0 bytes of each packet
+    program = struct.pack("HP", 1, ctypes.addressof(drop))
+    stream.socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_ATTACH_FILTER", 26), program)
+
+
+async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_is(echo: Hooks) -> None:
+    """N7: the text of every line that arrives is whole, and what is missing is one gap."""
+    limits = Limits(per_address=None, outbox=20_000, linger=0.2, command_rate=None)
+    async with (
+        serving(echo, limits) as house,
+        await house.call() as ann,
+        await house.call(receive_buffer=100_000) as slow,
+    ):
+        await slow.type("hello")
+        await slow.sees("you said hello\n")
+        (_, connection) = sorted(house.server.connections, key=lambda one: one.number)
+        transport: Any = connection._transport
+        transport._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)  # or the kernel would take megabytes
+        written = 0
+        while connection.write(f"{written} " + "and then " * 100):
+            written += 1
+            await trio.lowlevel.checkpoint()
+        await ann.type("hello")
+        await ann.sees("you said hello\n")
+        await slow.sees(house.server.texts.output_dropped)
+        told = [line for line in slow._terminal.text.splitlines() if "and then" in line]
+        assert {line.split(" ", 1)[1].strip() for line in told} == {("and then " * 100).strip()}
+        assert [int(line.split(" ", 1)[0]) for line in told] == list(range(len(told)))
+        assert 20 < len(told) <= written
+        assert house.server.counters["messages dropped"] == 1
+        assert house.endings == []
+
+
+async def test_clients_that_drip_before_they_say_a_word_are_shown_out(echo: Hooks) -> None:
+    """N8: sixty of them, and who plays notices nothing."""
+    limits = Limits(per_address=None, accept_rate=None, first_input=0.5, quit_flush=0.2, linger=0.1)
+    async with serving(echo, limits) as house, await house.call() as ann, AsyncExitStack() as stack:
+        await ann.type("hello")
+        await ann.sees("you said hello\n")
+        dripping = [await stack.enter_async_context(await house.call()) for _ in range(60)]
+        async with trio.open_nursery() as nursery:
+            for caller in dripping:
+                nursery.start_soon(drip, caller)
+            while len(house.endings) < len(dripping):
+                asked = trio.current_time()
+                await ann.type("still here")
+                await ann.sees("you said still here\n")
+                assert trio.current_time() - asked < 1
+                await trio.sleep(0.02)
+            nursery.cancel_scope.cancel()
+        assert {ending.cause for ending in house.endings} == {Cause.LOGIN_DEADLINE}
+        assert len(house.server.connections) == 1
+
+
+async def drip(caller: Caller) -> None:
+    with suppress(trio.BrokenResourceError):
+        while True:
+            await caller.stream.send_all(b"x")
+            await trio.sleep(0.05)
+
+
+async def test_a_listening_socket_that_fails_ends_the_server_loudly_and_in_order(echo: Hooks) -> None:
+    """N14."""
+    (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
+    server, endings = MasterServer(echo, limits=QUICK), list[Disconnect]()
+    echo.on(Disconnect)(endings.append)
+    with pytest.raises(OSError) as caught, trio.fail_after(PATIENCE):  # noqa: PT012, PT011 - the block is the server
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(server.serve, [listener])
+                async with await House(server, listener.address).call() as ann:
+                    await ann.type("hello")
+                    await ann.sees("you said hello\n")
+                    listener._socket.shutdown(socket.SHUT_RDWR)  # from now on accept fails with EINVAL
+                    await server.closed.wait()
+        except BaseExceptionGroup as group:
+            raise sole_error(group) from None
+    assert caught.value.errno == errno.EINVAL
+    assert [ending.cause for ending in endings] == [Cause.CANCELLED]
+
+
+@pytest.mark.unmeasured
+async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, caplog: pytest.LogCaptureFixture) -> None:
+    """N15, O10: no line of the log above `info`, and descriptors and tasks are as many as before."""
+    connects = Counter[int]()
+    echo.on(Connect)(lambda event: connects.update([event.connection.number]))
+    limits = Limits(per_address=None, accept_rate=None, linger=0.5)
+    async with serving(echo, limits) as house, await house.call() as ann:
+        await ann.type("before")
+        await ann.sees("you said before")
+        before = descriptors(), trio.lowlevel.current_statistics().tasks_living
+        for number in range(5000):
+            with socket.create_connection(house.address) as scanner:
+                if number % 2:
+                    scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+            if number % 20 == 0:
+                await trio.lowlevel.checkpoint()
+        await ann.type("after")
+        await ann.sees("you said after")
+        await house.has_seen(2500)  # of those that reset at once the kernel may tell nothing
+        await until_as_before(lambda: (descriptors(), trio.lowlevel.current_statistics().tasks_living), before)
+        assert set(connects.values()) == {1}
+        assert len(house.endings) == len(connects) - 1 >= 2500
+        assert len(house.server.connections) == 1
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_descriptors_tasks_and_memory_return_to_what_they_were(echo: Hooks) -> None:
+    """O10: after every kind of ending, again and again."""
+    limits = Limits(per_address=None, accept_rate=None, linger=0.2, quit_flush=0.2)
+    async with serving(echo, limits) as house:
+        before = descriptors(), trio.lowlevel.current_statistics().tasks_living
+        gone: list[weakref.ref[Connection]] = []
+        echo.on(Connect)(lambda event: gone.append(weakref.ref(event.connection)))
+        for _ in range(5):
+            for act in (quit_and_read, half_close, reset_at_once, leave_in_the_middle):
+                async with await house.call() as caller:
+                    await act(caller)
+        await house.has_seen(20)
+        house.endings.clear()
+        await until_as_before(lambda: (descriptors(), trio.lowlevel.current_statistics().tasks_living), before)
+        gc.collect()
+        assert len(gone) == 20
+        assert [ref() for ref in gone if ref() is not None] == []
+
+
+async def quit_and_read(caller: Caller) -> None:
+    await caller.type("hello", "quit")
+    await caller.sees_the_end()
+
+
+async def half_close(caller: Caller) -> None:
+    await caller.type("hello")
+    await caller.finish_typing()
+    await caller.sees_the_end()
+
+
+async def reset_at_once(caller: Caller) -> None:
+    await caller.type("story")
+    await caller.sees("and then")
+    await reset(caller.stream)
+
+
+async def leave_in_the_middle(caller: Caller) -> None:
+    await caller.send(b"hello\r\nhal")
+    await caller.sees("you said hello")
+
+
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
+
+
+async def until_as_before(look: Callable[[], tuple[int, int]], before: tuple[int, int]) -> None:
+    while look() != before:  # noqa: ASYNC110  for once in a test, time passes by itself
+        await trio.sleep(0.01)
