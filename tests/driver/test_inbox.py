@@ -8,8 +8,8 @@ import pytest
 import trio
 import trio.testing
 
-from trio_mud import Admitted, Cause, Connect, Dialog, Hooks, Input, Limits, Rate, Texts, WindowSize
-from trio_mud.driver.events import EchoRefused
+from trio_mud import Admitted, Cause, Connect, Dialog, HookEvent, Hooks, Input, Limits, Rate, Texts, WindowSize
+from trio_mud.driver.events import EchoRefused, GmcpMessage
 from trio_mud.telnet.codes import DO, DONT, ECHO, IAC, NAWS, SB, SE, WONT
 from trio_mud.testing import OpenMud, peers
 
@@ -371,3 +371,21 @@ async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud,
     assert honest_lines == [f"line {number}" for number in range(30)]
     connects = sum(isinstance(event, Connect) for event in talkers.events)
     assert connects == len(talkers.disconnects()) == 2
+
+
+async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, witness: Witness) -> None:
+    """P22: they share room and rate; Core.Hello may be said twice."""
+    got: list[HookEvent] = []
+    witness.hooks.on(GmcpMessage)(got.append)
+    hello = bytes((IAC, SB, 201)) + b'Core.Hello {"client":"x"}' + bytes((IAC, SE))
+    message = bytes((IAC, SB, 201)) + b"A 1" + bytes((IAC, SE))
+    async with mud(witness.hooks, limits=Limits(command_rate=Rate(50, burst=5), first_input=None)) as place:
+        player = await place.player(gmcp=("Room",))
+        await settled()
+        place.nursery.start_soon(player.send, hello * 2 + message * 500 + b"look\r\n")
+        await settled()
+        assert len(got) <= 5
+        assert first_connection(place.server).is_full
+        await trio.sleep(12)
+        assert len(got) == 500
+    assert lines_of(witness) == ["look"]

@@ -371,3 +371,25 @@ async def test_over_true_sockets_a_header_and_what_follows_may_come_at_once() ->
                     await trio.sleep(0.01)
         house.server.shutdown(within=1)
     assert house.came == [("192.0.2.7", False, False)]
+
+
+@pytest.mark.parametrize(("source", "came"), [("127.0.0.2", "192.0.2.7"), ("127.0.0.3", "127.0.0.3")])
+async def test_over_true_sockets_only_a_trusted_address_is_believed_also_byte_by_byte(source: str, came: str) -> None:
+    """N21, N22."""
+    house = House(Limits())
+    listeners = await open_tcp_listeners(0, host="127.0.0.1")
+    trusted = [ProxyListener(listener, [ipaddress.ip_network("127.0.0.2")]) for listener in listeners]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.server.serve, trusted)
+        sock = trio.socket.socket()
+        await sock.bind((source, 0))
+        await sock.connect(("127.0.0.1", listeners[0].address[1]))
+        async with trio.SocketStream(sock) as stream:
+            for byte in V1 + b"look\r\n":
+                await stream.send_all(bytes((byte,)))
+            with trio.fail_after(5):
+                while "look" not in house.typed:  # noqa: ASYNC110 - what is waited for has no event
+                    await trio.sleep(0.01)
+        house.server.shutdown(within=1)
+    assert house.came == [(came, False, False)]
+    assert house.typed == ["look"] if came != source else [V1.decode().strip(), "look"]

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer
+from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Reason
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
 from trio_mud.transports import Reader, Transport, listen_by_receiving, tls
@@ -673,3 +673,69 @@ async def test_openssl_may_ask_for_new_keys_at_any_time(certificate: Certificate
                 await until(partial(house.typed.__contains__, line))
             process.terminate()
     assert house.typed == ["one", "two"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
+async def test_openssl_may_not_renegotiate(certificate: Certificate) -> None:
+    """N18: TLS 1.2 has it, and here nobody gets it; the server lives on."""
+    async with open_port(certificate) as (house, port):
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-crlf", "-tls1_2"]
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(
+                partial(
+                    trio.run_process,
+                    command,
+                    stdin=subprocess.PIPE,
+                    capture_stdout=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    check=False,
+                )
+            )
+            await process.stdin.send_all(b"one\n")
+            await until(partial(house.typed.__contains__, "one"))
+            await process.stdin.send_all(b"R\n")
+            with trio.fail_after(10):
+                await process.wait()  # it was refused
+        assert process.returncode != 0
+        await until(lambda: house.gone)
+        stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port, ssl_context=unchecked_context())
+        await stream.send_all(b"two\r\n")
+        await until(partial(house.typed.__contains__, "two"))
+        await trio.aclose_forcefully(stream)
+    assert house.typed == ["one", "two"]
+    assert house.gone[0].reason is Reason.LINKDEATH
+
+
+def unchecked_context() -> ssl.SSLContext:
+    """A client that asks nobody who the server is."""
+    context = client_context()
+    context.check_hostname = False
+    return context
+
+
+async def test_a_true_end_without_a_farewell_in_the_cipher_is_link_death(certificate: Certificate) -> None:
+    """N20: the client is killed; its kernel says goodbye, and it itself does not."""
+    async with open_port(certificate) as (house, port):
+        stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port, ssl_context=unchecked_context())
+        await stream.send_all(b"one\r\n")
+        await hears(stream, b"you said one")
+        await stream.transport_stream.send_eof()
+        await until(lambda: house.gone)
+        await trio.aclose_forcefully(stream)
+    assert [gone.cause for gone in house.gone] == [Cause.RESET]
+
+
+async def test_a_true_peer_that_reads_no_farewell_holds_nobody_up(certificate: Certificate) -> None:
+    """N19."""
+    async with open_port(certificate, Limits(quit_flush=0.2, linger=0.1)) as (house, port):
+        stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port, ssl_context=unchecked_context())
+        await stream.send_all(b"recite\r\n" * 50)  # more than the kernel holds for one who does not read
+        await until(lambda: len(house.typed) >= 20)
+        began = trio.current_time()
+        for connection in house.server.connections:
+            connection.quit("Off with you!")
+        await until(lambda: house.gone)
+        assert trio.current_time() - began < 3
+        await trio.aclose_forcefully(stream)
+    assert [gone.cause for gone in house.gone] == [Cause.ASKED]

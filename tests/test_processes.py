@@ -1,0 +1,161 @@
+"""A game as a program of its own: what signals, a stopped process and a deaf client do to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
+
+CLOCKWORK = """
+import time
+from trio_mud import Admitted, Hooks, Input, Limits, Started, run
+
+hooks = Hooks()
+ticks = []
+
+
+@hooks.on(Started)
+def wind_up(event):
+    began = time.monotonic()
+    event.server.every(0.05, lambda: ticks.append(time.monotonic() - began))
+
+
+@hooks.on(Admitted)
+def greet(event):
+    event.connection.write("ready")
+
+
+@hooks.on(Input)
+def obey(event):
+    guest = event.connection
+    match event.line:
+        case "ticks":
+            guest.write(" ".join(f"{tick:.4f}" for tick in ticks) + " that is all")
+        case "story":
+            for number in range(100):
+                guest.write("and so on " * 1000)
+        case "spin":
+            while True:
+                pass
+
+
+limits = Limits(per_address=None, drain=1.5, cleanup=0.5, linger=0.2, write_stall=None, quit_flush=60, watchdog=0.2)
+run(hooks, host="127.0.0.1", port=0, limits=limits)
+"""
+
+
+@contextmanager
+def clockwork(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The program, and the port it listens at; killed if it is still there at the end."""
+    (folder / "clockwork.py").write_text(CLOCKWORK, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "clockwork.py"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline().split()[-1])
+        finally:
+            process.kill()
+
+
+@contextmanager
+def calling(port: int, *, receive_buffer: int | None = None) -> Iterator[socket.socket]:
+    with socket.socket() as player:
+        if receive_buffer is not None:
+            player.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        player.settimeout(PATIENCE)
+        player.connect(("127.0.0.1", port))
+        hear(player, b"ready")
+        yield player
+
+
+def hear(player: socket.socket, text: bytes) -> bytes:
+    heard = b""
+    while text not in heard:
+        data = player.recv(4096)
+        assert data, heard
+        heard += data
+    return heard
+
+
+def ticks_of(player: socket.socket) -> list[float]:
+    """When it has ticked so far, in seconds."""
+    player.sendall(b"ticks\r\n")
+    told = hear(player, b"that is all").decode()
+    return [float(word) for word in told.split() if "." in word]
+
+
+def test_true_ticks_do_not_drift(tmp_path: Path) -> None:
+    """A16: the k-th tick comes at k periods, late by what that one was late and not by what all were."""
+    with clockwork(tmp_path) as (_, port), calling(port) as player:
+        time.sleep(1.5)
+        ticks = ticks_of(player)
+    assert len(ticks) >= 20
+    late = sorted(tick % 0.05 for tick in ticks)
+    assert late[len(late) // 2] < 0.025  # of half of them, for the machine may be busy
+
+
+def test_a_process_that_was_stopped_makes_up_for_no_tick(tmp_path: Path) -> None:
+    """A18: it goes on with the next tick, and its players are still there."""
+    with clockwork(tmp_path) as (process, port), calling(port) as player:
+        time.sleep(0.2)
+        before = ticks_of(player)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.2)
+        after = ticks_of(player)
+    new = after[len(before) :]
+    assert 1 <= len(new) <= 8  # in a second it would have been twenty
+    assert max(later - earlier for earlier, later in pairwise(after)) > 0.9
+
+
+def test_a_signal_ends_it_in_time_although_clients_read_nothing(tmp_path: Path) -> None:
+    """O2, I-18: `drain`, 1.5 s, holds, and the honest one reads the farewell."""
+    with clockwork(tmp_path) as (process, port), ExitStack() as stack:
+        for _ in range(5):
+            deaf = stack.enter_context(calling(port, receive_buffer=4096))
+            deaf.sendall(b"story\r\n" * 20)
+        honest = stack.enter_context(calling(port))
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert hear(honest, b"\r\n")
+        honest.close()
+        process.communicate(timeout=PATIENCE)
+        took = time.monotonic() - began
+    assert process.returncode == 0
+    assert took < 1.5 + 0.5 + 2
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_even_a_program_that_spins(tmp_path: Path, first: signal.Signals) -> None:
+    """O3, O12, A3: by the signal's own means, for the event loop does not come to it."""
+    with clockwork(tmp_path) as (process, port), calling(port) as player:
+        player.sendall(b"spin\r\n")
+        assert process.stderr is not None
+        assert any("everything has stood still" in line for line in process.stderr)
+        process.send_signal(first)
+        time.sleep(0.2)  # two of a kind at once are one to the kernel
+        process.send_signal(signal.SIGINT)
+        complaints = process.stderr.read()
+        process.wait(PATIENCE)
+    assert process.returncode == 130
+    assert "the process is ended as it stands" in complaints
