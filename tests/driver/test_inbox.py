@@ -389,3 +389,18 @@ async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, 
         await trio.sleep(12)
         assert len(got) == 500
     assert lines_of(witness) == ["look"]
+
+
+async def test_a_message_that_a_pause_of_ours_cuts_in_two_is_not_given_up(mud: OpenMud, witness: Witness) -> None:
+    """Its end has come; that we do not read it for a minute is no fault of the peer's."""
+    got: list[HookEvent] = []
+    witness.hooks.on(GmcpMessage)(got.append)
+    message = bytes((IAC, SB, 201)) + b"A 1234" + bytes((IAC, SE))
+    async with mud(witness.hooks, limits=Limits(command_rate=Rate(1, burst=5), first_input=None)) as place:
+        player = await place.player(gmcp=("Room",))
+        await settled()
+        place.nursery.start_soon(player.send, message * 500 + b"look\r\n")
+        await trio.sleep(600)
+        assert len(got) == 500
+        assert not [word for word in place.server.counters if word.startswith("anomaly")]
+    assert lines_of(witness) == ["look"]

@@ -38,9 +38,9 @@ class RecordingEngine(TelnetEngine):
         self.steps.append(("writes", data))
         super().send_encoded(data)
 
-    def tick(self, now: float) -> list[TelnetEvent]:
+    def tick(self, now: float, *, is_read: bool = True) -> list[TelnetEvent]:
         self.steps.append(("ticks", now))
-        return super().tick(now)
+        return super().tick(now, is_read=is_read)
 
     def wire(self, step: str) -> bytes:
         """All bytes that it `hears`, or that it `says`."""

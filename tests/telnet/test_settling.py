@@ -249,3 +249,14 @@ def test_nothing_a_peer_refuses_leaves_anything_to_wait_for() -> None:
     assert Settled() in engine.tick(0.0)
     assert engine.next_deadline is None
     drain(engine)
+
+
+def test_a_payload_is_not_given_up_while_nobody_reads_what_follows() -> None:
+    """Its end may have come; once all is read again it is timed anew."""
+    playbook = book().hears(b"\xff\xfa\xc8abc").ticks(10.0)
+    engine = playbook.engine
+    assert engine.tick(40.0, is_read=False) == []
+    assert engine.next_deadline == -math.inf
+    playbook.ticks(41.0)
+    assert engine.next_deadline == 71.0
+    playbook.ticks(70.9).ticks(71.0, UNFINISHED)

@@ -139,9 +139,10 @@ class Hearing:
         self._connection.outbox.soil(0)
 
     def _tick(self) -> None:
-        for event in self._connection.engine.tick(trio.current_time()):
+        connection = self._connection
+        for event in connection.engine.tick(trio.current_time(), is_read=not connection.is_full):
             self.hear(event)
-        self._connection.inbox.wake()  # the engine may read on, if it waited for the time
+        connection.inbox.wake()  # the engine may read on, if it waited for the time
 
     def _settle(self) -> None:
         self.is_settled = True

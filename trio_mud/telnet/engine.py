@@ -222,12 +222,17 @@ class TelnetEngine:
         option = self.repertoire.get(kind.code)
         return option if isinstance(option, kind) else None
 
-    def tick(self, now: float) -> list[TelnetEvent]:
+    def tick(self, now: float, *, is_read: bool = True) -> list[TelnetEvent]:
         """Tell the time in seconds of any clock that does not go back; return what has happened by it.
 
         Whatever began since the last tick, such as a question put to the peer, is counted from now.
+
+        Args:
+            now: The time.
+            is_read: Whether all that came was given to `receive`. If not, no unfinished payload is given up,
+                for its end may have come.
         """
-        expire(self, now)
+        expire(self, now, is_read=is_read)
         return self._take_events()
 
     @property

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 from .deadlines import ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
 from .events import Settled
-from .hearing import Hearing
+from .hearing import PAYLOAD_DEADLINE, Hearing
 from .negotiation import Change
 
 if TYPE_CHECKING:
     from .engine import TelnetEngine
 
 
-def expire(engine: TelnetEngine, now: float) -> None:
+def expire(engine: TelnetEngine, now: float, *, is_read: bool) -> None:
     """Do what is due by now, and report once when nothing is awaited any more or has been for long enough."""
     is_settled = False
     for key in engine.deadlines.expire(now):
         if key == SETTLING:
             is_settled = True
+        elif key == PAYLOAD and not is_read:
+            engine.deadlines.start(PAYLOAD, PAYLOAD_DEADLINE)
         else:
             _pass(engine, key)
     if engine.inflater is not None:
