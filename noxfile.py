@@ -4,6 +4,7 @@ nox                    what has to pass before anything is merged
 nox -s tests -- -k quit   the tests of that name, without the coverage report
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
+nox -s proof           every case of the tests that usually try a sample; arguments after `--` go to pytest
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
@@ -67,6 +68,15 @@ def tests(session: nox.Session) -> None:
 
 for version in nox.project.python_versions(PROJECT):
     nox.session(python=version, name=f"tests-{version}")(tests)
+
+
+@nox.session
+def proof(session: nox.Session) -> None:
+    """What the tests try a sample of, whole: a cut at every step of every scene; arguments after `--` go to pytest."""
+    install(session, "test")
+    session.run(
+        "pytest", "--whole", "-n", "auto", "--maxprocesses", "8", "tests/test_cancel_anywhere.py", *session.posargs
+    )
 
 
 @nox.session

@@ -15,6 +15,11 @@ settings.register_profile("nightly", settings.get_profile("usual"), max_examples
 settings.load_profile("usual")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--whole`: all of what is otherwise tried as a sample."""
+    parser.addoption("--whole", action="store_true", help="try every case of the tests that usually try a sample")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Let a test marked as unmeasured run at its own speed, and the processes it starts: traced they take twice it."""

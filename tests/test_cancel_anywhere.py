@@ -1,0 +1,385 @@
+"""I-20: scenes of a server's life, each cut at each of its steps by a cancel from outside; what must hold holds.
+
+Usually every so-many-th step is tried, beginning elsewhere each day; `pytest --whole` tries all of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import trio
+import trio.testing
+import trustme
+
+from trio_mud import (
+    Admitted,
+    Connect,
+    Dialog,
+    Disconnect,
+    Entered,
+    HookEvent,
+    Hooks,
+    Input,
+    Left,
+    Limits,
+    LinkLost,
+    MasterServer,
+    Reason,
+    Resumed,
+    broadcast,
+)
+from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports.streams import StreamListener
+from trio_mud.transports.tls import Certificate, TlsListener
+
+from .test_cancellation import CutAt
+
+SAMPLE = 40  # cuts of each scene, without --whole
+LIMITS = Limits(
+    per_address=None,
+    handshake=3,
+    write_stall=5,
+    hook_deadline=3,
+    quit_flush=1,
+    linger=0.5,
+    drain=4,
+    cleanup=2,
+    grace=10,
+    outbox=400,
+)
+AUTHORITY = trustme.CA()
+TYPES = (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left)
+
+
+class Stage:
+    """A server, its door, and what its hooks saw."""
+
+    def __init__(self) -> None:
+        self.events: list[HookEvent] = []
+        self.buried: list[int] = []
+        self.hooks = Hooks()
+        for event_type in TYPES:
+            self.hooks.on(event_type)(self._note)
+        self.hooks.on(Input)(self._obey)
+        self.hooks.on(Disconnect)(self._bury)
+        self.server = MasterServer(self.hooks, limits=LIMITS)
+        self.listener = PipeListener()
+        self.secure = PipeListener()
+        self.audience: trio.Nursery | None = None
+
+    def _note(self, event: Any) -> None:
+        self.events.append(event)
+
+    async def _obey(self, event: Input) -> None:
+        guest = event.connection
+        match event.line.split():
+            case ["quit"]:
+                guest.quit("Farewell. " * 20)
+            case ["wait", seconds]:
+                await trio.sleep(float(seconds))
+                guest.write("waited")
+            case ["enter", name]:
+                guest.server.sessions.enter(name, guest)
+            case ["shout", *words]:
+                broadcast(" ".join(words) * 10, to=guest.server.connections)
+            case _:
+                guest.write(f"you said {event.line}")
+
+    async def _bury(self, event: Disconnect) -> None:
+        try:
+            await trio.sleep(0.1)
+        finally:  # when the server's time is over it is cut
+            self.buried.append(event.connection.number)
+
+    def call(self, *, capacity: int = 64, reads: bool = True) -> Pipe:
+        """Somebody at the door, who reads to the end or nothing at all."""
+        pipe = Pipe(capacity=capacity, address=f"192.0.2.{capacity % 200}")
+        with suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            self.listener.connect(pipe)
+        if reads:
+            self.start(partial(_read, pipe))
+        return pipe
+
+    def start(self, act: Callable[[], Awaitable[object]]) -> None:
+        assert self.audience is not None
+        self.audience.start_soon(_unless_it_ends, act)
+
+    def type(self, pipe: Pipe, *lines: str) -> None:
+        self.start(partial(pipe.client.send_all, "".join(f"{line}\r\n" for line in lines).encode()))
+
+    async def run(self, scene: Scene, cut: CutAt) -> None:
+        """Play it; the scope of the cut holds the server and nothing else."""
+        async with trio.open_nursery() as self.audience:
+            with cut.scope:
+                async with trio.open_nursery() as nursery:
+                    doors = [self.listener, TlsListener(StreamListener(self.secure), certificate())]
+                    await nursery.start(self.server.serve, doors)
+                    self.audience.start_soon(self._play, scene)
+                    cut.is_counting = True
+            cut.is_counting = False
+            self.audience.cancel_scope.cancel()
+
+    async def _play(self, scene: Scene) -> None:
+        await scene(self)
+        self.server.shutdown("Night falls.")
+
+    def check(self) -> None:
+        server, counters = self.server, self.server.counters
+        connects = [event.connection for event in self.events if isinstance(event, Connect)]
+        ends = [event for event in self.events if isinstance(event, Disconnect)]
+        admitted = {event.connection for event in self.events if isinstance(event, Admitted)}
+        assert Counter(connects) == Counter(event.connection for event in ends)  # I-1, I-2
+        assert len(set(connects)) == len(connects) == counters["accepted"] - counters["handshakes failed"]
+        assert all((event.reason is Reason.REFUSED) == (event.connection not in admitted) for event in ends)
+        assert all(event.cause is event.connection.ending for event in ends)  # I-3
+        for connection in connects:  # I-4
+            kinds = [type(event) for event in self.events if getattr(event, "connection", None) is connection]
+            assert kinds[0] is Connect
+            assert kinds[-1] is Disconnect
+        assert sorted(self.buried) == sorted(connection.number for connection in connects)
+        entered = Counter(event.session for event in self.events if isinstance(event, Entered))
+        left = Counter(event.session for event in self.events if isinstance(event, Left))
+        assert entered == left
+        assert server.closed.is_set()  # I-18, I-19
+        assert len(server.connections) == len(server.sessions) == len(server.timers) == 0  # I-15
+        assert not server._guests
+        assert not server.dispatcher.is_working
+
+
+Scene = Callable[[Stage], Awaitable[None]]
+
+
+@cache
+def certificate() -> Certificate:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "both.pem"
+        AUTHORITY.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+        return Certificate(path)
+
+
+async def _read(pipe: Pipe) -> None:
+    while await pipe.client.receive_some():
+        pass
+    await pipe.client.aclose()
+
+
+async def _unless_it_ends(act: Callable[[], Awaitable[object]]) -> None:
+    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await act()
+
+
+# The scenes
+
+
+async def a_login_with_a_hidden_question(stage: Stage) -> None:
+    async def login(dialog: Dialog) -> None:
+        name = await dialog.ask("Name? ")
+        await dialog.ask_hidden("Word? ")
+        dialog.connection.server.sessions.enter(name, dialog.connection)
+
+    stage.hooks.on(Admitted)(lambda event: event.connection.start_dialog(login, deadline=2))
+    ann, bob = stage.call(), stage.call()
+    stage.call()  # who never answers
+    await trio.sleep(0.1)
+    stage.type(ann, "ann", "sesame", "look")
+    stage.type(bob, "bob")
+    await trio.sleep(0.5)
+    bob.reset()
+    await trio.sleep(3)
+
+
+async def a_refusal(stage: Stage) -> None:
+    @stage.hooks.on(Connect)
+    async def keep_the_door(event: Connect) -> None:
+        await trio.sleep(0.1 * event.connection.number)
+        if event.connection.number % 2:
+            event.connection.refuse("No.")
+
+    pipes = [stage.call(capacity=capacity) for capacity in (4, 64, 65, 66)]
+    await trio.sleep(0.25)
+    pipes[2].reset()
+    await trio.sleep(1)
+
+
+async def a_takeover(stage: Stage) -> None:
+    first, second = stage.call(), stage.call()
+    stage.type(first, "enter ann", "wait 0.3", "look", "look")
+    await trio.sleep(0.1)
+    stage.type(second, "enter ann", "look")
+    await trio.sleep(1)
+
+
+async def a_return_within_the_grace(stage: Stage) -> None:
+    first = stage.call()
+    stage.type(first, "enter ann")
+    await trio.sleep(0.1)
+    first.reset()
+    await trio.sleep(0.5)
+    for session in list(stage.server.sessions):
+        session.write("You missed this.")
+    second = stage.call()
+    stage.type(second, "enter ann", "quit")
+    await trio.sleep(1)
+
+
+async def a_grace_that_runs_out(stage: Stage) -> None:
+    first = stage.call()
+    stage.type(first, "enter ann")
+    await trio.sleep(0.1)
+    for session in list(stage.server.sessions):
+        session.every(3, lambda: None)
+    first.reset()
+    await trio.sleep(12)
+
+
+async def a_flood(stage: Stage) -> None:
+    flooder, other = stage.call(capacity=300), stage.call()
+    stage.type(flooder, *["x"] * 200, "quit", *["x"] * 200)
+    stage.type(other, "look", "wait 0.2", "look")
+    await trio.sleep(3)
+
+
+async def a_reader_too_slow(stage: Stage) -> None:
+    slow, other = stage.call(capacity=8, reads=False), stage.call()
+    stage.type(other, *["shout hello"] * 10)
+    await trio.sleep(0.5)
+    stage.start(partial(slow.client.receive_some, 50))
+    await trio.sleep(7)
+
+
+async def handshakes_of_tls(stage: Stage) -> None:
+    async def talk(pipe: Pipe) -> None:
+        context = ssl.create_default_context()
+        AUTHORITY.configure_trust(context)
+        player = trio.SSLStream(pipe.client, context, server_hostname="localhost")
+        await player.do_handshake()
+        await player.send_all(b"look\r\nquit\r\n")
+        while await player.receive_some():
+            pass
+        await player.aclose()
+
+    pipes = [Pipe(capacity=capacity) for capacity in (300, 2000, 64)]
+    for pipe in pipes:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            stage.secure.connect(pipe)
+    stage.start(partial(talk, pipes[0]))
+    stage.start(partial(talk, pipes[1]))
+    stage.start(partial(pipes[2].client.send_all, b"\x16"))  # and nothing more
+    await trio.sleep(4)
+
+
+async def a_half_close(stage: Stage) -> None:
+    early, late = stage.call(), stage.call()
+    stage.type(early, "look", "wait 0.3", "look")
+    stage.type(late, "wait 2", "look")
+    await trio.sleep(0.1)
+    stage.start(early.client.send_eof)
+    stage.start(late.client.send_eof)
+    await trio.sleep(2)
+
+
+async def a_shutdown_with_a_hanging_hook(stage: Stage) -> None:
+    hanging, other = stage.call(), stage.call()
+    stage.type(hanging, "enter ann", "wait 100", "look")
+    stage.type(other, "look")
+    await trio.sleep(0.3)
+    stage.server.shutdown("Now.", within=1)
+    await trio.sleep(6)
+
+
+async def timers_and_work(stage: Stage) -> None:
+    @stage.hooks.on(Admitted)
+    def begin(event: Admitted) -> None:
+        guest = event.connection
+        guest.every(0.2, lambda: guest.write("tick"))
+        guest.after(0.3, partial(trio.sleep, 0.3))
+        guest.start_soon(partial(trio.sleep, 0.7))
+        guest.start_soon(trio.sleep_forever)
+
+    stage.server.every(0.25, partial(trio.sleep, 0.1))
+    stage.server.daily(dt.time(12), lambda: None)
+    first, second = stage.call(), stage.call()
+    await trio.sleep(0.5)
+    first.reset()
+    stage.type(second, "quit")
+    await trio.sleep(1)
+
+
+async def a_quit_while_much_is_written(stage: Stage) -> None:
+    slow, stuck = stage.call(capacity=4), stage.call(capacity=4, reads=False)
+    stage.type(slow, "look", "quit", "never")
+    stage.type(stuck, "look", "quit")
+    await trio.sleep(2)
+
+
+async def a_broadcast_to_many(stage: Stage) -> None:
+    crowd = [stage.call(capacity=20 + number) for number in range(12)]
+    await trio.sleep(0.1)
+    for number, pipe in enumerate(crowd):
+        stage.type(pipe, "shout hello", "quit" if number % 3 else "look")
+    crowd[0].reset()
+    await trio.sleep(1)
+
+
+SCENES: Final[list[Scene]] = [
+    a_login_with_a_hidden_question,
+    a_refusal,
+    a_takeover,
+    a_return_within_the_grace,
+    a_grace_that_runs_out,
+    a_flood,
+    a_reader_too_slow,
+    handshakes_of_tls,
+    a_half_close,
+    a_shutdown_with_a_hanging_hook,
+    timers_and_work,
+    a_quit_while_much_is_written,
+    a_broadcast_to_many,
+]
+
+
+def play(scene: Scene, step: int | None) -> tuple[Stage, CutAt]:
+    """Play a scene, cut at this step, and check."""
+    cut = CutAt(step)
+    stage = Stage()
+
+    async def main() -> None:
+        before = trio.lowlevel.current_statistics().tasks_living
+        with trio.fail_after(1000):
+            await stage.run(scene, cut)
+        assert trio.lowlevel.current_statistics().tasks_living == before  # I-14
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0), instruments=[cut])
+    stage.check()
+    return stage, cut
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_a_scene_goes_to_its_end_when_nobody_cuts_it(scene: Scene) -> None:
+    stage, cut = play(scene, None)
+    assert cut.steps > 50
+    assert not stage.server.aborting.is_set() or scene is a_shutdown_with_a_hanging_hook
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
+def test_a_scene_cut_at_any_step_loses_nothing(scene: Scene, request: pytest.FixtureRequest) -> None:
+    """One disconnect for each connect and one `Left` for each `Entered`, nobody on a list, and no task left."""
+    _, whole = play(scene, None)
+    every = 1 if request.config.getoption("--whole") else max(1, whole.steps // SAMPLE)
+    first = 1 + dt.date.today().toordinal() % every
+    for step in range(first, whole.steps + 1, every):
+        try:
+            play(scene, step)
+        except BaseException as error:
+            error.add_note(f"{scene.__name__} was cut at step {step}")
+            raise
