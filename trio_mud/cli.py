@@ -65,6 +65,7 @@ def run_game(
     tls_certificate: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_CERTIFICATE")] = None,
     tls_key: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_KEY")] = None,
     proxy_from: Annotated[list[str] | None, Parameter(env_var="TRIO_MUD_PROXY_FROM", negative="")] = None,
+    record: Annotated[Path | None, Parameter(env_var="TRIO_MUD_RECORD")] = None,
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
@@ -79,6 +80,7 @@ def run_game(
         tls_certificate: Its certificate, a PEM file; SIGHUP loads it anew.
         tls_key: The certificate's key, a PEM file, unless the same file holds both.
         proxy_from: A network, such as 10.0.0.0/8, whose PROXY headers are believed and required; may be repeated.
+        record: A folder for recordings of all connections, for tests to play again. What is typed hidden is left out.
         config: A TOML file with all of these and the tables limits and texts.
         check_config: Say whether all this is right and what it would do, and stop there.
     """
@@ -98,6 +100,8 @@ def run_game(
     if check_config:
         print(f"configuration is right: {_plan(configuration)}")
         return CLEAN
+    if record is not None:
+        _make_folder(record)
     logs.show()
     is_open = False
 
@@ -117,6 +121,7 @@ def run_game(
             limits=configuration.limits,
             texts=configuration.texts,
             on_open=announce,
+            record=record,
         )
     except OSError as error:
         if is_open:  # then it is no failure to open, but a crash
@@ -172,6 +177,14 @@ def _certificate(configuration: Configuration) -> Certificate | None:
     if configuration.tls_port == configuration.port != 0:
         raise ConfigurationError(f"port and tls_port are both {configuration.port}: give TLS a port of its own")
     return Certificate(configuration.tls_certificate, configuration.tls_key)
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder for recordings, so that a wrong one is found before anything is opened."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot record into {path}: {error.strerror}; name a folder as --record") from error
 
 
 def _not_opened(configuration: Configuration, error: OSError) -> int:

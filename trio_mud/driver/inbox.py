@@ -173,6 +173,15 @@ class Inbox(Source):
         """Take what comes now as typed hidden, for a question of its dialog's, or no more."""
         self._typeahead.is_hidden = hidden
 
+    @property
+    def hides_lines(self) -> bool:
+        """Whether what comes now is typed hidden, for a question of its dialog's."""
+        return self._typeahead.is_hidden
+
+    def exchange_typeahead(self, typeahead: Typeahead) -> None:
+        """Keep the lines in this one, before any has come."""
+        self._typeahead = typeahead
+
     def give_back(self, line: str) -> None:
         """Take a line that its dialog did not want after all: it comes first again."""
         self._typeahead.give_back(line)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import trio
@@ -94,6 +95,7 @@ def run(
     world: object = None,
     options: Iterable[Option] = DEFAULT_OPTIONS,
     on_open: OnOpen | None = None,
+    record: Path | None = None,
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
@@ -106,17 +108,20 @@ def run(
         certificate: For those; without it there is no TLS.
         proxy_from: Networks of proxies: who connects from there must say by the PROXY protocol where its peer is.
         on_open: Told of the server and the places where it listens; without it they are printed.
+        record: A folder for recordings of all connections; see `MasterServer.record`.
 
     The others are those of `serve`.
 
     Raises:
-        OSError: A port cannot be bound; its `filename` says which.
+        OSError: A port cannot be bound, or the folder not be made; its `filename` says which.
         ValueError: There is a port for TLS and no certificate, or the other way round.
         SystemExit: With 130 after a second signal; with 1 if code of the game will not end.
     """
     if (tls_port is None) != (certificate is None):
         raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    if record is not None:
+        server.record(record)
     places = _Places(host, port, tls_port, certificate, proxy_from)
     with _collecting_seldom():
         trio.run(_serve_with_signals, server, places, on_open or _print_places)

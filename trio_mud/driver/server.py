@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -59,6 +60,7 @@ from .events import (
 from .hooks import HookFunction, Hooks
 from .isolation import interrupt_in, isolate, let_interrupts_in, sole_error
 from .posts import Posts
+from .recorder import SESSION, SESSIONS, Recorder
 from .registry import Connections
 from .sessions import Sessions
 from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerSource
@@ -114,6 +116,8 @@ class MasterServer(TimerOwner):
         self.sessions = Sessions(self)
         self.poller = Poller() if Poller.is_possible() else None
         self._connections = Connections()
+        self._recorder: Recorder | None = None
+        self._recorders: list[Recorder] = []  # this one, and those before it
         self._works: trio.Nursery | None = None
         self._siblings: trio.Nursery | None = None  # where the connections' tasks are
         self._admission = Admission(self.limits, self.texts)
@@ -191,6 +195,26 @@ class MasterServer(TimerOwner):
             deliver=source.deliver,
             ended=lambda timer: None,
         )
+
+    @enable_ki_protection
+    def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
+        """Write down what new connections send and are sent, from now on; those that are there stay as they are.
+
+        What is typed hidden is not written down, nor what of telnet speaks of logins and passwords; all else is.
+        `trio_mud.testing.replay` plays it again. A disk that is full or slow ends the recording, not the server.
+
+        Args:
+            folder: Gets a file for each connection, which only its owner may read. None: record no more new ones.
+            most_bytes: Of each file; the rest of its session is not written down.
+            most_sessions: Later ones are not written down.
+
+        Raises:
+            OSError: There is no such folder, and it cannot be made.
+        """
+        self._recorder = None
+        if folder is not None:
+            self._recorder = Recorder(folder, most_bytes=most_bytes, most_sessions=most_sessions)
+            self._recorders.append(self._recorder)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -389,6 +413,8 @@ class MasterServer(TimerOwner):
                 finally:
                     self._works = None  # a closed nursery takes no work
                 services.cancel_scope.cancel(reason="everything is handled")
+            for recorder in self._recorders:
+                await recorder.aclose()
         self._connections.clear()  # only a dead dispatcher leaves anything here
         self.closed.set()
 
@@ -430,7 +456,11 @@ class MasterServer(TimerOwner):
 
     def _welcome(self, guests: trio.Nursery, transport: Transport) -> None:
         self.counters["accepted"] += 1
-        connection = Connection(self, transport, next(self._numbers))
+        number = next(self._numbers)
+        if self._recorder is None:
+            connection = Connection(self, transport, number)
+        else:
+            connection = self._recorder.connect(self, transport, number)
         self._guests[connection.number] = connection
         self._admission.arrive(connection)
         if self.aborting.is_set():

@@ -11,6 +11,7 @@ A test in which nothing could ever happen again fails, and says where it waits.
 The same goes for tests under Hypothesis: each example has a clock and a server of its own.
 
 `trio_mud.testing.peers` are clients that misbehave; `Playbook` holds a telnet engine to a script.
+`replay` plays recordings of true sessions again.
 `pip install trio-mud[testing]` brings what it needs.
 """
 
@@ -18,5 +19,17 @@ from .mud import Mud, OpenMud, open_mud
 from .pipe import Pipe, PipeEnd, PipeListener
 from .playbook import Playbook
 from .player import Player
+from .replay import read_recording, replay
 
-__all__ = ["Mud", "OpenMud", "Pipe", "PipeEnd", "PipeListener", "Playbook", "Player", "open_mud"]
+__all__ = [
+    "Mud",
+    "OpenMud",
+    "Pipe",
+    "PipeEnd",
+    "PipeListener",
+    "Playbook",
+    "Player",
+    "open_mud",
+    "read_recording",
+    "replay",
+]
