@@ -10,6 +10,7 @@ nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
 nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
+nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer
 """
 
 from __future__ import annotations
@@ -95,6 +96,13 @@ def fuzz(session: nox.Session) -> None:
     except nox.command.CommandFailed:
         session.warn("atheris cannot be installed here: the mutator of tests/fuzz takes its place")
     session.run("python", "tests/fuzz/run.py", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A true server process against hostile crowds on loopback; arguments after `--` go to tests/soak/run.py."""
+    install(session, "test")
+    session.run("python", "-m", "tests.soak.run", *session.posargs)
 
 
 @nox.session

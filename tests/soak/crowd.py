@@ -1,0 +1,326 @@
+"""The crowd: players who count their lines, and those who mean it no good.
+
+Each is a coroutine on a loopback socket, from an address of its own in 127.0.0.0/8; only Linux has all of them,
+elsewhere everybody comes from 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import trio
+
+from tests.fuzz.mutator import inputs
+from tests.fuzz.targets import TARGETS
+from trio_mud import Texts
+
+from .process import IS_LINUX
+
+CANARY: Final = "canary-9b1f"  # every honest player's password; it must be in no log
+TEXTS: Final = Texts()
+SHUTDOWN: Final = TEXTS.shutdown
+PATIENCE: Final = 20.0  # seconds for one answer; machines are shared
+RETRY: Final = 0.5  # seconds at least between two connections of one who was thrown out
+
+_TELNET: Final = re.compile(rb"\xff[\xfb-\xfe].|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\xf0-\xf9]", re.DOTALL)
+
+
+class Lost(Exception):
+    """The connection ended, or an answer did not come."""
+
+
+@dataclass
+class Tally:
+    """What the crowd has seen.
+
+    Attributes:
+        connected: Connections made.
+        seen: How many saw what: "ticks", "refused: full", "ended: farewell" and others.
+        latencies: Seconds from a line to its answer, of honest players.
+        problems: What went wrong for honest ones, in words.
+        lines: Lines of honest players that were answered.
+    """
+
+    connected: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    lines: int = 0
+
+
+class Caller:
+    """One connection, read line by line; telnet is left out, and not answered, as `nc` does."""
+
+    def __init__(self, sock: trio.socket.SocketType) -> None:
+        self.socket = sock
+        self._text = b""
+        self._raw = b""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; raises Lost if the connection has ended."""
+        try:
+            while data:
+                data = data[await self.socket.send(data) :]
+        except OSError as error:
+            raise Lost(f"cannot send: {error}") from error
+
+    async def until(self, what: str) -> str:
+        """Everything up to a text, and the text; raises Lost if it does not come."""
+        wanted = what.encode()
+        with trio.move_on_after(PATIENCE):
+            while (found := self._text.find(wanted)) < 0:
+                if not await self._read():
+                    raise Lost(f"the end came before {what!r}, behind {self._text[-200:]!r}")
+            end = found + len(wanted)
+            passed, self._text = self._text[:end], self._text[end:]
+            return passed.decode(errors="replace")
+        raise Lost(f"{what!r} did not come within {PATIENCE:g} s, behind {self._text[-200:]!r}")
+
+    async def rest(self) -> str:
+        """Everything up to the end."""
+        with trio.move_on_after(PATIENCE):
+            while await self._read():
+                pass
+            return self._text.decode(errors="replace")
+        raise Lost(f"the end did not come within {PATIENCE:g} s")
+
+    async def sees_one_of(self, texts: Mapping[str, str]) -> str:
+        """Read until one of these texts has come, and say which, by the word it stands for."""
+        with trio.move_on_after(PATIENCE):
+            while True:
+                shown = self._text.decode(errors="replace")
+                for text, word in texts.items():
+                    if text in shown:
+                        return word
+                if not await self._read():
+                    raise Lost(f"the end came behind {shown!r}")
+        raise Lost(f"nothing known came within {PATIENCE:g} s, but {self._text!r}")
+
+    async def _read(self) -> bool:
+        try:
+            data = await self.socket.recv(65536)
+        except OSError as error:
+            raise Lost(f"{error}, behind {self._text[-200:]!r}") from error
+        self._raw = _TELNET.sub(b"", self._raw + data)
+        # A command that is cut waits; nothing else of telnet is left.
+        text, iac, rest = self._raw.partition(b"\xff")
+        self._text += text
+        self._raw = iac + rest
+        return bool(data)
+
+
+@contextlib.asynccontextmanager
+async def call(port: int, source: str, tally: Tally, *, buffer: int | None = None) -> AsyncIterator[Caller]:
+    """Connect from an address; closed at the end of the block.
+
+    Args:
+        buffer: Bytes that the kernel keeps of what is not read.
+    """
+    with trio.socket.socket() as sock:
+        if buffer is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        if IS_LINUX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            await sock.bind((source, 0))
+        try:
+            with trio.fail_after(PATIENCE):
+                await sock.connect(("127.0.0.1", port))
+        except (OSError, trio.TooSlowError) as error:
+            raise Lost(f"cannot connect: {error}") from error
+        tally.connected += 1
+        yield Caller(sock)
+
+
+def home(street: int, number: int) -> str:
+    """An address: each street of the crowd has room for 250 households in each of its blocks."""
+    return f"127.{street}.{number // 250}.{number % 250 + 1}"
+
+
+# Those who are honest
+
+
+async def log_in(caller: Caller, name: str) -> None:
+    """Answer name and hidden password."""
+    await caller.until("Name? ")
+    await caller.send(f"{name}\r\n".encode())
+    await caller.until("Password? ")
+    await caller.send(f"{CANARY}\r\n".encode())
+    await caller.until(f"Welcome, {name}.\r\n")
+
+
+async def honest(port: int, number: int, tally: Tally, until: trio.Event, *, pace: float) -> None:
+    """Number every line, and hold the world to the numbers, until it is time to quit or the server shuts down.
+
+    Args:
+        pace: Seconds between two bursts of lines, on average.
+    """
+    chance = random.Random(number)
+    name = f"honest-{number}"
+    try:
+        async with call(port, home(1, number), tally) as caller:
+            await log_in(caller, name)
+            await trio.sleep(chance.random() * pace)
+            said = 0
+            while not until.is_set():
+                said = await _say_some(caller, tally, said, chance.choice((1, 1, 1, 1, 4, 12)))
+                if said < 0:
+                    return
+                with trio.move_on_after(chance.uniform(0.5, 1.5) * pace):
+                    await until.wait()
+            await caller.send(b"quit\r\n")
+            rest = await caller.rest()
+            if "echo" in rest or not rest.endswith("Farewell.\r\n"):
+                raise Lost(f"its farewell was {rest[-200:]!r}")
+            tally.seen["ended: farewell"] += 1
+    except Lost as error:
+        tally.problems.append(f"{name}: {error}")
+
+
+async def _say_some(caller: Caller, tally: Tally, said: int, count: int) -> int:
+    """Say the next numbers and hear them, in order and without a gap; returns the last, -1 after a shutdown."""
+    numbers = range(said + 1, said + count + 1)
+    began = time.perf_counter()
+    heard = said
+    try:
+        await caller.send(b"".join(b"say %d\r\n" % number for number in numbers))
+        while heard < numbers[-1]:
+            line = (await caller.until("\n")).rstrip("\r\n")
+            if line.startswith("echo "):
+                if line != f"echo {heard + 1}":
+                    raise Lost(f"after {heard} came {line!r}")
+                heard += 1
+                tally.lines += 1
+            elif line == SHUTDOWN:
+                return await _see_the_end(caller, tally)
+    except Lost as error:
+        if SHUTDOWN in str(error):
+            return await _see_the_end(caller, tally)
+        raise
+    if count == 1:
+        tally.latencies.append(time.perf_counter() - began)
+    return heard
+
+
+async def _see_the_end(caller: Caller, tally: Tally) -> int:
+    """The last words were heard: nothing may follow them, and the end is an orderly one."""
+    if rest := (await caller.rest()).replace(SHUTDOWN, "").strip():
+        raise Lost(f"behind the last words came {rest[-200:]!r}")
+    tally.seen["ended: last words"] += 1
+    return -1
+
+
+# Those who are not; each comes again when it was thrown out
+
+
+async def drips_before_login(caller: Caller, chance: random.Random) -> None:
+    """Slowloris: a byte now and then, and never a name."""
+    while True:
+        await caller.send(b"z")
+        await trio.sleep(chance.uniform(0.5, 3))
+
+
+async def drips_after_login(caller: Caller, chance: random.Random) -> None:
+    """Slowloris, past the password."""
+    await caller.send(b"slow\r\nloris\r\n")
+    await drips_before_login(caller, chance)
+
+
+async def never_reads(caller: Caller, chance: random.Random) -> None:
+    """Asks for pages, and reads none."""
+    await caller.send(b"deaf\r\nears\r\n" + b"read\r\n" * 60)
+    while True:
+        await caller.send(b"read\r\n")
+        await trio.sleep(chance.uniform(0.5, 1.5))
+
+
+async def fuzzes(caller: Caller, chance: random.Random) -> None:
+    """Sends what nobody thought of, telnet and text, and reads what comes."""
+    engine, text = (inputs(TARGETS[name], chance.randrange(1 << 30)) for name in ("engine", "text"))
+    if chance.random() < 0.5:
+        await caller.send(b"fuzz\r\nfuzz\r\n")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_forgets, caller)
+        while True:
+            await caller.send(next(engine if chance.random() < 0.7 else text) + b"\r\n" * chance.randrange(2))
+            await trio.sleep(chance.uniform(0.05, 0.3))
+
+
+async def _forgets(caller: Caller) -> None:
+    while await caller.socket.recv(65536):
+        pass
+    raise Lost("thrown out")
+
+
+HOSTILE: Final = {
+    "drips before login": drips_before_login,
+    "drips after login": drips_after_login,
+    "never reads": never_reads,
+    "fuzzes": fuzzes,
+}
+
+
+async def hostile(port: int, kind: str, number: int, tally: Tally, until: trio.Event) -> None:
+    """Play a part, again and again, until it is time to go; then half of them leave by a reset."""
+    chance = random.Random(f"{kind} {number}")
+    street = 10 + list(HOSTILE).index(kind)
+    while not until.is_set():
+        try:
+            async with call(
+                port, home(street, number), tally, buffer=4096 if kind == "never reads" else None
+            ) as caller:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_play, kind, caller, chance, nursery.cancel_scope)
+                    nursery.start_soon(_cancel_on, until, nursery.cancel_scope)
+                if chance.random() < 0.5:
+                    caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except Lost:
+            tally.seen[f"{kind}: could not connect"] += 1
+        if not until.is_set():
+            tally.seen[f"{kind}: thrown out"] += 1
+            await trio.sleep(RETRY * chance.uniform(1, 3))
+
+
+async def _play(kind: str, caller: Caller, chance: random.Random, over: trio.CancelScope) -> None:
+    try:
+        await HOSTILE[kind](caller, chance)
+    except* (Lost, OSError):
+        over.cancel()
+
+
+async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+# Those who storm the door
+
+
+VERDICTS: Final = {  # what the door says, and the server's counter that counts it
+    "Name? ": "admitted",
+    "You are banned.": "refused: vetoed",
+    TEXTS.server_full: "refused: full",
+    TEXTS.too_many_from_address: "refused: too many from here",
+}
+
+
+async def stormer(port: int, source: str, tally: Tally, stay: trio.Event | None = None) -> None:
+    """Connect, read what the door says, and go; count it by what that was. Who is let in may stay for a while."""
+    try:
+        async with call(port, source, tally) as caller:
+            word = await caller.sees_one_of(VERDICTS)
+            tally.seen[word] += 1
+            if word != "admitted":
+                await caller.rest()
+            elif stay is not None:
+                await stay.wait()
+    except Lost as error:
+        tally.problems.append(f"a stormer from {source}: {error}")

@@ -1,0 +1,509 @@
+"""What a server must stand: each scenario is a plain function that starts a server, lets a crowd at it, and judges.
+
+None raises for what the server did: a `Verdict` holds the figures and what was wrong.
+`run.py` plays them at full size, `test_small.py` as miniatures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import statistics
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import trio
+
+from .crowd import CANARY, SHUTDOWN, Caller, Lost, Tally, call, home, honest, hostile, log_in, stormer
+from .process import IS_LINUX, ServerProcess, serving
+
+NEWS: Final = 5.0  # seconds between two lines of progress
+SETTLE: Final = 30.0  # seconds until a server is as it was before the crowd came; machines are shared
+SLOWEST: Final = 2.0  # seconds, the 99th percentile of answers that is too slow on any machine
+GROWTH: Final = 64 * 1024 * 1024  # bytes a process may be larger than idle after a crowd: caches, and fragmentation
+SLOPE: Final = 4.0  # MiB in ten minutes, over the second half of a crowd that stays long enough to tell
+LONG: Final = 600.0  # seconds; that is long enough
+BUSY: Final = 0.3  # of one core: a server that cannot accept and spins takes all of it
+PLACES: Final = 10 if IS_LINUX else "none"  # for one address; elsewhere all come from one
+SPARE: Final = 60  # seconds that a server may live longer than its scenario should
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Verdict:
+    """What a scenario showed.
+
+    Attributes:
+        figures: By what they tell.
+        problems: What was wrong, in words; none if it stood.
+    """
+
+    name: str
+    figures: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def expect(self, is_so: bool, otherwise: str) -> None:
+        """Note a problem unless this is so."""
+        if not is_so:
+            self.problems.append(otherwise)
+
+    def take(self, tally: Tally) -> None:
+        """Take over what honest players and others saw."""
+        self.figures["lines answered"] = f"{tally.lines:,}"
+        self.figures["connections"] = f"{tally.connected:,}"
+        self.problems += tally.problems[:10]
+        if len(tally.problems) > 10:
+            self.problems.append(f"and {len(tally.problems) - 10} more of that kind")
+
+
+class Warden:
+    """A player who asks the server how it is."""
+
+    def __init__(self, caller: Caller, server: ServerProcess) -> None:
+        self._caller = caller
+        self.server = server
+
+    async def status(self) -> dict[str, Any]:
+        """What the server says of itself."""
+        await self._caller.send(b"status\r\n")
+        await self._caller.until("{")
+        told: dict[str, Any] = json.loads("{" + await self._caller.until("}}"))
+        return told
+
+    async def counters(self) -> Counter[str]:
+        """The server's counters."""
+        return Counter((await self.status())["counters"])
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What an idle server needs."""
+
+    tasks: int
+    descriptors: int | None
+    memory: int | None
+
+    @classmethod
+    async def of(cls, warden: Warden) -> Baseline:
+        """As it is now."""
+        status = await warden.status()
+        return cls(status["tasks"], warden.server.descriptors, warden.server.memory)
+
+
+@contextlib.asynccontextmanager
+async def warden_of(server: ServerProcess) -> AsyncIterator[Warden]:
+    """A warden, and a server that has warmed up: somebody has come, played and gone."""
+    tally = Tally()
+    over = trio.Event()
+    over.set()
+    await honest(server.port, 0, tally, over, pace=0)
+    async with call(server.port, home(1, 249), tally) as caller:
+        await log_in(caller, "warden")
+        if tally.problems:
+            raise Lost(tally.problems[0])
+        await trio.sleep(0.5)
+        yield Warden(caller, server)
+
+
+async def judge_rest(warden: Warden, before: Baseline, verdict: Verdict) -> None:
+    """The crowd has gone: the server must come to be as it was, and its books must balance."""
+    began = trio.current_time()
+    while (now := await Baseline.of(warden)) != before and trio.current_time() - began < SETTLE:
+        if (now.tasks, now.descriptors) == (before.tasks, before.descriptors):
+            break
+        await trio.sleep(0.25)
+    verdict.figures["tasks"] = f"{before.tasks} -> {now.tasks}"
+    verdict.figures["descriptors"] = f"{before.descriptors} -> {now.descriptors}"
+    verdict.expect(now.tasks == before.tasks, f"{now.tasks} tasks are left, idle it had {before.tasks}")
+    verdict.expect(
+        now.descriptors == before.descriptors, f"{now.descriptors} descriptors are open, idle {before.descriptors}"
+    )
+    if now.memory is not None and before.memory is not None:
+        verdict.figures["memory, MiB"] = f"{before.memory / 2**20:.1f} -> {now.memory / 2**20:.1f}"
+        verdict.expect(now.memory - before.memory < GROWTH, f"memory stays at {now.memory / 2**20:.0f} MiB")
+    status = await warden.status()
+    judge_counters(Counter(status["counters"]), status["live"], verdict)
+
+
+def judge_counters(counters: Counter[str], live: int, verdict: Verdict) -> None:
+    """Every connection is counted once on its way in, and once on its way out."""
+    refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
+    ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
+    accepted, admitted, failed = counters["accepted"], counters["admitted"], counters["handshakes failed"]
+    verdict.expect(
+        accepted == refused + admitted + failed,
+        f"accepted {accepted} is not refused {refused} + admitted {admitted} + handshakes failed {failed}",
+    )
+    verdict.expect(admitted == live + ended, f"admitted {admitted} is not live {live} + ended {ended}")
+
+
+def judge_log(log: str, verdict: Verdict) -> None:
+    """No traceback, no warning of Python's, and no password."""
+    for what in ("Traceback", "Exception ignored", "Warning:", CANARY):
+        found = log.find(what)
+        verdict.expect(found < 0, f"the log holds {what!r}: {log[max(0, found - 200) : found + 800]}")
+    verdict.figures["log, KiB"] = f"{len(log) / 1024:.0f}"
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value below which this part of them lies; nan if there are too few."""
+    return (
+        statistics.quantiles(values, n=1000, method="inclusive")[round(part * 1000) - 1]
+        if len(values) > 1
+        else math.nan
+    )
+
+
+def slope(samples: list[tuple[float, int]]) -> float:
+    """MiB in ten minutes, by a linear fit over the second half of samples of moment and bytes."""
+    half = samples[len(samples) // 2 :]
+    if len(half) < 3:
+        return math.nan
+    fit = statistics.linear_regression([when for when, _ in half], [size for _, size in half])
+    return fit.slope * 600 / 2**20
+
+
+# 1 and 5: the hostile mix
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How many of each, and for how long."""
+
+    seconds: float
+    honest: int = 200
+    drips: int = 500
+    never_reads: int = 100
+    fuzzes: int = 50
+    pace: float = 1.0  # seconds between two bursts of an honest player
+
+
+def hostile_mix(mix: Mix, say: Say) -> Verdict:
+    """Honest players among slowloris, those who never read, and fuzzers lose no line; then nothing is left of it."""
+    verdict = Verdict("hostile mix")
+    limits: dict[str, object] = {"first_input": 10.0, "write_stall": 10.0, "connections": 4000, "accept_rate": "none"}
+    limits["per_address"] = PLACES
+    lifetime = int(mix.seconds + SETTLE + 2 * SPARE)
+    with serving(lifetime=lifetime, limits=limits) as server:
+        _play(verdict, _mix, server, mix, verdict, say)
+        judge_log(server.log, verdict)
+    return verdict
+
+
+async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> None:
+    tally, noise, over, gone = Tally(), Tally(), trio.Event(), trio.Event()
+    samples: list[tuple[float, int]] = []
+    parts = {
+        "drips before login": mix.drips - mix.drips // 2,
+        "drips after login": mix.drips // 2,
+        "never reads": mix.never_reads,
+        "fuzzes": mix.fuzzes,
+    }
+    async with warden_of(server) as warden:
+        before = await Baseline.of(warden)
+        cpu = server.cpu
+        async with trio.open_nursery() as crowd:
+            async with trio.open_nursery() as players:
+                for number in range(1, mix.honest + 1):
+                    players.start_soon(_honest_one, server.port, number, tally, over, mix.pace)
+                    await trio.sleep(0.002)
+                for kind, count in parts.items():
+                    for number in range(count):
+                        crowd.start_soon(hostile, server.port, kind, number, noise, gone)
+                        await trio.sleep(0.002)
+                await _watch(mix.seconds, server, warden, tally, noise, samples, say)
+                over.set()
+            gone.set()
+        verdict.take(tally)
+        verdict.figures["hostile connections"] = f"{noise.connected:,}"
+        _tell_latencies(verdict, tally.latencies, "")
+        verdict.expect(
+            tally.seen["ended: farewell"] == mix.honest,
+            f"{tally.seen['ended: farewell']} of {mix.honest} honest players had their farewell",
+        )
+        if cpu is not None and server.cpu is not None:
+            verdict.figures["server CPU"] = f"{(server.cpu - cpu) / mix.seconds:.0%} of a core"
+        if samples:
+            verdict.figures["memory slope"] = f"{slope(samples):+.2f} MiB in 10 min"
+            verdict.expect(
+                mix.seconds < LONG or slope(samples) < SLOPE, f"memory grows by {slope(samples):.2f} MiB in 10 min"
+            )
+        await judge_rest(warden, before, verdict)
+        for word, count in sorted((await warden.counters()).items()):
+            say(f"    {word}: {count:,}")
+
+
+async def _honest_one(port: int, number: int, tally: Tally, over: trio.Event, pace: float) -> None:
+    await honest(port, number + 249, tally, over, pace=pace)
+
+
+async def _watch(
+    seconds: float,
+    server: ServerProcess,
+    warden: Warden,
+    tally: Tally,
+    noise: Tally,
+    samples: list[tuple[float, int]],
+    say: Say,
+) -> None:
+    began = told = time.monotonic()
+    while (now := time.monotonic()) - began < seconds:
+        memory = server.memory
+        if memory is not None:
+            samples.append((now, memory))
+        if now - told > max(NEWS, seconds / 100):
+            told = now
+            live = (await warden.status())["live"]
+            size = "" if memory is None else f", {memory / 2**20:.0f} MiB"
+            say(
+                f"  {now - began:4.0f} s: {live} live, {tally.lines:,} lines answered, "
+                f"{noise.connected:,} hostile connections{size}, {len(tally.problems)} problems"
+            )
+        await trio.sleep(min(1.0, seconds / 10))
+
+
+# 2: connect storms
+
+
+@dataclass(frozen=True)
+class Storm:
+    """How many play, how fast the others come, and for how long."""
+
+    seconds: float
+    honest: int = 200
+    rate: float = 100.0  # connections a second
+    pace: float = 0.5
+
+
+CROWD: Final = 5  # places for one address
+HOLDERS: Final = 40  # who fill the last places at the end
+
+
+def connect_storm(storm: Storm, say: Say) -> Verdict:
+    """Visitors storm the doors while others play: each is counted by what became of it, and players hardly notice."""
+    verdict = Verdict("connect storm")
+    places = storm.honest + 1 + CROWD + HOLDERS
+    limits = {"connections": places, "per_address": CROWD if IS_LINUX else "none", "linger": 0.2, "first_input": "none"}
+    with serving(lifetime=int(3 * storm.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
+        _play(verdict, _storm, server, storm, verdict, say)
+        judge_log(server.log, verdict)
+    return verdict
+
+
+async def _storm(server: ServerProcess, storm: Storm, verdict: Verdict, say: Say) -> None:
+    tally, stormers, over, stay = Tally(), Tally(), trio.Event(), trio.Event()
+    async with warden_of(server) as warden:
+        before = await Baseline.of(warden)
+        async with trio.open_nursery() as players:
+            for number in range(1, storm.honest + 1):
+                players.start_soon(_honest_one, server.port, number, tally, over, storm.pace)
+                await trio.sleep(0.005)
+            await trio.sleep(1)
+            tally.latencies.clear()
+            await trio.sleep(storm.seconds / 2)
+            calm, tally.latencies = tally.latencies, []
+            counted = await warden.counters()
+            async with trio.open_nursery() as visitors:
+                for number in range(CROWD):  # then everybody else from there is one too many
+                    visitors.start_soon(stormer, server.port, home(20, 0), stormers, stay)
+                    del number
+                await trio.sleep(0.5)
+                await _send_stormers(server, storm, storm.seconds, stormers, visitors, say, street=20)
+                for number in range(HOLDERS):  # and now the house is full
+                    visitors.start_soon(stormer, server.port, home(21, number), stormers, stay)
+                await trio.sleep(1)
+                await _send_stormers(server, storm, storm.seconds / 2, stormers, visitors, say, street=22)
+                stay.set()
+            stormy, tally.latencies = tally.latencies, []
+            now = await warden.counters()
+            over.set()
+        verdict.take(tally)
+        verdict.problems += stormers.problems[:5]
+        _tell_latencies(verdict, calm, " in the calm")
+        _tell_latencies(verdict, stormy, " in the storm")
+        if len(calm) > 1 and len(stormy) > 1:
+            verdict.figures["p99 storm/calm"] = f"{percentile(stormy, 0.99) / percentile(calm, 0.99):.2f}"
+        verdict.figures["visitors"] = f"{stormers.connected:,}"
+        rose = {word: now[word] - counted[word] for word in now if now[word] != counted[word]}
+        verdict.expect(
+            rose.get("accepted") == stormers.connected,
+            f"{stormers.connected} connected, and the server counted {rose.get('accepted')}",
+        )
+        for word in sorted({*stormers.seen, *(word for word in rose if word.startswith("refused: "))}):
+            verdict.figures[word] = f"{stormers.seen[word]:,}"
+            verdict.expect(
+                rose.get(word, 0) == stormers.seen[word],
+                f"{stormers.seen[word]} were told {word!r}, and the server counted {rose.get(word, 0)}",
+            )
+        await judge_rest(warden, before, verdict)
+
+
+async def _send_stormers(
+    server: ServerProcess,
+    storm: Storm,
+    seconds: float,
+    tally: Tally,
+    visitors: trio.Nursery,
+    say: Say,
+    *,
+    street: int,
+) -> None:
+    """From a crowded address, from a banned one, and from many, one after the other."""
+    began = told = trio.current_time()
+    for number in range(round(seconds * storm.rate)):
+        await trio.sleep_until(began + number / storm.rate)
+        source = (home(20, 0), "127.0.9.1", home(street, 1 + number % 1000))[number % 3]
+        visitors.start_soon(stormer, server.port, source, tally)
+        if trio.current_time() - told > NEWS:
+            told = trio.current_time()
+            say(f"  {told - began:4.0f} s: {tally.connected:,} visitors, {dict(tally.seen)}")
+
+
+# 3: out of descriptors
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """How many play, how many more want to, and for how long."""
+
+    seconds: float
+    honest: int = 20
+    surplus: int = 40
+    pace: float = 0.3
+
+
+def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
+    """A server that has no descriptor left does not spin, logs little, serves whom it has, and recovers."""
+    verdict = Verdict("out of descriptors")
+    descriptors = shortage.honest + 25
+    limits = {"first_input": "none", "per_address": "none"}
+    lifetime = int(shortage.seconds + SETTLE + 2 * SPARE)
+    with serving(lifetime=lifetime, descriptors=descriptors, limits=limits) as server:
+        _play(verdict, _run_short, server, shortage, verdict, say)
+        judge_log(server.log, verdict)
+        warnings = server.log.count("cannot accept connections")
+        verdict.figures["warnings in the log"] = str(warnings)
+        most = 2 + (shortage.seconds + SETTLE) // 10  # limits.log_interval
+        verdict.expect(1 <= warnings <= most, f"{warnings} warnings in the log, at most {most:g} were allowed")
+    return verdict
+
+
+async def _run_short(server: ServerProcess, shortage: Shortage, verdict: Verdict, say: Say) -> None:
+    tally, surplus, over = Tally(), Tally(), trio.Event()
+    async with warden_of(server) as warden:
+        before = await Baseline.of(warden)
+        async with trio.open_nursery() as players:
+            for number in range(1, shortage.honest + 1):
+                players.start_soon(_honest_one, server.port, number, tally, over, shortage.pace)
+            await trio.sleep(1)
+            async with contextlib.AsyncExitStack() as stack:
+                callers = [
+                    await stack.enter_async_context(call(server.port, home(30, number), surplus))
+                    for number in range(shortage.surplus)
+                ]
+                await trio.sleep(0.5)
+                cpu, answered, tries = server.cpu, tally.lines, await _tries(warden)
+                say(f"  {shortage.honest} play, {shortage.surplus} more have connected; {tries} accepts failed so far")
+                await trio.sleep(shortage.seconds)
+                failed = await _tries(warden) - tries
+                verdict.figures["accepts that failed"] = f"{failed / shortage.seconds:.1f} a second"
+                verdict.expect(0 < failed <= 11 * shortage.seconds + 5, f"{failed} accepts failed: it never rests")
+                verdict.expect(tally.lines > answered, "players were not served meanwhile")
+                if cpu is not None and server.cpu is not None:
+                    load = (server.cpu - cpu) / shortage.seconds
+                    verdict.figures["server CPU"] = f"{load:.0%} of a core"
+                    verdict.expect(load < BUSY, f"the server takes {load:.0%} of a core")
+                last = callers[-1]
+                for caller in callers[:-1]:
+                    caller.socket.close()
+                await log_in(last, "last")
+                say("  the others have gone, and the last one is in")
+            over.set()
+        verdict.take(tally)
+        await judge_rest(warden, before, verdict)
+
+
+async def _tries(warden: Warden) -> int:
+    return (await warden.counters())["accepts without resources"]
+
+
+# 4: a shutdown among blackholes
+
+
+@dataclass(frozen=True)
+class Farewell:
+    """How many play, how many read nothing, and what the server may take."""
+
+    honest: int = 150
+    blackholes: int = 30
+    drain: float = 10.0  # seconds
+    pace: float = 0.5
+    seconds: float = 4.0  # until the signal
+
+
+def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
+    """SIGTERM ends the server in time and with status 0, though some read nothing; all others hear the last words."""
+    verdict = Verdict("shutdown")
+    limits = {"drain": farewell.drain, "write_stall": 300.0, "per_address": "none"}
+    lifetime = int(farewell.seconds + farewell.drain + 2 * SPARE)
+    with serving(lifetime=lifetime, limits=limits) as server:
+        _play(verdict, _shut_down, server, farewell, verdict, say)
+        judge_log(server.log, verdict)
+    return verdict
+
+
+async def _shut_down(server: ServerProcess, farewell: Farewell, verdict: Verdict, say: Say) -> None:
+    tally, noise, never = Tally(), Tally(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as players, warden_of(server) as warden:
+            for number in range(farewell.blackholes):
+                nursery.start_soon(hostile, server.port, "never reads", number, noise, never)
+            for number in range(1, farewell.honest + 1):
+                players.start_soon(_honest_one, server.port, number, tally, never, farewell.pace)
+                await trio.sleep(0.002)
+            await trio.sleep(farewell.seconds)
+            dropped = (await warden.counters())["messages dropped"]
+            verdict.figures["messages dropped before"] = f"{dropped:,}"
+            verdict.expect(dropped >= farewell.blackholes, "the blackholes were not full")
+            began = time.monotonic()
+            server.terminate()
+            say(f"  SIGTERM, with {farewell.honest} players and {farewell.blackholes} blackholes")
+            with trio.move_on_after(farewell.drain + SPARE / 2):
+                while server.poll() is None:  # noqa: ASYNC110 - a process, not an event of ours
+                    await trio.sleep(0.02)
+            status = server.poll()
+            took = time.monotonic() - began
+            verdict.figures["ended within"] = f"{took:.2f} s"
+            verdict.expect(took <= farewell.drain + 2, f"the end took {took:.1f} s")
+            verdict.expect(status == 0, f"its exit status is {status}")
+            never.set()
+        nursery.cancel_scope.cancel()
+    verdict.take(tally)
+    heard = tally.seen["ended: last words"]
+    verdict.figures["last words heard"] = f"{heard} of {farewell.honest}"
+    verdict.expect(heard == farewell.honest, f"{heard} of {farewell.honest} players heard {SHUTDOWN!r}")
+
+
+# What they share
+
+
+def _play(verdict: Verdict, scene: Callable[..., Any], *arguments: object) -> None:
+    """Run it; a server that is not there any more, or does not answer its warden, is a problem like others."""
+    try:
+        trio.run(scene, *arguments)
+    except* Lost as lost:
+        verdict.problems += [str(error) for error in lost.exceptions]
+
+
+def _tell_latencies(verdict: Verdict, latencies: list[float], when: str) -> None:
+    if len(latencies) > 1:
+        slow = percentile(latencies, 0.99)
+        verdict.figures[f"answers{when}, p50/p99"] = f"{percentile(latencies, 0.5) * 1e3:.1f}/{slow * 1e3:.1f} ms"
+        verdict.expect(slow < SLOWEST, f"the slowest hundredth of answers{when} took {slow:.1f} s and more")
+    else:
+        verdict.problems.append(f"no answers were timed{when}")

@@ -1,0 +1,100 @@
+"""The server under soak: a process of its own, started by `process.py`.
+
+    server.py LIFETIME DESCRIPTORS LIMITS
+
+LIFETIME are seconds after which the kernel ends it, whatever became of who started it.
+DESCRIPTORS is its RLIMIT_NOFILE; 0 means as many as it may have.
+LIMITS is the table of `Limits` as JSON. It prints its port as the first line.
+
+The game asks for a name and a hidden password, echoes the number of each line, and tells how the server is.
+Its log goes to stderr, with everything in it, so that what must not be there can be looked for.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+
+import trio
+
+from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast, run
+from trio_mud.config import decode
+from trio_mud.driver.running import Place
+from trio_mud.driver.server import MasterServer
+
+BANNED = "127.0.9."  # where nobody is let in from
+PAGE = "\n".join(["All work and no play makes Jack a dull boy."] * 500)  # 22 kB
+DIGITS = frozenset("0123456789")
+
+hooks = Hooks()
+
+
+@hooks.on(Started)
+def wind_up(event: Started) -> None:
+    event.server.every(1.0, lambda: broadcast("The clock ticks.", to=event.server.connections))
+
+
+@hooks.on(Connect)
+def look_at(event: Connect) -> None:
+    if event.connection.address.startswith(BANNED):
+        event.connection.refuse("You are banned.")
+
+
+@hooks.on(Admitted)
+def receive(event: Admitted) -> None:
+    event.connection.start_dialog(login)
+
+
+async def login(dialog: Dialog) -> None:
+    name = await dialog.ask("Name? ")
+    await dialog.ask_hidden("Password? ")
+    dialog.connection.name = name[:20]
+    dialog.connection.body = True
+    dialog.connection.write(f"Welcome, {name[:20]}.")
+
+
+@hooks.on(Input)
+def obey(event: Input) -> None:
+    connection = event.connection
+    verb, _, rest = event.line.partition(" ")
+    if verb == "say" and rest and DIGITS.issuperset(rest):
+        connection.write(f"echo {rest}")
+    elif verb == "status":
+        connection.write(json.dumps(status(connection.server)))
+    elif verb == "read":
+        connection.write(PAGE)
+    elif verb == "quit":
+        connection.quit("Farewell.")
+    else:
+        connection.write("What?")
+
+
+def status(server: MasterServer) -> dict[str, object]:
+    """What cannot be seen from outside."""
+    return {
+        "tasks": trio.lowlevel.current_statistics().tasks_living,
+        "live": len(server.connections),
+        "counters": dict(server.counters),
+    }
+
+
+def main(lifetime: int, descriptors: int, table: str) -> None:
+    signal.alarm(lifetime)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors or most, most))
+    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG)
+
+    def tell(server: MasterServer, places: Sequence[Place]) -> None:
+        sys.stdout.write(f"{places[0].port}\n")
+        sys.stdout.flush()
+
+    limits = decode({"limits": json.loads(table)}, "the soak").limits
+    run(hooks, host="127.0.0.1", port=0, limits=limits, on_open=tell)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
