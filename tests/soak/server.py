@@ -12,10 +12,13 @@ Its log goes to stderr, with everything in it, so that what must not be there ca
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +31,7 @@ from trio_mud.driver.server import MasterServer
 
 BANNED = "127.0.9."  # where nobody is let in from
 PAGE = "\n".join(["All work and no play makes Jack a dull boy."] * 500)  # 22 kB
+SEND_BUFFER = 64 * 1024  # bytes
 DIGITS = frozenset("0123456789")
 
 hooks = Hooks()
@@ -82,6 +86,17 @@ def status(server: MasterServer) -> dict[str, object]:
     }
 
 
+def keep_send_buffers_small() -> None:
+    """So that who does not read is soon full: the kernel would let a buffer grow to megabytes.
+
+    Accepted sockets have it from the listening one, which is found by its number.
+    """
+    for number in range(3, 64):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+
 def main(lifetime: int, descriptors: int, table: str) -> None:
     signal.alarm(lifetime)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -89,6 +104,7 @@ def main(lifetime: int, descriptors: int, table: str) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.DEBUG)
 
     def tell(server: MasterServer, places: Sequence[Place]) -> None:
+        keep_send_buffers_small()
         sys.stdout.write(f"{places[0].port}\n")
         sys.stdout.flush()
 
