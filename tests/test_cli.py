@@ -18,6 +18,7 @@ import trustme
 
 from trio_mud import Hooks, MasterServer, __version__, cli, logs
 from trio_mud.driver.running import OnOpen, Place
+from trio_mud.testing import read_recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
@@ -224,7 +225,17 @@ def test_help_names_every_option_and_its_variable(say: Say) -> None:
     status, text = say("--help")
 
     assert status == 0
-    for word in ["run", "--host", "--port", "--config", "--check-config", "--version", "--tls-port", "--proxy-from"]:
+    for word in [
+        "run",
+        "--host",
+        "--port",
+        "--config",
+        "--check-config",
+        "--version",
+        "--tls-port",
+        "--proxy-from",
+        "--record",
+    ]:
         assert word in text
     for variable in ["TRIO_MUD_GAME", "TRIO_MUD_HOST", "TRIO_MUD_PORT", "TRIO_MUD_CONFIG"]:
         assert variable in text
@@ -304,6 +315,14 @@ def test_an_unknown_host_is_one_line_and_status_2(unlogged: Say) -> None:
     )
 
 
+def test_a_folder_for_recordings_that_cannot_be_made_is_one_line_and_status_2(say: Say, tavern: Path) -> None:
+    status, text = say("run", "tavern:hooks", "--port", "0", "--record", str(tavern / "tavern.py"))
+
+    assert status == 2
+    assert text.startswith("trio-mud: cannot record into ")
+    assert text.count("\n") == 1
+
+
 # In a process of its own
 
 
@@ -352,6 +371,20 @@ def test_a_player_comes_reads_types_and_leaves(tavern: Path) -> None:
     assert b"The fire crackles." in heard
     assert b"The door swings shut." in heard
     assert (0, False) == (status, "Traceback" in complaints)
+
+
+def test_sessions_are_recorded_if_the_command_line_says_so(tavern: Path) -> None:
+    folder = tavern / "sessions"
+    with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--record", str(folder)) as process:
+        with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
+            player.sendall(b"quit\r\n")
+            seen = b"".join(iter(lambda: player.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+        assert ended(process)[0] == 0
+    (path,) = folder.iterdir()
+    recorded = read_recording(path)
+    assert recorded.output == seen
+    assert b"quit\r\n" in [step.data for step in recorded.steps if step.kind == "in"]
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])

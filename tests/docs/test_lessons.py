@@ -42,6 +42,8 @@ async def test_what_a_lesson_tests_is_so(mud: OpenMud, test: ReadersTest) -> Non
 def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path, tmp_path: Path) -> None:
     for path in folder.glob("*.py"):
         shutil.copy(path, tmp_path)
+    if (folder / "recorded").is_dir():
+        shutil.copytree(folder / "recorded", tmp_path / "recorded")
     pytest_alone = [sys.executable, "-m", "pytest", "-q", "-W", "error", "--rootdir", "."]
     done = subprocess.run(pytest_alone, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
