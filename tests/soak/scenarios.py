@@ -24,7 +24,7 @@ from .process import IS_LINUX, ServerProcess, serving
 NEWS: Final = 5.0  # seconds between two lines of progress
 SETTLE: Final = 30.0  # seconds until a server is as it was before the crowd came; machines are shared
 SLOWEST: Final = 2.0  # seconds, the 99th percentile of answers that is too slow on any machine
-GROWTH: Final = 64 * 1024 * 1024  # bytes a process may be larger than idle after a crowd: caches, and fragmentation
+GROWTH: Final = 128 * 1024 * 1024  # bytes a process may be larger than idle after a crowd: caches, and fragmentation
 SLOPE: Final = 4.0  # MiB in ten minutes, over the second half of a crowd that stays long enough to tell
 LONG: Final = 600.0  # seconds; that is long enough
 BUSY: Final = 0.3  # of one core: a server that cannot accept and spins takes all of it
@@ -449,7 +449,7 @@ class Farewell:
 def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
     """SIGTERM ends the server in time and with status 0, though some read nothing; all others hear the last words."""
     verdict = Verdict("shutdown")
-    limits = {"drain": farewell.drain, "write_stall": 300.0, "per_address": "none"}
+    limits = {"drain": farewell.drain, "write_stall": 300.0, "per_address": "none", "connections": 4000}
     lifetime = int(farewell.seconds + farewell.drain + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
         _play(verdict, _shut_down, server, farewell, verdict, say)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import resource
 import signal
 import socket
@@ -92,9 +91,11 @@ def keep_send_buffers_small() -> None:
     Accepted sockets have it from the listening one, which is found by its number.
     """
     for number in range(3, 64):
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        with contextlib.suppress(OSError):  # no socket
+            found = socket.socket(fileno=number)
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            found.detach()  # it is the server's
 
 
 def main(lifetime: int, descriptors: int, table: str) -> None:
