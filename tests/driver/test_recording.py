@@ -141,6 +141,7 @@ async def test_how_the_peer_left_is_recorded(mud: OpenMud, talkers: Witness, tmp
             place.server.record(folder)
             ann = await place.player()
             await way(ann)
+            await trio.sleep(1)
         assert heard(only_recording(folder)) == kinds
 
 
@@ -152,6 +153,7 @@ async def test_telnet_and_the_lines_around_it_keep_their_order(mud: OpenMud, tal
         await ann.send(sent)
         await ann.sees("you said look")
         await ann.hang_up()
+        await trio.sleep(1)
     recorded = only_recording(tmp_path)
     assert b"".join(step.data for step in recorded.steps if step.kind == "in") == sent
 
@@ -258,6 +260,7 @@ async def test_half_a_line_at_the_end_is_left_out(mud: OpenMud, talkers: Witness
         await ann.send(CANARY.encode())
         await trio.sleep(1)
         await ann.hang_up()
+        await trio.sleep(1)
     assert heard(only_recording(tmp_path)) == ["[left-out]", "[eof]", "[closed]"]
 
 

@@ -211,6 +211,7 @@ async def test_a_login_left_out_of_a_recording_does_not_stop_the_replay(mud: Ope
         await ann.send(login)
         await trio.sleep(1)
         await ann.hang_up()
+        await trio.sleep(1)
     path = only(tmp_path)
     assert [step.kind for step in read_recording(path).steps if step.kind in ("left-out", "eof")] == ["left-out", "eof"]
     async with mud(Hooks()) as place:
