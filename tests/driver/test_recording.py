@@ -69,8 +69,8 @@ def all_recordings(folder: Path) -> list[Recorded]:
 
 def heard(recorded: Recorded) -> list[str]:
     """What the peer typed as far as it is recorded, and in brackets what else it did; without negotiations."""
-    typed = [step for step in recorded.steps if step.kind != "out" and step.data[:1] != b"\xff"]
-    return [step.data.decode() or f"[{step.kind}]" for step in typed]
+    did = [(step.kind, re.sub(rb"\xff[\xfb-\xfe].", b"", step.data)) for step in recorded.steps if step.kind != "out"]
+    return [data.decode() or f"[{kind}]" for kind, data in did if data or kind != "in"]
 
 
 # What is in it
