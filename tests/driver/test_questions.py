@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_mud import (
+    Admitted,
     Cause,
     Connection,
     Dialog,
@@ -277,6 +279,23 @@ async def test_what_was_typed_before_the_question_hid_is_not_lost_behind_it(mud:
         await trio.sleep(30)
     assert got == lines[:15]
     assert lines_of(witness) == lines[15:]
+
+
+async def test_half_a_password_is_nobodys_although_its_end_comes_when_the_question_is_given_up(
+    mud: OpenMud, witness: Witness
+) -> None:
+    async def ask(dialog: Dialog) -> None:
+        with suppress(trio.TooSlowError):
+            await dialog.ask_hidden("Password? ", within=10)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(ask))
+    async with mud(witness.hooks) as place:
+        ann = await place.player()
+        await ann.send(b"sesa")
+        await place.pass_time(11)
+        await ann.send(b"me\r\nlook\r\n")
+        await place.pass_time(1)
+        assert lines_of(witness) == ["look"]
 
 
 async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: Witness) -> None:

@@ -313,8 +313,8 @@ def test_bytes_behind_compressed_ones_wait_for_them() -> None:
         assert not typeahead.is_empty
     assert len(typeahead) == 201
     assert not typeahead.is_full
-    assert len(str(typeahead.lines.pop(0))) == 4096
-    assert typeahead.lines.pop(0) == "plain"
+    assert len(str(typeahead.take())) == 4096
+    assert typeahead.take() == "plain"
 
 
 def test_no_room_for_lines_no_more_pieces() -> None:
@@ -324,7 +324,7 @@ def test_no_room_for_lines_no_more_pieces() -> None:
     assert typeahead.is_full
     assert not typeahead.may_parse(engine)
     for _ in range(PIECE):
-        typeahead.lines.pop(0)
+        typeahead.take()
     assert typeahead.may_parse(engine)
 
 
@@ -341,7 +341,7 @@ def test_bytes_that_come_though_it_is_full_wait_behind_the_others() -> None:
         typeahead.feed(data, engine, lambda event: None)
     taken = []
     while typeahead:
-        taken.append(typeahead.lines.pop(0))
+        taken.append(typeahead.take())
         typeahead.parse(engine, lambda event: None)
     assert taken == ["one", "two", "x" * 600 + "three", "four"]
 
@@ -361,4 +361,4 @@ def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
 def test_what_the_game_is_to_hear_in_turn_waits_among_the_lines() -> None:
     typeahead, engine, interrupt = Typeahead(64), TelnetEngine(()), HookEvent()
     typeahead.feed(b"one\n\xff\xf4two\n", engine, lambda event: interrupt)
-    assert [typeahead.lines.pop(0) for _ in range(3)] == ["one", interrupt, "two"]
+    assert [typeahead.take() for _ in range(3)] == ["one", interrupt, "two"]

@@ -251,7 +251,7 @@ class Inbox(Source):
     def _take_line(self) -> HookEvent | None:
         """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
         connection = self._connection
-        line = self._typeahead.lines.pop(0)
+        line = self._typeahead.take()
         now = self._dispatcher.now
         if self._rate is not None:
             self._spent_until, wait = self._rate.spend(self._spent_until, now)

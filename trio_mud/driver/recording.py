@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from ..transports import Transport
+from ..transports import Reader, Transport, listen_by_receiving
+from ..transports.poller import Poller
 from .events import Cause, HookEvent
 from .journal import Journal
 from .typeahead import HiddenLine, Typeahead
@@ -84,6 +85,11 @@ class Recording:
         """As the transport below."""
         return self._transport.is_secure
 
+    @property
+    def shakes_hands(self) -> bool:
+        """Always: only behind it is it known who is written down."""
+        return True
+
     async def handshake(self) -> None:
         """As the transport below; who fails in it is not recorded."""
         await self._transport.handshake()
@@ -120,6 +126,10 @@ class Recording:
             self._journal.go_deaf()
         self._journal.hear(self._now, data, is_hidden=engine.input_hidden or inbox.hides_lines)
         return data
+
+    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+        """Wait for each piece, to write it down."""
+        await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         """As the transport below."""

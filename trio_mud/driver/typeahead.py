@@ -34,12 +34,12 @@ class Typeahead:
     The lines are a list: empty it takes 56 bytes against the 760 of a deque, and it never grows long.
 
     Attributes:
-        lines: The lines and events, for the inbox to take from.
+        lines: The lines and events, to be looked at; `take` takes one.
         is_hidden: Whether what comes now is typed hidden, for a dialog's question.
         is_closed: Whether nobody will handle what comes.
     """
 
-    __slots__ = ("_is_behind", "_raw", "_room", "_shown", "is_closed", "is_hidden", "lines")
+    __slots__ = ("_hides_partial", "_is_behind", "_raw", "_room", "_shown", "is_closed", "is_hidden", "lines")
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
@@ -47,6 +47,7 @@ class Typeahead:
         self._raw: bytearray | None = None  # bytes the engine has not seen
         self._shown = 0  # bytes of these that came before what comes now was hidden
         self._is_behind = False  # the engine has bytes it has not read
+        self._hides_partial = False  # and part of a line that came while it was hidden
         self.is_hidden = False
         self.is_closed = False
 
@@ -79,7 +80,7 @@ class Typeahead:
             return False
         if (found := engine.receive_text(data)) is None:
             return False
-        self._add(found, hear, self.is_hidden)
+        self._add(found, engine, hear, self.is_hidden)
         return True
 
     def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
@@ -112,6 +113,10 @@ class Typeahead:
         """Whether the next is a line, not an event of another kind that the peer sent between its lines."""
         return isinstance(self.lines[0], str)
 
+    def take(self) -> str | HookEvent:
+        """The oldest line or event."""
+        return self.lines.pop(0)
+
     def give_back(self, line: str) -> None:
         """Have this line first again."""
         if not self.is_closed:
@@ -130,17 +135,20 @@ class Typeahead:
         self._is_behind = False
 
     def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
-        self._add(engine.receive(data), hear, is_hidden)
+        self._add(engine.receive(data), engine, hear, is_hidden)
         self._is_behind = engine.is_full and not self.is_closed
 
-    def _add(self, events: list[TelnetEvent], hear: Hear, is_hidden: bool) -> None:
+    def _add(self, events: list[TelnetEvent], engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
         for event in events:
             if self.is_closed:
                 return  # by what one of them led to
             if type(event) is Line:
                 line = clean_line(event.text)
-                self.lines.append(HiddenLine(line) if is_hidden else line)
+                self.lines.append(HiddenLine(line) if is_hidden or self._hides_partial else line)
+                self._hides_partial = False
                 if not event.cut:
                     continue
             if (heard := hear(event)) is not None:
                 self.lines.append(heard)
+        if is_hidden:  # also when the rest of it comes after that
+            self._hides_partial = engine.is_amid_line

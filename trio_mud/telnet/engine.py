@@ -120,6 +120,11 @@ class TelnetEngine:
         return self._take_events()
 
     @property
+    def is_amid_line(self) -> bool:
+        """Whether the beginning of a line has come and its end has not."""
+        return self.lines.is_unfinished
+
+    @property
     def pending(self) -> bool:
         """Whether bounded work is left from bytes already received: if so, call `receive(b"")` before reading on.
 

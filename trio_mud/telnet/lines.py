@@ -78,6 +78,11 @@ class LineAssembler:
         if rest:
             self._append(rest)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a line was begun and not ended."""
+        return bool(self._partial) or self._is_cut
+
     def _append(self, data: bytes) -> None:
         """Add data without line ends to the unfinished line, obeying its editing keys in the order typed."""
         if self._is_cut:
