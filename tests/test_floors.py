@@ -42,7 +42,10 @@ FLOORS = {
     "driver": Floor(GROUND | {"telnet", "text", "transports"}, {"trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "mudlib": Floor({FRONT_DOOR}, {"msgspec"}),
-    "testing": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"trio", "pytest", "pytest_trio"}),
+    "testing": Floor(
+        GROUND | {FRONT_DOOR, "driver", "game", "telnet", "text", "transports"},
+        {"cyclopts", "trio", "pytest", "pytest_trio"},
+    ),
     "config": Floor(GROUND, {"msgspec"}),
     "game": Floor(GROUND | {"config", "driver"}),
     "logs": Floor(set(), {"structlog"}),

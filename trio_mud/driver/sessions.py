@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import enum
 import secrets
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -53,10 +53,15 @@ class Duplicate(enum.Enum):
 
 
 class Sessions:
-    """The sessions of one server, by key."""
+    """The sessions of one server, by key.
+
+    Attributes:
+        new_secret: Makes a token that cannot be guessed; yours to set, where runs are to be alike.
+    """
 
     def __init__(self, server: MasterServer) -> None:
         self._server = server
+        self.new_secret: Callable[[], str] = partial(secrets.token_urlsafe, TOKEN_BYTES)
         self._by_key: dict[Hashable, Session] = {}
         self._sources: dict[Hashable, KeySource] = {}
         self._tokens: dict[str, tuple[Session, float]] = {}  # and when it is void, on trio's clock
@@ -143,7 +148,7 @@ class Sessions:
         self._tokens.pop(session._token, None)
         if session.ending is not None:
             raise BadToken(f"the session of {session.key!r} is over: nobody can resume it")
-        session._token = token = secrets.token_urlsafe(TOKEN_BYTES)
+        session._token = token = self.new_secret()
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
 

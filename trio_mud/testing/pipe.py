@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import trio
@@ -19,9 +19,10 @@ CAPACITY = 64 * 1024  # bytes each way before the sender must wait; a socket pai
 class _Way:
     """One direction."""
 
-    def __init__(self, capacity: int, latency: float) -> None:
+    def __init__(self, capacity: int, latency: float | Callable[[], float], cut: Callable[[int], int] | None) -> None:
         self.capacity = capacity  # bytes
         self.latency = latency  # seconds from sent to received
+        self.cut = cut  # how many bytes of those that have arrived are received at once
         self.size = 0  # bytes on the way
         self.chunks: deque[tuple[float, bytes]] = deque()  # when each arrives
         self.is_ended = False  # its sender will send no more
@@ -45,7 +46,11 @@ class _Way:
         """Take what there is room for."""
         part = data[: max(0, self.capacity - self.size)]
         if part:
-            self.chunks.append((trio.current_time() + self.latency, part))
+            lag = self.latency() if callable(self.latency) else self.latency
+            arrival = trio.current_time() + lag
+            if self.chunks:
+                arrival = max(arrival, self.chunks[-1][0])  # nothing overtakes
+            self.chunks.append((arrival, part))
             self.size += len(part)
             self.change()
         return len(part)
@@ -55,6 +60,8 @@ class _Way:
         if self.arrival > trio.current_time():
             return b""
         when, data = self.chunks.popleft()
+        if self.cut is not None:
+            max_bytes = max(1, min(max_bytes, self.cut(len(data))))
         if len(data) > max_bytes:
             self.chunks.appendleft((when, data[max_bytes:]))
             data = data[:max_bytes]
@@ -207,12 +214,20 @@ class Pipe:
 
     Args:
         capacity: Bytes each way before a sender must wait.
-        latency: Seconds from sent to received.
+        latency: Seconds from sent to received, or a function that tells them anew for each piece; none overtakes.
         address: Where the client says it is.
+        cut: Told how many bytes of a piece have arrived, says how many are received at once; all of them if None.
     """
 
-    def __init__(self, *, capacity: int = CAPACITY, latency: float = 0.0, address: str = "") -> None:
-        up, down = _Way(capacity, latency), _Way(capacity, latency)
+    def __init__(
+        self,
+        *,
+        capacity: int = CAPACITY,
+        latency: float | Callable[[], float] = 0.0,
+        address: str = "",
+        cut: Callable[[int], int] | None = None,
+    ) -> None:
+        up, down = _Way(capacity, latency, cut), _Way(capacity, latency, cut)
         self.client = PipeEnd(up, down, "server")
         self.server = PipeEnd(down, up, address)
 

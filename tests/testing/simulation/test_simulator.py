@@ -1,0 +1,124 @@
+"""The simulator: evenings without a fault, the same again for the same seed, and every way to be stuck is found."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import trio
+
+from trio_mud.testing.simulation import (
+    Deadlock,
+    DeterministicRun,
+    Livelock,
+    first_caught,
+    in_fork,
+    plan,
+    shrink,
+    simulate,
+)
+
+from .defects import DEFECTS
+
+SEEDS = 240
+AT_ONCE = 40
+
+_TELL_DIGESTS = "from trio_mud.testing.simulation import simulate; print(*(simulate(s).digest for s in range(5)))"
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
+def test_no_invariant_is_broken(first: int) -> None:
+    for seed in range(first, first + AT_ONCE):
+        assert simulate(seed).violations == [], f"python -m trio_mud.testing.simulate {seed}"
+
+
+@pytest.mark.parametrize("game", ["hostile", "mudlib"])
+def test_a_seed_equals_itself_ten_times(game: str) -> None:
+    assert len({simulate(7, name=game).digest for _ in range(10)}) == 1
+
+
+def test_seeds_differ() -> None:
+    assert len({simulate(seed).digest for seed in range(10)}) == 10
+
+
+def test_a_seed_is_the_same_in_every_process() -> None:
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", _TELL_DIGESTS],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        .stdout.split()[-5:]
+        .__repr__()
+        for seed in ("0", "1", "2")
+    }
+    assert told == {repr([simulate(seed).digest for seed in range(5)])}
+
+
+def test_a_run_leaves_chance_as_it_was() -> None:
+    import random
+
+    state = random.getstate()
+    simulate(3)
+    assert random.getstate() == state
+
+
+def test_time_is_virtual_and_steps_are_counted() -> None:
+    async def sleep() -> None:
+        await trio.sleep(3600)
+
+    run = DeterministicRun(1, latest=10_000)
+    run(sleep)
+    assert run.clock.now == 3600
+    assert run.steps.count > 1
+
+
+def test_a_version_of_trio_without_the_names_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("trio._core._run._r")
+    with pytest.raises(RuntimeError, match="which is the only place that knows of it"):
+        DeterministicRun(1)(trio.lowlevel.checkpoint)
+
+
+def test_a_deadlock_is_found() -> None:
+    outcome = in_fork(1, patch=DEFECTS["the_farewell_never_ends"], name="hostile")
+    (broken, text), *_ = outcome.violations
+    assert broken == "I-19"
+    assert text.startswith(f"{Deadlock.__name__}: every task waits, and no deadline is left:\n")
+    assert "the_farewell_never_ends" in text
+
+
+def test_a_livelock_is_found() -> None:
+    found = first_caught(DEFECTS["two_tasks_keep_each_other_busy"], seeds=100)
+    assert found is not None
+    outcome = in_fork(found[0], patch=DEFECTS["two_tasks_keep_each_other_busy"], name="hostile")
+    assert outcome.violations[0][1].startswith(f"{Livelock.__name__}: more than ")
+
+
+def test_an_evening_that_does_not_end_is_found() -> None:
+    outcome = in_fork(4, patch=DEFECTS["the_doors_stay_open"], name="hostile")
+    assert outcome.broken == "I-19"
+    assert "it is still not over:\n" in outcome.violations[0][1]
+
+
+@pytest.mark.parametrize("name", ["a_registry_entry_leaks", "a_takeover_leaves_two_owners"])
+def test_a_planted_defect_is_caught(name: str) -> None:
+    assert first_caught(DEFECTS[name], seeds=200) is not None
+
+
+def test_a_failing_script_becomes_short() -> None:
+    patch = DEFECTS["a_registry_entry_leaks"]
+    found = first_caught(patch, seeds=200)
+    assert found is not None
+    whole = plan(found[0], "hostile")
+
+    shortest = shrink(whole, lambda shorter: in_fork(shorter, patch=patch).broken == found[1])
+
+    assert len(shortest.steps) < len(whole.steps)
+    assert len(shortest.steps) <= 3
+    assert in_fork(shortest, patch=patch).broken == found[1]
+    assert in_fork(shortest).violations == []

@@ -1,0 +1,260 @@
+"""The command `python -m trio_mud.testing.simulate`: many seeds against the real server, and yours against your game.
+
+It turns what the shell says into seeds, plays them in batches, and tells what came of them.
+Seeds that fail are kept in a file and come first the next time.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import cyclopts
+import trio
+from cyclopts import Parameter, validators
+
+from trio_mud import __version__
+from trio_mud.errors import ConfigurationError
+from trio_mud.game import find_game
+
+from .simulation.batches import BATCH, Tally, in_fork, run_batches
+from .simulation.deeds import DEEDS
+from .simulation.determinism import real_seconds
+from .simulation.games import GAMES, WORDS, Game, PlayedByWords
+from .simulation.operators import OPERATORS
+from .simulation.plan import Plan, plan
+from .simulation.shrinking import shrink
+from .simulation.simulator import Outcome
+from .simulation.trace import Trace
+
+__all__ = ["main"]
+
+CLEAN: Final = 0
+FOUND: Final = 1  # a seed failed, or a fault never fired
+WRONG_USAGE: Final = 2
+KEPT: Final = Path(".simulation-seeds")  # failing seeds, one a line, with the game if it is not bundled
+SEEDS: Final = 200
+ENOUGH: Final = 1000  # seeds after which every fault must have fired
+
+MakeGame = Callable[[Trace], Game]
+
+app = cyclopts.App(
+    name="python -m trio_mud.testing.simulate",
+    help="Play a whole evening for each seed: players who race, vanish and flood, over a bad network, in virtual time.",
+    help_epilogue=(
+        "Try: python -m trio_mud.testing.simulate --seeds 1000 --jobs 2, or your own: ... simulate tavern:hooks.\n\n"
+        "Replay one: ... simulate 4711. Make it short: ... simulate --shrink 4711.\n\n"
+        "Exit status: 0 all is well, 1 an invariant was broken or a fault never fired, 2 usage."
+    ),
+    version=f"trio-mud {__version__}",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+@app.default
+def run_seeds(
+    game_or_seed: Annotated[str | None, Parameter(show_default=False)] = None,
+    seed: Annotated[int | None, Parameter(show_default=False)] = None,
+    /,
+    *,
+    seeds: Annotated[int, Parameter(validator=validators.Number(gte=1))] = SEEDS,
+    first: int = 0,
+    jobs: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    play: Annotated[str, Parameter(show_default=False)] = "",
+    lines: Annotated[Path | None, Parameter(show_default=False)] = None,
+    shrink_it: Annotated[int | None, Parameter(name="--shrink", show_default=False)] = None,
+    kept: Annotated[Path, Parameter()] = KEPT,
+) -> int:
+    """Play seeds, and tell of the first invariant that each failing one broke.
+
+    Args:
+        game_or_seed: MODULE:NAME, a Hooks or a function that returns one; or a seed to replay.
+            Without it: the bundled games.
+        seed: A seed of that game to replay.
+        seeds: How many.
+        first: The first of them.
+        jobs: Processes at a time; one for each core is right.
+        play: Only this one of the bundled games: hostile or mudlib.
+        lines: A file of lines that your game's players type, one a line.
+        shrink_it: A seed that fails: find the shortest script that still does.
+        kept: Where seeds that failed are kept, to be played first the next time.
+    """
+    name = ""
+    if game_or_seed is not None and game_or_seed.lstrip("-").isdigit():
+        if seed is not None:
+            raise ConfigurationError(f"{game_or_seed} and {seed} are two seeds: name one")
+        seed = int(game_or_seed)
+    elif game_or_seed is not None:
+        name = game_or_seed
+    if play and play not in GAMES:
+        raise ConfigurationError(f"there is no bundled game {play!r}: choose one of {', '.join(GAMES)}")
+    make = _game(name, lines) if name else None
+    show = _Show(name or play, lines)
+    if shrink_it is not None:
+        return show.shrunk(plan(shrink_it, name or play), make)
+    if seed is not None:
+        return show.replayed(in_fork(plan(seed, name or play), game=make))
+    before = [] if first or play else _read(kept, name)
+    tally = show.progress(
+        run_batches(
+            [*before, *(number for number in range(first, first + seeds) if number not in before)],
+            jobs=jobs,
+            batch=BATCH if make is None else 1,  # a game's module may keep a state: each seed begins with a fresh one
+            game=make,
+            name=name or play,
+        ),
+        len(before) + seeds,
+    )
+    _keep(kept, name, [outcome.seed for outcome in tally.failed])
+    is_complete = show.coverage(tally, must=tally.seeds >= ENOUGH and not name and not play)
+    return CLEAN if not tally.failed and is_complete else FOUND
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what `arguments` say and return the exit status."""
+    try:
+        status = app(arguments, print_error=False, exit_on_error=False)
+    except cyclopts.CycloptsError as error:
+        return _complain(f"{str(error).rstrip('.')}; see --help")
+    except ConfigurationError as error:
+        return _complain(str(error))
+    return status if isinstance(status, int) else CLEAN
+
+
+def _complain(text: str) -> int:
+    print(f"simulate: {text}", file=sys.stderr)
+    return WRONG_USAGE
+
+
+def _game(name: str, lines: Path | None) -> MakeGame:
+    """How the author's game is made for each run."""
+    find_game(name)  # if there is none, better now
+    words: Sequence[str] = WORDS
+    if lines is not None:
+        try:
+            words = tuple(lines.read_text(encoding="utf-8").splitlines())
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {lines}: {error.strerror}") from error
+        if not words:
+            raise ConfigurationError(f"{lines} is empty: write what players type, one line each")
+    return lambda trace: PlayedByWords(find_game(name), words)
+
+
+def _read(kept: Path, game: str) -> list[int]:
+    """The seeds that failed before."""
+    if not kept.exists():
+        return []
+    rows = [row.partition(" ") for row in kept.read_text(encoding="utf-8").splitlines()]
+    return [int(seed) for seed, _, of in rows if of == game and seed.isdigit()]
+
+
+def _keep(kept: Path, game: str, failed: Iterable[int]) -> None:
+    """Forget the seeds of this game that do not fail any more, and keep those that do."""
+    others = []
+    if kept.exists():
+        others = [row for row in kept.read_text(encoding="utf-8").splitlines() if row.partition(" ")[2] != game]
+    rows = others + [f"{seed} {game}".strip() for seed in sorted(set(failed))]
+    if rows:
+        kept.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    else:
+        kept.unlink(missing_ok=True)
+
+
+class _Show:
+    """What is printed."""
+
+    def __init__(self, game: str, lines: Path | None) -> None:
+        self._game = game
+        self._lines = lines
+
+    def progress(self, tallies: Iterable[Tally], total: int) -> Tally:
+        """Follow many seeds; tell of each that fails at once."""
+        whole, began = Tally(), real_seconds()
+        told = began
+        for tally in tallies:
+            whole.add(tally)
+            for outcome in tally.failed:
+                self.failure(outcome)
+            now = real_seconds()
+            if now - told >= 5 or whole.seeds >= total:
+                told = now
+                rate = whole.seeds / max(now - began, 1e-9) * 60
+                print(f"{whole.seeds} of {total} seeds, {len(whole.failed)} failed, {rate:.0f} a minute", flush=True)
+        return whole
+
+    def failure(self, outcome: Outcome) -> None:
+        """All that is needed to see it again."""
+        number, text = outcome.violations[0]
+        print(f"\nseed {outcome.seed} breaks {number}: {text}")
+        for other, more in outcome.violations[1:4]:
+            print(f"  and {other}: {more}")
+        print(f"  after {outcome.steps} steps and {outcome.seconds:g} s, digest {outcome.digest}")
+        print(f"  trio_mud {__version__}{_commit()}, Python {platform.python_version()}, trio {trio.__version__}")
+        print("  " + outcome.plan.told().replace("\n", "\n  "))
+        print(f"  again: {self._command(str(outcome.seed))}", flush=True)
+
+    def replayed(self, outcome: Outcome) -> int:
+        """One seed."""
+        if outcome.violations:
+            self.failure(outcome)
+            return FOUND
+        print(outcome.plan.told())
+        print(
+            f"seed {outcome.seed}: all is well, {outcome.steps} steps, {outcome.seconds:g} s, digest {outcome.digest}"
+        )
+        return CLEAN
+
+    def shrunk(self, script: Plan, make: MakeGame | None) -> int:
+        """The shortest script that still fails in the same way."""
+        whole = in_fork(script, game=make)
+        if not whole.violations:
+            print(f"seed {script.seed} does not fail")
+            return CLEAN
+        shortest = shrink(script, lambda shorter: in_fork(shorter, game=make).broken == whole.broken)
+        print(f"{len(script.steps)} steps became {len(shortest.steps)}")
+        self.failure(in_fork(shortest, game=make))
+        return FOUND
+
+    def coverage(self, tally: Tally, *, must: bool) -> bool:
+        """Tell what was reached; whether every fault fired, if it must."""
+        print("\nhow often each came off:")
+        print("  " + ", ".join(f"{name} {count}" for name, count in tally.fired.most_common()))
+        print(f"pairs of events: {len(tally.pairs)}, the rarest:")
+        rare = sorted(tally.pairs.items(), key=lambda pair: (pair[1], pair[0]))[:6]
+        print("  " + ", ".join(f"{first} {second} {count}" for (first, second), count in rare))
+        wanted = [name for name, deed in DEEDS.items() if deed.weight]
+        wanted += [f"operator: {name}" for name in OPERATORS]
+        never = [name for name in wanted if not tally.fired[name]]
+        if never and must:
+            print(f"never came off in {tally.seeds} seeds: {', '.join(never)}")
+        return not (never and must)
+
+    def _command(self, seed: str) -> str:
+        game = f" {self._game}" if ":" in self._game else ""
+        play = f" --play {self._game}" if self._game and not game else ""
+        lines = f" --lines {self._lines}" if self._lines else ""
+        return f"python -m trio_mud.testing.simulate{game} {seed}{play}{lines}"
+
+
+def _commit() -> str:
+    """At which commit this package stands, if it stands in a repository."""
+    try:
+        told = subprocess.run(  # noqa: S603
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return f" at {told.stdout.strip()}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

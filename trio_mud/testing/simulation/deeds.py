@@ -1,0 +1,224 @@
+"""The drawer of deeds: everything that players and the network do. A new one is a function and one line at the end.
+
+A deed is told the stage, the player whose turn it is, and its own chance. It never waits, but may start what does.
+It returns whether it came off, for a deed that never does is no test of anything.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ...telnet.codes import DO, DONT, GMCP, IAC, NAWS, SB, SE, TTYPE, WILL, WONT
+
+if TYPE_CHECKING:
+    from .players import Player
+    from .stage import Stage
+
+Act = Callable[["Stage", "Player", Random], bool]
+
+
+class Deed(NamedTuple):
+    """One kind of step."""
+
+    act: Act
+    weight: float  # how often; 0: never by chance
+
+
+_RESIZE: Final = bytes((IAC, SB, NAWS, 0, 90, 0, 30, IAC, SE))
+_CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses or changes the charset: the oracle reads along
+_JUNK: Final = (IAC, SB, SE, WILL, WONT, DO, DONT, NAWS, TTYPE, 0, 7, 8, 10, 13, 27, 0x7F, 0x9B, 0xC3, 0xE2, 65, 66)
+
+
+def _type(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.types(player, stage.lines(player, chance, 1))
+
+
+def _burst(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.types(player, stage.lines(player, chance, chance.randint(2, 5)))
+
+
+def _flood(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.types(player, stage.lines(player, chance, 1) * 30)
+
+
+def _half_line(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.sends(player, stage.lines(player, chance, 1)[0].encode()[:-1] or b"x")
+
+
+def _long_line(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.types(player, ["look " + "x" * chance.choice((79, 300, 5000))])
+
+
+def _secret(stage: Stage, player: Player, chance: Random) -> bool:
+    found = stage.game.secret(player, chance)
+    if not found:
+        return False
+    line, prompt, secret = found
+    stage.start(partial(player.answer, line, prompt, secret))
+    return True
+
+
+def _enter(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.types(player, stage.game.enter(chance.randrange(3), chance))
+
+
+def _race(stage: Stage, player: Player, chance: Random) -> bool:
+    """Everybody wants to be one and the same, at once."""
+    who = chance.randrange(3)
+    for other in stage.players:
+        stage.types(other, stage.game.enter(who, chance))
+    return len(stage.players) > 1
+
+
+def _come_back(stage: Stage, player: Player, chance: Random) -> bool:
+    """Another connection from the same place wants the session that this one had."""
+    lines = stage.game.come_back(player, chance)
+    back = stage.join(chance, address=player.address)
+    return back is not None and stage.types(back, lines)
+
+
+def _token(stage: Stage, player: Player, chance: Random) -> bool:
+    """A token is shown by two connections at once: one of them is too late."""
+    lines = stage.game.use_token(chance)
+    if not lines:
+        return False
+    rival = chance.choice(stage.players)
+    stage.types(player, lines)
+    if rival is not player:
+        stage.types(rival, lines)
+    return True
+
+
+def _resize(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.sends(player, bytes((IAC, WILL, NAWS)) + _RESIZE)
+
+
+def _storm(stage: Stage, player: Player, chance: Random) -> bool:
+    verbs = (WILL, WONT, DO, DONT)
+    player.mishaps.add("garbled")
+    return stage.sends(
+        player,
+        b"".join(bytes((IAC, chance.choice(verbs), chance.choice(_CODES))) for _ in range(chance.choice((5, 60)))),
+    )
+
+
+def _junk(stage: Stage, player: Player, chance: Random) -> bool:
+    player.mishaps.add("garbled")
+    return stage.sends(player, bytes(chance.choice(_JUNK) for _ in range(chance.choice((3, 20, 120)))))
+
+
+def _browser(stage: Stage, player: Player, chance: Random) -> bool:
+    visitor = stage.join(chance, fate="welcome")
+    if visitor is None:
+        return False
+    visitor.mishaps.add("stranger")
+    return stage.sends(visitor, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+
+
+def _scan(stage: Stage, player: Player, chance: Random) -> bool:
+    visitor = stage.join(chance)
+    if visitor is None:
+        return False
+    if chance.random() < 0.5:
+        visitor.vanish()
+    else:
+        stage.start(visitor.hang_up)
+    return True
+
+
+def _join(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.join(chance) is not None
+
+
+def _reset(stage: Stage, player: Player, chance: Random) -> bool:
+    player.vanish()
+    return True
+
+
+def _reset_meets_quit(stage: Stage, player: Player, chance: Random) -> bool:
+    """The two detectors of an end race for it."""
+    stage.types(player, stage.game.leave(chance))
+    if chance.random() < 0.5:
+        player.vanish()
+    else:
+        stage.start(player.hang_up)
+    return True
+
+
+def _hang_up(stage: Stage, player: Player, chance: Random) -> bool:
+    stage.start(player.hang_up)
+    return True
+
+
+def _half_close(stage: Stage, player: Player, chance: Random) -> bool:
+    stage.types(player, stage.lines(player, chance, chance.randint(1, 3)))
+    stage.start(player.end_input)
+    return player.can_type
+
+
+def _stall(stage: Stage, player: Player, chance: Random) -> bool:
+    player.stall()
+    return True
+
+
+def _deafness(stage: Stage, player: Player, chance: Random) -> bool:
+    player.be_deaf()
+    return True
+
+
+def _recovery(stage: Stage, player: Player, chance: Random) -> bool:
+    was_ill = bool(player.mishaps & {"stalled", "deaf"})
+    player.recover()
+    return was_ill
+
+
+def _no_descriptors(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.fails(OSError(chance.choice((errno.EMFILE, errno.ENFILE)), "too many open files"))
+
+
+def _aborted(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.fails(OSError(errno.ECONNABORTED, "gone before it was accepted"))
+
+
+def _post(stage: Stage, player: Player, chance: Random) -> bool:
+    return stage.game.post(stage.server, chance)
+
+
+def _pass(stage: Stage, player: Player, chance: Random) -> bool:
+    stage.pause = chance.choice((0.0, 0.0, 0.05, 0.1, 0.5, 1.0, 2.0, 3.0, 7.0))
+    return True
+
+
+DEEDS: Final[dict[str, Deed]] = {
+    "join": Deed(_join, 2),
+    "type": Deed(_type, 9),
+    "pass": Deed(_pass, 8),
+    "burst": Deed(_burst, 4),
+    "flood": Deed(_flood, 0.6),
+    "half line": Deed(_half_line, 1),
+    "long line": Deed(_long_line, 0.5),
+    "secret": Deed(_secret, 2),
+    "enter": Deed(_enter, 4),
+    "race": Deed(_race, 2),
+    "come back": Deed(_come_back, 2),
+    "token": Deed(_token, 1.5),
+    "resize": Deed(_resize, 1),
+    "storm": Deed(_storm, 0.4),
+    "junk": Deed(_junk, 0.6),
+    "browser": Deed(_browser, 0.3),
+    "scan": Deed(_scan, 0.7),
+    "reset": Deed(_reset, 1.5),
+    "reset meets quit": Deed(_reset_meets_quit, 1.2),
+    "hang up": Deed(_hang_up, 1.2),
+    "half-close": Deed(_half_close, 1.2),
+    "stall": Deed(_stall, 0.8),
+    "deafness": Deed(_deafness, 0.8),
+    "recovery": Deed(_recovery, 1.2),
+    "no descriptors": Deed(_no_descriptors, 0.5),
+    "aborted": Deed(_aborted, 0.5),
+    "post": Deed(_post, 1),
+}

@@ -1,0 +1,254 @@
+"""One seed, one run: scheduler, virtual clock, `random` and log are bound to a seed for one `trio.run`.
+
+The only module that touches trio's private names, `_ALLOW_DETERMINISTIC_SCHEDULING` and `_r` of `trio._core._run`:
+with the first set, trio sorts the tasks that may run by age and shuffles them with the second, which is seeded here.
+And it replaces two methods of one `MockClock`, so that a run in which nothing can ever happen again ends,
+where trio would spin in silence, and so does a run in which something happens for ever and time does not go on.
+
+Who uses it: `stage`, once for each seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import random
+import struct
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import trio
+from trio.testing import MockClock
+
+STEPS: Final = 100_000  # of all tasks together; the busiest seeds known take 10,000
+LATEST: Final = 1000.0  # seconds of virtual time; the longest scripts take 400
+_TESTED: Final = "0.35"
+
+_AS_TRIO = struct.Struct("<qd")
+
+
+class Deadlock(Exception):
+    """Every task waits and no deadline is left: nothing would ever happen again."""
+
+
+class Livelock(Exception):
+    """More steps or more time than any evening takes: it would go on for ever."""
+
+
+class Watcher(Protocol):
+    """Who looks at the world after every step of a task."""
+
+    def after_step(self) -> None:
+        """A task has run up to its next checkpoint."""
+        ...
+
+
+class Steps(trio.abc.Instrument):
+    """Counts and digests every step of every task: whose it was, and at what time.
+
+    Attributes:
+        count: Steps so far.
+        watcher: Looks after every step.
+        cut_at: Before which step `cut` is called, if before any.
+    """
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.watcher: Watcher | None = None
+        self._numbers: dict[trio.lowlevel.Task, int] = {}
+        self._next = 0
+        self._hash = hashlib.blake2b(digest_size=8)
+        self.count = 0
+        self.cut_at: int | None = None
+        self.cut: Callable[[], object] = lambda: None
+        self.failure: BaseException | None = None
+
+    def note(self, text: str) -> None:
+        """Let the digest depend on this, too."""
+        self._hash.update(text.encode(errors="surrogatepass"))
+
+    @property
+    def digest(self) -> str:
+        """The same for two runs in which the same happened in the same order at the same time."""
+        return self._hash.hexdigest()
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        """Give it a number of this run."""
+        self._numbers[task] = self._next
+        self._next += 1
+        self.note(task.name)
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        """Its number is not used again."""
+        self._numbers.pop(task, None)
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Count it, and do what was to be done before it."""
+        self.count += 1
+        self._hash.update(_AS_TRIO.pack(self._numbers.get(task, -1), self._clock.now))
+        if self.count == self.cut_at:
+            self.cut()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Let the watcher look; an instrument that raises is dropped by trio, so its failure is kept."""
+        if self.watcher is not None and self.failure is None:
+            try:
+                self.watcher.after_step()
+            except BaseException as error:  # noqa: BLE001 - raised again when the run is over
+                self.failure = error
+
+    def after_io_wait(self, timeout: float) -> None:
+        """Between two rounds of all tasks that may run."""
+        if self.count > self._clock.budget:
+            self._clock.is_exhausted = True
+
+
+class VirtualClock:
+    """A `MockClock` that jumps to the next deadline, and ends a run that is stuck.
+
+    Attributes:
+        now: Seconds since the run began.
+        budget: Steps of tasks until the run counts as a livelock.
+        latest: Seconds until it does.
+    """
+
+    def __init__(self, budget: int = STEPS, latest: float = LATEST) -> None:
+        self.now = 0.0
+        self.budget = budget
+        self.latest = latest
+        self.is_exhausted = False
+        self.trios = MockClock(autojump_threshold=0)
+        trios: Any = self.trios  # a class that trio keeps others from deriving
+        trios.current_time = self._current_time
+        trios.deadline_to_sleep_time = self._sleep_time
+        trios._autojump = self._jump
+
+    def _current_time(self) -> float:
+        if self.is_exhausted:  # trio's own loop asks first after each wait, so this is raised there
+            raise Livelock(f"more than {self.budget} steps: it would go on for ever at {self.now:g} s")
+        return self.now
+
+    def _sleep_time(self, deadline: float) -> float:
+        return 0.0 if deadline <= self.now else 999_999_999.0
+
+    def _jump(self) -> None:
+        seconds = trio.lowlevel.current_statistics().seconds_to_next_deadline
+        if seconds == math.inf:
+            raise Deadlock(f"every task waits, and no deadline is left:{''.join(sorted(_places()))}")
+        if self.now > self.latest:
+            raise Livelock(f"at {self.now:g} s it is still not over:{''.join(sorted(_places()))}")
+        if seconds > 0:
+            self.now += seconds
+
+
+class DeterministicRun:
+    """One `trio.run` that is a function of its seed.
+
+    Args:
+        seed: Of the schedule, and of the module `random`.
+        budget: Steps until it counts as a livelock.
+        latest: Seconds of virtual time until it does.
+    """
+
+    def __init__(self, seed: int, *, budget: int = STEPS, latest: float = LATEST) -> None:
+        self._seed = seed
+        self.clock = VirtualClock(budget, latest)
+        self.steps = Steps(self.clock)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let somebody look after every step."""
+        self.steps.watcher = watcher
+
+    def __call__(self, main: Callable[[], Awaitable[object]]) -> None:
+        """Run it to its end.
+
+        Raises:
+            Deadlock: Nothing would ever happen again.
+            Livelock: Something would happen for ever, and time would stand still.
+        """
+        with seeded(self._seed):
+            try:
+                trio.run(main, clock=self.clock.trios, instruments=[self.steps])
+            except trio.TrioInternalError as error:
+                if isinstance(error.__cause__, Deadlock | Livelock):
+                    raise error.__cause__ from None
+                raise
+        if self.steps.failure is not None:
+            raise self.steps.failure
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let trio's scheduler and the module `random` follow a seed in this block."""
+    scheduler = _scheduler()
+    state, trios_state, allowed = random.getstate(), scheduler._r.getstate(), scheduler._ALLOW_DETERMINISTIC_SCHEDULING
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r.seed(seed)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed
+        scheduler._r.setstate(trios_state)
+        random.setstate(state)
+
+
+@contextmanager
+def heard_log(records: list[str]) -> Iterator[None]:
+    """Collect what `trio_mud` and others log in this block, formatted, and let it go nowhere else."""
+    root, ours = logging.getLogger(), logging.getLogger("trio_mud")
+    handlers, level, own_level, disabled = root.handlers[:], root.level, ours.level, logging.root.manager.disable
+    root.handlers[:] = [_Collector(records)]
+    root.setLevel(logging.INFO)
+    ours.setLevel(logging.DEBUG)
+    logging.disable(logging.NOTSET)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        ours.setLevel(own_level)
+        logging.disable(disabled)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, records: list[str]) -> None:
+        super().__init__()
+        self._records = records
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(self.format(record))
+
+
+def _scheduler() -> Any:
+    """The module of trio with the two names, or a word about what to do if they are gone."""
+    scheduler: Any = trio._core._run
+    if not (hasattr(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING") and hasattr(scheduler, "_r")):
+        raise RuntimeError(
+            f"trio {trio.__version__} has no deterministic scheduling as trio {_TESTED} has it: "
+            f"install that, or correct {__name__}, which is the only place that knows of it"
+        )
+    return scheduler
+
+
+def _places() -> Iterator[str]:
+    """Where each task waits."""
+    root = trio.lowlevel.current_root_task()
+    tasks = [root] if root is not None else []
+    while tasks:
+        task = tasks.pop()
+        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+        frames = [(frame.f_code, line) for frame, line in task.iter_await_frames()]
+        own = [(code, line) for code, line in frames if "/trio/" not in code.co_filename]
+        if own:
+            code, line = own[-1]
+            yield f"\n  {task.name} at {code.co_filename}:{line}, in {code.co_name}"
+
+
+def real_seconds() -> float:
+    """The machine's clock, for those who measure how fast the simulator is."""
+    return time.perf_counter()

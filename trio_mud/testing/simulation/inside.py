@@ -1,0 +1,48 @@
+"""What the simulator sees inside the driver beyond its public names; whoever changes the driver corrects this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import trio
+
+from ...driver.connection import Connection
+from ...driver.dispatcher import Source
+from ...driver.server import MasterServer
+
+
+def guests(server: MasterServer) -> Iterable[Connection]:
+    """Every connection since accept, until its transport is closed."""
+    return server._guests.values()
+
+
+def waiting(connection: Connection) -> tuple[int, int, int]:
+    """Lines in its inbox, bytes there that are no lines yet, and bytes on their way out."""
+    typeahead, outbox = connection.inbox._typeahead, connection.outbox
+    return len(typeahead._lines), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
+
+
+def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
+    """Be told of each source that begins to stand in line for a turn."""
+    put = server.dispatcher.put
+
+    def put_and_tell(source: Source) -> None:
+        told(source)
+        put(source)
+
+    server.dispatcher.put = put_and_tell  # type: ignore[method-assign]
+
+
+def posts(server: MasterServer) -> int:
+    """Events posted and not yet handled."""
+    return len(server._posts.waiting)
+
+
+def task_names() -> Iterable[str]:
+    """The name of every task there is."""
+    root = trio.lowlevel.current_root_task()
+    tasks = [root] if root is not None else []
+    while tasks:
+        task = tasks.pop()
+        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+        yield task.name

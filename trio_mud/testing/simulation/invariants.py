@@ -1,0 +1,502 @@
+"""The invariants: one function each, which reads a finished `Trace` and yields what was wrong.
+
+Some faults can be seen only at the moment they happen; the trace has noted those already, under the same numbers.
+Who uses it: `simulator`. A new invariant is a function with `@invariant`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Final
+
+from ...driver.connection import Connection
+from ...driver.events import Cause, Reason
+from ...telnet import Line, TelnetEngine
+from ...telnet.events import AnomalyKind
+from ...telnet.scanner import Scanner
+from ...text.cleaning import clean_line
+from ..pipe import CAPACITY
+from .operators import OPERATORS
+from .players import CANARY
+from .trace import Happening, Trace
+
+SLACK: Final = 2.0  # seconds above a deadline: what stubborn hooks of the hostile game take after they were cut
+
+Check = Callable[[Trace], Iterator[str]]
+
+INVARIANTS: Final[dict[str, Check]] = {}
+
+
+def invariant(number: str) -> Callable[[Check], Check]:
+    """Have this function checked after every run, under its number."""
+
+    def register(check: Check) -> Check:
+        INVARIANTS[number] = check
+        return check
+
+    return register
+
+
+def check(trace: Trace) -> Iterator[tuple[str, str]]:
+    """Everything that was wrong: the invariant's number, and how."""
+    yield from trace.faults
+    if trace.stuck is not None:  # what was not finished is no further fault
+        yield "I-19", f"{type(trace.stuck).__name__}: {trace.stuck}"
+        return
+    for number, function in INVARIANTS.items():
+        for text in function(trace):
+            yield number, text
+
+
+class Heard:
+    """What a player's bytes were, telnet taken apart."""
+
+    def __init__(self, data: bytes) -> None:
+        self.raw = bytearray()
+        self.negotiations: list[tuple[int, int]] = []
+        self.anomalies: list[str] = []
+        Scanner().receive(data, self)
+        self.text = self.raw.decode("utf-8", errors="surrogateescape")
+
+    def heard_text(self, data: bytes) -> None:
+        """Text."""
+        self.raw += data
+
+    def heard_command(self, code: int) -> None:
+        """A command, such as the mark of a prompt."""
+
+    def heard_negotiation(self, verb: int, code: int) -> None:
+        """One verb and option."""
+        self.negotiations.append((verb, code))
+
+    def heard_subnegotiation(self, code: int, payload: bytes) -> None:
+        """A payload."""
+
+    def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
+        """Something that is no telnet."""
+        self.anomalies.append(f"{kind}: {detail}")
+
+    def payload_limit(self, code: int) -> int:
+        """None that matters."""
+        return 1 << 20
+
+
+def _events_of(trace: Trace, connection: Connection) -> list[Happening]:
+    return [happening for happening in trace.happenings if happening.connection is connection]
+
+
+def _ended_whole(trace: Trace) -> bool:
+    """Whether the dispatcher lived to the end."""
+    return trace.closed_at is not None
+
+
+@invariant("I-1")
+def one_connect_for_each(trace: Trace) -> Iterator[str]:
+    """Every accepted connection has exactly one connect event, whatever happened to it."""
+    connects = Counter(h.connection for h in trace.happenings if h.kind == "Connect")
+    for watched in trace.watched.values():
+        if connects[watched.connection] != 1:
+            yield f"{watched.connection.name} had {connects[watched.connection]} connect events"
+    accepted = trace.server.counters["accepted"] - trace.server.counters["handshakes failed"]
+    if sum(connects.values()) != accepted:
+        yield f"{accepted} were accepted, and there were {sum(connects.values())} connect events"
+
+
+@invariant("I-2")
+def one_disconnect_for_each(trace: Trace) -> Iterator[str]:
+    """As many disconnect events as connect events, and the reason is REFUSED if and only if nobody admitted it."""
+    for watched in trace.watched.values():
+        events = _events_of(trace, watched.connection)
+        endings = [h for h in events if h.kind == "Disconnect"]
+        if len(endings) != 1:
+            yield f"{watched.connection.name} had {len(endings)} disconnect events"
+            continue
+        admitted = any(h.kind == "Admitted" for h in events)
+        if (endings[0].event.reason is Reason.REFUSED) == admitted:
+            yield f"{watched.connection.name}: admitted {admitted}, ended {endings[0].event.reason}"
+
+
+@invariant("I-3")
+def one_ending_decided_once(trace: Trace) -> Iterator[str]:
+    """The disconnect event tells what was decided first; only a refusal at the door outweighs it."""
+    for happening in trace.happenings:
+        if happening.kind != "Disconnect" or happening.connection is None:
+            continue
+        event = happening.event
+        decisions = trace.watch(happening.connection).decisions
+        if event.cause.reason is not event.reason:
+            yield f"{happening.told()} has the reason {event.reason}"
+        if not decisions:
+            yield f"{happening.told()} without any decision"
+        elif decisions[-1][1] is not event.cause:
+            yield f"{happening.told()}, but what was decided is {decisions[-1][1]}"
+
+
+@invariant("I-4")
+def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
+    """Connect, Admitted, everything else, Disconnect, nothing."""
+    for watched in trace.watched.values():
+        kinds = [h.kind for h in _events_of(trace, watched.connection)]
+        if not kinds:
+            continue
+        if kinds[0] != "Connect":
+            yield f"{watched.connection.name} began with {kinds[0]}"
+        if "Disconnect" in kinds and kinds[-1] != "Disconnect":
+            yield f"{watched.connection.name} had {kinds[-1]} after its disconnect event"
+        rest = [kind for kind in kinds if kind not in ("Connect", "Disconnect")]
+        if rest and (rest[0] != "Admitted" or rest.count("Admitted") != 1):
+            yield f"{watched.connection.name} was not admitted first, and once: {kinds}"
+
+
+@invariant("I-5")
+def the_network_is_over_before_the_hook(trace: Trace) -> Iterator[str]:
+    """In the disconnect hook the connection is off the list."""
+    for happening in trace.happenings:
+        if happening.kind == "Disconnect" and happening.listed:
+            yield f"{happening.told()}: it is still on the list"
+
+
+@invariant("I-6")
+def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
+    """One that was refused is never listed, reads its refusal and nothing else, and is soon gone."""
+    texts = trace.server.texts
+    refusals = [
+        f"{text}\r\n"
+        for text in (
+            "[no]",
+            texts.refused,
+            texts.connect_failed,
+            texts.connect_too_slow,
+            texts.server_full,
+            texts.too_many_from_address,
+        )
+    ]
+    for happening in trace.happenings:
+        connection = happening.connection
+        if happening.kind != "Disconnect" or connection is None or happening.event.reason is not Reason.REFUSED:
+            continue
+        if trace.watch(connection).was_listed:
+            yield f"{connection.name} was refused, and had been on the list"
+        player = trace.player_of(connection)
+        if player is None:
+            continue
+        read = player.read.decode(errors="replace")
+        if trace.game_is_known and not any(refusal.startswith(read) for refusal in refusals):
+            yield f"{connection.name} was refused and read {read!r}"
+        closed = player.pipe.server.closed_at
+        if closed is None or closed > happening.at + trace.plan.limits.quit_flush + trace.plan.limits.linger + SLACK:
+            yield f"{connection.name} was refused at {happening.at:g} s and closed at {closed}"
+        if trace.game_is_known and player.reads_all and not trace.server.aborting.is_set() and not read:
+            yield f"{connection.name} was refused without a word, though its link is good"
+
+
+@invariant("I-7")
+def lines_come_in_order_without_gap(trace: Trace) -> Iterator[str]:
+    """What was handled is a prefix of what was sent: all of it after an end of file, and after a quit up to there."""
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        if player is None or not watched.taken:
+            continue
+        sent = _lines_in(trace, bytes(player.client.sent))
+        if trace.game_is_known and not watched.may_skip:
+            if watched.taken != sent[: len(watched.taken)]:
+                yield f"{player}: sent {sent}, handled {watched.taken}"
+        elif not _is_in_order(watched.taken, sent):
+            yield f"{player}: sent {sent}, handled {watched.taken}"
+    if trace.game_is_known:
+        yield from _cut_short(trace)
+
+
+def _cut_short(trace: Trace) -> Iterator[str]:
+    for happening in trace.happenings:
+        connection = happening.connection
+        if happening.kind != "Disconnect" or connection is None:
+            continue
+        watched, player = trace.watch(connection), trace.player_of(connection)
+        if player is None or watched.may_skip or trace.was_cut or player.mishaps & {"stranger"}:
+            continue
+        if happening.event.cause is Cause.EOF and connection.dialog is None and not watched.robbed:
+            sent = _lines_in(trace, bytes(player.client.sent))
+            if watched.taken != sent:
+                yield f"{player} ended its input: sent {sent}, handled {watched.taken}"
+        if (
+            happening.event.cause is Cause.ASKED
+            and happening.event.text == "[bye]"
+            and player.fate not in ("quit", "quit and refuse")
+            and (not watched.taken or watched.taken[-1].split()[:1] not in (["quit"], ["twice"], ["leave"]))
+            and not trace.shares
+        ):
+            yield f"{player} quit, and then had {watched.taken[-1:]} handled"
+
+
+def _lines_in(trace: Trace, data: bytes) -> list[str]:
+    """What an engine of the same kind makes of all bytes at once."""
+    engine = trace.server.make_engine()
+    return [clean_line(event.text) for event in engine.receive(data) if isinstance(event, Line)]
+
+
+def _is_in_order(some: list[str], everything: list[str]) -> bool:
+    rest = iter(everything)
+    return all(line in rest for line in some)
+
+
+_PROMPTS: Final = r"(?:(?:ask> |hide [^<>]*> |name> |turn> )*)"
+_KNOWN: Final = re.compile(
+    _PROMPTS + r"(?:<\d+:\d+[^<>\x00-\x1f]*(?:<b>)?[^<>\x00-\x1f]*>|\[[a-z ]+\d*\]|\(of the stay\)|\(to all\)|)"
+)
+_NUMBERED: Final = re.compile(r"<\d+:\d+[^<>\r\n]*(?:<b>)?[^<>\r\n]*>")
+
+
+@invariant("I-8")
+def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
+    """Numbered lines arrive in the order written, and nothing cuts into a line, a command or a character."""
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        if player is None or not trace.game_is_known or "stranger" in player.mishaps:
+            continue
+        heard = Heard(bytes(player.read))
+        if heard.anomalies:
+            yield f"{player} read broken telnet: {heard.anomalies}"
+        *whole, _ = heard.text.split("\r\n")
+        for line in whole:
+            if not _KNOWN.fullmatch(line):
+                yield f"{player} read {line!r}, which nobody wrote"
+        read = [found for line in whole for found in _NUMBERED.findall(line)]
+        if read != [line for line in watched.said if line in set(read)]:
+            yield f"{player}: written {watched.said}, read {read}"
+        if read != watched.said[: len(read)] and not trace.server.counters["messages dropped"]:
+            yield f"{player}: something is missing between: written {watched.said}, read {read}"
+
+
+@invariant("I-9")
+def parsing_does_not_depend_on_the_cut(trace: Trace) -> Iterator[str]:
+    """The bytes of each player mean the same in one piece and in many."""
+    random = Random(trace.plan.seed)
+    for player in trace.players:
+        data = bytes(player.client.sent)[:4000]
+        if not data:
+            continue
+        whole, cut = trace.server.make_engine(), trace.server.make_engine()
+        at_once, bit_by_bit = whole.receive(data), []
+        start = 0
+        while start < len(data):
+            end = start + random.randint(1, 9)
+            bit_by_bit += cut.receive(data[start:end])
+            start = end
+        if at_once != bit_by_bit:
+            yield f"{player} sent {data!r}: {at_once} at once, {bit_by_bit} in pieces"
+        if whole.data_to_send() != cut.data_to_send():
+            yield f"{player} sent {data!r}: the answers differ"
+
+
+@invariant("I-10")
+def what_is_encoded_can_be_decoded(trace: Trace) -> Iterator[str]:
+    """What was typed, sent as text by an engine, is read as the same by another."""
+    engine = TelnetEngine(())
+    for watched in trace.watched.values():
+        for line in watched.taken[:5]:
+            events = TelnetEngine(()).receive(engine.encode(f"{line}\n"))
+            if [event.text for event in events if isinstance(event, Line)] != [line]:
+                yield f"{line!r} came back as {events}"
+
+
+@invariant("I-11")
+def memory_is_bounded(trace: Trace) -> Iterator[str]:
+    """No more lines, bytes and posts wait than the limits say."""
+    limits = trace.plan.limits
+    for watched in trace.watched.values():
+        if watched.most_lines > limits.typeahead + 512:
+            yield f"{watched.connection.name} had {watched.most_lines} lines waiting"
+        if watched.most_unread > CAPACITY:
+            yield f"{watched.connection.name} had {watched.most_unread} bytes unread"
+        if watched.most_unsent > limits.outbox + 2048:
+            yield f"{watched.connection.name} had {watched.most_unsent} bytes unsent"
+    if trace.most_posts > limits.posts + 1:
+        yield f"{trace.most_posts} posted events waited"
+
+
+@invariant("I-12")
+def a_quit_flushes(trace: Trace) -> Iterator[str]:
+    """Who reads, over a network that works, has read everything that was written before the quit, and the farewell."""
+    if not trace.game_is_known or trace.aborting_at is not None:
+        return
+    for happening in trace.happenings:
+        connection = happening.connection
+        if happening.kind != "Disconnect" or connection is None or happening.event.reason is not Reason.QUIT:
+            continue
+        watched, player = trace.watch(connection), trace.player_of(connection)
+        if player is None or not player.reads_all or "stranger" in player.mishaps:
+            continue
+        text = Heard(bytes(player.read)).text
+        read = _NUMBERED.findall(text)
+        if read != watched.said:
+            yield f"{player} quit: written {watched.said}, read {read}"
+        farewell = happening.event.text
+        if farewell and player.quality.capacity > 512 and not text.endswith(f"{farewell}\r\n"):
+            yield f"{player} did not read its farewell {farewell!r} at the end of {text[-80:]!r}"
+
+
+@invariant("I-14")
+def no_task_is_left(trace: Trace) -> Iterator[str]:
+    """When all is over, there are as many tasks as before, and every transport is closed."""
+    if trace.tasks_left:
+        yield f"{trace.tasks_left} tasks were left"
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        if player is not None and player.pipe.server.closed_at is None:
+            yield f"the transport of {player} was never closed"
+
+
+@invariant("I-15")
+def the_list_is_empty_at_the_end(trace: Trace) -> Iterator[str]:
+    """Nobody is on any list of a server that has ended."""
+    server = trace.server
+    if len(server.connections):
+        yield f"{len(server.connections)} connections are listed"
+    if left := [guest.name for guest in _guests(trace)]:
+        yield f"{left} are still counted as guests"
+    if len(server.sessions):
+        yield f"{len(server.sessions)} sessions are left"
+
+
+def _guests(trace: Trace) -> list[Connection]:
+    from .inside import guests
+
+    return list(guests(trace.server))
+
+
+@invariant("I-18")
+def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
+    """A shutdown ends within its drain and the cleanup, the hard path within the cleanup."""
+    limits = trace.plan.limits
+    if trace.closing_at is None or trace.closed_at is None:
+        yield "the server has not ended"
+        return
+    if trace.aborting_at is not None and trace.closed_at > trace.aborting_at + limits.cleanup + SLACK:
+        yield f"the hard path began at {trace.aborting_at:g} s and ended at {trace.closed_at:g} s"
+    if trace.closed_at > trace.closing_at + limits.drain + limits.cleanup + SLACK:
+        yield f"the shutdown began at {trace.closing_at:g} s and ended at {trace.closed_at:g} s"
+    is_at_once = OPERATORS[trace.plan.operator].is_hard and not OPERATORS[trace.plan.operator].raises
+    if is_at_once and trace.operated_at is not None and trace.operated_at < trace.closing_at - 0.2:
+        yield f"told to end at {trace.operated_at:g} s, it began at {trace.closing_at:g} s"
+
+
+@invariant("I-21")
+def one_stay_follows_the_other(trace: Trace) -> Iterator[str]:
+    """For each key: Entered, then lost and resumed, then Left, once; it expires only while its link is dead."""
+    stays: dict[object, list[Happening]] = {}
+    for happening in trace.happenings:
+        if (session := getattr(happening.event, "session", None)) is not None:
+            stays.setdefault(session.key, []).append(happening)
+    for key, events in stays.items():
+        yield from _check_stays(trace, key, events)
+
+
+def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator[str]:
+    kinds = [h.kind for h in events]
+    current, lost_at = None, None
+    for happening in events:
+        session = happening.event.session
+        if happening.kind == "Entered":
+            if current is not None:
+                yield f"{key!r} entered twice: {kinds}"
+            current, lost_at = session, None
+            continue
+        if session is not current:
+            yield f"{happening.kind} of another stay of {key!r}: {kinds}"
+        if happening.kind == "LinkLost":
+            lost_at = happening.at
+        elif happening.kind == "Resumed":
+            lost_at = None
+        else:
+            if happening.event.cause is Cause.EXPIRED and lost_at is None:
+                yield f"the grace of {key!r} was over although its link lived: {kinds}"
+            current = None
+    if current is not None:
+        yield f"the stay of {key!r} never ended: {kinds}"
+
+
+@invariant("sessions")
+def entering_precedes_input(trace: Trace) -> Iterator[str]:
+    """Entered or Resumed comes before the next input of its connection."""
+    begun: set[int] = set()
+    for happening in trace.happenings:
+        session = getattr(happening.event, "session", None)
+        if happening.kind in ("Entered", "Resumed") and session is not None:
+            begun.add(id(session))
+        elif happening.kind == "Input" and happening.session is not None and id(happening.session) not in begun:
+            yield f"{happening.told()} came before the stay had begun"
+
+
+@invariant("I-22")
+def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
+    """What was typed at a hidden question is in no log, no event, no traceback and on no screen."""
+    for record in trace.log:
+        if CANARY in record:
+            yield f"logged: {record}"
+    for happening in trace.happenings:
+        if CANARY in repr(happening.event):
+            yield f"told by {happening.kind}"
+    for player in trace.players:
+        if CANARY.encode() in player.read:
+            yield f"read by {player}"
+
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")
+
+
+@invariant("I-23")
+def text_commands_no_terminal(trace: Trace) -> Iterator[str]:
+    """What players read and what is logged has no control character but line ends."""
+    for player in trace.players:
+        if trace.game_is_known and "stranger" not in player.mishaps:
+            text = Heard(bytes(player.read)).text.replace("\r\n", "").removesuffix("\r")
+            if found := _CONTROL.search(text):
+                yield f"{player} read {text[max(0, found.start() - 20) : found.end() + 20]!r}"
+    for record in trace.log:
+        if found := _CONTROL.search(record.partition("\n")[0]):
+            yield f"logged: {record!r}"
+
+
+@invariant("I-24")
+def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
+    """A client that keeps to the rules gets at most four messages for an option, another no more than it sent."""
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        if player is None:
+            continue
+        ours = Counter(code for _, code in Heard(bytes(player.read)).negotiations)
+        theirs = Counter(code for _, code in Heard(bytes(player.client.sent)).negotiations)
+        hides = 2 * watched.hidden_questions  # each asks for ECHO and takes it back
+        for code, count in ours.items():
+            if count > theirs[code] + 4 + (hides if code == 1 else 0):
+                yield f"{player}: {count} messages for option {code}, and it had sent {theirs[code]}"
+
+
+@invariant("I-26")
+def counters_add_up(trace: Trace) -> Iterator[str]:
+    """Accepted = refused + admitted, admitted = ended."""
+    counters = trace.server.counters
+    refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
+    ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
+    if counters["accepted"] != refused + counters["admitted"] + counters["handshakes failed"]:
+        yield f"accepted {counters['accepted']}, refused {refused}, admitted {counters['admitted']}"
+    if counters["admitted"] != ended:
+        yield f"admitted {counters['admitted']}, ended {ended}"
+    if counters["accepted"] > len(trace.players):
+        yield f"{counters['accepted']} accepted of {len(trace.players)} who came"
+
+
+_MEANT: Final = re.compile(r"cannot accept connections|\nKeyboardInterrupt$")  # the simulator's own doing
+
+
+@invariant("hooks")
+def no_hook_fails(trace: Trace) -> Iterator[str]:
+    """A game that does not mean to fail does not fail, whatever its players do."""
+    if not trace.game_is_known:
+        for record in trace.log:
+            if record.startswith(("ERROR", "CRITICAL")) and not _MEANT.search(record):
+                yield record

@@ -1,0 +1,87 @@
+"""The network between a simulated player and the real server: pipes that cut, lag and fill, and take notes.
+
+Who uses it: `players`, one pipe for each of them; the invariants read what the ends have noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+import trio
+
+from ..pipe import CAPACITY, Pipe, PipeEnd
+
+
+class Quality(NamedTuple):
+    """How good a network is."""
+
+    capacity: int = CAPACITY  # bytes each way before a sender must wait
+    latency: float = 0.0  # seconds, at most
+    pieces: int = 0  # bytes that arrive together at most; 0: as they were sent
+
+    @property
+    def is_swift(self) -> bool:
+        """Whether whatever the server may have waiting gets through within a fraction of a second."""
+        return self.latency == 0 or (self.capacity >= 4096 and self.latency <= 0.2 and not self.pieces)
+
+
+class PlayersEnd(PipeEnd):
+    """A player's end.
+
+    Attributes:
+        sent: Every byte that went into the pipe.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(pipe.client._outgoing, pipe.client._incoming, "server")
+        self.sent = bytearray()
+
+    def _put(self, data: bytes) -> int:
+        size = super()._put(data)
+        self.sent += data[:size]
+        return size
+
+
+class ServersEnd(PipeEnd):
+    """The server's end.
+
+    Attributes:
+        closed_at: When the server closed it; None while it has not.
+        on_send: Called when the server begins to send.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(pipe.server._outgoing, pipe.server._incoming, pipe.server.address)
+        self.closed_at: float | None = None
+        self.on_send: Callable[[], object] = lambda: None
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything."""
+        self.on_send()
+        await super().send_all(data)
+
+    async def aclose(self) -> None:
+        """Close."""
+        if self.closed_at is None:
+            self.closed_at = trio.current_time()
+        await super().aclose()
+
+
+class WatchedPipe(Pipe):
+    """A pipe of some quality whose ends take notes."""
+
+    client: PlayersEnd
+    server: ServersEnd
+
+    def __init__(self, quality: Quality, address: str, random: Random) -> None:
+        capacity, latency, pieces = quality
+        super().__init__(
+            capacity=capacity,
+            latency=(lambda: random.random() * latency) if latency else 0.0,
+            address=address,
+            cut=(lambda size: random.randint(1, min(size, pieces))) if pieces else None,
+        )
+        self.client = PlayersEnd(self)
+        self.server = ServersEnd(self)

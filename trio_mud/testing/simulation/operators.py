@@ -1,0 +1,41 @@
+"""The operator: who ends an evening before its calm end, and how. One line adds another way."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from .stage import Stage
+
+
+class Operator(NamedTuple):
+    """One way to end it."""
+
+    weight: float
+    act: Callable[[Stage], object]
+    raises: tuple[type[BaseException], ...] = ()  # what `serve` raises then
+    counts_task_steps: bool = False  # acts before a step of any task, not of the script
+    is_hard: bool = False  # takes the hard path, at once
+
+
+def _break_the_door(stage: Stage) -> None:
+    stage.listener.fail(OSError(errno.EBADF, "the listener broke"))
+
+
+def _interrupt(stage: Stage) -> None:
+    stage.interrupt()
+
+
+OPERATORS: Final[dict[str, Operator]] = {
+    "nobody": Operator(8, lambda stage: None),
+    "shutdown": Operator(3, lambda stage: stage.server.shutdown()),
+    "shutdown at once": Operator(2, lambda stage: stage.server.shutdown(within=0)),
+    "abort": Operator(2, lambda stage: stage.server.abort(), is_hard=True),
+    "abort at once": Operator(1, lambda stage: stage.server.abort(within=0), is_hard=True),
+    "cancel": Operator(2, lambda stage: stage.outside.cancel(), is_hard=True),
+    "cancel anywhere": Operator(2, lambda stage: stage.outside.cancel(), counts_task_steps=True, is_hard=True),
+    "interrupt": Operator(1, _interrupt, raises=(KeyboardInterrupt,), is_hard=True),
+    "broken door": Operator(1, _break_the_door, raises=(OSError,), is_hard=True),
+}

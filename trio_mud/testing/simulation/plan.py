@@ -1,0 +1,161 @@
+"""A plan: everything that one seed decides before the curtain rises. Shrinking strikes steps out of it.
+
+A step says which deed is done, by whom, and with which chance of its own,
+so that a step does the same in the full plan and in a shorter one.
+
+Who uses it: `stage` plays it, `shrinking` shortens it, the command prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from random import Random
+from typing import Final, NamedTuple
+
+from ...limits import Limits, Rate
+from .deeds import DEEDS
+from .network import Quality
+from .operators import OPERATORS
+
+JOINERS: Final = ("mute", "mute", "terminal", "window", "modern")  # what the players' programs speak
+
+
+class Step(NamedTuple):
+    """One deed of the script."""
+
+    deed: str
+    player: int  # modulo the number of those who have come
+    chance: int  # seeds whatever the deed itself chooses
+
+    def __str__(self) -> str:
+        return f"{self.deed}({self.player}, {self.chance})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One evening.
+
+    Attributes:
+        seed: Of the schedule, and what the rest was derived from.
+        game: The name of the game that is played.
+        limits: Of the server.
+        steps: The script.
+        operator: Who ends it; "nobody" lets it come to its calm end.
+        ends_at: Before which step; or before which step of any task, for an operator that counts those.
+        faults: Whether the game's own code may fail; False for the second run of a comparison.
+    """
+
+    seed: int
+    game: str
+    limits: Limits
+    steps: tuple[Step, ...]
+    operator: str
+    ends_at: int
+    faults: bool = True
+
+    def only(self, kept: Iterable[int]) -> Plan:
+        """The same with these steps of the script and no others."""
+        numbers = sorted(set(kept))
+        before = sum(number < self.ends_at for number in numbers)
+        by_script = not OPERATORS[self.operator].counts_task_steps
+        return replace(
+            self,
+            steps=tuple(self.steps[number] for number in numbers),
+            ends_at=before if by_script else self.ends_at,
+        )
+
+    def told(self) -> str:
+        """Every derived option, for the reader of a failure."""
+        usual = Limits()
+        limits = ", ".join(
+            f"{field.name}={getattr(self.limits, field.name)!r}"
+            for field in fields(Limits)
+            if getattr(self.limits, field.name) != getattr(usual, field.name)
+        )
+        lines = [
+            f"game: {self.game}",
+            f"limits: {limits}",
+            f"operator: {self.operator}, before step {self.ends_at}",
+            f"script of {len(self.steps)} steps:",
+            *(f"  {number:3} {step}" for number, step in enumerate(self.steps)),
+        ]
+        return "\n".join(lines)
+
+
+def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
+    """Derive everything from a seed.
+
+    Args:
+        game: Whose hooks are played; the seed chooses among the bundled ones if empty.
+        length: Steps of the script; the seed chooses if 0.
+    """
+    random = Random(f"plan {seed}")
+    if not game:
+        game = "mudlib" if random.random() < 0.15 else "hostile"
+    steps = length or random.choice((8, 20, 30, 45))
+    weights = _mood(random)
+    names = list(weights)
+    script = [Step("join", 0, random.getrandbits(30))]
+    guests = random.randint(1, 5)
+    for _ in range(steps):
+        if guests and random.random() < 0.25:
+            name, guests = "join", guests - 1
+        else:
+            name = random.choices(names, [weights[name] for name in names])[0]
+        script.append(Step(name, random.randrange(6), random.getrandbits(30)))
+    operators = list(OPERATORS)
+    operator = random.choices(operators, [OPERATORS[name].weight for name in operators])[0]
+    return Plan(
+        seed=seed,
+        game=game,
+        limits=_limits(random),
+        steps=tuple(script),
+        operator=operator,
+        ends_at=random.randint(1, 1200) if OPERATORS[operator].counts_task_steps else random.randint(1, len(script)),
+    )
+
+
+def quality(random: Random) -> Quality:
+    """How good one player's network is."""
+    return Quality(
+        capacity=random.choice((7, 64, 512, 65536, 65536, 65536)),
+        latency=random.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
+        pieces=random.choice((0, 0, 0, 1, 5, 40)),
+    )
+
+
+def _mood(random: Random) -> Mapping[str, float]:
+    """Some deeds are more frequent than usual this evening, some do not happen: so that rare ones meet."""
+    return {
+        name: deed.weight * random.choice((0, 1, 1, 1, 4)) if name not in ("type", "pass") else deed.weight
+        for name, deed in DEEDS.items()
+        if deed.weight
+    }
+
+
+def _limits(random: Random) -> Limits:
+    """Small bounds, so that they are met."""
+    return Limits(
+        connections=random.choice((3, 100, 100, 100)),
+        per_address=random.choice((2, 10)),
+        accept_rate=random.choice((None, None, Rate(1, burst=2))),
+        command_rate=random.choice((None, None, Rate(2, burst=4))),
+        typeahead=random.choice((1, 3, 8)),
+        line=random.choice((80, 4096)),
+        subnegotiation=200,
+        outbox=random.choice((300, 2000)),
+        replay=random.choice((60, 1000)),
+        posts=3,
+        batch=random.choice((1, 2, 64)),
+        first_input=random.choice((8.0, 30.0)),
+        idle=random.choice((None, None, 12.0)),
+        keepalive=random.choice((None, None, 3.0)),
+        hook_deadline=random.choice((0.5, 3.0)),
+        write_stall=random.choice((1.5, 6.0)),
+        grace=random.choice((0.5, 5.0, 20.0)),
+        quit_flush=2.0,
+        linger=1.0,
+        drain=random.choice((1.0, 4.0)),
+        cleanup=2.0,
+    )

@@ -1,0 +1,203 @@
+"""The stage: one plan played to its end against a real server, in virtual time. Chaos, then calm, then a shutdown.
+
+Who uses it: `simulator`. Deeds, games and operators see it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from random import Random
+from typing import Final
+
+import trio
+from trio.lowlevel import disable_ki_protection
+
+from ...driver.hooks import Hooks
+from ...driver.isolation import sole_error
+from ...driver.server import MasterServer
+from ...texts import Texts
+from ..mud import MILLENNIUM
+from ..pipe import PipeListener
+from .deeds import DEEDS
+from .games import GAMES, Game
+from .hostile import FATES
+from .operators import OPERATORS
+from .plan import JOINERS, Plan, Step, quality
+from .players import Player
+from .trace import Trace
+
+CALM: Final = 16.0  # seconds without a new fault, in which all must settle; more than any limit of a plan but the grace
+REST: Final = 3.0  # seconds in which players read what is left, when all is over
+
+TEXTS: Final = Texts(
+    server_full="[full]",
+    too_many_from_address="[too many]",
+    connect_failed="[stuck]",
+    connect_too_slow="[slow door]",
+    refused="[refused]",
+    command_failed="[failed]",
+    command_too_slow="[too slow]",
+    line_cut="[cut]",
+    output_dropped="[dropped]",
+    idle_warning="[are you there]",
+    missed="[missed {count}]",
+    no_input="[silent]",
+    idle="[idle]",
+    taken_over="[taken over]",
+    protocol_abuse="[abuse]",
+    shutdown="[closing]",
+)
+
+
+class Stage:
+    """One run.
+
+    Attributes:
+        trace: What it records.
+        server: The real one.
+        listener: Its door.
+        outside: Cancelled by an operator, it cancels `serve`.
+        pause: Seconds that the step just done wants to pass.
+    """
+
+    def __init__(self, plan: Plan, game: Callable[[Trace], Game] | None = None) -> None:
+        self.plan = plan
+        self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
+        self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
+        secrets = itertools.count(1)
+        self.server.sessions.new_secret = lambda: f"token{next(secrets)}"
+        self.trace = Trace(plan, self.server)
+        self.game = (game or GAMES[plan.game])(self.trace)
+        self.server.hooks = self.trace.hooks_around(self.game.hooks)
+        self.listener = PipeListener()
+        self.outside: trio.CancelScope = trio.CancelScope()
+        self.pause = 0.0
+        self._peers: trio.Nursery | None = None
+
+    async def play(self) -> None:
+        """From the first step to the last task."""
+        before = trio.lowlevel.current_statistics().tasks_living
+        if OPERATORS[self.plan.operator].counts_task_steps and self.trace.steps is not None:
+            self.trace.steps.cut_at = self.plan.ends_at
+            self.trace.steps.cut = self._end
+        async with trio.open_nursery() as peers:
+            self._peers = peers
+            await self._serve()
+            self.trace.closed_at = trio.current_time()
+            await trio.sleep(REST)
+            peers.cancel_scope.cancel()
+            self._peers = None
+        self.trace.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
+
+    async def _serve(self) -> None:
+        try:
+            with self.outside:
+                async with trio.open_nursery() as nursery:
+                    await nursery.start(self.server.serve, [self.listener])
+                    nursery.start_soon(self._direct)
+                    await self.server.closed.wait()
+                    nursery.cancel_scope.cancel()
+        except BaseException as error:
+            self.trace.raised = sole_error(error)
+            if not isinstance(self.trace.raised, OPERATORS[self.plan.operator].raises):
+                if isinstance(error, trio.Cancelled):
+                    raise
+                self.trace.fault("I-19", f"serve raised {self.trace.raised!r}")
+
+    async def _direct(self) -> None:
+        """Do one step after the other, then keep calm."""
+        by_script = not OPERATORS[self.plan.operator].counts_task_steps
+        for number, step in enumerate(self.plan.steps):
+            if by_script and number == self.plan.ends_at:
+                self._end()
+            self._do(step)
+            pause, self.pause = self.pause, 0.0
+            await trio.sleep(pause)
+        if by_script and self.plan.ends_at >= len(self.plan.steps):
+            self._end()
+        for player in self.players:
+            player.recover()
+        await trio.sleep(CALM)
+        if not self.server.is_closing:
+            self.trace.keep_calm()
+            self.server.shutdown()
+
+    def _end(self) -> None:
+        self.trace.operate()
+        OPERATORS[self.plan.operator].act(self)
+
+    def _do(self, step: Step) -> None:
+        deed, chance = DEEDS[step.deed], Random(step.chance)
+        if step.deed == "join" or not self.players:  # nobody can do anything before somebody has come
+            came_off = self.join(chance) is not None
+        else:
+            came_off = deed.act(self, self.players[step.player % len(self.players)], chance)
+        if came_off:
+            self.trace.fired[step.deed] += 1
+
+    # What deeds do
+
+    @property
+    def players(self) -> list[Player]:
+        """Who has come, in order."""
+        return self.trace.players
+
+    def start(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Let a peer do what may wait."""
+        if self._peers is not None:
+            self._peers.start_soon(work)
+
+    def join(self, chance: Random, *, address: str = "", fate: str = "") -> Player | None:
+        """Stand at the door; None if it is closed."""
+        number = len(self.players) + 1
+        household = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
+        player = Player(
+            number,
+            f"{household}::{number:x}",
+            quality(chance),
+            chance.choice(JOINERS),
+            Random(chance.getrandbits(32)),
+            fate or chance.choice(FATES),
+            self.start,
+        )
+        try:
+            self.listener.connect(player.pipe)
+        except ConnectionRefusedError:
+            return None
+        self.trace.meet(player)
+        self.start(player.listen)
+        return player
+
+    def lines(self, player: Player, chance: Random, count: int) -> list[str]:
+        """Something to type, of the game's own."""
+        return [self.game.line(player, chance) for _ in range(count)]
+
+    def types(self, player: Player, lines: Sequence[str]) -> bool:
+        """Let a player type."""
+        return bool(lines) and self.sends(player, "".join(f"{line}\r\n" for line in lines).encode())
+
+    def sends(self, player: Player, data: bytes) -> bool:
+        """Let a player's program send."""
+        if not player.can_type:
+            return False
+        self.start(partial(player.type, data))
+        return True
+
+    def fails(self, error: OSError) -> bool:
+        """Let the next accept fail."""
+        try:
+            self.listener.fail(error)
+        except trio.BrokenResourceError:
+            return False
+        return True
+
+    def interrupt(self) -> None:
+        """Let Ctrl-C come out of a hook."""
+        self.server.after(0, _interrupted)
+
+
+@disable_ki_protection
+def _interrupted() -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,391 @@
+"""What a run recorded: every hook event in dispatch order, and what an eye saw after every step of every task.
+
+Who uses it: `stage` fills it, `invariants` read it, and nothing else judges.
+The eye looks inside the driver in one place, `inside`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ...driver.connection import Connection
+from ...driver.dispatcher import Source
+from ...driver.events import (
+    Admitted,
+    Cause,
+    Connect,
+    Disconnect,
+    EchoRefused,
+    Entered,
+    GmcpMessage,
+    Input,
+    Interrupt,
+    Left,
+    LinkLost,
+    MsdpMessage,
+    Reason,
+    Resumed,
+    Settled,
+    Started,
+    WindowSize,
+)
+from ...driver.hooks import FIRST, LAST, Hooks
+from ...driver.server import MasterServer
+from ...driver.session import Session
+from . import inside
+from .determinism import Steps
+from .plan import Plan
+from .players import Player
+
+if TYPE_CHECKING:
+    from ...driver.sessions import Sessions
+
+PATIENCE = 12.0  # seconds; nothing that one event or one ending takes is longer in any plan
+_GUEST = re.compile(r"(?:rest-writer of )?guest-(\d+)")
+
+OBSERVED = (
+    Started,
+    Connect,
+    Admitted,
+    Input,
+    WindowSize,
+    Settled,
+    GmcpMessage,
+    MsdpMessage,
+    Interrupt,
+    EchoRefused,
+    Disconnect,
+    Entered,
+    LinkLost,
+    Resumed,
+    Left,
+)
+
+
+@dataclass(slots=True)
+class Happening:
+    """One hook event, as the first function of all saw it.
+
+    Attributes:
+        at: Virtual time.
+        over_at: When its last function had run; None while one waits.
+        listed: Whether its connection was on the server's list.
+        ending: What was decided of its connection.
+        session: The session its connection served.
+    """
+
+    at: float
+    event: Any
+    listed: bool = False
+    ending: Cause | None = None
+    session: Session | None = None
+    over_at: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """The event's type, as a word."""
+        return type(self.event).__name__
+
+    @property
+    def connection(self) -> Connection | None:
+        """Whose it is."""
+        found = getattr(self.event, "connection", None)
+        return found if isinstance(found, Connection) else None
+
+    def told(self) -> str:
+        """In words that are the same in every process."""
+        if (connection := self.connection) is not None:
+            text = f"{self.kind} {connection.number}"
+            if isinstance(self.event, Input):
+                return f"{text} {self.event.line!r}"
+            return f"{text} {self.event.cause}" if isinstance(self.event, Disconnect) else text
+        if (session := getattr(self.event, "session", None)) is not None:
+            return f"{self.kind} {session.key!r}"
+        return self.kind
+
+
+@dataclass(slots=True)
+class Watched:
+    """What the eye knows of one connection.
+
+    Attributes:
+        decisions: Every ending that was seen, and when.
+        taken: Its lines in the order they were handled, by hooks or dialogs.
+        said: Numbered lines that the game wrote and the driver took.
+        may_skip: Whether lines may be dropped although it lives on: a hidden question or a dialog failed.
+        most_lines: In its inbox, at the worst moment; and so `most_unread`, bytes there that are no lines yet,
+            and `most_unsent`, bytes in its outbox.
+        robbed: Whether another connection took its session, which drops its lines.
+        hidden_questions: How often the game asked one.
+    """
+
+    connection: Connection
+    decisions: list[tuple[float, Cause]] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    may_skip: bool = False
+    was_listed: bool = False
+    most_lines: int = 0
+    most_unread: int = 0
+    most_unsent: int = 0
+    robbed: bool = False
+    hidden_questions: int = 0
+
+
+class Trace:
+    """One run, as it was.
+
+    Attributes:
+        plan: What was to happen.
+        server: The server it happened to.
+        players: In the order they came.
+        happenings: Every hook event in dispatch order.
+        watched: Every connection since accept, by number.
+        log: What was logged, each record with its traceback.
+        faults: What was wrong at the moment it happened, and of which invariant.
+        fired: How often each deed came off.
+        closing_at: When a shutdown or the hard path began; `aborting_at`: the hard path.
+        closed_at: When everything was over.
+        calm: What the end of the calm found, in words; empty if the evening ended before.
+        tasks_left: Tasks at the very end, above those of the beginning.
+        raised: What `serve` raised.
+    """
+
+    def __init__(self, plan: Plan, server: MasterServer) -> None:
+        self.plan = plan
+        self.server = server
+        self.steps: Steps | None = None
+        self.players: list[Player] = []
+        self.by_address: dict[str, Player] = {}
+        self.happenings: list[Happening] = []
+        self.watched: dict[int, Watched] = {}
+        self.log: list[str] = []
+        self.faults: list[tuple[str, str]] = []
+        self.fired: Counter[str] = Counter()
+        self.closing_at: float | None = None
+        self.aborting_at: float | None = None
+        self.closed_at: float | None = None
+        self.drain: float = plan.limits.drain
+        self.was_cut = False
+        self.calm_at: float | None = None
+        self.tasks_left = 0
+        self.raised: BaseException | None = None
+        self.stuck: BaseException | None = None
+        self.operated_at: float | None = None
+        self.most_posts = 0
+        self.shares: set[Hashable] = set()  # keys that two connections may serve
+        self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
+        inside.on_put(server, self._begins_to_wait)
+        self._links: dict[Session, tuple[Connection, ...]] = {}
+        self._busy: dict[Hashable, Happening] = {}
+
+    @property
+    def game_is_known(self) -> bool:
+        """Whether the game says everything by numbered lines."""
+        return self.plan.game == "hostile"
+
+    def fault(self, invariant: str, text: str) -> None:
+        """Something is wrong now."""
+        if len(self.faults) < 20:
+            self.faults.append((invariant, f"{text} (at {trio.current_time():g} s)"))
+
+    def player_of(self, connection: Connection) -> Player | None:
+        """Who is at the other end."""
+        return self.by_address.get(connection.address)
+
+    # What the stage tells
+
+    def meet(self, player: Player) -> None:
+        """Somebody has come to the door."""
+        self.players.append(player)
+        self.by_address[player.address] = player
+        player.pipe.server.on_send = partial(self._server_sends, player)
+
+    def operate(self) -> None:
+        """The operator acts."""
+        self.operated_at = trio.current_time()
+
+    def keep_calm(self) -> None:
+        """Nothing new has happened for long: what must be so when all has settled?"""
+        self.calm_at = trio.current_time()
+        server = self.server
+        admitted = {h.connection for h in self.happenings if h.kind == "Admitted"}
+        gone = {h.connection for h in self.happenings if h.kind == "Disconnect"}
+        if set(server.connections) != {c for c in admitted - gone if c is not None}:
+            self.fault("I-15", "the list is not who was admitted and has not ended")
+        for happening in self._busy.values():
+            if happening.at < self.calm_at - PATIENCE:
+                self.fault("I-19", f"after the calm {happening.told()} is still not over")
+        living = [connection.number for connection in inside.guests(server)]
+        for name in inside.task_names():
+            found = _GUEST.fullmatch(name)
+            if found is not None and int(found[1]) not in living:
+                self.fault("I-14", f"the task {name!r} has outlived its connection")
+        for connection in inside.guests(server):
+            if connection.ending is not None and self.watch(connection).decisions[-1][0] < self.calm_at - PATIENCE:
+                self.fault("I-14", f"{connection.name} has ended by {connection.ending} long ago, and is still here")
+        accepted, counters = server.counters["accepted"], server.counters
+        refused = sum(n for word, n in counters.items() if word.startswith("refused: "))
+        if accepted != refused + counters["admitted"] + counters["handshakes failed"] + self._at_the_door():
+            self.fault("I-26", f"{accepted} accepted, but {refused} refused and {counters['admitted']} admitted")
+
+    def _at_the_door(self) -> int:
+        decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
+        return sum(h.kind == "Connect" and h.connection not in decided for h in self.happenings)
+
+    def _server_sends(self, player: Player) -> None:
+        for watched in self.watched.values():
+            connection = watched.connection
+            if connection.address == player.address:
+                if connection.ending is not None and connection.ending.reason is Reason.LINKDEATH:
+                    self.fault(
+                        "I-13", f"{connection.name} was written to after its link had died ({connection.ending})"
+                    )
+                if connection.inbox.is_gone:
+                    self.fault("I-5", f"{connection.name} was written to after its disconnect event")
+
+    # What the hooks tell
+
+    def hooks_around(self, game: Hooks) -> Hooks:
+        """The game's hooks, between a first and a last function of ours."""
+        hooks = Hooks()
+        for kind in OBSERVED:
+            hooks.on(kind, order=FIRST)(self._begins)
+        hooks.include(game)
+        for kind in OBSERVED:
+            hooks.on(kind, order=LAST)(self._is_over)
+        return hooks
+
+    def _begins(self, event: Any) -> None:
+        happening = Happening(trio.current_time(), event)
+        connection = happening.connection
+        if connection is not None:
+            happening.listed = connection in self.server.connections
+            happening.ending = connection.ending
+            happening.session = connection.session
+            watched = self.watch(connection)
+            self._see_ending(watched)
+            if isinstance(event, Input):
+                watched.taken.append(event.line)
+            self._count_turn(connection)
+        whose: Hashable = connection if connection is not None else getattr(event, "session", None)
+        if isinstance(whose, Session):
+            whose = ("key", whose.key)
+        if (other := self._busy.get(whose)) is not None and whose is not None:
+            self.fault("I-4", f"{happening.told()} began while {other.told()} was not over")
+        self._busy[whose] = happening
+        self.happenings.append(happening)
+        if self.steps is not None:
+            self.steps.note(happening.told())
+
+    def _is_over(self, event: Any) -> None:
+        whose: Hashable = getattr(event, "connection", None)
+        if whose is None and (session := getattr(event, "session", None)) is not None:
+            whose = ("key", session.key)
+        happening = self._busy.pop(whose, None)
+        if happening is not None:
+            happening.over_at = trio.current_time()
+
+    def _count_turn(self, connection: Connection) -> None:
+        """For each who stands in line, how many events of each other came first since it does."""
+        for other in self.server.connections:
+            if other is not connection and other.inbox.is_queued:
+                turns = self._turns[other.inbox]
+                turns[connection.number] += 1
+                if turns[connection.number] > 1:
+                    self.fault("I-17", f"{connection.name} had two events while {other.name} stood in line")
+
+    def _begins_to_wait(self, source: Source) -> None:
+        self._turns[source].clear()
+
+    # What the game tells
+
+    def said(self, connection: Connection, line: str, accepted: bool) -> None:
+        """The game wrote a numbered line."""
+        if accepted:
+            if connection.ending is not None:
+                self.fault("I-5", f"a write to {connection.name} was taken after its ending")
+            self.watch(connection).said.append(line)
+
+    def took(self, connection: Connection, line: str) -> None:
+        """A dialog got a line."""
+        self.watch(connection).taken.append(line)
+
+    # What the eye sees
+
+    def watch(self, connection: Connection) -> Watched:
+        """What is known of it."""
+        watched = self.watched.get(connection.number)
+        if watched is None:
+            watched = self.watched[connection.number] = Watched(connection)
+        elif watched.connection is not connection:
+            self.fault("I-15", f"number {connection.number} was given twice")
+        return watched
+
+    def after_step(self) -> None:
+        """Look at everything that must be so after every step of every task."""
+        server = self.server
+        if self.closing_at is None and server.is_closing:
+            self.closing_at = trio.current_time()
+        if self.aborting_at is None and server.aborting.is_set():
+            self.aborting_at = trio.current_time()
+        if server.dispatcher.is_cutting:
+            self.was_cut = True
+        for connection in inside.guests(server):
+            watched = self.watch(connection)
+            self._see_ending(watched)
+            lines, unread, unsent = inside.waiting(connection)
+            watched.most_lines = max(watched.most_lines, lines)
+            watched.most_unread = max(watched.most_unread, unread)
+            watched.most_unsent = max(watched.most_unsent, unsent)
+        self._see_list(server)
+        self._see_sessions(server.sessions)
+        self.most_posts = max(self.most_posts, inside.posts(server))
+
+    def _see_ending(self, watched: Watched) -> None:
+        ending = watched.connection.ending
+        last = watched.decisions[-1][1] if watched.decisions else None
+        if ending is last:
+            return
+        if ending is None:
+            self.fault("I-3", f"{watched.connection.name} had ended by {last}, and lives again")
+            return
+        if last is not None and not (ending.reason is Reason.REFUSED and not watched.was_listed):
+            self.fault("I-3", f"{watched.connection.name} had ended by {last}, and then by {ending}")
+        watched.decisions.append((trio.current_time(), ending))
+
+    def _see_list(self, server: MasterServer) -> None:
+        counters = server.counters
+        ended = sum(n for word, n in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
+        listed = len(server.connections)
+        if counters["admitted"] != listed + ended and not server.dispatcher.is_dead:
+            self.fault("I-26", f"{counters['admitted']} admitted, but {listed} listed and {ended} ended")
+        for connection in server.connections:
+            watched = self.watch(connection)
+            watched.was_listed = True
+            if connection.refused and not any(
+                h.connection is connection and h.kind == "Admitted" for h in self.happenings
+            ):
+                self.fault("I-6", f"{connection.name} was refused and is on the list")
+
+    def _see_sessions(self, sessions: Sessions) -> None:
+        for session in sessions:
+            links = session.connections
+            before = self._links.get(session, ())
+            if links != before:
+                self._links[session] = links
+                for link in before:
+                    if link not in links:
+                        self.watch(link).robbed = True
+            if len(links) > 1 and session.key not in self.shares:
+                self.fault("I-21", f"{session!r} has {len(links)} owners")
+            for link in links:
+                if link.session is not session:
+                    self.fault("I-21", f"{link.name} serves {link.session!r}, and {session!r} says that it serves it")
