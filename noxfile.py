@@ -4,11 +4,11 @@ nox                    what has to pass before anything is merged
 nox -s tests -- -k quit   the tests of that name, without the coverage report
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
-nox -s proof           every case of the tests that usually try a sample; arguments after `--` go to pytest
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
 nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves
+nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
 nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer
 """
@@ -72,19 +72,23 @@ for version in nox.project.python_versions(PROJECT):
 
 
 @nox.session
-def proof(session: nox.Session) -> None:
-    """What the tests try a sample of, whole: a cut at every step of every scene; arguments after `--` go to pytest."""
-    install(session, "test")
-    session.run(
-        "pytest", "--whole", "-n", "auto", "--maxprocesses", "8", "tests/test_cancel_anywhere.py", *session.posargs
-    )
-
-
-@nox.session
 def interop(session: nox.Session) -> None:
     """Real clients in terminals of their own; arguments after `--` go to pytest."""
     install(session, "test", "interop")
     session.run("pytest", "tests/interop", "-rs", *session.posargs)
+
+
+@nox.session
+def proof(session: nox.Session) -> None:
+    """What the tests try a sample of, whole: planted defects, a cut at every step of every scene, a thousand seeds.
+
+    Arguments after `--` go to the simulator, such as `--seeds 100000`.
+    """
+    install(session, "test")
+    workers = ("-n", "auto", "--maxprocesses", "8")
+    session.run("pytest", "-m", "proof", *workers, "tests/testing/simulation")
+    session.run("pytest", "--whole", *workers, "tests/test_cancel_anywhere.py")
+    session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
 
 
 @nox.session

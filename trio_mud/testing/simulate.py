@@ -22,6 +22,7 @@ from trio_mud.errors import ConfigurationError
 from trio_mud.game import find_game
 
 from .simulation.batches import BATCH, Tally, in_fork, run_batches
+from .simulation.comparing import cut_everywhere
 from .simulation.deeds import DEEDS
 from .simulation.determinism import real_seconds
 from .simulation.games import GAMES, WORDS, Game, PlayedByWords
@@ -68,6 +69,7 @@ def run_seeds(
     play: Annotated[str, Parameter(show_default=False)] = "",
     lines: Annotated[Path | None, Parameter(show_default=False)] = None,
     shrink_it: Annotated[int | None, Parameter(name="--shrink", show_default=False)] = None,
+    cuts: Annotated[int | None, Parameter(show_default=False)] = None,
     kept: Annotated[Path, Parameter()] = KEPT,
 ) -> int:
     """Play seeds, and tell of the first invariant that each failing one broke.
@@ -82,6 +84,7 @@ def run_seeds(
         play: Only this one of the bundled games: hostile or mudlib.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
+        cuts: A seed whose evening is cancelled from outside at each of its steps, one run for each.
         kept: Where seeds that failed are kept, to be played first the next time.
     """
     name = ""
@@ -97,8 +100,12 @@ def run_seeds(
     show = _Show(name or play, lines)
     if shrink_it is not None:
         return show.shrunk(plan(shrink_it, name or play), make)
+    if cuts is not None:
+        if name or play:
+            raise ConfigurationError("--cuts plays the bundled hostile game: leave the others out")
+        return show.cut(cut_everywhere(cuts))
     if seed is not None:
-        return show.replayed(in_fork(plan(seed, name or play), game=make))
+        return show.replayed(in_fork(seed, game=make, name=name or play))
     before = [] if first or play else _read(kept, name)
     tally = show.progress(
         run_batches(
@@ -207,6 +214,18 @@ class _Show:
         print(
             f"seed {outcome.seed}: all is well, {outcome.steps} steps, {outcome.seconds:g} s, digest {outcome.digest}"
         )
+        return CLEAN
+
+    def cut(self, outcomes: Iterable[Outcome]) -> int:
+        """One evening, cut everywhere."""
+        count = 0
+        for outcome in outcomes:
+            count += 1
+            if outcome.violations:
+                print(f"cancelled before step {outcome.plan.ends_at} of all tasks:")
+                self.failure(outcome)
+                return FOUND
+        print(f"cancelled before each of {count} steps: all is well")
         return CLEAN
 
     def shrunk(self, script: Plan, make: MakeGame | None) -> int:

@@ -1,58 +1,73 @@
 """Planted defects: each is a patch of the driver that makes one promise false, and the simulator has to find it.
 
 Each replaces something that must exist, so that a change of the driver cannot turn a defect into nothing.
+Who uses it: `test_proof` finds every one of them, and the ordinary tests two or three.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
+from types import ModuleType
 from typing import Any, Final
 
 import trio
 
+from trio_mud.driver import typeahead
+from trio_mud.driver.admission import Admission
 from trio_mud.driver.connection import Connection
+from trio_mud.driver.dialogs import Dialog
+from trio_mud.driver.dispatcher import Dispatcher, Source
 from trio_mud.driver.doors import Doors
-from trio_mud.driver.events import Cause, Reason
+from trio_mud.driver.events import Cause, Disconnect, Input, Reason
+from trio_mud.driver.inbox import Inbox, _Stage
 from trio_mud.driver.life import Life
+from trio_mud.driver.outbox import Outbox
 from trio_mud.driver.registry import Connections
 from trio_mud.driver.server import MasterServer
+from trio_mud.driver.session import Session
 from trio_mud.driver.sessions import Sessions
+from trio_mud.driver.typeahead import Typeahead
+from trio_mud.limits import Limits
+from trio_mud.telnet import TelnetEngine
+from trio_mud.telnet.scanner import in_text
 
 Patch = Callable[[], AbstractContextManager[object]]
 
 DEFECTS: Final[dict[str, Patch]] = {}
 
 
-def defect(target: type, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Plant this in the place of a method; it is called with the true one first."""
+@contextmanager
+def replaced(target: type | ModuleType, name: str, replacement: Callable[..., Any]) -> Iterator[None]:
+    """Have this in the place of a method, a property or a function; it is called with the true one first."""
+    there = target.__dict__[name]  # a KeyError means that the driver has changed: plant it elsewhere
+    true = there.fget if isinstance(there, property) else there
+    assert callable(true)
+
+    def planted(*args: Any, **kwargs: Any) -> Any:
+        return replacement(true, *args, **kwargs)
+
+    setattr(target, name, property(planted) if isinstance(there, property) else planted)
+    try:
+        yield
+    finally:
+        setattr(target, name, there)
+
+
+def defect(target: type | ModuleType, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Plant the decorated function in the place of this one; the defect has its name."""
 
     def plant(replacement: Callable[..., Any]) -> Callable[..., Any]:
-        @contextmanager
-        def patch() -> Iterator[None]:
-            true = target.__dict__[name]  # a KeyError means that the driver has changed: plant it elsewhere
-            assert callable(true)
-
-            def planted(*args: Any, **kwargs: Any) -> Any:
-                return replacement(true, *args, **kwargs)
-
-            setattr(target, name, planted)
-            try:
-                yield
-            finally:
-                setattr(target, name, true)
-
-        DEFECTS[replacement.__name__] = patch
+        DEFECTS[replacement.__name__] = lambda: replaced(target, name, replacement)
         return replacement
 
     return plant
 
 
-@defect(Connections, "discard")
-def a_registry_entry_leaks(true: Any, self: Connections, connection: Connection) -> None:
-    if connection.ending is not Cause.RESET:
-        true(self, connection)
+# Being stuck
 
 
 @defect(MasterServer, "_say_farewell")
@@ -73,9 +88,110 @@ async def two_tasks_keep_each_other_busy(true: Any, self: Life, *, gently: bool)
     await true(self, gently=gently)
 
 
-@defect(Sessions, "_take_from_all")
-def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Any) -> None:
-    """Nobody is told."""
+@defect(Dispatcher, "cut")
+def nothing_is_cut_at_the_end(true: Any, self: Dispatcher) -> None:
+    """Nothing."""
+
+
+@defect(Dispatcher, "__init__")
+def hooks_may_wait_for_ever(true: Any, self: Dispatcher, household: Any, limits: Limits) -> None:
+    true(self, household, replace(limits, hook_deadline=None))
+
+
+@defect(MasterServer, "_house")
+async def the_house_is_not_shielded(true: Any, self: MasterServer, listeners: Any, task_status: Any) -> None:
+    async with trio.open_nursery() as services:
+        self._works = services
+        try:
+            await self._serve_guests(services, listeners, task_status)
+        finally:
+            self._works = None
+        services.cancel_scope.cancel()
+    self._connections.clear()
+    self.closed.set()
+
+
+@defect(Doors, "_bear")
+async def a_full_table_ends_the_server(true: Any, self: Doors, error: OSError) -> None:
+    raise error
+
+
+# Events
+
+
+@contextmanager
+def _reset_meets_quit() -> Iterator[None]:
+    raced: set[Connection] = set()
+
+    def break_link(true: Any, self: Life, error: Any) -> None:
+        true(self, error)
+        if self.cause is not None and self.cause.reason is Reason.QUIT:
+            raced.add(self._connection)
+
+    def event_over(true: Any, self: Inbox, event: Any) -> None:
+        true(self, event)
+        if isinstance(event, Disconnect) and event.connection in raced:
+            raced.discard(event.connection)
+            self._stage = _Stage.OPEN
+
+    with replaced(Life, "break_link", break_link), replaced(Inbox, "event_over", event_over):
+        yield
+
+
+DEFECTS["a_second_disconnect_when_reset_meets_quit"] = _reset_meets_quit
+
+
+@defect(Inbox, "arrive")
+def a_connect_is_lost(true: Any, self: Inbox) -> None:
+    if self._connection.ending is None:
+        true(self)
+    else:
+        self._stage = _Stage.GONE
+
+
+@defect(Life, "end")
+def the_second_ending_wins(true: Any, self: Life, cause: Cause, text: str = "") -> None:
+    self.cause = None
+    true(self, cause, text)
+
+
+@defect(Inbox, "end")
+def a_signal_comes_after_the_end(true: Any, self: Inbox, *, drop_lines: bool) -> None:
+    signals = self._signals
+    true(self, drop_lines=drop_lines)
+    self._signals = signals
+
+
+@defect(Inbox, "end")
+def lines_are_handled_after_a_quit(true: Any, self: Inbox, *, drop_lines: bool) -> None:
+    true(self, drop_lines=False)
+
+
+@defect(Inbox, "end")
+def an_end_of_file_drops_lines(true: Any, self: Inbox, *, drop_lines: bool) -> None:
+    true(self, drop_lines=True)
+
+
+@defect(Source, "wake")
+def a_busy_source_gets_a_turn(true: Any, self: Source) -> None:
+    if not self.is_queued and self.has_event():
+        self._dispatcher.put(self)
+
+
+@defect(Dispatcher, "_turn")
+def one_source_gets_three_turns(true: Any, self: Dispatcher, source: Source) -> None:
+    true(self, source)
+    for _ in range(2):
+        if source.is_queued:
+            self._load += 1
+            self._in_channel += 1
+            true(self, source)
+
+
+@defect(Connections, "discard")
+def a_registry_entry_leaks(true: Any, self: Connections, connection: Connection) -> None:
+    if connection.ending is not Cause.RESET:
+        true(self, connection)
 
 
 @defect(MasterServer, "_forget")
@@ -84,3 +200,132 @@ def the_list_is_left_after_the_hook(true: Any, self: MasterServer, event: Any) -
         self.timers.at(trio.current_time(), partial(true, self, event))
     else:
         true(self, event)
+
+
+@defect(Connection, "decide")
+def a_refused_one_is_listed(true: Any, self: Connection) -> None:
+    if self.refused:
+        self.server._connections.add(self)
+    true(self)
+
+
+@defect(MasterServer, "admit")
+def an_admission_is_not_counted(true: Any, self: MasterServer, connection: Connection) -> None:
+    self._connections.add(connection)
+
+
+@defect(Admission, "leave")
+def places_are_never_free_again(true: Any, self: Admission, connection: Connection) -> None:
+    self._discount(connection)
+
+
+# Lines
+
+
+@defect(Typeahead, "_receive")
+def a_typed_line_is_dropped(true: Any, self: Typeahead, *data: Any) -> None:
+    true(self, *data)
+    del self._lines[self._room + 1 :]
+
+
+@defect(Connection, "is_full")
+def the_inbox_has_no_bound(true: Any, self: Connection) -> bool:
+    return False
+
+
+@defect(Inbox, "_take_line")
+def an_answer_is_also_a_command(true: Any, self: Inbox) -> Any:
+    dialog = self._connection.dialog
+    event = true(self)
+    if event is None and dialog is not None and dialog._answer is not None:
+        return Input(self._connection, dialog._answer)
+    return event
+
+
+@defect(Dialog, "answer")
+def a_password_is_logged(true: Any, self: Dialog, line: str) -> None:
+    logging.getLogger("trio_mud").debug("%s answers %s", self.connection.name, line)
+    true(self, line)
+
+
+@defect(typeahead, "clean_line")
+def an_escape_gets_through(true: Any, text: str) -> str:
+    return text
+
+
+@defect(TelnetEngine, "receive")
+def a_command_in_two_pieces_is_forgotten(true: Any, self: TelnetEngine, data: bytes) -> Any:
+    self.scanner.state = in_text
+    return true(self, data)
+
+
+# Output
+
+
+@defect(Outbox, "_send")
+def output_is_reordered(true: Any, self: Outbox, data: bytes, link: trio.Nursery) -> None:
+    if self._is_writing:
+        self._rest = data + self._rest
+    else:
+        true(self, data, link)
+
+
+@defect(Outbox, "is_empty")
+def a_quit_does_not_flush(true: Any, self: Outbox) -> bool:
+    return True
+
+
+@defect(Outbox, "queue")
+def a_write_is_taken_after_the_end(true: Any, self: Outbox, data: bytes) -> bool:
+    self._connection.engine.send_encoded(data)
+    self.soil(len(data))
+    return True
+
+
+@defect(Outbox, "makes_room_for")
+def the_outbox_has_no_bound(true: Any, self: Outbox, size: int) -> bool:
+    return True
+
+
+@defect(Outbox, "_write_rest")
+async def the_writer_does_not_see_the_death(true: Any, self: Outbox) -> None:
+    with trio.CancelScope(shield=True):
+        await true(self)
+
+
+@defect(Connection, "start_soon")
+def work_outlives_its_connection(true: Any, self: Connection, work: Any) -> None:
+    self.server.start_soon(work)
+
+
+# Sessions
+
+
+@defect(Session, "link")
+def a_grace_is_not_cancelled(true: Any, self: Session, connection: Connection) -> None:
+    self._expiry = None
+    true(self, connection)
+
+
+@defect(Sessions, "_take_from_all")
+def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session) -> None:
+    """Nobody is told."""
+
+
+@defect(Sessions, "close")
+def a_shutdown_forgets_the_stays(true: Any, self: Sessions) -> None:
+    """Nothing."""
+
+
+@defect(Inbox, "gate")
+def input_overtakes_the_stay(true: Any, self: Inbox) -> None:
+    """No gate."""
+
+
+@defect(Sessions, "resume")
+def a_token_is_good_twice(true: Any, self: Sessions, token: str, connection: Connection) -> Session:
+    kept = self._tokens.get(token)
+    session: Session = true(self, token, connection)
+    if kept is not None:
+        self._tokens[token] = kept
+    return session

@@ -5,24 +5,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
+from typing import Any
 
 import pytest
 import trio
 
+from trio_mud import HookEvent, MasterServer
 from trio_mud.testing.simulation import (
     Deadlock,
     DeterministicRun,
     Livelock,
+    cut_everywhere,
     first_caught,
     in_fork,
+    isolated,
     plan,
     shrink,
     simulate,
 )
 
-from .defects import DEFECTS
+from .defects import DEFECTS, replaced
 
-SEEDS = 240
+SEEDS = 200
 AT_ONCE = 40
 
 _TELL_DIGESTS = "from trio_mud.testing.simulation import simulate; print(*(simulate(s).digest for s in range(5)))"
@@ -33,6 +38,26 @@ _TELL_DIGESTS = "from trio_mud.testing.simulation import simulate; print(*(simul
 def test_no_invariant_is_broken(first: int) -> None:
     for seed in range(first, first + AT_ONCE):
         assert simulate(seed).violations == [], f"python -m trio_mud.testing.simulate {seed}"
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("seed", range(12))
+def test_the_failures_of_one_are_unseen_by_the_others(seed: int) -> None:
+    assert isolated(seed) == []
+
+
+@pytest.mark.unmeasured
+def test_an_evening_can_be_cut_anywhere() -> None:
+    outcomes = list(cut_everywhere(5, every=23))
+    assert len(outcomes) > 20
+    assert [outcome.violations for outcome in outcomes if outcome.violations] == []
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_evenings_can_be_cut_at_every_step(seed: int) -> None:
+    for outcome in cut_everywhere(seed):
+        assert outcome.violations == [], f"cut before step {outcome.plan.ends_at}"
 
 
 @pytest.mark.parametrize("game", ["hostile", "mudlib"])
@@ -122,3 +147,13 @@ def test_a_failing_script_becomes_short() -> None:
     assert len(shortest.steps) <= 3
     assert in_fork(shortest, patch=patch).broken == found[1]
     assert in_fork(shortest).violations == []
+
+
+def test_a_failure_that_others_see_is_found() -> None:
+    def failing(true: Any, self: MasterServer, event: HookEvent, error: BaseException) -> None:
+        true(self, event, error)
+        for connection in self.connections:
+            connection.tell("Somebody stumbled.")
+
+    patch = partial(replaced, MasterServer, "hook_failed", failing)
+    assert any(isolated(seed, patch=patch) for seed in range(5))

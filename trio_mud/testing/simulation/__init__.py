@@ -9,6 +9,7 @@ The same seed gives the same run, on every supported Python: `outcome.digest` sa
 """
 
 from .batches import Tally, first_caught, in_fork, run_batches
+from .comparing import cut_everywhere, isolated
 from .determinism import Deadlock, DeterministicRun, Livelock
 from .games import Game, PlayedByWords
 from .invariants import INVARIANTS
@@ -29,8 +30,10 @@ __all__ = [
     "Step",
     "Tally",
     "Trace",
+    "cut_everywhere",
     "first_caught",
     "in_fork",
+    "isolated",
     "plan",
     "run_batches",
     "shrink",

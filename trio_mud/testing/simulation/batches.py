@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 
+from .comparing import isolated
 from .games import Game
 from .plan import Plan
 from .simulator import Outcome, Patch, simulate
 from .trace import Trace
 
+COMPARED = 50  # each so-many-th seed is also a comparison
 BATCH = 40  # seeds of one process: a fork costs about as much as one of them
 
 
@@ -71,7 +73,7 @@ def run_batches(
     def play(numbers: Sequence[int]) -> Tally:
         tally = Tally()
         for seed in numbers:
-            outcome = simulate(seed, game=game, patch=patch, name=name)
+            outcome = judged(seed, game=game, patch=patch, name=name)
             tally.seeds += 1
             tally.fired += outcome.fired
             tally.pairs += outcome.pairs
@@ -103,11 +105,21 @@ def run_batches(
             process.join()
 
 
+def judged(
+    what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+) -> Outcome:
+    """`simulate`, and for each fiftieth seed the comparison of `isolated`, too."""
+    outcome = simulate(what, game=game, patch=patch, name=name)
+    if game is None and isinstance(what, int) and what % COMPARED == 0:
+        outcome.violations += isolated(what, patch=patch)
+    return outcome
+
+
 def in_fork(
     what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
 ) -> Outcome:
-    """`simulate` in a process of its own."""
-    outcome = _result(*_fork(lambda: simulate(what, game=game, patch=patch, name=name)))
+    """`judged` in a process of its own."""
+    outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name)))
     assert isinstance(outcome, Outcome)
     return outcome
 

@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...telnet.codes import DO, DONT, GMCP, IAC, NAWS, SB, SE, TTYPE, WILL, WONT
+from .network import Quality
 
 if TYPE_CHECKING:
     from .players import Player
@@ -31,6 +32,9 @@ class Deed(NamedTuple):
 _RESIZE: Final = bytes((IAC, SB, NAWS, 0, 90, 0, 30, IAC, SE))
 _CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses or changes the charset: the oracle reads along
 _JUNK: Final = (IAC, SB, SE, WILL, WONT, DO, DONT, NAWS, TTYPE, 0, 7, 8, 10, 13, 27, 0x7F, 0x9B, 0xC3, 0xE2, 65, 66)
+
+_HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
+_HARMFUL: Final = ("raise", "group", "hang", "stubborn", "dialog raise", "work raise", "twice")
 
 
 def _type(stage: Stage, player: Player, chance: Random) -> bool:
@@ -86,11 +90,11 @@ def _token(stage: Stage, player: Player, chance: Random) -> bool:
     lines = stage.game.use_token(chance)
     if not lines:
         return False
-    rival = chance.choice(stage.players)
-    stage.types(player, lines)
-    if rival is not player:
+    rivals = [stage.join(chance, fate="welcome"), stage.join(chance, fate="welcome")]
+    came = [rival for rival in rivals if rival is not None]
+    for rival in came:
         stage.types(rival, lines)
-    return True
+    return bool(came)
 
 
 def _resize(stage: Stage, player: Player, chance: Random) -> bool:
@@ -128,10 +132,6 @@ def _scan(stage: Stage, player: Player, chance: Random) -> bool:
     else:
         stage.start(visitor.hang_up)
     return True
-
-
-def _join(stage: Stage, player: Player, chance: Random) -> bool:
-    return stage.join(chance) is not None
 
 
 def _reset(stage: Stage, player: Player, chance: Random) -> bool:
@@ -184,6 +184,21 @@ def _aborted(stage: Stage, player: Player, chance: Random) -> bool:
     return stage.fails(OSError(errno.ECONNABORTED, "gone before it was accepted"))
 
 
+def _comes(stage: Stage, chance: Random) -> bool:
+    return stage.join(chance) is not None
+
+
+def _comes_quietly(stage: Stage, chance: Random) -> bool:
+    """Over a perfect network, and nothing happens at the door."""
+    return stage.join(chance, fate="welcome", quality=Quality(), program="mute") is not None
+
+
+def _type_quietly(stage: Stage, player: Player, chance: Random) -> bool:
+    """What concerns nobody else; the first player's fails, if anything may."""
+    is_culprit = player.number == 1 and stage.plan.faults
+    return stage.types(player, [chance.choice(_HARMFUL if is_culprit else _HARMLESS)])
+
+
 def _post(stage: Stage, player: Player, chance: Random) -> bool:
     return stage.game.post(stage.server, chance)
 
@@ -193,8 +208,10 @@ def _pass(stage: Stage, player: Player, chance: Random) -> bool:
     return True
 
 
+COMINGS: Final[dict[str, Callable[[Stage, Random], bool]]] = {"join": _comes, "join quietly": _comes_quietly}
+
 DEEDS: Final[dict[str, Deed]] = {
-    "join": Deed(_join, 2),
+    "join": Deed(lambda stage, player, chance: _comes(stage, chance), 2),
     "type": Deed(_type, 9),
     "pass": Deed(_pass, 8),
     "burst": Deed(_burst, 4),
@@ -221,4 +238,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "no descriptors": Deed(_no_descriptors, 0.5),
     "aborted": Deed(_aborted, 0.5),
     "post": Deed(_post, 1),
+    # for comparisons; never by chance
+    "join quietly": Deed(lambda stage, player, chance: _comes_quietly(stage, chance), 0),
+    "type quietly": Deed(_type_quietly, 0),
 }

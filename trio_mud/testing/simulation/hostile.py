@@ -53,7 +53,18 @@ _LINES: Final = (
     *("wait 0", "wait 0.1", "wait 1", "hang", "spin", "stubborn", "raise", "group", "exit group"),
     *("quit", "kick", "shout", "shout", "all", "tick 0", "tick 1", "every 0.3", "ask", "ask", "ask 1", "secret"),
     *("work 0.5", "work raise", "drop", "post", "leave", "token", "session tick", "session work", "swap", "name"),
-    *("server tick 0.5", "server work", "tell", "prompt", "gmcp", "dialog raise", "dialog deadline", "twice"),
+    *(
+        "server tick 0.5",
+        "server work",
+        "tell",
+        "prompt",
+        "gmcp",
+        "read",
+        "read",
+        "dialog raise",
+        "dialog deadline",
+        "twice",
+    ),
 )
 
 
@@ -76,6 +87,7 @@ class HostileGame:
         self._counts: dict[int, int] = {}
         self.hooks = Hooks()
         self.tokens: list[str] = []
+        self._used: set[str] = set()
         on = self.hooks.on
         on(Started)(self._wind)
         on(Connect)(self._at_the_door)
@@ -288,9 +300,13 @@ class HostileGame:
     def resume(self, connection: Connection, token: str) -> None:
         """Show a token, whatever comes of it."""
         try:
-            connection.server.sessions.resume(token, connection)
+            session = connection.server.sessions.resume(token, connection)
         except (BadToken, ConnectionEnded, LocalProtocolError):
             self.say(connection)
+            return
+        if token in self._used:
+            self._trace.fault("I-21", f"the token of {session!r} was good for a second time")
+        self._used.add(token)
 
     def give_token(self, connection: Connection) -> None:
         """Let somebody have a token, and the script know it."""
@@ -390,6 +406,8 @@ def _dialog(game: HostileGame, connection: Connection, words: Sequence[str]) -> 
 def _work(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
     async def work() -> None:
         await trio.sleep(_seconds(words, 0.5))
+        if connection.inbox.is_gone:
+            game._trace.fault("I-14", f"work of {connection.name} goes on after its disconnect event")
         game.say(connection)
         if "raise" in words:
             raise Stumble("at work")
@@ -465,6 +483,11 @@ def _tell(game: HostileGame, connection: Connection, words: Sequence[str]) -> No
         game._say_to_session(session)
 
 
+def _read(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
+    for _ in range(12):
+        game.say(connection, " a long page" * 4)
+
+
 def _prompt(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
     connection.prompt("turn> ")
 
@@ -502,6 +525,7 @@ _DEEDS: Final[dict[str, Deed]] = {
     "swap": _swap,
     "name": _name,
     "tell": _tell,
+    "read": _read,
     "prompt": _prompt,
     "gmcp": _gmcp,
 }

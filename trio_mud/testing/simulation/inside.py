@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import trio
 
@@ -11,7 +11,7 @@ from ...driver.dispatcher import Source
 from ...driver.server import MasterServer
 
 
-def guests(server: MasterServer) -> Iterable[Connection]:
+def guests(server: MasterServer) -> Collection[Connection]:
     """Every connection since accept, until its transport is closed."""
     return server._guests.values()
 

@@ -147,6 +147,9 @@ def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
         if "Disconnect" in kinds and kinds[-1] != "Disconnect":
             yield f"{watched.connection.name} had {kinds[-1]} after its disconnect event"
         rest = [kind for kind in kinds if kind not in ("Connect", "Disconnect")]
+        for happening in _events_of(trace, watched.connection):
+            if happening.ending is not None and happening.kind not in ("Connect", "Admitted", "Input", "Disconnect"):
+                yield f"{happening.told()} came after the ending was decided: {happening.ending}"
         if rest and (rest[0] != "Admitted" or rest.count("Admitted") != 1):
             yield f"{watched.connection.name} was not admitted first, and once: {kinds}"
 
@@ -196,6 +199,9 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
 @invariant("I-7")
 def lines_come_in_order_without_gap(trace: Trace) -> Iterator[str]:
     """What was handled is a prefix of what was sent: all of it after an end of file, and after a quit up to there."""
+    for happening in trace.happenings:
+        if happening.kind == "Input" and happening.ending is not None and happening.ending.reason is Reason.QUIT:
+            yield f"{happening.told()} was handled after the quit ({happening.ending})"
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
         if player is None or not watched.taken:
@@ -310,9 +316,10 @@ def memory_is_bounded(trace: Trace) -> Iterator[str]:
     for watched in trace.watched.values():
         if watched.most_lines > limits.typeahead + 512:
             yield f"{watched.connection.name} had {watched.most_lines} lines waiting"
-        if watched.most_unread > CAPACITY:
+        player = trace.player_of(watched.connection)
+        if watched.most_unread > (CAPACITY if player is None else player.quality.capacity):  # what one read may bring
             yield f"{watched.connection.name} had {watched.most_unread} bytes unread"
-        if watched.most_unsent > limits.outbox + 2048:
+        if watched.most_unsent > limits.outbox + 400:
             yield f"{watched.connection.name} had {watched.most_unsent} bytes unsent"
     if trace.most_posts > limits.posts + 1:
         yield f"{trace.most_posts} posted events waited"
@@ -421,14 +428,17 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
 
 @invariant("sessions")
 def entering_precedes_input(trace: Trace) -> Iterator[str]:
-    """Entered or Resumed comes before the next input of its connection."""
-    begun: set[int] = set()
+    """What is told of a stay is over before the next input of its connection."""
+    told: dict[int, Happening] = {}
     for happening in trace.happenings:
-        session = getattr(happening.event, "session", None)
-        if happening.kind in ("Entered", "Resumed") and session is not None:
-            begun.add(id(session))
-        elif happening.kind == "Input" and happening.session is not None and id(happening.session) not in begun:
-            yield f"{happening.told()} came before the stay had begun"
+        if (session := getattr(happening.event, "session", None)) is not None:
+            told[id(session)] = happening
+        elif happening.kind == "Input" and happening.session is not None:
+            last = told.get(id(happening.session))
+            if last is None:
+                yield f"{happening.told()} came before its stay had begun"
+            elif last.over_at is None or last.over_at > happening.at:
+                yield f"{happening.told()} came before {last.told()} was over"
 
 
 @invariant("I-22")
@@ -486,6 +496,10 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
         yield f"accepted {counters['accepted']}, refused {refused}, admitted {counters['admitted']}"
     if counters["admitted"] != ended:
         yield f"admitted {counters['admitted']}, ended {ended}"
+    limit = trace.plan.limits.connections
+    for watched in trace.watched.values():
+        if limit is not None and watched.connection.ending is Cause.FULL and watched.guests <= limit:
+            yield f"{watched.connection.name} was refused as one too many when there were {watched.guests}"
     if counters["accepted"] > len(trace.players):
         yield f"{counters['accepted']} accepted of {len(trace.players)} who came"
 

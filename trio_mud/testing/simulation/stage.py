@@ -20,11 +20,13 @@ from ...driver.server import MasterServer
 from ...texts import Texts
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
-from .deeds import DEEDS
+from .deeds import COMINGS, DEEDS
 from .games import GAMES, Game
 from .hostile import FATES
+from .network import Quality
 from .operators import OPERATORS
-from .plan import JOINERS, Plan, Step, quality
+from .plan import JOINERS, Plan, Step
+from .plan import quality as any_quality
 from .players import Player
 from .trace import Trace
 
@@ -130,11 +132,10 @@ class Stage:
 
     def _do(self, step: Step) -> None:
         deed, chance = DEEDS[step.deed], Random(step.chance)
-        if step.deed == "join" or not self.players:  # nobody can do anything before somebody has come
-            came_off = self.join(chance) is not None
-        else:
-            came_off = deed.act(self, self.players[step.player % len(self.players)], chance)
-        if came_off:
+        player = self.players[step.player % len(self.players)] if self.players else None
+        if player is None and step.deed not in COMINGS:
+            return  # nobody can do anything before somebody has come
+        if COMINGS[step.deed](self, chance) if player is None else deed.act(self, player, chance):
             self.trace.fired[step.deed] += 1
 
     # What deeds do
@@ -149,15 +150,23 @@ class Stage:
         if self._peers is not None:
             self._peers.start_soon(work)
 
-    def join(self, chance: Random, *, address: str = "", fate: str = "") -> Player | None:
+    def join(
+        self,
+        chance: Random,
+        *,
+        address: str = "",
+        fate: str = "",
+        quality: Quality | None = None,
+        program: str = "",
+    ) -> Player | None:
         """Stand at the door; None if it is closed."""
         number = len(self.players) + 1
         household = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
         player = Player(
             number,
             f"{household}::{number:x}",
-            quality(chance),
-            chance.choice(JOINERS),
+            any_quality(chance) if quality is None else quality,
+            program or chance.choice(JOINERS),
             Random(chance.getrandbits(32)),
             fate or chance.choice(FATES),
             self.start,

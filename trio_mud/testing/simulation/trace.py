@@ -123,6 +123,7 @@ class Watched:
         most_lines: In its inbox, at the worst moment; and so `most_unread`, bytes there that are no lines yet,
             and `most_unsent`, bytes in its outbox.
         robbed: Whether another connection took its session, which drops its lines.
+        guests: How many were there when it came, itself among them.
         hidden_questions: How often the game asked one.
     """
 
@@ -137,6 +138,7 @@ class Watched:
     most_unsent: int = 0
     robbed: bool = False
     hidden_questions: int = 0
+    guests: int = 0
 
 
 class Trace:
@@ -338,8 +340,10 @@ class Trace:
             self.aborting_at = trio.current_time()
         if server.dispatcher.is_cutting:
             self.was_cut = True
-        for connection in inside.guests(server):
+        guests = inside.guests(server)
+        for connection in guests:
             watched = self.watch(connection)
+            watched.guests = watched.guests or len(guests)
             self._see_ending(watched)
             lines, unread, unsent = inside.waiting(connection)
             watched.most_lines = max(watched.most_lines, lines)

@@ -1,0 +1,22 @@
+"""The simulator's own power: it finds every planted defect within a thousand seeds. Run by `nox -s proof`."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_mud.testing.simulation import first_caught
+
+from .defects import DEFECTS
+
+AT_LEAST = 20
+
+
+def test_there_are_enough_defects() -> None:
+    assert len(DEFECTS) >= AT_LEAST
+
+
+@pytest.mark.proof
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("name", DEFECTS)
+def test_it_is_caught(name: str) -> None:
+    assert first_caught(DEFECTS[name], seeds=1000) is not None
