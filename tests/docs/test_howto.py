@@ -8,8 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from trio_mud import MasterServer
+from trio_mud import Hooks, MasterServer
 from trio_mud.testing import OpenMud, Pipe, PipeListener
+from trio_mud.testing.simulation import PlayedByWords, run_batches
 
 from .pages import load
 
@@ -19,6 +20,7 @@ toast = load("howto/toast.py")
 beside = load("howto/beside.py")
 questions = load("howto/questions.py")
 keep_a_body = load("howto/keep_a_body.py")
+wrestlers = load("howto/wrestlers.py")
 
 
 # Write a hook
@@ -339,3 +341,15 @@ async def test_a_guest_who_does_not_return_was_only_a_shadow(mud: OpenMud) -> No
         await ann.vanish()
         await bob.sees("Ann stares at the wall.")
         await bob.sees("Ann was only a shadow.", within=301)
+
+
+# Simulate your game
+
+
+def test_the_simulator_finds_the_careless_wrestler_and_nothing_in_the_careful_one() -> None:
+    def fails(hooks: Hooks) -> list[str]:
+        tallies = run_batches(range(60), game=lambda trace: PlayedByWords(hooks, wrestlers.WORDS), name="wrestlers")
+        return [outcome.violations[0][1] for tally in tallies for outcome in tally.failed]
+
+    assert any("ValueError" in text and "is not in list" in text for text in fails(wrestlers.careless))
+    assert fails(wrestlers.careful) == []

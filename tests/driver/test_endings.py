@@ -46,6 +46,19 @@ async def test_the_game_may_quit_for_every_cause_whose_reason_is_quit(
     assert (Reason.QUIT, cause, "Bye.") == _ending(witness)
 
 
+async def test_the_farewell_is_read_even_where_the_outbox_has_no_room(mud: OpenMud, witness: Witness) -> None:
+    @witness.hooks.on(Input)
+    def babble(event: Input) -> None:
+        while event.connection.write("blah"):
+            pass
+        event.connection.quit("Bye.")
+
+    async with mud(witness.hooks, limits=Limits(outbox=100)) as place:
+        player = await place.player()
+        await player.type("talk")
+        assert (await player.sees_the_end()).endswith("blah\nBye.\n")
+
+
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause.reason is not Reason.QUIT])
 async def test_no_quit_can_pretend_to_be_a_link_death_or_a_refusal(
     mud: OpenMud, witness: Witness, cause: Cause

@@ -219,7 +219,8 @@ class Connection(EndingTimerOwner):
         if self.ending is None:
             if self.dialog is not None:
                 self.dialog.show_input()
-            self.tell(text)
+            if text:
+                self.outbox.last_words(self._encode(text) + b"\r\n")
             self.life.end(cause, text)
 
     @enable_ki_protection

@@ -77,6 +77,11 @@ class Outbox:
         self._prompt_stage = _COVERED
         return True
 
+    def last_words(self, text: bytes) -> None:
+        """Queue encoded text that ends the connection; it is one, so it may go beyond the bound."""
+        self._connection.engine.send_encoded(b"\r\n" + text if self._prompt_stage is _Prompt.SHOWN else text)
+        self.soil(len(text))
+
     def prompt(self, text: bytes, mark: bytes) -> bool:
         """Queue an encoded prompt and its mark; False if it is dropped."""
         if not self.queue(text + mark):

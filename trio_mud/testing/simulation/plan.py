@@ -18,6 +18,7 @@ from .deeds import DEEDS
 from .network import Quality
 from .operators import OPERATORS
 
+USUAL: Final = Limits()  # a game that means no harm may count on some of them
 JOINERS: Final = ("mute", "mute", "terminal", "window", "modern")  # what the players' programs speak
 
 
@@ -104,12 +105,13 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
         else:
             name = random.choices(names, [weights[name] for name in names])[0]
         script.append(Step(name, random.randrange(6), random.getrandbits(30)))
+    limits = _limits(random)
     operators = list(OPERATORS)
     operator = random.choices(operators, [OPERATORS[name].weight for name in operators])[0]
     return Plan(
         seed=seed,
         game=game,
-        limits=_limits(random),
+        limits=limits if game == "hostile" else replace(limits, hook_deadline=USUAL.hook_deadline, posts=USUAL.posts),
         steps=tuple(script),
         operator=operator,
         ends_at=random.randint(1, 1200) if OPERATORS[operator].counts_task_steps else random.randint(1, len(script)),
