@@ -69,6 +69,7 @@ def run_seeds(
     play: Annotated[str, Parameter(show_default=False)] = "",
     lines: Annotated[Path | None, Parameter(show_default=False)] = None,
     shrink_it: Annotated[int | None, Parameter(name="--shrink", show_default=False)] = None,
+    only: Annotated[str, Parameter(show_default=False)] = "",
     cuts: Annotated[int | None, Parameter(show_default=False)] = None,
     kept: Annotated[Path, Parameter()] = KEPT,
 ) -> int:
@@ -84,6 +85,7 @@ def run_seeds(
         play: Only this one of the bundled games: hostile or mudlib.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
+        only: Numbers of steps, such as 0,3,7: replay the seed with these of its script and no others.
         cuts: A seed whose evening is cancelled from outside at each of its steps, one run for each.
         kept: Where seeds that failed are kept, to be played first the next time.
     """
@@ -105,7 +107,8 @@ def run_seeds(
             raise ConfigurationError("--cuts plays the bundled hostile game: leave the others out")
         return show.cut(cut_everywhere(cuts))
     if seed is not None:
-        return show.replayed(in_fork(seed, game=make, name=name or play))
+        what = plan(seed, name or play).only(_numbers(only)) if only else seed
+        return show.replayed(in_fork(what, game=make, name=name or play), only)
     before = [] if first or play else _read(kept, name)
     tally = show.progress(
         run_batches(
@@ -152,6 +155,13 @@ def _game(name: str, lines: Path | None) -> MakeGame:
     return lambda trace: PlayedByWords(find_game(name), words)
 
 
+def _numbers(only: str) -> list[int]:
+    try:
+        return [int(number) for number in only.split(",")]
+    except ValueError:
+        raise ConfigurationError(f"--only {only}: write numbers of steps, such as 0,3,7") from None
+
+
 def _read(kept: Path, game: str) -> list[int]:
     """The seeds that failed before."""
     if not kept.exists():
@@ -194,7 +204,7 @@ class _Show:
                 print(f"{whole.seeds} of {total} seeds, {len(whole.failed)} failed, {rate:.0f} a minute", flush=True)
         return whole
 
-    def failure(self, outcome: Outcome) -> None:
+    def failure(self, outcome: Outcome, only: str = "") -> None:
         """All that is needed to see it again."""
         number, text = outcome.violations[0]
         print(f"\nseed {outcome.seed} breaks {number}: {text}")
@@ -203,12 +213,12 @@ class _Show:
         print(f"  after {outcome.steps} steps and {outcome.seconds:g} s, digest {outcome.digest}")
         print(f"  trio_mud {__version__}{_commit()}, Python {platform.python_version()}, trio {trio.__version__}")
         print("  " + outcome.plan.told().replace("\n", "\n  "))
-        print(f"  again: {self._command(str(outcome.seed))}", flush=True)
+        print(f"  again: {self._command(outcome.seed, only)}", flush=True)
 
-    def replayed(self, outcome: Outcome) -> int:
+    def replayed(self, outcome: Outcome, only: str) -> int:
         """One seed."""
         if outcome.violations:
-            self.failure(outcome)
+            self.failure(outcome, only)
             return FOUND
         print(outcome.plan.told())
         print(
@@ -236,7 +246,8 @@ class _Show:
             return CLEAN
         shortest = shrink(script, lambda shorter: in_fork(shorter, game=make).broken == whole.broken)
         print(f"{len(script.steps)} steps became {len(shortest.steps)}")
-        self.failure(in_fork(shortest, game=make))
+        kept = [number for number, step in enumerate(script.steps) if step in shortest.steps]
+        self.failure(in_fork(shortest, game=make), ",".join(map(str, kept)))
         return FOUND
 
     def coverage(self, tally: Tally, *, must: bool) -> bool:
@@ -253,11 +264,11 @@ class _Show:
             print(f"never came off in {tally.seeds} seeds: {', '.join(never)}")
         return not (never and must)
 
-    def _command(self, seed: str) -> str:
+    def _command(self, seed: int, only: str) -> str:
         game = f" {self._game}" if ":" in self._game else ""
         play = f" --play {self._game}" if self._game and not game else ""
         lines = f" --lines {self._lines}" if self._lines else ""
-        return f"python -m trio_mud.testing.simulate{game} {seed}{play}{lines}"
+        return f"python -m trio_mud.testing.simulate{game} {seed}{play}{lines}{f' --only {only}' if only else ''}"
 
 
 def _commit() -> str:

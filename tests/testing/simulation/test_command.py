@@ -68,9 +68,16 @@ def test_a_failing_seed_is_told_and_kept_and_comes_first_the_next_time(
 
 
 def test_a_failing_seed_is_made_short(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with DEFECTS["the_farewell_never_ends"]():
-        assert main(["--shrink", "1"]) == 1
-    assert " steps became " in capsys.readouterr().out
+    with DEFECTS["a_registry_entry_leaks"]():
+        assert main(["--seeds", "40", "--play", "hostile"]) == 1
+        seed = (folder / ".simulation-seeds").read_text().split()[0]
+        capsys.readouterr()
+        assert main(["--shrink", seed, "--play", "hostile"]) == 1
+        told = capsys.readouterr().out
+        assert " steps became " in told
+        again = told.rstrip().rpartition("again: python -m trio_mud.testing.simulate ")[2].split()
+        assert "--only" in again
+        assert main(again) == 1
     assert main(["--shrink", "1"]) == 0
     assert "does not fail" in capsys.readouterr().out
 
@@ -106,6 +113,7 @@ def test_a_fault_that_never_fires_is_a_failure(
         (["--play", "chess"], "no bundled game 'chess'"),
         (["--seeds", "0"], "Must be >= 1"),
         (["--bogus"], "Unknown option"),
+        (["3", "--only", "all"], "write numbers of steps"),
     ],
 )
 def test_wrong_usage_is_told(

@@ -155,7 +155,8 @@ def _hang_up(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _half_close(stage: Stage, player: Player, chance: Random) -> bool:
-    stage.types(player, stage.lines(player, chance, chance.randint(1, 3)))
+    slow = stage.game.slow(player) if chance.random() < 0.5 else ()
+    stage.types(player, [*slow, *stage.lines(player, chance, chance.randint(1, 3))])
     stage.start(player.end_input)
     return player.can_type
 

@@ -46,6 +46,10 @@ class Game(Protocol):
         """Lines by which one quits."""
         ...
 
+    def slow(self, player: Player) -> Sequence[str]:
+        """A line that takes long, so that others wait behind it; none if there is none."""
+        ...
+
     def post(self, server: MasterServer, chance: Random) -> bool:
         """Post events of its own, if it has any."""
         ...
@@ -115,6 +119,10 @@ class PlayedByWords:
     def leave(self, chance: Random) -> Sequence[str]:
         """The word that most games know."""
         return ["quit"]
+
+    def slow(self, player: Player) -> Sequence[str]:
+        """It is not known what takes long."""
+        return ()
 
     def post(self, server: MasterServer, chance: Random) -> bool:
         """It is not known which."""

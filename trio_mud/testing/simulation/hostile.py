@@ -135,6 +135,10 @@ class HostileGame:
         """Quit, or end the stay."""
         return [chance.choice(("quit", "quit", "leave"))]
 
+    def slow(self, player: Player) -> Sequence[str]:
+        """Hang until the deadline."""
+        return [self._numbered(player, "hang")]
+
     def post(self, server: MasterServer, chance: Random) -> bool:
         """Post more events than there is room for."""
         with suppress(Overloaded):

@@ -50,12 +50,18 @@ class ServersEnd(PipeEnd):
     Attributes:
         closed_at: When the server closed it; None while it has not.
         on_send: Called when the server begins to send.
+        on_put: Called when bytes of it go into the pipe.
     """
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(pipe.server._outgoing, pipe.server._incoming, pipe.server.address)
         self.closed_at: float | None = None
         self.on_send: Callable[[], object] = lambda: None
+        self.on_put: Callable[[], object] = lambda: None
+
+    def _put(self, data: bytes) -> int:
+        self.on_put()
+        return super()._put(data)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything."""

@@ -209,6 +209,7 @@ class Trace:
         self.players.append(player)
         self.by_address[player.address] = player
         player.pipe.server.on_send = partial(self._server_sends, player)
+        player.pipe.server.on_put = partial(self._bytes_go, player)
 
     def operate(self) -> None:
         """The operator acts."""
@@ -252,6 +253,14 @@ class Trace:
                     )
                 if connection.inbox.is_gone:
                     self.fault("I-5", f"{connection.name} was written to after its disconnect event")
+
+    def _bytes_go(self, player: Player) -> None:
+        """A piece that was being sent when the link died may still go in that moment, and in none after it."""
+        for watched in self.watched.values():
+            if watched.connection.address == player.address and watched.decisions:
+                at, ending = watched.decisions[-1]
+                if ending.reason is Reason.LINKDEATH and at < trio.current_time():
+                    self.fault("I-13", f"bytes for {watched.connection.name} went out after its link had died")
 
     # What the hooks tell
 
