@@ -41,6 +41,8 @@ KEPT: Final = Path(".simulation-seeds")  # failing seeds, one a line, with the g
 SEEDS: Final = 200
 ENOUGH: Final = 1000  # seeds after which every fault must have fired
 
+LONGEST: Final = 2000  # characters of one fault
+
 MakeGame = Callable[[Trace], Game]
 
 app = cyclopts.App(
@@ -207,9 +209,9 @@ class _Show:
     def failure(self, outcome: Outcome, only: str = "") -> None:
         """All that is needed to see it again."""
         number, text = outcome.violations[0]
-        print(f"\nseed {outcome.seed} breaks {number}: {text}")
+        print(f"\nseed {outcome.seed} breaks {number}: {text[:LONGEST]}")
         for other, more in outcome.violations[1:4]:
-            print(f"  and {other}: {more}")
+            print(f"  and {other}: {more[:LONGEST]}")
         print(f"  after {outcome.steps} steps and {outcome.seconds:g} s, digest {outcome.digest}")
         print(f"  trio_mud {__version__}{_commit()}, Python {platform.python_version()}, trio {trio.__version__}")
         print("  " + outcome.plan.told().replace("\n", "\n  "))

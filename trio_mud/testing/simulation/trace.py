@@ -124,6 +124,7 @@ class Watched:
             and `most_unsent`, bytes in its outbox.
         robbed: Whether another connection took its session, which drops its lines.
         guests: How many were there when it came, itself among them.
+        ended_in_dialog: Whether it was in a dialog when its ending was decided, which drops its lines.
         hidden_questions: How often the game asked one.
     """
 
@@ -138,6 +139,8 @@ class Watched:
     most_unsent: int = 0
     robbed: bool = False
     hidden_questions: int = 0
+    in_dialog: bool = False
+    ended_in_dialog: bool = False
     guests: int = 0
 
 
@@ -364,6 +367,7 @@ class Trace:
 
     def _see_ending(self, watched: Watched) -> None:
         ending = watched.connection.ending
+        was_in_dialog, watched.in_dialog = watched.in_dialog, watched.connection.dialog is not None
         last = watched.decisions[-1][1] if watched.decisions else None
         if ending is last:
             return
@@ -372,6 +376,7 @@ class Trace:
             return
         if last is not None and not (ending.reason is Reason.REFUSED and not watched.was_listed):
             self.fault("I-3", f"{watched.connection.name} had ended by {last}, and then by {ending}")
+        watched.ended_in_dialog = was_in_dialog or watched.in_dialog
         watched.decisions.append((trio.current_time(), ending))
 
     def _see_list(self, server: MasterServer) -> None:
