@@ -79,7 +79,7 @@ class Outbox:
 
     def last_words(self, text: bytes) -> None:
         """Queue encoded text that ends the connection; it is one, so it may go beyond the bound."""
-        self._connection.engine.send_encoded(b"\r\n" + text if self._prompt_stage is _Prompt.SHOWN else text)
+        self._connection.engine.send_encoded(b"\r\n" + text if self._prompt_stage is _SHOWN else text)
         self.soil(len(text))
 
     def prompt(self, text: bytes, mark: bytes) -> bool:

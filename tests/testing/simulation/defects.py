@@ -222,15 +222,15 @@ def places_are_never_free_again(true: Any, self: Admission, connection: Connecti
 # Lines
 
 
-@defect(Typeahead, "_receive")
-def a_typed_line_is_dropped(true: Any, self: Typeahead, *data: Any) -> None:
-    true(self, *data)
-    del self._lines[self._room + 1 :]
+@defect(Typeahead, "_add")
+def a_typed_line_is_dropped(true: Any, self: Typeahead, *found: Any) -> None:
+    true(self, *found)
+    del self.lines[self._room + 1 :]
 
 
-@defect(Connection, "is_full")
-def the_inbox_has_no_bound(true: Any, self: Connection) -> bool:
-    return False
+@defect(Typeahead, "__init__")
+def the_inbox_has_no_bound(true: Any, self: Typeahead, room: int) -> None:
+    true(self, 1000 * room)
 
 
 @defect(Inbox, "_take_line")
@@ -262,12 +262,12 @@ def a_command_in_two_pieces_is_forgotten(true: Any, self: TelnetEngine, data: by
 # Output
 
 
-@defect(Outbox, "_send")
-def output_is_reordered(true: Any, self: Outbox, data: bytes, link: trio.Nursery) -> None:
-    if self._is_writing:
-        self._rest = data + self._rest
-    else:
-        true(self, data, link)
+@defect(Outbox, "flush")
+def output_is_reordered(true: Any, self: Outbox) -> None:
+    waiting = self._rest
+    true(self)
+    if waiting and self._rest.startswith(waiting):
+        self._rest = self._rest[len(waiting) :] + waiting
 
 
 @defect(Outbox, "is_empty")

@@ -19,7 +19,7 @@ def guests(server: MasterServer) -> Collection[Connection]:
 def waiting(connection: Connection) -> tuple[int, int, int]:
     """Lines in its inbox, bytes there that are no lines yet, and bytes on their way out."""
     typeahead, outbox = connection.inbox._typeahead, connection.outbox
-    return len(typeahead._lines), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
+    return len(typeahead.lines), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
 
 
 def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
