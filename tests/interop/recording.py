@@ -20,9 +20,17 @@ class RecordingEngine(TelnetEngine):
         super().__init__(options)
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
-        if data:
+        heard = len(self.steps)
+        events = super().receive(data)
+        if data and len(self.steps) == heard:  # it was more than text
             self.steps.append(("hears", data))
-        return super().receive(data)
+        return events
+
+    def receive_text(self, data: bytes) -> list[TelnetEvent] | None:
+        events = super().receive_text(data)
+        if data and events is not None:
+            self.steps.append(("hears", data))
+        return events
 
     def data_to_send(self) -> bytes:
         data = super().data_to_send()

@@ -117,7 +117,7 @@ class Outbox:
             return False
         if written + len(self._rest) > self._limit and not self.makes_room_for(len(data)):
             return False
-        connection.engine.outgoing.queue.append(data)
+        connection.engine.send_encoded(data)
         self._written = written
         if not self._is_soiled:
             self._is_soiled = True
@@ -166,15 +166,15 @@ class Outbox:
             self._prompt_stage = _SHOWN
         self._written = 0
         try:
-            outgoing = connection.engine.outgoing
-            while data := outgoing.take():
+            engine = connection.engine
+            while data := engine.data_to_send():
                 if self._is_writing:
                     self._rest += data
                 elif (sent := self._transport.send_nowait(data)) < len(data):
                     self._rest = data[sent:]
                     self._is_writing = True
                     connection.life.start_writer(self._write_rest)
-                if outgoing.deflater is None:
+                if engine.outgoing.deflater is None:
                     break  # that was all
         except trio.BrokenResourceError as error:
             connection.life.break_link(error)

@@ -186,7 +186,7 @@ class TelnetEngine:
 
     def send_encoded(self, data: bytes) -> None:
         """Queue bytes made by `encode`, of this engine or of one with the same charset."""
-        self.outgoing.put(data)
+        self.outgoing.queue.append(data)
 
     def send_text(self, text: str) -> None:
         """Queue text; it does not end the line, so write the newline yourself."""
