@@ -228,9 +228,10 @@ def a_typed_line_is_dropped(true: Any, self: Typeahead, *found: Any) -> None:
     del self.lines[self._room + 1 :]
 
 
-@defect(Typeahead, "__init__")
-def the_inbox_has_no_bound(true: Any, self: Typeahead, room: int) -> None:
-    true(self, 1000 * room)
+@defect(Inbox, "feed")
+def the_inbox_has_no_bound(true: Any, self: Inbox, data: bytes) -> bool:
+    true(self, data)
+    return True
 
 
 @defect(Inbox, "_take_line")
@@ -317,9 +318,9 @@ def a_shutdown_forgets_the_stays(true: Any, self: Sessions) -> None:
     """Nothing."""
 
 
-@defect(Inbox, "gate")
-def input_overtakes_the_stay(true: Any, self: Inbox) -> None:
-    """No gate."""
+@defect(Session, "is_unsettled")
+def input_overtakes_the_stay(true: Any, self: Session) -> bool:
+    return False
 
 
 @defect(Sessions, "resume")
