@@ -298,6 +298,27 @@ async def test_half_a_password_is_nobodys_although_its_end_comes_when_the_questi
         assert lines_of(witness) == ["look"]
 
 
+@pytest.mark.parametrize("typeahead", [1, 64])
+async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
+    mud: OpenMud, witness: Witness, typeahead: int
+) -> None:
+    """The simulator's seed 1015333 of its day: the beginning of a forgotten line stood before the next one."""
+
+    async def fail(dialog: Dialog) -> None:
+        await dialog.ask("Well? ")
+        await trio.sleep(1)
+        raise RuntimeError
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(fail))
+    async with mud(witness.hooks, limits=Limits(typeahead=typeahead)) as place:
+        ann = await place.player()
+        await ann.send(b"well\r\n" + b"a line of several words\r\n" * 40 + b"half of a")
+        await place.pass_time(2)
+        await ann.send(b" line\r\nlook\r\n")
+        await place.pass_time(1)
+        assert lines_of(witness) == ["look"]
+
+
 async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: Witness) -> None:
     scopes: list[trio.CancelScope] = []
     got: list[str] = []

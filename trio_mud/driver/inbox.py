@@ -163,7 +163,8 @@ class Inbox(Source):
 
     def discard_lines(self) -> None:
         """What it has typed so far is nobody's; what it types from now on is handled."""
-        self._typeahead.discard()
+        self._typeahead.discard(self._connection.engine, self._connection.hearing.hear)
+        self._connection.hearing.has_parsed()
 
     def drop_lines(self) -> None:
         """What it typed is nobody's any more."""

@@ -33,11 +33,12 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from ..telnet import TelnetEngine
 from ..transports import Reader, Transport, listen_by_receiving
 from ..transports.poller import Poller
 from .events import Cause, HookEvent
 from .journal import Journal
-from .typeahead import HiddenLine, Typeahead
+from .typeahead import Hear, HiddenLine, Typeahead
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -212,10 +213,10 @@ class RecordedTypeahead(Typeahead):
         if not self.is_closed:
             self._journal.line_given_back()
 
-    def discard(self) -> None:
-        """Forget what came so far."""
-        loses_bytes = self._raw is not None
-        super().discard()
+    def discard(self, engine: TelnetEngine, hear: Hear) -> None:
+        """Forget the lines that came so far, and the one whose end is still to come."""
+        loses_bytes = self._raw is not None or engine.is_amid_line
+        super().discard(engine, hear)
         if loses_bytes:
             self._journal.go_deaf()  # in the middle of what, cannot be known
         else:

@@ -39,7 +39,17 @@ class Typeahead:
         is_closed: Whether nobody will handle what comes.
     """
 
-    __slots__ = ("_hides_partial", "_is_behind", "_raw", "_room", "_shown", "is_closed", "is_hidden", "lines")
+    __slots__ = (
+        "_hides_partial",
+        "_is_behind",
+        "_raw",
+        "_room",
+        "_shown",
+        "_skips_line",
+        "is_closed",
+        "is_hidden",
+        "lines",
+    )
 
     def __init__(self, room: int) -> None:
         self._room = room  # lines
@@ -48,6 +58,7 @@ class Typeahead:
         self._shown = 0  # bytes of these that came before what comes now was hidden
         self._is_behind = False  # the engine has bytes it has not read
         self._hides_partial = False  # and part of a line that came while it was hidden
+        self._skips_line = False  # and part of a line that nobody is to see
         self.is_hidden = False
         self.is_closed = False
 
@@ -122,10 +133,17 @@ class Typeahead:
         if not self.is_closed:
             self.lines.insert(0, line)
 
-    def discard(self) -> None:
-        """Forget what came so far."""
+    def discard(self, engine: TelnetEngine, hear: Hear) -> None:
+        """Forget the lines that came so far, and the one whose end is still to come.
+
+        What else is in the bytes that wait, such as half a negotiation, is heard all the same.
+        """
         self.lines.clear()
-        self._raw = None
+        raw, self._raw, self._shown = self._raw, None, 0
+        if raw is not None and not self._is_behind:
+            self._add([event for event in engine.receive(bytes(raw)) if type(event) is not Line], engine, hear, False)
+            self._is_behind = engine.is_full and not self.is_closed
+        self._skips_line = engine.is_amid_line
 
     def close(self) -> None:
         """Forget everything, and what still comes: nobody will handle it."""
@@ -143,6 +161,9 @@ class Typeahead:
             if self.is_closed:
                 return  # by what one of them led to
             if type(event) is Line:
+                if self._skips_line:
+                    self._skips_line = False
+                    continue
                 line = clean_line(event.text)
                 self.lines.append(HiddenLine(line) if is_hidden or self._hides_partial else line)
                 self._hides_partial = False
