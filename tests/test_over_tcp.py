@@ -523,6 +523,23 @@ async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, ca
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
 
 
+async def test_a_bug_in_hearing_costs_one_connection(echo: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I-16: also where the poller calls it."""
+    feed = Connection.feed
+
+    def fail(self: Connection, data: bytes) -> bool:
+        if b"boom" in data:
+            raise ZeroDivisionError
+        return feed(self, data)
+
+    monkeypatch.setattr(Connection, "feed", fail)
+    async with serving(echo) as house, await house.call() as ann, await house.call() as bob:
+        await ann.type("boom")
+        assert await house.has_seen(1) == [Cause.ERROR]
+        await bob.type("hello")
+        await bob.sees("you said hello")
+
+
 async def test_descriptors_tasks_and_memory_return_to_what_they_were(echo: Hooks) -> None:
     """O10: after every kind of ending, again and again."""
     limits = Limits(per_address=None, accept_rate=None, linger=0.2, quit_flush=0.2)

@@ -7,7 +7,8 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Hooks, Input, Limits, Reason, Texts
-from trio_mud.telnet.codes import DO, IAC, WONT
+from trio_mud.driver.life import Life
+from trio_mud.telnet.codes import DO, IAC, MCCP2, WONT
 from trio_mud.telnet.options import Eor
 from trio_mud.testing import OpenMud
 
@@ -48,6 +49,49 @@ async def test_offers_and_greeting_leave_in_one_send_after_the_verdict(autojump_
         (sent,) = wire.sent
         assert sent.startswith(bytes((IAC,)))
         assert sent.endswith(b"Welcome!\r\n")
+
+
+@pytest.mark.parametrize("way", ["write", "quit"])
+async def test_what_is_written_behind_the_end_of_compression_is_sent(
+    autojump_clock: trio.testing.MockClock, way: str
+) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def end(event: Input) -> None:
+        event.connection.engine.end_compression()
+        if way == "write":
+            event.connection.write("PLAIN")
+        else:
+            event.connection.quit("PLAIN")
+
+    async with open_house(hooks, limits=QUIET) as house:
+        wire = await house.wire()
+        wire.say(bytes((IAC, DO, MCCP2)))
+        await settled()
+        wire.say(b"x\r\n")
+        await settled()
+        assert wire.sent[-1] == b"PLAIN\r\n"
+
+
+async def test_no_interrupt_comes_between_the_steps_of_the_rest_writer(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_protected: list[bool] = []
+    stir = Life.stir
+
+    def look(self: Life) -> None:
+        is_protected.append(trio.lowlevel.currently_ki_protected())
+        stir(self)
+
+    monkeypatch.setattr(Life, "stir", look)
+    async with open_house(Hooks(), limits=QUIET) as house:
+        wire = await house.wire(room=4)
+        is_protected.clear()
+        wire.make_room(1000)
+        await settled()
+    assert is_protected
+    assert all(is_protected)
 
 
 async def test_what_is_written_outside_a_batch_leaves_soon(autojump_clock: trio.testing.MockClock) -> None:

@@ -18,6 +18,7 @@ from trio_mud import (
     Connection,
     Dialog,
     Disconnect,
+    EchoRefused,
     Hooks,
     Input,
     Limits,
@@ -25,6 +26,8 @@ from trio_mud import (
     NoAnswer,
     Texts,
 )
+from trio_mud.telnet import DEFAULT_OPTIONS
+from trio_mud.telnet.options.echo import Echo
 from trio_mud.testing import OpenMud
 from trio_mud.testing.mud import open_mud
 
@@ -296,6 +299,21 @@ async def test_half_a_password_is_nobodys_although_its_end_comes_when_the_questi
         await ann.send(b"me\r\nlook\r\n")
         await place.pass_time(1)
         assert lines_of(witness) == ["look"]
+
+
+async def test_that_echo_is_refused_is_told_at_once_although_other_deadlines_run(
+    autojump_clock: object, witness: Witness
+) -> None:
+    told: list[float] = []
+    witness.hooks.on(Input)(lambda event: event.connection.hide_input(True))
+    witness.hooks.on(EchoRefused)(lambda event: told.append(trio.current_time()))
+    options = [option for option in DEFAULT_OPTIONS if not isinstance(option, Echo)]
+    async with open_mud(witness.hooks, options=options) as place:
+        place.connect()
+        await trio.sleep(0.5)  # the client may still settle
+        first_connection(place.server).feed(b"secret\r\n")
+        await place.pass_time(2)
+    assert told == [0.5]
 
 
 @pytest.mark.parametrize("typeahead", [1, 64])

@@ -428,6 +428,21 @@ async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness:
     assert len(witness.disconnects()) == 1
 
 
+async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met_at_the_door(
+    mud: OpenMud, witness: Witness
+) -> None:
+    """I-18; the simulator's seed 1020823 of its day: the ending was decided already, and so the loss was not heard."""
+    witness.hooks.on(Connect)(waits(30))
+    async with mud(witness.hooks, limits=Limits(hook_deadline=40, cleanup=2)) as place:
+        place.connect()
+        await settled()
+        place.server.shutdown()
+        place.server.abort()
+        await place.server.closed.wait()
+        assert trio.current_time() == 2
+    assert len(witness.disconnects()) == 1
+
+
 async def test_a_later_abort_never_lengthens_the_time(mud: OpenMud, witness: Witness) -> None:
     witness.hooks.on(Disconnect)(waits(math.inf))
     async with mud(witness.hooks, limits=Limits(hook_deadline=None)) as place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import AsyncGenerator
@@ -14,6 +15,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from trio_mud import Hooks, MasterServer
 from trio_mud.testing.peers import reset
+from trio_mud.transports import DeadPeer
 from trio_mud.transports.poller import ENDINGS, TURN, Poller
 from trio_mud.transports.tcp import TcpTransport
 
@@ -249,6 +251,32 @@ async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
         assert await transport.receive() == b"unread"
         await transport.aclose_forcefully()
         peer.close()
+
+
+async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_meanwhile() -> None:
+    """The kernel tells an error once, here to the poller; who sends after that hears of a broken pipe."""
+
+    class DeadSocket(socket.socket):
+        def recv(self, *_: object) -> bytes:
+            raise OSError(errno.ETIMEDOUT, "Connection timed out")
+
+        def send(self, *_: object) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    here, peer = socket.socketpair()
+    here.setblocking(False)
+    poller = Poller()
+    transport = TcpTransport(DeadSocket(fileno=here.detach()), "here")
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen, transport, Ear(), poller, [])
+            await wait_all_tasks_blocked(0.01)
+            assert transport._watch is not None
+            transport._watch.read()  # as a turn does in which many more end
+            with pytest.raises(DeadPeer):
+                transport.send_nowait(b"somebody has left")
+            nursery.cancel_scope.cancel()
+    peer.close()
 
 
 def test_a_server_without_epoll_reads_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,8 @@ class Hearing:
     def mind_time(self) -> None:
         """Tell the engine the time when it asks to: for answers that never come."""
         connection = self._connection
-        if self._due is not None and not self._has_news and connection.engine.deadlines.fresh is None:
+        engine = connection.engine
+        if self._due is not None and not self._has_news and engine.deadlines.fresh is None and not engine.events:
             return  # what it waits for is in the heap
         self._has_news = False
         if connection.engine.next_deadline == -math.inf:

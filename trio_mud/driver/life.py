@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -53,6 +54,7 @@ class Life:
         "_closing",
         "_connection",
         "_handshake",
+        "_is_cut",
         "_stay",
         "_to_start",
         "_transport",
@@ -68,6 +70,7 @@ class Life:
         self._transport = transport
         self._handshake: trio.CancelScope | None = None
         self.may_write = False
+        self._is_cut = False  # the link is lost, also if the ending was decided before as another
         self._writing: trio.CancelScope | None = None  # the rest-writer's, while there is one
         self._stay: trio.Nursery | None = None
         self._closing: trio.CancelScope | None = None
@@ -129,12 +132,14 @@ class Life:
 
     def open_link(self) -> None:
         """The verdict is there: what was written may go, unless the link was lost meanwhile."""
-        self.may_write = not self.is_link_dead
+        self.may_write = not self._is_cut
 
     def _cut_link(self) -> None:
+        self._is_cut = True
         self.may_write = False
         if self._writing is not None:
             self._writing.cancel(reason=str(self.cause))
+        self.stir()
 
     # Tasks of its own
 
@@ -142,17 +147,19 @@ class Life:
         """Run the rest-writer, until it is done or the link is lost."""
         scope = self._writing = trio.CancelScope()
 
-        async def run() -> None:
-            try:
-                with scope:
-                    await write()
-            except Exception as error:  # noqa: BLE001 - the boundary of a link
-                self.fail(error)
-            finally:
-                self._writing = None
-                self.stir()
-
+        run = partial(self._write, write, scope)
         self._connection.server.start_sibling(run, name=f"rest-writer of {self._connection.name}")
+
+    @enable_ki_protection
+    async def _write(self, write: Work, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                await write()
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            self.fail(error)
+        finally:
+            self._writing = None
+            self.stir()
 
     def start(self, work: Work) -> None:
         """Run this in the stay nursery, as soon as there is one."""
@@ -239,12 +246,12 @@ class Life:
     async def _live(self) -> None:
         inbox, outbox = self._connection.inbox, self._connection.outbox
         inbox.arrive()  # Connect is queued before the first checkpoint
-        await self.until(lambda: not inbox.is_undecided or self.is_link_dead)
+        await self.until(lambda: not inbox.is_undecided or self._is_cut)
         if self.cause is None:
             await self._stay_and_read()
-        if not outbox.is_empty:
+        if self.may_write and not outbox.is_empty:
             with trio.move_on_after(self._connection.server.limits.quit_flush):
-                await self.until(lambda: outbox.is_empty)
+                await self.until(lambda: outbox.is_empty or self._is_cut)
 
     async def _stay_and_read(self) -> None:
         connection = self._connection

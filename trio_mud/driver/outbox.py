@@ -174,7 +174,7 @@ class Outbox:
                     self._rest = data[sent:]
                     self._is_writing = True
                     connection.life.start_writer(self._write_rest)
-                if engine.outgoing.deflater is None:
+                if engine.outgoing.deflater is None and not engine.outgoing.queue:
                     break  # that was all
         except trio.BrokenResourceError as error:
             connection.life.break_link(error)

@@ -51,7 +51,7 @@ class Watch:
         self.fileno = sock.fileno()
         self.is_paused = False
         self.is_over = False
-        self.error: BaseException | None = None  # why it is over; None at the end of file
+        self.error: Exception | None = None  # why it is over; None at the end of file
 
     async def listen(self, reader: Reader) -> None:
         """Sleep until the end of file; what comes goes to the reader meanwhile.
@@ -70,8 +70,10 @@ class Watch:
                     self._poller.resume(self)
         finally:
             self._poller.forget(self)
-        if self.error is not None:
+        if isinstance(self.error, OSError | trio.ClosedResourceError):
             raise broken(self.error, "the link is gone") from self.error
+        if self.error is not None:
+            raise self.error
 
     def read(self) -> None:
         """There is something: hand it on, or notice the end."""
@@ -84,8 +86,12 @@ class Watch:
             return
         if not data:
             self._poller.end(self)
-        elif not self.feed(data):
-            self._poller.pause(self)
+            return
+        try:
+            if not self.feed(data):
+                self._poller.pause(self)
+        except Exception as error:  # noqa: BLE001 - the boundary of a link: raised again in its own task
+            self._poller.end(self, error)
 
     def read_error(self) -> None:
         """Nothing is read now, and yet the kernel has something to say: the link is gone."""
@@ -161,7 +167,7 @@ class Poller:
         if not watch.is_over and self._epoll is not None:
             self._epoll.modify(watch.fileno, select.EPOLLIN)
 
-    def end(self, watch: Watch, error: BaseException | None = None) -> None:
+    def end(self, watch: Watch, error: Exception | None = None) -> None:
         """It is over: take it out of the set at once, or the kernel would tell at every turn; and tell soon."""
         watch.error = error
         self.forget(watch)

@@ -50,6 +50,8 @@ class TcpTransport:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
+            if self._watch is not None and self._watch.error is not None:  # the kernel tells the true one only once
+                error.__cause__ = self._watch.error
             raise broken(error, f"cannot send to {self.address}") from error
 
     async def send_some(self, data: bytes) -> int:
