@@ -117,9 +117,9 @@ class Hearing:
         if self._due is not None and not self._has_news and engine.deadlines.fresh is None and not engine.events:
             return  # what it waits for is in the heap
         self._has_news = False
-        if connection.engine.next_deadline == -math.inf:
+        if engine.next_deadline == -math.inf:
             self._tick()
-        due = connection.engine.next_deadline
+        due = engine.next_deadline
         if due is None or connection.ending is not None:
             return
         if self._due is not None:

@@ -199,14 +199,12 @@ class Inbox(Source):
             typeahead = self._typeahead
             if (typeahead.lines and self._may_take_line()) or self._signals or self._is_closed:
                 return True
-            return typeahead.has_unread and typeahead.may_parse(self._connection.engine)
+            return typeahead.may_parse(self._connection.engine)
         return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
 
     def take_event(self) -> HookEvent | None:
         if self._stage is _OPEN:
-            if self._signals or not self._typeahead.lines or not self._may_take_line() or self._dispatcher.is_cutting:
-                return self._take_while_open()
-            return self._take_line()
+            return self._take_while_open()
         connection = self._connection
         if self._stage is _Stage.NEW:
             self._stage = _Stage.AT_THE_DOOR
@@ -233,7 +231,7 @@ class Inbox(Source):
             self._typeahead.close()
         if self._typeahead.lines and self._may_take_line():
             return self._take_line()
-        if self._typeahead.has_unread and self._typeahead.may_parse(self._connection.engine):
+        if self._typeahead.may_parse(self._connection.engine):
             self._parse()
             return None
         if not self._is_closed:
