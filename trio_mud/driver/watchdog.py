@@ -68,6 +68,8 @@ class Watchdog:
         with suppress(trio.RunFinishedError):
             while not self._is_over.wait(patience / 2):
                 self._answered.clear()
+                if self._is_over.is_set():  # since when nobody answers, and what `__exit__` said may just be cleared
+                    return
                 self._token.run_sync_soon(self._answered.set)
                 self._wait_for_the_answer(patience)
 
