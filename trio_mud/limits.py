@@ -55,8 +55,9 @@ class Rate:
         Returns:
             The new state, and the seconds to wait before the next token may be taken.
         """
-        spent_until = max(spent_until, now) + count / self.per_second
-        return spent_until, max(0.0, spent_until - now - (self.burst - 1) / self.per_second)
+        spent_until = (spent_until if spent_until > now else now) + count / self.per_second
+        wait = spent_until - now - (self.burst - 1) / self.per_second
+        return spent_until, wait if wait > 0.0 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,17 +20,16 @@ class RecordingEngine(TelnetEngine):
         super().__init__(options)
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
-        heard = len(self.steps)
         events = super().receive(data)
-        if data and len(self.steps) == heard:  # it was more than text
+        if data:
             self.steps.append(("hears", data))
         return events
 
-    def receive_text(self, data: bytes) -> list[TelnetEvent] | None:
-        events = super().receive_text(data)
-        if data and events is not None:
+    def receive_line(self, data: bytes) -> str | None:
+        line = super().receive_line(data)
+        if line is not None:
             self.steps.append(("hears", data))
-        return events
+        return line
 
     def data_to_send(self) -> bytes:
         data = super().data_to_send()

@@ -125,7 +125,7 @@ class Inbox(Source):
             Whether there is room for more.
         """
         connection = self._connection
-        if self._typeahead.feed_text(data, connection.engine, connection.hearing.hear):
+        if self._typeahead.feed_line(data, connection.engine):
             self.wake()
             return not self._typeahead.is_full
         self._typeahead.feed(data, connection.engine, connection.hearing.hear)
@@ -245,7 +245,7 @@ class Inbox(Source):
         if self._throttle is not None and not self._is_closed:
             return False
         dialog = self._connection.dialog
-        return dialog is None or dialog.is_asking or not self._typeahead.begins_with_line
+        return dialog is None or dialog.is_asking or not isinstance(self._typeahead.lines[0], str)
 
     def _take_line(self) -> HookEvent | None:
         """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""

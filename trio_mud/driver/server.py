@@ -114,7 +114,7 @@ class MasterServer(TimerOwner):
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
-        self.poller = Poller() if Poller.is_possible() else None
+        self.poller = Poller(max(1, self.limits.batch // 2)) if Poller.is_possible() else None
         self._connections = Connections()
         self._recorder: Recorder | None = None
         self._recorders: list[Recorder] = []  # this one, and those before it

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..telnet import Line, TelnetEngine, TelnetEvent
 from ..text import clean_line
+from ..text.cleaning import break_triggers
 from .events import HookEvent
 
 SLICE = 512  # bytes given to the engine at once, so at most as many lines above the limit
@@ -85,13 +86,11 @@ class Typeahead:
         """Whether `parse` would get further now, though no line was taken: it wants a turn of its own."""
         return self._is_behind and len(self.lines) < self._room and engine.pending
 
-    def feed_text(self, data: bytes, engine: TelnetEngine, hear: Hear) -> bool:
-        """Take bytes in if they are nothing but text, and there is room for all of it; otherwise take none."""
-        if len(self.lines) >= self._room or len(data) > SLICE or self._raw is not None or self._is_behind:
+    def feed_line(self, data: bytes, engine: TelnetEngine) -> bool:
+        """Take bytes in if they are one line that anybody may see, as most are; otherwise take none."""
+        if self.is_hidden or self.is_closed or self.is_full or (line := engine.receive_line(data)) is None:
             return False
-        if (found := engine.receive_text(data)) is None:
-            return False
-        self._add(found, engine, hear, self.is_hidden)
+        self.lines.append(break_triggers(line))
         return True
 
     def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
@@ -118,11 +117,6 @@ class Typeahead:
             if not self._raw:
                 self._raw = None
             self._receive(piece, engine, hear, is_hidden)
-
-    @property
-    def begins_with_line(self) -> bool:
-        """Whether the next is a line, not an event of another kind that the peer sent between its lines."""
-        return isinstance(self.lines[0], str)
 
     def take(self) -> str | HookEvent:
         """The oldest line or event."""

@@ -93,24 +93,20 @@ class TelnetEngine:
 
     # What the connection calls.
 
-    def receive_text(self, data: bytes) -> list[TelnetEvent] | None:
-        """Take bytes that can be nothing but text, as most are; None if these may be more: they are left to `receive`.
+    def receive_line(self, data: bytes) -> str | None:
+        """Take bytes that are one whole line of printable ASCII, as most are; None leaves them to `receive`.
 
-        Text leads to lines and to nothing else: there is nothing new to send, and no other moment to wait for.
+        Such a line leads to nothing else: there is nothing new to send, and no other moment to wait for.
         """
-        if IAC in data or self.scanner.state is not in_text or self.inflater is not None or self.events:
+        if self.scanner.state is not in_text or self.inflater is not None or self.events:
             return None
-        lines: list[TelnetEvent] = []
-        self.lines.receive(data, lines)
-        return lines
+        return self.lines.receive_line(data)
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
         """Take bytes from the peer and return what they mean, in order.
 
         The events are the same however the bytes are cut into calls.
         """
-        if (lines := self.receive_text(data)) is not None:
-            return lines
         if self.inflater is not None:
             self.inflater.feed(data)
         else:

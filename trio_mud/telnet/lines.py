@@ -43,14 +43,18 @@ class LineAssembler:
         self._is_cut = False
         self._after_cr = False
 
+    def receive_line(self, data: bytes) -> str | None:
+        """Take data that is one whole line of printable ASCII, as clients send what was typed; otherwise take nothing.
+
+        Where all is printable there is no other line end and no editing key.
+        """
+        if not data.endswith(b"\n") or not data.isascii() or self._partial or self._after_cr or self._is_cut:
+            return None
+        text = data[:-1].removesuffix(b"\r").decode()
+        return text if text.isprintable() and len(text) <= self._limit else None
+
     def receive(self, data: bytes, events: list[TelnetEvent]) -> None:
         """Take data and append a `Line` for each line it finishes."""
-        if data.endswith(b"\r\n") and data.isascii() and not (self._partial or self._after_cr or self._is_cut):
-            # As a client sends what was typed. Where all is printable there is no other line end and no editing key.
-            text = data[:-2].decode()
-            if text.isprintable() and len(text) <= self._limit:
-                events.append(Line(text, False, self.hidden))
-                return
         if self._after_cr and data:
             self._after_cr = False
             if data[0] in (_LF, _NUL):

@@ -5,7 +5,8 @@ most of what a line costs at all (docs/topics/performance.md).
 Here the sockets stand in a set of the poller's own, whose descriptor alone is registered with trio;
 whoever listens to a socket is called with what came, and its task sleeps until the link pauses or ends.
 
-At most `TURN` sockets are read before everybody else has a turn, so that timers stay on time.
+At most `turn` sockets are read before everybody else has a turn, so that timers stay on time: fewer than the
+dispatcher serves in a batch, or lines would queue up before it, and what a timer does behind them.
 Endings are cheap to notice and dear to handle, so they are told in slices, and those who play on are found first.
 
 A server owns one; `TcpTransport.listen` uses it.
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_mud")
 
 RECEIVE: Final = 4096  # bytes a read
-TURN: Final = 64  # sockets a turn; a thousand would make a 10 ms timer 20 ms late
+TURN: Final = 32  # sockets; by 64 of 10,000 busy ones, as many as the dispatcher's, a 10 ms timer is 5 ms late, not 1
 ENDINGS: Final = 16  # links whose end is told in one turn; 64 would hold up the others for 20 ms
 
 
@@ -123,9 +124,13 @@ class Poller:
     """The sockets of one server that are read without a task of their own being woken.
 
     The set and its descriptor exist from the first socket on, until `run` ends.
+
+    Args:
+        turn: How many sockets are read before all other tasks have a turn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn: int = TURN) -> None:
+        self._turn = turn
         self._epoll: select.epoll | None = None
         self._is_wanted = trio.Event()
         self._watched: dict[int, Watch] = {}  # by descriptor
@@ -202,7 +207,7 @@ class Poller:
 
     def _take_turn(self, epoll: select.epoll) -> None:
         watched = self._watched
-        found = epoll.poll(0, TURN)
+        found = epoll.poll(0, self._turn)
         for fileno, _ in found:
             watch = watched.get(fileno)  # looked up at each event: the one before may have ended it
             if watch is None:
@@ -212,6 +217,6 @@ class Poller:
             else:
                 watch.read()
         # A full turn: somebody who plays on may stand behind a thousand who are gone, and be found in the next.
-        slice_ = 1 if len(found) == TURN else ENDINGS
+        slice_ = 1 if len(found) == self._turn else ENDINGS
         for _ in range(min(slice_, len(self._ended))):
             self._ended.popleft().wake()
