@@ -182,10 +182,10 @@ class Dispatcher:
         self.in_batch = True
         self.now = trio.current_time()
         self._turn(source)
-        for _ in range(self._limits.batch - 1):
-            if not self._in_channel:
-                break
-            self._turn(self._ready.receive_nowait())
+        left, turn, receive = self._limits.batch - 1, self._turn, self._ready.receive_nowait
+        while self._in_channel and left:
+            left -= 1
+            turn(receive())
         self._household.flush()
         self.in_batch = False
         if not self._load:

@@ -125,10 +125,12 @@ class Inbox(Source):
             Whether there is room for more.
         """
         connection = self._connection
-        if self._typeahead.feed_line(data, connection.engine):
-            self.wake()
-            return not self._typeahead.is_full
-        self._typeahead.feed(data, connection.engine, connection.hearing.hear)
+        typeahead = self._typeahead
+        if typeahead.feed_line(data, connection.engine):
+            if not self.is_queued:
+                self.wake()
+            return not typeahead.is_full
+        typeahead.feed(data, connection.engine, connection.hearing.hear)
         self.wake()
         connection.hearing.has_parsed()
         return not connection.is_full
@@ -224,14 +226,15 @@ class Inbox(Source):
             connection.server.sessions.link_ended(connection)
 
     def _take_while_open(self) -> HookEvent | None:
+        typeahead = self._typeahead
         if self._signals:
             signal = self._signals.pop(0)
             return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
         if self._dispatcher.is_cutting:
-            self._typeahead.close()
-        if self._typeahead.lines and self._may_take_line():
+            typeahead.close()
+        if typeahead.lines and self._may_take_line():
             return self._take_line()
-        if self._typeahead.may_parse(self._connection.engine):
+        if typeahead.may_parse(self._connection.engine):
             self._parse()
             return None
         if not self._is_closed:
@@ -249,16 +252,16 @@ class Inbox(Source):
 
     def _take_line(self) -> HookEvent | None:
         """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
-        connection = self._connection
-        line = self._typeahead.take()
+        connection, typeahead = self._connection, self._typeahead
+        line = typeahead.take()
         now = self._dispatcher.now
         if self._rate is not None:
             self._spent_until, wait = self._rate.spend(self._spent_until, now)
             if wait > 0:
                 self._pause_for(now + wait)
-        if self._typeahead.has_unread:
+        if typeahead.has_unread:
             self._parse()
-            if self._typeahead.is_closed:
+            if typeahead.is_closed:
                 return None  # what came behind it has ended the connection
         if connection.life.awaited is not None:
             connection.life.stir()  # there is room to read on

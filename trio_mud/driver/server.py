@@ -298,7 +298,7 @@ class MasterServer(TimerOwner):
     def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
         """What runs for an event: the game's functions, the network's own steps outermost."""
         functions = self.hooks.functions_for(type(event))
-        if type(event) is Input:
+        if type(event) is Input:  # as most are
             return functions
         if isinstance(event, Connect):
             return (*functions, _decide)

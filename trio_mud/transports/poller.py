@@ -78,8 +78,9 @@ class Watch:
 
     def read(self) -> None:
         """There is something: hand it on, or notice the end."""
+        receive, feed = self._receive, self.feed  # called from a slot it would be looked up the slow way
         try:
-            data = self._receive(RECEIVE)
+            data = receive(RECEIVE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -89,7 +90,7 @@ class Watch:
             self._poller.end(self)
             return
         try:
-            if not self.feed(data):
+            if not feed(data):
                 self._poller.pause(self)
         except Exception as error:  # noqa: BLE001 - the boundary of a link: raised again in its own task
             self._poller.end(self, error)
