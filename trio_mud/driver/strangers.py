@@ -40,11 +40,14 @@ _BEGINNINGS: Final[dict[bytes, Stranger]] = {
     b"\x00\x01\x00": Stranger.STUN,  # RFC 8489, section 5: a binding request
     b"\x00\x03\x00": Stranger.STUN,  # RFC 8656: an allocation, which a page can fill with lines of its own
 }
+_FIRST_BYTES: Final = frozenset(beginning[0] for beginning in _BEGINNINGS)
 LONGEST: Final = max(map(len, _BEGINNINGS))  # bytes that are looked at, and held back, at most
 
 
 def recognise(first: bytes) -> Stranger | None:
     """Who it is that began with these bytes, all that came so far; None for a player."""
+    if first and first[0] not in _FIRST_BYTES:
+        return None
     for beginning, stranger in _BEGINNINGS.items():
         if first.startswith(beginning):
             return stranger

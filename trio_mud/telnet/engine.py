@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 from typing import TypeVar
 
-from .codes import IAC, MCCP2
+from .codes import MCCP2
 from .compression import Inflater, InflationLimits
 from .encoding import check_charset, encode
 from .events import TelnetEvent

@@ -51,7 +51,7 @@ Source: RFC 854 (negotiation), RFC 1143 (Q method); the clients as named, observ
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
@@ -72,12 +72,12 @@ class State(Enum):
     ON = auto()
 
 
-class Heard(Enum):
+class Heard(IntEnum):
     """What the peer said, and how we feel about it."""
 
-    WELCOME = auto()  # a yes that our policy accepts
-    UNWELCOME = auto()  # a yes that it does not
-    NO = auto()
+    WELCOME = 0  # a yes that our policy accepts
+    UNWELCOME = 1  # a yes that it does not
+    NO = 2
 
 
 class Answer(Enum):
@@ -94,6 +94,11 @@ class Change(Enum):
     DISABLED = auto()
     REFUSED = auto()
 
+
+# Asked for at each message, and an attribute of an enum is slow to find.
+_OFF, _ASKED, _, _ = State
+_WELCOME, _UNWELCOME, _NO = Heard
+_NOES: Final = (WONT, DONT)
 
 # What the peer says, once answers to questions taken back are out of the way.
 _TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | None]]] = {
@@ -123,11 +128,29 @@ class Outcome(NamedTuple):
 _NOTHING: Final = Outcome()
 
 
-class _Side(NamedTuple):
-    """Where one side of one option stands; a value, shared by all connections where it stands so."""
+class _Move(NamedTuple):
+    """What one message of the peer does to a side."""
 
-    state: State
-    open: int  # what we have sent and not heard about: yes and no in turn, the last one as in `state`
+    side: _Side  # where it stands then
+    answer: Answer | None = None
+    outcome: Outcome = _NOTHING  # for whoever need not answer
+    is_dropped: bool = False  # it answered a question that was taken back
+
+
+class _Side:
+    """Where one side of one option stands; a value, shared by all connections where it stands so.
+
+    Attributes:
+        state: Its state.
+        open: What we have sent and not heard about: yes and no in turn, the last one as in `state`.
+    """
+
+    __slots__ = ("_moves", "open", "state")
+
+    def __init__(self, state: State, open_: int) -> None:
+        self.state = state
+        self.open = open_
+        self._moves: list[_Move | None] = [None, None, None]  # by what is heard, once it was
 
     def ask(self) -> _Side | None:
         """Want it on; return where it stands then, or None if no yes is to be sent."""
@@ -141,17 +164,24 @@ class _Side(NamedTuple):
             return None
         return _side(State.OFF, 1 if self.state is State.LATE else self.open + 1)
 
-    def hold(self, heard: Heard) -> tuple[_Side, bool]:
-        """Hold an answer against the open questions, of which there is one; return whether it is done with thereby."""
+    def hear(self, heard: Heard) -> _Move:
+        """Hold an answer against the open questions, then go where the table says: worked out once for everybody."""
+        move = self._moves[heard]
+        if move is None:
+            move = self._moves[heard] = self._held(heard) if self.open else self._moved(heard)
+        return move
+
+    def _held(self, heard: Heard) -> _Move:
         oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
         fits = (heard is not Heard.NO) == oldest_is_yes
-        still_open = max(0, self.open - (1 if fits else 2))
-        return _side(self.state, still_open), still_open > 0 or self.state is State.OFF
+        held = _side(self.state, max(0, self.open - (1 if fits else 2)))
+        if held.open or held.state is State.OFF:
+            return _Move(held, is_dropped=True)
+        return held._moved(heard)
 
-    def hear(self, heard: Heard) -> tuple[_Side, Answer | None, Change | None]:
-        """Go where the table says."""
+    def _moved(self, heard: Heard) -> _Move:
         state, answer, change = _TABLE[self.state, heard]
-        return _side(state, self.open), answer, change
+        return _Move(_side(state, self.open), answer, Outcome(None, change))
 
     def expire(self) -> _Side:
         """Wait no longer for the answer to the last question."""
@@ -202,7 +232,10 @@ class Negotiation:
     @property
     def is_asking(self) -> bool:
         """Whether any question of ours may still be answered in time."""
-        return any(side.state is State.ASKED for side in self._sides.values())
+        for side in self._sides.values():  # noqa: SIM110 - asked for at each read as long as anything is settling
+            if side.state is _ASKED:
+                return True
+        return False
 
     def want(self, code: int, ours: bool, enabled: bool) -> int | None:
         """Want a side on or off; return the verb to send, if any is needed."""
@@ -223,35 +256,33 @@ class Negotiation:
     def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
         """Take the peer's verb; `is_welcome` says whether a request out of the blue would be accepted."""
         self.changes += 1
-        ours = verb in (DO, DONT)
-        yes = Heard.WELCOME if is_welcome else Heard.UNWELCOME
-        heard = Heard.NO if verb in (WONT, DONT) else yes
-        key = _key(code, ours)
+        ours = verb >= DO
+        heard = _NO if verb in _NOES else _WELCOME if is_welcome else _UNWELCOME
+        key = code if ours else code | 0x100
         side = self._sides.get(key)
         if side is None:
-            if heard is Heard.NO:
+            if heard is _NO:
                 return _NOTHING
             side = _NEW
-        elif side.open:
-            side, is_done_with = side.hold(heard)
-            self._sides[key] = side
-            if is_done_with:
-                return _NOTHING
-        return self._settle(side, key, ours, heard)
-
-    def _settle(self, side: _Side, key: int, ours: bool, heard: Heard) -> Outcome:
-        if side.state is State.OFF and heard is Heard.UNWELCOME:
-            return self._refuse(key, ours)
-        if side.state is State.OFF and heard is Heard.WELCOME and not self._answers_left:
-            return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
-        self._sides[key], answer, change = side.hear(heard)
+        move = side.hear(heard)
+        if move.is_dropped:
+            self._sides[key] = move.side
+            return _NOTHING
+        if side.state is _OFF:
+            if heard is _UNWELCOME:
+                return self._refuse(key, ours)
+            if heard is _WELCOME and not self._answers_left:
+                return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
+        self._sides[key] = move.side
         self._deadlines.stop(key)
         self._refused &= ~(1 << key)
-        if answer is None:
-            return _NOTHING if change is None else Outcome(None, change)
+        return move.outcome if move.answer is None else self._answer(move, ours)
+
+    def _answer(self, move: _Move, ours: bool) -> Outcome:
+        change = move.outcome.change
         if not self.spend():
             return Outcome(None, change, is_flood=True)
-        if answer is Answer.YES:
+        if move.answer is Answer.YES:
             return Outcome(WILL if ours else DO, change)
         return Outcome(WONT if ours else DONT, change)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVarTuple
+from typing import TYPE_CHECKING, Final, TypeVarTuple
 
 from .deadlines import OPTION, Deadlines
 from .events import OptionFailed
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 Args = TypeVarTuple("Args")
 
+_REFUSED: Final = Change.REFUSED  # asked for at each answer, and an attribute of an enum is slow to find
+
 
 class Prototypes:
     """A list of options, looked through once for all the engines that share it."""
 
-    __slots__ = ("by_code", "with_state")
+    __slots__ = ("by_code", "mind_refusal", "welcome", "with_state")
 
     def __init__(self, options: Iterable[Option]) -> None:
         self.by_code: dict[int, Option] = {}
@@ -34,6 +36,19 @@ class Prototypes:
             self.by_code[option.code] = option
         # An option without attributes, as several are, may be shared by all engines.
         self.with_state = frozenset(code for code, option in self.by_code.items() if _keeps_state(type(option)))
+        # Most options are refused by someone, and need no copy to be told of it.
+        self.mind_refusal = frozenset(
+            code for code, option in self.by_code.items() if type(option).on_refused is not Option.on_refused
+        )
+        # Whose requests are accepted, for ours and for theirs.
+        self.welcome = {
+            ours: frozenset(
+                code
+                for code, option in self.by_code.items()
+                if (option.ours if ours else option.theirs) is not Policy.REFUSE
+            )
+            for ours in (True, False)
+        }
 
 
 def _keeps_state(kind: type[Option]) -> bool:
@@ -44,24 +59,23 @@ def _keeps_state(kind: type[Option]) -> bool:
 class Repertoire:
     """Looks options up by code, tells them what concerns them and forgets those that have failed."""
 
-    __slots__ = ("_deadlines", "_prototypes", "_used", "_with_state")
+    __slots__ = ("_deadlines", "_prototypes", "_used")
 
     def __init__(self, prototypes: Prototypes, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
-        self._prototypes = prototypes.by_code
-        self._with_state = prototypes.with_state
+        self._prototypes = prototypes
         self._used: dict[int, Option | None] = {}  # our copies; None: it has failed
 
     def __contains__(self, code: int) -> bool:
         """Whether there is such an option, even a failed one."""
-        return code in self._prototypes
+        return code in self._prototypes.by_code
 
     def get(self, code: int) -> Option | None:
         """This engine's own copy of an option; None if there is none or it has failed."""
         if code in self._used:
             return self._used[code]
-        prototype = self._prototypes.get(code)
-        if prototype is None or code not in self._with_state:
+        prototype = self._prototypes.by_code.get(code)
+        if prototype is None or code not in self._prototypes.with_state:
             return prototype
         option = self._used[code] = copy.copy(prototype)
         return option
@@ -72,26 +86,23 @@ class Repertoire:
 
     def is_welcome(self, code: int, ours: bool) -> bool:
         """Whether a peer's request for this side would be accepted."""
-        option = self._prototypes.get(code)
-        if option is None or self._used.get(code, option) is None:
-            return False
-        return (option.ours if ours else option.theirs) is not Policy.REFUSE
+        return code in self._prototypes.welcome[ours] and self._used.get(code, self) is not None
 
     def payload_limit(self, code: int) -> int | None:
         """The option's own limit on payloads, if it names one."""
-        option = self._prototypes.get(code)
+        option = self._prototypes.by_code.get(code)
         return None if option is None else option.subnegotiation_limit
 
     # What the options are told.
 
     def tell(self, engine: TelnetEngine, code: int, ours: bool, change: Change) -> None:
         """One side of an option has changed."""
-        if change is Change.REFUSED and not self._minds_refusal(code):
+        if change is _REFUSED and code not in self._prototypes.mind_refusal:
             return
         option = self.get(code)
         if option is None:
             return
-        if change is Change.REFUSED:
+        if change is _REFUSED:
             self._guard(engine, code, option.on_refused, engine)
         elif ours:
             self._guard(engine, code, option.on_ours, engine, change is Change.ENABLED)
@@ -125,11 +136,6 @@ class Repertoire:
         return True
 
     # Its own.
-
-    def _minds_refusal(self, code: int) -> bool:
-        """Whether a refusal means anything to the option: most are refused by someone, and need no copy for that."""
-        option = self._prototypes.get(code)
-        return option is not None and type(option).on_refused is not Option.on_refused
 
     def _guard(self, engine: TelnetEngine, code: int, step: Callable[[*Args], None], *args: *Args) -> None:
         """Run a step of an option; if it raises, that option is over and nothing else."""

@@ -90,6 +90,9 @@ def in_text(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
         return len(data)
     if found > at:
         receiver.heard_text(data[at:found])
+    if found + 2 < len(data) and data[found + 1] in _VERBS:  # whole, as most commands are
+        receiver.heard_negotiation(data[found + 1], data[found + 2])
+        return found + 3
     scanner.state = after_iac
     return found + 1
 
