@@ -1,6 +1,6 @@
 """Dialogs: straight-line scripts that borrow one connection's lines, such as a login.
 
-A dialog is a task in its connection's stay nursery:
+A dialog is a task that lasts no longer than its connection's stay:
 it ends at its `await` when the connection does, and its `finally` runs.
 """
 

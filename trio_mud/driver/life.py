@@ -5,15 +5,16 @@ Indentation is lifetime::
     handshake               PROXY header, TLS; failed = it was never there: no event at all
     link
     ├─ Connect is handled; nothing was read or offered before
-    ├─ stay nursery         cancelled = the ending is decided: no more is read
+    ├─ stay                 cancelled = the ending is decided: no more is read
     │  ├─ dialogs, own work
     │  └─ reading; at end of file what was typed is served
     └─ last words           the rest-writer empties the outbox, within limits.quit_flush
     then its source yields Disconnect, and the transport is closed
 
-The rest-writer is a task only while the transport has not taken everything, and then a sibling of this one:
-a nursery of its own for each link would take a kilobyte for something that most links never need.
-A quit leaves its scope alone, the loss of the link cancels it, and it is over before the transport is closed.
+Dialogs, own work and the rest-writer are siblings of this task, each in a scope of its own, and this one waits for
+them: a nursery for each connection would take more than a kilobyte, and most have nothing to run most of the time.
+The end of the stay cancels the scopes of the first two; a quit leaves the rest-writer's alone, which only the loss
+of the link cancels.
 
 An ending is always decided before a scope is cancelled, and the first decision stands.
 """
@@ -58,6 +59,7 @@ class Life:
         "_stay",
         "_to_start",
         "_transport",
+        "_works",
         "_writing",
         "awaited",
         "cause",
@@ -72,7 +74,8 @@ class Life:
         self.may_write = False
         self._is_cut = False  # the link is lost, also if the ending was decided before as another
         self._writing: trio.CancelScope | None = None  # the rest-writer's, while there is one
-        self._stay: trio.Nursery | None = None
+        self._stay: trio.CancelScope | None = None
+        self._works: list[trio.CancelScope] | None = None  # those of the dialogs and the own work that run
         self._closing: trio.CancelScope | None = None
         self.awaited: trio.Event | None = None  # what the task waits for
         self._to_start: list[Work] | None = None  # when the stay begins
@@ -98,8 +101,9 @@ class Life:
             self._handshake.cancel(reason=str(cause))
         if self.is_link_dead:
             self._cut_link()
-        if self._stay is not None:
-            self._stay.cancel_scope.cancel(reason=str(cause))
+        for scope in (self._stay, *(self._works or ())):
+            if scope is not None:
+                scope.cancel(reason=str(cause))
         self.stir()
 
     def overrule(self, cause: Cause, text: str, say: Callable[[str], object]) -> None:
@@ -145,30 +149,43 @@ class Life:
 
     def start_writer(self, write: Work) -> None:
         """Run the rest-writer, until it is done or the link is lost."""
-        scope = self._writing = trio.CancelScope()
+        self._writing = trio.CancelScope()
+        self._run_beside("rest-writer", write, self._writing, self._has_written)
 
-        run = partial(self._write, write, scope)
-        self._connection.server.start_sibling(run, name=f"rest-writer of {self._connection.name}")
+    def _has_written(self) -> None:
+        self._writing = None
+
+    def start(self, work: Work) -> None:
+        """Run this as long as the stay lasts, from its beginning on."""
+        if self._stay is None:
+            self._to_start = [*(self._to_start or ()), work]
+            return
+        scope = trio.CancelScope()
+        self._works = [*(self._works or ()), scope]
+        self._run_beside("work", work, scope, partial(self._has_worked, scope))
+
+    def _has_worked(self, scope: trio.CancelScope) -> None:
+        self._works = [other for other in self._works or () if other is not scope] or None
+
+    def _run_beside(self, name: str, work: Work, scope: trio.CancelScope, over: Callable[[], None]) -> None:
+        """Run a sibling of this task, whose failure is the connection's."""
+        run = partial(self._run_in, scope, work, over)
+        self._connection.server.start_sibling(run, name=f"{name} of {self._connection.name}")
 
     @enable_ki_protection
-    async def _write(self, write: Work, scope: trio.CancelScope) -> None:
+    async def _run_in(self, scope: trio.CancelScope, work: Work, over: Callable[[], None]) -> None:
         try:
             with scope:
-                await write()
+                await work()
         except Exception as error:  # noqa: BLE001 - the boundary of a link
             self.fail(error)
         finally:
-            self._writing = None
+            over()
             self.stir()
 
-    def start(self, work: Work) -> None:
-        """Run this in the stay nursery, as soon as there is one."""
-        if self._stay is not None:
-            self._stay.start_soon(work)
-        elif self._to_start is None:
-            self._to_start = [work]
-        else:
-            self._to_start.append(work)
+    def _is_alone(self) -> bool:
+        """Whether nothing runs beside this task."""
+        return self._writing is None and self._works is None
 
     def stir(self) -> None:
         """Something the task may wait for has changed."""
@@ -201,9 +218,9 @@ class Life:
         finally:
             self.end(Cause.ERROR)
             self._cut_link()
-            if self._writing is not None:
-                with trio.CancelScope(shield=True):  # it is cancelled, and will not be long
-                    await self.until(lambda: self._writing is None)
+            if not self._is_alone():
+                with trio.CancelScope(shield=True):  # all of it is cancelled, and will not be long
+                    await self.until(self._is_alone)
             connection.inbox.close()
             await self._close(gently=connection.outbox.is_empty and (self.cause is Cause.EOF or not self.is_link_dead))
             connection.server.leave(connection)
@@ -255,20 +272,19 @@ class Life:
 
     async def _stay_and_read(self) -> None:
         connection = self._connection
-        async with trio.open_nursery() as stay:
-            self._stay = stay
+        with trio.CancelScope() as self._stay:
             try:
                 to_start, self._to_start = self._to_start, None
                 for work in to_start or ():
-                    stay.start_soon(work)
+                    self.start(work)
                 await self._read()
                 with trio.move_on_after(connection.server.limits.quit_flush):
                     await self.until(lambda: connection.is_served and connection.outbox.is_empty)
                 self.end(Cause.EOF)
             finally:
-                self.end(Cause.ERROR)  # decided before the nursery cancels its tasks
+                self.end(Cause.ERROR)
                 self._stay = None
-            stay.cancel_scope.cancel(reason="the stay is over")
+        await self.until(lambda: self._works is None)
 
     async def _read(self) -> None:
         try:
