@@ -136,8 +136,9 @@ class Hearing:
     def _is_due(self) -> None:
         self._due = None
         self._has_news = True
-        self._tick()
-        self._connection.outbox.soil(0)
+        if not self._connection.engine.is_quiet:  # the answer came in time
+            self._tick()
+            self._connection.outbox.soil(0)
 
     def _tick(self) -> None:
         connection = self._connection

@@ -69,7 +69,9 @@ class Deadlines:
         if fresh:
             until = {seconds: now + seconds for seconds in set(fresh.values())}  # equal ones share one object
             self.due = {**(self.due or {}), **{key: until[seconds] for key, seconds in fresh.items()}}
-        for key, due in list((self.due or {}).items()):
+        if self.due is None or min(self.due.values()) > now:
+            return
+        for key, due in list(self.due.items()):
             # What was done about one before may have stopped this one, or begun it anew.
             if due <= now and self.due is not None and self.due.get(key) == due:
                 self.stop(key)

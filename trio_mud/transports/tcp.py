@@ -126,8 +126,8 @@ class TcpListener:
 
     def __init__(self, sock: socket.socket, *, dead_peer: float | None = None) -> None:
         sock.setblocking(False)
+        _prepare(sock, dead_peer)  # what is accepted from it inherits that
         self._socket = sock
-        self._dead_peer = dead_peer
         self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port it is bound to
 
     async def accept(self) -> Sequence[TcpTransport]:
@@ -151,8 +151,7 @@ class TcpListener:
                     if not accepted:
                         raise
                     break  # those accepted come first; the error comes again
-                with contextlib.suppress(OSError):  # gone again already: its first read will tell
-                    _prepare(sock, self._dead_peer)
+                sock.setblocking(False)
                 accepted.append(TcpTransport(sock, canonical_host(address[0])))
             if accepted:
                 return accepted
@@ -238,7 +237,6 @@ def canonical_host(host: str) -> str:
 
 def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
     """Send small lines at once, take urgent data inline, and notice a vanished peer within `dead_peer` seconds."""
-    sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     if dead_peer is None:
