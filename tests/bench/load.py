@@ -8,7 +8,8 @@
     storm N       all come at once
     idle N        all are there and do nothing
     death N       half of them are reset at once, while the others play on at 1,000 commands a second in all
-    beat N        as echo; how late a heartbeat of the server's game was by that
+    beat N        as echo; how late a heartbeat of the server's game was by that, in the median
+    worst N       the same, at worst
     full P R      P players play at 1,000 commands a second in all, while R more knock and are turned away
 
 Prints one line of JSON: "value" is what the cell is about, in seconds (or bytes) for each "unit"; the rest is beside.
@@ -354,6 +355,11 @@ def beat(crowd: Crowd, seconds: float, players: int) -> Found:
     return {"value": late["p50"], "rate": count / elapsed, "worst": late["max"], "p99": late["p99"]}
 
 
+def worst(crowd: Crowd, seconds: float, players: int) -> Found:
+    found = beat(crowd, seconds, players)
+    return {**found, "value": found["worst"]}
+
+
 def full(crowd: Crowd, seconds: float, players: int, refused: int) -> Found:
     """The server has room for the players only; the others knock at a thousand a second."""
     pace = Pace(crowd, crowd.grow(players))
@@ -405,6 +411,7 @@ CELLS: dict[str, Callable[..., Found]] = {
     "idle": idle,
     "death": death,
     "beat": beat,
+    "worst": worst,
     "full": full,
 }
 

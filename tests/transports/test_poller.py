@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -89,6 +90,23 @@ async def listen(transport: TcpTransport, ear: Ear, poller: Poller, endings: lis
         endings.append("broken")
     finally:
         await transport.aclose_forcefully()
+
+
+class Ends:
+    """One who listens to the end, and how it was told."""
+
+    def __init__(self, transport: TcpTransport, poller: Poller) -> None:
+        self._transport = transport
+        self._poller = poller
+        self.error: trio.BrokenResourceError | None = None
+
+    async def wait(self) -> None:
+        try:
+            await self._transport.listen(Ear(), self._poller)
+        except trio.BrokenResourceError as error:
+            self.error = error
+        finally:
+            await self._transport.aclose_forcefully()
 
 
 async def test_a_listener_whose_reader_is_full_reads_on_when_there_is_room() -> None:
@@ -253,6 +271,27 @@ async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
         peer.close()
 
 
+async def test_a_loss_that_sending_meets_is_told_by_listening_in_slices() -> None:
+    """Or a word to thousands who have gone would end them all in one pass."""
+    async with polling() as (poller, nursery):
+        endings: list[str] = []
+        pairs = [await tcp_pair() for _ in range(10 * ENDINGS)]
+        for transport, _ in pairs:
+            nursery.start_soon(listen, transport, Ear(), poller, endings)
+        await wait_all_tasks_blocked(0.01)
+        for transport, peer in pairs:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.socket.close()  # a reset
+            assert transport.send_nowait(b"lost") == len(b"lost")
+            assert transport.send_nowait(b"lost too") == len(b"lost too")
+        told = 0
+        while len(endings) < len(pairs):
+            await trio.lowlevel.checkpoint()
+            assert len(endings) - told <= 2 * ENDINGS
+            told = len(endings)
+        assert set(endings) == {"broken"}
+
+
 async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_meanwhile() -> None:
     """The kernel tells an error once, here to the poller; who sends after that hears of a broken pipe."""
 
@@ -269,13 +308,15 @@ async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_me
     transport = TcpTransport(DeadSocket(fileno=here.detach()), "here")
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(listen, transport, Ear(), poller, [])
+            ends = Ends(transport, poller)
+            nursery.start_soon(ends.wait)
             await wait_all_tasks_blocked(0.01)
-            assert transport._watch is not None
-            transport._watch.read()  # as a turn does in which many more end
-            with pytest.raises(DeadPeer):
-                transport.send_nowait(b"somebody has left")
-            nursery.cancel_scope.cancel()
+            watch = transport._watch
+            assert watch is not None
+            watch.read()  # as a turn does in which many more end
+            assert transport.send_nowait(b"taken, and lost") == len(b"taken, and lost")
+            watch.wake()  # as a later turn does
+    assert isinstance(ends.error, DeadPeer)
     peer.close()
 
 

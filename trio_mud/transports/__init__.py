@@ -78,6 +78,8 @@ class Transport(Protocol):
     def send_nowait(self, data: bytes) -> int:
         """Hand over what can be taken at once, and say how many bytes that were.
 
+        While a poller listens, a lost link may be left to `listen` to tell, and what is sent meanwhile is lost.
+
         Raises:
             trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
         """

@@ -52,7 +52,7 @@ class Watch:
         self.fileno = sock.fileno()
         self.is_paused = False
         self.is_over = False
-        self.error: Exception | None = None  # why it is over; None at the end of file
+        self.error: Exception | None = None  # why it is over, or will be; None at the end of file
 
     async def listen(self, reader: Reader) -> None:
         """Sleep until the end of file; what comes goes to the reader meanwhile.
@@ -87,7 +87,7 @@ class Watch:
             self._poller.end(self, error)
             return
         if not data:
-            self._poller.end(self)
+            self._poller.end(self, self.error)
             return
         try:
             if not feed(data):
@@ -99,7 +99,12 @@ class Watch:
         """Nothing is read now, and yet the kernel has something to say: the link is gone."""
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         error = OSError(number, os.strerror(number)) if number else ConnectionResetError("both ends are shut down")
-        self._poller.end(self, error)
+        self._poller.end(self, self.error or error)
+
+    def note(self, error: OSError) -> None:
+        """Sending has failed: that is why it will end, for the kernel tells the reason only once."""
+        if self.error is None:
+            self.error = error
 
     def close(self) -> None:
         """The socket is about to be closed: whoever still listens is told so."""

@@ -23,6 +23,9 @@ BACKLOG = 4096  # connections waiting in the kernel; it caps this itself
 ACCEPTS = 64  # connections accepted in one go
 KEEPALIVE_PROBES = 3
 
+# After these the kernel reports the socket as readable at once and for ever.
+_LOST = {errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT}
+
 _WaitFunction = Callable[[int], Awaitable[None]]
 
 
@@ -44,21 +47,29 @@ class TcpTransport:
         """TCP has done that."""
 
     def send_nowait(self, data: bytes) -> int:
-        """Give the kernel what it takes."""
+        """Give the kernel what it takes.
+
+        Where a poller watches, a lost link is told by `listen`, in turn with all others that are lost, and until then
+        whatever is sent is taken and lost: or a word to thousands who have gone would end them all at once.
+        """
         try:
             return self._socket.send(data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            if self._watch is not None and self._watch.error is not None:  # the kernel tells the true one only once
-                error.__cause__ = self._watch.error
+            if self._watch is not None and error.errno in _LOST:
+                self._watch.note(error)
+                return len(data)
             raise broken(error, f"cannot send to {self.address}") from error
 
     async def send_some(self, data: bytes) -> int:
         """Wait for room in the kernel's buffer, and fill it."""
         while True:
             await self._wait(wait_writable)
-            if sent := self.send_nowait(data):
+            sent = self.send_nowait(data)
+            if self._watch is not None and self._watch.error is not None:
+                raise broken(self._watch.error, f"cannot send to {self.address}") from self._watch.error
+            if sent:
                 return sent
 
     async def receive(self) -> bytes:
