@@ -1,6 +1,6 @@
 """The players of a measurement: one process, plain sockets and epoll, no trio. Started by `run.py`.
 
-    load.py CELL PORT PID NUMBER... SECONDS
+    load.py KIND CELL PORT PID NUMBER... SECONDS
 
     echo N        closed loop: each has one command in flight, and types the next when it has read the answer
     room S L      the same by S speakers, and L more only listen
@@ -12,6 +12,7 @@
     worst N       the same, at worst
     full P R      P players play at 1,000 commands a second in all, while R more knock and are turned away
 
+KIND is the server's, for it decides how one connects (`peers.py`).
 Prints one line of JSON: "value" is what the cell is about, in seconds (or bytes) for each "unit"; the rest is beside.
 """
 
@@ -28,9 +29,13 @@ import socket
 import struct
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
+
+from tests.bench.peers import KINDS, Peer
 
 LIFETIME = 120  # seconds; then SIGALRM ends the process
 WARM_UP = 0.3  # seconds before the measured ones
@@ -39,8 +44,6 @@ DRAIN = 2.0  # seconds for the last answers
 AT_ONCE = 200  # connections that are being made
 PROMPT, SAYS = b"> ", b" says, '"
 RATE = 1000  # commands a second in all, where they come on schedule
-NEGOTIATION = re.compile(rb"\xff([\xfb-\xfd])(.)", re.DOTALL)
-REFUSALS = {0xFB: 0xFE, 0xFC: 0xFE, 0xFD: 0xFC}
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds
 
 Found = dict[str, object]
@@ -50,44 +53,13 @@ class Hung(Exception):
     """A server hung up, or did not answer."""
 
 
-class Peer:
-    """One connection."""
-
-    __slots__ = ("command", "due", "fileno", "greeted", "rest", "sock")
-
-    def __init__(self, port: int, number: int) -> None:
-        self.sock = socket.socket()
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.connect(("127.0.0.1", port))
-        self.sock.setblocking(False)
-        self.fileno = self.sock.fileno()
-        self.command = b"echo number %05d, please\r\n" % number
-        self.greeted = False
-        self.rest = b""
-        self.due: deque[float] = deque()
-
-    def read(self) -> bytes | None:
-        """What came; None at the end."""
-        try:
-            return self.sock.recv(65536) or None
-        except BlockingIOError:
-            return b""
-        except ConnectionError:
-            return None
-
-    def refuse(self, data: bytes) -> None:
-        """Answer every offer and every wish with no."""
-        answers = [bytes((0xFF, REFUSALS[verb[0]])) + code for verb, code in NEGOTIATION.findall(data)]
-        if answers:
-            self.sock.send(b"".join(answers))
-
-
 class Crowd:
     """Connections that have been greeted, under one epoll."""
 
-    def __init__(self, port: int, pid: int) -> None:
+    def __init__(self, port: int, pid: int, kind: type[Peer] = Peer) -> None:
         self.port = port
         self.pid = pid
+        self.kind = kind
         self.peers: dict[int, Peer] = {}
         self.poll = select.epoll()
 
@@ -96,7 +68,9 @@ class Crowd:
         come: list[Peer] = []
         until = time.perf_counter() + PATIENCE
         while len(come) < count:
-            batch = [Peer(self.port, len(self.peers) + number) for number in range(min(AT_ONCE, count - len(come)))]
+            batch = [
+                self.kind(self.port, len(self.peers) + number) for number in range(min(AT_ONCE, count - len(come)))
+            ]
             for peer in batch:
                 self.add(peer)
             waiting = len(batch)
@@ -376,7 +350,7 @@ def full(crowd: Crowd, seconds: float, players: int, refused: int) -> Found:
         while knocked < min(refused, (time.perf_counter() - start) * RATE):
             knocked += 1
             with contextlib.suppress(OSError):
-                crowd.add(Peer(crowd.port, knocked))
+                crowd.add(crowd.kind(crowd.port, knocked))
 
     def aside(peer: Peer, data: bytes | None) -> None:
         if data is None:
@@ -419,6 +393,6 @@ if __name__ == "__main__":
     signal.alarm(LIFETIME)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    what, port, pid, *numbers, measured = sys.argv[1:]
-    found = CELLS[what](Crowd(int(port), int(pid)), float(measured), *map(int, numbers))
+    kind, what, port, pid, *numbers, measured = sys.argv[1:]
+    found = CELLS[what](Crowd(int(port), int(pid), KINDS.get(kind, Peer)), float(measured), *map(int, numbers))
     print(json.dumps(found))

@@ -3,6 +3,7 @@
     python tests/bench/run.py                      every cell, three rounds
     python tests/bench/run.py --cells echo-50,idle --rounds 1
     python tests/bench/run.py --kinds driver,trio
+    python tests/bench/run.py --kinds driver,mccp2,tls      the driver compressing, or encrypting, for all
     python tests/bench/run.py --growth             curves from 10 to 15,000 connections, into docs/topics/figures
     python tests/bench/run.py --full               what happens past limits.connections and per_address
     python tests/bench/run.py --engine             the telnet engine alone, by `engine.py`
@@ -97,7 +98,9 @@ def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Figure:
             raise SystemExit(f"the {kind} server did not start")
         numbers = [str(number) for number in (port, server.pid, *cell.numbers, seconds)]
         with subprocess.Popen(
-            [sys.executable, HERE / "load.py", cell.what, *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, HERE / "load.py", kind, cell.what, *numbers],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as load:
             pinned(load, 1)
             try:

@@ -1,6 +1,8 @@
 """The servers that are measured; each is a process of its own, started by `run.py`.
 
     servers.py driver       trio_mud, all of its telnet options and protections on (`driver.py`)
+    servers.py mccp2        the same; its clients take up the offer of compression
+    servers.py tls          the same behind TLS, if `trustme` is installed to make a certificate
     servers.py plain        trio_mud without telnet options
     servers.py full N M     trio_mud with room for N players, and M from one address
     servers.py trio         trio alone: `serve_listeners`, `send_all`
@@ -20,6 +22,7 @@ import importlib
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -244,12 +247,24 @@ def telnetlib3() -> None:
     asyncio.run(main())
 
 
+def encrypted() -> None:
+    made = importlib.import_module("trustme").CA().issue_cert("localhost")
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        for blob in made.cert_chain_pems:
+            blob.write_to_path(certificate, append=True)
+        made.private_key_pem.write_to_path(key)
+        driver.serve(tls=(certificate, key))
+
+
 def full(connections: int, per_address: int) -> None:
     driver.serve(limits=replace(driver.LIMITS, connections=connections, per_address=per_address))
 
 
 SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "driver": driver.serve,
+    "mccp2": driver.serve,
+    "tls": encrypted,
     "plain": lambda: driver.serve(with_options=False),
     "full": full,
     "trio": trio_alone,

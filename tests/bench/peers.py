@@ -1,0 +1,103 @@
+"""One connection of the load: plain, compressed by MCCP2, or encrypted. Used by `load.py`."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import zlib
+from collections import deque
+
+NEGOTIATION = re.compile(rb"\xff([\xfb-\xfd])(.)", re.DOTALL)
+REFUSALS = {0xFB: 0xFE, 0xFC: 0xFE, 0xFD: 0xFC}
+WILL_COMPRESS, DO_COMPRESS, START = b"\xff\xfb\x56", b"\xff\xfd\x56", b"\xff\xfa\x56\xff\xf0"
+
+
+class Peer:
+    """A plain connection, which refuses whatever it is offered."""
+
+    __slots__ = ("command", "due", "fileno", "greeted", "rest", "sock")
+
+    def __init__(self, port: int, number: int) -> None:
+        self.sock = self.connect(port)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setblocking(False)
+        self.fileno = self.sock.fileno()
+        self.command = b"echo number %05d, please\r\n" % number
+        self.greeted = False
+        self.rest = b""
+        self.due: deque[float] = deque()
+
+    def connect(self, port: int) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", port))
+
+    def read(self) -> bytes | None:
+        """What came; None at the end."""
+        try:
+            return self.sock.recv(65536) or None
+        except BlockingIOError:
+            return b""
+        except ConnectionError:
+            return None
+
+    def refuse(self, data: bytes) -> None:
+        """Answer every offer and every wish with no."""
+        answers = [bytes((0xFF, REFUSALS[verb[0]])) + code for verb, code in NEGOTIATION.findall(data)]
+        if answers:
+            self.sock.send(b"".join(answers))
+
+
+class CompressedPeer(Peer):
+    """One that takes up the offer of MCCP2, and nothing else."""
+
+    __slots__ = ("_inflater",)
+
+    def __init__(self, port: int, number: int) -> None:
+        super().__init__(port, number)
+        self._inflater = None
+
+    def read(self) -> bytes | None:
+        data = super().read()
+        if self._inflater is None and data and START in data:
+            plain, _, data = data.partition(START)
+            self._inflater = zlib.decompressobj()
+            return plain + self._inflater.decompress(data)
+        if self._inflater is None or not data:
+            return data
+        return self._inflater.decompress(data)
+
+    def refuse(self, data: bytes) -> None:
+        if WILL_COMPRESS in data:
+            self.sock.send(DO_COMPRESS)
+            data = data.replace(WILL_COMPRESS, b"")
+        super().refuse(data)
+
+
+class EncryptedPeer(Peer):
+    """One that speaks TLS, and does not ask who is there."""
+
+    __slots__ = ()
+
+    def connect(self, port: int) -> ssl.SSLSocket:
+        return CONTEXT.wrap_socket(super().connect(port))
+
+    def read(self) -> bytes | None:
+        assert isinstance(self.sock, ssl.SSLSocket)
+        data = b""
+        try:
+            while not data or self.sock.pending():
+                if not (more := self.sock.recv(65536)):
+                    return data or None
+                data += more
+        except ssl.SSLWantReadError:
+            pass
+        except (ConnectionError, ssl.SSLError):
+            return data or None
+        return data
+
+
+CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+CONTEXT.check_hostname = False
+CONTEXT.verify_mode = ssl.CERT_NONE
+
+KINDS: dict[str, type[Peer]] = {"mccp2": CompressedPeer, "tls": EncryptedPeer}  # by the server's; others are plain
