@@ -2,19 +2,22 @@
 
 Each test runs over every kind: raw sockets, read by their own task or by a poller, a trio stream over a socket,
 and a trio stream in memory.
+Trio's checks of its own streams run over TLS, too.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+import trustme
+from trio.testing import check_two_way_stream, wait_all_tasks_blocked
 
 from trio_mud.testing import Pipe
 from trio_mud.testing.peers import reset
@@ -22,6 +25,9 @@ from trio_mud.transports import Reader, Transport
 from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamTransport
 from trio_mud.transports.tcp import TcpTransport
+from trio_mud.transports.tls import Certificate, TlsTransport
+
+from .as_stream import TransportStream
 
 PATIENCE = 5.0  # true seconds until a test that hangs has failed
 LAST_WORDS = b"farewell, and " * 20_000
@@ -441,3 +447,60 @@ async def test_once_closed_it_breaks_whoever_comes_later_and_may_be_closed_again
 async def test_it_knows_where_its_peer_is(kind: Kind) -> None:
     async with kind() as (transport, _):
         assert transport.address == "127.0.0.1"
+
+
+# As trio checks streams
+
+
+class Joined(NamedTuple):
+    """Both ends as streams."""
+
+    transport: TransportStream
+    peer: trio.abc.Stream
+
+
+Join = Callable[[AsyncExitStack], Awaitable[Joined]]
+
+
+@pytest.fixture(scope="module")
+def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Join:
+    """TLS on a socket."""
+    authority = trustme.CA()
+    pem = tmp_path_factory.mktemp("tls") / "both.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
+    certificate = Certificate(pem)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+
+    async def join(stack: AsyncExitStack) -> Joined:
+        below, socket_stream = await stack.enter_async_context(over_tcp())
+        transport = TlsTransport(below, certificate)
+        peer = trio.SSLStream(socket_stream, trust, server_hostname="localhost")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transport.handshake)
+            nursery.start_soon(peer.do_handshake)
+        return Joined(TransportStream(transport), peer)
+
+    return join
+
+
+async def passes_the_checks_of_trio(join: Join) -> None:
+    """Each end against the other: ours as it is seen through `TransportStream`, the peer's as it is."""
+    with trio.fail_after(PATIENCE):
+        async with AsyncExitStack() as stack:
+            await check_two_way_stream(partial(join, stack), None)
+
+
+@over(KINDS)
+async def test_it_passes_the_checks_of_trio_for_streams(kind: Kind) -> None:
+    async def join(stack: AsyncExitStack) -> Joined:
+        transport, peer = await stack.enter_async_context(kind())
+        return Joined(TransportStream(transport), peer)
+
+    await passes_the_checks_of_trio(join)
+
+
+async def test_tls_passes_the_checks_of_trio_for_streams(
+    over_tls: Join,
+) -> None:
+    await passes_the_checks_of_trio(over_tls)
