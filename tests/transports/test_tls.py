@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import shutil
 import socket
@@ -47,9 +48,9 @@ def certificate(folder: Path) -> Certificate:
     return Certificate(folder / "certificate.pem", folder / "key.pem")
 
 
-def issue(folder: Path, name: str = "localhost") -> None:
+def issue(folder: Path, name: str = "localhost", ends: dt.datetime | None = None) -> None:
     """Write a new certificate and key, as a renewal does."""
-    issued = AUTHORITY.issue_cert(name)
+    issued = AUTHORITY.issue_cert(name, not_after=ends)
     issued.private_key_pem.write_to_path(folder / "key.pem")
     first, *others = issued.cert_chain_pems
     first.write_to_path(folder / "certificate.pem")
@@ -566,6 +567,75 @@ async def test_a_renewal_that_cannot_be_read_leaves_the_old_certificate(
             certificate.reload()
         new, _ = await house.client()
         assert serial_of(old) == serial_of(new)
+
+
+NOON = dt.datetime(2030, 6, 1, 12, tzinfo=dt.UTC)
+DAY = 24 * 60 * 60.0  # seconds
+
+
+def certificate_at(when: dt.datetime, folder: Path) -> Certificate:
+    """Read when it is that time, which does not go on."""
+    return Certificate(folder / "certificate.pem", folder / "key.pem", wall_clock=when.timestamp)
+
+
+@pytest.mark.parametrize(
+    ("when", "warning"),
+    [
+        (dt.datetime(1999, 12, 31, tzinfo=dt.UTC), "is not valid before 2000-01-01 00:00 UTC: set the clock of this"),
+        (NOON - dt.timedelta(days=14, seconds=1), ""),
+        (NOON - dt.timedelta(days=14), "ends on 2030-06-01 12:00 UTC: renew it before, and send SIGHUP to load it"),
+        (NOON - dt.timedelta(seconds=1), "ends on 2030-06-01 12:00 UTC: renew it before"),
+        (NOON, "has ended on 2030-06-01 12:00 UTC, and clients refuse it: get a new one, and send SIGHUP to load it"),
+    ],
+)
+def test_a_certificate_that_is_read_outside_its_time_or_near_its_end_is_warned_of(
+    when: dt.datetime, warning: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """O11."""
+    issue(folder, ends=NOON)
+    certificate_at(when, folder)
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == bool(warning)
+    if warning:
+        assert warnings[0].startswith(f"the certificate in {folder / 'certificate.pem'} {warning}")
+        assert caplog.records[0].levelno == logging.WARNING
+
+
+async def test_a_server_that_runs_for_weeks_warns_once_when_its_certificate_is_near_its_end_and_once_behind_it(
+    folder: Path, caplog: pytest.LogCaptureFixture, autojump_clock: trio.testing.MockClock
+) -> None:
+    """O11."""
+    began, start = trio.current_time(), NOON.timestamp() - 16 * DAY
+    issue(folder, ends=NOON)
+    certificate = Certificate(
+        folder / "certificate.pem",
+        folder / "key.pem",
+        wall_clock=lambda: start + trio.current_time() - began,
+    )
+    warned = Counter[str]()
+    async with open_house(certificate, Limits(idle=None)) as house:
+        for day in range(19):
+            await house.client()
+            for record in caplog.records:
+                if "certificate" in record.getMessage():
+                    warned[f"day {day}, {'ended' if 'has ended' in record.getMessage() else 'ends'}"] += 1
+            caplog.clear()
+            await trio.sleep(DAY)
+    assert warned == {"day 2, ends": 1, "day 16, ended": 1}
+
+
+def test_a_renewal_is_warned_of_in_its_own_right_and_a_good_one_is_not(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """O11."""
+    issue(folder, ends=NOON)
+    certificate = certificate_at(NOON - dt.timedelta(days=3), folder)
+    certificate.reload()  # the files are still the old ones
+    assert len(caplog.records) == 2
+    issue(folder, ends=NOON + dt.timedelta(days=90))
+    certificate.reload()
+    certificate.warn_in_time()
+    assert len(caplog.records) == 2
 
 
 def test_a_certificate_that_cannot_be_used_is_named_with_what_to_do(folder: Path) -> None:

@@ -10,8 +10,11 @@ There is no STARTTLS: whoever can read a plain beginning can also suppress the o
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import logging
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
@@ -21,7 +24,11 @@ from . import Listener, Reader, Transport, listen_by_receiving
 from .poller import Poller
 from .proxy import Network, ProxyListener
 from .tcp import open_tcp_listeners
+from .validity import Validity, validity_of
 
+logger = logging.getLogger("trio_mud")
+
+WARN_BEFORE = dt.timedelta(days=14)  # that a certificate ends; who renews by a machine does it with 30 days left
 PIECE = 16 * 1024  # bytes encrypted at once, as many as one TLS record holds
 RECEIVE = 4096  # bytes a read
 UNREAD_ANSWERS = 64 * 1024  # bytes of the protocol's own that may wait for a peer that asks and does not read
@@ -33,18 +40,30 @@ class Certificate:
     Args:
         certificate: The file of the certificate, followed by those between it and its root.
         key: The file of its private key, without a passphrase; None if the first file holds that too.
+        wall_clock: Tells the time in seconds since 1970.
+
+    The log has one warning of a certificate that is not valid yet, ends within 14 days, or has ended:
+    when it is read, or at the first handshake after that began.
 
     Attributes:
         context: What new handshakes use.
+        validity: From when to when it is valid; None if that cannot be read.
 
     Raises:
         ConfigurationError: A file cannot be read or does not hold what it should; the message names it.
     """
 
-    def __init__(self, certificate: Path | str, key: Path | str | None = None) -> None:
+    def __init__(
+        self,
+        certificate: Path | str,
+        key: Path | str | None = None,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.path = Path(certificate)
         self.key_path = Path(certificate if key is None else key)
-        self.context = self._read()
+        self._wall_clock = wall_clock
+        self._read()
 
     def reload(self) -> None:
         """Use what the files hold now for every handshake from now on; who is connected stays so.
@@ -52,16 +71,24 @@ class Certificate:
         Raises:
             ConfigurationError: As when it was made; the old certificate stays in use.
         """
-        self.context = self._read()
+        self._read()
 
-    def _read(self) -> ssl.SSLContext:
+    def warn_in_time(self) -> None:
+        """Write to the log if its dates ask for somebody to do something; of each of its troubles once."""
+        now = dt.datetime.fromtimestamp(self._wall_clock(), dt.UTC)
+        trouble = "" if self.validity is None else _trouble(self.validity, now)
+        if trouble and trouble not in self._told:
+            self._told.add(trouble)
+            logger.warning("the certificate in %s %s", self.path, trouble)
+
+    def _read(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION  # each one costs us more than the peer: CVE-2011-1473
         context.options |= ssl.OP_NO_COMPRESSION  # its length tells what is in it: CVE-2012-4929
         # A ticket left unread by a client that only sends would turn its end of file into a reset.
         context.num_tickets = 0
-        _check_holds(self.path, b"CERTIFICATE-----", "certificate")
+        pem = _check_holds(self.path, b"CERTIFICATE-----", "certificate")
         _check_holds(self.key_path, b"PRIVATE KEY-----", "private key")
 
         def refuse_to_ask() -> str:
@@ -74,16 +101,35 @@ class Certificate:
             if why == "KEY_VALUES_MISMATCH":
                 raise ConfigurationError(f"{self.key_path} is not the key of the certificate in {self.path}") from error
             raise ConfigurationError(f"{self.path} or {self.key_path} is damaged ({why}): get them anew") from error
-        return context
+        self.context = context
+        self._told: set[str] = set()
+        self.validity: Validity | None = None
+        with contextlib.suppress(ValueError):  # OpenSSL took it, so it may be used
+            self.validity = validity_of(pem)
+        self.warn_in_time()
 
 
-def _check_holds(path: Path, mark: bytes, what: str) -> None:
+def _trouble(validity: Validity, now: dt.datetime) -> str:
+    """What is wrong with these dates and what to do about it; "" if nothing is."""
+    begins, ends = (f"{when:%Y-%m-%d %H:%M} UTC" for when in validity)
+    if now < validity.begins:
+        return f"is not valid before {begins}: set the clock of this machine right, or get another"
+    if now >= validity.ends:
+        return f"has ended on {ends}, and clients refuse it: get a new one, and send SIGHUP to load it"
+    if now + WARN_BEFORE >= validity.ends:
+        return f"ends on {ends}: renew it before, and send SIGHUP to load it"
+    return ""
+
+
+def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
+    """What is in the file."""
     try:
-        found = mark in path.read_bytes()
+        pem = path.read_bytes()
     except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
         raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not found:
+    if mark not in pem:
         raise ConfigurationError(f"{path} holds no {what}: name the PEM file that does")
+    return pem
 
 
 class TlsTransport:
@@ -120,6 +166,7 @@ class TlsTransport:
             trio.BrokenResourceError: The peer does not speak TLS, or none we accept.
         """
         await self._transport.handshake()
+        self._certificate.warn_in_time()
         tls = self._certificate.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while True:
             try:
