@@ -12,12 +12,13 @@ import trio.testing
 from trio_mud import Cause, HookEvent, Input, Limits, Reason
 from trio_mud.driver.server import MasterServer
 from trio_mud.driver.typeahead import Typeahead
-from trio_mud.telnet import CompressionFailed, Option, Policy, TelnetEngine, TelnetEvent
-from trio_mud.telnet.codes import ECHO, MCCP2
+from trio_mud.telnet import CompressionFailed, Option, TelnetEngine, TelnetEvent
+from trio_mud.telnet.codes import MCCP2
 from trio_mud.telnet.compression import PIECE, InflationLimits
 from trio_mud.telnet.options import DEFAULT_OPTIONS, Mccp3
 from trio_mud.testing import OpenMud
 from trio_mud.testing.mud import Mud
+from trio_mud.testing.packing import TakesMccp2
 from trio_mud.testing.player import Player
 from trio_mud.testing.terminal import Terminal
 
@@ -27,37 +28,17 @@ START2 = b"\xff\xfa\x56\xff\xf0"
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
 
 
-class _Hides(Option):
-    code = ECHO
-    theirs = Policy.ACCEPT
-
-
-class _Inflates(Option):
-    code = MCCP2
-    theirs = Policy.ACCEPT
-
-
 class InflatingTerminal(Terminal):
-    """Agrees to MCCP2, and shows what comes through it."""
+    """Agrees to MCCP2, and counts what comes through it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.engine = TelnetEngine([_Hides(), _Inflates()])
+        super().__init__(more=[TakesMccp2()])
         self.compressed = 0  # bytes
-        self._zlib: zlib._Decompress | None = None
 
-    def receive(self, data: bytes) -> None:
-        if self._zlib is None:
-            plain, marker, data = data.partition(START2)
-            super().receive(plain)
-            if not marker:
-                return
-            self._zlib = zlib.decompressobj()
-        self.compressed += len(data)
-        super().receive(self._zlib.decompress(data))
-        if self._zlib.eof:
-            rest, self._zlib = self._zlib.unused_data, None
-            self.receive(rest)
+    def receive(self, data: bytes) -> bytes:
+        if self.is_compressed:
+            self.compressed += len(data)
+        return super().receive(data)
 
 
 async def player_with(terminal: Terminal, place: Mud) -> Player:

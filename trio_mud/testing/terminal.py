@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import zlib
 from collections.abc import Sequence
 
 from ..telnet import AnomalyKind, Option, Policy, TelnetEngine
-from ..telnet.codes import ECHO, NAWS, TTYPE
+from ..telnet.codes import ECHO, MCCP2, NAWS, TTYPE
 from ..telnet.hearing import Hearing
 from ..telnet.scanner import Scanner
 from .gmcp import Message, TakesGmcp
@@ -84,7 +85,9 @@ class Terminal:
             options.append(TakesGmcp(gmcp, self.gmcp))
         self.engine = TelnetEngine([*options, *more])
         self._scanner = Scanner()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stream: zlib._Decompress | None = None  # while the server compresses
+        self._charset = self.engine.charset
+        self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts: list[str] = []
 
     @property
@@ -94,9 +97,30 @@ class Terminal:
             self._parts = ["".join(self._parts)]
         return self._parts[0].replace("\r\n", "\n") if self._parts else ""
 
-    def receive(self, data: bytes) -> None:
-        """Take bytes from the server."""
-        self._scanner.receive(data, self)
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the server compresses now."""
+        return self._stream is not None
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes from the server, and return them as it meant them: telnet, and nothing compressed.
+
+        Raises:
+            zlib.error: The server sent a stream that cannot be read.
+        """
+        meant = b""
+        while data:
+            if self._stream is None:
+                piece, data = data, b""
+            else:
+                piece = self._stream.decompress(data)
+                data = self._stream.unused_data
+                if self._stream.eof:
+                    self._stream = None
+            read = self._scanner.receive(piece, self)
+            meant += piece[:read]
+            data = piece[read:] + data  # more than nothing if a stream begins there
+        return meant
 
     def data_to_send(self) -> bytes:
         """The answers."""
@@ -110,6 +134,9 @@ class Terminal:
     # What the scanner calls: text is for the screen, all else is the engine's
 
     def heard_text(self, data: bytes) -> None:
+        if self._charset != self.engine.charset:
+            self._charset = self.engine.charset
+            self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts.append(self._decoder.decode(data))
 
     def heard_command(self, code: int) -> None:
@@ -120,6 +147,9 @@ class Terminal:
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
         Hearing(self.engine).heard_subnegotiation(code, payload)
+        if code == MCCP2 and MCCP2 in self.engine.repertoire:  # even if it was taken back since: that comes later
+            self._stream = zlib.decompressobj()
+            self._scanner.stop()
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")

@@ -33,6 +33,8 @@ from trio_mud.driver.sessions import Sessions
 from trio_mud.driver.typeahead import Typeahead
 from trio_mud.limits import Limits
 from trio_mud.telnet import TelnetEngine
+from trio_mud.telnet.compression import Deflater, Inflater
+from trio_mud.telnet.encoding import encode
 from trio_mud.telnet.scanner import in_text
 
 Patch = Callable[[], AbstractContextManager[object]]
@@ -299,6 +301,33 @@ def work_outlives_its_connection(true: Any, self: Connection, work: Any) -> None
     self.server.start_soon(work)
 
 
+# Compression and charsets
+
+
+@defect(Deflater, "_settle")
+def half_a_compressed_flush_is_lost(true: Any, self: Deflater, queue: list[bytes]) -> None:
+    before = len(self._chunks)
+    true(self, queue)
+    if self._is_on and len(self._chunks) > before:
+        self._chunks[-1] = self._chunks[-1][: len(self._chunks[-1]) // 2]
+
+
+@defect(Deflater, "stop")
+def a_stream_is_left_open_behind_its_end(true: Any, self: Deflater, queue: list[bytes]) -> None:
+    self._settle(queue)
+    self._is_on = False
+
+
+@defect(Inflater, "put_back")
+def what_came_with_the_beginning_of_a_stream_is_lost(true: Any, self: Inflater, rest: bytes) -> None:
+    """Nothing."""
+
+
+@defect(TelnetEngine, "encode")
+def a_charset_is_agreed_and_not_used(true: Any, self: TelnetEngine, text: str) -> bytes:
+    return encode(text, "utf-8")
+
+
 # Sessions
 
 
@@ -330,3 +359,35 @@ def a_token_is_good_twice(true: Any, self: Sessions, token: str, connection: Con
     if kept is not None:
         self._tokens[token] = kept
     return session
+
+
+# Too rare for a thousand seeds: bugs that the driver once had. Each has a seed that finds it.
+
+RARE: Final[dict[int, Patch]] = {}
+
+
+@contextmanager
+def _a_loss_behind_the_ending_is_not_heard() -> Iterator[None]:
+    def cut_link(true: Any, self: Life) -> None:
+        if self.is_link_dead:
+            true(self)
+        else:
+            self.may_write = False
+            if self._writing is not None:
+                self._writing.cancel()
+
+    with replaced(Life, "_cut_link", cut_link):
+        yield
+
+
+@contextmanager
+def _the_beginning_of_a_forgotten_line_stays() -> Iterator[None]:
+    def discard(true: Any, self: Typeahead, *engine_and_hear: Any) -> None:
+        true(self, *engine_and_hear)
+        self._skips_line = False
+
+    with replaced(Typeahead, "discard", discard):
+        yield
+
+
+RARE[2001725] = _a_loss_behind_the_ending_is_not_heard

@@ -25,7 +25,7 @@ from trio_mud.testing.simulation import (
     simulate,
 )
 
-from .defects import DEFECTS, replaced
+from .defects import DEFECTS, RARE, replaced
 
 SEEDS = 200
 AT_ONCE = 40
@@ -53,10 +53,11 @@ def test_an_evening_can_be_cut_anywhere() -> None:
     assert [outcome.violations for outcome in outcomes if outcome.violations] == []
 
 
-@pytest.mark.parametrize("seed", [1015333, 1020823, 1040066, 1043486])
-def test_seeds_that_once_failed_hold(seed: int) -> None:
+@pytest.mark.parametrize("seed", RARE)
+def test_seeds_that_once_failed_hold_and_would_fail_again(seed: int) -> None:
     """As long as no deed is new they are the same evenings; what they found has tests of its own, too."""
     assert simulate(seed).violations == []
+    assert in_fork(seed, patch=RARE[seed]).broken
 
 
 @pytest.mark.proof
@@ -150,7 +151,7 @@ def test_a_failing_script_becomes_short() -> None:
     shortest = shrink(whole, lambda shorter: in_fork(shorter, patch=patch).broken == found[1])
 
     assert len(shortest.steps) < len(whole.steps)
-    assert len(shortest.steps) <= 3
+    assert len(shortest.steps) <= 5
     assert in_fork(shortest, patch=patch).broken == found[1]
     assert in_fork(shortest).violations == []
 

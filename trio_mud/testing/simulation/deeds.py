@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...telnet.codes import DO, DONT, GMCP, IAC, NAWS, SB, SE, TTYPE, WILL, WONT
+from ...telnet.codes import DO, DONT, GMCP, IAC, MCCP2, NAWS, SB, SE, TTYPE, WILL, WONT
 from .network import Quality
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Deed(NamedTuple):
 
 
 _RESIZE: Final = bytes((IAC, SB, NAWS, 0, 90, 0, 30, IAC, SE))
-_CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses or changes the charset: the oracle reads along
+_CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses: who does not would not read it
 _JUNK: Final = (IAC, SB, SE, WILL, WONT, DO, DONT, NAWS, TTYPE, 0, 7, 8, 10, 13, 27, 0x7F, 0x9B, 0xC3, 0xE2, 65, 66)
 
 _HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
@@ -108,6 +108,24 @@ def _storm(stage: Stage, player: Player, chance: Random) -> bool:
         player,
         b"".join(bytes((IAC, chance.choice(verbs), chance.choice(_CODES))) for _ in range(chance.choice((5, 60)))),
     )
+
+
+def _broken_word(stage: Stage, player: Player, chance: Random) -> bool:
+    """A program that compresses ends its stream, or forgets it; one that inflates takes it back, and wants it again."""
+    if chance.random() < 0.5:
+        senders = [other for other in stage.players if other.program == "packed both ways" and other.can_type]
+        sender = chance.choice(senders) if senders else stage.join(chance, fate="welcome", program="packed both ways")
+        if sender is None:
+            return False
+        ends_stream = chance.random() < 0.3
+        if not ends_stream:
+            sender.mishaps.add("garbled")
+        before, behind = (stage.lines(sender, chance, chance.choice(counts)) for counts in ((0, 1, 3), (1, 40)))
+        stage.start(partial(sender.break_word, before, behind, ends_stream=ends_stream))
+        return True
+    readers = [other for other in stage.players if other.terminal is not None and other.terminal.is_compressed]
+    verbs = chance.choice(((DONT,), (DONT, DO), (DONT, DO, DONT), (DO, DONT)))
+    return bool(readers) and stage.sends(chance.choice(readers), b"".join(bytes((IAC, verb, MCCP2)) for verb in verbs))
 
 
 def _junk(stage: Stage, player: Player, chance: Random) -> bool:
@@ -227,6 +245,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "resize": Deed(_resize, 1),
     "storm": Deed(_storm, 0.4),
     "junk": Deed(_junk, 0.6),
+    "broken word": Deed(_broken_word, 1.5),
     "browser": Deed(_browser, 0.3),
     "scan": Deed(_scan, 0.7),
     "reset": Deed(_reset, 1.5),

@@ -15,7 +15,9 @@ from typing import Final
 from ...driver.connection import Connection
 from ...driver.events import Cause, Reason
 from ...telnet import Line, TelnetEngine
-from ...telnet.events import AnomalyKind
+from ...telnet.codes import CHARSET
+from ...telnet.events import AnomalyKind, TelnetEvent
+from ...telnet.options.charset import ACCEPTED, CODECS
 from ...telnet.scanner import Scanner
 from ...text.cleaning import clean_line
 from ..pipe import CAPACITY
@@ -52,18 +54,34 @@ def check(trace: Trace) -> Iterator[tuple[str, str]]:
 
 
 class Heard:
-    """What a player's bytes were, telnet taken apart."""
+    """What a player's bytes were, telnet taken apart.
+
+    Attributes:
+        text: Read in the charset of its moment.
+        charset: The last one that was agreed on by the side that sent this.
+    """
 
     def __init__(self, data: bytes) -> None:
-        self.raw = bytearray()
+        self.charset = "utf-8"
+        self._text: list[str] = []
+        self._raw = bytearray()
         self.negotiations: list[tuple[int, int]] = []
         self.anomalies: list[str] = []
         Scanner().receive(data, self)
-        self.text = self.raw.decode("utf-8", errors="surrogateescape")
+        self._decode()
+        self.text = "".join(self._text)
+
+    def _decode(self) -> None:
+        self._text.append(self._raw.decode(self.charset, errors="surrogateescape"))
+        self._raw.clear()
+
+    def can_tell(self, lines: list[str]) -> list[str]:
+        """These lines as far as its charset has their characters."""
+        return [line.encode(self.charset, "replace").decode(self.charset) for line in lines]
 
     def heard_text(self, data: bytes) -> None:
         """Text."""
-        self.raw += data
+        self._raw += data
 
     def heard_command(self, code: int) -> None:
         """A command, such as the mark of a prompt."""
@@ -73,7 +91,10 @@ class Heard:
         self.negotiations.append((verb, code))
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        """A payload."""
+        """A payload; one of them changes the charset."""
+        if code == CHARSET and payload[:1] == bytes((ACCEPTED,)):
+            self._decode()
+            self.charset = CODECS.get(payload[1:].decode("ascii", "replace"), self.charset)
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         """Something that is no telnet."""
@@ -240,8 +261,19 @@ def _cut_short(trace: Trace) -> Iterator[str]:
 
 def _lines_in(trace: Trace, data: bytes) -> list[str]:
     """What an engine of the same kind makes of all bytes at once."""
-    engine = trace.server.make_engine()
-    return [clean_line(event.text) for event in engine.receive(data) if isinstance(event, Line)]
+    return [clean_line(event.text) for event in _hear(trace.server.make_engine(), data) if isinstance(event, Line)]
+
+
+def _hear(engine: TelnetEngine, data: bytes) -> list[TelnetEvent]:
+    """All that an engine makes of these bytes; compressed ones it reads a piece at each call."""
+    events = engine.receive(data)
+    while engine.pending:
+        events += engine.receive(b"")
+    return events
+
+
+def _answers(engine: TelnetEngine) -> bytes:
+    return b"".join(iter(engine.data_to_send, b""))
 
 
 def _is_in_order(some: list[str], everything: list[str]) -> bool:
@@ -269,16 +301,18 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
         if player is None or not trace.game_is_known or "stranger" in player.mishaps:
             continue
         heard = Heard(bytes(player.read))
+        if player.unreadable:
+            yield f"{player} was sent what cannot be inflated: {player.unreadable}"
         if heard.anomalies:
             yield f"{player} read broken telnet: {heard.anomalies}"
         *whole, _ = heard.text.split("\r\n")
         for line in whole:
             if not _KNOWN.fullmatch(line):
                 yield f"{player} read {line!r}, which nobody wrote"
-        read = _numbered("\r\n".join(whole))
-        if read != [line for line in watched.said if line in set(read)]:
+        read, said = heard.can_tell(_numbered("\r\n".join(whole))), heard.can_tell(watched.said)
+        if read != [line for line in said if line in set(read)]:
             yield f"{player}: written {watched.said}, read {read}"
-        if read != watched.said[: len(read)] and not trace.server.counters["messages dropped"]:
+        if read != said[: len(read)] and not trace.server.counters["messages dropped"]:
             yield f"{player}: something is missing between: written {watched.said}, read {read}"
 
 
@@ -291,15 +325,15 @@ def parsing_does_not_depend_on_the_cut(trace: Trace) -> Iterator[str]:
         if not data:
             continue
         whole, cut = trace.server.make_engine(), trace.server.make_engine()
-        at_once, bit_by_bit = whole.receive(data), []
+        at_once, bit_by_bit = _hear(whole, data), []
         start = 0
         while start < len(data):
             end = start + random.randint(1, 9)
-            bit_by_bit += cut.receive(data[start:end])
+            bit_by_bit += _hear(cut, data[start:end])
             start = end
         if at_once != bit_by_bit:
             yield f"{player} sent {data!r}: {at_once} at once, {bit_by_bit} in pieces"
-        if whole.data_to_send() != cut.data_to_send():
+        if _answers(whole) != _answers(cut):
             yield f"{player} sent {data!r}: the answers differ"
 
 
@@ -342,9 +376,9 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         watched, player = trace.watch(connection), trace.player_of(connection)
         if player is None or not player.reads_all or "stranger" in player.mishaps:
             continue
-        text = Heard(bytes(player.read)).text
-        read = _numbered(text)
-        if read != watched.said:
+        heard = Heard(bytes(player.read))
+        text, read = heard.text, _numbered(heard.text)
+        if heard.can_tell(read) != heard.can_tell(watched.said):
             yield f"{player} quit: written {watched.said}, read {read}"
         farewell = happening.event.text
         if farewell and not text.endswith(f"{farewell}\r\n"):
@@ -484,11 +518,22 @@ def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
         if player is None:
             continue
         ours = Counter(code for _, code in Heard(bytes(player.read)).negotiations)
-        theirs = Counter(code for _, code in Heard(bytes(player.client.sent)).negotiations)
+        theirs = Counter(code for _, code in Heard(bytes(player.meant)).negotiations)
         hides = 2 * watched.hidden_questions  # each asks for ECHO and takes it back
         for code, count in ours.items():
             if count > theirs[code] + 4 + (hides if code == 1 else 0):
                 yield f"{player}: {count} messages for option {code}, and it had sent {theirs[code]}"
+
+
+@invariant("abuse")
+def the_honest_are_not_accused(trace: Trace) -> Iterator[str]:
+    """Only who sent what no client sends ends by protocol abuse."""
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        if player is None or player.mishaps & {"garbled", "stranger"}:
+            continue
+        if watched.connection.ending is Cause.PROTOCOL:
+            yield f"{player} was accused of abuse of the protocol"
 
 
 @invariant("I-26")

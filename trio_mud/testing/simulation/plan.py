@@ -17,9 +17,10 @@ from ...limits import Limits, Rate
 from .deeds import DEEDS
 from .network import Quality
 from .operators import OPERATORS
+from .players import PROGRAMS
 
 USUAL: Final = Limits()  # a game that means no harm may count on some of them
-JOINERS: Final = ("mute", "mute", "terminal", "window", "modern")  # what the players' programs speak
+JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # what the players' programs speak
 
 
 class Step(NamedTuple):

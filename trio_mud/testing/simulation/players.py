@@ -5,13 +5,16 @@ Who uses it: `deeds` let it act; the invariants read what it typed, sent and rea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from typing import Final
 
 import trio
 
+from ...telnet.codes import IAC, MCCP3, SB, SE
+from ..packing import SendsMccp3, TakesCharset, TakesMccp2
 from ..terminal import Terminal
 from .network import PlayersEnd, Quality, WatchedPipe
 
@@ -24,8 +27,14 @@ _PROGRAMS: Final[dict[str, Callable[[], Terminal | None]]] = {
     "terminal": Terminal,
     "window": lambda: Terminal(80, 24, ("XTERM",)),
     "modern": lambda: Terminal(100, 30, ("MUDLET", "XTERM-256COLOR", "MTTS 13"), gmcp=("Room", "Comm.Channel")),
+    "packed": lambda: Terminal(more=[TakesMccp2(), TakesCharset(("UTF-8",))]),
+    "packed both ways": lambda: Terminal(more=[TakesMccp2(), SendsMccp3()]),
+    "western": lambda: Terminal(more=[TakesCharset(("ISO-8859-1",))]),
+    "western packed": lambda: Terminal(more=[TakesMccp2(), TakesCharset(("ISO-8859-1",))]),
 }
 PROGRAMS: Final = tuple(_PROGRAMS)
+
+_START_OF_STREAM: Final = bytes((IAC, SB, MCCP3, IAC, SE))  # what the player sends behind it is compressed
 
 
 class Player:
@@ -33,7 +42,8 @@ class Player:
 
     Attributes:
         number: In the order they came; its address tells it, too.
-        read: Every byte it read.
+        read: Every byte it read, inflated if it was compressed; `unreadable` tells why it could not go on.
+        meant: Every byte it sent, before it was compressed; also what was on its way when the link broke.
         typed: Lines typed so far, whether or not they got through.
         fate: What the game does to it at the door, if the game looks.
         mishaps: What happened to its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
@@ -58,10 +68,13 @@ class Player:
         self.terminal: Terminal | None = _PROGRAMS[program]()
         self.pipe = WatchedPipe(quality, address, random)
         self.read = bytearray()
+        self.unreadable = ""
+        self.meant = bytearray()
         self.typed = 0
         self.mishaps: set[str] = set()
         self.secrets: list[str] = []
         self.came_at = trio.current_time()
+        self._deflater: zlib._Compress | None = None  # while it compresses
         self._start = start  # runs what may wait beside everything else
         self._hand = trio.StrictFIFOLock()  # whoever types
         self._line = trio.StrictFIFOLock()  # whatever is sent, by the hand or by the program
@@ -88,6 +101,10 @@ class Player:
         """Whether its link was never touched, so that whatever the server sends in time arrives."""
         return self.quality.is_swift and not self.mishaps & {"reset", "closed", "stalled", "deaf"}
 
+    def encode(self, text: str) -> bytes:
+        """In the charset of its program."""
+        return text.encode("utf-8" if self.terminal is None else self.terminal.engine.charset, "replace")
+
     # What it does
 
     async def type(self, data: bytes) -> None:
@@ -101,17 +118,45 @@ class Player:
             await self._send(f"{line}\r\n".encode())
             with trio.move_on_after(PATIENCE):
                 while prompt.encode() not in self.read:
-                    self._news = trio.Event()
-                    await self._news.wait()
+                    await self._hears_more()
                 await self._send(f"{secret}\r\n".encode())
 
-    async def _send(self, data: bytes) -> None:
+    async def break_word(self, before: Sequence[str], behind: Sequence[str], *, ends_stream: bool) -> None:
+        """As soon as it compresses, type lines, then plain ones in the middle of the stream or behind its end."""
+        async with self._hand:
+            with trio.move_on_after(PATIENCE):
+                while self._deflater is None:
+                    await self._hears_more()
+            await self._send(self.encode("".join(f"{line}\r\n" for line in before)))
+            plain = self.encode("".join(f"{line}\r\n" for line in behind))
+            await self._send(plain, ends_stream=ends_stream, is_plain=True)
+
+    async def _hears_more(self) -> None:
+        self._news = trio.Event()
+        await self._news.wait()
+
+    async def _send(self, data: bytes, *, ends_stream: bool = False, is_plain: bool = False) -> None:
         try:
             async with self._line:
                 if self.can_type:
-                    await self.client.send_all(data)
+                    self.meant += data
+                    await self.client.send_all(self._packed(data, ends_stream, is_plain))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+
+    def _packed(self, data: bytes, ends_stream: bool, is_plain: bool) -> bytes:
+        """What goes over the wire for these bytes."""
+        before = b""
+        if self._deflater is not None and ends_stream:
+            before, self._deflater = self._deflater.flush(zlib.Z_FINISH), None
+        if self._deflater is None and not is_plain and _START_OF_STREAM in data:
+            before, marker, data = data.partition(_START_OF_STREAM)
+            before += marker
+            self._deflater = zlib.compressobj()
+            self._news.set()
+        if self._deflater is None or is_plain:
+            return before + data
+        return before + self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)  # at once, as TinTin++
 
     async def listen(self) -> None:
         """Read, and answer telnet, until the end."""
@@ -124,12 +169,13 @@ class Player:
                     continue
                 if not data:
                     break
-                self.read += data
+                self.read += data if self.terminal is None else self.terminal.receive(data)
                 self._news.set()
-                if self.terminal is not None:
-                    self.terminal.receive(data)
-                    if answer := self.terminal.data_to_send():
-                        self._start(partial(self._send, answer))  # who waited for that would not read
+                if self.terminal is not None and (answer := self.terminal.data_to_send()):
+                    self._start(partial(self._send, answer))  # who waited for that would not read
+            await self.client.aclose()
+        except zlib.error as error:
+            self.unreadable = str(error)
             await self.client.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass

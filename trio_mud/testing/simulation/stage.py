@@ -185,7 +185,7 @@ class Stage:
 
     def types(self, player: Player, lines: Sequence[str]) -> bool:
         """Let a player type."""
-        return bool(lines) and self.sends(player, "".join(f"{line}\r\n" for line in lines).encode())
+        return bool(lines) and self.sends(player, player.encode("".join(f"{line}\r\n" for line in lines)))
 
     def sends(self, player: Player, data: bytes) -> bool:
         """Let a player's program send."""

@@ -1,0 +1,59 @@
+"""The client's side of compression and of charsets, for programs of the kit's players.
+
+Who uses it: the simulator's players give these options to their `Terminal`, which inflates what it is sent;
+what they send they compress themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..telnet import Option, Policy, TelnetEngine
+from ..telnet.codes import CHARSET, MCCP2, MCCP3
+from ..telnet.options.charset import ACCEPTED, CODECS, REJECTED, REQUEST, parse_request
+
+
+class TakesMccp2(Option):
+    """Lets the server compress."""
+
+    code = MCCP2
+    theirs = Policy.ACCEPT
+
+
+class SendsMccp3(Option):
+    """Begins to compress as soon as the server offers to inflate; whoever sends has to, behind these bytes."""
+
+    code = MCCP3
+    theirs = Policy.ACCEPT
+
+    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+        if enabled:
+            engine.send_subnegotiation(MCCP3, b"")
+
+
+class TakesCharset(Option):
+    """Accepts one of these charsets if the server asks for it; otherwise it asks for them itself. RFC 2066."""
+
+    code = CHARSET
+    theirs = Policy.ACCEPT
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        if enabled:
+            wanted = "".join(f";{name}" for name in self._names)
+            engine.send_subnegotiation(CHARSET, bytes((REQUEST,)) + wanted.encode("ascii"))
+
+    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+        kind, rest = payload[:1], payload[1:]
+        if kind == bytes((ACCEPTED,)):
+            engine.charset = CODECS[rest.decode("ascii")]
+        elif kind == bytes((REQUEST,)):
+            for name in parse_request(rest):
+                if name in self._names:
+                    engine.send_subnegotiation(CHARSET, bytes((ACCEPTED,)) + name.encode("ascii"))
+                    engine.charset = CODECS[name]
+                    return
+            engine.send_subnegotiation(CHARSET, bytes((REJECTED,)))
+            engine.enable_ours(CHARSET)  # who wants to ask must have said WILL
