@@ -139,7 +139,7 @@ def test_a_new_charset_holds_for_lines_finished_after_it() -> None:
     assert engine.receive(b"\xe9\n") == [Line("café")]
 
 
-@pytest.mark.parametrize("name", ["utf-16", "utf-7", "cp037"])
+@pytest.mark.parametrize("name", ["raw_unicode_escape", "utf-16", "utf-7", "cp037"])
 def test_a_charset_that_is_not_a_superset_of_ascii_is_a_mistake_of_ours(name: str) -> None:
     with pytest.raises(ValueError, match="superset of ASCII"):
         TelnetEngine().charset = name

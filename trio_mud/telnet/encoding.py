@@ -10,7 +10,7 @@ from .codes import IAC
 
 _IAC: Final = bytes((IAC,))
 _IAC_IAC: Final = bytes((IAC, IAC))
-_ASCII: Final = bytes(range(128))
+_ASCII: Final = bytes(range(128)) + rb"\u0041"  # the last is an escape to some codecs of Python's
 
 
 def encode(text: str, charset: str) -> bytes:
