@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, Option, Policy, TelnetEngine
+from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, FeatureAgreed, Option, Policy, TelnetEngine
 from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
-from trio_mud.telnet.negotiation import ANSWER_BUDGET, BUDGET_PERIOD
+from trio_mud.telnet.deadlines import Deadlines
+from trio_mud.telnet.negotiation import ANSWER_BUDGET, BUDGET_PERIOD, Negotiation
 from trio_mud.telnet.options import Echo, Naws
 from trio_mud.testing.playbook import Playbook, converse, drain
 
@@ -29,6 +30,18 @@ class Offered(Wanted):
     code = 98
     ours = Policy.OFFER
     theirs = Policy.OFFER
+
+
+class Complaining(Wanted):
+    """An option that reports what becomes of its questions."""
+
+    __slots__ = ()
+
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        engine.emit(FeatureAgreed("mxp", enabled))
+
+    def on_refused(self, engine: TelnetEngine) -> None:
+        engine.emit(EchoRefused())
 
 
 def book(*options: Option) -> Playbook:
@@ -135,6 +148,50 @@ def test_asking_again_in_a_late_state_asks_once_more() -> None:
     assert playbook.engine.is_ours(99)
 
 
+def test_what_was_asked_for_twice_and_agreed_late_can_be_switched_off_like_anything_else() -> None:
+    playbook = book().calls("enable_ours", 99).ticks(0.0).ticks(2.0).calls("enable_ours", 99)
+    playbook.says("IAC WILL 63 IAC WILL 63").hears("IAC DO 63").calls("disable_ours", 99).says("IAC WONT 63")
+    playbook.hears("IAC DONT 63").says(b"").hears("IAC DO 63").says("IAC WILL 63")
+
+
+def test_a_question_taken_back_is_not_reported_as_unanswered() -> None:
+    playbook = book(Complaining()).calls("enable_ours", 99).calls("disable_ours", 99).ticks(0.0).ticks(2.0)
+    playbook.says("IAC WILL 63 IAC WONT 63").calls("enable_ours", 99).ticks(3.0).ticks(5.0, EchoRefused())
+
+
+def test_what_was_refused_is_refused_anew_after_we_wanted_it_ourselves() -> None:
+    # TinTin++ acknowledges no no, so the first yes after it still answers our question.
+    playbook = book().hears("IAC DO 64").says("IAC WONT 64").calls("enable_ours", 100).calls("disable_ours", 100)
+    playbook.says("IAC WILL 64 IAC WONT 64").hears("IAC DO 64").says(b"")
+    playbook.hears("IAC DONT 64 IAC DO 64").says("IAC WONT 64").hears("IAC DO 64").says(b"")
+
+
+def test_a_wish_of_ours_revives_no_refusal_of_anything_else() -> None:
+    playbook = book().hears("IAC DO 65 IAC WILL 64").says("IAC WONT 65 IAC DONT 64")
+    playbook.calls("enable_ours", 100).says("IAC WILL 64").hears("IAC DO 65 IAC WILL 64").says(b"")
+
+
+def test_a_peer_that_asks_and_takes_it_back_for_ever_is_refused_once() -> None:
+    playbook = book().calls("enable_ours", 100).hears("IAC DONT 64").says("IAC WILL 64")
+    playbook.hears("IAC DO 64 IAC DONT 64").says("IAC WONT 64").hears("IAC DO 64 IAC DONT 64 IAC DO 64").says(b"")
+
+
+def test_whatever_moves_makes_a_number_at_which_nobody_has_drawn_a_conclusion_before() -> None:
+    negotiation = Negotiation(Deadlines())
+    numbers = [negotiation.changes]
+    for move in (
+        lambda: negotiation.hear(DO, 99, is_welcome=True),
+        lambda: negotiation.want(99, ours=True, enabled=False),
+        lambda: negotiation.want(98, ours=True, enabled=True),
+        lambda: negotiation.expire(98),
+        lambda: negotiation.hear(DO, 98, is_welcome=False),
+        lambda: negotiation.want(98, ours=True, enabled=False),
+    ):
+        move()
+        numbers.append(negotiation.changes)
+    assert numbers == sorted(set(numbers))
+
+
 def test_an_option_may_ask_anew_when_it_is_refused() -> None:
     class Stubborn(Option):
         code = 99
@@ -230,6 +287,23 @@ def test_beyond_the_budget_a_peer_that_switches_off_is_still_obeyed() -> None:
     assert engine.is_ours(99)
     assert len(engine.receive(b"\xff\xfe\x63")) == 1
     assert not engine.is_ours(99)
+
+
+def test_beyond_the_budget_an_option_hears_all_the_same_that_the_peer_switched_it_off() -> None:
+    engine = TelnetEngine([Complaining()])
+    converse(engine, b"\xff\xfd\x63" + b"\xff\xfd\x06" * ANSWER_BUDGET)
+    flood, off = engine.receive(b"\xff\xfe\x63")
+    assert isinstance(flood, Anomaly)
+    assert off == FeatureAgreed("mxp", agreed=False)
+
+
+def test_half_of_the_budget_is_all_that_must_be_spent_for_it_to_be_whole_a_minute_later() -> None:
+    engine = TelnetEngine([Wanted()], settle_within=None)
+    converse(engine, b"\xff\xfd\x06" * (ANSWER_BUDGET // 2))
+    engine.tick(0.0)
+    engine.tick(BUDGET_PERIOD)
+    events, sent = converse(engine, b"\xff\xfd\x06" * ANSWER_BUDGET)
+    assert (events, sent) == ([], b"\xff\xfb\x06" * ANSWER_BUDGET)
 
 
 # Peers.  Each takes our bytes and returns its own; none knows our options.

@@ -39,7 +39,7 @@ never be answered.
 Why nothing loops: no message is ever answered by its own repetition, and
 - a yes after our own no is the acknowledgement of a peer that answers contrarily (busybox telnet answers
   DONT NAWS with WILL NAWS), and gets silence;
-- an unwelcome yes is refused once; until the state changes, repetitions get silence;
+- an unwelcome yes is refused once; until we want that side ourselves, repetitions get silence;
 - a budget bounds all answers to changes that the peer began.  It is what ends the talk with a peer that has no state
   at all and answers even our acknowledgements.  A minute after half of it was spent it is whole again: the talk does
   not begin anew by that, for then nobody is speaking, and a connection that lasts for weeks never runs dry.
@@ -275,7 +275,6 @@ class Negotiation:
                 return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
         self._sides[key] = move.side
         self._deadlines.stop(key)
-        self._refused &= ~(1 << key)
         return move.outcome if move.answer is None else self._answer(move, ours)
 
     def _answer(self, move: _Move, ours: bool) -> Outcome:
