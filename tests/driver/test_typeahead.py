@@ -1,0 +1,80 @@
+"""What waits to be handled: who reads knows when to stop and when to go on, and nothing of it outlives its use."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from trio_mud import Admitted, Dialog, Hooks, Input, Limits, Rate
+from trio_mud.telnet.codes import IAC, NAWS, SB, SE, WILL
+from trio_mud.testing import OpenMud
+
+from .conftest import Witness, first_connection, open_house, settled, waits
+
+
+async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_must_wait(
+    mud: OpenMud, witness: Witness
+) -> None:
+    witness.hooks.on(Input)(waits(10))
+    async with mud(witness.hooks, limits=Limits(typeahead=3, command_rate=None, hook_deadline=None)) as place:
+        player = await place.player()
+        await player.send(b"handled now\n")
+        await settled()
+        connection = first_connection(place.server)
+        assert [connection.feed(b"typed ahead\n") for _ in range(4)] == [True, True, False, False]
+
+
+async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Lines typed hidden that no question took are dropped without a word, and nothing else tells the reader."""
+    witness = Witness()
+
+    @witness.hooks.on(Admitted)
+    def greet(event: Admitted) -> None:
+        async def login(dialog: Dialog) -> None:
+            await dialog.ask_hidden("Password: ")
+
+        event.connection.start_dialog(login)
+
+    async with open_house(witness.hooks, limits=Limits(typeahead=2, command_rate=None, batch=1)) as house:
+        wire = await house.wire()
+        wire.say(b"secret\nsecret\nsecret\nsecret\n")
+        await settled()
+        wire.say(b"look\n")
+        await settled()
+        assert witness.story()[-1] == "guest-1: look"
+
+
+async def test_lines_of_a_dead_link_wait_for_no_rate_and_leave_no_deadline(mud: OpenMud, witness: Witness) -> None:
+    async with mud(witness.hooks, limits=Limits(command_rate=Rate(1, burst=1))) as place:
+        player = await place.player()
+        await player.send(b"look\n" * 5)
+        await settled()
+        await player.vanish()
+        await settled()
+        assert witness.story()[-6:-1] == ["guest-1: look"] * 5
+        assert len(place.server.timers) == 0
+
+
+async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_lines_around_it(
+    mud: OpenMud, witness: Witness
+) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Admitted)
+    def greet(event: Admitted) -> None:
+        async def login(dialog: Dialog) -> None:
+            await dialog.ask("Name? ")
+            raise LookupError("a bug of the game's")
+
+        event.connection.start_dialog(login)
+
+    hooks.include(witness.hooks)
+    async with mud(hooks, limits=Limits(typeahead=1)) as place:
+        player = await place.player()
+        await player.send(bytes((IAC, WILL, NAWS)))
+        await player.send(b"Ann\n" + b"x\n" * 400 + bytes((IAC, SB, NAWS, 0, 50, 0, 60, IAC, SE)))
+        await settled()
+        assert first_connection(place.server).client.size == (50, 60)
+        assert not any(isinstance(event, Input) for event in witness.events)
