@@ -5,11 +5,11 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from trio_mud import Admitted, Dialog, Hooks, Input, Limits, Rate
+from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Limits, Rate
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE, WILL
 from trio_mud.testing import OpenMud
 
-from .conftest import Witness, first_connection, open_house, settled, waits
+from .conftest import Witness, first_connection, open_house, settled, until, waits
 
 
 async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_must_wait(
@@ -78,3 +78,25 @@ async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_li
         await settled()
         assert first_connection(place.server).client.size == (50, 60)
         assert not any(isinstance(event, Input) for event in witness.events)
+
+
+async def test_who_hangs_up_is_gone_as_soon_as_the_last_line_is_handled_though_nothing_was_answered(
+    mud: OpenMud, witness: Witness
+) -> None:
+    witness.hooks.on(Input)(waits(0.5))
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        await player.send(b"look\n")
+        await player.hang_up()
+        began = trio.current_time()
+        await until(witness.disconnects)
+        assert 0.5 <= trio.current_time() - began < 0.6  # and not after limits.quit_flush
+
+
+async def test_a_visitor_at_the_door_is_idle_since_it_came(mud: OpenMud) -> None:
+    hooks, idle = Hooks(), []
+    hooks.on(Connect, order=-1)(waits(3))
+    hooks.on(Connect)(lambda event: idle.append(event.connection.idle))
+    async with mud(hooks) as place:
+        await place.player()
+    assert idle == [3]
