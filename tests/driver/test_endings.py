@@ -880,3 +880,24 @@ def _ending(witness: Witness) -> tuple[Reason, Cause, str]:
 
 def _guests(server: MasterServer) -> int:
     return len(server._guests)
+
+
+async def test_who_hangs_up_while_a_hook_waits_is_gone_as_soon_as_its_answer_is_sent(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Whichever runs first: the task that sends it, or the connection's own."""
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def think(event: Input) -> None:
+        await trio.sleep(1)
+        event.connection.write("Done.")
+
+    async with open_house(hooks) as house:
+        for _ in range(20):
+            wire = await house.wire()
+            wire.say(b"think\n")
+            wire.say(b"")
+            await trio.sleep(1.5)
+            assert wire.text.endswith("Done.\r\n")
+            assert wire.is_closed

@@ -24,6 +24,15 @@ async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_mus
         assert [connection.feed(b"typed ahead\n") for _ in range(4)] == [True, True, False, False]
 
 
+async def test_feed_says_so_also_of_the_very_first_bytes(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_house(Hooks(), limits=Limits(typeahead=3, command_rate=None)) as house:
+        for typed, has_room in ((b"look\n", True), (b"look\n" * 3, False)):
+            await house.wire()
+            *_, connection = house.server.connections
+            assert connection.feed(typed) is has_room
+        await settled()
+
+
 async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -1,0 +1,133 @@
+"""What a game sends beside the text: only to programs that take it, bounded as text is, and the answer says so."""
+
+from __future__ import annotations
+
+import pytest
+import trio.testing
+
+from trio_mud import Hooks, Limits
+from trio_mud.telnet.codes import DO, GMCP, IAC, MSDP, SB, SE
+from trio_mud.telnet.gmcp_messages import encode_gmcp
+from trio_mud.telnet.msdp_messages import encode_msdp
+from trio_mud.telnet.options import Gmcp, Msdp
+from trio_mud.testing import OpenMud
+
+from .conftest import House, Wire, Witness, first_connection, open_house, settled
+
+NO_OFFERS = Limits(first_input=None)
+
+
+async def wire_that_takes_rooms(house: House) -> Wire:
+    wire = await house.wire()
+    wire.say(bytes((IAC, DO, GMCP)) + encode_gmcp("Core.Supports.Set", ["Room 1"]))
+    await settled()
+    wire.sent.clear()
+    return wire
+
+
+async def wire_that_wants_health(house: House) -> Wire:
+    wire = await house.wire()
+    report = b"\x01REPORT\x02HEALTH"
+    wire.say(bytes((IAC, DO, MSDP)) + bytes((IAC, SB, MSDP)) + report + bytes((IAC, SE)))
+    await settled()
+    wire.sent.clear()
+    return wire
+
+
+async def test_a_message_goes_only_to_who_takes_its_package_and_the_answer_says_whether(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=NO_OFFERS, options=[Gmcp()]) as house:
+        taker = await wire_that_takes_rooms(house)
+        connection = first_connection(house.server)
+        assert connection.gmcp("Room.Info", {"num": 7})
+        assert connection.gmcp("Room.Left")
+        assert not connection.gmcp("Char.Vitals", {"hp": 1})
+        await settled()
+        assert b"".join(taker.sent) == encode_gmcp("Room.Info", {"num": 7}) + encode_gmcp("Room.Left")
+        connection.quit()
+        assert not connection.gmcp("Room.Info", {"num": 8})
+
+
+async def test_who_knows_no_gmcp_gets_none_and_a_game_without_the_option_sends_none(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    for options in ([Gmcp()], []):
+        async with open_house(Hooks(), limits=NO_OFFERS, options=options) as house:
+            wire = await house.wire()
+            sent = b"".join(wire.sent)
+            assert not first_connection(house.server).gmcp("Room.Info", {})
+            assert not first_connection(house.server).msdp("HEALTH", 1)
+            await settled()
+            assert b"".join(wire.sent) == sent
+
+
+async def test_what_can_name_no_package_is_a_mistake_of_the_games_whoever_listens(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        with pytest.raises(ValueError, match="cannot name a GMCP package"):
+            first_connection(place.server).gmcp("Room Info")
+
+
+async def test_a_message_beyond_the_bound_is_dropped_and_said_to_be(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Gmcp()]) as house:
+        await wire_that_takes_rooms(house)
+        connection = first_connection(house.server)
+        assert connection.gmcp("Room.Info", "x" * 50)
+        assert not connection.gmcp("Room.Info", "x" * 50)
+        assert house.server.counters["messages dropped"] == 1
+
+
+async def test_a_variable_is_reported_when_it_was_asked_for_and_changes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=NO_OFFERS, options=[Msdp()]) as house:
+        wire = await wire_that_wants_health(house)
+        connection = first_connection(house.server)
+        assert [connection.msdp("HEALTH", value) for value in (41, 42, 42)] == [True, True, False]
+        assert not connection.msdp("MANA", 1)
+        await settled()
+        said = bytes((IAC, SB, MSDP)) + encode_msdp("HEALTH", 42) + bytes((IAC, SE))
+        assert b"".join(wire.sent).endswith(said)
+        wire.sent.clear()
+        connection.quit()
+        assert not connection.msdp("HEALTH", 43)
+        await settled()
+        assert wire.sent == []
+
+
+async def test_a_report_beyond_the_bound_is_dropped_and_made_when_there_is_room_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Msdp()]) as house:
+        await wire_that_wants_health(house)
+        connection = first_connection(house.server)
+        connection.msdp("HEALTH", "full")
+        assert connection.msdp("HEALTH", "x" * 60)
+        assert not connection.msdp("HEALTH", "y" * 60)
+        assert house.server.counters["messages dropped"] == 1
+        await settled()
+        assert connection.msdp("HEALTH", "y" * 60)
+
+
+async def test_a_report_that_is_not_made_takes_no_room(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Msdp()]) as house:
+        await wire_that_wants_health(house)
+        connection = first_connection(house.server)
+        for _ in range(50):
+            assert not connection.msdp("MANA", "x" * 60)
+        assert connection.write("x" * 98)
+        assert house.server.counters["messages dropped"] == 0
+
+
+async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is_nobodys_input(
+    mud: OpenMud, witness: Witness
+) -> None:
+    async with mud(witness.hooks) as place:
+        place.server.mssp["NAME"] = "The Tavern"
+        player = await place.player()
+        await player.type("MSSP-REQUEST")
+        await player.sees("MSSP-REPLY-START\nNAME\tThe Tavern\n")
+        await player.sees("PLAYERS\t1\n")
+        await player.sees("MSSP-REPLY-END\n")
+    assert not any("MSSP" in words for words in witness.story())
