@@ -516,6 +516,24 @@ async def test_a_line_waits_for_its_sessions_events_and_not_for_a_tick_that_was_
         await player.sees("tick", within=2)
 
 
+async def test_while_a_line_waits_for_its_sessions_event_others_play_and_then_it_is_handled(
+    mud: OpenMud, inn: Inn
+) -> None:
+    @inn.hooks.on(Entered)
+    async def furnish(event: Entered) -> None:
+        await trio.sleep(1)
+
+    async with mud(inn.hooks) as place:
+        ann, bob = await place.player(), await place.player()
+        await trio.sleep(10)  # what clients tell as they come would wake her
+        await ann.type("enter ann", "look")
+        await settled()
+        await bob.type("wave")
+        await bob.sees("you said wave", within=0.5)
+        assert "you said look" not in ann.screen
+        await ann.sees("you said look", within=1.1)
+
+
 async def test_what_is_kept_for_the_return_is_bounded_even_if_it_says_nothing(mud: OpenMud, inn: Inn) -> None:
     async with mud(inn.hooks, limits=Limits(replay=1000)) as place:
         player = await enter(place)
