@@ -312,3 +312,13 @@ async def test_a_hook_that_waits_is_not_the_players_silence(mud: OpenMud, witnes
         await player.type("one", "two")
         await trio.sleep(5)
         assert first_connection(place.server).ending is None
+
+
+async def test_where_patience_is_short_the_warning_comes_at_half_of_it(mud: OpenMud, witness: Witness) -> None:
+    async with mud(witness.hooks, limits=Limits(idle=20), texts=WORDS) as place:
+        player = await place.player()
+        await player.type("look")
+        await trio.sleep(9.9)
+        assert "Still there?" not in player.screen
+        await player.sees("Still there?", within=0.2)
+        await player.sees("Asleep.", within=10.1)

@@ -901,3 +901,14 @@ async def test_who_hangs_up_while_a_hook_waits_is_gone_as_soon_as_its_answer_is_
             await trio.sleep(1.5)
             assert wire.text.endswith("Done.\r\n")
             assert wire.is_closed
+
+
+async def test_the_disconnect_event_of_who_was_refused_carries_what_they_were_told(
+    mud: OpenMud, witness: Witness
+) -> None:
+    witness.hooks.on(Connect)(lambda event: event.connection.refuse("We are full of dragons."))
+    async with mud(witness.hooks) as place:
+        pipe = place.connect()
+        await settled()
+        await pipe.client.aclose()
+    assert witness.last_ending.text == "We are full of dragons."

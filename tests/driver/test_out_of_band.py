@@ -128,6 +128,16 @@ async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is
         player = await place.player()
         await player.type("MSSP-REQUEST")
         await player.sees("MSSP-REPLY-START\nNAME\tThe Tavern\n")
-        await player.sees("PLAYERS\t1\n")
+        await player.sees(f"PLAYERS\t1\nUPTIME\t{place.server._began}\n")
         await player.sees("MSSP-REPLY-END\n")
     assert not any("MSSP" in words for words in witness.story())
+
+
+async def test_each_fault_of_a_client_is_counted_under_its_name(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_house(Hooks(), limits=Limits(anomalies=None, first_input=None), options=[Gmcp()]) as house:
+        wire = await wire_that_takes_rooms(house)
+        for _ in range(3):
+            wire.say(bytes((IAC, SB, GMCP)) + b"Room.Look {" + bytes((IAC, SE)))
+        await settled()
+        faults = {word: count for word, count in house.server.counters.items() if word.startswith("anomaly: ")}
+        assert list(faults.values()) == [3]

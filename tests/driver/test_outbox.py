@@ -373,3 +373,14 @@ async def test_a_prompt_that_is_shown_again_has_its_mark_again(mud: OpenMud) -> 
             heard += await pipe.client.receive_some()
         assert heard.endswith(b"> \xff\xf9\r\nA bell rings.\r\n> \xff\xf9")
         await pipe.client.aclose()
+
+
+async def test_a_text_below_a_prompt_that_finds_no_room_says_so_as_any_other(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=()) as house:
+        await house.wire()
+        connection = first_connection(house.server)
+        assert connection.prompt("> ")
+        assert not connection.write("x" * 100)
+        assert connection.write("x" * 10)

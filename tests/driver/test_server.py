@@ -913,3 +913,21 @@ async def test_a_unix_socket_serves_like_any_stream(tmp_path: Path) -> None:
             async with await trio.open_unix_socket(str(tmp_path / "door")) as stream:
                 assert (await stream.receive_some(1)) == b"\xff"
             server.shutdown(within=1)
+
+
+@pytest.mark.parametrize("owner", ["server", "session"])
+async def test_work_that_fails_is_logged_by_its_owner_and_costs_nobody_else(
+    mud: OpenMud, talkers: Witness, caplog: pytest.LogCaptureFixture, owner: str
+) -> None:
+    async def count_the_stars() -> None:
+        raise ArithmeticError("too many stars")
+
+    async with mud(talkers.hooks) as place:
+        player = await place.player()
+        session = place.server.sessions.enter("ann", first_connection(place.server))
+        (place.server if owner == "server" else session).start_soon(count_the_stars)
+        await settled()
+        await player.type("hello")
+        await player.sees("you said hello")
+    name = "work of the server" if owner == "server" else "work of session 'ann'"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [f"{name} failed"]

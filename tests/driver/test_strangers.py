@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from http.client import parse_headers
+from io import BytesIO
 
 import pytest
 import trio
@@ -187,3 +189,12 @@ async def test_curl_is_answered_within_a_second() -> None:
         server.shutdown(within=1)
     assert done.returncode == 0
     assert Texts().not_http.encode() in done.stdout
+
+
+def test_the_answer_says_what_it_is_and_that_nothing_follows() -> None:
+    status, _, fields = answer(Stranger.HTTP, "This is no web page.").partition(b"\r\n")
+    told = parse_headers(BytesIO(fields))
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert told.get_content_type() == "text/plain"
+    assert told.get_content_charset() == "utf-8"
+    assert told["Connection"].lower() == "close"

@@ -374,3 +374,15 @@ async def test_a_timer_of_a_connection_that_ended_meanwhile_is_never_started(mud
         assert not connection.every(1, lambda: None).is_active
         await settled()
         assert not connection.after(1, lambda: None).is_active
+
+
+async def test_a_call_that_comes_when_it_is_due_has_skipped_none_and_leaves_nothing_with_its_owner(
+    mud: OpenMud,
+) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        timers = [connection.after(1, lambda: None) for _ in range(3)]
+        await trio.sleep(2)
+        assert [timer.skipped for timer in timers] == [0, 0, 0]
+        assert not connection._timers
