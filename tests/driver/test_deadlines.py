@@ -318,6 +318,8 @@ async def test_where_patience_is_short_the_warning_comes_at_half_of_it(mud: Open
     async with mud(witness.hooks, limits=Limits(idle=20), texts=WORDS) as place:
         player = await place.player()
         await player.type("look")
+        await trio.sleep(5)
+        await player.type("look again")
         await trio.sleep(9.9)
         assert "Still there?" not in player.screen
         await player.sees("Still there?", within=0.2)

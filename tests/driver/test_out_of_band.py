@@ -5,16 +5,18 @@ from __future__ import annotations
 import pytest
 import trio.testing
 
-from trio_mud import Hooks, Limits
-from trio_mud.telnet.codes import DO, GMCP, IAC, MSDP, SB, SE
+from trio_mud import GmcpMessage, Hooks, Limits
+from trio_mud.telnet import Option, Policy, TelnetEngine
+from trio_mud.telnet.codes import CHARSET, DO, GMCP, IAC, MSDP, SB, SE
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.telnet.msdp_messages import encode_msdp
-from trio_mud.telnet.options import Gmcp, Msdp
+from trio_mud.telnet.options import Charset, Gmcp, Msdp
 from trio_mud.testing import OpenMud
 
 from .conftest import House, Wire, Witness, first_connection, open_house, settled
 
-NO_OFFERS = Limits(first_input=None)
+ACCEPTED = 2  # RFC 2066
+PATIENT = Limits(first_input=None)
 
 
 async def wire_that_takes_rooms(house: House) -> Wire:
@@ -37,7 +39,7 @@ async def wire_that_wants_health(house: House) -> Wire:
 async def test_a_message_goes_only_to_who_takes_its_package_and_the_answer_says_whether(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_house(Hooks(), limits=NO_OFFERS, options=[Gmcp()]) as house:
+    async with open_house(Hooks(), limits=PATIENT, options=[Gmcp()]) as house:
         taker = await wire_that_takes_rooms(house)
         connection = first_connection(house.server)
         assert connection.gmcp("Room.Info", {"num": 7})
@@ -53,7 +55,7 @@ async def test_who_knows_no_gmcp_gets_none_and_a_game_without_the_option_sends_n
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     for options in ([Gmcp()], []):
-        async with open_house(Hooks(), limits=NO_OFFERS, options=options) as house:
+        async with open_house(Hooks(), limits=PATIENT, options=options) as house:
             wire = await house.wire()
             sent = b"".join(wire.sent)
             assert not first_connection(house.server).gmcp("Room.Info", {})
@@ -81,7 +83,7 @@ async def test_a_message_beyond_the_bound_is_dropped_and_said_to_be(autojump_clo
 async def test_a_variable_is_reported_when_it_was_asked_for_and_changes(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_house(Hooks(), limits=NO_OFFERS, options=[Msdp()]) as house:
+    async with open_house(Hooks(), limits=PATIENT, options=[Msdp()]) as house:
         wire = await wire_that_wants_health(house)
         connection = first_connection(house.server)
         assert [connection.msdp("HEALTH", value) for value in (41, 42, 42)] == [True, True, False]
@@ -131,6 +133,47 @@ async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is
         await player.sees(f"PLAYERS\t1\nUPTIME\t{place.server._began}\n")
         await player.sees("MSSP-REPLY-END\n")
     assert not any("MSSP" in words for words in witness.story())
+
+
+async def test_what_a_clients_program_says_reaches_the_game_as_it_was_said(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    hooks, heard = Hooks(), list[GmcpMessage]()
+    hooks.on(GmcpMessage)(heard.append)
+    async with open_house(hooks, limits=PATIENT, options=[Gmcp()]) as house:
+        wire = await wire_that_takes_rooms(house)
+        wire.say(encode_gmcp("Room.Look", {"at": ["the", "moon"]}))
+        await settled()
+        connection = first_connection(house.server)
+        assert heard == [GmcpMessage(connection, "Room.Look", {"at": ["the", "moon"]})]
+
+
+async def test_the_charset_a_client_agreed_to_is_known_of_it(autojump_clock: trio.testing.MockClock) -> None:
+    async with open_house(Hooks(), limits=PATIENT, options=[Charset(["ISO-8859-1", "UTF-8"])]) as house:
+        wire = await house.wire()
+        connection = first_connection(house.server)
+        assert connection.client.charset == "utf-8"
+        wire.say(bytes((IAC, DO, CHARSET)) + bytes((IAC, SB, CHARSET, ACCEPTED)) + b"ISO-8859-1" + bytes((IAC, SE)))
+        await settled()
+        assert connection.client.charset == connection.engine.charset == "iso8859-1"
+
+
+async def test_an_option_with_a_bug_is_logged_and_costs_the_option(
+    autojump_clock: trio.testing.MockClock, witness: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Option):
+        code = 99
+        ours = Policy.ACCEPT
+
+        def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+            raise RuntimeError("a bug of the option")
+
+    async with open_house(witness.hooks, limits=PATIENT, options=[Broken()]) as house:
+        wire = await house.wire()
+        wire.say(bytes((IAC, DO, 99)) + b"look\r\n")
+        await settled()
+        assert witness.story()[-1] == "guest-1: look"
+    assert "telnet option 99 failed for guest-1" in caplog.text
 
 
 async def test_each_fault_of_a_client_is_counted_under_its_name(autojump_clock: trio.testing.MockClock) -> None:

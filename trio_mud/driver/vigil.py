@@ -36,7 +36,7 @@ class Vigil:
         self._warned_of: float | None = None  # the silence that began then
         limits = connection.server.limits
         if limits.idle is not None:
-            self._look_at(trio.current_time() + limits.idle - min(WARNING, limits.idle / 2))
+            self._mind_silence()
         if limits.keepalive is not None:
             self._probe_in(limits.keepalive)
 
