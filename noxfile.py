@@ -15,6 +15,8 @@ nox -s soak            a server process against hostile crowds, two minutes; `--
 
 from __future__ import annotations
 
+import shutil
+
 import nox
 
 nox.options.default_venv_backend = "virtualenv"  # uv knows nothing of pip's settings
@@ -100,6 +102,22 @@ def fuzz(session: nox.Session) -> None:
     except nox.command.CommandFailed:
         session.warn("atheris cannot be installed here: the mutator of tests/fuzz takes its place")
     session.run("python", "tests/fuzz/run.py", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Mistakes planted in a copy of the driver, one at a time: which does no quick test find?
+
+    Arguments after `--` go to `mutmut run`, such as names of mutants; without any it takes most of a day.
+    """
+    copy = f"{session.create_tmp()}/copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "_build"))
+    install(session, "test", "mutation")
+    session.run("python", "tests/mutation/undecorate.py", f"{copy}/trio_mud/driver")
+    session.chdir(copy)
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
 
 
 @nox.session
