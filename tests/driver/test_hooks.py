@@ -36,6 +36,14 @@ def order_of(hooks: Hooks, event_type: type[HookEvent] = Bell) -> list[str]:
     return [function(Bell()) for function in hooks.functions_for(event_type)]  # type: ignore[misc]
 
 
+def test_a_function_without_an_order_has_the_order_nought() -> None:
+    hooks = Hooks()
+    hooks.on(Bell, order=0.5)(named("after"))
+    hooks.on(Bell)(named("plain"))
+    hooks.on(Bell, order=-0.5)(named("before"))
+    assert order_of(hooks) == ["before", "plain", "after"]
+
+
 def test_functions_run_in_the_order_they_were_registered() -> None:
     hooks = Hooks()
     for name in "abc":

@@ -7,10 +7,10 @@ import trio.testing
 
 from trio_mud import GmcpMessage, Hooks, Limits
 from trio_mud.telnet import Option, Policy, TelnetEngine
-from trio_mud.telnet.codes import CHARSET, DO, GMCP, IAC, MSDP, SB, SE
+from trio_mud.telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MSDP, MXP, SB, SE
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.telnet.msdp_messages import encode_msdp
-from trio_mud.telnet.options import Charset, Gmcp, Msdp
+from trio_mud.telnet.options import Charset, Gmcp, Msdp, Mxp
 from trio_mud.testing import OpenMud
 
 from .conftest import House, Wire, Witness, first_connection, open_house, settled
@@ -149,7 +149,7 @@ async def test_what_a_clients_program_says_reaches_the_game_as_it_was_said(
 
 
 async def test_the_charset_a_client_agreed_to_is_known_of_it(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=PATIENT, options=[Charset(["ISO-8859-1", "UTF-8"])]) as house:
+    async with open_house(Hooks(), limits=PATIENT, options=[Charset(("ISO-8859-1", "UTF-8"))]) as house:
         wire = await house.wire()
         connection = first_connection(house.server)
         assert connection.client.charset == "utf-8"
@@ -174,6 +174,19 @@ async def test_an_option_with_a_bug_is_logged_and_costs_the_option(
         await settled()
         assert witness.story()[-1] == "guest-1: look"
     assert "telnet option 99 failed for guest-1" in caplog.text
+    assert "a bug of the option" in caplog.text  # the traceback is kept
+
+
+async def test_what_text_may_carry_follows_what_was_agreed_and_taken_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=PATIENT, options=[Mxp()]) as house:
+        wire = await house.wire()
+        client = first_connection(house.server).client
+        for verb, agreed in ((DO, True), (DONT, False)):
+            wire.say(bytes((IAC, verb, MXP)))
+            await settled()
+            assert client.rendering.mxp is agreed
 
 
 async def test_each_fault_of_a_client_is_counted_under_its_name(autojump_clock: trio.testing.MockClock) -> None:

@@ -8,7 +8,7 @@ import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Hooks, Input, Limits, Reason, Texts
 from trio_mud.driver.life import Life
-from trio_mud.telnet.codes import DO, IAC, MCCP2, WONT
+from trio_mud.telnet.codes import DO, GA, IAC, MCCP2, WONT
 from trio_mud.telnet.options import Eor
 from trio_mud.testing import OpenMud
 
@@ -384,3 +384,17 @@ async def test_a_text_below_a_prompt_that_finds_no_room_says_so_as_any_other(
         assert connection.prompt("> ")
         assert not connection.write("x" * 100)
         assert connection.write("x" * 10)
+
+
+async def test_every_text_that_comes_before_the_answer_begins_below_the_prompt_and_has_it_shown_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=QUIET, options=()) as house:
+        wire = await house.wire()
+        connection = first_connection(house.server)
+        connection.prompt("> ")
+        for word in ("One.", "Two.", "Three."):
+            connection.write(word)
+            await settled()
+        shown = b"".join(wire.sent).replace(bytes((IAC, GA)), b"")
+        assert shown == b"> \r\nOne.\r\n> \r\nTwo.\r\n> \r\nThree.\r\n> "
