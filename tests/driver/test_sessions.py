@@ -395,6 +395,17 @@ async def test_timers_and_work_of_a_session_outlive_the_link_and_end_with_the_st
         assert len(ticks) == 7
 
 
+async def test_work_that_is_done_leaves_nothing_with_its_session(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        await enter(place)
+        session = session_of(place)
+        for _ in range(3):
+            session.start_soon(trio.lowlevel.checkpoint)
+        assert len(session._works or ()) == 3
+        await settled()
+        assert not session._works
+
+
 async def test_a_shutdown_leaves_no_session_without_its_left(mud: OpenMud, inn: Inn) -> None:
     async with mud(inn.hooks) as place:
         await enter(place, "linked")
@@ -575,3 +586,90 @@ async def test_a_player_who_comes_back_has_a_connection_of_its_own(mud: OpenMud,
         assert connection is not None
         assert (connection.name, connection.address) == ("guest-2", "192.0.2.9")
         assert connection.client.terminals == ("MUDLET",)
+
+
+async def test_who_is_still_being_said_farewell_to_has_left_when_the_next_one_enters(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        slow, quick = await place.player(), await place.player()
+        await slow.type("enter ann")
+        await settled()
+        first = session_of(place)
+        slow.stop_reading()
+        connection = first.connection
+        assert connection is not None
+        connection.write("x" * 200_000)
+        connection.quit("Farewell.", cause=Cause.KICKED)
+        await quick.type("enter ann")
+        await settled()
+        assert first.ending is Cause.KICKED
+        second = session_of(place)
+        assert second is not first
+        assert [type(event) for event in inn.events if isinstance(event, Entered | Left)] == [Entered, Left, Entered]
+        assert connection in place.server._guests.values()
+        await trio.sleep(10)
+        assert second.ending is None
+
+
+async def test_the_end_of_one_stay_is_handled_whole_before_the_next_of_its_key_begins(mud: OpenMud, inn: Inn) -> None:
+    told: list[str] = []
+
+    @inn.hooks.on(Left)
+    async def pack(event: Left) -> None:
+        await trio.sleep(1)
+        told.append("packed")
+
+    inn.hooks.on(Entered)(lambda event: told.append("entered"))
+    async with mud(inn.hooks) as place:
+        first, second = await place.player(), await place.player()
+        await first.type("enter ann")
+        await settled()
+        await first.type("quit")
+        await settled()
+        await second.type("enter ann")
+        await trio.sleep(2)
+        assert told == ["entered", "packed", "entered"]
+        await second.type("quit")
+        await trio.sleep(2)
+        assert not place.server.sessions._sources
+
+
+async def test_no_grace_at_all_is_a_grace(mud: OpenMud) -> None:
+    inn = Inn(grace=0)
+    async with mud(inn.hooks) as place:
+        player = await enter(place)
+        session = session_of(place)
+        await player.vanish()
+        await settled()
+        assert session.ending is Cause.EXPIRED
+
+
+async def test_resumed_waits_for_the_hooks_of_all_links_that_were_taken_over(mud: OpenMud) -> None:
+    inn = Inn(on_duplicate=Duplicate.SHARE)
+    async with mud(inn.hooks) as place:
+        links = [await enter(place), await enter(place)]
+        for seconds, link in zip((1, 3), links, strict=True):
+            await link.type(f"sleep {seconds}")
+        await settled()
+        inn.policy["on_duplicate"] = Duplicate.TAKE_OVER
+        await enter(place)
+        await trio.sleep(2)
+        assert "ann Resumed" not in inn.story()
+        await trio.sleep(2)
+        assert inn.story().count("ann Resumed") == 1
+
+
+async def test_a_stay_that_ended_before_the_old_links_hook_was_over_is_not_resumed_by_that(
+    mud: OpenMud, inn: Inn
+) -> None:
+    async with mud(inn.hooks) as place:
+        old = await enter(place)
+        await old.type("sleep 3")
+        await settled()
+        await enter(place)
+        heir = session_of(place).connection
+        assert heir is not None
+        heir.quit()
+        await enter(place)
+        await trio.sleep(4)
+        lives = [words for words in inn.story() if words.startswith("ann")]
+        assert lives == ["ann Entered", "ann left, quit: asked", "ann Entered"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 
 from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Limits, Rate
-from trio_mud.telnet.codes import IAC, NAWS, SB, SE, WILL
+from trio_mud.telnet.codes import DO, ECHO, IAC, NAWS, SB, SE, WILL
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, open_house, settled, until, waits
@@ -109,3 +110,29 @@ async def test_a_visitor_at_the_door_is_idle_since_it_came(mud: OpenMud) -> None
     async with mud(hooks) as place:
         await place.player()
     assert idle == [3]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [bytes((IAC, DO, ECHO)) + b"secret\r\nsecret\r\n", (b"secret " * 8 + b"\r\n") * 20],
+    ids=["with the answer to our wish to hide it", "more than is read at once"],
+)
+async def test_what_was_typed_hidden_becomes_no_input_however_it_came(
+    autojump_clock: trio.testing.MockClock, typed: bytes
+) -> None:
+    witness = Witness()
+
+    @witness.hooks.on(Admitted)
+    def greet(event: Admitted) -> None:
+        async def login(dialog: Dialog) -> None:
+            await dialog.ask_hidden("Password: ")
+
+        event.connection.start_dialog(login)
+
+    async with open_house(witness.hooks, limits=Limits(command_rate=None)) as house:
+        wire = await house.wire()
+        wire.say(typed)
+        await settled()
+        wire.say(b"look\r\n")
+        await settled()
+        assert witness.story() == ["guest-1 connect", "guest-1 admitted", "guest-1: look"]

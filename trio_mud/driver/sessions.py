@@ -136,8 +136,8 @@ class Sessions:
             ConnectionEnded, LocalProtocolError: As for `enter`; the token stays good.
         """
         self._check(connection, None)
-        session, void_at = self._tokens.pop(token, (None, 0.0))
-        if session is None or session.ending is not None or trio.current_time() >= void_at:
+        session, void_at = self._tokens.pop(token, (None, 0.0))  # none there is of a stay that is over
+        if session is None or trio.current_time() >= void_at:
             raise BadToken("this token is void: log in")
         return self.enter(session.key, connection)
 
@@ -158,7 +158,7 @@ class Sessions:
         if heir is None or connection not in heir.awaited:
             return
         heir.awaited.remove(connection)
-        if not heir.awaited and heir.ending is None and heir.connections:
+        if not heir.awaited and heir.connections:  # a stay that is over has none
             heir.post(Resumed(heir))
         for link in heir.connections:
             link.inbox.wake()
