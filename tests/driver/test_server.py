@@ -931,3 +931,21 @@ async def test_work_that_fails_is_logged_by_its_owner_and_costs_nobody_else(
         await player.sees("you said hello")
     name = "work of the server" if owner == "server" else "work of session 'ann'"
     assert [record.getMessage() for record in caplog.records if record.exc_info] == [f"{name} failed"]
+
+
+async def test_a_function_that_has_no_need_to_wait_does_not_fail_when_the_time_is_up(mud: OpenMud) -> None:
+    hooks, told = Hooks(), list[str]()
+    hooks.on(Input)(waits(math.inf))
+
+    @hooks.on(Disconnect)
+    async def note(event: Disconnect) -> None:
+        told.append(str(event.cause))
+
+    async with mud(hooks, limits=Limits(hook_deadline=None, cleanup=1)) as place:
+        player = await place.player()
+        await player.type("wait")
+        await settled()
+        place.server.abort()
+        await place.server.closed.wait()
+        assert told == [str(Cause.CANCELLED)]
+        assert place.server.counters["hooks failed"] == 1  # the one that was cut
