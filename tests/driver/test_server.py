@@ -437,6 +437,7 @@ async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met
         place.connect()
         await settled()
         place.server.shutdown()
+        await settled()  # it has met everybody
         place.server.abort()
         await place.server.closed.wait()
         assert trio.current_time() == 2
