@@ -7,7 +7,7 @@ The tree of tasks; indentation is lifetime::
        └─ services nursery       dispatcher, flusher, timers, reaper, poller
           ├─ guests nursery
           │  ├─ doors scope      one accept loop for each listener; a shutdown cancels only this first
-          │  └─ one task per Connection
+          │  └─ one task per Connection, and beside it its dialogs, its own work and its rest-writer while there are any
           └─ farewell            the guests are gone: what they left is handled; what is left of that is cut
 
 There is one graceful path, `shutdown`, and one hard path, `abort`,
