@@ -75,7 +75,7 @@ class Life:
         self._is_cut = False  # the link is lost, also if the ending was decided before as another
         self._writing: trio.CancelScope | None = None  # the rest-writer's, while there is one
         self._stay: trio.CancelScope | None = None
-        self._works: list[trio.CancelScope] | None = None  # those of the dialogs and the own work that run
+        self._works: dict[trio.CancelScope, None] | None = None  # those of the dialogs and the own work that run
         self._closing: trio.CancelScope | None = None
         self.awaited: trio.Event | None = None  # what the task waits for
         self._to_start: list[Work] | None = None  # when the stay begins
@@ -158,14 +158,21 @@ class Life:
     def start(self, work: Work) -> None:
         """Run this as long as the stay lasts, from its beginning on."""
         if self._stay is None:
-            self._to_start = [*(self._to_start or ()), work]
+            if self._to_start is None:
+                self._to_start = []
+            self._to_start.append(work)
             return
         scope = trio.CancelScope()
-        self._works = [*(self._works or ()), scope]
+        if self._works is None:
+            self._works = {}
+        self._works[scope] = None
         self._run_beside("work", work, scope, partial(self._has_worked, scope))
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
-        self._works = [other for other in self._works or () if other is not scope] or None
+        assert self._works is not None, "it is in there"
+        del self._works[scope]
+        if not self._works:
+            self._works = None
 
     def _run_beside(self, name: str, work: Work, scope: trio.CancelScope, over: Callable[[], None]) -> None:
         """Run a sibling of this task, whose failure is the connection's."""
