@@ -96,7 +96,7 @@ def nice(most: float) -> list[float]:
 def steps(least: float, most: float) -> list[float]:
     """Powers of ten within, and the ends where they are far enough from those."""
     powers = [10.0**power for power in range(math.ceil(math.log10(least)), math.floor(math.log10(most)) + 1)]
-    ends = [end for end in (least, most) if all(abs(math.log10(end / power)) > 0.15 for power in powers)]
+    ends = [end for end in (least, most) if all(abs(math.log10(end / power)) > 0.2 for power in powers)]
     return sorted({*powers, *ends})
 
 
