@@ -13,6 +13,17 @@ from trio_mud.testing import OpenMud
 from .conftest import Witness, first_connection, open_house, settled, until, waits
 
 
+def witness_of_a_hidden_question() -> Witness:
+    """A witness whose game asks everybody for a password."""
+    witness = Witness()
+
+    async def login(dialog: Dialog) -> None:
+        await dialog.ask_hidden("Password: ")
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(login))
+    return witness
+
+
 async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_must_wait(
     mud: OpenMud, witness: Witness
 ) -> None:
@@ -38,14 +49,7 @@ async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Lines typed hidden that no question took are dropped without a word, and nothing else tells the reader."""
-    witness = Witness()
-
-    @witness.hooks.on(Admitted)
-    def greet(event: Admitted) -> None:
-        async def login(dialog: Dialog) -> None:
-            await dialog.ask_hidden("Password: ")
-
-        event.connection.start_dialog(login)
+    witness = witness_of_a_hidden_question()
 
     async with open_house(witness.hooks, limits=Limits(typeahead=2, command_rate=None, batch=1)) as house:
         wire = await house.wire()
@@ -120,14 +124,7 @@ async def test_a_visitor_at_the_door_is_idle_since_it_came(mud: OpenMud) -> None
 async def test_what_was_typed_hidden_becomes_no_input_however_it_came(
     autojump_clock: trio.testing.MockClock, typed: bytes
 ) -> None:
-    witness = Witness()
-
-    @witness.hooks.on(Admitted)
-    def greet(event: Admitted) -> None:
-        async def login(dialog: Dialog) -> None:
-            await dialog.ask_hidden("Password: ")
-
-        event.connection.start_dialog(login)
+    witness = witness_of_a_hidden_question()
 
     async with open_house(witness.hooks, limits=Limits(command_rate=None)) as house:
         wire = await house.wire()

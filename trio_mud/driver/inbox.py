@@ -127,8 +127,7 @@ class Inbox(Source):
         connection = self._connection
         typeahead = self._typeahead
         if typeahead.feed_line(data, connection.engine):
-            if not self.is_queued:
-                self.wake()
+            self.wake()
             return not typeahead.is_full
         typeahead.feed(data, connection.engine, connection.hearing.hear)
         self.wake()

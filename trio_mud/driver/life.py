@@ -94,8 +94,7 @@ class Life:
         if self.cause is not None:
             return
         self.cause, self.last_words = cause, text
-        if self._to_start is not None:  # the stay never begins
-            self._to_start = None
+        self._to_start = None  # if the stay has not begun it never does
         self._connection.ending_decided()
         if self._handshake is not None:
             self._handshake.cancel(reason=str(cause))
