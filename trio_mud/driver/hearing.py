@@ -136,7 +136,7 @@ class Hearing:
     def _is_due(self) -> None:
         self._due = None
         self._has_news = True
-        if not self._connection.engine.is_quiet:  # the answer came in time
+        if not self._connection.engine.is_quiet:  # as it is if the answer came in time
             self._tick()
             self._connection.outbox.soil(0)
 
