@@ -153,8 +153,85 @@ def test_editing_keys_are_obeyed(data: bytes, expected: str) -> None:
         assert lines(data[:cut], data[cut:]) == [Line(expected)]
 
 
-def test_in_other_charsets_a_byte_is_erased() -> None:
-    assert lines("né\x7fo\n".encode("latin-1"), charset="iso8859-1") == [Line("no")]
+SINGLE_BYTE = ["ascii", "iso8859-1", "cp1251", "koi8-r", "cp437"]
+MULTI_BYTE = ["gbk", "gb18030", "big5", "euc_kr", "euc_jp", "shift_jis", "cp932"]
+
+
+@pytest.mark.parametrize("charset", SINGLE_BYTE)
+def test_in_charsets_of_one_byte_a_byte_is_erased(charset: str) -> None:
+    text = b"n\xe9".decode(charset, "replace")
+    assert lines(b"n\xe9\xe8\x7fo\n", charset=charset) == [Line(f"{text}o")]
+
+
+@pytest.mark.parametrize("charset", MULTI_BYTE)
+def test_in_charsets_of_several_bytes_a_character_is_erased_whole(charset: str) -> None:
+    # In all of these the last byte of a character may be the whole of another one, or the first byte of one.
+    data = "look 水水水a\x7f\x7f\x08木\r\0".encode(charset)
+    for cut in range(len(data) + 1):
+        assert lines(data[:cut], data[cut:], charset=charset) == [Line("look 水木")]
+
+
+@pytest.mark.parametrize("charset", MULTI_BYTE)
+def test_half_a_character_is_erased_like_a_whole_one(charset: str) -> None:
+    half = "水".encode(charset)[:1]
+    assert lines(b"look" + half + b"\x7f\x7fp\n", charset=charset) == [Line("loop")]
+
+
+@given(
+    st.sampled_from(MULTI_BYTE),
+    st.lists(st.sampled_from(["a", "~", "水", "木", "中", "人", "\x7f", "\x08", "\x15"]), max_size=40),
+    st.integers(0, 80),
+)
+def test_whatever_is_erased_no_half_character_is_left(charset: str, typed: list[str], cut: int) -> None:
+    left: list[str] = []
+    for key in typed:
+        if key == "\x15":
+            left.clear()
+        elif key in "\x7f\x08":
+            del left[-1:]
+        else:
+            left.append(key)
+    data = "".join([*typed, "\n"]).encode(charset)
+    assert lines(data[:cut], data[cut:], charset=charset) == [Line("".join(left))]
+
+
+def test_a_line_that_was_edited_has_a_limit_too() -> None:
+    data = "水木\x7f木人".encode("gbk")
+    assert lines(data + b"\n", charset="gbk", limit=9) == [Line("水木人")]
+    assert lines(data + b"abc\n", charset="gbk", limit=9) == [Line("水木人", cut=True)]
+    assert lines("水木人\x7f\x7f".encode("gbk") + b"abc\n", charset="gbk", limit=6) == [Line("水abc")]
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        "e\u0301",
+        "\U0001f469\u200d\U0001f469\u200d\U0001f467",  # a family
+        "\U0001f44d\U0001f3fd",
+        "\u2764\ufe0f",
+        "\U0001f1e9\U0001f1ea",  # a flag
+        "\u0e19\u0e49",  # Thai, with a tone
+        "\u1112\u1161\u11ab",  # Hangul, decomposed
+    ],
+)
+def test_what_is_seen_as_one_character_is_erased_as_one(character: str) -> None:
+    data = f"hi {character}{character}\x7f\n".encode()
+    for cut in range(len(data) + 1):
+        assert lines(data[:cut], data[cut:]) == [Line(f"hi {character}")]
+
+
+def test_a_stray_byte_is_erased_without_the_character_before_it() -> None:
+    assert lines("木".encode() + b"\x82\x7f\n") == [Line("木")]
+    assert lines("木".encode() + b"\xe6\x9c\x7f\n") == [Line("木")]
+
+
+@pytest.mark.parametrize(
+    "key", [b"\x1b[D", b"\x1bOD", b"\x1b[[A", b"\x1b[3~", b"\x1b[3$", b"\x1b[1;5C", b"\x1b[", b"\x1b"]
+)
+def test_an_erasing_key_leaves_no_half_of_a_function_key(key: bytes) -> None:
+    data = b"lo" + key + key + b"\x7fook\n"
+    for cut in range(len(data) + 1):
+        assert lines(data[:cut], data[cut:]) == [Line("look")]
 
 
 def test_editing_does_not_reach_into_the_line_before() -> None:
@@ -178,7 +255,7 @@ def test_any_bytes_in_any_pieces_obey_the_rules(chunks: list[bytes]) -> None:
     assert lines_by_the_rules(b"".join(chunks)) == lines(*chunks, limit=LIMIT)
 
 
-@given(st.binary(), st.integers(0, 40), st.sampled_from(["utf-8", "ascii", "iso8859-1", "cp437", "gbk"]))
+@given(st.binary(), st.integers(0, 40), st.sampled_from(["utf-8", *SINGLE_BYTE, *MULTI_BYTE]))
 def test_any_bytes_in_any_charset_are_split_invariant(data: bytes, cut: int, charset: str) -> None:
     assert codecs.lookup(charset).name == charset
     whole = lines(data, limit=LIMIT, charset=charset)

@@ -6,12 +6,22 @@ line end or an editing key stays in the text.  The engine owns one.
 
 import codecs
 import re
+from functools import lru_cache
 from typing import Final
+
+from wcwidth import grapheme_boundary_before
 
 from .events import Line, TelnetEvent
 
 # Clients in keystroke mode leave the editing to us: DEL 7f and ^U 15 from telnet(1) and PuTTY, BS 08 from others.
 _EDITING_KEYS: Final = re.compile(rb"\x15|[\x08\x7f]+")
+
+# A function key or an arrow: CSI, CSI [ of the Linux console, CSI 3 $ of rxvt, SS2 and SS3, or ESC and one character.
+_KEY: Final = re.compile(rb"\x1b(?:\[(?:\[[!-~]?|[0-9]\$|[0-?]*[ -/]*[@-~]?)|[NO][0-9;]*[!-~]?|[ -/]*[0-~]?)")
+_LONGEST_KEY: Final = 16  # bytes
+
+# Bytes at the end of a line in which its last character is looked for: wcwidth looks back over 16 code points.
+_TAIL: Final = 64
 
 # Numbers, because `int in bytes` takes 14 ns for a short line and `bytes in bytes` 100 ns.
 _NUL: Final = 0x00
@@ -31,15 +41,25 @@ class LineAssembler:
 
     Bytes are collected and decoded when the line is finished, so a code point may be cut by the network, and a
     stray lead byte cannot swallow the line's end.
+
+    An erasing key takes what the player sees as one character: a letter with its accents, a family of emoji.  In
+    UTF-8 the last character is found from the end.  In GBK, Big5, Shift-JIS and their kin it is not, because the last
+    byte of one may be the whole of another; there, a line is kept in UTF-8 from its first erasing key on, and its
+    limit counts those bytes.
+
+    Attributes:
+        charset: The codec of lines finished from now on.
+        hidden: True if lines finished now were not meant to show.
     """
 
-    __slots__ = ("_after_cr", "_is_cut", "_limit", "_partial", "charset", "hidden")
+    __slots__ = ("_after_cr", "_decoder", "_is_cut", "_limit", "_partial", "charset", "hidden")
 
     def __init__(self, limit: int) -> None:
         self.charset = "utf-8"
-        self.hidden = False  # whether lines finished now were meant not to show
+        self.hidden = False
         self._limit = limit
         self._partial = bytearray()
+        self._decoder: codecs.IncrementalDecoder | None = None  # if the partial line is kept in UTF-8 instead
         self._is_cut = False
         self._after_cr = False
 
@@ -100,41 +120,84 @@ class LineAssembler:
         self._keep(data[at:] if at else data)
 
     def _keep(self, data: bytes) -> None:
+        if self._decoder is not None:
+            data = self._decoder.decode(data).encode()
         if not self._is_cut:
-            room = self._limit - len(self._partial)
+            room = max(self._limit - len(self._partial), 0)
             self._is_cut = len(data) > room
             self._partial += data[:room] if self._is_cut else data
 
     def _erase(self, keys: bytes) -> None:
         if keys[0] == _NAK:
             self._partial.clear()
+            self._decoder = None
             return
+        charset = "utf-8" if self._decoder is not None else self.charset
+        is_single_byte = charset != "utf-8" and _is_single_byte(charset)
+        if charset != "utf-8" and not is_single_byte:
+            self._decoder = codecs.getincrementaldecoder(charset)("replace")
+            self._partial[:] = self._decoder.decode(self._partial).encode()
         for _ in keys:
+            if self._decoder is not None and self._decoder.getstate()[0]:
+                self._decoder.reset()  # the beginning of a character whose end did not come
+                continue
+            self._forget_keys()
             if not self._partial:
                 return
-            self._erase_character()
+            if is_single_byte:
+                self._partial.pop()
+            else:
+                self._erase_character()
+
+    def _forget_keys(self) -> None:
+        """Remove function keys from the end: they show nothing, and half of one would take what is typed next."""
+        partial = self._partial
+        while (start := partial.rfind(b"\x1b", max(len(partial) - _LONGEST_KEY, 0))) >= 0:
+            if _KEY.fullmatch(partial, start) is None:
+                return
+            del partial[start:]
 
     def _erase_character(self) -> None:
-        """Remove the last character: in UTF-8 all its bytes, in any other charset one byte."""
+        """Remove the last character of a line in UTF-8, all its code points."""
+        partial = self._partial
+        if partial[-1] < 0x80:
+            partial.pop()
+            return
+        tail = partial[-_TAIL:].decode("utf-8", "replace")
+        for _ in range(len(tail) - grapheme_boundary_before(tail, len(tail))):
+            self._erase_code_point()
+
+    def _erase_code_point(self) -> None:
+        """Remove the last code point, all its bytes; a stray byte counts as one."""
         partial = self._partial
         last = partial.pop()
-        if self.charset != "utf-8" or not 0x80 <= last < 0xC0:
+        if not 0x80 <= last < 0xC0:
             return
-        for length in range(1, min(3, len(partial)) + 1):  # A character has at most three bytes before its last.
+        for length in range(1, min(3, len(partial)) + 1):  # A code point has at most three bytes before its last.
             byte = partial[-length]
             if byte >= 0xC0:
-                del partial[-length:]
+                if length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4):
+                    del partial[-length:]
                 return
             if byte < 0x80:
                 return  # A stray continuation byte: there is nothing before it that belongs to it.
 
     def _finish(self) -> Line:
+        charset = self.charset
+        if self._decoder is not None:
+            self._partial += self._decoder.decode(b"", True).encode()
+            self._decoder, charset = None, "utf-8"
         if self._is_cut:
             # The cut may lie inside a character: a decoder that hopes for more leaves such a tail out.
-            decoder = codecs.getincrementaldecoder(self.charset)("replace")
+            decoder = codecs.getincrementaldecoder(charset)("replace")
             line = Line(decoder.decode(self._partial), cut=True, hidden=self.hidden)
         else:
-            line = Line(self._partial.decode(self.charset, "replace"), hidden=self.hidden)
+            line = Line(self._partial.decode(charset, "replace"), hidden=self.hidden)
         self._partial.clear()
         self._is_cut = False
         return line
+
+
+@lru_cache(maxsize=64)
+def _is_single_byte(charset: str) -> bool:
+    return len(bytes(range(256)).decode(charset, "replace")) == 256
