@@ -30,6 +30,8 @@ _any_text = st.text() | st.lists(
             "!!SOUND(",
             "\n",
             "\u202e",
+            "\u2039",
+            "\uff01\uff01SOUND(",
             "a ",
         ]
     )
@@ -41,6 +43,7 @@ _renderings = st.builds(
     st.booleans(),
     st.booleans(),
     st.booleans(),
+    st.sampled_from(["utf-8", "ascii", "cp1252", "gbk"]),
 )
 
 

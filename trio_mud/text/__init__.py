@@ -7,6 +7,7 @@ its own.  Charset and line ends are the telnet engine's.
     markup      templates, links; styles, colours, links and sounds are what it is made of
     wrapping    lines that fit a window; edits are how
     paging      pages that do
+    transliteration   what a client's charset lacks
     rendering   the last step: a text as one kind of client reads it
 """
 

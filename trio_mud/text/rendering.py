@@ -14,6 +14,7 @@ from .edits import Edit, edit_spans, edit_text
 from .links import escape_mxp
 from .markup import Markup, Span, Text
 from .styles import PLAIN, RESET, Style
+from .transliteration import transliterate
 from .wrapping import breaks
 
 
@@ -25,6 +26,7 @@ class Rendering(NamedTuple):
     links: bool = False  # OSC 8
     mxp: bool = False  # agreed, and locked to mode 5 (open), in which < and & must be escaped
     sounds: bool = False  # MSP is agreed
+    charset: str = "utf-8"  # a Python codec; what it lacks is transliterated
 
 
 DEAFEST: Final = Rendering()
@@ -51,7 +53,7 @@ def render(text: Text, rendering: Rendering | int = DEAFEST) -> str:
 
 
 def _render_str(text: str, rendering: Rendering) -> str:
-    text = clean_text(text)
+    text = transliterate(clean_text(text), rendering.charset)
     if rendering.sounds:
         text = break_triggers(text)
     if rendering.width is not None:
@@ -60,10 +62,12 @@ def _render_str(text: str, rendering: Rendering) -> str:
 
 
 def _render_markup(text: Markup, rendering: Rendering) -> str:
-    colours, width, links, mxp, sounds = rendering
+    colours, width, links, mxp, sounds, charset = rendering
     spans: Sequence[Span] = text.spans
     if not (links or mxp):
         spans = _with_addresses(spans)
+    if charset != "utf-8":
+        spans = [(transliterate(piece, charset), style) for piece, style in spans]
     if sounds:
         spans = edit_spans(spans, [Edit(at, at, " ") for at in triggers(_plain(spans))])
     if width is not None:
