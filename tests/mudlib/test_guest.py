@@ -9,7 +9,7 @@ from .conftest import ComeIn, reads
 from .programs import TakesEor, TellsVariables
 
 LISTENS = ("MUDLET", "XTERM-256COLOR", "MTTS 77")  # 64 of these is a screen reader
-LISTS = "client  See what the valley knows of your program, and how."
+LISTS = "charset  Choose how letters travel between the valley and your program."
 TIME = "You look at the sky: it is morning, on the 1st day of Thaw in the year 1."
 
 

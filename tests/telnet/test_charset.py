@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.telnet import CharsetAgreed, Line, Settled, TelnetEngine
+from trio_mud.telnet import CharsetAgreed, CharsetRejected, Line, Settled, TelnetEngine
 from trio_mud.telnet.options import Charset
-from trio_mud.telnet.options.charset import CODECS, parse_request
+from trio_mud.telnet.options.charset import CODECS, codec_of, parse_request
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, drain
 
 REQUEST = b"\xff\xfa\x2a\x01;UTF-8\xff\xf0"
@@ -37,8 +37,14 @@ def test_tintin_and_mudlet_accept_utf8() -> None:
     assert playbook.engine.charset == "utf-8"
 
 
-def test_tintin_in_the_c_locale_rejects_and_nothing_changes() -> None:
-    asked().hears(sb(b"\x03")).says(b"").ticks(0.0, Settled())
+def test_tintin_in_the_c_locale_rejects_and_that_is_reported() -> None:
+    playbook = asked().hears(sb(b"\x03"), CharsetRejected(("utf-8",))).says(b"").ticks(0.0, Settled())
+    assert playbook.engine.charset == "utf-8"
+
+
+@pytest.mark.parametrize("answer", [b" UTF-8", b"UTF-8 ", b"utf8", b"UTF_8"])
+def test_tintin_before_2022_accepts_with_a_blank_and_others_spell_as_they_like(answer: bytes) -> None:
+    asked().hears(sb(b"\x02" + answer), CharsetAgreed("utf-8"))
 
 
 def test_an_answer_is_read_whatever_its_case() -> None:
@@ -60,7 +66,7 @@ def test_an_answer_that_was_not_asked_for_changes_nothing(answer: bytes) -> None
 
 def test_an_answer_without_a_question_is_ignored() -> None:
     asking().hears(sb(b"\x02ISO-8859-1")).hears(sb(b"\x03")).says(b"")
-    asked().hears(sb(b"\x03")).hears(sb(b"\x02UTF-8"))
+    asked().hears(sb(b"\x03"), CharsetRejected(("utf-8",))).hears(sb(b"\x02UTF-8")).hears(sb(b"\x03"))
 
 
 def test_a_peer_that_does_not_answer_is_not_waited_for_longer_than_a_second() -> None:
@@ -84,6 +90,8 @@ def test_a_peer_that_switches_it_off_is_not_waited_for() -> None:
         (b"[TTABLE ]\x01;US-ASCII", b"US-ASCII", "ascii"),
         (b"[TTABLE]\x01;IBM437", b"IBM437", "cp437"),
         (b"\0UTF-8", b"UTF-8", "utf-8"),
+        (b";ISO_8859-1:1987", b"ISO_8859-1:1987", "iso8859-1"),
+        (b";Shift_JIS", b"Shift_JIS", "shift_jis"),
     ],
 )
 def test_the_first_charset_that_we_know_is_accepted_as_it_was_spelt(
@@ -123,7 +131,7 @@ def test_a_change_holds_for_what_is_sent_behind_the_acceptance() -> None:
 
 
 def test_who_did_not_say_that_it_will_ask_may_not() -> None:
-    asked().hears(sb(b"\x03")).hears(sb(b"\x01;UTF-8")).says(REJECTED)
+    asked().hears(sb(b"\x03"), CharsetRejected(("utf-8",))).hears(sb(b"\x01;UTF-8")).says(REJECTED)
 
 
 def test_of_two_questions_that_cross_the_peers_is_rejected() -> None:
@@ -146,7 +154,42 @@ def test_other_messages_are_ignored(payload: bytes) -> None:
     asked().hears(sb(payload)).says(b"")
 
 
+# The user's choice
+
+
+def test_the_choice_of_the_user_outweighs_every_agreement() -> None:
+    playbook = asked()
+    playbook.engine.choose_charset("latin-1")
+    playbook.hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).hears(b"\xe9\n", Line("é"))
+    playbook.engine.choose_charset(None)
+    playbook.engine.agree_charset("utf-8")
+    playbook.hears(b"\xc3\xa9\n", Line("é"))
+
+
+def test_what_the_user_does_not_want_is_not_accepted() -> None:
+    playbook = asking()
+    playbook.engine.choose_charset("koi8-r")
+    playbook.hears(sb(b"\x01;UTF-8")).says(REJECTED)
+    playbook.hears(sb(b"\x01;UTF-8;KOI8-R"), CharsetAgreed("koi8-r")).says(sb(b"\x02KOI8-R"))
+
+
+def test_a_peer_of_ascii_that_sends_more_is_read_as_utf8() -> None:
+    playbook = asking().hears(sb(b"\x01;US-ASCII"), CharsetAgreed("ascii")).says(sb(b"\x02US-ASCII"))
+    playbook.hears("café\n".encode(), Line("café")).calls("send_text", "café").says(b"caf?")
+
+
 # Ourselves
+
+
+@pytest.mark.parametrize("name", [*CODECS, *CODECS.values()])
+def test_every_charset_is_known_by_both_its_names_in_any_spelling(name: str) -> None:
+    codec = CODECS.get(name, name)
+    assert {codec_of(spelling) for spelling in (name, name.lower(), f" {name} ", name.replace("-", "_"))} == {codec}
+
+
+@pytest.mark.parametrize("name", ["", ";", "UTF-16", "hex", "UTF-8\ufffd", "latin-1;x", "rot13", "\u0662"])
+def test_other_names_are_not(name: str) -> None:
+    assert codec_of(name) is None
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -192,5 +235,5 @@ def test_no_message_raises_or_gets_more_than_it_is(payloads: list[bytes]) -> Non
         _, before = converse(TelnetEngine([Charset()]), opening)
         messages = b"".join(map(sb, payloads))
         events, sent = converse(TelnetEngine([Charset()]), opening, messages)
-        assert {type(event) for event in events} <= {CharsetAgreed}
+        assert {type(event) for event in events} <= {CharsetAgreed, CharsetRejected}
         assert len(sent) - len(before) <= len(messages)

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from ..telnet import TelnetEngine
+from ..telnet.options.charset import CODECS, codec_of
 from ..text import Rendering
 
 TRUECOLOUR: Final = 1 << 24
@@ -59,10 +61,12 @@ class Client:
         packages: The GMCP packages it takes, in lower case, with their versions.
     """
 
-    __slots__ = ("_facts", "_wishes", "packages", "plain_columns", "rendering", "terminals")
+    __slots__ = ("_engine", "_facts", "_rejected", "_wishes", "packages", "plain_columns", "rendering", "terminals")
 
-    def __init__(self) -> None:
+    def __init__(self, engine: TelnetEngine) -> None:
+        self._engine = engine  # is given the charset
         self._facts: dict[str, _Fact] | None = None
+        self._rejected: tuple[str, ...] = ()  # codecs
         self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
         self.rendering = _PLAIN
         self.plain_columns = sys.maxsize
@@ -124,17 +128,37 @@ class Client:
         colours: int | None = None,
         screen_reader: bool | None = None,
         size: Size | None = None,
+        charset: str | None = None,
     ) -> None:
-        """Set what the user wants; whatever the program tells, this wins."""
-        for fact, value in (("colours", colours), ("screen_reader", screen_reader), ("size", size)):
+        """Set what the user wants; whatever the program tells, this wins.
+
+        Args:
+            colours: How many to show.
+            screen_reader: Whether somebody listens.
+            size: The window.
+            charset: A name as IANA or Python has it, in any usual spelling: a player's word can be passed as it is.
+
+        Raises:
+            ValueError: The charset is unknown.
+        """
+        codec = None if charset is None else codec_of(charset)
+        if charset is not None and codec is None:
+            raise ValueError(f"unknown charset {charset!r}: choose one of {', '.join(CODECS)}")
+        wishes = {"colours": colours, "screen_reader": screen_reader, "size": size, "charset": codec}
+        for fact, value in wishes.items():
             if value is not None:
                 self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
         self._render_anew()
+        if codec is not None:
+            self._engine.choose_charset(codec)
 
     def prefer_no_more(self, *facts: str) -> None:
         """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
         self._render_anew()
+        if "charset" in facts:
+            self._engine.choose_charset(None)
+            self._engine.charset = self.charset
 
     def learn(self, fact: str, value: object, source: FactSource) -> None:
         """Take a fact, unless a better source has told it already."""
@@ -144,6 +168,25 @@ class Client:
         if known is None or source >= known.source:
             self._facts[fact] = _Fact(value, source)
             self._render_anew()
+            if fact == "charset":
+                self._engine.agree_charset(str(value))
+
+    def learn_charset(self, codec: str, source: FactSource) -> None:
+        """It named its charset, by CHARSET or by another way."""
+        if source is FactSource.CHARSET:
+            self._rejected = ()
+        elif codec in self._rejected:
+            return
+        elif self._rejected and self._facts and self._facts["charset"].source is FactSource.CHARSET:
+            del self._facts["charset"]  # the guess of `learn_rejected`
+        self.learn("charset", codec, source)
+
+    def learn_rejected(self, codecs: tuple[str, ...]) -> None:
+        """It takes none of these charsets: another one that it has named stands, or else nothing but ASCII is sure."""
+        self._rejected = codecs
+        told = (self._facts or {}).get("charset")
+        if told is None or told.value in codecs:
+            self.learn("charset", "ascii", FactSource.CHARSET)
 
     def learn_terminal(self, name: str) -> None:
         """It gave one of its names by TTYPE: MUD clients first the program's, then the terminal's, then `MTTS n`."""
@@ -166,6 +209,7 @@ class Client:
             TRUECOLOUR if number & _TRUECOLOUR else 256 if number & _COLOURS_256 else 16 if number & _ANSI else 0,
             FactSource.MTTS,
         )
+        self.learn_charset("utf-8" if number & _UTF_8 else "ascii", FactSource.MTTS)
         if number & _SCREEN_READER:
             self.learn("screen_reader", True, FactSource.MTTS)
 
@@ -194,6 +238,8 @@ class Client:
                 self._learn_colours(16, FactSource.NEW_ENVIRON)
             case "SCREEN_READER":
                 self.learn("screen_reader", value == "1", FactSource.NEW_ENVIRON)
+            case "CHARSET" if (codec := codec_of(value)) is not None:
+                self.learn_charset(codec, FactSource.NEW_ENVIRON)
             case "OSC_HYPERLINKS" if value == "1":
                 self.learn("links", True, FactSource.NEW_ENVIRON)
 
@@ -220,6 +266,7 @@ class Client:
             links=bool(self._fact("links", False)) and not listens,
             mxp=bool(self._fact("mxp", False)),
             sounds=bool(self._fact("sounds", False)),
+            charset=self.charset,
         )
         is_marked = self.rendering.mxp or self.rendering.sounds
         self.plain_columns = 0 if is_marked else self.rendering.width or sys.maxsize

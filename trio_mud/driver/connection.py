@@ -77,7 +77,6 @@ class Connection(EndingTimerOwner):
         self.number = number
         self.name = f"guest-{number}"
         self.body: object = None
-        self.client = Client()
         self.session: Session | None = None
         self.heir: Session | None = None  # which took over while one of its events ran
         self._transport = transport
@@ -86,6 +85,7 @@ class Connection(EndingTimerOwner):
         self._timers: dict[Timer, None] | None = None
         # what it is made of: the house's
         self.engine = server.make_engine()
+        self.client = Client(self.engine)
         self.life = Life(self, transport)
         self.hearing = Hearing(self)
         self.inbox = Inbox(self)
@@ -138,7 +138,7 @@ class Connection(EndingTimerOwner):
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
         """Like `write`, with the bytes shared among connections whose clients are of one kind."""
-        kind = (self.engine.lines.charset, self.client.rendering)
+        kind = (self.engine.encoding, self.client.rendering)
         data = encoded.get(kind)
         if data is None:
             data = encoded[kind] = self._encode(text) + b"\r\n"

@@ -86,7 +86,9 @@ class Hearing:
             case telnet.ClientVariable(name, str() as told):
                 client.learn_variable(name, told)
             case telnet.CharsetAgreed(name):
-                client.learn("charset", name, FactSource.CHARSET)
+                client.learn_charset(name, FactSource.CHARSET)
+            case telnet.CharsetRejected(names):
+                client.learn_rejected(names)
             case telnet.FeatureAgreed(feature, agreed):
                 client.learn(feature, agreed, FactSource.NEGOTIATION)
             case telnet.ClientHello(program, version):

@@ -18,4 +18,5 @@ class Phrases:
     usage: str = "Usage: {usage}"
     aliases: str = "Also: {names}"
     more: str = "Type {verb} and a command to read more about it."
+    no_charset: str = 'No charset is called "{word}": try {choices}.'
     either: str = "or"  # the word before the last of several choices

@@ -55,7 +55,9 @@ class TelnetEngine:
         "_mark",
         "_mark_changes",
         "are_you_there",
+        "chosen_charset",
         "deadlines",
+        "encoding",
         "events",
         "inflater",
         "lines",
@@ -84,6 +86,8 @@ class TelnetEngine:
         self.inflater: Inflater | None = None  # once anything was compressed
         self.scanner = Scanner()
         self.lines = LineAssembler(line_limit)
+        self.encoding = "utf-8"  # of text on its way out; `charset` sets it
+        self.chosen_charset: str | None = None
         self.outgoing = Outgoing(opening.offers)
         self.deadlines = opening.deadlines.copy()
         self.negotiation = opening.negotiation.copy(self.deadlines)
@@ -178,7 +182,7 @@ class TelnetEngine:
         It queues nothing and changes nothing: engines with equal `charset` may share the result.  What the charset
         does not have becomes a question mark; a lone CR becomes CR NUL (RFC 854) and NUL is left out.
         """
-        return encode(text, self.lines.charset)
+        return encode(text, self.encoding)
 
     def send_encoded(self, data: bytes) -> None:
         """Queue bytes made by `encode`, of this engine or of one with the same charset."""
@@ -186,11 +190,11 @@ class TelnetEngine:
 
     def send_text(self, text: str) -> None:
         """Queue text; it does not end the line, so write the newline yourself."""
-        self.outgoing.put(encode(text, self.lines.charset))
+        self.outgoing.put(encode(text, self.encoding))
 
     def send_prompt(self, text: str) -> None:
         """Queue text and the mark by which clients know a prompt, so that both leave in one write."""
-        self.outgoing.put(encode(text, self.lines.charset) + self.prompt_mark)
+        self.outgoing.put(encode(text, self.encoding) + self.prompt_mark)
 
     def hide_input(self, hidden: bool, *, ends_line: bool = True) -> None:
         """Ask the peer not to show what is typed, or to show it again.
@@ -257,12 +261,32 @@ class TelnetEngine:
 
         A change holds for text sent and lines finished from now on.  Setting one that is not a superset of ASCII
         raises ValueError, for telnet could not be read in it, and an unknown one LookupError.
+
+        With "ascii", lines are read as UTF-8: a peer that sends more than it claims to know most likely means that.
         """
-        return self.lines.charset
+        return self.encoding
 
     @charset.setter
     def charset(self, name: str) -> None:
-        self.lines.charset = check_charset(name)
+        self.encoding = check_charset(name)
+        self.lines.charset = "utf-8" if self.encoding == "ascii" else self.encoding
+
+    def choose_charset(self, name: str | None) -> None:
+        """Set the charset by the user's own choice, which no negotiation changes any more; None lets it change again.
+
+        Raises:
+            LookupError: The codec is unknown.
+            ValueError: It is not a superset of ASCII.
+        """
+        if name is not None:
+            self.charset = name
+            name = self.encoding
+        self.chosen_charset = name
+
+    def agree_charset(self, name: str) -> None:
+        """Use the charset that was agreed with the peer, unless the user has chosen one."""
+        if self.chosen_charset is None:
+            self.charset = name
 
     # What options call.
 

@@ -81,12 +81,24 @@ class ClientVariable:
 
 @dataclass(frozen=True, slots=True)
 class CharsetAgreed:
-    """Text travels in this charset from here on, in both directions; the engine already keeps to it.
+    """Text travels in this charset from here on, in both directions; the engine already uses it.
+
+    With `TelnetEngine.choose_charset` in force it does not: the user's choice comes first.
 
     `name` is that of the Python codec, as in `TelnetEngine.charset`.
     """
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CharsetRejected:
+    """The peer takes none of the charsets that it was asked for; the engine goes on as before.
+
+    `names` are those of the Python codecs.  Source: TinTin++ in the C locale rejects UTF-8.
+    """
+
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +273,7 @@ TelnetEvent = (
     | TerminalType
     | ClientVariable
     | CharsetAgreed
+    | CharsetRejected
     | FeatureAgreed
     | Settled
     | ClientHello

@@ -2,7 +2,9 @@
 
 import pytest
 
+from trio_mud import Limits
 from trio_mud.mudlib import world
+from trio_mud.mudlib.verbs.tuning import CHARSETS
 from trio_mud.telnet import DEFAULT_OPTIONS
 from trio_mud.telnet.options import Mxp
 from trio_mud.testing import OpenMud
@@ -81,7 +83,7 @@ async def test_a_program_is_known_by_what_it_told(mud: OpenMud) -> None:
             "Window: 100 columns, 40 rows (told by NAWS)",
             "Colours: 256 (told by TTYPE)",
             "Screen reader: no (assumed)",
-            "Charset: utf-8 (assumed)",
+            "Charset: utf-8 (told by MTTS)",
             "Links to click: no",
             "Sounds: no",
             "Encrypted: no",
@@ -103,3 +105,31 @@ async def test_tags_make_links_too(mud: OpenMud) -> None:
         ann = await valley.player(options=[TakesMxp()])
         await ann.type("Ann", "client")
         await ann.sees("Links to click: yes\n")
+
+
+async def test_a_guest_chooses_the_charset_and_takes_it_back(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        await ann.type("charset latin-1")
+        await ann.sees("Charset: iso8859-1 (as you wish)\n")
+        await bob.type("say It\u2019s caf\u00e9\u2026 in \u0141\u00f3d\u017a")
+        await ann.sees('Bob says, "It\'s caf\ufffd... in L\ufffddz"')  # as a terminal of UTF-8 reads these bytes
+        await ann.type("charset ASCII", "charset auto", "charset")
+        await ann.sees("Charset: ascii (as you wish)\n")
+        await ann.sees("Charset: utf-8 (assumed)\n> Charset: utf-8 (assumed)\n")
+
+
+async def test_a_charset_that_nobody_knows_is_answered_with_some_that_are(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("charset klingon")
+        await ann.sees('No charset is called "klingon": try utf-8, ascii, latin-1, ')
+        await ann.sees("shift-jis or auto.")
+
+
+async def test_every_charset_that_is_proposed_is_known(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world(), limits=Limits(command_rate=None)) as valley:
+        ann = await come_in(valley, "Ann")
+        for name in CHARSETS:
+            await ann.type(f"charset {name}")
+            await ann.sees("(as you wish)\n")

@@ -18,6 +18,7 @@ import trio
 
 from trio_mud.driver import typeahead
 from trio_mud.driver.admission import Admission
+from trio_mud.driver.client import Client
 from trio_mud.driver.connection import Connection
 from trio_mud.driver.dialogs import Dialog
 from trio_mud.driver.dispatcher import Dispatcher, Source
@@ -326,6 +327,11 @@ def what_came_with_the_beginning_of_a_stream_is_lost(true: Any, self: Inflater, 
 @defect(TelnetEngine, "encode")
 def a_charset_is_agreed_and_not_used(true: Any, self: TelnetEngine, text: str) -> bytes:
     return encode(text, "utf-8")
+
+
+@defect(Client, "learn_rejected")
+def a_rejected_charset_is_used_all_the_same(true: Any, self: Client, codecs: Any) -> None:
+    """Nothing."""
 
 
 # Sessions

@@ -3,11 +3,15 @@
 from typing import Literal
 
 from ..commands import Commands
+from ..errors import Mistake
 from ..guest import Guest
+from ..matching import listing
 
 __all__ = ["commands"]
 
 COLOURS = {"off": 0, "16": 16, "256": 256, "true": 1 << 24}
+
+CHARSETS = ("utf-8", "ascii", "latin-1", "windows-1252", "windows-1251", "koi8-r", "gbk", "big5", "euc-kr", "shift-jis")
 
 commands = Commands[Guest](help_verbs=())
 
@@ -44,6 +48,27 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
     elif which is not None:
         client.prefer(screen_reader=which == "on")
     who.write(f"Screen reader: {yes(client.screen_reader)} {source(who, 'screen_reader')}")
+
+
+@commands.verb("charset")
+def charset(who: Guest, which: str = "") -> None:
+    """Choose how letters travel between the valley and your program.
+
+    charset utf-8     as most programs do
+    charset latin-1   for one that does not; or ascii, windows-1252, koi8-r, gbk, big5, and many more
+    charset auto      as your program says
+    charset           changes nothing, and tells you how it is
+    """
+    client = who.client
+    if which.casefold() == "auto":
+        client.prefer_no_more("charset")
+    elif which:
+        try:
+            client.prefer(charset=which)
+        except ValueError:
+            choices = listing((*CHARSETS, "auto"), commands.phrases.either)
+            raise Mistake(commands.phrases.no_charset.format(word=which, choices=choices)) from None
+    who.write(f"Charset: {client.charset} {source(who, 'charset')}")
 
 
 @commands.verb("client")

@@ -5,10 +5,11 @@ Source: RFC 2066
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from ..codes import CHARSET
-from ..events import CharsetAgreed
+from ..events import CharsetAgreed, CharsetRejected
 from .base import Option, Policy
 
 if TYPE_CHECKING:
@@ -37,7 +38,26 @@ CODECS: Final = {
     "BIG5": "big5",
     "EUC-KR": "euc_kr",
     "EUC-JP": "euc_jp",
+    "SHIFT_JIS": "shift_jis",
+    "WINDOWS-31J": "cp932",
 }
+
+
+def codec_of(name: str) -> str | None:
+    """The Python codec of a charset named by a peer or a player; None for an unknown name.
+
+    Case and separators do not matter: TinTin++ before 2022 accepts " UTF-8", Mudlet writes "ISO 8859-1", IANA
+    "ISO_8859-1:1987", a player "latin1".
+    """
+    return _CODECS_BY_KEY.get(_key(name))
+
+
+def _key(name: str) -> str:
+    return _IGNORED.sub("", name.upper())
+
+
+_IGNORED: Final = re.compile(r":[0-9]{4}\Z|[\s_.-]+")  # a year, and what separates the parts
+_CODECS_BY_KEY: Final = {_key(spelling): codec for name, codec in CODECS.items() for spelling in (codec, name)}
 
 
 class Charset(Option):
@@ -46,6 +66,10 @@ class Charset(Option):
     Only who said WILL and heard DO may ask.  We do say WILL; a peer that says WILL too is let ask, but while our own
     question is open its is rejected, as RFC 2066 wants of a server.  Translation tables are refused.  No DO is
     offered: TinTin++ keeps one flag for both directions and answers only one of them.
+
+    An agreement changes the engine's charset at once, unless the user has chosen another one
+    (`TelnetEngine.choose_charset`).  A rejection changes nothing here: `CharsetRejected` reports what the peer does
+    not take, and the caller decides, for it may know what the peer does take.
 
     Args:
         names: What to ask for, the best first.
@@ -61,7 +85,7 @@ class Charset(Option):
     theirs = Policy.ACCEPT
 
     def __init__(self, names: tuple[str, ...] = ("UTF-8",)) -> None:
-        unknown = [name for name in names if name.upper() not in CODECS]
+        unknown = [name for name in names if codec_of(name) is None]
         if unknown or not names:
             raise ValueError(f"no charset to ask for: {', '.join(unknown) or 'none'}; known are {', '.join(CODECS)}")
         self._names = names
@@ -81,9 +105,12 @@ class Charset(Option):
             _say(engine, TTABLE_REJECTED)
         elif kind in (ACCEPTED, REJECTED) and self._is_waiting:
             self._is_waiting = False
-            name = payload[1:].decode("ascii", "replace").upper()
-            if kind == ACCEPTED and name in [asked.upper() for asked in self._names]:
-                _agree(engine, name)
+            asked = [codec for name in self._names if (codec := codec_of(name))]
+            codec = codec_of(payload[1:].decode("ascii", "replace"))
+            if kind == REJECTED:
+                engine.emit(CharsetRejected(tuple(asked)))
+            elif codec in asked:
+                _agree(engine, codec)
 
     def is_settled(self, engine: TelnetEngine) -> bool:
         return not self._is_waiting
@@ -91,9 +118,10 @@ class Charset(Option):
     def _answer(self, engine: TelnetEngine, request: bytes) -> None:
         if engine.is_theirs(CHARSET) and not self._is_waiting:
             for name in parse_request(request):
-                if name.upper() in CODECS:
+                codec = codec_of(name)
+                if codec is not None and engine.chosen_charset in (None, codec):
                     _say(engine, ACCEPTED, name.encode("ascii"))  # As the peer spells it.
-                    _agree(engine, name.upper())
+                    _agree(engine, codec)
                     return
         _say(engine, REJECTED)
 
@@ -110,6 +138,6 @@ def _say(engine: TelnetEngine, kind: int, rest: bytes = b"") -> None:
     engine.send_subnegotiation(CHARSET, bytes((kind,)) + rest)
 
 
-def _agree(engine: TelnetEngine, name: str) -> None:
-    engine.charset = CODECS[name]
-    engine.emit(CharsetAgreed(engine.charset))
+def _agree(engine: TelnetEngine, codec: str) -> None:
+    engine.agree_charset(codec)
+    engine.emit(CharsetAgreed(codec))

@@ -15,11 +15,12 @@ from typing import Final
 from ...driver.connection import Connection
 from ...driver.events import Cause, Reason
 from ...telnet import Line, TelnetEngine
-from ...telnet.codes import CHARSET
+from ...telnet.codes import CHARSET, DO
 from ...telnet.events import AnomalyKind, TelnetEvent
 from ...telnet.options.charset import ACCEPTED, CODECS
 from ...telnet.scanner import Scanner
 from ...text.cleaning import clean_line
+from ...text.transliteration import transliterate
 from ..pipe import CAPACITY
 from .operators import OPERATORS
 from .players import CANARY
@@ -58,7 +59,8 @@ class Heard:
 
     Attributes:
         text: Read in the charset of its moment.
-        charset: The last one that was agreed on by the side that sent this.
+        charset: The last one that was agreed on by the side that sent this. A server that lets its client ask for one
+            has had its own rejected, and writes ASCII until it has answered.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -77,7 +79,7 @@ class Heard:
 
     def can_tell(self, lines: list[str]) -> list[str]:
         """These lines as far as its charset has their characters."""
-        return [line.encode(self.charset, "replace").decode(self.charset) for line in lines]
+        return [transliterate(line, "utf-8" if self.charset == "utf-8" else "ascii") for line in lines]
 
     def heard_text(self, data: bytes) -> None:
         """Text."""
@@ -89,6 +91,9 @@ class Heard:
     def heard_negotiation(self, verb: int, code: int) -> None:
         """One verb and option."""
         self.negotiations.append((verb, code))
+        if (verb, code) == (DO, CHARSET):
+            self._decode()
+            self.charset = "ascii"
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
         """A payload; one of them changes the charset."""
