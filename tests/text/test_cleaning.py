@@ -75,8 +75,19 @@ def test_harmless_text_stays_as_it_is(text: str) -> None:
         "\x1bM",
         "\x1b%G",
         "\x1b",
-        "\x85",
         "\x1b[31",
+        "\x1bOP",
+        "\x1bOA",
+        "\x1bO5P",
+        "\x1bN!",
+        "\x8fP",
+        "\x8eA",
+        "\x1b[[A",
+        "\x9b[E",
+        "\x1b[3$",
+        "\x1b[1;5A",
+        "\x1b\x1b[A",
+        "\x1ba",
     ],
 )
 def test_an_escape_sequence_vanishes_whole(sequence: str) -> None:
@@ -103,7 +114,7 @@ def test_sequences_inside_sequences_leave_no_sequence() -> None:
     "character",
     [
         *("\0", "\a", "\b", "\r", "\n", "\x7f", "\x80", "\x99", "\x9c"),  # C0, DEL, C1
-        *("\u2028", "\u2029", "\u202a", "\u202e", "\u2066", "\u2069", "\u200e", "\u200f", "\u061c"),  # bidi
+        *("\u202a", "\u202e", "\u2066", "\u2069", "\u200e", "\u200f", "\u061c"),  # bidi
         *("\u200b", "\u2060", "\ufeff", "\u00ad", "\U000e0041"),  # other format characters
         *("\ud800", "\udfff", "\ufffe", "\U0010ffff", "\ue000", "\U000e01f0"),  # no characters, or not known
     ],
@@ -111,6 +122,16 @@ def test_sequences_inside_sequences_leave_no_sequence() -> None:
 )
 def test_what_is_not_known_to_be_harmless_is_dropped(character: str) -> None:
     assert clean_line(f"a{character}b") == "ab"
+
+
+@pytest.mark.parametrize("key", ["\x1bOP", "\x1bOS", "\x1bOA", "\x1b[[A", "\x1b[[E", "\x1b[15~", "\x1b[A", "\x1b[8$"])
+def test_a_function_key_leaves_nothing(key: str) -> None:
+    assert clean_line(f"{key}look") == clean_line(f"lo{key}ok") == clean_line(f"look{key}") == "look"
+
+
+@pytest.mark.parametrize("separator", ["\v", "\f", "\x85", "\u2028", "\u2029"], ids=ascii)
+def test_what_separates_words_goes_on_doing_so(separator: str) -> None:
+    assert clean_line(f"tell{separator}bob hi") == clean_text(f"tell{separator}bob hi") == "tell bob hi"
 
 
 def test_newlines_stay_in_text_and_not_in_a_line() -> None:

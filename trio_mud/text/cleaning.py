@@ -4,12 +4,12 @@ Used for what players type and for what a game writes as `str`; markup cleans it
 words, widths or names: that is the game's.
 
 Three passes, each over the text once.  The first swallows escape sequences whole, so that the tail of one ("[31m")
-does not stay behind as litter.  The second keeps what is known to be harmless and drops the rest, so it is safe
-whatever the first has missed: a code point that this Python does not know is dropped, too.  The third bounds what is
-piled upon one character.
+does not stay behind as litter.  The second keeps what is known to be harmless, puts a space for what separates words,
+and drops the rest, so it is safe whatever the first has missed: a code point that this Python does not know is
+dropped, too.  The third bounds what is piled upon one character.
 
-Source: ECMA-48 5.4 (control sequences), 5.6 (control strings), ECMA-35 13.2 (two-byte escapes); Unicode categories;
-Mud Sound Protocol 0.3
+Source: ECMA-48 5.4 (control sequences), 5.6 (control strings), ECMA-35 13.2 (two-byte escapes), 8.3 (SS2 and SS3);
+function keys of xterm, rxvt and the Linux console; Unicode categories; Mud Sound Protocol 0.3
 """
 
 import re
@@ -21,7 +21,10 @@ from wcwidth import wcwidth
 # Each alternative is a run of disjoint classes with an optional end, so nothing is ever matched twice.
 # A control string ends at ST, or at BEL as in xterm; CAN, SUB and ESC break it off, and so does the end of the line.
 _ESCAPES: Final = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
+    r"(?:\x1b\[|\x9b)(?:\[[!-~]?"  # F1 to F5 of the Linux console: CSI [ A
+    r"|[0-9]\$"  # shifted keys of rxvt: CSI 3 $
+    r"|[0-?]*[ -/]*[@-~]?)"  # CSI
+    r"|(?:\x1b[NO]|[\x8e\x8f])[0-9;]*[!-~]?"  # SS2, SS3: F1 is SS3 P, in some programs SS3 5 P with Ctrl
     r"|(?:\x1b[P\]X^_]|[\x90\x9d\x98\x9e\x9f])[^\x07\x18\x1a\x1b\x9c\n]*(?:\x07|\x9c|\x1b\\)?"  # DCS OSC SOS PM APC
     r"|\x1b[ -/]*[0-~]?"
 )
@@ -33,6 +36,9 @@ _SPACES: Final = frozenset("\u00a0\u1680\u202f\u205f\u3000").union(map(chr, rang
 _JOINERS: Final = frozenset("\u200c\u200d")
 _KEPT_IN_LINE: Final = _SPACES | _JOINERS | {"\t"}
 _KEPT_IN_TEXT: Final = _KEPT_IN_LINE | {"\n"}
+
+# What separates words or lines: VT, FF, NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR.
+_SEPARATORS: Final = dict.fromkeys(map(ord, "\v\f\x85\u2028\u2029"), " ")
 
 # Marks and joiners upon one character.  Pointed and chanted Hebrew has four, a Tibetan stack seldom six; what has
 # more is meant to run over the lines of others.
@@ -82,6 +88,7 @@ def _clean(text: str, kept: frozenset[str]) -> str:
     if not text.isprintable():
         if "\x1b" in text or not text.isascii():
             text = _ESCAPES.sub("", text)
+        text = text.translate(_SEPARATORS)
         text = "".join([character for character in text if character.isprintable() or character in kept])
     return _SUSPECT.sub(_without_piles, text) if _FAR.search(text) else text
 
