@@ -84,11 +84,36 @@ def commands() -> Commands[Bird]:
         ("::bows", "pose bows"),
         (": :bows", "pose :bows"),
         ("''la", "sing 'la"),
+        ("sing\tla", "sing la"),
+        ("sing\u00a0la", "sing la"),
+        ("sing\u3000la la", "sing la la"),
+        ("sing\u2003\u2003la", "sing la"),
+        ("\u2019la", "sing la"),
+        ("\u2018la", "sing la"),
+        ("\u02bcla", "sing la"),
+        ("`la", "sing la"),
+        ("\uff07la", "sing la"),
+        ("\u2019\u2019la", "sing 'la"),
+        ("\uff1abows", "pose bows"),  # a full-width colon
+        ("\uff1a:bows", "pose bows"),
     ],
 )
 def test_a_line_finds_its_command(bird: Bird, commands: Commands[Bird], line: str, deed: str) -> None:
     commands.run(bird, line)
     assert bird.did == [deed]
+
+
+def test_a_curly_mark_is_its_own_verb_where_there_is_one(bird: Bird, commands: Commands[Bird]) -> None:
+    commands.verb("\u2019")(lambda who, words: who.did.append(f"whistle {words}"))
+    commands.run(bird, "\u2019la")
+    commands.run(bird, "'la")
+    assert bird.did == ["whistle la", "sing la"]
+
+
+@pytest.mark.parametrize("line", ["\u00a0", "\u3000\t", "\u2019", "\u201cla", "\u201c"])
+def test_blanks_and_marks_alone_are_no_command(bird: Bird, commands: Commands[Bird], line: str) -> None:
+    commands.run(bird, line)
+    assert bird.did == []
 
 
 def test_an_exact_alias_wins_over_every_abbreviation(bird: Bird, commands: Commands[Bird]) -> None:

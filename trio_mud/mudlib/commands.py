@@ -25,7 +25,7 @@ from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 from .arguments import Converter, check_shape, converter_for
 from .command import Command
 from .errors import Mistake
-from .matching import listing, matches
+from .matching import listing, matches, plain_marks
 from .phrases import Phrases
 
 
@@ -130,18 +130,20 @@ class Commands(Generic[ActorT]):
     def find(self, line: str) -> tuple[Command, str]:
         """The command that `line` begins with, and the rest of the line.
 
-        A verb in full wins over punctuation, and that over an abbreviation.
+        A verb in full wins over punctuation, and that over an abbreviation. Any blank ends a verb, and for a verb
+        that is punctuation a curly or full-width mark serves as well.
 
         Raises:
             Mistake: No command is meant, or it is not clear which.
         """
-        word, _, rest = line.partition(" ")
+        word, rest = [*line.split(maxsplit=1), "", ""][:2]
         if command := self._verbs.get(word.casefold()):
             return command, rest
-        marks = [verb for verb in self._verbs if is_punctuation(verb) and line.startswith(verb)]
-        if marks:
-            mark = max(marks, key=len)
-            return self._verbs[mark], line.removeprefix(mark).lstrip()
+        for begun in (line, plain_marks(line)):
+            marks = [verb for verb in self._verbs if is_punctuation(verb) and begun.startswith(verb)]
+            if marks:
+                mark = max(marks, key=len)
+                return self._verbs[mark], begun.removeprefix(mark).lstrip()
         return self._guess(word), rest
 
     def explain(self, verb: str = "") -> str:

@@ -3,7 +3,14 @@
 Used for verbs, for the members of an enum, and by the valley for the names of its guests.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+# What the keyboards of phones and Macs, and the input methods of East Asia, make of the two keys.
+APOSTROPHES = "'\u2018\u2019\u201a\u201b\u02bc\u02b9`\u00b4\u2032\uff07"
+QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02\u300c\u300e'
+_PLAIN = str.maketrans(dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(QUOTES, '"'))
 
 
 def matches(word: str, names: Iterable[str]) -> list[str]:
@@ -23,3 +30,9 @@ def listing(names: Sequence[str], last: str) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def plain_marks(line: str) -> str:
+    """The line with the marks that it begins with as the keys of an ASCII keyboard: curly quotes, full-width colons."""
+    marks = "".join(takewhile(lambda mark: mark in APOSTROPHES or not (mark.isalnum() or mark.isspace()), line))
+    return unicodedata.normalize("NFKC", marks.translate(_PLAIN)) + line[len(marks) :]
