@@ -1,32 +1,33 @@
 """What may be somebody's name, and when two names are the same.
 
-Names are shown to everybody and typed by everybody, so they are strict: letters of one alphabet, and none that are
-there to look like others. An alphabet is served once its letters do not depend on marks between them, do not change
-the direction of the line, and are known below for those that look Latin; so far that leaves many out.
+Names are shown to everybody and typed by everybody, so they are strict: letters that can be seen, of one alphabet.
+Two names that differ in case, accents or alphabet alone are one name, so nobody needs a foreign keyboard to talk to
+Łukasz, and no second one can come in as Lukasz.
 
 Who uses it: `entry.py`, and whoever looks a player up by name.
+
+Source: RFC 8264 and 8265 (PRECIS, UsernameCaseMapped) by precis-i18n; transliteration by anyascii
 """
+
+from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .errors import Mistake
 
-SHORTEST, LONGEST = 2, 16  # letters
+if TYPE_CHECKING:
+    from precis_i18n.profile import Profile
 
-# Each alphabet as Unicode begins the names of its letters, with those that look Latin: the two cases of a b c e h ...
-# A name of nothing else could pass for somebody else's. Precedent: browsers show such host names undecoded.
-ALPHABETS = {
-    "LATIN": "",
-    "GREEK": "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
-    "\u03b1\u03b3\u03b9\u03bd\u03bf\u03c1\u03c3\u03c5\u03f2\u03f3\u03f9",
-    "CYRILLIC": "\u0405\u0406\u0408\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"
-    "\u0430\u0433\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u0461\u0475\u04ae\u04af\u04ba\u04bb\u04c0"
-    "\u04cf\u0500\u0501\u051a\u051b\u051c\u051d",
-    "ARMENIAN": "\u053c\u054d\u054f\u0555\u0566\u0570\u0575\u0578\u057d\u0581\u0584\u0585",
-    "GEORGIAN": "",
-    "HANGUL": "",
-}
+__all__ = ["LONGEST", "SHORTEST", "read_name", "same_name"]
+
+SHORTEST, LONGEST = 2, 16  # letters
+MARKS = 2  # upon one letter, beyond those that a letter has of its own; Thai has a vowel and a tone
+
+# Names of these are written with several alphabets at once.
+_EAST_ASIAN = frozenset(("CJK", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA", "KATAKANA-HIRAGANA"))
 
 
 def read_name(typed: str, reserved: Collection[str] = ()) -> str:
@@ -39,11 +40,19 @@ def read_name(typed: str, reserved: Collection[str] = ()) -> str:
     Raises:
         Mistake: It cannot be a name, and why.
     """
-    # Lower case may decompose a letter (the Turkish dotted I), so it is composed again before anybody looks at it.
-    name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", typed).strip().capitalize())
-    if not all(unicodedata.category(letter) in ("Lu", "Ll", "Lt", "Lo") for letter in name):
+    typed = typed.strip()
+    if not 0 < len(typed) <= LONGEST * (1 + MARKS):
+        raise Mistake(f"A name has {SHORTEST} to {LONGEST} letters.")
+    try:
+        name = _profile().enforce(typed)
+    except UnicodeEncodeError:  # a letter that is not seen, is not whole, or is another one in disguise
+        raise Mistake("A name is one word, and plain letters only.") from None
+    # The Turkish dotted I is a letter and a mark in lower case, and one letter again as a capital.
+    name = unicodedata.normalize("NFC", name.capitalize())
+    kinds = "".join(unicodedata.category(character)[0] for character in name)
+    if kinds.strip("LM") or kinds.startswith("M") or "M" * (MARKS + 1) in kinds:
         raise Mistake("A name is one word, and letters only.")
-    if not SHORTEST <= len(name) <= LONGEST:
+    if not SHORTEST <= kinds.count("L") <= LONGEST:
         raise Mistake(f"A name has {SHORTEST} to {LONGEST} letters.")
     if is_deceptive(name):
         raise Mistake("A name is written in the plain letters of one alphabet, and this one could be misread.")
@@ -53,28 +62,25 @@ def read_name(typed: str, reserved: Collection[str] = ()) -> str:
 
 
 def same_name(name: str) -> str:
-    """What two spellings of the same name have in common: neither case nor accents matter.
+    """What all spellings of the same name have in common: the nearest ASCII, in small letters."""
+    from anyascii import anyascii
 
-    So nobody needs a foreign keyboard to talk to José, and no second one can come in as Jose.
-    """
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return anyascii(name).casefold()
 
 
 def is_deceptive(name: str) -> bool:
-    """Whether it mixes alphabets, takes letters of none that is served, or looks Latin and is not."""
-    alphabets = {alphabet_of(letter) for letter in name}
-    looks_latin = "".join(ALPHABETS.values())
-    return (
-        len(alphabets) != 1
-        or not alphabets <= ALPHABETS.keys()
-        or all(unicodedata.normalize("NFD", letter)[0] in looks_latin for letter in name)
-    )
+    """Whether it mixes alphabets, or has a letter that nobody could type or compare."""
+    letters = [letter for letter in name if unicodedata.category(letter)[0] == "L"]
+    alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
+    if len(alphabets) != 1 and not alphabets <= _EAST_ASIAN:
+        return True
+    # A Latin letter without a capital is one of phonetic script, where a small capital or a kra looks like another.
+    is_phonetic = alphabets == {"LATIN"} and any(letter.upper() == letter.lower() for letter in letters)
+    return is_phonetic or not same_name(name).strip()
 
 
-def alphabet_of(letter: str) -> str:
-    """The alphabet of a letter, or nothing for those that no name is written with."""
-    alphabet = unicodedata.name(letter, "").partition(" ")[0]
-    # Beyond these blocks Unicode's Latin is phonetic script, full of letters that look like others; so is a dotless i.
-    is_phonetic = alphabet == "LATIN" and not (letter <= "\u017f" or "\u1e00" <= letter <= "\u1eff")
-    return "" if is_phonetic or letter == "\u0131" else alphabet
+@lru_cache(maxsize=1)
+def _profile() -> Profile:
+    from precis_i18n import get_profile
+
+    return get_profile("UsernameCaseMapped")
