@@ -24,6 +24,7 @@ CHAPTERS = {
     "S": "What is stored",
     "O": "Operating it",
     "D": "Several processes",
+    "K": "Kinds of attacks and of mistakes",
 }
 
 HEAD = """\

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from .faults import CHAPTERS, CHECKOUT, PAGE, Fault, read, render
 
 FAULTS = read()
-COUNTS = {"N": 30, "P": 28, "A": 22, "U": 13, "S": 11, "O": 12, "D": 13}
+COUNTS = {"N": 30, "P": 28, "A": 22, "U": 13, "S": 11, "O": 12, "D": 13, "K": 13}
 NOT_YET = {
     *(f"N{number}" for number in range(24, 29)),  # WebSocket
     *("U1", "U2", "U3", "U4", "U5", "U6", "U10", "U11", "U12", "U13"),  # accounts
     *(f"S{number}" for number in range(1, 12)),  # storage
     *("O6", "O7", "O9"),
     *(f"D{number}" for number in range(1, 14)),  # several processes
+    *("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K11", "K12", "K13"),
 }
 
 
@@ -29,7 +31,7 @@ def functions_in(file: str) -> set[str]:
 def test_every_row_is_there_once_and_in_order() -> None:
     rows = [f"{letter}{number}" for letter in CHAPTERS for number in range(1, COUNTS[letter] + 1)]
     assert [fault.row for fault in FAULTS] == rows
-    assert len(rows) == 129
+    assert len(rows) == 142
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)
@@ -37,7 +39,8 @@ def test_every_test_of_a_row_is_one_that_pytest_collects(fault: Fault) -> None:
     tests = [*fault.tests, *fault.real]
     for test in tests:
         file, _, name = test.partition("::")
-        assert (CHECKOUT / file).match("tests/**/test_*.py") or (CHECKOUT / file).match("tests/test_*.py"), test
+        assert file.startswith("tests/"), test
+        assert Path(file).match("test_*.py"), test
         assert name.startswith("test_"), test
         assert name in functions_in(file), test
     assert len(set(tests)) == len(tests)

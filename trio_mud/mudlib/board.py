@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from trio_mud import Markup, join, markup
 
+from .quoting import quote
+
 __all__ = ["LONGEST_NOTE", "MOST_LINES", "MOST_NOTES", "Board", "Note"]
 
 MOST_NOTES = 20  # a new one takes the pin of the oldest
@@ -33,10 +35,15 @@ class Board:
         """Put a note up; if all pins are taken, the oldest note goes."""
         self.notes.append(note)
 
-    def show(self) -> Markup:
-        """All there is to read."""
+    def show(self, width: int | None) -> Markup:
+        """All there is to read, in lines of at most `width` columns; what somebody wrote is marked line by line."""
         shown = [
-            markup("<b>{author}</b>, on {date}:\n{text}", author=note.author, date=note.date, text=note.text)
+            markup(
+                "<b>{author}</b>, on {date}:\n{text}",
+                author=note.author,
+                date=note.date,
+                text=quote(note.text, width),
+            )
             for note in self.notes
         ]
         return join("\n\n", shown) if shown else markup("There is nothing on the board but pins.")

@@ -56,6 +56,11 @@ class Guest:
         """Whether a screen reader reads to them: they want words, in as few lines as there are sentences."""
         return self.connection is not None and self.connection.client.screen_reader
 
+    @property
+    def columns(self) -> int | None:
+        """The columns of their window; None if it is not known, or nobody looks at it."""
+        return self.connection.client.rendering.width if self.connection is not None else None
+
     def write(self, text: Text, /) -> bool:
         """Show them a text, in lines no wider than a page; while their link is dead it is kept for their return."""
         connection = self.connection

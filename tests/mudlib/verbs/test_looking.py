@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from wcwidth import wcswidth
 
 from trio_mud.mudlib import world
 from trio_mud.testing import OpenMud
@@ -61,6 +62,17 @@ async def test_who_lists_all_wherever_they_are(mud: OpenMud, come_in: ComeIn) ->
         await ann.catches_up()
         await ann.type("who")
         assert await reads(ann) == "Ann      Drip Bridge\nBarnaby  Toll Green\n"
+
+
+async def test_rooms_stand_in_one_column_beside_names_of_any_width(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        for name in ("\uae40\ucca0\uc218", "\u0e1b\u0e34\u0e48\u0e19"):
+            await come_in(valley, name)
+        await ann.catches_up()
+        await ann.type("who")
+        rows = (await reads(ann)).splitlines()
+        assert {wcswidth(row.partition("Toll")[0]) for row in rows} == {8}
 
 
 async def test_the_time_is_seen_outdoors_and_heard_indoors(mud: OpenMud, come_in: ComeIn) -> None:

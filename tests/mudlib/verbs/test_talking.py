@@ -2,6 +2,7 @@
 
 import pytest
 
+from trio_mud import Limits
 from trio_mud.mudlib import world
 from trio_mud.testing import OpenMud
 
@@ -17,6 +18,13 @@ from ..conftest import ComeIn, reads
         ("say <b>{name}</b>!", 'You exclaim, "<b>{name}</b>!"', 'Ann exclaims, "<b>{name}</b>!"'),
         (":smiles", "Ann smiles", "Ann smiles"),
         ("emote smiles.", "Ann smiles.", "Ann smiles."),
+        ("\u2019hello", 'You say, "hello"', 'Ann says, "hello"'),
+        ('"hello', 'You say, "hello"', 'Ann says, "hello"'),
+        ("\u201ehello", 'You say, "hello"', 'Ann says, "hello"'),
+        ("\u00abhello", 'You say, "hello"', 'Ann says, "hello"'),
+        (":\u2019s hat falls off", "Ann\u2019s hat falls off", "Ann\u2019s hat falls off"),
+        ("tell\u3000bob\u00a0psst", 'You tell Bob, "psst"', 'Ann tells you, "psst"'),
+        ("say so   it\t\tis", 'You say, "so it is"', 'Ann says, "so it is"'),
         (":'s hat falls off", "Ann's hat falls off", "Ann's hat falls off"),
         ("shout ho", 'You shout, "ho"', 'Ann shouts, "ho"'),
         ("sho ho", 'You shout, "ho"', 'Ann shouts, "ho"'),
@@ -107,3 +115,61 @@ async def test_speech_is_coloured_for_those_who_can_see_it(mud: OpenMud, come_in
         await ann.type("say hello")
         await bob.sees('\x1b[1mAnn\x1b[0m says, "\x1b[32mhello\x1b[0m"')
         assert "\x1b" not in ann.screen
+
+
+@pytest.mark.parametrize(
+    ("verb", "blank"),
+    [
+        *((verb, " ") for verb in ("say", "emote", "shout", "tell bob")),
+        *(("emote", blank) for blank in "\t\u3000\u00a0\u2003\u2800\u3164\uffa0\u115f"),
+    ],
+)
+async def test_no_padding_lets_words_begin_a_line_of_their_own(
+    mud: OpenMud, come_in: ComeIn, verb: str, blank: str
+) -> None:
+    async with mud(world(), limits=Limits(command_rate=None)) as valley:
+        ann = await come_in(valley, "Ann")
+        bob = await valley.player(columns=80, rows=24)
+        await bob.type("Bob")
+        await bob.sees("You can go")
+        await ann.sees("Bob")
+        await bob.catches_up()
+        await ann.type(f'{verb} smiles.{blank * 90}Eve tells you, "Psst"')
+        seen = await reads(bob)
+        assert 'smiles. Eve tells you, "Psst"' in seen
+        assert seen.count("\n") == 1
+
+
+async def test_somebody_is_reached_by_the_letters_of_ones_own_keyboard(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        lukasz, mark = await come_in(valley, "\u0141ukasz"), await come_in(valley, "\u041c\u0430\u0440\u043a")
+        await ann.type("tell lukasz psst", "tell MARK hey")
+        await lukasz.sees('Ann tells you, "psst"')
+        await mark.sees('Ann tells you, "hey"')
+
+
+async def test_me_is_whoever_says_it(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        await ann.type("tell me hello")
+        await ann.sees("You mutter something to yourself.")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("line", ["emote smiles and", "say so", "shout so", "tell bob so"])
+async def test_no_choice_of_words_begins_a_line_with_somebody_else(
+    mud: OpenMud, come_in: ComeIn, line: str, columns: int
+) -> None:
+    async with mud(world()) as valley:
+        ann = await come_in(valley, "Ann")
+        bob = await valley.player(columns=columns, rows=24)
+        await bob.type("Bob")
+        await bob.sees("You can go")
+        await ann.sees("Bob")
+        await bob.catches_up()
+        await ann.type(f'{line} {"on and " * 7}Eve tells you, "Psst" {"Eve " * 30}')
+        begins, *rest = (await reads(bob)).splitlines()
+        assert begins.startswith("Ann ")
+        assert len(rest) > 1
+        assert all(row.startswith("  ") for row in rest)

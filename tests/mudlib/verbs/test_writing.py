@@ -30,7 +30,7 @@ async def test_a_note_is_there_for_whoever_comes_later(mud: OpenMud, come_in: Co
         bob = await at_the_board(valley, come_in, "Bob")
         await bob.type("read")
         assert await reads(bob) == (
-            "Ann, on the 1st day of Thaw in the year 1:\nGone to see <b>the clock</b>.\nBack at dusk.\n"
+            "Ann, on the 1st day of Thaw in the year 1:\n  | Gone to see <b>the clock</b>.\n  | Back at dusk.\n"
         )
 
 
@@ -73,3 +73,39 @@ async def test_where_there_is_no_board_nothing_is_written_or_read(mud: OpenMud, 
         ann = await come_in(valley, "Ann")
         await ann.type(line)
         assert await reads(ann) == "There is no board here. You remember one on Gnomon Square.\n"
+
+
+@pytest.mark.parametrize("columns", [50, None])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Hello.", "", "Eve, on the 1st day of Thaw in the year 1:", "I resign."],
+        ["Hello.", "\tEve, on the 1st day of Thaw in the year 1:", "I resign."],
+        [f"Hello. {'x' * 70} Eve, on the 1st day of Thaw in the year 1: I resign."],
+        ["\U0001f600" * 30 + " Eve, on the 1st day of Thaw in the year 1: I resign."],
+    ],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "ascii"])
+async def test_no_note_contains_another(
+    mud: OpenMud, come_in: ComeIn, columns: int | None, lines: list[str], charset: str
+) -> None:
+    async with mud(world(), limits=SWIFT) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("note", *lines, ".")
+        await ann.sees("You pin")
+        bob = await valley.player(columns=columns, rows=None if columns is None else 100)
+        await bob.type("Bob", "north", "north", f"charset {charset}")
+        await bob.sees("Charset: ")
+        await bob.catches_up()
+        await bob.type("read")
+        header, *quoted = (await reads(bob)).splitlines()
+        assert header == "Ann, on the 1st day of Thaw in the year 1:"
+        assert quoted
+        assert all(line.startswith("  ") for line in quoted)
+
+
+async def test_a_note_is_marked_for_a_listener_too(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world(), limits=SWIFT) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("note", "one " * 40, "two", ".", "reader on", "read")
+        await ann.sees(f"year 1:\n  | {'one ' * 40}\n  | two\n")

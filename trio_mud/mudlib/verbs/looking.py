@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from wcwidth import wcswidth
+
 from trio_mud import Markup, join, link, markup
 
 from ..commands import Commands
@@ -43,11 +45,11 @@ def look(who: Guest, whom: Annotated[Guest, neighbour] | None = None) -> None:
 def who_is_there(who: Guest) -> None:
     """List everybody in the valley, and where they are."""
     guests = sorted(who.valley.guests, key=lambda guest: guest.name)
-    width = 0 if who.listens else max(len(guest.name) for guest in guests)
+    width = 0 if who.listens else max(wcswidth(guest.name) for guest in guests)
     for guest in guests:
         name = markup("<b>{name}</b>", name=link(guest.name, prompt=f"tell {guest.name} "))
         still = ", only a body" if guest.is_absent else f", {stillness(guest)}" if stillness(guest) else ""
-        gap = " " * (max(width - len(guest.name), 0) + 2)
+        gap = " " * (max(width - wcswidth(guest.name), 0) + 2)
         who.write(markup("{name}{gap}{room}{still}", name=name, gap=gap, room=guest.room.name, still=still))
 
 

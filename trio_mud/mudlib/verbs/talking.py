@@ -1,29 +1,36 @@
 """Talking: to the room, to one, to all, and without words."""
 
-from trio_mud import Text, markup
+from trio_mud import Text, markup, wrap
 
 from ..commands import Commands
 from ..guest import Guest
+from ..matching import APOSTROPHES
 from ..out_of_band import tell_speech
+from ..quoting import close_up
 
 __all__ = ["commands"]
+
+HANGING = 2  # columns by which the second line of what somebody says is indented
 
 commands = Commands[Guest](help_verbs=())
 
 
 @commands.converter(Guest)
 def anybody(who: Guest, words: str) -> Guest:
-    """Somebody in the valley, wherever they are."""
+    """Somebody in the valley, wherever they are; `me` is whoever says it."""
+    if words.casefold() == "me":
+        return who
     return who.valley.guest_called(words)
 
 
-@commands.verb("say", "'")
+@commands.verb("say", "'", '"')
 def say(who: Guest, words: str) -> None:
     """Say something to everybody around you.
 
     'hello is short for: say hello
     """
-    verb = {"?": "ask", "!": "exclaim"}.get(words[-1], "say")
+    words = close_up(words)
+    verb = {"?": "ask", "!": "exclaim"}.get(words[-1:], "say")
     own = markup('You {verb}, "<green>{words}</green>"', verb=verb, words=words)
     heard = markup('<b>{name}</b> {verb}s, "<green>{words}</green>"', name=who.name, verb=verb, words=words)
     utter("say", who, own, [who])
@@ -41,6 +48,7 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
     if whom is who:
         who.write("You mutter something to yourself.")
         return
+    words = close_up(words)
     heard = markup('<b>{name}</b> tells you, "<magenta>{words}</magenta>"', name=who.name, words=words)
     own = markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words)
     utter("tell", who, heard, [whom])
@@ -52,6 +60,7 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
 @commands.verb("shout")
 def shout(who: Guest, words: str) -> None:
     """Shout for the whole valley to hear."""
+    words = close_up(words)
     own = markup('You shout, "<yellow>{words}</yellow>"', words=words)
     near = markup('<b>{name}</b> shouts, "<yellow>{words}</yellow>"', name=who.name, words=words)
     far = markup("Somewhere in the valley {near}", near=near)
@@ -66,16 +75,24 @@ def emote(who: Guest, words: str) -> None:
 
     :smiles shows everybody around you that you smile.
     """
-    gap = "" if words.startswith(("'", ",")) else " "  # :'s hat falls off
+    words = close_up(words)
+    gap = "" if words.startswith((*APOSTROPHES, ",")) else " "  # :'s hat falls off
     done = markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words)
     utter("emote", who, done, who.room.guests)
     who.valley.notice(who.room, words)
 
 
 def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> None:
-    """Let some hear it, and their programs too."""
+    """Let some hear it, and their programs too.
+
+    Lines that are broken off are indented: no words can be chosen so that a line looks like somebody else's.
+    """
+    shown: dict[int | None, Text] = {}
     for listener in listeners:
-        listener.hear(text)
+        width = listener.columns
+        if width not in shown:
+            shown[width] = wrap(text, width, hanging=HANGING)
+        listener.hear(shown[width])
     tell_speech(listeners, channel, talker, text)
 
 

@@ -7,7 +7,7 @@ from trio_mud import Dialog, markup
 from ..board import LONGEST_NOTE, MOST_LINES, Board, Note
 from ..commands import Commands
 from ..errors import Mistake
-from ..guest import Guest
+from ..guest import Guest, page_width
 
 __all__ = ["commands"]
 
@@ -47,4 +47,6 @@ async def write_note(dialog: Dialog, who: Guest, board: Board) -> None:
 @commands.verb("read")
 def read_notes(who: Guest) -> None:
     """Read the notes on the board."""
-    who.read(board_here(who).show())
+    board = board_here(who)
+    if who.connection is not None:
+        who.read(board.show(page_width(who.connection)))
