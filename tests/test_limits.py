@@ -28,6 +28,7 @@ ALWAYS_BOUNDED = {
 COUNTS = [
     "connections",
     "per_address",
+    "max_handshakes",
     "typeahead",
     "line",
     "subnegotiation",

@@ -86,6 +86,12 @@ class Limits:
     """New connections a second; past it accepting waits in the kernel's backlog, and nobody is refused.
     Precedent: xinetd takes 50 a second, and then pauses."""
 
+    max_handshakes: int | None = 256
+    """Handshakes (PROXY header, TLS) that run at once; past it the oldest is dropped in favour of the newest.
+    So connections that stall take at most these of the places that `connections` grants, and keep no player out.
+    Reason: more than `accept_rate` lets in within the second that a handshake takes over a slow link.
+    Precedent: sshd drops unauthenticated connections from 100 on (MaxStartups)."""
+
     # What one peer may send
 
     command_rate: Rate | None = Rate(20, burst=60)

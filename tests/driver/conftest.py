@@ -64,6 +64,7 @@ class Wire:
     """
 
     is_secure = False
+    may_be_health_check = False
     shakes_hands = False
 
     def __init__(self, *, address: str = "", room: int = 1 << 30) -> None:
@@ -92,6 +93,9 @@ class Wire:
     def text(self) -> str:
         """Everything that was sent, as far as it is text."""
         return b"".join(self.sent).decode(errors="replace")
+
+    async def locate(self) -> None:
+        """Nothing is asked of a wire."""
 
     async def handshake(self) -> None:
         """Nothing is asked of a wire."""

@@ -62,7 +62,8 @@ class Polled:
         self._ending: Exception | None = None
         self._is_over = False
         self._news = trio.Event()
-        self.handshake, self.aclose = below.handshake, below.aclose
+        self.locate, self.handshake, self.aclose = below.locate, below.handshake, below.aclose
+        self.may_be_health_check = below.may_be_health_check
         self.send_nowait, self.send_some = below.send_nowait, below.send_some
         self.address, self.is_secure, self.shakes_hands = below.address, below.is_secure, below.shakes_hands
 

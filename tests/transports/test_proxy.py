@@ -46,22 +46,29 @@ BY_TLS = tlv(0x20, b"\x01" + bytes(4) + tlv(0x21, b"TLSv1.3"))
 NOT_BY_TLS = tlv(0x20, bytes(5))
 
 GOOD = [
-    (V1, "192.0.2.7", False),
-    (b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", "255.255.255.255", False),
-    (b"PROXY TCP6 2001:DB8:0::7 ::1 1 0\r\n", "2001:db8::7", False),
-    (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n", "192.0.2.7", False),
-    (b"PROXY UNKNOWN\r\n", "", False),
-    (b"PROXY UNKNOWN " + b"f" * 91 + b"\r\n", "", False),
-    (v2(IPV4), "192.0.2.7", False),
-    (v2(IPV6, family=TCP6), "2001:db8::7", False),
-    (v2(MAPPED, family=TCP6), "192.0.2.7", False),
-    (v2(bytes(216), family=UNIX), "", False),
-    (v2(b"", family=UNSPEC), "", False),
-    (v2(b"", command=LOCAL, family=UNSPEC), "", False),
-    (v2(IPV4 + b"junk", command=LOCAL), "", False),
-    (v2(IPV4 + NOT_BY_TLS), "192.0.2.7", False),
-    (v2(IPV4 + tlv(0x05, b"id") + BY_TLS + tlv(0x04, bytes(3))), "192.0.2.7", True),
-    (v2(IPV4 + tlv(0x04, bytes(4000))), "192.0.2.7", False),
+    (V1, "192.0.2.7", 56324, False),
+    (b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", "255.255.255.255", 65535, False),
+    (b"PROXY TCP6 2001:DB8:0::7 ::1 1 0\r\n", "2001:db8::7", 1, False),
+    (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n", "192.0.2.7", 1, False),
+    (b"PROXY UNKNOWN\r\n", "", 0, False),
+    (b"PROXY UNKNOWN " + b"f" * 91 + b"\r\n", "", 0, False),
+    (v2(IPV4), "192.0.2.7", 56324, False),
+    (v2(IPV6, family=TCP6), "2001:db8::7", 56324, False),
+    (v2(MAPPED, family=TCP6), "192.0.2.7", 56324, False),
+    (v2(bytes(216), family=UNIX), "", 0, False),
+    (v2(b"", family=UNSPEC), "", 0, False),
+    (v2(b"", command=LOCAL, family=UNSPEC), "", 0, False),
+    (v2(IPV4 + b"junk", command=LOCAL), "", 0, False),
+    (v2(IPV4 + NOT_BY_TLS), "192.0.2.7", 56324, False),
+    (v2(IPV4 + tlv(0x05, b"id") + BY_TLS + tlv(0x04, bytes(3))), "192.0.2.7", 56324, True),
+    (v2(IPV4 + tlv(0x04, bytes(4000))), "192.0.2.7", 56324, False),
+]
+FOR_NOBODY = [  # the proxy speaks for itself, or does not know of whom
+    b"PROXY UNKNOWN\r\n",
+    v2(b"", command=LOCAL, family=UNSPEC),
+    v2(IPV4, command=LOCAL),
+    v2(b"", family=UNSPEC),
+    v2(bytes(216), family=UNIX),
 ]
 BAD = [
     b"look\r\n",
@@ -104,9 +111,11 @@ def outcome(received: bytes) -> ProxyHeader | str | None:
 # The parser
 
 
-@pytest.mark.parametrize(("header", "address", "is_secure"), GOOD)
-def test_a_header_tells_where_the_peer_is_and_how_it_came(header: bytes, address: str, is_secure: bool) -> None:
-    assert read_header(header) == ProxyHeader(len(header), address, is_secure)
+@pytest.mark.parametrize(("header", "address", "port", "is_secure"), GOOD)
+def test_a_header_tells_where_the_peer_is_and_how_it_came(
+    header: bytes, address: str, port: int, is_secure: bool
+) -> None:
+    assert read_header(header) == ProxyHeader(len(header), address, port, is_secure)
 
 
 @pytest.mark.parametrize("header", BAD)
@@ -161,8 +170,8 @@ def test_both_versions_tell_the_same(
     family = TCP4 if source.version == 4 else TCP6
     binary = v2(source.packed * 2 + struct.pack("!HH", *ports) + (BY_TLS if is_secure else b""), family=family)
     address = canonical_host(str(source))
-    assert read_header(line + rest) == ProxyHeader(len(line), address)
-    assert read_header(binary + rest) == ProxyHeader(len(binary), address, is_secure)
+    assert read_header(line + rest) == ProxyHeader(len(line), address, ports[0])
+    assert read_header(binary + rest) == ProxyHeader(len(binary), address, ports[0], is_secure)
 
 
 # Addresses have one spelling
@@ -266,9 +275,106 @@ async def test_a_header_byte_by_byte_loses_nothing_of_what_follows(
 
 async def test_a_proxy_that_asks_for_itself_has_its_own_address(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house() as house:
-        await house.call(v2(b"", command=LOCAL, family=UNSPEC))
-        await house.call(b"PROXY UNKNOWN\r\n", address="10.0.0.2")
+        await house.call(v2(b"", command=LOCAL, family=UNSPEC) + b"x")
+        await house.call(b"PROXY UNKNOWN\r\n", b"x", address="10.0.0.2")
     assert [address for address, *_ in house.came] == ["10.0.0.1", "10.0.0.2"]
+
+
+@pytest.mark.parametrize("header", FOR_NOBODY)
+async def test_a_proxys_health_check_is_told_to_no_hook(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, header: bytes
+) -> None:
+    """K13."""
+    async with open_house() as house:
+        closed, reset = [await house.call(header) for _ in range(2)]
+        await closed.client.send_eof()
+        assert [bytes(data) async for data in closed.client] == []
+        reset.reset()
+        await trio.testing.wait_all_tasks_blocked()
+        assert trio.current_time() == 0
+        assert house.server.counters["health checks"] == 2
+        assert house.server.counters["handshakes failed"] == 0
+    assert (house.came, house.gone) == ([], [])
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+@pytest.mark.parametrize("header", FOR_NOBODY)
+async def test_a_link_that_may_be_a_health_check_waits_no_longer_than_a_handshake(
+    autojump_clock: trio.testing.MockClock, header: bytes
+) -> None:
+    """K13."""
+    async with open_house(Limits(handshake=10)) as house:
+        pipe = await house.call(header)
+        with suppress(trio.BrokenResourceError):
+            assert await pipe.client.receive_some() == b""
+        assert trio.current_time() == 10
+        await trio.testing.wait_all_tasks_blocked()
+        assert house.server.counters["health checks"] == 1
+    assert (house.came, house.gone) == ([], [])
+
+
+@pytest.mark.parametrize("header", FOR_NOBODY)
+async def test_with_its_first_byte_a_link_that_might_have_been_a_health_check_is_a_player(
+    autojump_clock: trio.testing.MockClock, header: bytes
+) -> None:
+    """K13."""
+    said = header + b"look\r\n"
+    async with open_house(Limits(accept_rate=None)) as house:
+        for cut in range(len(said) + 1):
+            pipe = await house.call(said[:cut], said[cut:])
+            assert house.typed == ["look"]
+            await pipe.client.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            assert (house.came, house.gone) == ([("10.0.0.1", False, False)], [Cause.EOF])
+            house.came, house.gone, house.typed = [], [], []
+        assert house.server.counters["health checks"] == 0
+
+
+async def test_what_came_first_is_recorded_too(autojump_clock: trio.testing.MockClock, tmp_path: Path) -> None:
+    async with open_house() as house:
+        house.server.record(tmp_path)
+        await house.call(b"PROXY UNKNOWN\r\n", b"look\r\n")
+    (record,) = tmp_path.iterdir()  # noqa: ASYNC240 - a folder of this test alone
+    assert "in b'look\\r\\n'" in record.read_text()
+
+
+async def test_a_health_check_by_tls_is_told_to_no_hook_either(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    """K13."""
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with open_house(certificate=Certificate(tmp_path / "both.pem")) as house:
+        for said in (b"", b"look\r\n"):
+            pipe = await house.call(v2(b"", command=LOCAL, family=UNSPEC))
+            stream = trio.SSLStream(pipe.client, context, server_hostname="localhost")
+            await stream.do_handshake()
+            await trio.testing.wait_all_tasks_blocked()
+            assert house.came == []
+            if said:
+                await stream.send_all(said)
+                await trio.testing.wait_all_tasks_blocked()
+            await stream.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+        assert house.server.counters["health checks"] == 1
+    assert house.came == [("10.0.0.1", True, False)]
+    assert house.typed == ["look"]
+
+
+async def test_one_too_many_behind_a_proxy_stalls_no_longer_than_any_other_that_is_refused(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    limits = Limits(per_address=1, handshake=10, linger=2)
+    async with open_house(limits, Certificate(tmp_path / "both.pem")) as house:
+        for _ in range(3):
+            await house.call(V1)
+        await trio.sleep(3)
+        assert house.server.counters["handshakes failed"] == 2
+        await trio.sleep(8)
+        assert house.server.counters["handshakes failed"] == 3
 
 
 @pytest.mark.parametrize("address", ["192.0.2.66", "11.0.0.1", "fe80::1", ""])
@@ -393,3 +499,23 @@ async def test_over_true_sockets_only_a_trusted_address_is_believed_also_byte_by
         house.server.shutdown(within=1)
     assert house.came == [(came, False, False)]
     assert house.typed == ["look"] if came != source else [V1.decode().strip(), "look"]
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+async def test_over_true_sockets_a_header_that_names_its_own_socket_is_a_health_check(offset: int) -> None:
+    """K13. haproxy 2.6 writes so for its own checks, in version 1."""
+    house = House(Limits())
+    listeners = await open_tcp_listeners(0, host="127.0.0.1")
+    trusted = [ProxyListener(listener, [ipaddress.ip_network("127.0.0.1")]) for listener in listeners]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(house.server.serve, trusted)
+        async with await trio.open_tcp_stream("127.0.0.1", listeners[0].address[1]) as stream:
+            port = stream.socket.getsockname()[1] ^ offset
+            await stream.send_all(b"PROXY TCP4 127.0.0.1 127.0.0.1 %d 4000\r\n" % port)
+            await stream.send_eof()
+            with trio.fail_after(5):
+                async for _ in stream:
+                    assert offset  # a health check is sent nothing
+        house.server.shutdown(within=1)
+    assert len(house.came) == len(house.gone) == offset
+    assert house.server.counters["health checks"] == 1 - offset

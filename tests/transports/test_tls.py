@@ -338,6 +338,139 @@ def test_neither_renegotiation_nor_compression_is_offered(certificate: Certifica
     assert certificate.context.options & ssl.OP_NO_COMPRESSION
 
 
+def shake(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
+    """Have both shake hands in memory.
+
+    Returns:
+        The client's end, which has read what the server sends behind its handshake.
+
+    Raises:
+        ssl.SSLError: The server's refusal.
+    """
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ours = server.wrap_bio(to_server, to_client, server_side=True)
+    theirs = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    for _ in range(3):  # round trips; a ClientHello that is to be tried again takes the third
+        for act in (theirs.do_handshake, ours.do_handshake):
+            with suppress(ssl.SSLWantReadError):
+                act()
+    ours.write(b"welcome")
+    assert theirs.read() == b"welcome"
+    return theirs
+
+
+@pytest.mark.parametrize("group", ["ffdhe2048", "ffdhe8192", "X448", "secp384r1", "secp521r1"])
+def test_a_client_that_insists_on_a_costly_group_is_refused(certificate: Certificate, group: str) -> None:
+    """K13. Sent again and again, the ClientHello with ffdhe8192 would stop all others: CVE-2002-20001."""
+    client = client_context()
+    client.set_ecdh_curve(group)
+    with pytest.raises(ssl.SSLError, match="NO_SUITABLE_KEY_SHARE"):
+        shake(certificate.context, client)
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("groups", ["prime256v1", ""])
+def test_a_client_that_knows_p_256_is_served_whatever_it_prefers(
+    certificate: Certificate, newest: ssl.TLSVersion, groups: str
+) -> None:
+    client = client_context(newest)
+    if groups:
+        client.set_ecdh_curve(groups)
+    assert shake(certificate.context, client).version() == newest.name.replace("_", ".")
+
+
+def test_where_python_can_name_several_groups_the_faster_curve_comes_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Python 3.15 on."""
+    named: list[str] = []
+    monkeypatch.setattr(ssl.SSLContext, "set_groups", lambda context, groups: named.append(groups), raising=False)
+    Certificate(folder / "certificate.pem", folder / "key.pem")
+    assert named == ["X25519:P-256"]
+
+
+@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA384", "DHE+AESGCM", "AESCCM"])
+def test_in_tls_1_2_only_authenticated_encryption_over_a_curve_is_accepted(
+    certificate: Certificate, suite: str
+) -> None:
+    """K13."""
+    client = client_context(ssl.TLSVersion.TLSv1_2)
+    client.set_ciphers(suite)
+    with pytest.raises(ssl.SSLError, match="NO_SHARED_CIPHER"):
+        shake(certificate.context, client)
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_ticket_is_sent(certificate: Certificate, newest: ssl.TLSVersion) -> None:
+    """K13."""
+    session = shake(certificate.context, client_context(newest)).session
+    assert session is None or not session.has_ticket
+
+
+async def test_between_two_steps_of_handshakes_every_other_task_has_a_turn(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K13."""
+    turns, steps = 0, Counter[int]()
+
+    class Watched(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            if self.server_side:
+                steps[turns] += 1
+            super().do_handshake()
+
+    monkeypatch.setattr(certificate.context, "sslobject_class", Watched)
+    door = PipeListener()
+    listener = TlsListener(StreamListener(door), certificate)
+    hello = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        client_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+    said, transports = hello.read(), list[TlsTransport]()
+    for _ in range(10):
+        door.connect(pipe := Pipe())
+        await pipe.client.send_all(said)
+        transports += await listener.accept()
+    async with trio.open_nursery() as nursery:
+        for transport in transports:
+            nursery.start_soon(transport.handshake)
+        while steps.total() < 20:  # the first finds nothing to read
+            turns += 1
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    # One may come at the end of this task's turn and the next at the beginning of its next.
+    assert max(steps.values()) <= 2
+
+
+async def test_past_the_bound_of_handshakes_the_oldest_is_dropped_for_the_newest(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K13."""
+    async with open_house(certificate, Limits(max_handshakes=2, handshake=10, log_interval=60)) as house:
+        stalled = []
+        for _ in range(4):
+            stalled.append(house.connect())
+            await trio.testing.wait_all_tasks_blocked()
+        for pipe in stalled[:2]:
+            with suppress(trio.BrokenResourceError):
+                assert await hears_all(pipe.client) == b""
+        assert trio.current_time() == 0
+        assert house.counters["handshakes dropped"] == house.counters["handshakes failed"] == 2
+        player, _ = await house.client()
+        await player.send_all(b"hello\r\n")
+        await hears(player, b"you said hello\r\n")
+        assert house.counters["handshakes dropped"] == 3
+        await house.client()  # that one has arrived, and counts no more
+        assert (len(house.server.connections), house.counters["handshakes dropped"]) == (2, 3)
+        (warning,) = complaints(caplog)
+        assert "limits.max_handshakes" in warning
+        await trio.sleep(60)
+        for _ in range(3):
+            house.connect()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(complaints(caplog)) == 2
+    assert len(house.came) == len(house.gone) == 2
+
+
 async def test_a_shutdown_does_not_wait_for_handshakes(
     certificate: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -399,12 +532,16 @@ class Narrow:
 
     address = "192.0.2.1"
     is_secure = False
+    may_be_health_check = False
     shakes_hands = False
 
     def __init__(self, below: Transport, takes: list[int]) -> None:
         self._below = below
         self._takes = takes
         self.taken = b""
+
+    async def locate(self) -> None:
+        pass
 
     async def handshake(self) -> None:
         pass

@@ -2,7 +2,8 @@
 
 Indentation is lifetime::
 
-    handshake               PROXY header, TLS; failed = it was never there: no event at all
+    handshake               PROXY header, TLS, the first byte of what may be a proxy's health check;
+    |                       failed = it was never there: no event at all
     link
     ├─ Connect is handled; nothing was read or offered before
     ├─ stay                 cancelled = the ending is decided: no more is read
@@ -211,14 +212,15 @@ class Life:
     async def run(self) -> None:
         """Shake hands, then live. However that goes, the source yields Disconnect and the transport is closed."""
         connection = self._connection
-        if not await self._shakes_hands():
-            connection.server.counters["handshakes failed"] += 1
+        if (first := await self._shakes_hands()) is None:
+            is_check = self._transport.may_be_health_check
+            connection.server.counters["health checks" if is_check else "handshakes failed"] += 1
             self.end(Cause.RESET)  # which nobody will hear of
             await self._close(gently=False)
             connection.server.leave(connection)
             return
         try:
-            await self._live()
+            await self._live(first)
         except Exception as error:  # noqa: BLE001 - the boundary of a link
             self.fail(error)
         finally:
@@ -231,32 +233,56 @@ class Life:
             await self._close(gently=connection.outbox.is_empty and (self.cause is Cause.EOF or not self.is_link_dead))
             connection.server.leave(connection)
 
-    async def _shakes_hands(self) -> bool:
-        """Whether the peer has done in time what its transport asks for; before that it is not there."""
-        connection, is_there, why = self._connection, False, "it took too long"
-        if not self._transport.shakes_hands and self.cause is None:
+    async def _shakes_hands(self) -> bytes | None:
+        """Wait until the peer has done in time what its transport asks for; before that it is not there.
+
+        Returns:
+            The peer's first bytes where nothing may be sent before them, otherwise b""; None if it failed.
+        """
+        connection, transport = self._connection, self._transport
+        first: bytes | None = None
+        why = "it took too long"
+        if not transport.shakes_hands and self.cause is None:
             self._arrive()
-            return True
-        limits = connection.server.limits
-        # One that is refused already shall not hold its place for longer than any other that is.
-        patience = min(limits.handshake, limits.linger) if connection.refused else limits.handshake
-        with trio.move_on_after(patience) as self._handshake:
+            return b""
+        server = connection.server
+        with server.handshake(connection), trio.move_on_after(server.limits.handshake) as self._handshake:
             if self.cause is not None:
                 self._handshake.cancel(reason="ended before it began")
             try:
-                await self._transport.handshake()
+                self._hurry_if_refused()
+                await transport.locate()
+                server.locate(connection)
+                self._hurry_if_refused()
+                await transport.handshake()
+                first = await self._first_bytes()
                 self._arrive()
-                is_there = True
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is gone")
             except Exception:
                 why = "its transport failed"
                 logger.exception("the transport of %s failed in its handshake", connection.name)
         self._handshake = None
-        if not is_there:
+        if first is None:
+            if self.cause is not None:
+                why = f"it ended before ({self.cause})"
             logger.debug("%s from %s was never there: %s", connection.name, connection.address or "nowhere", why)
-            return False
-        return True
+        return first
+
+    def _hurry_if_refused(self) -> None:
+        """Let a peer that is refused already hold its place for no longer than any other that is."""
+        assert self._handshake is not None
+        if self._connection.refused:
+            patience = trio.current_time() + self._connection.server.limits.linger
+            self._handshake.deadline = min(self._handshake.deadline, patience)
+
+    async def _first_bytes(self) -> bytes:
+        """Wait for a player's first bytes if the link may be a proxy's health check, which sends none."""
+        if not self._transport.may_be_health_check:
+            return b""
+        if not (first := await self._transport.receive()):
+            raise trio.BrokenResourceError("it ended before its first byte, as health checks do")
+        return first
 
     def _arrive(self) -> None:
         """The handshake is done, and has told what only it can tell."""
@@ -264,26 +290,25 @@ class Life:
         if self._transport.is_secure:
             connection.client.learn("is_secure", True, FactSource.TRANSPORT)
             connection.engine = connection.server.make_engine(is_secure=True)
-        connection.server.locate(connection)
 
-    async def _live(self) -> None:
+    async def _live(self, first: bytes) -> None:
         inbox, outbox = self._connection.inbox, self._connection.outbox
         inbox.arrive()  # Connect is queued before the first checkpoint
         await self.until(lambda: not inbox.is_undecided or self._is_cut)
         if self.cause is None:
-            await self._stay_and_read()
+            await self._stay_and_read(first)
         if self.may_write and not outbox.is_empty:
             with trio.move_on_after(self._connection.server.limits.quit_flush):
                 await self.until(lambda: outbox.is_empty or self._is_cut)
 
-    async def _stay_and_read(self) -> None:
+    async def _stay_and_read(self, first: bytes) -> None:
         connection = self._connection
         with trio.CancelScope() as self._stay:
             try:
                 to_start, self._to_start = self._to_start, None
                 for work in to_start or ():
                     self.start(work)
-                await self._read()
+                await self._read(first)
                 with trio.move_on_after(connection.server.limits.quit_flush):
                     await self.until(lambda: connection.is_served and connection.outbox.is_empty)
                 self.end(Cause.EOF)
@@ -292,8 +317,10 @@ class Life:
                 self._stay = None
         await self.until(lambda: self._works is None)
 
-    async def _read(self) -> None:
+    async def _read(self, first: bytes) -> None:
         try:
+            if first and not self._connection.feed(first):
+                await self._connection.room()
             await self._transport.listen(self._connection, self._connection.server.poller)
         except trio.BrokenResourceError as error:
             self.break_link(error)

@@ -91,6 +91,15 @@ class Recording:
         """Always: only behind it is it known who is written down."""
         return True
 
+    @property
+    def may_be_health_check(self) -> bool:
+        """As the transport below."""
+        return self._transport.may_be_health_check
+
+    async def locate(self) -> None:
+        """As the transport below."""
+        await self._transport.locate()
+
     async def handshake(self) -> None:
         """As the transport below; who fails in it is not recorded."""
         await self._transport.handshake()

@@ -24,6 +24,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -120,7 +121,7 @@ class MasterServer(TimerOwner):
         self._recorders: list[Recorder] = []  # this one, and those before it
         self._works: trio.Nursery | None = None
         self._siblings: trio.Nursery | None = None  # where the connections' tasks are
-        self._admission = Admission(self.limits, self.texts)
+        self._admission = Admission(self.limits, self.texts, self._count)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
         self._numbers = itertools.count(1)
         self._posts = Posts(self.dispatcher)
@@ -379,8 +380,12 @@ class MasterServer(TimerOwner):
         self._connections.add(connection)
         logger.info("%s (#%d) came in from %s", connection.name, connection.number, connection.address)
 
+    def handshake(self, connection: Connection) -> AbstractContextManager[None]:
+        """Count a handshake while it runs."""
+        return self._admission.handshake(connection)
+
     def locate(self, connection: Connection) -> None:
-        """Its handshake is over, so that its address is certain now."""
+        """Its PROXY header is read, if one was due, so that its address is certain now."""
         self._admission.locate(connection)
 
     def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:

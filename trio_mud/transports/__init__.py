@@ -61,13 +61,32 @@ class Transport(Protocol):
 
     @property
     def shakes_hands(self) -> bool:
-        """Whether there is anything to be waited for in `handshake`; if not, it need not be called."""
+        """Whether there is anything to be waited for in `locate` or `handshake`; if not, they need not be called."""
+        ...
+
+    @property
+    def may_be_health_check(self) -> bool:
+        """True if a proxy opened this link for itself, or cannot say for whom; certain after `locate`.
+
+        Such a link becomes a connection with its first byte: a health check sends none.
+        """
+        ...
+
+    async def locate(self) -> None:
+        """Learn where the peer is: read the PROXY header, if one is due. Called first, and once.
+
+        This waits for the peer; bound it. Only after it `address` is certain.
+        Where there is nothing to do it does not even yield.
+
+        Raises:
+            trio.BrokenResourceError: There is no header, or the peer is gone; the message says what.
+        """
         ...
 
     async def handshake(self) -> None:
-        """Do what must be done before the peer counts as arrived: PROXY header, TLS. Called first, and once.
+        """Do what else must be done before the peer counts as arrived: TLS. Called after `locate`, and once.
 
-        This waits for the peer; bound it. Only after it `address` and `is_secure` are certain.
+        This waits for the peer; bound it. Only after it `is_secure` is certain.
         Where there is nothing to do it does not even yield.
 
         Raises:

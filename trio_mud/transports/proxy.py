@@ -18,7 +18,7 @@ import trio
 
 from . import Listener, Reader, Transport
 from .poller import Poller
-from .tcp import canonical_host
+from .tcp import TcpTransport, canonical_host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -44,11 +44,13 @@ class ProxyHeader:
     Attributes:
         size: Bytes of the header; what follows is the peer's.
         address: Where the peer is, in canonical spelling; "" if the proxy speaks for itself or does not know.
+        port: The peer's port; 0 where there is no address.
         is_secure: Whether the peer came to the proxy by TLS.
     """
 
     size: int
     address: str = ""
+    port: int = 0
     is_secure: bool = False
 
 
@@ -85,7 +87,7 @@ def _read_v1(received: bytes) -> ProxyHeader | None:
         case ["PROXY", "TCP4" | "TCP6" as family, source, destination, *ports] if len(ports) == 2:
             version = 4 if family == "TCP4" else 6
             if all(_is_address(text, version) for text in (source, destination)) and all(map(_is_port, ports)):
-                return ProxyHeader(size, canonical_host(source))
+                return ProxyHeader(size, canonical_host(source), int(ports[0]))
     raise NoProxyHeader("its line is malformed")
 
 
@@ -119,14 +121,17 @@ def _read_v2(received: bytes) -> ProxyHeader | None:
     if length < addresses:
         raise NoProxyHeader("it is shorter than its addresses")
     host = body[: {0x11: 4, 0x21: 16}.get(family, 0)]  # TCP over IPv4 or IPv6; nothing else can be told from here
-    address = canonical_host(str(ipaddress.ip_address(host))) if host else ""
+    address, port = "", 0
+    if host:
+        address = canonical_host(str(ipaddress.ip_address(host)))
+        (port,) = struct.unpack_from("!H", body, 2 * len(host))  # the source's comes first
     is_secure = False
     for kind, value in _tlvs(body[addresses:]):
         if kind == _TLV_SSL:
             if len(value) < _SSL_FIXED:
                 raise NoProxyHeader("what it says of TLS is too short")
             is_secure = bool(value[0] & _CLIENT_SSL)
-    return ProxyHeader(size, address, is_secure)
+    return ProxyHeader(size, address, port, is_secure)
 
 
 def _tlvs(rest: bytes) -> Iterator[tuple[int, bytes]]:
@@ -139,12 +144,12 @@ def _tlvs(rest: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 class ProxiedTransport:
-    """A transport whose peer is a trusted proxy: the handshake reads where its own peer is. Owns the other transport.
+    """A transport whose peer is a trusted proxy: `locate` reads where its own peer is. Owns the other transport.
 
-    Before the handshake it has no address, so that nobody is counted under the proxy's.
+    Before that it has no address, so that nobody is counted under the proxy's.
     """
 
-    __slots__ = ("_rest", "_transport", "address", "is_secure")
+    __slots__ = ("_rest", "_transport", "address", "is_secure", "may_be_health_check")
 
     shakes_hands = True
 
@@ -153,14 +158,15 @@ class ProxiedTransport:
         self._rest = b""  # received behind the header
         self.address = ""
         self.is_secure = False
+        self.may_be_health_check = False
 
-    async def handshake(self) -> None:
+    async def locate(self) -> None:
         """Read the header.
 
         Raises:
             trio.BrokenResourceError: There is none.
         """
-        await self._transport.handshake()
+        await self._transport.locate()
         received = b""
         while True:
             try:
@@ -175,6 +181,21 @@ class ProxiedTransport:
         self._rest = received[header.size :]
         self.address = header.address or self._transport.address
         self.is_secure = header.is_secure
+        self.may_be_health_check = not header.address or self._is_own_end(header)
+
+    def _is_own_end(self, header: ProxyHeader) -> bool:
+        """True if the header names the very socket it came from.
+
+        haproxy 2.6 sends that for its health checks in version 1, where it could send UNKNOWN.
+        """
+        return isinstance(self._transport, TcpTransport) and (header.address, header.port) == (
+            self._transport.address,
+            self._transport.port,
+        )
+
+    async def handshake(self) -> None:
+        """As the transport below."""
+        await self._transport.handshake()
 
     def send_nowait(self, data: bytes) -> int:
         """As the transport below."""

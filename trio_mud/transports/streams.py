@@ -27,10 +27,15 @@ class StreamTransport:
 
     __slots__ = ("_stream", "address", "is_secure", "shakes_hands")
 
+    may_be_health_check = False
+
     def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:
         self._stream = stream
         self.address = canonical_host(address or _address_of(stream))
         self.is_secure = self.shakes_hands = isinstance(stream, trio.SSLStream)
+
+    async def locate(self) -> None:
+        """The stream told its address when it was made."""
 
     async def handshake(self) -> None:
         """That of TLS, if the stream is one of trio's for that."""

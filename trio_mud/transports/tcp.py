@@ -30,18 +30,28 @@ _WaitFunction = Callable[[int], Awaitable[None]]
 
 
 class TcpTransport:
-    """One accepted socket. Owns it."""
+    """One accepted socket. Owns it.
 
-    __slots__ = ("_fileno", "_socket", "_watch", "address")
+    Attributes:
+        address: The peer's host.
+        port: The peer's port; 0 if not given.
+    """
+
+    __slots__ = ("_fileno", "_socket", "_watch", "address", "port")
 
     is_secure = False
+    may_be_health_check = False
     shakes_hands = False
 
-    def __init__(self, sock: socket.socket, address: str = "") -> None:
+    def __init__(self, sock: socket.socket, address: str = "", port: int = 0) -> None:
         self._socket = sock
         self._fileno = sock.fileno()
         self._watch: Watch | None = None  # while a poller reads it
         self.address = address
+        self.port = port  # from `accept`: a socket that was reset no longer knows it
+
+    async def locate(self) -> None:
+        """TCP has done that."""
 
     async def handshake(self) -> None:
         """TCP has done that."""
@@ -163,7 +173,7 @@ class TcpListener:
                         raise
                     break  # those accepted come first; the error comes again
                 sock.setblocking(False)
-                accepted.append(TcpTransport(sock, canonical_host(address[0])))
+                accepted.append(TcpTransport(sock, canonical_host(address[0]), address[1]))
             if accepted:
                 return accepted
 

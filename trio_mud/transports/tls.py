@@ -33,6 +33,11 @@ PIECE = 16 * 1024  # bytes encrypted at once, as many as one TLS record holds
 RECEIVE = 4096  # bytes a read
 UNREAD_ANSWERS = 64 * 1024  # bytes of the protocol's own that may wait for a peer that asks and does not read
 
+# Key exchange on an elliptic curve and authenticated encryption, as Mozilla's "intermediate" profile has them.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all those of TLS 1.3 are of this kind
+GROUPS = "X25519:P-256"
+CURVE = "prime256v1"  # OpenSSL's name of P-256
+
 
 class Certificate:
     """A server's certificate and key, in two PEM files; read at once, and again by `reload`.
@@ -88,6 +93,9 @@ class Certificate:
         context.options |= ssl.OP_NO_COMPRESSION  # its length tells what is in it: CVE-2012-4929
         # A ticket left unread by a client that only sends would turn its end of file into a reset.
         context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET  # nor in TLS 1.2, where one key would open all of them
+        context.set_ciphers(CIPHERS)
+        _restrict_groups(context)
         pem = _check_holds(self.path, b"CERTIFICATE-----", "certificate")
         _check_holds(self.key_path, b"PRIVATE KEY-----", "private key")
 
@@ -107,6 +115,19 @@ class Certificate:
         with contextlib.suppress(ValueError):  # OpenSSL took it, so it may be used
             self.validity = validity_of(pem)
         self.warn_in_time()
+
+
+def _restrict_groups(context: ssl.SSLContext) -> None:
+    """Allow no group that costs the server much: a recorded ClientHello may be sent again and again.
+
+    OpenSSL's defaults include ffdhe8192, for which the server computes 180 ms, and the peer nothing:
+    CVE-2002-20001. P-256 costs 0.1 ms. Before Python 3.15 only a single curve can be named; it excludes the
+    finite fields too, and clients that guessed another curve are asked to try again (RFC 8446, section 4.1.4).
+    """
+    if (set_groups := getattr(context, "set_groups", None)) is not None:
+        set_groups(GROUPS)
+    else:
+        context.set_ecdh_curve(CURVE)
 
 
 def _trouble(validity: Validity, now: dt.datetime) -> str:
@@ -137,16 +158,32 @@ class TlsTransport:
 
     What `send_nowait` and `send_some` did not report as taken must be offered again before anything else:
     it may be encrypted and partly sent already. That is the rule of OpenSSL, too (SSL_write).
+
+    Args:
+        transport: The one below.
+        certificate: Ours.
+        handshake_turn: Held for each step of a handshake, and shared by transports whose steps must not come at once.
     """
 
-    __slots__ = ("_certificate", "_incoming", "_is_sending", "_outgoing", "_owed", "_tls", "_transport", "_unsent")
+    __slots__ = (
+        "_certificate",
+        "_handshake_turn",
+        "_incoming",
+        "_is_sending",
+        "_outgoing",
+        "_owed",
+        "_tls",
+        "_transport",
+        "_unsent",
+    )
 
     is_secure = True
     shakes_hands = True
 
-    def __init__(self, transport: Transport, certificate: Certificate) -> None:
+    def __init__(self, transport: Transport, certificate: Certificate, handshake_turn: trio.Lock | None = None) -> None:
         self._transport = transport
         self._certificate = certificate
+        self._handshake_turn = handshake_turn or trio.Lock()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
@@ -159,6 +196,15 @@ class TlsTransport:
         """Where the transport below says the peer is."""
         return self._transport.address
 
+    @property
+    def may_be_health_check(self) -> bool:
+        """As the transport below. A health check may speak TLS and still send nothing within it."""
+        return self._transport.may_be_health_check
+
+    async def locate(self) -> None:
+        """As the transport below."""
+        await self._transport.locate()
+
     async def handshake(self) -> None:
         """Agree on keys, with the certificate of this moment.
 
@@ -170,7 +216,8 @@ class TlsTransport:
         tls = self._certificate.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while True:
             try:
-                tls.do_handshake()
+                async with self._handshake_turn:
+                    tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self._flush()
             except ssl.SSLError as error:
@@ -275,6 +322,10 @@ class TlsTransport:
 class TlsListener:
     """A listener whose peers speak TLS. Owns the other listener; the certificate may serve several.
 
+    A step of a handshake computes for 0.3 ms with a key on P-256, 0.7 ms with RSA of 2048 bits, 6 ms with RSA of 4096.
+    So its peers take turns: a lock is handed on once in each pass of trio's scheduler, and between two steps
+    every other task that is ready has run. Without it, peers that speak at once would stop all others together.
+
     Attributes:
         address: Host and port it is bound to, if that was told.
     """
@@ -282,11 +333,15 @@ class TlsListener:
     def __init__(self, listener: Listener, certificate: Certificate, *, address: tuple[str, int] = ("", 0)) -> None:
         self._listener = listener
         self._certificate = certificate
+        self._handshake_turn = trio.Lock()
         self.address = address
 
     async def accept(self) -> Sequence[TlsTransport]:
         """Wait for peers; each shakes hands later, in its own time."""
-        return [TlsTransport(transport, self._certificate) for transport in await self._listener.accept()]
+        return [
+            TlsTransport(transport, self._certificate, self._handshake_turn)
+            for transport in await self._listener.accept()
+        ]
 
     async def aclose(self) -> None:
         """Close the listener below."""
