@@ -60,12 +60,19 @@ class Inn:
                 connection.quit()
             case "sleep":
                 return self.sleep(float(rest))
+            case "login":
+                seconds, _, key = rest.partition(" ")
+                return self.log_in(connection, float(seconds), key)
             case _:
                 connection.write(f"you said {event.line}")
         return None
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+    async def log_in(self, connection: Connection, seconds: float, key: str) -> None:
+        await trio.sleep(seconds)  # a database is asked
+        connection.server.sessions.enter(key, connection, **self.policy)  # type: ignore[arg-type]
 
     def story(self) -> list[str]:
         """What happened to connections and sessions, without the comings."""
@@ -673,3 +680,138 @@ async def test_a_stay_that_ended_before_the_old_links_hook_was_over_is_not_resum
         await trio.sleep(4)
         lives = [words for words in inn.story() if words.startswith("ann")]
         assert lives == ["ann Entered", "ann left, quit: asked", "ann Entered"]
+
+
+# Chains of takeovers, and connections that enter late
+
+
+async def test_a_dead_links_slow_login_does_not_take_the_session_from_its_living_player(
+    mud: OpenMud, inn: Inn, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with mud(inn.hooks) as place:
+        phone = await place.player()
+        await phone.type("login 2 ann")
+        await settled()
+        await phone.vanish()
+        laptop = await enter(place)
+        await trio.sleep(3)
+        await laptop.type("look")
+        await laptop.sees("you said look")
+        assert inn.story() == [
+            "guest-1: login 2 ann",
+            "guest-2: enter ann",
+            "ann Entered",
+            "guest-1 linkdeath: reset",
+            "guest-2: look",
+        ]
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("policy", Duplicate)
+async def test_a_connection_whose_ending_is_decided_cannot_enter_by_any_way(mud: OpenMud, policy: Duplicate) -> None:
+    inn = Inn()
+    async with mud(inn.hooks) as place:
+        await enter(place)
+        session, sessions = session_of(place), place.server.sessions
+        token = session.resume_token()
+        await place.player()
+        (_, late) = place.server.connections
+        late.quit("Bye.")
+        with pytest.raises(ConnectionEnded, match="guest-2 has ended"):
+            sessions.enter("ann", late, on_duplicate=policy)
+        with pytest.raises(ConnectionEnded):
+            sessions.enter("bob", late)
+        with pytest.raises(ConnectionEnded):
+            sessions.resume(token, late)
+        assert session.connection is not late
+        assert session.connection is not None
+        assert session.connection.ending is None
+        await place.player()
+        *_, punctual = place.server.connections
+        assert sessions.resume(token, punctual) is session  # the failed attempt did not use up the token
+
+
+async def test_work_and_dialogs_that_enter_too_late_are_no_failures(
+    mud: OpenMud, inn: Inn, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def log_in(connection: Connection) -> None:
+        with trio.CancelScope(shield=True):  # as a thread that cannot be abandoned
+            await trio.sleep(1)
+        connection.server.sessions.enter("ann", connection)
+
+    async with mud(inn.hooks) as place:
+        await place.player()
+        await place.player()
+        by_work, by_dialog = place.server.connections
+        by_work.start_soon(lambda: log_in(by_work))
+        by_dialog.start_dialog(lambda dialog: log_in(dialog.connection))
+        await settled()
+        by_work.quit()
+        by_dialog.quit()
+        await trio.sleep(2)
+        assert inn.story() == ["guest-1 quit: asked", "guest-2 quit: asked"]
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_every_session_taken_over_from_one_connection_is_resumed_when_its_hook_is_over(mud: OpenMud) -> None:
+    inn = Inn(on_duplicate=Duplicate.SHARE)
+    async with mud(inn.hooks) as place:
+        first = await enter(place, "ann")
+        other = await enter(place, "bob")
+        await first.type("sleep 2")
+        await settled()
+        ann, bob = session_of(place, "ann"), session_of(place, "bob")
+        connection = ann.connection
+        assert connection is not None
+        inn.policy["on_duplicate"] = Duplicate.TAKE_OVER
+        heirs = [await enter(place, "ann")]
+        bob.link(connection)  # by no public way: a connection that has ended cannot enter
+        heirs.append(await enter(place, "bob"))
+        assert connection.successors == (ann, bob)
+        assert ann.is_unsettled
+        assert bob.is_unsettled
+        await trio.sleep(3)
+        assert not ann.is_unsettled
+        assert not bob.is_unsettled
+        for heir in heirs:
+            await heir.type("look")
+            await heir.sees("you said look")
+        await other.sees_the_end()
+
+
+async def test_a_chain_of_takeovers_waits_for_every_hook_and_freezes_nobody(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks) as place:
+        chain = []
+        for _ in range(4):
+            player = await place.player()
+            await player.type("enter ann", "sleep 1")
+            await settled()
+            chain.append(player)
+        assert len(session_of(place).awaited) == 1  # only the first had its turn: the others wait for the stay
+        await trio.sleep(3)
+        assert session_of(place).awaited == []
+        await chain[-1].type("look")
+        await chain[-1].sees("you said look")
+        await chain[-1].vanish()
+        await settled()
+        assert inn.story()[-2:] == ["guest-4 linkdeath: reset", "ann LinkLost"]
+
+
+async def test_a_return_says_whether_it_took_the_session_from_another_connection(mud: OpenMud, inn: Inn) -> None:
+    def returns() -> list[bool]:
+        return [event.took_over for event in inn.events if isinstance(event, Resumed)]
+
+    async with mud(inn.hooks) as place:
+        first = await enter(place)
+        await first.vanish()
+        await settled()
+        second = await enter(place)
+        assert returns() == [False]
+        await second.type("sleep 1")
+        await settled()
+        third = await enter(place)  # waits for the hook of the second
+        await trio.sleep(2)
+        assert returns() == [False, True]
+        await enter(place)
+        assert returns() == [False, True, True]
+        await third.sees_the_end()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..errors import LocalProtocolError
+from ..errors import ConnectionEnded, LocalProtocolError
 from ..telnet import TelnetEngine
 from ..telnet.gmcp_messages import NO_DATA, encode_gmcp
 from ..telnet.msdp_messages import Sendable
@@ -62,7 +62,6 @@ class Connection(EndingTimerOwner):
         "dialog",
         "engine",
         "hearing",
-        "heir",
         "inbox",
         "life",
         "name",
@@ -70,6 +69,7 @@ class Connection(EndingTimerOwner):
         "outbox",
         "server",
         "session",
+        "successors",
     )
 
     def __init__(self, server: MasterServer, transport: Transport, number: int) -> None:
@@ -78,7 +78,7 @@ class Connection(EndingTimerOwner):
         self.name = f"guest-{number}"
         self.body: object = None
         self.session: Session | None = None
-        self.heir: Session | None = None  # which took over while one of its events ran
+        self.successors: tuple[Session, ...] = ()  # sessions taken over from it while one of its events ran
         self._transport = transport
         self._refusal: tuple[str, Cause] | None = None
         self.dialog: Dialog | None = None
@@ -342,7 +342,8 @@ class Connection(EndingTimerOwner):
 
     def work_failed(self, what: str, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
-        self.server.work_failed(f"{what} {self.name}", error)
+        if not (isinstance(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
+            self.server.work_failed(f"{what} {self.name}", error)
 
     def give_up_waiting(self) -> None:
         """It was admitted and never typed a line."""

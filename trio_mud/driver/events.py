@@ -204,9 +204,11 @@ class Resumed(HookEvent):
     """The player is back, or has taken over from another connection. Comes before the new connection's next `Input`.
 
     What was written meanwhile has been sent already.
+    `took_over` is True if the session was taken from a connection that served it, so that no `LinkLost` came before.
     """
 
     session: Session
+    took_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

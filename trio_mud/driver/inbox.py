@@ -219,7 +219,7 @@ class Inbox(Source):
         connection = self._connection
         if connection.life.awaited is not None:
             connection.life.stir()
-        if connection.heir is not None:
+        if connection.successors:
             connection.server.sessions.event_over(connection)
         if connection.session is not None and self._stage is _Stage.GONE:
             connection.server.sessions.link_ended(connection)

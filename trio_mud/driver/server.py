@@ -31,7 +31,7 @@ from pathlib import Path
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ..errors import Overloaded
+from ..errors import ConnectionEnded, Overloaded
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ..telnet.options import Mccp2, Mccp3, Mssp
@@ -319,6 +319,9 @@ class MasterServer(TimerOwner):
     def hook_failed(self, event: HookEvent, error: BaseException) -> None:
         """Log it, and tell whom it concerns. A connect function that fails refuses."""
         connection: Connection | None = getattr(event, "connection", None)
+        if isinstance(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
+            logger.debug("a hook for %s gave up: %s", type(event).__name__, error)  # any peer can cause it: it hangs up
+            return
         whom = f" of {connection.name}" if isinstance(connection, Connection) else ""
         logger.error("a hook failed for %s%s", type(event).__name__, whom, exc_info=error)
         self.counters["hooks failed"] += 1

@@ -99,7 +99,7 @@ class Sessions:
             on_duplicate: What to do if the stay is linked.
 
         Raises:
-            ConnectionEnded: The connection's disconnect event has been handled, or is being handled.
+            ConnectionEnded: The connection's ending is decided. A hook of it that raises this has not failed.
             LocalProtocolError: It was not admitted, or serves a session already.
             KeyTaken: The stay is linked, and the policy is `REFUSE`.
             ValueError: The grace is negative.
@@ -114,14 +114,14 @@ class Sessions:
             session.body = body
             event: HookEvent | None = Entered(session)
         elif not session.connections:
-            event = Resumed(session)
+            event = Resumed(session, took_over=False)
         elif on_duplicate is Duplicate.REFUSE:
             raise KeyTaken(f"{key!r} is in the game already: ask its player first, or take over")
         elif on_duplicate is Duplicate.SHARE:
             event = None
         else:
             self._take_from_all(session)
-            event = Resumed(session)
+            event = Resumed(session, took_over=True)
         session.link(connection)
         if event is not None and not session.awaited:
             session.post(event)
@@ -154,14 +154,13 @@ class Sessions:
 
     def event_over(self, connection: Connection) -> None:
         """An event has run of a connection that was taken over meanwhile: `Resumed` waited for that."""
-        heir, connection.heir = connection.heir, None
-        if heir is None or connection not in heir.awaited:
-            return
-        heir.awaited.remove(connection)
-        if not heir.awaited and heir.connections:  # a stay that is over has none
-            heir.post(Resumed(heir))
-        for link in heir.connections:
-            link.inbox.wake()
+        successors, connection.successors = connection.successors, ()
+        for session in successors:
+            session.awaited.remove(connection)
+            if not session.awaited and session.connections:  # a stay that is over has none
+                session.post(Resumed(session, took_over=True))
+            for link in session.connections:
+                link.inbox.wake()
 
     def link_ended(self, connection: Connection) -> None:
         """The last function of its `Disconnect` has run."""
@@ -197,9 +196,9 @@ class Sessions:
     # Steps
 
     def _check(self, connection: Connection, grace: float | None) -> None:
-        if connection.inbox.is_gone:
-            reason = None if connection.ending is None else connection.ending.reason
-            raise ConnectionEnded(f"{connection.name} has left and cannot enter", reason)
+        if connection.ending is not None and not connection.inbox.is_undecided:
+            # Also while its last hooks and dialogs still run: a dead link must not take a session from a living player.
+            raise ConnectionEnded(f"{connection.name} has ended and cannot enter", connection.ending.reason)
         if connection not in self._server.connections:
             raise LocalProtocolError(f"{connection.name} was not admitted: enter from `Admitted` or later")
         if connection.session is not None:
@@ -228,7 +227,7 @@ class Sessions:
             old.inbox.drop_lines()
             if old.inbox.is_busy:  # never two hooks of one player at once
                 session.awaited.append(old)
-                old.heir = session
+                old.successors += (session,)
 
     def _expire(self, session: Session) -> None:
         self.finish(session, Cause.EXPIRED)

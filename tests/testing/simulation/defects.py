@@ -348,6 +348,17 @@ def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session) ->
     """Nobody is told."""
 
 
+@defect(Sessions, "_check")
+def an_ended_connection_enters(true: Any, self: Sessions, connection: Connection, grace: Any) -> None:
+    if connection.inbox.is_gone or connection.ending is None:
+        true(self, connection, grace)
+
+
+@defect(Sessions, "event_over")
+def a_successor_waits_for_ever(true: Any, self: Sessions, connection: Connection) -> None:
+    connection.successors = ()
+
+
 @defect(Sessions, "close")
 def a_shutdown_forgets_the_stays(true: Any, self: Sessions) -> None:
     """Nothing."""

@@ -120,8 +120,9 @@ class HostileGame:
         return [line, HIDES.format(line.split()[-1]), player.next_secret()]
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
-        """Become the who-th character."""
-        return [f"enter {KEYS[who % 3]} {chance.choice(('take', 'take', 'take', 'keep', 'share'))}"]
+        """Become the who-th character; sometimes only after a wait, as when a database is asked first."""
+        verb = chance.choice(("enter", "enter", "login 0.3", "login 1"))
+        return [f"{verb} {KEYS[who % 3]} {chance.choice(('take', 'take', 'take', 'keep', 'share'))}"]
 
     def come_back(self, player: Player, chance: Random) -> Sequence[str]:
         """Become one of the characters."""
@@ -297,9 +298,15 @@ class HostileGame:
         if policy is Duplicate.SHARE:
             self._trace.shares.add(key)
         try:
-            connection.server.sessions.enter(key, connection, body=connection.number, on_duplicate=policy)
+            session = connection.server.sessions.enter(key, connection, body=connection.number, on_duplicate=policy)
         except (KeyTaken, ConnectionEnded, LocalProtocolError):
             self.say(connection)
+        else:
+            self._check_entry(connection, session)
+
+    def _check_entry(self, connection: Connection, session: Session) -> None:
+        if connection.ending is not None:
+            self._trace.fault("I-21", f"{connection.name} entered {session!r} after its ending was decided")
 
     def resume(self, connection: Connection, token: str) -> None:
         """Show a token, whatever comes of it."""
@@ -311,6 +318,7 @@ class HostileGame:
         if token in self._used:
             self._trace.fault("I-21", f"the token of {session!r} was good for a second time")
         self._used.add(token)
+        self._check_entry(connection, session)
 
     def give_token(self, connection: Connection) -> None:
         """Let somebody have a token, and the script know it."""
@@ -432,6 +440,12 @@ def _enter(game: HostileGame, connection: Connection, words: Sequence[str]) -> N
         game.enter_as(connection, words[0], POLICIES[words[1]])
 
 
+async def _log_in_slowly(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
+    await trio.sleep(_seconds(words, 0.3))
+    _enter(game, connection, words[1:])
+    await trio.sleep(0.2)  # so that it may be taken over while its hook still runs
+
+
 def _leave(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
     if connection.session is not None:
         connection.session.leave("[bye]")
@@ -521,6 +535,7 @@ _DEEDS: Final[dict[str, Deed]] = {
     "drop": _drop,
     "post": _post,
     "enter": _enter,
+    "login": _log_in_slowly,
     "leave": _leave,
     "token": _token,
     "resume": _resume,

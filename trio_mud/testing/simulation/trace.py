@@ -404,6 +404,9 @@ class Trace:
                         self.watch(link).robbed = True
             if len(links) > 1 and session.key not in self.shares:
                 self.fault("I-21", f"{session!r} has {len(links)} owners")
+            for old in session.awaited:
+                if not old.inbox.is_busy:
+                    self.fault("I-19", f"{session!r} waits for {old.name}, of which no event runs")
             for link in links:
                 if link.session is not session:
                     self.fault("I-21", f"{link.name} serves {link.session!r}, and {session!r} says that it serves it")
