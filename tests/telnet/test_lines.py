@@ -182,6 +182,9 @@ def test_half_a_character_is_erased_like_a_whole_one(charset: str) -> None:
     st.lists(st.sampled_from(["a", "~", "水", "木", "中", "人", "\x7f", "\x08", "\x15"]), max_size=40),
     st.integers(0, 80),
 )
+@example("gbk", ["水", "\x7f", "水"], 4)
+@example("gbk", ["\x7f", "水"], 2)
+@example("gbk", ["水", "\x15", "\x7f", "水"], 5)
 def test_whatever_is_erased_no_half_character_is_left(charset: str, typed: list[str], cut: int) -> None:
     left: list[str] = []
     for key in typed:
@@ -256,6 +259,7 @@ def test_any_bytes_in_any_pieces_obey_the_rules(chunks: list[bytes]) -> None:
 
 
 @given(st.binary(), st.integers(0, 40), st.sampled_from(["utf-8", *SINGLE_BYTE, *MULTI_BYTE]))
+@example(b"\0\0\0\0\0\0\0\x7f\x80\0\x80\n", 10, "gbk")
 def test_any_bytes_in_any_charset_are_split_invariant(data: bytes, cut: int, charset: str) -> None:
     assert codecs.lookup(charset).name == charset
     whole = lines(data, limit=LIMIT, charset=charset)

@@ -143,11 +143,13 @@ class LineAssembler:
                 continue
             self._forget_keys()
             if not self._partial:
-                return
+                break
             if is_single_byte:
                 self._partial.pop()
             else:
                 self._erase_character()
+        if not self._partial:
+            self._decoder = None  # a line that has not begun is read as it comes
 
     def _forget_keys(self) -> None:
         """Remove function keys from the end: they show nothing, and half of one would take what is typed next."""
@@ -185,7 +187,8 @@ class LineAssembler:
     def _finish(self) -> Line:
         charset = self.charset
         if self._decoder is not None:
-            self._partial += self._decoder.decode(b"", True).encode()
+            if not self._is_cut:
+                self._partial += self._decoder.decode(b"", True).encode()
             self._decoder, charset = None, "utf-8"
         if self._is_cut:
             # The cut may lie inside a character: a decoder that hopes for more leaves such a tail out.
