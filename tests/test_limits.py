@@ -17,6 +17,7 @@ ALWAYS_BOUNDED = {
     "outbox",
     "posts",
     "replay",
+    "max_log",
     "batch",
     "handshake",
     "grace",
@@ -36,6 +37,7 @@ COUNTS = [
     "outbox",
     "posts",
     "replay",
+    "max_log",
     "batch",
 ]
 SECONDS = [

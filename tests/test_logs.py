@@ -21,6 +21,7 @@ def shown() -> Iterator[logging.Logger]:
     handler = logs.show()
     try:
         yield logging.getLogger("trio_mud")
+        handler.flush()
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

@@ -128,6 +128,10 @@ class Limits:
     """Events posted to the server by code of the game and not yet handled; past it posting raises `Overloaded`.
     Precedent: FluffOS lets a thousand zero-delay calls follow one another."""
 
+    max_log: int = 1024 * 1024
+    """Characters of log lines waiting for a stream that does not take them; past it lines are dropped and counted.
+    Reason: at two lines a player's visit that is 10,000 visits while somebody has stopped the terminal with Ctrl-S."""
+
     batch: int = 64
     """Sources a dispatcher serves, and connections a shutdown ends, between two turns of everybody else.
     Measured: 5,000 endings in one pass stop the world for 200 ms; by 64 for 28 ms at most."""

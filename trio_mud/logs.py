@@ -14,11 +14,21 @@ import sys
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from trio_mud.driver.log_queue import MOST, QueuedHandler
+
 __all__ = ["show"]
 
 
-def show(level: int = logging.INFO) -> logging.Handler:
-    """Send the log of this process to standard error, in colours on a terminal; return what sends it."""
+def show(level: int = logging.INFO, *, most: int = MOST) -> logging.Handler:
+    """Send the log of this process to standard error, in colours on a terminal, and never wait for that.
+
+    Args:
+        level: What is less is not shown.
+        most: Characters that may wait; what comes then is dropped and counted. See `QueuedHandler`.
+
+    Returns:
+        The handler that sends it.
+    """
     steps: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -27,9 +37,12 @@ def show(level: int = logging.INFO) -> logging.Handler:
         escape,
     ]
     renderer = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), pad_event_to=0, pad_level=False, exception_formatter=structlog.dev.plain_traceback
+        colors=sys.stderr is not None and sys.stderr.isatty(),
+        pad_event_to=0,
+        pad_level=False,
+        exception_formatter=structlog.dev.plain_traceback,
     )
-    handler = logging.StreamHandler()
+    handler = QueuedHandler(sys.stderr, most)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps,

@@ -109,15 +109,31 @@ class Watchdog:
         logger.error("everything has stood still for %.1f s, for %s", waited, what, exc_info=error)
 
     def _abort(self, waited: float) -> None:
-        """End the process. A log that cannot be written, perhaps by the same fault, does not keep it."""
-        last_moment = threading.Timer(LAST_WORDS, os._exit, (EXIT_HELD_UP,))
-        last_moment.daemon = True
-        last_moment.start()
-        logger.critical("everything stood still for %.1f s: the process is ended as it stands", waited)
+        text = f"everything stood still for {waited:.1f} s: the process is ended as it stands"
+        end_process(EXIT_HELD_UP, text, shows_stacks=True)
+
+
+def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
+    """End the process from a thread. A log that cannot be written, perhaps by the same fault, does not keep it.
+
+    Args:
+        status: The exit status.
+        text: The last line of the log.
+        shows_stacks: Write the stack of every thread to standard error.
+    """
+    last_moment = threading.Timer(LAST_WORDS, os._exit, (status,))
+    last_moment.daemon = True
+    last_moment.start()
+    logger.critical(text)
+    logging.shutdown()  # flushes
+    if shows_stacks:
         with suppress(OSError, ValueError, AttributeError, RuntimeError, UnsupportedOperation):  # no standard error
+            descriptor = sys.stderr.fileno()
+            blocks = os.get_blocking(descriptor)
+            os.set_blocking(descriptor, False)  # faulthandler writes with the GIL held: no thread could end it
             faulthandler.dump_traceback(all_threads=True)
-        logging.shutdown()  # flushes
-        os._exit(EXIT_HELD_UP)
+            os.set_blocking(descriptor, blocks)
+    os._exit(status)
 
 
 _DISPATCHER: Final = f"{__package__}.dispatcher"  # the frames that know which event is being handled
