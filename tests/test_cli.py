@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from trio_mud import Hooks, MasterServer, __version__, cli, logs
-from trio_mud.driver.running import OnOpen, Place
+from trio_mud import MasterServer, __version__, cli, logs
+from trio_mud.driver.running import Place
 from trio_mud.testing import read_recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -271,21 +271,20 @@ def test_the_welcome_names_the_port_for_tls() -> None:
 def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(hooks: Hooks, *, on_open: OnOpen, **settings: object) -> None:
-        on_open(MasterServer(hooks), [Place("127.0.0.1", 4000)])
+    def crash(server: MasterServer, places: Sequence[Place]) -> None:
         raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(cli, "run", run)
-    monkeypatch.setattr(logs, "show", lambda: None)
+    monkeypatch.setattr(cli, "_welcome", crash)
+    monkeypatch.setattr(logs, "show", lambda **_: None)
 
     with pytest.raises(OSError, match="on fire"):
-        say("run", "tavern:hooks")
+        say("run", "tavern:hooks", "--port", "0")
 
 
 @pytest.fixture
 def unlogged(say: Say, monkeypatch: pytest.MonkeyPatch) -> Say:
     """For what would open something, and does not come to it; the logging of this process stays as it is."""
-    monkeypatch.setattr(logs, "show", lambda: None)
+    monkeypatch.setattr(logs, "show", lambda **_: None)
     return say
 
 
@@ -309,9 +308,9 @@ def test_an_address_of_another_machine_is_one_line_and_status_75(unlogged: Say) 
 
 
 def test_an_unknown_host_is_one_line_and_status_2(unlogged: Say) -> None:
-    assert unlogged("run", "tavern:hooks", "--host", "no such host", "--port", "0") == (
+    assert unlogged("run", "tavern:hooks", "--host", "no-such-host.invalid", "--port", "0") == (
         2,
-        "trio-mud: host 'no such host' is no name or address known here\n",
+        "trio-mud: host 'no-such-host.invalid' is no name or address known here\n",
     )
 
 

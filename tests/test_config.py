@@ -35,6 +35,25 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     assert read(written(tmp_path, "")) == Configuration()
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    """As editors on Windows write it."""
+    path = tmp_path / "tavern.toml"
+    path.write_bytes(b"\xef\xbb\xbfport = 2323")
+    assert read(path).port == 2323
+
+
+@pytest.mark.parametrize("host", ["", "\\u0000", "exa mple", "a,b", "a..b", "http://example.org", "x" * 64])
+def test_a_host_that_can_be_none_is_refused_before_anything_opens(tmp_path: Path, host: str) -> None:
+    assert complaint(tmp_path, f'host = "{host}"').startswith(": host = ")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "0.0.0.0", "::1", "fe80::1%eth0", "mud.example.org.", "m\u00fcd.example"]
+)
+def test_names_and_addresses_are_hosts(tmp_path: Path, host: str) -> None:
+    assert read(written(tmp_path, f'host = "{host}"')).host == host
+
+
 def test_game_host_and_port_stand_at_the_top(tmp_path: Path) -> None:
     path = written(tmp_path, 'game = "tavern:hooks"\nhost = "0.0.0.0"\nport = 2323')
 

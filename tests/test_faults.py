@@ -16,9 +16,9 @@ NOT_YET = {
     *(f"N{number}" for number in range(24, 29)),  # WebSocket
     *("U1", "U2", "U3", "U4", "U5", "U6", "U10", "U11", "U12", "U13"),  # accounts
     *(f"S{number}" for number in range(1, 12)),  # storage
-    *("O6", "O7", "O9"),
+    *("O6", "O9"),
     *(f"D{number}" for number in range(1, 14)),  # several processes
-    *("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K11", "K12", "K13"),
+    *("K1", "K2", "K3", "K4", "K6", "K7", "K12", "K13"),
 }
 
 

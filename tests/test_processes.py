@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def obey(event):
         case "story":
             for number in range(100):
                 guest.write("and so on " * 1000)
+        case "stumble":
+            raise ValueError("x" * 5000)
         case "spin":
             while True:
                 pass
@@ -57,7 +60,7 @@ run(hooks, host="127.0.0.1", port=0, limits=limits)
 
 
 @contextmanager
-def clockwork(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def clockwork(folder: Path, *, stderr: int = subprocess.PIPE) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The program, and the port it listens at; killed if it is still there at the end."""
     (folder / "clockwork.py").write_text(CLOCKWORK, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
@@ -65,7 +68,7 @@ def clockwork(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         [sys.executable, "clockwork.py"],
         cwd=folder,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env=environment,
     ) as process:
@@ -159,3 +162,142 @@ def test_a_second_signal_ends_even_a_program_that_spins(tmp_path: Path, first: s
         process.wait(PATIENCE)
     assert process.returncode == 130
     assert "the process is ended as it stands" in complaints
+
+
+def run_program(folder: Path, program: str, *, stderr: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program of an author's to its end."""
+    (folder / "tavern.py").write_text(program, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "tavern.py"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if stderr is None else stderr,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more: whoever writes into it waits."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 512)
+    with suppress(BlockingIOError):
+        os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
+def test_a_log_that_nobody_reads_stops_neither_the_players_nor_a_signal(tmp_path: Path) -> None:
+    """K5, O7: standard error is a full pipe; lines are dropped, and the program ends as it should."""
+    reader, writer = full_pipe()
+    with clockwork(tmp_path, stderr=writer) as (process, port):
+        os.close(writer)
+        with calling(port) as player:
+            for _ in range(3):
+                player.sendall(b"stumble\r\n")
+                hear(player, b"Something went wrong")
+            process.send_signal(signal.SIGTERM)
+            assert hear(player, b"closing its doors")
+        assert process.wait(PATIENCE) == 0
+    os.close(reader)
+
+
+def test_a_program_that_spins_is_ended_although_nobody_reads_its_log(tmp_path: Path) -> None:
+    """K5: the forced exit waits for no stream."""
+    reader, writer = full_pipe()
+    with clockwork(tmp_path, stderr=writer) as (process, port), calling(port) as player:
+        os.close(writer)
+        player.sendall(b"spin\r\n")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 130
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("started", "status", "said"),
+    [
+        ("raise LookupError('no world')", 1, ["LookupError: no world"]),
+        ("sys.exit(9)", 9, []),
+        ("sys.exit('no database')", 1, ["no database"]),
+        ("raise KeyboardInterrupt", 130, []),
+        ("event.server.shutdown()", 0, []),
+    ],
+)
+def test_a_function_on_started_decides_how_the_program_ends(
+    tmp_path: Path, started: str, status: int, said: list[str]
+) -> None:
+    """K11: one traceback at most, and none for an exit that was meant."""
+    program = f"""
+import sys
+from trio_mud import Hooks, Started, run
+
+hooks = Hooks()
+
+
+@hooks.on(Started)
+def prepare(event):
+    {started}
+
+
+run(hooks, host="127.0.0.1", port=0)
+"""
+    ended = run_program(tmp_path, program)
+    assert ended.returncode == status
+    lines = ended.stderr.splitlines()
+    assert lines[len(lines) - len(said) :] == said
+    assert ended.stderr.count("Traceback") == (status == 1 and "raise" in started)
+    assert len(lines) <= 2 or "raise L" in started
+    if status:
+        assert f"hook prepare at {tmp_path}/tavern.py:10 " in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "said"),
+    [
+        (
+            "host='127.0.0.1', port=PORT",
+            75,
+            "cannot listen at 127.0.0.1 port PORT: Address already in use; try another",
+        ),
+        ("host='no-such-host.invalid', port=0", 2, "host 'no-such-host.invalid' is no name or address known here"),
+    ],
+)
+def test_a_program_that_cannot_listen_says_so_in_one_line(tmp_path: Path, place: str, status: int, said: str) -> None:
+    """K11: with the same exit status as the command line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = f"from trio_mud import Hooks, run\nrun(Hooks(), {place.replace('PORT', port)})"
+        ended = run_program(tmp_path, program)
+    assert (ended.returncode, ended.stderr) == (status, said.replace("PORT", port) + "\n")
+
+
+@pytest.mark.parametrize("program", ["clockwork.py", "-m trio_mud run quiet:hooks --host 127.0.0.1 --port 0"])
+def test_a_program_without_a_standard_error_serves(tmp_path: Path, program: str) -> None:
+    """K5: as old daemons start it; no socket gets the number of standard error."""
+    (tmp_path / "clockwork.py").write_text(CLOCKWORK, encoding="utf-8")
+    (tmp_path / "quiet.py").write_text("from trio_mud import Hooks\nhooks = Hooks()\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f"exec {sys.executable} {program} 2>&-"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = next(int(found[1]) for line in process.stdout if (found := re.search(r" (\d+)$", line)))
+            socket.create_connection(("127.0.0.1", port)).close()
+            assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path(os.devnull)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()

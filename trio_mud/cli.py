@@ -6,7 +6,6 @@ The command line is stronger than the environment, that than the configuration f
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -20,7 +19,7 @@ from cyclopts import Parameter, validators
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
 from trio_mud.config import Configuration, read
-from trio_mud.driver.running import Place, run
+from trio_mud.driver.running import CannotListen, Place, open_and_run
 from trio_mud.driver.server import MasterServer
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import GameBroken, find_game
@@ -30,7 +29,6 @@ __all__ = ["main"]
 
 CLEAN = 0
 WRONG_USAGE = 2  # usage or configuration; nothing was started
-NOT_TO_BE_HAD = 75  # EX_TEMPFAIL of sysexits.h: it may work later
 
 UNENCRYPTED = "Telnet is not encrypted: whoever carries it can read it, passwords too."
 
@@ -40,7 +38,7 @@ app = cyclopts.App(
     help="Open a MUD; without arguments the small world that comes with trio_mud.",
     help_epilogue=(
         "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
-        "Exit status: 0 clean, 1 crash, 2 usage or configuration, 75 port not to be had, 130 interrupted twice."
+        "Exit status: 0 clean, 1 crash, 2 usage or configuration, 75 cannot bind the port, 130 interrupted twice."
     ),
     version=f"trio-mud {__version__}",
     result_action="return_value",
@@ -102,16 +100,13 @@ def run_game(
         return CLEAN
     if record is not None:
         _make_folder(record)
-    logs.show()
-    is_open = False
+    logs.show(most=configuration.limits.max_log)
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
-        nonlocal is_open
-        is_open = True
         print(_welcome(configuration.game, places), flush=True)
 
     try:
-        run(
+        open_and_run(
             hooks,
             host=configuration.host,
             port=configuration.port,
@@ -123,10 +118,8 @@ def run_game(
             on_open=announce,
             record=record,
         )
-    except OSError as error:
-        if is_open:  # then it is no failure to open, but a crash
-            raise
-        return _not_opened(configuration, error)
+    except CannotListen as error:
+        return _complain(str(error), error.status)
     return CLEAN
 
 
@@ -134,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do what `arguments` say and return the exit status.
 
     Raises:
-        SystemExit: With 130, after a second interrupt.
+        SystemExit: With 130 after a second interrupt, or as the game asked by `sys.exit`.
         Exception: Whatever crashed the server.
     """
     try:
@@ -142,7 +135,8 @@ def main(arguments: Sequence[str]) -> int:
     except cyclopts.CycloptsError as error:
         return _complain(f"{str(error).rstrip('.')}; see trio-mud --help", WRONG_USAGE)
     except GameBroken as error:
-        print(error, file=sys.stderr)
+        if sys.stderr is not None:  # print would take standard output instead
+            print(error, file=sys.stderr)
         return _complain("the game's own code failed, as shown above", WRONG_USAGE)
     except ConfigurationError as error:
         return _complain(str(error), WRONG_USAGE)
@@ -150,7 +144,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _complain(text: str, status: int) -> int:
-    print(f"trio-mud: {logs.printable(text)}", file=sys.stderr)
+    if sys.stderr is not None:
+        print(f"trio-mud: {logs.printable(text)}", file=sys.stderr)
     return status
 
 
@@ -185,13 +180,6 @@ def _make_folder(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"cannot record into {path}: {error.strerror}; name a folder as --record") from error
-
-
-def _not_opened(configuration: Configuration, error: OSError) -> int:
-    if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-        return _complain(f"host {configuration.host!r} is no name or address known here", WRONG_USAGE)
-    where = error.filename or f"{configuration.host} port {configuration.port}"
-    return _complain(f"cannot listen at {where}: {error.strerror or error}; try another", NOT_TO_BE_HAD)
 
 
 def _plan(configuration: Configuration) -> str:

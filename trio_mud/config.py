@@ -36,6 +36,7 @@ import msgspec
 from trio_mud.errors import ConfigurationError
 from trio_mud.limits import Limits, may_be_switched_off
 from trio_mud.texts import Texts
+from trio_mud.transports.tcp import check_address
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -51,7 +52,7 @@ class Configuration:
     """All that a server started from the shell needs to know.
 
     Raises:
-        ValueError: A port or a network is none.
+        ValueError: A host, a port or a network is invalid.
     """
 
     game: str = BUNDLED_WORLD
@@ -81,8 +82,10 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for name, port in (("port", self.port), ("tls_port", self.tls_port)):
-            if port is not None and not 0 <= port <= 65535:
-                raise ValueError(f"{name} = {port}: write a number from 1 to 65535, or 0 for any free one")
+            if port is not None:
+                check_address(self.host, port, name)
+        if not self.host:
+            raise ValueError('host = "": write a name or an address; 0.0.0.0 is every IPv4 address of this machine')
         for text in self.proxy_from:
             _network(text)
 
@@ -99,7 +102,7 @@ def read(path: Path) -> Configuration:
         ConfigurationError: The file cannot be read or is not TOML, or a key or a value is wrong.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a BOM
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ Who uses it: the command line, where a name may be mistyped and a module broken,
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 import traceback
 from pathlib import Path
@@ -37,7 +38,7 @@ def find_game(name: str) -> Hooks:
     if module_name.endswith(".py") or "/" in module_name:
         module_name = module_name.removesuffix(".py").strip("./").replace("/", ".")
         raise ConfigurationError(f"game {name!r} is a path: write {module_name}:{attribute or 'hooks'}")
-    if not (module_name and colon and attribute):
+    if not (module_name and colon and attribute) or module_name.startswith("."):
         raise ConfigurationError(f"game {name!r}: write MODULE:NAME, such as tavern:hooks")
     module = _imported(module_name)
     try:
@@ -72,6 +73,9 @@ def _as_hooks(found: object, name: str) -> Hooks:
         made: object = found()
     except Exception as error:  # whatever a game's function may raise
         raise GameBroken(_told(error)) from error
+    if inspect.iscoroutine(made):
+        made.close()  # or Python warns that it was never awaited
+        raise ConfigurationError(f"{name} is an async function: write a plain `def` that returns a Hooks")
     if not isinstance(made, Hooks):
         raise ConfigurationError(f"{name} returned a {type(made).__name__}, not a Hooks")
     return made

@@ -71,7 +71,7 @@ async def test_a_failing_hook_costs_one_call_and_the_next_ones_run(
         await ann.type("stumble", "shout ouch")
         await ann.sees("Something went wrong with that. We have been told.\n> ")
         await ann.sees("OUCH")
-    assert "a hook failed for Input of guest-1" in caplog.text
+    assert "failed for Input of guest-1 (#1), typed 'stumble'" in caplog.text
     assert "there was a stone" in caplog.text
 
 

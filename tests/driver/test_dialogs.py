@@ -274,7 +274,7 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
         await settled()
         assert first_connection(place.server).ending is None
     assert lines_of(witness) == ["look"]
-    assert "dialog with guest-1 failed" in caplog.text
+    assert "failed for guest-1 (#1)" in caplog.text
 
 
 async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud, witness: Witness) -> None:

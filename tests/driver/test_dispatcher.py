@@ -371,22 +371,34 @@ async def test_a_disconnect_function_that_writes_writes_nothing(mud: OpenMud, wi
     assert len(witness.disconnects()) == 1
 
 
-async def test_a_function_that_swallows_its_cancellation_costs_its_connection(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("why", ["swallows", "shields"])
+async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobody(
+    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, why: str
 ) -> None:
-    """A4: it went on past its deadline as if nothing had happened."""
+    """A4, K11: it swallowed its cancellation, or waited for something that nothing cuts, such as a thread."""
 
-    @witness.hooks.on(Input)
-    async def stubborn(event: Input) -> None:
-        with suppress(trio.Cancelled):
-            await trio.sleep_forever()
+    async def stubborn(event: Connect | Input) -> None:
+        if why == "swallows":
+            with suppress(trio.Cancelled):
+                await trio.sleep_forever()
+        else:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(7)
+        event.connection.write("done")
 
+    witness.hooks.on(Connect)(stubborn)
+    witness.hooks.on(Input)(stubborn)
     async with mud(witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_failed="Oops.")) as place:
         player = await place.player()
-        await player.type("x")
-        assert await player.sees_the_end() == "Oops.\n"
-    assert witness.last_ending.cause is Cause.ERROR
-    assert "CancellationSwallowed" in caplog.text
+        await player.type("x", "x")
+        await player.sees("done\ndone\ndone\n", within=60)
+        assert place.server.counters["hooks late"] == 3
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) < 5
+    assert warnings[0].startswith("hook stubborn at ")
+    assert f"{__file__}:" in warnings[0]
+    assert "for Connect of guest-1 (#1); limits.hook_deadline is 5 s" in warnings[0]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_a_function_that_hides_its_cancellation_behind_an_error_is_too_slow_all_the_same(

@@ -792,7 +792,7 @@ async def test_work_of_a_connection_ends_with_it_and_its_failure_costs_nobody(
         connection.start_soon(linger_on)
         connection.start_soon(break_down)
         await settled()
-        assert "work of guest-1 failed" in caplog.text
+        assert "failed for guest-1 (#1)" in caplog.text
         assert connection.ending is None
         await ann.vanish()
         await settled()

@@ -32,6 +32,7 @@ from trio_mud import (
     Texts,
     open_tcp_listeners,
 )
+from trio_mud.driver.isolation import sole_error
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 
@@ -776,7 +777,7 @@ async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, w
     def break_(event: HookEvent) -> None:
         raise RuntimeError("everything is broken")
 
-    for event_type in (Started, Admitted, Input, Disconnect):
+    for event_type in (Admitted, Input, Disconnect):
         witness.hooks.on(event_type)(break_)
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -786,6 +787,78 @@ async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, w
         await player.hang_up()
         await settled()
     assert len(witness.disconnects()) == 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "async", "too slow"])
+async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_accepted(
+    autojump_clock: trio.testing.MockClock, witness: Witness, kind: str
+) -> None:
+    """K11: with its own error; who waits at the door meets no half-made world."""
+
+    def fail(event: Started) -> None:
+        raise RuntimeError("no world")
+
+    async def fail_later(event: Started) -> None:
+        await trio.sleep(1)
+        raise RuntimeError("no world")
+
+    async def dawdle(event: Started) -> None:
+        await trio.sleep_forever()
+
+    witness.hooks.on(Started)({"plain": fail, "async": fail_later, "too slow": dawdle}[kind])
+    server, door = MasterServer(witness.hooks), Door()
+    door.connect(Wire())
+    with pytest.raises(trio.TooSlowError if kind == "too slow" else RuntimeError):  # noqa: PT012 - the block serves
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(server.serve, [door])
+        except BaseExceptionGroup as group:
+            raise sole_error(group) from None
+    assert server.counters["accepted"] == 0
+    assert witness.events == []
+
+
+async def test_nobody_is_accepted_before_every_function_on_started_has_run(
+    autojump_clock: trio.testing.MockClock, witness: Witness
+) -> None:
+    made: list[float] = []
+
+    @witness.hooks.on(Started)
+    async def make_the_world(event: Started) -> None:
+        await trio.sleep(3)
+        made.append(trio.current_time())
+
+    witness.hooks.on(Connect)(lambda event: made.append(trio.current_time()))
+    began = trio.current_time()
+    server, door = MasterServer(witness.hooks), Door()
+    door.connect(Wire())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.serve, [door])
+        await settled()
+        server.shutdown()
+    assert [moment - began for moment in made] == [3, 3]
+
+
+@pytest.mark.parametrize("does", ["nothing", "asks for MSSP", "types"])
+async def test_a_visit_is_logged_at_info_once_a_line_was_typed(
+    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, does: str
+) -> None:
+    """K5: scanners and health checks come by the thousand; they are debugging."""
+    caplog.set_level(logging.DEBUG, "trio_mud")
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        if does != "nothing":
+            await player.type("look" if does == "types" else "MSSP-REQUEST")
+            await settled()
+        await player.hang_up()
+        await settled()
+    visits = [record for record in caplog.records if "guest-1" in record.getMessage()]
+    assert {record.getMessage().partition(" (#1) ")[2].split()[0] for record in visits} >= {"was", "left:"}
+    at_info = [record.getMessage() for record in visits if record.levelno >= logging.INFO]
+    if does == "types":
+        assert at_info == ["guest-1 (#1) came in from 10.0.0.1", "guest-1 (#1) left: linkdeath (end of file)"]
+    else:
+        assert at_info == []
 
 
 async def test_a_crash_is_logged_as_critical(
@@ -930,8 +1003,9 @@ async def test_work_that_fails_is_logged_by_its_owner_and_costs_nobody_else(
         await settled()
         await player.type("hello")
         await player.sees("you said hello")
-    name = "work of the server" if owner == "server" else "work of session 'ann'"
-    assert [record.getMessage() for record in caplog.records if record.exc_info] == [f"{name} failed"]
+    [failure] = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert failure.startswith("work count_the_stars at ")
+    assert failure.endswith("failed for the server" if owner == "server" else "failed for <Session 'ann'>")
 
 
 async def test_a_function_that_has_no_need_to_wait_does_not_fail_when_the_time_is_up(mud: OpenMud) -> None:

@@ -340,7 +340,7 @@ async def test_ipv4_and_ipv6_share_a_port() -> None:
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
 async def test_a_port_that_does_not_exist_is_not_taken_for_another(port: int) -> None:
-    with pytest.raises(ValueError, match=f"port {port}: write a number from 0 to 65535"):
+    with pytest.raises(ValueError, match=f"port = {port}: write a number from 1 to 65535"):
         await open_tcp_listeners(port, host="127.0.0.1")
 
 

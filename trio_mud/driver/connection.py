@@ -23,6 +23,7 @@ from ..telnet.options import Gmcp, Msdp
 from ..telnet.options.mssp import render_plain
 from ..text import Text, render
 from ..transports import Transport
+from .checks import article, check_function, check_seconds, check_text, check_words
 from .client import Client
 from .dialogs import Dialog, Script
 from .events import Cause, Reason
@@ -117,6 +118,11 @@ class Connection(EndingTimerOwner):
         return self.life.cause
 
     @property
+    def is_line_secret(self) -> bool:
+        """Whether the last line may have been typed hidden: do not log it."""
+        return self.engine.input_hidden or self.inbox.shown_at == self.inbox.last_line_at
+
+    @property
     def is_in_own_hook(self) -> bool:
         """Whether the running task is a waiting hook of this connection, for which its next line waits."""
         return self.server.dispatcher.is_in_hook_of(self.inbox)
@@ -198,6 +204,8 @@ class Connection(EndingTimerOwner):
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
         if self.ending is None:
+            if self.engine.input_hidden and not hidden:
+                self.inbox.shown_at = self.inbox.last_line_at
             self.engine.hide_input(hidden)
             self.outbox.soil(0)
 
@@ -213,7 +221,11 @@ class Connection(EndingTimerOwner):
 
         Raises:
             ValueError: The cause belongs to another reason.
+            TypeError: The text is no `str`, or the cause no `Cause`.
         """
+        check_words(text, "quit()")
+        if not isinstance(cause, Cause):
+            raise TypeError(f"cause= takes a Cause, such as Cause.KICKED, not {article(cause)}")
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
@@ -229,7 +241,11 @@ class Connection(EndingTimerOwner):
 
         Args:
             text: All that the visitor reads; `texts.refused` if empty.
+
+        Raises:
+            TypeError: The text is no `str`.
         """
+        check_words(text, "refuse()")
         if self.inbox.is_undecided:
             self.turn_away(text or self.server.texts.refused, Cause.VETOED)
         else:
@@ -247,7 +263,11 @@ class Connection(EndingTimerOwner):
 
         Raises:
             LocalProtocolError: A dialog is going on already. Its script may await another: `await other(dialog)`.
+            TypeError: The script is no async function of one argument, or the deadline no number.
         """
+        check_function(script, "start_dialog()", "dialog", waits=True)
+        if deadline is not None:
+            check_seconds(deadline, "deadline=", may_be_infinite=True)
         if self.ending is not None:
             return
         if self.dialog is not None:
@@ -262,10 +282,14 @@ class Connection(EndingTimerOwner):
         """Run work that may take long beside the connection's events; it ends with the connection.
 
         Its failure is logged and costs nobody else. On an ended connection nothing happens.
+
+        Raises:
+            TypeError: The work is no async function without arguments.
         """
+        check_function(work, "start_soon()", waits=True)
         let_interrupts_in(work)
         if self.ending is None:
-            self.life.start(partial(isolate, work, partial(self.work_failed, "background work of")))
+            self.life.start(partial(isolate, work, partial(self.work_failed, "work", work)))
 
     # What the house tells it
 
@@ -340,10 +364,10 @@ class Connection(EndingTimerOwner):
         if self.dialog is not None and not self.dialog.has_begun:
             self.dialog = None
 
-    def work_failed(self, what: str, error: BaseException) -> None:
+    def work_failed(self, what: str, function: object, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
         if not (isinstance(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
-            self.server.work_failed(f"{what} {self.name}", error)
+            self.server.work_failed(what, function, lambda: f" for {self.name} (#{self.number})", error)
 
     def give_up_waiting(self) -> None:
         """It was admitted and never typed a line."""
@@ -369,6 +393,7 @@ class Connection(EndingTimerOwner):
         """A text as its client reads it."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
             return text.encode()  # it reads the same everywhere
+        check_text(text, "a client")
         return self.engine.encode(render(text, self.client.rendering))
 
     def _has_ended(self) -> bool:

@@ -197,7 +197,7 @@ class Dialog(Questions):
             self.connection.tell(self.connection.server.texts.no_answer)
             return
         connection = self.connection
-        connection.work_failed("the dialog with", error)
+        connection.work_failed("dialog", self._script, error)
         connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
         if self._is_at_the_door:
             connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)

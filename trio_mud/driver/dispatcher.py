@@ -94,17 +94,17 @@ class Household(Protocol):
         """Send what was written in this batch."""
         ...
 
-    def hook_failed(self, event: HookEvent, error: BaseException) -> None:
+    def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         """A function of this event raised, or was cut; it costs that call."""
+        ...
+
+    def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
+        """A waiting function returned after its deadline, in which nothing could cancel it; it costs nothing."""
         ...
 
     def hook_interrupted(self, error: BaseException) -> None:
         """Ctrl-C or SystemExit came out of a function: the server stops."""
         ...
-
-
-class CancellationSwallowed(Exception):
-    """A hook was cancelled at its deadline and went on: it must let `trio.Cancelled` pass."""
 
 
 class _Wait:
@@ -212,13 +212,13 @@ class Dispatcher:
             try:
                 result = function(event)
             except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
-                self._report(event, error)
+                self._report(event, function, error)
             else:
                 if result is not None and inspect.isawaitable(result):
                     assert self._nursery is not None
                     self._waiting[source] = _Wait()
                     name = f"hook for {type(event).__name__}"
-                    self._nursery.start_soon(self._wait_for, source, event, result, functions, name=name)
+                    self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
                     return
         source.is_busy = False
         source.event_over(event)
@@ -235,31 +235,37 @@ class Dispatcher:
 
     @enable_ki_protection
     async def _wait_for(
-        self, source: Source, event: HookEvent, result: Awaitable[object], functions: Iterator[HookFunction]
+        self,
+        source: Source,
+        event: HookEvent,
+        function: HookFunction,
+        result: Awaitable[object],
+        functions: Iterator[HookFunction],
     ) -> None:
         """Finish one awaitable in a task of its own, then the functions after it."""
         wait = self._waiting[source]
         wait.task = trio.lowlevel.current_task()
-        deadline = self._limits.hook_deadline
+        deadline, began = self._limits.hook_deadline, trio.current_time()
         try:
             with wait.scope as scope:
                 if deadline is not None:
-                    scope.deadline = trio.current_time() + deadline
+                    scope.deadline = began + deadline
                 if self.is_cutting:
                     scope.cancel(reason="the server's cleanup time is over")
-                await isolate(result, partial(self._report, event))
+                await isolate(result, partial(self._report, event, function))
             if scope.cancelled_caught:
                 why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
-                self._household.hook_failed(event, trio.TooSlowError(why))
+                self._household.hook_failed(event, function, trio.TooSlowError(why))
             elif scope.cancel_called and trio.current_time() >= scope.deadline:
-                self._household.hook_failed(event, CancellationSwallowed(f"went on past its {deadline} s"))
+                # It waited for a thread, shielded itself, or swallowed a Cancelled. What it did stands.
+                self._household.hook_late(event, function, trio.current_time() - began)
         finally:
             del self._waiting[source]
         self._step(source, event, functions)
         if not self._load:
             self._quiet.set()
 
-    def _report(self, event: HookEvent, error: BaseException) -> None:
+    def _report(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         if (interrupt := interrupt_in(error)) is not None:
             self._household.hook_interrupted(interrupt)
-        self._household.hook_failed(event, error)
+        self._household.hook_failed(event, function, error)

@@ -74,7 +74,10 @@ class HookEvent:
 
 @dataclass(frozen=True, slots=True)
 class Started(HookEvent):
-    """The server runs: the first event of all, before the first `Connect`."""
+    """The server runs: the first event of all. Nobody is accepted before its functions have run.
+
+    A function that raises, or waits longer than `limits.hook_deadline`, ends `serve` with that error.
+    """
 
     server: MasterServer
 

@@ -14,6 +14,7 @@ import trio
 
 from .. import telnet
 from .client import FactSource, Size
+from .describing import innermost
 from .events import Cause, EchoRefused, GmcpMessage, HookEvent, Interrupt, MsdpMessage, Settled, WindowSize
 from .strangers import Stranger, answer, recognise
 from .timers import Deadline
@@ -105,11 +106,23 @@ class Hearing:
             case telnet.Anomaly():
                 self._count(event)
             case telnet.CompressionFailed(detail):
-                logger.info("%s sends compressed bytes that cannot be read: %s", connection.name, detail)
+                connection.server.repeats.log(
+                    logging.INFO,
+                    f"{connection.name} (#{connection.number}) sends compressed bytes that cannot be read: {detail}",
+                    kind="compression",
+                    summary="connections sent compressed bytes that cannot be read",
+                )
                 connection.server.counters["compression failed"] += 1
                 connection.quit(connection.server.texts.protocol_abuse, cause=Cause.PROTOCOL)
             case telnet.OptionFailed(code, error):
-                logger.error("telnet option %d failed for %s", code, connection.name, exc_info=error)
+                named = f"telnet option {code} failed"
+                connection.server.repeats.log(
+                    logging.ERROR,
+                    f"{named} for {connection.name} (#{connection.number})",
+                    kind=(named, type(error), innermost(error)),
+                    summary=f"{named} with {type(error).__name__}",
+                    error=error,
+                )
         return None
 
     def mind_time(self) -> None:

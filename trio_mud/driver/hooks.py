@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
+from .checks import article, check_function, check_number
 from .events import HookEvent
 from .isolation import let_interrupts_in
 
@@ -53,11 +54,17 @@ class Hooks:
                 The network's own steps lie outside even `FIRST` and `LAST`.
 
         A change takes effect with the next event: one that has begun keeps its functions.
+
+        Raises:
+            TypeError: That is no type of event, the order is no number, or the function cannot be called with an event
+                as its only argument, or is a generator.
         """
         if not (isinstance(event_type, type) and issubclass(event_type, HookEvent)):
             raise TypeError(f"a hook is registered for a type of HookEvent, not for {event_type!r}")
+        check_number(order, "order=")
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
+            check_function(function, f"the hook for {event_type.__name__}", "event")
             let_interrupts_in(function)
             self._add(event_type, order, function)
             return function
@@ -66,6 +73,8 @@ class Hooks:
 
     def include(self, other: Hooks) -> None:
         """Add all functions that another registry has now, in its order among equals."""
+        if not isinstance(other, Hooks):
+            raise TypeError(f"include() takes a Hooks, not {article(other)}")
         for event_type, registered in list(other._registered.items()):
             for registration in list(registered):
                 self._add(event_type, registration.order, registration.function)

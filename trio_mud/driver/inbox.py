@@ -53,7 +53,9 @@ class Inbox(Source):
         "_throttle",
         "_typeahead",
         "_vigil",
+        "has_typed",
         "last_line_at",
+        "shown_at",
     )
 
     def __init__(self, connection: Connection) -> None:
@@ -69,6 +71,8 @@ class Inbox(Source):
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
         self._spent_until = -math.inf
         self.last_line_at = trio.current_time()
+        self.shown_at = -math.inf  # which line was the last when typing was shown again: `hide_input(False)`
+        self.has_typed = False  # it is a player
 
     # What the connection tells
 
@@ -267,10 +271,8 @@ class Inbox(Source):
         if not isinstance(line, str):
             return line
         self.last_line_at = now
-        if self._first_input is not None:
-            self._first_input.cancel()
-            self._first_input = None
-            self._begin_vigil()
+        if not self.has_typed:
+            self._typed_first(line)
         dialog = connection.dialog
         if type(line) is HiddenLine and not (dialog is not None and dialog.asks_hidden):
             connection.server.counters["hidden lines dropped"] += 1
@@ -283,6 +285,16 @@ class Inbox(Source):
             return Input(connection, line)
         dialog.answer(line)
         return None
+
+    def _typed_first(self, line: str) -> None:
+        """It is a player, unless it only asks for what MUD listings want to know."""
+        if line != PLAIN_REQUEST:
+            self.has_typed = True
+            self._connection.server.typed_first(self._connection)
+        if self._first_input is not None:
+            self._first_input.cancel()
+            self._first_input = None
+            self._begin_vigil()
 
     def _begin_vigil(self) -> None:
         limits = self._connection.server.limits

@@ -32,6 +32,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ..transports import DeadPeer, Transport
 from .client import FactSource
+from .describing import innermost
 from .events import Cause, Reason
 
 if TYPE_CHECKING:
@@ -125,7 +126,14 @@ class Life:
 
     def fail(self, error: Exception) -> None:
         """The driver or a transport has a bug: it costs this connection."""
-        logger.error("the connection of %s failed", self._connection.name, exc_info=error)
+        connection = self._connection
+        connection.server.repeats.log(
+            logging.ERROR,
+            f"connection {connection.name} (#{connection.number}) failed",
+            kind=("connection", type(error), innermost(error)),
+            summary=f"connections failed with {type(error).__name__}",
+            error=error,
+        )
         self.lose_link(Cause.ERROR)
 
     def abort(self) -> None:

@@ -205,7 +205,12 @@ class Outbox:
     def _tell_what_was_dropped(self) -> None:
         connection = self._connection
         if self._dropped and not self._rest and connection.ending is None:
-            logger.info("%s reads too slowly: %d messages were dropped", connection.name, self._dropped)
+            connection.server.repeats.log(
+                logging.INFO,
+                f"{connection.name} (#{connection.number}) reads too slowly: {self._dropped} messages were dropped",
+                kind="reads too slowly",
+                summary="connections read too slowly",
+            )
             self._dropped = 0
             if notice := connection.server.texts.output_dropped:  # beyond the bound: it is one line
                 data = connection.engine.encode(notice + "\n")

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from trio.lowlevel import enable_ki_protection
 
 from ..text import Text
+from .checks import check_text
 from .connection import Connection
 
 
@@ -18,7 +19,13 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
         text: As for `Connection.write`; the line is ended.
         to: The listeners; `server.connections` for everybody. Those that have ended are passed over.
         but: Who does not hear it: one connection, or several.
+
+    Raises:
+        TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection.
     """
+    check_text(text, "broadcast()")
+    if isinstance(to, Connection):
+        raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
     left_out = {but} if isinstance(but, Connection) else set(but)
     encoded: dict[Hashable, bytes] = {}
     for connection in to:

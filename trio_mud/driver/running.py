@@ -7,6 +7,8 @@ import logging
 import math
 import os
 import signal
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,23 +19,45 @@ from typing import Final, NamedTuple, Self
 
 import trio
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, TrioMudError
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option
 from ..texts import Texts
 from ..transports.proxy import Network, ProxyListener
-from ..transports.tcp import open_tcp_listeners
+from ..transports.tcp import check_address, open_tcp_listeners
 from ..transports.tls import Certificate, open_tls_listeners
+from .checks import article
 from .doors import AnyListener
 from .hooks import Hooks
+from .isolation import sole_error
+from .log_queue import QueuedHandler
 from .server import MasterServer
-from .watchdog import Watchdog
+from .watchdog import Watchdog, end_process
 
 logger = logging.getLogger("trio_mud")
 
 EXIT_CRASHED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: it may work later
 EXIT_INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
 PATIENCE: Final = 2.0  # seconds past all deadlines before the process is ended from outside the event loop
+
+
+class CannotListen(TrioMudError):
+    """No listener could be opened; the message says where and why.
+
+    Attributes:
+        status: The exit status of a program that ends by it.
+    """
+
+    def __init__(self, host: str | None, port: int, error: OSError) -> None:
+        if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+            super().__init__(f"host {host!r} is no name or address known here")
+            self.status = EXIT_USAGE
+        else:
+            where = error.filename or f"{host} port {port}"
+            super().__init__(f"cannot listen at {where}: {error.strerror or error}; try another")
+            self.status = EXIT_UNAVAILABLE
 
 
 class Place(NamedTuple):
@@ -75,7 +99,10 @@ async def serve(
 
     Raises:
         OSError: The port cannot be bound.
+        TypeError, ValueError: An argument is not what it should be.
+        Exception: A function on `Started` raised it: nobody was accepted.
     """
+    check_address(host, port)
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     if listeners is None:
         listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer)
@@ -112,19 +139,111 @@ def run(
 
     The others are those of `serve`.
 
+    Unless the program has configured logging, warnings and errors go to standard error meanwhile, through a queue, so
+    that a stream that takes nothing never stops the server.
+
     Raises:
-        OSError: A port cannot be bound, or the folder not be made; its `filename` says which.
-        ValueError: There is a port for TLS and no certificate, or the other way round.
-        SystemExit: With 130 after a second signal; with 1 if code of the game will not end.
+        OSError: The folder for recordings cannot be made.
+        TypeError, ValueError: An argument is not what it should be, or there is a port for TLS and no certificate.
+        SystemExit: With 75 if a port cannot be bound, and 2 if the host is unknown, after a sentence that says so; with
+            130 after a second signal; with 1 if code of the game will not end; with its own status if a function of the
+            game called `sys.exit`.
+        Exception: A function on `Started` raised it, or the server crashed.
     """
+    try:
+        open_and_run(
+            hooks,
+            host=host,
+            port=port,
+            tls_port=tls_port,
+            certificate=certificate,
+            proxy_from=proxy_from,
+            limits=limits,
+            texts=texts,
+            world=world,
+            options=options,
+            on_open=on_open,
+            record=record,
+        )
+    except CannotListen as error:
+        if sys.stderr is not None:
+            print(error, file=sys.stderr)
+        raise SystemExit(error.status) from None
+
+
+def open_and_run(
+    hooks: Hooks,
+    *,
+    host: str | None = "localhost",
+    port: int = 4000,
+    tls_port: int | None = None,
+    certificate: Certificate | None = None,
+    proxy_from: Sequence[Network] = (),
+    limits: Limits | None = None,
+    texts: Texts | None = None,
+    world: object = None,
+    options: Iterable[Option] = DEFAULT_OPTIONS,
+    on_open: OnOpen | None = None,
+    record: Path | None = None,
+) -> None:
+    """Do what `run` does, for a program that says itself why it cannot listen.
+
+    Raises:
+        CannotListen: A port cannot be bound, or the host is unknown.
+    """
+    check_address(host, port)
+    if tls_port is not None:
+        check_address(host, tls_port, "tls_port")
+    if on_open is not None and not callable(on_open):
+        raise TypeError(f"on_open= takes a function of the server and its places, not {article(on_open)}")
     if (tls_port is None) != (certificate is None):
         raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     if record is not None:
         server.record(record)
     places = _Places(host, port, tls_port, certificate, proxy_from)
-    with _collecting_seldom():
-        trio.run(_serve_with_signals, server, places, on_open or _print_places)
+    _occupy_standard_descriptors()
+    fatal: BaseException | None = None
+    with _collecting_seldom(), _logging(server):
+        try:
+            trio.run(_serve_with_signals, server, places, on_open or _print_places)
+        except BaseExceptionGroup as group:
+            fatal = sole_error(group)
+        except KeyboardInterrupt:
+            raise SystemExit(EXIT_INTERRUPTED) from None
+    if isinstance(fatal, KeyboardInterrupt):  # raised by a function of the game
+        raise SystemExit(EXIT_INTERRUPTED)
+    if fatal is not None:
+        raise fatal  # out of its groups, and with the cause that the game gave it
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open what was closed at the start, as `2>&-` does: else a player's socket would be what crash reports go to."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
+@contextmanager
+def _logging(server: MasterServer) -> Iterator[None]:
+    """Show what is logged, unless the program has configured that, and never wait for the stream."""
+    root, own = logging.getLogger(), None
+    if not logger.hasHandlers():
+        own = QueuedHandler(sys.stderr, server.limits.max_log)
+        own.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        root.addHandler(own)
+    queued = [handler for handler in root.handlers if isinstance(handler, QueuedHandler)]
+    for handler in queued:
+        handler.counters = server.counters
+    try:
+        yield
+    finally:
+        for handler in queued:
+            handler.flush()
+        if own is not None:
+            root.removeHandler(own)
 
 
 @contextmanager
@@ -178,14 +297,19 @@ class _Places(NamedTuple):
 
 
 async def _serve_with_signals(server: MasterServer, wanted: _Places, on_open: OnOpen) -> None:
-    listeners, places = await wanted.open(server.limits.dead_peer)
+    try:
+        listeners, places = await wanted.open(server.limits.dead_peer)
+    except OSError as error:
+        raise CannotListen(wanted.host, wanted.port, error) from error
     with _Signals(server, wanted.certificate) as signals, Watchdog(server):
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
-            await program.start(server.serve, listeners)
-            on_open(server, places)
-            await server.closed.wait()
-            watch.cancel(reason="the server has ended")
+            try:
+                await program.start(server.serve, listeners)
+                on_open(server, places)
+                await server.closed.wait()
+            finally:
+                watch.cancel(reason="the server has ended")
     if signals.count > 1:
         raise SystemExit(EXIT_INTERRUPTED)
 
@@ -242,13 +366,13 @@ class _Signals:
         self.count += 1
         limits = self._server.limits
         if self.count == 1:
-            logger.info("%s: shutting down; once more ends at once", signal.Signals(number).name)
             self._token.run_sync_soon(self._server.shutdown)
             self.exit_after(limits.drain + limits.cleanup + PATIENCE, EXIT_CRASHED)
+            logger.info("%s: shutting down; once more ends at once", signal.Signals(number).name)  # last: it may wait
         elif self.count == 2:
-            logger.warning("%s again: ending at once", signal.Signals(number).name)
             self._token.run_sync_soon(partial(self._server.abort, within=0))
             self.exit_after(PATIENCE, EXIT_INTERRUPTED)
+            logger.warning("%s again: ending at once", signal.Signals(number).name)
 
     def _hear_hangup(self, number: int, frame: object) -> None:
         self._token.run_sync_soon(self._reload, idempotent=True)
@@ -266,8 +390,7 @@ class _Signals:
 
     @staticmethod
     def _exit(status: int) -> None:
-        logger.critical("code of the game does not end: the process is ended as it stands")
-        os._exit(status)
+        end_process(status, "code of the game does not end: the process is ended as it stands")
 
 
 def _print_places(server: MasterServer, places: Sequence[Place]) -> None:

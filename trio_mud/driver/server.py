@@ -40,8 +40,10 @@ from ..transports import Transport
 from ..transports.poller import Poller
 from .admission import Admission
 from .calendar import Daily, zone_of
+from .checks import article, check_function, check_seconds, check_words
 from .connection import Connection
-from .dispatcher import CancellationSwallowed, Dispatcher
+from .describing import describe, guarded, typed
+from .dispatcher import Dispatcher
 from .doors import AnyListener, Doors
 from .events import (
     Admitted,
@@ -53,11 +55,11 @@ from .events import (
     Input,
     Left,
     LinkLost,
-    Reason,
     Resumed,
     Started,
     Tick,
 )
+from .failures import RepeatLimiter, log_failure
 from .hooks import HookFunction, Hooks
 from .isolation import interrupt_in, isolate, let_interrupts_in, sole_error
 from .posts import Posts
@@ -100,6 +102,11 @@ class MasterServer(TimerOwner):
         world: object = None,
         options: Iterable[Option] = DEFAULT_OPTIONS,
     ) -> None:
+        for name, value, kind in (("limits", limits, Limits), ("texts", texts, Texts)):
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{name}= takes a {kind.__name__}, such as {kind.__name__}(), not {article(value)}")
+        if not isinstance(hooks, Hooks):
+            raise TypeError(f"a server takes a Hooks, the registry whose functions are its game, not {article(hooks)}")
         self.hooks = hooks
         self.limits = limits or Limits()
         self.texts = texts or Texts()
@@ -107,6 +114,7 @@ class MasterServer(TimerOwner):
         self.counters: Counter[str] = Counter()
         self.wall_clock: Callable[[], float] = time.time
         self.timers = Timers()
+        self.repeats = RepeatLimiter(self.timers, self.limits.log_interval)
         self.dispatcher = Dispatcher(self, self.limits)
         self.mssp: dict[str, str | Sequence[str]] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
         self._options = tuple(options)
@@ -160,7 +168,10 @@ class MasterServer(TimerOwner):
         Raises:
             Overloaded: `limits.posts` events are waiting already.
             ValueError: The event is one that only the driver can know of.
+            TypeError: That is no event.
         """
+        if not isinstance(event, HookEvent):
+            raise TypeError(f"post() takes an event, an object of a subclass of HookEvent, not {article(event)}")
         if isinstance(event, _DRIVERS_OWN):
             raise ValueError(f"{type(event).__name__} is the driver's to tell: post events of your own types")
         if self.dispatcher.is_cutting or self.dispatcher.is_dead:
@@ -184,7 +195,11 @@ class MasterServer(TimerOwner):
 
         Raises:
             ValueError: There is no such zone, or the time names one itself.
+            TypeError: That is no time, or no function without arguments.
         """
+        if not isinstance(time, dt.time):
+            raise TypeError(f"daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
+        check_function(function, "daily()")
         if time.tzinfo is not None:
             raise ValueError(f"{time!r} names a zone itself: leave it out there, and give it as tz")
         source = TimerSource(self.dispatcher)
@@ -214,7 +229,7 @@ class MasterServer(TimerOwner):
         """
         self._recorder = None
         if folder is not None:
-            self._recorder = Recorder(folder, most_bytes=most_bytes, most_sessions=most_sessions)
+            self._recorder = Recorder(Path(folder), most_bytes=most_bytes, most_sessions=most_sessions)
             self._recorders.append(self._recorder)
 
     @enable_ki_protection
@@ -225,8 +240,9 @@ class MasterServer(TimerOwner):
 
         Raises:
             RuntimeError: The server does not serve; start work from a hook, on `Started` or later.
+            TypeError: The work is no async function without arguments.
         """
-        self.run_work(work, "work of the server", trio.CancelScope(), lambda: None)
+        self.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
 
     @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:
@@ -238,6 +254,9 @@ class MasterServer(TimerOwner):
             text: The last words to everybody; `texts.shutdown` if empty.
             within: Seconds until whoever is left is cut off; `limits.drain` if None.
         """
+        check_words(text, "shutdown()")
+        if within is not None:
+            check_seconds(within, "within=", may_be_infinite=True)
         if self.is_closing:
             return
         self._last_words = text or self.texts.shutdown
@@ -259,6 +278,7 @@ class MasterServer(TimerOwner):
         self._farewell.deadline = min(self._farewell.deadline, last_moment)
         self.aborting.set()
         self._is_closing.set()
+        self._posts.started.set()  # or `_receive_guests` would wait for a dead dispatcher
         if self._doors is not None:
             self._doors.close()
 
@@ -316,46 +336,85 @@ class MasterServer(TimerOwner):
             for connection in soiled:
                 connection.flush()
 
-    def hook_failed(self, event: HookEvent, error: BaseException) -> None:
-        """Log it, and tell whom it concerns. A connect function that fails refuses."""
+    def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+        """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
         connection: Connection | None = getattr(event, "connection", None)
         if isinstance(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
             logger.debug("a hook for %s gave up: %s", type(event).__name__, error)  # any peer can cause it: it hangs up
             return
-        whom = f" of {connection.name}" if isinstance(connection, Connection) else ""
-        logger.error("a hook failed for %s%s", type(event).__name__, whom, exc_info=error)
         self.counters["hooks failed"] += 1
+        if isinstance(event, Started) and self._fatal is None:  # raised by `serve`, with its traceback
+            logger.critical("hook %s failed on Started: the server does not open", describe(function, error))
+            self._fail(error)
+            return
+        if isinstance(event, Tick):
+            self._log_failure("timer", event.function, error, partial(_of, event))
+        else:
+            self._log_failure("hook", function, error, partial(_of, event))
         too_slow = isinstance(error, trio.TooSlowError)
         if isinstance(event, Connect):
             text = self.texts.connect_too_slow if too_slow else self.texts.connect_failed
             event.connection.turn_away(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
-        elif isinstance(connection, Connection) and isinstance(error, CancellationSwallowed):
-            connection.quit(self.texts.command_failed, cause=Cause.ERROR)
         elif isinstance(event, Input):
             event.connection.tell(self.texts.command_too_slow if too_slow else self.texts.command_failed)
 
+    def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
+        """Warn that a function returned after its deadline. What it did stands, and it costs nothing."""
+        self.counters["hooks late"] += 1
+        named = f"hook {describe(function)}"
+        self.repeats.log(
+            logging.WARNING,
+            f"{named} returned {took:.1f} s after it was called{guarded(partial(_of, event))}; "
+            f"limits.hook_deadline is {self.limits.hook_deadline:g} s, and it could not be cancelled: "
+            f"let trio.Cancelled pass, or use start_soon() for long work",
+            kind=(named, "late"),
+            summary=f"{named} returned late",
+        )
+
     def run_work(
-        self, work: Callable[[], Awaitable[object]], name: str, scope: trio.CancelScope, over: Callable[[], object]
+        self,
+        work: Callable[[], Awaitable[object]],
+        whose: Callable[[], str],
+        scope: trio.CancelScope,
+        over: Callable[[], object],
     ) -> None:
         """Run a game's work in a scope of its owner's; `over` is called when it has ended."""
+        check_function(work, "start_soon()", waits=True)
         if self._works is None:
             raise RuntimeError("the server does not serve: start work on `Started` or later")
 
         async def run() -> None:
             try:
                 with scope:
-                    await isolate(work, partial(self.work_failed, name))
+                    await isolate(work, partial(self.work_failed, "work", work, whose))
             finally:
                 over()
 
         let_interrupts_in(work)
-        self._works.start_soon(run, name=name)
+        self._works.start_soon(run, name=f"work{guarded(whose)}")
 
-    def work_failed(self, name: str, error: BaseException) -> None:
-        """A script or other work of the game raised: log it; an interrupt stops the server."""
+    def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
+        """A script or other work of the game raised: log it; an interrupt stops the server.
+
+        Args:
+            what: "dialog", "work".
+            function: Which was called.
+            whose: Returns " of" and its owner.
+            error: What it raised.
+        """
         if (interrupt := interrupt_in(error)) is not None:
             self.hook_interrupted(interrupt)
-        logger.error("%s failed", name, exc_info=error)
+        self._log_failure(what, function, error, whose)
+
+    def _log_failure(self, what: str, function: object, error: BaseException, context: Callable[[], str]) -> None:
+        """Log it: an exit that the game asked for as one line, all else with its traceback, and not again and again."""
+        sole = sole_error(error)
+        if isinstance(sole, SystemExit):
+            logger.critical("%s %s called sys.exit(%r): the server stops", what, describe(function, sole), sole.code)
+        elif isinstance(sole, KeyboardInterrupt):
+            logger.critical("%s %s was interrupted: the server stops", what, describe(function, sole))
+        else:
+            log_failure(self.repeats, what, function, error, context)
 
     def hook_interrupted(self, error: BaseException) -> None:
         """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""
@@ -381,6 +440,10 @@ class MasterServer(TimerOwner):
         """It passed the connect hook: it is on the list now."""
         self.counters["admitted"] += 1
         self._connections.add(connection)
+        logger.debug("%s (#%d) was admitted from %s", connection.name, connection.number, connection.address)
+
+    def typed_first(self, connection: Connection) -> None:
+        """It typed its first line, so it is a player and no scanner: now its visit is worth a line in the log."""
         logger.info("%s (#%d) came in from %s", connection.name, connection.number, connection.address)
 
     def handshake(self, connection: Connection) -> AbstractContextManager[None]:
@@ -406,7 +469,7 @@ class MasterServer(TimerOwner):
         connection = event.connection
         self._connections.discard(connection)
         self.counters[f"{event.reason.value}: {event.cause}"] += 1
-        log = logger.debug if event.reason is Reason.REFUSED else logger.info
+        log = logger.info if connection.inbox.has_typed else logger.debug
         log("%s (#%d) left: %s (%s)", connection.name, connection.number, event.reason.value, event.cause)
 
     # The house
@@ -424,6 +487,7 @@ class MasterServer(TimerOwner):
             for recorder in self._recorders:
                 await recorder.aclose()
         self._connections.clear()  # only a dead dispatcher leaves anything here
+        self.repeats.flush()
         self.closed.set()
 
     @enable_ki_protection
@@ -457,8 +521,9 @@ class MasterServer(TimerOwner):
     async def _receive_guests(self, doors: Doors, opened: Callable[[], None]) -> None:
         self._posts.waiting.insert(0, Started(self))
         self._posts.wake()
+        await self._posts.started.wait()  # nobody is accepted into a world that is not ready
         try:
-            await doors.stand_open(opened)
+            await doors.stand_open(opened if self._fatal is None else _nothing)
         except Exception as error:  # noqa: BLE001 - raised again at the end of `serve`
             self._fail(sole_error(error))
 
@@ -530,6 +595,23 @@ class MasterServer(TimerOwner):
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = TimerSource(self.dispatcher)
         return Timer(self.timers, delay, function, period=period, deliver=source.deliver, ended=lambda timer: None)
+
+
+def _nothing() -> None:
+    """The doors never opened, so that is not said."""
+
+
+def _of(event: HookEvent) -> str:
+    """What an event is about, as the log says it: ` for Input of guest-1 (#1), typed 'look'`."""
+    told = f" for {type(event).__name__}"
+    connection, session = getattr(event, "connection", None), getattr(event, "session", None)
+    if isinstance(connection, Connection):
+        told += f" of {connection.name} (#{connection.number})"
+    elif session is not None:
+        told += f" of {session!r}"
+    if isinstance(event, Input):
+        told += f", typed {'hidden' if event.connection.is_line_secret else typed(event.line)}"
+    return told
 
 
 def _decide(event: Connect) -> None:

@@ -11,6 +11,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ..text import Text
+from .checks import check_function, check_seconds, check_text, check_words
 from .dispatcher import Source
 from .events import Cause, HookEvent, Left, LinkLost
 from .timers import Deadline, EndingTimerOwner, Timer, tick_of
@@ -114,7 +115,12 @@ class Session(EndingTimerOwner):
 
         Returns:
             False if nobody will read it: the session is over, or every connection dropped it.
+
+        Raises:
+            TypeError: That is no text; also if nobody is there to read it.
         """
+        if type(text) is not str:
+            check_text(text, "write()")
         if self.ending is not None:
             return False
         arrives = [connection.write(text) for connection in self._connections]
@@ -131,7 +137,11 @@ class Session(EndingTimerOwner):
 
         Args:
             text: The last words to whoever is connected.
+
+        Raises:
+            TypeError: The text is no `str`.
         """
+        check_words(text, "leave()")
         self.is_leaving = True  # also if a link is found to be dead before it has quit
         if not self._connections:
             self.server.sessions.finish(self, Cause.ASKED)
@@ -144,19 +154,28 @@ class Session(EndingTimerOwner):
 
         Args:
             lifetime: Seconds after which it is void.
+
+        Raises:
+            TypeError: The lifetime is no number.
         """
+        check_seconds(lifetime, "lifetime=", may_be_infinite=True)
         return self.server.sessions.give_token(self, lifetime)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Run work that may take long; it ends with the session, and its failure is logged and costs nobody else."""
+        """Run work that may take long; it ends with the session, and its failure is logged and costs nobody else.
+
+        Raises:
+            TypeError: The work is no async function without arguments.
+        """
+        check_function(work, "start_soon()", waits=True)
         if self.ending is not None:
             return
         if self._works is None:
             self._works = {}
         works, scope = self._works, trio.CancelScope()
         works[scope] = None
-        self.server.run_work(work, f"work of session {self.key!r}", scope, partial(works.pop, scope, None))
+        self.server.run_work(work, lambda: f" for {self!r}", scope, partial(works.pop, scope, None))
 
     # What the registry tells it
 

@@ -31,6 +31,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ..errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError
+from .checks import article, check_number
 from .events import Cause, Entered, HookEvent, Reason, Resumed
 from .session import KeySource, Session
 
@@ -103,7 +104,14 @@ class Sessions:
             LocalProtocolError: It was not admitted, or serves a session already.
             KeyTaken: The stay is linked, and the policy is `REFUSE`.
             ValueError: The grace is negative.
+            TypeError: The key is not hashable, or something else is not what it is called.
         """
+        try:
+            hash(key)
+        except TypeError as error:
+            raise TypeError(f"a session's key must be hashable, such as a name: {error}") from None
+        if not isinstance(on_duplicate, Duplicate):
+            raise TypeError(f"on_duplicate= takes a Duplicate, such as Duplicate.REFUSE, not {article(on_duplicate)}")
         self._check(connection, grace)
         session = self._by_key.get(key)
         if session is not None and session.connections and all(map(_is_quitting, session.connections)):
@@ -196,6 +204,10 @@ class Sessions:
     # Steps
 
     def _check(self, connection: Connection, grace: float | None) -> None:
+        if not hasattr(connection, "inbox"):  # the class cannot be imported here
+            raise TypeError(f"a session takes a connection, such as event.connection, not {article(connection)}")
+        if grace is not None:
+            check_number(grace, "grace=")
         if connection.ending is not None and not connection.inbox.is_undecided:
             # Also while its last hooks and dialogs still run: a dead link must not take a session from a living player.
             raise ConnectionEnded(f"{connection.name} has ended and cannot enter", connection.ending.reason)

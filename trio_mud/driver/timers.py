@@ -17,6 +17,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from .calendar import Daily
+from .checks import check_function, check_seconds
 from .dispatcher import Dispatcher, Source
 from .events import HookEvent, Tick
 from .isolation import let_interrupts_in
@@ -271,9 +272,10 @@ class TimerOwner:
 
         Raises:
             ValueError: The delay is negative or not finite.
+            TypeError: The delay is no number, or the function takes arguments.
         """
-        if not (math.isfinite(delay) and delay >= 0):
-            raise ValueError(f"a delay is a number of seconds, 0 or more and finite, not {delay!r}")
+        check_seconds(delay, "after()")
+        check_function(function, "after()")
         return self._start_timer(delay, function, None)
 
     @enable_ki_protection
@@ -284,9 +286,12 @@ class TimerOwner:
 
         Raises:
             ValueError: The period is not positive or not finite.
+            TypeError: The period is no number, or the function takes arguments.
         """
-        if not (math.isfinite(period) and period > 0):
-            raise ValueError(f"a period is a number of seconds, more than 0 and finite, not {period!r}")
+        check_seconds(period, "every()")
+        check_function(function, "every()")
+        if period == 0:
+            raise ValueError("every() takes a number of seconds that is more than 0")
         if trio.current_time() + period == trio.current_time():
             raise ValueError(f"a period of {period!r} s is too short for the clock to tell")
         return self._start_timer(period, function, period)

@@ -185,6 +185,31 @@ class TcpListener:
         await trio.lowlevel.checkpoint()
 
 
+def check_address(host: object, port: object, name: str = "port") -> None:
+    """Raise unless these could be a host and a port; whether the host is known is the resolver's to say.
+
+    Raises:
+        TypeError: The host is no `str` and not None, or the port is no `int`.
+        ValueError: There is no such port, or the host holds what no name or address has.
+    """
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"{name} = {port!r}: write a number from 0 to 65535")
+    if not 0 <= port <= 65535:  # the resolver would take the remainder of a larger one
+        raise ValueError(f"{name} = {port}: write a number from 1 to 65535, or 0 for any free one")
+    if host is None or host == "":
+        return
+    if not isinstance(host, str):
+        raise TypeError(f'host = {host!r}: write a name or an address, such as "localhost", or None for all')
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        is_sound = False
+    else:
+        is_sound = host.isprintable() and not any(character.isspace() or character in "/,;@" for character in host)
+    if not is_sound:
+        raise ValueError(f"host = {host!r}: write one name or address, such as localhost or 0.0.0.0")
+
+
 async def open_tcp_listeners(
     port: int, *, host: str | None = "localhost", dead_peer: float | None = None
 ) -> list[TcpListener]:
@@ -199,10 +224,9 @@ async def open_tcp_listeners(
 
     Raises:
         OSError: Nothing could be bound; none is left open.
-        ValueError: There is no such port.
+        TypeError, ValueError: There can be no such host or port.
     """
-    if not 0 <= port <= 65535:  # the resolver would take the remainder of a larger one
-        raise ValueError(f"port {port}: write a number from 0 to 65535")
+    check_address(host, port)
     found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[TcpListener] = []
     unsupported: OSError | None = None

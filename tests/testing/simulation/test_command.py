@@ -90,7 +90,7 @@ def test_a_game_of_ones_own_is_played_and_its_failures_are_told(
     (folder / "words.txt").write_text("boom\nlook\n")
     assert main(["counting:hooks", "--seeds", "6", "--lines", "words.txt"]) == 1
     told = capsys.readouterr().out
-    assert "breaks hooks: ERROR trio_mud: a hook failed for Input of guest-" in told
+    assert "breaks hooks: ERROR trio_mud: hook " in told
     assert "ZeroDivisionError" in told
     assert "again: python -m trio_mud.testing.simulate counting:hooks " in told
     assert " counting:hooks" in (folder / ".simulation-seeds").read_text()

@@ -560,7 +560,9 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
 
 
 # What is logged as an error, and is the simulator's own doing.
-_MEANT: Final = re.compile(r"cannot accept connections|the server's time was over|\nKeyboardInterrupt$")
+_MEANT: Final = re.compile(
+    r"cannot accept connections|the server's time was over|failed with TooSlowError: repeated|was interrupted: "
+)
 
 
 @invariant("hooks")

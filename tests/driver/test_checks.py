@@ -1,0 +1,236 @@
+"""What an author hands over by mistake is refused where he hands it over, by one sentence, and nothing has changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial, wraps
+from typing import Any
+
+import pytest
+
+from trio_mud import Admitted, Connect, Dialog, Hooks, Input, MasterServer, broadcast, run, serve
+from trio_mud.driver.checks import check_function
+from trio_mud.testing import OpenMud
+
+from .conftest import Witness, first_connection, settled
+
+
+def plain(dialog: Dialog) -> None:
+    """What a dialog's script must not be."""
+
+
+async def script(dialog: Dialog) -> None:
+    """What it must be."""
+
+
+async def work() -> None:
+    """What `start_soon` takes."""
+
+
+def generator(event: Any) -> Any:
+    yield
+
+
+async def async_generator(event: Any) -> Any:
+    yield
+
+
+@wraps(script)
+def wrapper(*args: Any) -> Any:
+    return script(*args)
+
+
+def says_it(dialog: Dialog) -> Awaitable[None]:
+    return script(dialog)
+
+
+class Callables:
+    """Functions of an object."""
+
+    async def method(self, event: Any) -> None: ...
+
+    def __call__(self, event: Any) -> None: ...
+
+    @staticmethod
+    def two(event: Any, world: Any) -> None: ...
+
+
+ACCEPTED: list[Callable[..., object]] = [
+    script,
+    Callables().method,
+    Callables(),
+    partial(Callables.two, world=None),
+    partial(lambda world, event: None, None),
+    lambda event, volume=3: None,
+    lambda *events: None,
+    [].append,
+    print,
+    wrapper,
+]
+
+
+@pytest.mark.parametrize("function", ACCEPTED)
+def test_whatever_can_be_called_with_one_event_is_a_hook(function: Callable[..., object]) -> None:
+    Hooks().on(Input)(function)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: None, r"with 1 argument, which <lambda> at .*test_checks.py:\d+ does not .*: write `def function\("),
+        (lambda event, world: None, "does not accept"),
+        (lambda event, *, world: None, "does not accept"),
+        (work, r"work at .* does not accept: write `async def work\(event\)`"),
+        (Callables().two, r"write `def two\(event\)`"),
+        (partial(Callables.two, None, None), "does not accept"),
+        (generator, "contains `yield`"),
+        (async_generator, r"async_generator at .*:\d+ contains `yield`"),
+        (partial(generator), "contains `yield`"),
+        (None, "takes a function, not None"),
+        ("talk", "takes a function, not a str"),
+        (5, r"takes a function, not an int \(5\)"),
+    ],
+)
+def test_a_function_that_cannot_take_an_event_is_no_hook(function: Any, said: str) -> None:
+    """K11: refused when it is registered, not when the first event comes."""
+    hooks = Hooks()
+    with pytest.raises(TypeError, match=said):
+        hooks.on(Input)(function)
+    assert hooks.functions_for(Input) == ()
+
+
+@pytest.mark.parametrize("order", ["first", None, True])
+def test_an_order_is_a_number(order: Any) -> None:
+    with pytest.raises(TypeError, match="order= takes a number"):
+        Hooks().on(Input, order=order)
+
+
+@pytest.mark.parametrize("function", [script, wrapper, says_it, lambda dialog: script(dialog), Callables().method])
+def test_whatever_may_return_an_awaitable_is_a_script(function: Callable[..., object]) -> None:
+    check_function(function, "start_dialog()", "dialog", waits=True)
+
+
+FIVE: Any = 5
+WRONG: dict[str, tuple[Callable[[Any, Any], object], str]] = {
+    "write": (lambda guest, session: guest.write(5), "not an int"),
+    "prompt": (lambda guest, session: guest.prompt(None), "not None"),
+    "quit": (lambda guest, session: guest.quit(5), r"quit\(\) takes a str, not an int"),
+    "quit, cause": (lambda guest, session: guest.quit(cause="kicked"), "takes a Cause"),
+    "refuse": (lambda guest, session: guest.refuse(["no"]), r"refuse\(\) takes a str, not a list"),
+    "broadcast": (
+        lambda guest, session: broadcast(FIVE, guest.server.connections),
+        r"broadcast\(\) takes a str or Markup",
+    ),
+    "broadcast to nobody": (lambda guest, session: broadcast(FIVE, []), r"broadcast\(\) takes a str or Markup"),
+    "broadcast to one": (lambda guest, session: broadcast("hi", guest), r"write \[connection\]"),
+    "dialog": (lambda guest, session: guest.start_dialog(plain), r"plain at .* write `async def plain\(dialog\)`"),
+    "dialog, called": (lambda guest, session: guest.start_dialog(script(guest)), "write script, without the call"),
+    "dialog, arguments": (lambda guest, session: guest.start_dialog(work), "does not accept"),
+    "dialog, deadline": (lambda guest, session: guest.start_dialog(script, deadline="60"), "deadline= takes a number"),
+    "dialog, nan": (lambda guest, session: guest.start_dialog(script, deadline=math.nan), "deadline= takes a number"),
+    "work": (lambda guest, session: guest.start_soon(work()), "write work, without the call"),
+    "work, plain": (lambda guest, session: guest.start_soon(settle_nothing), "takes an async function"),
+    "work of a session": (lambda guest, session: session.start_soon(5), "takes a function"),
+    "work of the server": (lambda guest, session: guest.server.start_soon(work()), "without the call"),
+    "after": (lambda guest, session: guest.after("1", settle_nothing), "takes a number of seconds.* not a str"),
+    "after, called": (lambda guest, session: guest.after(1, None), "takes a function, not None"),
+    "every": (lambda guest, session: session.every(1, lambda event: None), "with no arguments"),
+    "every, coroutine": (lambda guest, session: guest.server.every(1, work()), "without the call"),
+    "daily": (lambda guest, session: guest.server.daily("04:30", work), r"takes a datetime.time"),
+    "daily, function": (lambda guest, session: guest.server.daily(dt.time(4), 5), "takes a function"),
+    "post": (lambda guest, session: guest.server.post(Input), "takes an event"),
+    "shutdown": (lambda guest, session: guest.server.shutdown(5), r"shutdown\(\) takes a str"),
+    "shutdown, within": (lambda guest, session: guest.server.shutdown(within="now"), "within= takes a number"),
+    "session, write": (lambda guest, session: session.write(5), "not an int"),
+    "session, leave": (lambda guest, session: session.leave(5), r"leave\(\) takes a str"),
+    "token": (lambda guest, session: session.resume_token(lifetime="long"), "lifetime= takes a number"),
+    "enter, key": (lambda guest, session: guest.server.sessions.enter(["ann"], guest), "must be hashable.*'list'"),
+    "enter, connection": (lambda guest, session: guest.server.sessions.enter("ann", "ann"), "takes a connection"),
+    "enter, grace": (lambda guest, session: guest.server.sessions.enter("bob", guest, grace="1"), "grace= takes"),
+    "enter, policy": (
+        lambda guest, session: guest.server.sessions.enter("bob", guest, on_duplicate="refuse"),
+        "takes a Duplicate",
+    ),
+}
+
+
+def settle_nothing() -> None:
+    """A plain function without arguments."""
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+async def test_a_mistake_is_refused_by_a_sentence_and_has_changed_nothing(
+    mud: OpenMud, talkers: Witness, mistake: str
+) -> None:
+    """K11: by a TypeError or ValueError that comes out of the author's own line."""
+    call, said = WRONG[mistake]
+    async with mud(talkers.hooks) as place:
+        player = await place.player()
+        guest = first_connection(place.server)
+        session = place.server.sessions.enter("ann", guest)
+        await settled()
+        with pytest.raises((TypeError, ValueError), match=said) as caught:
+            call(guest, session)
+        assert "\n" not in str(caught.value)
+        await player.type("hello")
+        await player.sees("you said hello")
+        assert (guest.dialog, guest.ending, guest.session, session.ending) == (None, None, session, None)
+        assert not place.server.is_closing
+
+
+async def test_a_wrong_text_for_a_dead_link_is_refused_at_once_and_the_return_is_whole(
+    mud: OpenMud, witness: Witness
+) -> None:
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        session = place.server.sessions.enter("ann", first_connection(place.server))
+        await player.vanish()
+        await settled()
+        session.write("before")
+        with pytest.raises(TypeError, match="not an int"):
+            session.write(5)  # type: ignore[arg-type]
+        session.write("behind")
+        again = await place.player()
+        place.server.sessions.enter("ann", first_connection(place.server))
+        await again.sees("before\nbehind\n")
+
+
+async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, witness: Witness) -> None:
+    """The function failed, so the door stays shut."""
+    wrong: Any = 5
+    witness.hooks.on(Connect)(lambda event: event.connection.refuse(wrong))
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        assert await player.sees_the_end() == f"{place.server.texts.connect_failed}\n"
+    assert [words.split()[1] for words in witness.story()] == ["connect", "refused:"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"hooks": "x"}, "takes a Hooks"),
+        ({"port": "x"}, "port = 'x': write a number"),
+        ({"port": True}, "port = True"),
+        ({"port": 70000}, "port = 70000"),
+        ({"host": 5}, "host = 5: write a name"),
+        ({"host": "\0"}, r"host = '\\x00': write one name"),
+        ({"host": "exa mple"}, "write one name"),
+        ({"host": "a..b"}, "write one name"),
+        ({"limits": 5}, "limits= takes a Limits"),
+        ({"texts": "hello"}, "texts= takes a Texts"),
+        ({"on_open": 5}, "on_open= takes a function"),
+        ({"tls_port": "x"}, "tls_port = 'x'"),
+    ],
+)
+def test_a_program_is_told_at_once_what_run_cannot_take(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        run(**{"hooks": Hooks(), "port": 0, **arguments})
+
+
+async def test_serve_cannot_take_it_either(autojump_clock: object) -> None:
+    with pytest.raises(TypeError, match="port = 'x'"):
+        await serve(Hooks(), port="x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="takes a Hooks"):
+        MasterServer(Admitted)  # type: ignore[arg-type]

@@ -1,0 +1,214 @@
+"""Failures of a game's code in the log: they say whose, where and why, and they do not fill it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+
+from trio_mud import Admitted, Dialog, Hooks, Input, Limits
+from trio_mud.driver.failures import MOST_KINDS, RepeatLimiter
+from trio_mud.driver.timers import Timers
+from trio_mud.testing import OpenMud
+
+from .conftest import first_connection, settled
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged as an error, in order."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def stumble(event: Input) -> None:
+    raise ValueError(event.line)
+
+
+LINE = stumble.__code__.co_firstlineno + 1
+
+
+async def test_a_failure_names_function_file_line_event_connection_and_what_was_typed(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K11: with the traceback behind it."""
+    hooks = Hooks()
+    hooks.on(Input)(stumble)
+    async with mud(hooks) as place:
+        player = await place.player()
+        await player.type("look\x1b[2J around")
+        await settled()
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert (
+        record.getMessage()
+        == f"hook stumble at {__file__}:{LINE} failed for Input of guest-1 (#1), typed 'look around'"
+    )
+    assert record.exc_info
+
+
+@pytest.mark.parametrize("turned", ["before", "by it", "never"])
+async def test_what_was_typed_hidden_is_never_in_the_log(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture, turned: str
+) -> None:
+    """Also if the function that failed had the input shown again first."""
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.hide_input(True))
+
+    @hooks.on(Input)
+    def check(event: Input) -> None:
+        if turned == "by it":
+            event.connection.hide_input(False)
+        raise RuntimeError("no such account")
+
+    async with mud(hooks) as place:
+        player = await place.player()
+        if turned == "before":
+            first_connection(place.server).hide_input(False)
+        await trio.sleep(1)
+        await player.type("xyzzy")
+        await settled()
+    [failure] = errors(caplog)
+    assert failure.endswith(", typed 'xyzzy'" if turned == "before" else ", typed hidden")
+    assert ("xyzzy" in caplog.text) == (turned == "before")
+
+
+async def test_a_command_that_fails_again_and_again_is_one_traceback_and_one_line_an_interval(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K5: typed by ten, it filled a megabyte in ten seconds."""
+    hooks = Hooks()
+    hooks.on(Input)(stumble)
+    async with mud(hooks, limits=Limits(log_interval=10, command_rate=None, per_address=None)) as place:
+        players = [await place.player() for _ in range(10)]
+        for _ in range(3):
+            for player in players:
+                await player.type(*"abcde")
+            await trio.sleep(5)
+        await trio.sleep(20)
+        logged = errors(caplog)
+    named = f"hook stumble at {__file__}:{LINE} failed"
+    assert [told.partition(" for ")[0] for told in logged] == [
+        named,
+        f"{named} with ValueError: repeated 99 times within 10 s",
+        named,
+        f"{named} with ValueError: repeated 49 times within 10 s",
+    ]
+    assert [bool(record.exc_info) for record in caplog.records if record.levelno >= logging.ERROR] == [True, False] * 2
+
+
+async def test_what_was_left_out_last_is_told_when_the_server_ends(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = Hooks()
+    hooks.on(Input)(stumble)
+    async with mud(hooks) as place:
+        player = await place.player()
+        await player.type("a", "b")
+        await settled()
+    assert errors(caplog)[-1].endswith("repeated 1 times within 10 s")
+
+
+async def test_another_fault_of_the_same_function_is_not_hidden(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
+    """By its place, or by its type."""
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def fail(event: Input) -> None:
+        if event.line == "there":
+            raise ValueError
+        raise {"key": KeyError, "value": ValueError}[event.line]
+
+    async with mud(hooks) as place:
+        player = await place.player()
+        await player.type("key", "value", "there", "key")
+        await settled()
+        assert len(errors(caplog)) == 3
+
+
+async def test_dialogs_timers_and_work_are_named_and_bounded_likewise(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks = Hooks()
+
+    async def ask(dialog: Dialog) -> None:
+        raise LookupError
+
+    async def toil() -> None:
+        raise LookupError
+
+    def tick() -> None:
+        raise LookupError
+
+    async with mud(hooks) as place:
+        await place.player()
+        guest, server = first_connection(place.server), place.server
+        session = server.sessions.enter("ann", guest)
+        for _ in range(2):
+            guest.start_dialog(ask)
+            guest.after(0, tick)
+            guest.start_soon(toil)
+            await settled()
+        session.start_soon(partial(toil))
+        server.after(0, tick)
+        await settled()
+        logged = errors(caplog)
+    assert [told.split(" at ")[0] + told.partition(" failed")[2] for told in sorted(logged)] == [
+        "dialog ask for guest-1 (#1)",
+        "timer tick for Tick of guest-1 (#1)",
+        "work toil for guest-1 (#1)",
+    ]
+
+
+async def test_a_name_that_cannot_be_shown_costs_the_name_and_no_more(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Name:
+        def __str__(self) -> str:
+            raise RuntimeError("no name")
+
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def fail(event: Input) -> None:
+        name: Any = Name()
+        event.connection.name = name
+        raise ValueError
+
+    @hooks.on(Input)
+    def mend(event: Input) -> None:
+        event.connection.name = "ann"
+
+    async with mud(hooks) as place:
+        player = await place.player()
+        await player.type("x")
+        await player.sees(place.server.texts.command_failed)
+    assert "(its description raised RuntimeError)" in errors(caplog)[0]
+
+
+@contextmanager
+def limiter(interval: float | None) -> Iterator[RepeatLimiter]:
+    yield RepeatLimiter(Timers(), interval)
+
+
+async def test_the_table_of_kinds_is_bounded_and_tells_what_it_forgets(
+    autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with limiter(10) as repeats:
+        for number in range(3 * MOST_KINDS):
+            for _ in range(2):
+                repeats.log(logging.ERROR, f"fault {number}", kind=number, summary=f"fault {number}")
+        assert len(repeats._kinds) == MOST_KINDS
+        repeats.flush()
+    assert len(errors(caplog)) == 2 * 3 * MOST_KINDS
+
+
+async def test_without_an_interval_everything_is_logged(
+    autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with limiter(None) as repeats:
+        for _ in range(3):
+            repeats.log(logging.ERROR, "fault", kind="fault", summary="fault")
+    assert errors(caplog) == ["fault"] * 3

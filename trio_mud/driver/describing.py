@@ -1,0 +1,66 @@
+"""Functions, typed lines and objects of a game, as errors and log lines name them.
+
+Pure functions. Code of the game may run in `guarded` only.
+Who uses it: whatever reports a failure or refuses an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import CodeType, MethodType
+from typing import Final
+
+MOST_TYPED: Final = 200  # characters of a typed line that are quoted
+
+
+def describe(function: object, error: BaseException | None = None) -> str:
+    """Return the function's name, file and line: `talk at tavern.py:12`.
+
+    The line is the one that raised `error`, if that can be told, or else the one where the function begins.
+    """
+    inner = unwrap(function)
+    name = getattr(inner, "__qualname__", None)
+    code = getattr(inner, "__code__", None)
+    if not isinstance(code, CodeType):
+        code = getattr(getattr(type(inner), "__call__", None), "__code__", None)  # noqa: B004 - its code is wanted
+    if not isinstance(name, str):
+        name = type(inner).__qualname__
+    if not isinstance(code, CodeType):
+        return name
+    line, trace = code.co_firstlineno, None if error is None else error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"{name.rpartition('<locals>.')[2]} at {code.co_filename}:{line}"
+
+
+def unwrap(function: object) -> object:
+    """Return the function inside a partial or a bound method."""
+    while isinstance(function, partial | MethodType):
+        function = function.func if isinstance(function, partial) else function.__func__
+    return function
+
+
+def typed(line: object) -> str:
+    """Return a typed line as it is quoted in the log."""
+    text = str(line)
+    return repr(text) if len(text) <= MOST_TYPED else f"{text[:MOST_TYPED]!r} and {len(text) - MOST_TYPED} more"
+
+
+def guarded(text: Callable[[], str]) -> str:
+    """Return a text about objects of the game; their `__repr__` and `__str__` may raise, and cost only the text."""
+    try:
+        return text()
+    except Exception as error:  # noqa: BLE001 - code of the game
+        return f" (its description raised {type(error).__name__})"
+
+
+def innermost(error: BaseException) -> tuple[str, int] | None:
+    """Return the file and the line where an error was raised."""
+    trace, place = error.__traceback__, None
+    while trace is not None:
+        place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,111 @@
+"""Log records that repeat: the first of each kind in full, then at most one line an interval for all that follow.
+
+A failing command that ten players type would otherwise write a traceback for each line.
+A *kind* is a function, the type of its error and the place where it was raised, so two different faults never hide
+each other. The table of kinds is bounded.
+Who uses it: the server, for every failure of a game's code and for lines that a peer can cause.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Final
+
+import trio
+
+from .describing import describe, guarded, innermost
+from .timers import Deadline, Timers
+
+logger = logging.getLogger("trio_mud")
+
+MOST_KINDS: Final = 256  # entries; a flood of different kinds pushes out the oldest
+
+
+class _Kind:
+    """One kind of record: when it was last logged, and how many were left out since."""
+
+    __slots__ = ("deadline", "left_out", "level", "logged_at", "summary")
+
+    def __init__(self, level: int, summary: str, now: float) -> None:
+        self.level = level
+        self.summary = summary
+        self.logged_at = now
+        self.left_out = 0
+        self.deadline: Deadline | None = None  # when the summary is due
+
+
+class RepeatLimiter:
+    """Logs each kind of record at most once per `limits.log_interval`, and counts the rest.
+
+    Args:
+        timers: Calls for the summaries.
+        interval: Seconds; None logs every record.
+    """
+
+    def __init__(self, timers: Timers, interval: float | None) -> None:
+        self._timers = timers
+        self._interval = interval
+        self._kinds: dict[Hashable, _Kind] = {}
+
+    def log(
+        self, level: int, message: str, *, kind: Hashable, summary: str, error: BaseException | None = None
+    ) -> None:
+        """Log a message, unless one of its kind was logged within the interval.
+
+        Args:
+            level: Of the message and of the summary.
+            message: The whole text.
+            kind: Messages of equal kinds count as repetitions.
+            summary: Begins the line that says how many were left out.
+            error: Its traceback is logged with the message.
+        """
+        now = trio.current_time()
+        known = self._kinds.get(kind)
+        if known is None or self._interval is None or now - known.logged_at >= self._interval:
+            self._summarise(kind)
+            logger.log(level, "%s", message, exc_info=error)
+            if self._interval is not None:
+                while len(self._kinds) >= MOST_KINDS:
+                    self._summarise(next(iter(self._kinds)))
+                self._kinds[kind] = _Kind(level, summary, now)
+            return
+        known.left_out += 1
+        if known.deadline is None:
+            known.deadline = self._timers.at(known.logged_at + self._interval, partial(self._summarise, kind))
+
+    def flush(self) -> None:
+        """Log the summaries that are still due, and forget everything."""
+        for kind in list(self._kinds):
+            self._summarise(kind)
+
+    def _summarise(self, kind: Hashable) -> None:
+        known = self._kinds.pop(kind, None)
+        if known is None:
+            return
+        if known.deadline is not None:
+            known.deadline.cancel()
+        if known.left_out:
+            logger.log(known.level, "%s: repeated %d times within %g s", known.summary, known.left_out, self._interval)
+
+
+def log_failure(
+    limiter: RepeatLimiter, what: str, function: object, error: BaseException, context: Callable[[], str] = str
+) -> None:
+    """Log that a function of the game raised, with its name, file and line, and with the traceback.
+
+    Args:
+        what: Its role: "hook", "timer", "dialog".
+        function: Which was called.
+        error: What it raised.
+        context: Returns what follows "failed": the event, the connection, and what was typed.
+    """
+    named = f"{what} {describe(function, error)}"
+    limiter.log(
+        logging.ERROR,
+        f"{named} failed{guarded(context)}",
+        kind=(named, type(error), innermost(error)),
+        summary=f"{named} failed with {type(error).__name__}",
+        error=error,
+    )
