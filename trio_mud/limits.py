@@ -111,8 +111,10 @@ class Limits:
     Precedent: 8 KiB for a header line in nginx; Mudlet, a client, takes 5 MiB."""
 
     anomalies: int | None = 3
-    """Protocol faults before the connection ends.
-    Reason: a line hit by noise or a broken client makes one or two; an attack does not stop at three."""
+    """Faults of telnet's framing, or floods, before the connection ends: an unfinished, oversized or broken
+    subnegotiation, or more requests than are answered. Content that cannot be understood in a sound frame is dropped
+    and counted, and never ends a connection: honest programs send it.
+    Reason: a line hit by noise makes one or two; an attack does not stop at three."""
 
     # What waits to go out, or to be handled
 

@@ -22,13 +22,13 @@ from trio_mud import (
     Reason,
     Texts,
 )
-from trio_mud.telnet.codes import IAC, NAWS, SB, SE
+from trio_mud.telnet.codes import IAC, NAWS, NOP, SB
 from trio_mud.testing import OpenMud
 
 from .conftest import Wire, Witness, first_connection, open_house, settled, until, waits
 
 QUIT_CAUSES = [cause for cause in Cause if cause.reason is Reason.QUIT]
-MALFORMED_NAWS = bytes((IAC, SB, NAWS, 1, IAC, SE))
+BROKEN_FRAME = bytes((IAC, SB, NAWS, 1, IAC, NOP))  # another command before IAC SE
 
 
 # The table
@@ -189,10 +189,10 @@ async def test_the_last_of_too_many_protocol_faults_ends_the_connection(mud: Ope
     """P1: the third."""
     async with mud(witness.hooks, limits=Limits(anomalies=3), texts=Texts(protocol_abuse="Enough.")) as place:
         player = await place.player(columns=80, rows=24)
-        await player.send(MALFORMED_NAWS * 2)
+        await player.send(BROKEN_FRAME * 2)
         await settled()
         assert not witness.disconnects()
-        await player.send(MALFORMED_NAWS)
+        await player.send(BROKEN_FRAME)
         assert (await player.sees_the_end()).endswith("Enough.\n")
     assert _ending(witness) == (Reason.QUIT, Cause.PROTOCOL, "Enough.")
 
@@ -204,7 +204,7 @@ async def test_lines_behind_the_last_protocol_fault_are_dropped_like_all_at_a_qu
     async with mud(witness.hooks, limits=Limits(anomalies=1)) as place:
         player = await place.player(columns=80, rows=24)
         await settled()
-        await player.send(MALFORMED_NAWS + b"look\r\n")
+        await player.send(BROKEN_FRAME + b"look\r\n")
         await player.sees_the_end()
     lines = [event.line for event in witness.events if isinstance(event, Input)]
     assert lines == []
@@ -217,7 +217,7 @@ async def test_a_fault_that_is_found_while_a_line_is_taken_drops_that_line_too(m
     async with mud(witness.hooks, limits=Limits(anomalies=1, typeahead=1)) as place:
         player = await place.player(columns=80, rows=24)
         await settled()
-        await player.send(b"one\r\n" + b"x" * 600 + b"\r\n" + MALFORMED_NAWS)
+        await player.send(b"one\r\n" + b"x" * 600 + b"\r\n" + BROKEN_FRAME)
         await player.sees_the_end()
     assert set(endings) <= {None}
 

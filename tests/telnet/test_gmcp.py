@@ -49,7 +49,7 @@ def option_of(engine: TelnetEngine) -> Gmcp:
 
 
 def malformed(what: str) -> Anomaly:
-    return Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"GMCP: {what}")
+    return Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"GMCP: {what}")
 
 
 # What the client sends
@@ -384,7 +384,7 @@ def test_msdp_inside_gmcp_is_ignored_if_there_is_nothing_to_report() -> None:
 )
 def test_msdp_inside_gmcp_has_the_bounds_of_both(data: bytes, detail: str) -> None:
     playbook = Playbook(agreed(Gmcp(), Msdp(["HEALTH"])))
-    playbook.hears(said(b"MSDP " + data), Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, detail)).says(b"")
+    playbook.hears(said(b"MSDP " + data), Anomaly(AnomalyKind.MALFORMED_PAYLOAD, detail)).says(b"")
 
 
 # Passwords

@@ -307,7 +307,7 @@ def test_a_stream_goes_on_when_we_take_the_option_back_until_the_client_ends_it(
 
 
 def test_a_beginning_with_a_payload_is_none() -> None:
-    malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "MCCP3 of 1 bytes")
+    malformed = Anomaly(AnomalyKind.MALFORMED_PAYLOAD, "MCCP3 of 1 bytes")
     assert reports(b"\xff\xfd\x57\xff\xfa\x57\x01\xff\xf0look\r\n") == [malformed, Line("look")]
 
 

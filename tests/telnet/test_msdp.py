@@ -46,7 +46,7 @@ def option_of(engine: TelnetEngine) -> Msdp:
 
 
 def malformed(what: str) -> Anomaly:
-    return Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"MSDP: {what}")
+    return Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"MSDP: {what}")
 
 
 # The grammar

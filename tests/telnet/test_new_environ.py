@@ -17,7 +17,7 @@ from trio_mud.telnet.options.new_environ import (
 from trio_mud.testing.playbook import Playbook, check_every_split, converse
 
 REQUEST = b"\xff\xfa\x27\x01\0CLIENT_NAME\0CLIENT_VERSION\0MTTS\0CHARSET\0TERMINAL_TYPE\xff\xf0"
-BEYOND = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "NEW-ENVIRON beyond its limits")
+BEYOND = Anomaly(AnomalyKind.MALFORMED_PAYLOAD, "NEW-ENVIRON beyond its limits")
 
 
 def book() -> Playbook:

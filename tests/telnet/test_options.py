@@ -19,7 +19,7 @@ from trio_mud.telnet import (
     TerminalType,
 )
 from trio_mud.telnet.options import Echo, Naws, Ttype
-from trio_mud.testing.playbook import Playbook, check_every_split, converse
+from trio_mud.testing.playbook import Playbook, check_every_split, converse, unspell
 
 
 def echo() -> Playbook:
@@ -177,8 +177,31 @@ def test_a_window_size_is_reported_clamped(payload: str, expected: Resized) -> N
 @pytest.mark.parametrize("payload", ["", "00", "00 50 00", "00 50 00 18 00"])
 def test_a_window_size_of_another_length_is_an_anomaly(payload: str) -> None:
     length = len(payload.split())
-    malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"NAWS of {length} bytes")
+    malformed = Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"NAWS of {length} bytes")
     naws().hears(f"IAC SB NAWS {payload} IAC SE", malformed)
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ("00 IAC 00 32", Resized(255, 50)),
+        ("01 IAC 00 32", Resized(511, 50)),
+        ("00 50 00 IAC", Resized(80, 255)),
+        ("00 IAC 00 IAC", Resized(255, 255)),
+        ("00 IAC IAC 00 IAC IAC", Resized(255, 255)),
+        ("00 50 00 IAC IAC", Resized(80, 255)),
+    ],
+)
+def test_a_size_of_255_is_understood_whether_its_ff_is_doubled_or_not(payload: str, expected: Resized) -> None:
+    data = unspell(f"IAC SB NAWS {payload} IAC SE") + b"look\r\n"
+    naws().hears(data, expected, Line("look")).says(b"")
+    check_every_split(unspell("IAC WILL NAWS") + data, lambda: TelnetEngine([Naws()]))
+
+
+def test_a_size_whose_ff_cannot_be_told_from_a_command_never_becomes_typed_text() -> None:
+    # 65535 columns and 24 rows, not doubled: ff ff is one ff.
+    malformed = Anomaly(AnomalyKind.MALFORMED_PAYLOAD, "NAWS of 3 bytes")
+    naws().hears(unspell("IAC SB NAWS IAC IAC 00 18 IAC SE") + b"look\r\n", malformed, Line("look"))
 
 
 def test_a_window_may_be_resized_at_any_time() -> None:
@@ -226,10 +249,24 @@ def test_what_is_not_an_answer_is_ignored() -> None:
     ttype().hears("IAC SB TTYPE 01 IAC SE").hears("IAC SB TTYPE IAC SE").hears(is_(b"X"), TerminalType("X"))
 
 
-@pytest.mark.parametrize("name", [b"", b"\x1b[31m", b"x" * 65, b"caf\xc3\xa9", b"a\nb"])
-def test_a_name_that_is_not_short_and_printable_is_an_anomaly_and_ends_the_asking(name: bytes) -> None:
-    malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"TTYPE name of {len(name)} bytes")
-    ttype().hears(is_(name), malformed).says(b"").hears(is_(b"XTERM"))
+@pytest.mark.parametrize("name", [b"\x1b[31m", b"x" * 65, b"caf\xc3\xa9", b"a\nb", b"x" * 64 + b"\xff" * 8])
+def test_a_name_that_is_not_short_and_printable_is_passed_over_and_the_next_is_asked_for(name: bytes) -> None:
+    malformed = Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"TTYPE name of {len(name)} bytes")
+    playbook = ttype().hears(is_(name.replace(b"\xff", b"\xff\xff")), malformed).says("IAC SB TTYPE 01 IAC SE")
+    playbook.hears(is_(b"XTERM"), TerminalType("XTERM")).says("IAC SB TTYPE 01 IAC SE")
+    playbook.hears(is_(name.replace(b"\xff", b"\xff\xff"))).says(b"")  # a repeated name ends the list
+
+
+def test_an_empty_first_name_does_not_end_the_asking() -> None:
+    # telnetlib3 sends it for a terminal that is not set.
+    playbook = ttype().hears(is_(b"")).says("IAC SB TTYPE 01 IAC SE")
+    playbook.hears(is_(b"XTERM"), TerminalType("XTERM")).says("IAC SB TTYPE 01 IAC SE")
+    playbook.hears(is_(b"")).says(b"")
+    assert playbook.engine.repertoire.is_settled(playbook.engine)
+
+
+def test_a_client_with_empty_names_only_is_asked_twice() -> None:
+    ttype().hears(is_(b"")).says("IAC SB TTYPE 01 IAC SE").hears(is_(b"")).says(b"")
 
 
 def test_a_name_of_64_bytes_is_accepted() -> None:

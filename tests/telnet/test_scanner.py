@@ -98,6 +98,32 @@ def test_a_command_inside_a_payload_ends_it_and_is_obeyed() -> None:
     assert reports(b"\xff\xfa\x18\x01\xff\xf3look\n") == [malformed, interrupt, Line("look")]
 
 
+@pytest.mark.parametrize("code", [0x00, 0x18, 0x7F, 0xEB])
+def test_below_ec_a_byte_behind_iac_in_a_payload_is_data_and_so_is_the_iac(code: int) -> None:
+    data = b"\xff\xfa\xc8a\xff" + bytes((code,)) + b"b\xff\xf0look\n"
+    assert reports(data) == [Subnegotiation(200, b"a\xff" + bytes((code,)) + b"b"), Line("look")]
+
+
+@pytest.mark.parametrize("code", sorted({*range(0xEC, 0x100)} - {IAC, 0xF0}))
+def test_from_ec_up_a_byte_behind_iac_in_a_payload_is_a_command(code: int) -> None:
+    malformed = reports(b"\xff\xfa\xc8a\xff" + bytes((code,)) + b"\x63look\n")[0]
+    assert isinstance(malformed, Anomaly)
+    assert malformed.kind is AnomalyKind.MALFORMED_SUBNEGOTIATION
+
+
+def test_option_255_need_not_be_doubled_before_data() -> None:
+    assert reports(b"\xff\xfa\xff\x18ab\xff\xf0look\n") == [Subnegotiation(255, b"\x18ab"), Line("look")]
+
+
+def test_undoubled_ffs_count_against_the_limit() -> None:
+    oversized = Anomaly(AnomalyKind.OVERSIZED_SUBNEGOTIATION, "over 16 bytes for option 200")
+    assert reports(b"\xff\xfa\xc8" + b"\xff\x01" * 9 + b"\xff\xf0look\n") == [oversized, Line("look")]
+
+
+def test_only_for_options_of_a_fixed_length_se_alone_ends_a_payload() -> None:
+    assert reports(b"\xff\xfa\xc8abc\xff\xff\xf0\xff\xf0") == [Subnegotiation(200, b"abc\xff\xf0")]
+
+
 def test_a_new_subnegotiation_replaces_an_unfinished_one() -> None:
     malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "broken off by IAC SB")
     assert reports(b"\xff\xfa\x18ab\xff\xfa\xc8cd\xff\xf0") == [malformed, Subnegotiation(200, b"cd")]

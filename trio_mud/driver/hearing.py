@@ -24,15 +24,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trio_mud")
 
-# Harmless, and sent by real clients: some tell their size unasked.
-_FORGIVEN = telnet.AnomalyKind.UNEXPECTED_SUBNEGOTIATION
-
 
 class Hearing:
     """One connection's ear.
 
     Attributes:
-        anomalies: Protocol faults of the peer so far.
+        anomalies: Faults of framing and floods of the peer so far.
         is_sure: Whether it began like a player: `take` is for what comes before that.
         is_settled: Whether the client has told what it is, or has had time enough to.
     """
@@ -45,7 +42,7 @@ class Hearing:
         self.is_sure = False
         self._due: Deadline | None = None  # when the engine wants to know the time
         self._has_news = True  # since it was last asked when that is
-        self.anomalies = 0  # protocol faults of the peer
+        self.anomalies = 0
         self.is_settled = False
 
     def take(self, data: bytes) -> None:
@@ -185,11 +182,14 @@ class Hearing:
         return b""
 
     def _count(self, anomaly: telnet.Anomaly) -> None:
-        """A fault of the peer's: it costs nobody anything, but after some of them the connection ends."""
+        """Count a fault of the peer.
+
+        After `limits.anomalies` faults of framing or floods the connection ends.  A harmless fault never ends it.
+        """
         server, name = self._connection.server, self._connection.name
         logger.debug("%s: %s, %s", name, anomaly.kind, anomaly.detail)
         server.counters[f"anomaly: {anomaly.kind}"] += 1
-        if anomaly.kind is _FORGIVEN:
+        if anomaly.kind.is_harmless:
             return
         self.anomalies += 1
         if server.limits.anomalies is not None and self.anomalies >= server.limits.anomalies:

@@ -45,6 +45,9 @@ MSP: Final = 90
 MXP: Final = 91
 GMCP: Final = 201
 
+# Bytes of payload, for options whose payload always has as many (RFC 1073).
+PAYLOAD_LENGTHS: Final = {NAWS: 4}
+
 COMMAND_NAMES: Final = {
     EOF: "EOF",
     SUSP: "SUSP",

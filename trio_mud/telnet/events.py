@@ -220,9 +220,21 @@ class AnomalyKind(StrEnum):
 
     OVERSIZED_SUBNEGOTIATION = "oversized subnegotiation"
     MALFORMED_SUBNEGOTIATION = "malformed subnegotiation"
+    """Its frame is broken: another command came before IAC SE."""
+    MALFORMED_PAYLOAD = "malformed payload"
+    """Its frame is sound, and its content cannot be understood; the content was dropped."""
     UNEXPECTED_SUBNEGOTIATION = "unexpected subnegotiation"
     UNFINISHED_SUBNEGOTIATION = "unfinished subnegotiation"
     NEGOTIATION_FLOOD = "negotiation flood"
+
+    @property
+    def is_harmless(self) -> bool:
+        """True if programs that mean no harm send it: the frame around it is sound, so the stream is still readable.
+
+        MUDPortal's web client greets by GMCP in bare words at each login, some scripts write JSON with single quotes,
+        some clients send the size of their window before they are asked.
+        """
+        return self in (AnomalyKind.MALFORMED_PAYLOAD, AnomalyKind.UNEXPECTED_SUBNEGOTIATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def opening(package: str) -> bytes:
 
 def malformed(what: str) -> Anomaly:
     """Report a message that cannot be understood."""
-    return Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"GMCP: {what}")
+    return Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"GMCP: {what}")
 
 
 _CLOSING: Final = bytes((IAC, SE))

@@ -88,7 +88,7 @@ def is_name(variable: str) -> bool:
 
 def malformed(what: str) -> Anomaly:
     """Report a message that cannot be understood."""
-    return Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"MSDP: {what}")
+    return Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"MSDP: {what}")
 
 
 def _count_marks(payload: bytes) -> int:

@@ -2,11 +2,15 @@
 
 It knows the shape of commands, not their meaning: that is the receiver's (`hearing.py`).  The engine owns one.
 
-Six states, each a function that takes the data from `at` on and returns where to go on:
+Seven states, each a function that takes the data from `at` on and returns where to go on:
 
     in_text ──IAC──► after_iac ──verb──► after_verb ──option──► in_text
                          └──────SB────► after_sb ──option──► in_payload ◄──IAC IAC── after_payload_iac
                                                                  └────────IAC────────────►┘ ──SE──► in_text
+
+Peers that do not double the ff of a payload are understood as far as they can be.  The byte behind IAC is a command
+only from EC (EOF, the lowest command) up; below that both are data.  Where ff completes a payload whose length is
+fixed, the seventh state, `after_whole_payload`, looks whether SE follows at once.
 
 A payload is searched for the next IAC and copied once; nothing is looked at twice, so a payload that comes in
 many small pieces costs as much as one that comes whole.
@@ -15,7 +19,7 @@ many small pieces costs as much as one that comes whole.
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from .codes import DO, DONT, IAC, SB, SE, WILL, WONT, command_name
+from .codes import DO, DONT, EOF, IAC, PAYLOAD_LENGTHS, SB, SE, WILL, WONT, command_name
 from .events import AnomalyKind
 
 _IAC: Final = bytes((IAC,))
@@ -143,15 +147,22 @@ def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int
         if option is None:
             _open(scanner, receiver, IAC)  # Option 255 itself, doubled like any other ff.
         else:
-            scanner.state = in_payload
             _collect(scanner, receiver, _IAC, 0, 1)
+            is_whole = payload is not None and len(payload) == PAYLOAD_LENGTHS.get(option)
+            scanner.state = after_whole_payload if is_whole else in_payload
         return at + 1
     if code == SE:
-        scanner.state = in_text
-        scanner.payload = None
-        # Without an option byte (FluffOS saw it in the wild) or with too long a payload there is nothing to report.
-        if option is not None and payload is not None:
-            receiver.heard_subnegotiation(option, bytes(payload))
+        _close(scanner, receiver)
+        return at + 1
+    if code < EOF:
+        # No command has so small a number, so the ff was data that the peer did not double.  Clients that do not
+        # double send a window of 255 columns like that (QMud, 2026).
+        if option is None:
+            _open(scanner, receiver, IAC)
+            _collect(scanner, receiver, data, at, at + 1)
+        else:
+            scanner.state = in_payload
+            _collect(scanner, receiver, bytes((IAC, code)), 0, 2)
         return at + 1
     if option is not None and payload is None:
         scanner.state = in_payload  # Too long, so perhaps not telnet at all: only its true end makes us listen again.
@@ -161,6 +172,25 @@ def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int
     scanner.payload = None
     receiver.heard_anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"broken off by IAC {command_name(code)}")
     return after_iac(scanner, receiver, data, at)
+
+
+def after_whole_payload(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
+    # Behind ff ff, which completed a payload of a fixed length, a peer that doubles goes on with IAC SE, and one that
+    # does not with SE: to that peer the first ff was data, such as 255 rows, and the second was IAC.
+    if data[at] == SE:
+        _close(scanner, receiver)
+        return at + 1
+    scanner.state = in_payload
+    return at
+
+
+def _close(scanner: Scanner, receiver: Receiver) -> None:
+    option, payload = scanner.option, scanner.payload
+    scanner.state = in_text
+    scanner.payload = None
+    # Without an option byte (FluffOS saw it in the wild) or with too long a payload there is nothing to report.
+    if option is not None and payload is not None:
+        receiver.heard_subnegotiation(option, bytes(payload))
 
 
 def _open(scanner: Scanner, receiver: Receiver, option: int) -> None:

@@ -33,7 +33,7 @@ from trio_mud.driver.session import Session
 from trio_mud.driver.sessions import Sessions
 from trio_mud.driver.typeahead import Typeahead
 from trio_mud.limits import Limits
-from trio_mud.telnet import TelnetEngine
+from trio_mud.telnet import AnomalyKind, TelnetEngine
 from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
 from trio_mud.telnet.scanner import in_text
@@ -255,6 +255,11 @@ def a_password_is_logged(true: Any, self: Dialog, line: str) -> None:
 @defect(typeahead, "clean_line")
 def an_escape_gets_through(true: Any, text: str) -> str:
     return text
+
+
+@defect(AnomalyKind, "is_harmless")
+def an_odd_program_is_thrown_out(true: Any, self: AnomalyKind) -> bool:
+    return self is AnomalyKind.UNEXPECTED_SUBNEGOTIATION
 
 
 @defect(TelnetEngine, "receive")

@@ -62,6 +62,6 @@ class Mccp3(Option):
 
     def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
         if payload:
-            engine.emit(Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"MCCP3 of {len(payload)} bytes"))
+            engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"MCCP3 of {len(payload)} bytes"))
         else:
             engine.start_inflation(self._limits)

@@ -31,7 +31,7 @@ class Naws(Option):
 
     def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
         if len(payload) != 4:
-            engine.emit(Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"NAWS of {len(payload)} bytes"))
+            engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"NAWS of {len(payload)} bytes"))
             return
         columns = int.from_bytes(payload[:2], "big")
         rows = int.from_bytes(payload[2:], "big")

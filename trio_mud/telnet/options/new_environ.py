@@ -120,7 +120,7 @@ class NewEnviron(Option):
                 variables.pop(known, None)
                 variables[known] = None if value is None else _printable(value)
         if faults:
-            engine.emit(Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "NEW-ENVIRON beyond its limits"))
+            engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, "NEW-ENVIRON beyond its limits"))
         for known, text in variables.items():
             engine.emit(ClientVariable(known, text))
         if payload[0] == IS:

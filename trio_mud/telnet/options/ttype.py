@@ -25,7 +25,8 @@ class Ttype(Option):
     """Asks for one name after the other and reports each new one as a `TerminalType`.
 
     It stops at a repeated name, which is how RFC 1091 ends the list, at "MTTS n", which MUD clients give last, and
-    after five replies.  A name it did not ask for is ignored.
+    after five replies.  A name it did not ask for is ignored.  An empty name, which clients send for a terminal that
+    is not set, is not reported, nor one that is malformed; the next name is asked for all the same.
     """
 
     __slots__ = ("_is_waiting", "_names", "_sends_left")
@@ -47,14 +48,14 @@ class Ttype(Option):
         if not self._is_waiting or payload[:1] != bytes((IS,)):
             return
         self._is_waiting = False
-        name = payload[1:].decode("ascii", "replace")
-        if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME):
-            engine.emit(Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"TTYPE name of {len(payload) - 1} bytes"))
-            return
+        name = payload[1 : MAX_NAME + 2].decode("ascii", "replace")  # a byte more than may be, to see that it is there
         if name in self._names:
             self._names = ()
             return
-        engine.emit(TerminalType(name))
+        if not (name.isascii() and name.isprintable() and len(name) <= MAX_NAME):
+            engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"TTYPE name of {len(payload) - 1} bytes"))
+        elif name:
+            engine.emit(TerminalType(name))
         if name.upper().startswith("MTTS ") or not self._sends_left:
             self._names = ()
             return

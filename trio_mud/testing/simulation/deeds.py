@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...telnet.codes import DO, DONT, GMCP, IAC, MCCP2, NAWS, SB, SE, TTYPE, WILL, WONT
+from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, SB, SE, TTYPE, WILL, WONT
 from .network import Quality
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ class Deed(NamedTuple):
 _RESIZE: Final = bytes((IAC, SB, NAWS, 0, 90, 0, 30, IAC, SE))
 _CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses: who does not would not read it
 _JUNK: Final = (IAC, SB, SE, WILL, WONT, DO, DONT, NAWS, TTYPE, 0, 7, 8, 10, 13, 27, 0x7F, 0x9B, 0xC3, 0xE2, 65, 66)
+
+# What programs that mean no harm have sent: content that cannot be understood, in sound frames.
+_ODD: Final = (
+    bytes((GMCP,)) + b"client webmud.example",
+    bytes((GMCP,)) + b"char.vitals { 'hp': 1 }",
+    bytes((GMCP,)) + b'Core.Supports.Set ["Char 0"]',
+    bytes((GMCP,)) + b'Core.Hello {"client": "Mudlet", "version": 3.14.0}',
+    bytes((NAWS, 0, 90)),
+    bytes((NAWS, 0, IAC, 0, 50)),  # 255 columns, the ff not doubled
+    bytes((TTYPE, 0)),
+    bytes((TTYPE, 0)) + b"\x1b[c",
+    bytes((MSDP, 2, 4)),
+    bytes((CHARSET, 9)),
+)
 
 _HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
 _HARMFUL: Final = ("raise", "group", "hang", "stubborn", "dialog raise", "work raise", "twice")
@@ -98,7 +112,12 @@ def _token(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _resize(stage: Stage, player: Player, chance: Random) -> bool:
-    return stage.sends(player, bytes((IAC, WILL, NAWS)) + _RESIZE)
+    """A program tells the size of its window; some mean no harm and send what nobody can understand, too."""
+    if chance.random() < 0.6:
+        return stage.sends(player, bytes((IAC, WILL, NAWS)) + _RESIZE)
+    frames = [bytes((IAC, SB)) + chance.choice(_ODD) + bytes((IAC, SE)) for _ in range(chance.choice((1, 4, 12)))]
+    agreed = bytes((IAC, DO, GMCP, IAC, WILL, NAWS, IAC, WILL, TTYPE, IAC, DO, MSDP))
+    return stage.sends(player, agreed + b"".join(frames) + _RESIZE)
 
 
 def _storm(stage: Stage, player: Player, chance: Random) -> bool:
