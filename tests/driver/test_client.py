@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from trio_mud import Client, Connection, FactSource, Hooks, Input, Limits
+from trio_mud.driver.client import TRUECOLOUR
 from trio_mud.telnet import DEFAULT_OPTIONS, TelnetEngine
 from trio_mud.telnet.codes import CHARSET, DO, IAC, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.telnet.options.charset import ACCEPTED, REJECTED, REQUEST
@@ -137,3 +138,55 @@ async def test_those_of_one_charset_share_what_is_rendered_for_it(autojump_clock
         await settled()
         assert list(encoded.values()) == [b"cafe...\r\n", "caf\u00e9\u2026\r\n".encode()]
         assert [b"".join(wire.sent) for wire in (first, second, third)][:2] == [b"cafe...\r\n"] * 2
+
+
+# Colours
+
+
+def told(*terminals: str, **variables: str) -> Client:
+    """A client that gave these names by TTYPE, then these variables by NEW-ENVIRON."""
+    client = Client(TelnetEngine(()))
+    for terminal in terminals:
+        client.learn_terminal(terminal)
+    for name, value in variables.items():
+        client.learn_variable(name, value)
+    return client
+
+
+def test_a_client_that_says_nothing_gets_no_colours() -> None:
+    assert told().colours == 0
+
+
+@pytest.mark.parametrize("terminal", ["KILDCLIENT", "KildClient", "UNKNOWN", "WYSE-VP", "VT100"])
+def test_a_terminal_of_an_unknown_type_is_assumed_to_show_16_colours(terminal: str) -> None:
+    for client in (told(terminal), told(TERMINAL_TYPE=terminal)):
+        assert client.colours == client.rendering.colours == 16
+        assert client.source_of("colours") is FactSource.DEFAULT
+
+
+@pytest.mark.parametrize("terminal", ["dumb", "DUMB-EMACS", "tty"])
+def test_a_terminal_that_is_known_to_show_none_gets_none(terminal: str) -> None:
+    assert told(terminal).colours == 0
+
+
+@pytest.mark.parametrize(
+    ("client", "colours"),
+    [
+        (told("KILDCLIENT", "MTTS 4"), 0),
+        (told("KILDCLIENT", "DUMB"), 0),
+        (told("KILDCLIENT", MTTS="0"), 0),
+        (told("MUDLET", "XTERM-256COLOR", "MTTS 13"), 256),
+        (told("SOMETHING", "XTERM", "OTHER"), 16),
+        (told("SOMETHING", COLORTERM="truecolor"), TRUECOLOUR),
+        (told("MTTS 4", "SOMETHING"), 0),
+    ],
+)
+def test_whatever_else_it_says_about_colours_outweighs_the_assumption(client: Client, colours: int) -> None:
+    assert client.colours == colours
+
+
+def test_the_players_wish_outweighs_the_assumption() -> None:
+    client = told("KILDCLIENT")
+    client.prefer(colours=0)
+    client.learn_terminal("ANOTHER")
+    assert client.rendering.colours == 0

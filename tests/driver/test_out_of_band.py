@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import trio.testing
 
-from trio_mud import GmcpMessage, Hooks, Limits
+from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, Limits
 from trio_mud.telnet import Option, Policy, TelnetEngine
 from trio_mud.telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MSDP, MXP, SB, SE
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.telnet.msdp_messages import encode_msdp
 from trio_mud.telnet.options import Charset, Gmcp, Msdp, Mxp
+from trio_mud.telnet.options.mssp import PLAIN_PERIOD
 from trio_mud.testing import OpenMud
 
 from .conftest import House, Wire, Witness, first_connection, open_house, settled
@@ -130,9 +131,95 @@ async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is
         player = await place.player()
         await player.type("MSSP-REQUEST")
         await player.sees("MSSP-REPLY-START\nNAME\tThe Tavern\n")
-        await player.sees(f"PLAYERS\t1\nUPTIME\t{place.server._began}\n")
         await player.sees("MSSP-REPLY-END\n")
+        variables = dict(line.split("\t") for line in player.screen.splitlines() if "\t" in line)
+        assert variables["PLAYERS"] == "0"  # the crawler is none
+        assert variables["UPTIME"] == str(place.server._began)
     assert not any("MSSP" in words for words in witness.story())
+
+
+@pytest.mark.parametrize("request_", ["MSSP-REQUEST", "mssp-request", "Mssp-Request"])
+async def test_a_crawler_may_ask_in_any_case_and_is_answered_once_a_second(
+    mud: OpenMud, witness: Witness, request_: str
+) -> None:
+    async with mud(witness.hooks) as place:
+        crawler = await place.player()
+        await crawler.type(*[request_] * 5)
+        await crawler.catches_up()
+        assert crawler.screen.count("MSSP-REPLY-END") == 1
+        await trio.sleep(PLAIN_PERIOD)
+        await crawler.type(request_)
+        await crawler.catches_up()
+        assert crawler.screen.count("MSSP-REPLY-END") == 2
+    assert not any("REQUEST" in words.upper() for words in witness.story())
+
+
+async def test_a_crawlers_request_is_no_line_so_it_does_not_stay_for_ever(mud: OpenMud) -> None:
+    async with mud(Hooks(), limits=Limits(first_input=10.0)) as place:
+        crawler = await place.player()
+        for _ in range(5):
+            await crawler.type("MSSP-REQUEST")
+            await trio.sleep(2.5)
+        await crawler.sees_the_end()
+
+
+async def test_a_hidden_answer_in_the_words_of_a_crawler_is_an_answer(mud: OpenMud) -> None:
+    hooks, answers = Hooks(), list[str]()
+
+    @hooks.on(Admitted)
+    def ask(event: Admitted) -> None:
+        async def script(dialog: Dialog) -> None:
+            answers.append(await dialog.ask_hidden("Password: "))
+
+        event.connection.start_dialog(script)
+
+    async with mud(hooks) as place:
+        player = await place.player()
+        await player.sees("Password: ")
+        await player.type("mssp-request")
+        await player.catches_up()
+    assert answers == ["mssp-request"]
+
+
+async def test_players_are_the_sessions_with_a_link(mud: OpenMud) -> None:
+    hooks = Hooks()
+    hooks.on(Input)(lambda event: event.connection.server.sessions.enter(event.line, event.connection))
+    async with mud(hooks) as place:
+
+        def players() -> object:
+            return place.server.mssp_variables()["PLAYERS"]
+
+        ann, bob = await place.player(), await place.player()
+        await place.player()  # at the door
+        await ann.type("ann")
+        await bob.type("bob")
+        await settled()
+        assert players() == 2
+        await bob.vanish()
+        await settled()
+        assert (len(place.server.sessions), players()) == (2, 1)
+        await ann.hang_up()
+        await settled()
+        assert players() == 0
+
+
+async def test_without_sessions_players_are_those_who_have_typed_a_line(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        ann, crawler = await place.player(), await place.player()
+        await place.player()  # has not said a word
+        await ann.type("hello")
+        await crawler.type("mssp-request")
+        await settled()
+        assert place.server.mssp_variables()["PLAYERS"] == 1
+
+
+async def test_a_games_own_values_win_and_may_be_numbers(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        place.server.mssp.update({"PLAYERS": 42, "UPTIME": "7", "PORT": [4000, "4001"]})
+        crawler = await place.player()
+        await crawler.type("hello", "MSSP-REQUEST")
+        await crawler.sees("PLAYERS\t42\nUPTIME\t7\n")
+        await crawler.sees("PORT\t4000\t4001\n")
 
 
 async def test_what_a_clients_program_says_reaches_the_game_as_it_was_said(

@@ -316,6 +316,31 @@ async def test_that_echo_is_refused_is_told_at_once_although_other_deadlines_run
     assert told == [0.5]
 
 
+async def test_that_echo_was_agreed_and_taken_back_is_reported_while_the_question_waits(
+    mud: OpenMud, witness: Witness
+) -> None:
+    told: list[EchoRefused] = []
+    refused: list[bool] = []
+
+    async def ask(dialog: Dialog) -> None:
+        await dialog.ask_hidden("Password? ")
+        refused.append(dialog.hiding_refused)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(ask))
+    witness.hooks.on(EchoRefused)(told.append)
+    async with mud(witness.hooks) as place:
+        ann = await place.player()
+        await ann.sees("Password? ")
+        await ann.catches_up()
+        assert told == []
+        await ann.send(DONT_ECHO)
+        await ann.catches_up()
+        assert told == [EchoRefused(first_connection(place.server))]
+        await ann.type("sesame")
+        await ann.catches_up()
+    assert refused == [True]
+
+
 @pytest.mark.parametrize("typeahead", [1, 64])
 async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
     mud: OpenMud, witness: Witness, typeahead: int

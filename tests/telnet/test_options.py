@@ -127,8 +127,8 @@ def test_busybox_refusing_the_second_time_is_reported() -> None:
     playbook.says(b"\xff\xfb\x01\xff\xfc\x01\r\n\xff\xfb\x01").hears("IAC DONT ECHO", EchoRefused())
 
 
-def test_putty_asking_for_echo_is_refused_once() -> None:
-    echo().hears("IAC DO ECHO").says("IAC WONT ECHO").hears("IAC DO ECHO").says(b"")
+def test_putty_asking_for_echo_is_refused() -> None:
+    echo().hears("IAC DO ECHO").says("IAC WONT ECHO").hears("IAC DONT ECHO").says(b"")
 
 
 def test_hiding_twice_asks_once() -> None:
@@ -153,6 +153,18 @@ def test_an_engine_without_the_option_says_that_it_cannot_hide() -> None:
     playbook = Playbook(TelnetEngine([], settle_within=None)).calls("hide_input", True).says(b"")
     assert playbook.engine.next_deadline == -math.inf
     playbook.ticks(0.0, EchoRefused()).calls("hide_input", False).says(b"")
+
+
+def test_a_client_that_takes_hiding_back_is_reported() -> None:
+    playbook = echo().calls("hide_input", True).says("IAC WILL ECHO").hears("IAC DO ECHO")
+    playbook.hears("IAC DONT ECHO", EchoRefused()).says("IAC WONT ECHO").hears("IAC DONT ECHO").says(b"")
+    assert playbook.engine.input_hidden  # what is typed must not be logged all the same
+    playbook.calls("hide_input", False).says(b"").calls("hide_input", True).says("IAC WILL ECHO")
+
+
+def test_hiding_that_ends_as_we_wish_is_not_refused() -> None:
+    playbook = echo().calls("hide_input", True).hears("IAC DO ECHO").calls("hide_input", False)
+    playbook.says(b"\xff\xfb\x01\xff\xfc\x01\r\n").hears("IAC DONT ECHO").says(b"")
 
 
 # NAWS

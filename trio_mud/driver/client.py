@@ -20,6 +20,8 @@ _NARROWEST: Final = 20  # columns below which nothing is readable, whatever a cl
 # Bits of MTTS, the Mud Terminal Type Standard
 _ANSI, _UTF_8, _COLOURS_256, _SCREEN_READER, _TRUECOLOUR = 1, 4, 8, 64, 256
 _COLOURFUL: Final = ("ANSI", "XTERM", "SCREEN", "TMUX", "LINUX", "RXVT", "PUTTY", "VT2", "KONSOLE")
+_COLOURLESS: Final = ("DUMB", "TTY", "TELETYPE")
+_ASSUMED_COLOURS: Final = 16  # of a terminal whose name says nothing, such as KildClient's
 
 
 class Size(NamedTuple):
@@ -197,8 +199,7 @@ class Client:
             return
         if len(self.terminals) > 1:
             self.learn("program", self.terminals[0], FactSource.TTYPE)
-        self.learn("terminal", name, FactSource.TTYPE)
-        self._learn_colours(_colours_of_terminal(name), FactSource.TTYPE)
+        self._learn_terminal(name, FactSource.TTYPE)
 
     def learn_abilities(self, bits: str) -> None:
         """It told its abilities as the number of MTTS."""
@@ -224,8 +225,7 @@ class Client:
             case "CLIENT_VERSION":
                 self.learn("version", value, FactSource.NEW_ENVIRON)
             case "TERMINAL_TYPE":
-                self.learn("terminal", value.upper(), FactSource.NEW_ENVIRON)
-                self._learn_colours(_colours_of_terminal(value.upper()), FactSource.NEW_ENVIRON)
+                self._learn_terminal(value.upper(), FactSource.NEW_ENVIRON)
             case "MTTS":
                 self.learn_abilities(value)
             case "COLORTERM" if value in ("truecolor", "24bit"):
@@ -243,10 +243,25 @@ class Client:
             case "OSC_HYPERLINKS" if value == "1":
                 self.learn("links", True, FactSource.NEW_ENVIRON)
 
+    def _learn_terminal(self, name: str, source: FactSource) -> None:
+        """Take the name of its terminal, upper case, and what the name says about colours.
+
+        A name that says nothing is assumed to show 16 colours, until anything else says how many it shows.
+        """
+        self.learn("terminal", name, source)
+        colours = _colours_of_terminal(name)
+        if colours is not None:
+            self._learn_colours(colours, source)
+        elif "colours" not in (self._facts or {}):
+            self.learn("colours", _ASSUMED_COLOURS, FactSource.DEFAULT)
+
     def _learn_colours(self, colours: int, source: FactSource) -> None:
-        """The most that anything says it shows counts: a program may name a humble terminal and tell more by MTTS."""
+        """Take a number of colours; the largest one counts: a program may name a humble terminal and say more by MTTS.
+
+        A number that was only assumed does not count.
+        """
         told = (self._facts or {}).get("colours")
-        if told is None or not isinstance(told.value, int) or colours > told.value:
+        if told is None or told.source is FactSource.DEFAULT or not isinstance(told.value, int) or colours > told.value:
             self.learn("colours", colours, source)
 
     def _known(self, name: str) -> _Fact | None:
@@ -276,10 +291,12 @@ _USUAL_SIZE: Final = Size(80, 24)
 _PLAIN: Final = Rendering()
 
 
-def _colours_of_terminal(name: str) -> int:
-    """How many colours a terminal of this name shows, upper case."""
+def _colours_of_terminal(name: str) -> int | None:
+    """Return how many colours a terminal of this name, in upper case, shows; None if the name does not say it."""
     if name.endswith("-TRUECOLOR") or "KITTY" in name or "DIRECT" in name:
         return TRUECOLOUR
     if "256COLOR" in name:
         return 256
-    return 16 if name.startswith(_COLOURFUL) else 0
+    if name.startswith(_COLOURLESS):
+        return 0
+    return 16 if name.startswith(_COLOURFUL) else None

@@ -166,7 +166,10 @@ class Interrupt(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class EchoRefused(HookEvent):
-    """The client will not hide what is typed, although `hide_input` asked for it: passwords show."""
+    """The client does not hide what is typed, although `hide_input` asked for it, so a password may show.
+
+    It refused, did not answer in time, or agreed and took that back before the input was shown again.
+    """
 
     connection: Connection
 

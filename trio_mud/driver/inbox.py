@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..telnet.options.mssp import PLAIN_REQUEST
+from ..telnet.options.mssp import PLAIN_PERIOD, PLAIN_REQUEST
 from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
 from .timers import Deadline, Timer, tick_of
@@ -36,16 +36,23 @@ class _Stage(enum.Enum):
 
 
 _UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
+_REQUEST_LENGTH = len(PLAIN_REQUEST)
 _OPEN = _Stage.OPEN  # asked for at every line, and an attribute of an enum is slow to find
 
 
 class Inbox(Source):
-    """One connection's events."""
+    """One connection's events.
+
+    Attributes:
+        has_typed: True if it has typed a line; a crawler's request for the variables of MSSP is none.
+        last_line_at: When the last line was taken, on trio's clock; the time of admission until then.
+    """
 
     __slots__ = (
         "_connection",
         "_first_input",
         "_is_closed",
+        "_listed_at",
         "_rate",
         "_signals",
         "_spent_until",
@@ -70,6 +77,7 @@ class Inbox(Source):
         self._vigil: Vigil | None = None
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
         self._spent_until = -math.inf
+        self._listed_at = -math.inf
         self.last_line_at = trio.current_time()
         self.shown_at = -math.inf  # which line was the last when typing was shown again: `hide_input(False)`
         self.has_typed = False  # it is a player
@@ -270,31 +278,37 @@ class Inbox(Source):
             connection.life.stir()  # there is room to read on
         if not isinstance(line, str):
             return line
+        if len(line) == _REQUEST_LENGTH and line.upper() == PLAIN_REQUEST and type(line) is not HiddenLine:
+            self._answer_crawler(now)
+            return None
         self.last_line_at = now
         if not self.has_typed:
-            self._typed_first(line)
+            self._typed_first()
         dialog = connection.dialog
         if type(line) is HiddenLine and not (dialog is not None and dialog.asks_hidden):
             connection.server.counters["hidden lines dropped"] += 1
             return None  # half a password, or one too many: nobody is to see it
         connection.outbox.prompt_answered()
-        if line == PLAIN_REQUEST:
-            connection.tell_listing()
-            return None
         if dialog is None:
             return Input(connection, line)
         dialog.answer(line)
         return None
 
-    def _typed_first(self, line: str) -> None:
-        """It is a player, unless it only asks for what MUD listings want to know."""
-        if line != PLAIN_REQUEST:
-            self.has_typed = True
-            self._connection.server.typed_first(self._connection)
+    def _typed_first(self) -> None:
+        """It has typed a line, so it is a player."""
+        self.has_typed = True
+        self._connection.server.typed_first(self._connection)
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
             self._begin_vigil()
+
+    def _answer_crawler(self, now: float) -> None:
+        """Answer a request for the variables of MSSP, at most once a second. It is no line of a player's."""
+        self._connection.outbox.prompt_answered()
+        if now - self._listed_at >= PLAIN_PERIOD:
+            self._listed_at = now
+            self._connection.tell_listing()
 
     def _begin_vigil(self) -> None:
         limits = self._connection.server.limits

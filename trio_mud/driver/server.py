@@ -23,7 +23,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from ..errors import ConnectionEnded, Overloaded
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ..telnet.options import Mccp2, Mccp3, Mssp
+from ..telnet.options.mssp import Value, Variables
 from ..texts import Texts
 from ..transports import Transport
 from ..transports.poller import Poller
@@ -87,8 +88,10 @@ class MasterServer(TimerOwner):
         wall_clock: Tells the time of day to `daily`, in seconds since 1970; yours to set, before the first of them.
         sessions: The stays of players, by key.
         counters: How often what happened, by words such as "accepted" or "refused: full".
-        mssp: What MUD listings are told of the game, to which the number of players and the time of start are added;
-            set at least "NAME". Names and values as in the Mud Server Status Protocol.
+        mssp: The variables that MUD listings get, by the names of the Mud Server Status Protocol; set at least "NAME".
+            "PLAYERS" and "UPTIME" are added to each answer unless they are set here. PLAYERS is the number of sessions
+            with a live link or, in a game that has not used sessions, of the admitted connections that have typed a
+            line. Crawlers and visitors who have not logged in are not counted.
         aborting: Set once the hard path is taken.
         closed: Set when everything is over and `serve` is about to return.
     """
@@ -116,7 +119,7 @@ class MasterServer(TimerOwner):
         self.timers = Timers()
         self.repeats = RepeatLimiter(self.timers, self.limits.log_interval)
         self.dispatcher = Dispatcher(self, self.limits)
-        self.mssp: dict[str, str | Sequence[str]] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
+        self.mssp: dict[str, Value] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
@@ -157,9 +160,12 @@ class MasterServer(TimerOwner):
         """Whether a shutdown or the hard path has begun."""
         return self._is_closing.is_set()
 
-    def mssp_variables(self) -> Mapping[str, str | Sequence[str]]:
-        """What MUD listings are told now."""
-        return {**self.mssp, "PLAYERS": str(len(self._connections)), "UPTIME": str(self._began)}
+    def mssp_variables(self) -> Variables:
+        """Return what MUD listings get now; a value that the game has set takes precedence."""
+        variables = dict(self.mssp)
+        variables.setdefault("PLAYERS", self._count_players())
+        variables.setdefault("UPTIME", self._began)
+        return variables
 
     @enable_ki_protection
     def post(self, event: HookEvent) -> None:
@@ -591,6 +597,11 @@ class MasterServer(TimerOwner):
 
     def _count(self, what: str) -> None:
         self.counters[what] += 1
+
+    def _count_players(self) -> int:
+        if self.sessions.are_used:
+            return sum(session.connection is not None for session in self.sessions)
+        return sum(connection.inbox.has_typed for connection in self._connections)
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = TimerSource(self.dispatcher)

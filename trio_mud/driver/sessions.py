@@ -58,11 +58,13 @@ class Sessions:
 
     Attributes:
         new_secret: Makes a token that cannot be guessed; yours to set, where runs are to be alike.
+        are_used: True if any session has ever begun.
     """
 
     def __init__(self, server: MasterServer) -> None:
         self._server = server
         self.new_secret: Callable[[], str] = partial(secrets.token_urlsafe, TOKEN_BYTES)
+        self.are_used = False
         self._by_key: dict[Hashable, Session] = {}
         self._sources: dict[Hashable, KeySource] = {}
         self._tokens: dict[str, tuple[Session, float]] = {}  # and when it is void, on trio's clock
@@ -223,6 +225,7 @@ class Sessions:
         if source is None:
             source = self._sources[key] = KeySource(self._server, partial(self._forget_key, key))
         session = self._by_key[key] = Session(self._server, key, source, grace)
+        self.are_used = True
         return session
 
     def _end_quitting(self, session: Session) -> None:

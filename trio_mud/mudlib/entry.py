@@ -16,7 +16,9 @@ PATIENCE = 120.0  # seconds for all of them together
 GRACE = 300.0  # seconds a body waits for a mind that has lost its link
 
 PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "self", "somebody", "someone", "you")
-RESERVED = frozenset({*PRONOUNS, *(same_name(verb) for command in commands for verb in command.verbs)})
+# What crawlers and programs of players type at a login: MUDINFO 1.1, MSSP, PennMUSH's login screen, Pueblo clients.
+LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloclient", "session", "version", "who")
+RESERVED = frozenset({*PRONOUNS, *LOGIN_WORDS, *(same_name(verb) for command in commands for verb in command.verbs)})
 
 
 async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:

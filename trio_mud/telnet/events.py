@@ -122,7 +122,10 @@ class FeatureAgreed:
 
 @dataclass(frozen=True, slots=True)
 class EchoRefused:
-    """The peer will not let us hide its input, or did not say so in time: what is typed now may show."""
+    """The peer does not hide its input, so what is typed now may show.
+
+    It refused, it did not answer in time, or it agreed and took that back while its input was to be hidden.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ class Echo(Option):
 
     code = ECHO
 
+    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        if not enabled and engine.lines.hidden:  # the peer took it back while it should hide
+            engine.emit(EchoRefused())
+
     def on_refused(self, engine: TelnetEngine) -> None:
         engine.emit(EchoRefused())
 

@@ -18,16 +18,18 @@ VAR: Final = 1
 VAL: Final = 2
 
 PERIOD: Final = 60.0  # seconds between two answers to one peer
-PLAIN_REQUEST: Final = "MSSP-REQUEST"  # the line by which a crawler without telnet asks
+PLAIN_REQUEST: Final = "MSSP-REQUEST"  # the line by which a crawler without telnet asks, in upper or lower case
+PLAIN_PERIOD: Final = 1.0  # seconds between two answers to that line
 
-Variables = Mapping[str, str | Sequence[str]]
+Value = str | int | Sequence[str | int]
+Variables = Mapping[str, Value]
 
 
 class Mssp(Option):
     """Tells the peer the game's variables when it agrees to hear them, at most once a minute.
 
     Args:
-        variables: Is called for each answer and gives names and values, several values as a sequence.  The standard
+        variables: Is called for each answer and returns names and values, several values as a sequence.  The standard
             requires NAME, PLAYERS and UPTIME, which is the second of the epoch at which the game started.
     """
 
@@ -66,7 +68,7 @@ def render_plain(variables: Variables) -> str:
 
 def _cleaned(variables: Variables) -> Iterator[tuple[str, list[str]]]:
     for name, values in variables.items():
-        yield _clean(name), [_clean(value) for value in ([values] if isinstance(values, str) else values)]
+        yield _clean(name), [_clean(str(value)) for value in ([values] if isinstance(values, str | int) else values)]
 
 
 def _clean(text: str) -> str:
