@@ -43,7 +43,7 @@ HOSTILE = {
     "P3 nothing inside": (bytes((IAC, SB, IAC, SE)) * 100, None),
     "P4 every option": (EVERY_VERB, None),
     "P5 a loop": (bytes((IAC, WILL, NAWS, IAC, WONT, NAWS)) * 100, None),
-    "P6 a storm of one": (bytes((IAC, WILL, 99)) * 300_000, None),  # refused once
+    "P6 a storm of one": (bytes((IAC, WILL, 99)) * 300_000, Cause.PROTOCOL),
     "P6 a storm": (bytes((IAC, WILL, NAWS, IAC, WONT, NAWS)) * 150_000, Cause.PROTOCOL),
     "P7 are you there": (bytes((IAC, AYT)) * 10_000, None),
     "P8 commands": (EVERY_COMMAND * 10 + b"\r\n", None),

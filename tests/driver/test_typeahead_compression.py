@@ -12,8 +12,8 @@ import trio.testing
 from trio_mud import Cause, HookEvent, Input, Limits, Reason
 from trio_mud.driver.server import MasterServer
 from trio_mud.driver.typeahead import Typeahead
-from trio_mud.telnet import CompressionFailed, Option, TelnetEngine, TelnetEvent
-from trio_mud.telnet.codes import MCCP2
+from trio_mud.telnet import CompressionFailed, Option, Policy, TelnetEngine, TelnetEvent
+from trio_mud.telnet.codes import MCCP2, MCCP3
 from trio_mud.telnet.compression import PIECE, InflationLimits
 from trio_mud.telnet.options import DEFAULT_OPTIONS, Mccp3
 from trio_mud.testing import OpenMud
@@ -26,6 +26,13 @@ from .conftest import Witness
 
 START2 = b"\xff\xfa\x56\xff\xf0"
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
+
+
+class LetsInflate(Option):
+    """Agrees to MCCP3; the test sends the stream, and the agreement once more in front of it."""
+
+    code = MCCP3
+    theirs = Policy.ACCEPT
 
 
 class InflatingTerminal(Terminal):
@@ -136,7 +143,7 @@ async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, w
     lines = [f"say {number}" for number in range(300)]
     typed = b"before\r\n" + AGREED3 + zlib.compress("".join(f"{line}\r\n" for line in lines).encode()) + b"after\r\n"
     async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         for at in range(0, len(typed), size):
             await player.send(typed[at : at + size])
         await trio.testing.wait_all_tasks_blocked()
@@ -157,7 +164,7 @@ async def test_what_is_asked_inside_a_stream_is_answered_though_the_game_writes_
 
 async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, talkers: Witness) -> None:
     async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
         await player.finish_typing()
         assert "you said say 499\n" in await player.sees_the_end()
@@ -166,7 +173,7 @@ async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, 
 
 async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness) -> None:
     async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
         await trio.testing.wait_all_tasks_blocked()
         await player.vanish()
@@ -179,12 +186,12 @@ async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness)
 
 @pytest.mark.parametrize(
     "data",
-    [b"look\r\n", flushed(b"\0" * 1_000_000), flushed(b"\xff\xfb\x01" * 300_000), zlib.compress(b"")[:-1] + b"!"],
+    [b"look\r\n", flushed(b"\0" * 1_000_000), flushed(b"\xff\xf1" * 450_000), zlib.compress(b"")[:-1] + b"!"],
     ids=["plain", "zeros", "commands", "checksum"],
 )
 async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: Witness, data: bytes) -> None:
     async with mud(witness.hooks) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + data + b"shout\r\n")
         await player.sees(place.server.texts.protocol_abuse)
         await player.sees_the_end()
@@ -194,14 +201,14 @@ async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, wi
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("pattern", [b"\0", b"\n", b"\xff\xfb\x01"], ids=["zeros", "newlines", "commands"])
+@pytest.mark.parametrize("pattern", [b"\0", b"\n", b"\xff\xf1"], ids=["zeros", "newlines", "commands"])
 async def test_a_bomb_keeps_nobody_waiting(
     mud: OpenMud, talkers: Witness, pattern: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = counting_batches(monkeypatch)
     answered: list[int] = []
     async with mud(talkers.hooks, options=lax(burst=256 * 1024)) as place:
-        bomber, other = await place.player(), await place.player()
+        bomber, other = await place.player(options=[LetsInflate()]), await place.player(options=[LetsInflate()])
         await bomber.send(AGREED3 + flushed(pattern * (10_000_000 // len(pattern))))
         for _ in range(50):
             await trio.lowlevel.checkpoint()
@@ -217,7 +224,7 @@ async def test_a_bomb_keeps_nobody_waiting(
 @pytest.mark.unmeasured
 async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: Witness) -> None:
     async with mud(talkers.hooks, options=lax(burst=256 * 1024)) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         start = trio.current_time()
         await player.send(AGREED3 + flushed(b"\x15" * 512 * 1024 + b"look\r\n"))
         await player.sees("you said look\n")
@@ -240,7 +247,7 @@ async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud,
 
 async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witness: Witness) -> None:
     async with mud(witness.hooks, options=lax()) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + flushed(bytes(2 * 1024 * 1024)))
         await player.finish_typing()
         start = trio.current_time()
@@ -251,7 +258,7 @@ async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witn
 
 async def test_whoever_is_sent_away_in_a_pause_goes_at_once(mud: OpenMud, witness: Witness) -> None:
     async with mud(witness.hooks, options=lax()) as place:
-        player = await place.player()
+        player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + flushed(bytes(50_000_000)))
         await trio.testing.wait_all_tasks_blocked()
         [connection] = place.server.connections

@@ -36,12 +36,22 @@ async def test_the_first_screen_is_right_for_the_program_that_shows_it(mud: Open
         assert max(map(len, ann.screen.splitlines()[2:])) <= 39
 
 
-async def test_a_program_that_tells_nothing_is_not_waited_for_long(mud: OpenMud) -> None:
+async def test_a_program_that_answers_nothing_is_greeted_within_0_3_seconds(mud: OpenMud) -> None:
     async with mud(world()) as valley:
         silent, came = valley.connect(), trio.current_time()
         seen = b""
         while QUESTION.encode() not in seen:
             seen += await silent.client.receive_some()
+        assert trio.current_time() <= came + 0.3
+
+
+async def test_a_program_that_has_begun_to_answer_is_waited_for_a_second(mud: OpenMud) -> None:
+    async with mud(world()) as valley:
+        slow, came = valley.connect(), trio.current_time()
+        await slow.client.send_all(b"\xff\xfb\x18")  # WILL TTYPE, and then no name
+        seen = b""
+        while QUESTION.encode() not in seen:
+            seen += await slow.client.receive_some()
         assert trio.current_time() == came + 1.0
 
 
@@ -82,6 +92,9 @@ async def test_nobody_is_seen_before_they_have_a_name(mud: OpenMud, come_in: Com
         ("quit", "Nobody can be called that"),
         ("North", "Nobody can be called that"),
         ("nobody", "Nobody can be called that"),
+        ("INFO", "Nobody can be called that"),
+        ("mssp", "Nobody can be called that"),
+        ("PuebloClient", "Nobody can be called that"),
         ("\u0430nn", "could be misread"),
     ],
 )

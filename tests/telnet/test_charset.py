@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_mud.telnet import CharsetAgreed, CharsetRejected, Line, Settled, TelnetEngine
+from trio_mud.telnet.charsets import CODECS, codec_of
 from trio_mud.telnet.options import Charset
-from trio_mud.telnet.options.charset import CODECS, codec_of, parse_request
+from trio_mud.telnet.options.charset import parse_request
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, drain
 
 REQUEST = b"\xff\xfa\x2a\x01;UTF-8\xff\xf0"
@@ -90,8 +91,9 @@ def test_a_peer_that_switches_it_off_is_not_waited_for() -> None:
         (b"[TTABLE ]\x01;US-ASCII", b"US-ASCII", "ascii"),
         (b"[TTABLE]\x01;IBM437", b"IBM437", "cp437"),
         (b"\0UTF-8", b"UTF-8", "utf-8"),
-        (b";ISO_8859-1:1987", b"ISO_8859-1:1987", "iso8859-1"),
         (b";Shift_JIS", b"Shift_JIS", "shift_jis"),
+        (b";ISO_8859-1:1987;UTF-8", b"ISO_8859-1:1987", "iso8859-1"),
+        (b";csISOLatinCyrillic", b"csISOLatinCyrillic", "iso8859-5"),
     ],
 )
 def test_the_first_charset_that_we_know_is_accepted_as_it_was_spelt(
@@ -197,6 +199,60 @@ def test_every_charset_that_we_know_is_a_superset_of_ascii(name: str) -> None:
     engine = TelnetEngine(())
     engine.charset = CODECS[name]
     assert engine.charset == CODECS[name]
+
+
+# Names and aliases of each charset as IANA registers them.
+REGISTERED = {
+    "utf-8": "UTF-8 csUTF8",
+    "ascii": "US-ASCII iso-ir-6 ANSI_X3.4-1968 ANSI_X3.4-1986 ISO_646.irv:1991 ISO646-US us IBM367 cp367 csASCII",
+    "iso8859-1": "ISO_8859-1:1987 iso-ir-100 ISO_8859-1 ISO-8859-1 latin1 l1 IBM819 CP819 csISOLatin1",
+    "iso8859-2": "ISO_8859-2:1987 iso-ir-101 ISO_8859-2 ISO-8859-2 latin2 l2 csISOLatin2",
+    "iso8859-3": "ISO_8859-3:1988 iso-ir-109 ISO_8859-3 ISO-8859-3 latin3 l3 csISOLatin3",
+    "iso8859-4": "ISO_8859-4:1988 iso-ir-110 ISO_8859-4 ISO-8859-4 latin4 l4 csISOLatin4",
+    "iso8859-5": "ISO_8859-5:1988 iso-ir-144 ISO_8859-5 ISO-8859-5 cyrillic csISOLatinCyrillic",
+    "iso8859-6": "ISO_8859-6:1987 iso-ir-127 ISO_8859-6 ISO-8859-6 ECMA-114 ASMO-708 arabic csISOLatinArabic",
+    "iso8859-7": "ISO_8859-7:1987 iso-ir-126 ISO-8859-7 ELOT_928 ECMA-118 greek greek8 csISOLatinGreek",
+    "iso8859-8": "ISO_8859-8:1988 iso-ir-138 ISO_8859-8 ISO-8859-8 hebrew csISOLatinHebrew",
+    "iso8859-9": "ISO_8859-9:1989 iso-ir-148 ISO_8859-9 ISO-8859-9 latin5 l5 csISOLatin5",
+    "iso8859-10": "ISO-8859-10 iso-ir-157 l6 ISO_8859-10:1992 csISOLatin6 latin6",
+    "iso8859-11": "TIS-620 csTIS620 ISO-8859-11",
+    "iso8859-13": "ISO-8859-13 csISO885913",
+    "iso8859-14": "ISO-8859-14 iso-ir-199 ISO_8859-14:1998 ISO_8859-14 latin8 iso-celtic l8 csISO885914",
+    "iso8859-15": "ISO-8859-15 ISO_8859-15 Latin-9 csISO885915",
+    "iso8859-16": "ISO-8859-16 iso-ir-226 ISO_8859-16:2001 ISO_8859-16 latin10 l10 csISO885916",
+    **{f"cp{page}": f"windows-{page} cswindows{page}" for page in range(1250, 1259)},
+    "cp437": "IBM437 cp437 437 csPC8CodePage437",
+    "cp850": "IBM850 cp850 850 csPC850Multilingual",
+    "cp852": "IBM852 cp852 852 csPCp852",
+    "cp866": "IBM866 cp866 866 csIBM866",
+    "koi8-r": "KOI8-R csKOI8R",
+    "koi8-u": "KOI8-U csKOI8U",
+    "gbk": "GBK CP936 MS936 windows-936 csGBK",
+    "gb18030": "GB18030 csGB18030",
+    "big5": "Big5 csBig5",
+    "euc_kr": "EUC-KR csEUCKR",
+    "shift_jis": "Shift_JIS MS_Kanji csShiftJIS",
+    "cp932": "Windows-31J csWindows31J",
+    "euc_jp": "EUC-JP Extended_UNIX_Code_Packed_Format_for_Japanese csEUCPkdFmtJapanese",
+}
+
+
+@pytest.mark.parametrize("codec", REGISTERED)
+def test_every_registered_name_and_alias_of_a_charset_is_known_in_any_case(codec: str) -> None:
+    assert set(CODECS.values()) == REGISTERED.keys()
+    for name in REGISTERED[codec].split():
+        assert (codec_of(name), codec_of(name.lower()), codec_of(name.upper())) == (codec, codec, codec), name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "cs", "-", "UTF-16", "UTF-7", "hex", "zlib", "rot13", "idna", "UTF\u00ad-8", "utf88"]
+)
+def test_what_is_no_name_of_a_charset_is_none(name: str) -> None:
+    assert codec_of(name) is None
+
+
+def test_an_acceptance_in_another_spelling_is_one() -> None:
+    asked().hears(sb(b"\x02utf8"), CharsetAgreed("utf-8"))
 
 
 @pytest.mark.parametrize("names", [(), ("UTF-16",), ("UTF-8", "KLINGON")])

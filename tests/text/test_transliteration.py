@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_mud.telnet.charsets import CODECS
 from trio_mud.telnet.encoding import encode
-from trio_mud.telnet.options.charset import CODECS
 from trio_mud.text import Rendering, markup, render
 from trio_mud.text.transliteration import nearest, transliterate
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ..telnet import TelnetEngine
-from ..telnet.options.charset import CODECS, codec_of
+from ..telnet.charsets import CODECS, codec_of
 from ..text import Rendering
 
 TRUECOLOUR: Final = 1 << 24

@@ -65,10 +65,21 @@ class Dialog(Questions):
         self._hides_input = False  # the client was asked to, and not yet to show it again
         self.hiding_refused = False
 
-    async def settled(self) -> None:
-        """Wait until the client has told what it is, or has had a second to: as the event `Settled` does."""
+    async def settled(self, *, silence: float = math.inf) -> None:
+        """Wait until the client has told what it is, or has had a second to: as the event `Settled` does.
+
+        Args:
+            silence: Seconds after which a client that has answered nothing at all, such as netcat, is not waited for.
+        """
         self._check()
         await trio.lowlevel.checkpoint()
+        with trio.move_on_after(silence):
+            await self._until_settled()
+            return
+        if self.connection.engine.has_answers:
+            await self._until_settled()
+
+    async def _until_settled(self) -> None:
         while not self.connection.hearing.is_settled:
             if self._woken is None:
                 self._woken = trio.Event()

@@ -12,6 +12,7 @@ from .verbs import commands, show_room
 __all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "thaw"]
 
 TRIES = 5  # then whoever it is may think it over outside
+SILENCE = 0.25  # seconds until a program that answers nothing is greeted as it is; most answer within one round trip
 PATIENCE = 120.0  # seconds for all of them together
 GRACE = 300.0  # seconds a body waits for a mind that has lost its link
 
@@ -24,10 +25,11 @@ RESERVED = frozenset({*PRONOUNS, *LOGIN_WORDS, *(same_name(verb) for command in 
 async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
     """Ask for a name until it is one, and let its owner in; or give up, and say goodbye.
 
-    It begins once their program has told what it is, so that even the first screen has the right width and colours.
+    It begins once their program has told what it is, so that even the first screen has the right width and colours;
+    a program that answers nothing is not waited for.
     """
     connection = dialog.connection
-    await dialog.settled()
+    await dialog.settled(silence=SILENCE)
     connection.write(wrap(greeting(valley), page_width(connection)))
     for _ in range(TRIES):
         typed = await dialog.ask("By what name are you known? ")

@@ -256,6 +256,11 @@ class TelnetEngine:
         return deadline
 
     @property
+    def has_answers(self) -> bool:
+        """True if the peer has answered anything that it was asked, so that it speaks telnet."""
+        return self.negotiation.has_answers
+
+    @property
     def charset(self) -> str:
         """The Python codec, by its canonical name, in which text travels both ways.
 

@@ -36,13 +36,15 @@ If an earlier no was never acknowledged and a later yes is refused, that refusal
 (two seconds, counted by `tick`) then decides instead.  A late question that is taken back is forgotten, for it may
 never be answered.
 
-Why nothing loops: no message is ever answered by its own repetition, and
-- a yes after our own no is the acknowledgement of a peer that answers contrarily (busybox telnet answers
-  DONT NAWS with WILL NAWS), and gets silence;
-- an unwelcome yes is refused once; until we want that side ourselves, repetitions get silence;
-- a budget bounds all answers to changes that the peer began.  It is what ends the talk with a peer that has no state
-  at all and answers even our acknowledgements.  A minute after half of it was spent it is whole again: the talk does
-  not begin anew by that, for then nobody is speaking, and a connection that lasts for weeks never runs dry.
+Why nothing loops: a no that changes nothing is never answered, nor a yes that changes nothing, and
+- a yes after we have switched a side off is the acknowledgement of a peer that answers contrarily (busybox telnet
+  answers DONT NAWS with WILL NAWS), and gets silence;
+- an unwelcome yes is refused each time it comes, as RFC 1143 wants.  Twisted's and telnetlib3's clients wait for that
+  answer and would wait for ever.  Our refusal is a no, so a peer that follows any RFC does not answer it;
+- a budget bounds all answers to what the peer began.  It ends the exchange with a peer that has no state at all and
+  answers even our acknowledgements, and with one that answers a refusal by asking again.  A minute after half of it
+  was spent it is whole again.  The exchange does not start again by that, because neither side is speaking then, and
+  a connection that lasts for weeks never runs dry.
 
 PuTTY's WILL NAWS crosses our DO NAWS and is not repeated: in ASKED a request counts as the answer.
 
@@ -59,7 +61,7 @@ from .codes import DO, DONT, WILL, WONT
 from .deadlines import BUDGET, Deadlines
 
 ANSWER_DEADLINE: Final = 2.0  # seconds; clients answer offers within one round trip
-ANSWER_BUDGET: Final = 512  # answers: every option refused once on both sides
+ANSWER_BUDGET: Final = 512  # answers: every option can be refused once on both sides
 BUDGET_PERIOD: Final = 60.0  # seconds from half a budget to a whole one
 
 
@@ -103,7 +105,7 @@ _NOES: Final = (WONT, DONT)
 # What the peer says, once answers to questions taken back are out of the way.
 _TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | None]]] = {
     (State.OFF, Heard.WELCOME): (State.ON, Answer.YES, Change.ENABLED),
-    (State.OFF, Heard.UNWELCOME): (State.OFF, Answer.NO, None),  # once, see Negotiation._refuse
+    (State.OFF, Heard.UNWELCOME): (State.OFF, Answer.NO, None),  # see Negotiation._refuse
     (State.OFF, Heard.NO): (State.OFF, None, None),
     (State.ASKED, Heard.WELCOME): (State.ON, None, Change.ENABLED),
     (State.ASKED, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),  # We asked: what we refuse is being asked.
@@ -200,22 +202,20 @@ _NEW: Final = _side(State.OFF, 0)
 class Negotiation:
     """The sides of all options of one connection, and the budget of answers.
 
-    A side costs memory only when it has been asked for or agreed to; one that was merely refused costs a bit.
+    A side costs memory only when it has been asked for or agreed to, not when it was merely refused.
     """
 
-    __slots__ = ("_answers_left", "_deadlines", "_refused", "_sides", "changes")
+    __slots__ = ("_answers_left", "_deadlines", "_sides", "changes")
 
     def __init__(self, deadlines: Deadlines, sides: dict[int, _Side] | None = None) -> None:
         self._deadlines = deadlines
         self._sides = {} if sides is None else sides
-        self._refused = 0  # a bit for each side whose last request we answered with no
         self._answers_left = ANSWER_BUDGET
         self.changes = 0  # how often something may have moved: whoever keeps a conclusion asks for this first
 
     def copy(self, deadlines: Deadlines) -> Self:
         """Make another that stands where this one does, with a copy of its deadlines."""
         other = type(self)(deadlines, self._sides.copy())
-        other._refused = self._refused
         other._answers_left = self._answers_left
         return other
 
@@ -228,6 +228,11 @@ class Negotiation:
         """Whether we want this side and have not been answered, in time or not at all."""
         side = self._sides.get(_key(code, ours))
         return side is not None and side.state in (State.ASKED, State.LATE)
+
+    @property
+    def has_answers(self) -> bool:
+        """True if the peer has answered any question of ours, or asked one."""
+        return not all(side.state in (State.ASKED, State.LATE) for side in self._sides.values())
 
     @property
     def is_asking(self) -> bool:
@@ -246,7 +251,6 @@ class Negotiation:
             return None
         self.changes += 1
         self._sides[key] = moved
-        self._refused &= ~(1 << key)
         if enabled:
             self._deadlines.start(key, ANSWER_DEADLINE)
             return WILL if ours else DO
@@ -270,7 +274,7 @@ class Negotiation:
             return _NOTHING
         if side.state is _OFF:
             if heard is _UNWELCOME:
-                return self._refuse(key, ours)
+                return self._refuse(ours)
             if heard is _WELCOME and not self._answers_left:
                 return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
         self._sides[key] = move.side
@@ -285,12 +289,10 @@ class Negotiation:
             return Outcome(WILL if ours else DO, change)
         return Outcome(WONT if ours else DONT, change)
 
-    def _refuse(self, key: int, ours: bool) -> Outcome:
-        if self._refused >> key & 1:
-            return _NOTHING
+    def _refuse(self, ours: bool) -> Outcome:
+        """Answer a request with no; the side stays as it is, and need not be remembered."""
         if not self.spend():
             return Outcome(is_flood=True)
-        self._refused |= 1 << key
         return Outcome(WONT if ours else DONT)
 
     def spend(self) -> bool:

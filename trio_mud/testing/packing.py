@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..telnet import Option, Policy, TelnetEngine
+from ..telnet.charsets import CODECS
 from ..telnet.codes import CHARSET, MCCP2, MCCP3
-from ..telnet.options.charset import ACCEPTED, CODECS, REJECTED, REQUEST, parse_request
+from ..telnet.options.charset import ACCEPTED, REJECTED, REQUEST, parse_request
 
 
 class TakesMccp2(Option):

@@ -5,9 +5,9 @@ Source: RFC 2066
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from ..charsets import CODECS, codec_of
 from ..codes import CHARSET
 from ..events import CharsetAgreed, CharsetRejected
 from .base import Option, Policy
@@ -20,44 +20,6 @@ ACCEPTED: Final = 2
 REJECTED: Final = 3
 TTABLE_IS: Final = 4
 TTABLE_REJECTED: Final = 5
-
-# Names as registered with IANA, and the codecs they mean.  A peer's word never goes to `codecs.lookup` as it is: that
-# imports modules by name, and there are codecs that are no charsets.  All of these are supersets of ASCII.
-CODECS: Final = {
-    "UTF-8": "utf-8",
-    "US-ASCII": "ascii",
-    "ASCII": "ascii",
-    **{f"ISO-8859-{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12},
-    "LATIN1": "iso8859-1",
-    **{f"WINDOWS-{page}": f"cp{page}" for page in range(1250, 1259)},
-    **{f"{prefix}{page}": f"cp{page}" for prefix in ("CP", "IBM") for page in (437, 850, 852, 866)},
-    "KOI8-R": "koi8-r",
-    "KOI8-U": "koi8-u",
-    "GBK": "gbk",
-    "GB18030": "gb18030",
-    "BIG5": "big5",
-    "EUC-KR": "euc_kr",
-    "EUC-JP": "euc_jp",
-    "SHIFT_JIS": "shift_jis",
-    "WINDOWS-31J": "cp932",
-}
-
-
-def codec_of(name: str) -> str | None:
-    """The Python codec of a charset named by a peer or a player; None for an unknown name.
-
-    Case and separators do not matter: TinTin++ before 2022 accepts " UTF-8", Mudlet writes "ISO 8859-1", IANA
-    "ISO_8859-1:1987", a player "latin1".
-    """
-    return _CODECS_BY_KEY.get(_key(name))
-
-
-def _key(name: str) -> str:
-    return _IGNORED.sub("", name.upper())
-
-
-_IGNORED: Final = re.compile(r":[0-9]{4}\Z|[\s_.-]+")  # a year, and what separates the parts
-_CODECS_BY_KEY: Final = {_key(spelling): codec for name, codec in CODECS.items() for spelling in (codec, name)}
 
 
 class Charset(Option):
@@ -75,7 +37,7 @@ class Charset(Option):
         names: What to ask for, the best first.
 
     Raises:
-        ValueError: One of them is not among `CODECS`, or there are none.
+        ValueError: One of them is no name or alias of `CODECS`, or there are none.
     """
 
     __slots__ = ("_is_waiting", "_names")

@@ -15,9 +15,10 @@ from typing import Final
 from ...driver.connection import Connection
 from ...driver.events import Cause, Reason
 from ...telnet import Line, TelnetEngine
+from ...telnet.charsets import CODECS
 from ...telnet.codes import CHARSET, DO
 from ...telnet.events import AnomalyKind, TelnetEvent
-from ...telnet.options.charset import ACCEPTED, CODECS
+from ...telnet.options.charset import ACCEPTED
 from ...telnet.scanner import Scanner
 from ...text.cleaning import clean_line
 from ...text.transliteration import transliterate
