@@ -7,7 +7,8 @@ nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
-nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves
+nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves,
+                       `-- --bounds` for the figures that must hold
 nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
 nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer

@@ -88,7 +88,7 @@ async def test_hostile_bytes_cost_the_sender_at_most_its_own_connection(
             nursery.start_soon(read_on, bad)
             nursery.start_soon(send, bad, data, is_sent)
             number = 0
-            while number < 5 or not is_sent.is_set():
+            while number < 5 or (number < 200 and not is_sent.is_set()):  # most is held up by the budget
                 number += 1
                 asked = trio.current_time()
                 await honest.type(f"line {number}")

@@ -57,7 +57,7 @@ SECONDS = [
     "cleanup",
     "log_interval",
 ]
-RATES = ["accept_rate", "command_rate"]
+RATES = ["accept_rate", "command_rate", "protocol_rate"]
 ALL = [field.name for field in fields(Limits)]
 
 

@@ -45,7 +45,7 @@ class Rate:
         _check_positive("per_second", self.per_second, "a positive number, such as 20")
         _check_count("burst", self.burst)
 
-    def spend(self, spent_until: float, now: float, count: int = 1) -> tuple[float, float]:
+    def spend(self, spent_until: float, now: float, count: float = 1) -> tuple[float, float]:
         """Take tokens from the bucket, whose whole state is one moment: when it will be full again.
 
         Args:
@@ -97,6 +97,11 @@ class Limits:
     command_rate: Rate | None = Rate(20, burst=60)
     """Lines of one connection that become events each second; faster ones wait, none is lost.
     The burst lets a pasted path through at once. Precedent: Evennia, 80 a second and a warning."""
+
+    protocol_rate: Rate | None = Rate(200, burst=500)
+    """Telnet commands of one connection that are parsed each second; past it the connection is not read for a while.
+    A command or a negotiation counts as 1, a payload as 1 and 1 for each 256 bytes, and so do bytes that make no line.
+    Reason: a client sends fewer than 100 as it connects, and a few for each line it shows after that."""
 
     typeahead: int = 64
     """Lines held for one connection before its socket is no longer read; TCP then slows the sender.

@@ -7,6 +7,7 @@
     python tests/bench/run.py --growth             curves from 10 to 15,000 connections, into docs/topics/figures
     python tests/bench/run.py --full               what happens past limits.connections and per_address
     python tests/bench/run.py --engine             the telnet engine alone, by `engine.py`
+    python tests/bench/run.py --bounds             figures that must hold, by `bounds.py`; exit status 1 if one does not
 
 Each measurement starts one server and one load (`servers.py`, `load.py`) as processes of their own on loopback, on one
 core each where there are two.  The servers take turns within a round, another one begins each round, so that a busy
@@ -33,6 +34,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
+from tests.bench import bounds, storms
 from tests.bench.figures import draw
 
 HERE = Path(__file__).resolve().parent
@@ -61,6 +63,8 @@ class Figure(NamedTuple):
     rate: float | None  # operations a second
     found: Mapping[str, object] = {}  # all that the load told
 
+
+BOUNDS = (*storms.ROWS,)
 
 CELLS = (
     *(Cell(f"echo-{n}", "echo", (n,), "CPU us a command") for n in (50, 200, 1000, 10_000)),
@@ -234,7 +238,7 @@ def past_the_limits(players: int, refused: int, seconds: float) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often each cell is measured (default: 3)")
     parser.add_argument("--cells", default=",".join(cell.name for cell in CELLS), help="which; all by default")
@@ -246,20 +250,25 @@ def main() -> None:
     parser.add_argument("--connections", default=",".join(map(str, GROWTH)), help="of the curves")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="where the curves go")
     parser.add_argument("--full", action="store_true", help="measure only what happens past the limits")
+    parser.add_argument(
+        "--bounds", nargs="?", const="", metavar="NAMES", help="measure only figures that have a bound; all by default"
+    )
     asked = parser.parse_args()
     kinds = asked.kinds.split(",")
     say(machine())
+    if asked.bounds is not None:
+        return 0 if bounds.check(bounds.chosen(BOUNDS, asked.bounds), say) else 1
     if asked.growth:
         numbers = [int(number) for number in asked.connections.split(",")]
         grow(kinds, numbers, asked.rounds, asked.seconds, asked.figures)
-        return
+        return 0
     if asked.full:
         say(past_the_limits(200, 1000, asked.seconds))
-        return
+        return 0
     engine = subprocess.run([sys.executable, HERE / "engine.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
     say(f"\n{engine}")
     if asked.engine:
-        return
+        return 0
     if not Path("/proc/self/stat").exists():
         say("there is no /proc here: only rates are measured, no CPU")
     wanted = asked.cells.split(",")
@@ -269,7 +278,8 @@ def main() -> None:
     say(f"\n{machine()}; {time.monotonic() - start:.0f} s in all\n")
     say("In brackets: the first server's figure divided by this one's, the median of the rounds and their range.\n")
     say(table(cells, kinds, figures))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,6 +4,7 @@
     servers.py mccp2        the same; its clients take up the offer of compression
     servers.py tls          the same behind TLS, if `trustme` is installed to make a certificate
     servers.py plain        trio_mud without telnet options
+    servers.py guarded      the same, with the usual limits on what one peer may send
     servers.py full N M     trio_mud with room for N players, and M from one address
     servers.py trio         trio alone: `serve_listeners`, `send_all`
     servers.py asyncio      an asyncio Protocol
@@ -35,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by
 
 from tests.bench import driver
 from tests.bench.game import BEAT, Lines, World
+from trio_mud import Limits
 
 LIFETIME = 180  # seconds; then SIGALRM ends the process, whatever became of `run.py`
 BACKLOG = 4096
@@ -261,11 +263,16 @@ def full(connections: int, per_address: int) -> None:
     driver.serve(limits=replace(driver.LIMITS, connections=connections, per_address=per_address))
 
 
+def guarded() -> None:
+    driver.serve(limits=replace(driver.LIMITS, command_rate=Limits().command_rate))
+
+
 SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "driver": driver.serve,
     "mccp2": driver.serve,
     "tls": encrypted,
     "plain": lambda: driver.serve(with_options=False),
+    "guarded": guarded,
     "full": full,
     "trio": trio_alone,
     "asyncio": asyncio_alone,

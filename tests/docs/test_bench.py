@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import driver, figures, game, run
+from tests.bench import bounds, driver, figures, game, run
 
 from .pages import CHECKOUT, load, page
 
@@ -22,7 +22,7 @@ ENGINE = CHECKOUT / "tests/bench/engine.py"
 def test_the_commands_on_the_page_exist() -> None:
     assert f"python {RUN.relative_to(CHECKOUT)}" in page("topics/performance.md")
     done = subprocess.run([sys.executable, RUN, "--help"], capture_output=True, text=True, check=True)
-    for option in ("--rounds", "--cells", "--kinds", "--growth", "--full", "--engine"):
+    for option in ("--rounds", "--cells", "--kinds", "--growth", "--full", "--engine", "--bounds"):
         assert option in done.stdout
         assert f"`{option}`" in page("topics/performance.md")
 
@@ -52,6 +52,17 @@ def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
     assert isinstance(found["words"], dict)
     [told] = found["words"]
     assert told.startswith(words)
+
+
+def test_a_figure_past_its_bound_is_measured_again_and_then_fails_the_check() -> None:
+    told: list[str] = []
+    figures_seen = iter([5.0, 4.0, 1.0, 3.0, 3.0, 3.0])
+    rows = [bounds.Row(name, "ms", 2.0, lambda: next(figures_seen)) for name in ("calms down", "is too slow")]
+    assert bounds.check(rows[:1], told.append)
+    assert not bounds.check(rows[1:], told.append)
+    assert [line for line in told if "exceeded" in line] == ["| is too slow | 3 | 2 | ms | **exceeded** |"]
+    assert [row.name for row in bounds.chosen(rows, "slow,other")] == ["is too slow"]
+    assert bounds.chosen(rows, "") == rows
 
 
 def test_the_driver_and_the_others_have_the_same_commands() -> None:

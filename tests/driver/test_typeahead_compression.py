@@ -25,6 +25,7 @@ from trio_mud.testing.terminal import Terminal
 from .conftest import Witness
 
 START2 = b"\xff\xfa\x56\xff\xf0"
+INFLATING_ONLY = Limits(protocol_rate=None, first_input=None)  # only the limits on inflating hold a peer up
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
 
 
@@ -190,7 +191,7 @@ async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness)
     ids=["plain", "zeros", "commands", "checksum"],
 )
 async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: Witness, data: bytes) -> None:
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + data + b"shout\r\n")
         await player.sees(place.server.texts.protocol_abuse)
@@ -223,7 +224,7 @@ async def test_a_bomb_keeps_nobody_waiting(
 
 @pytest.mark.unmeasured
 async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: Witness) -> None:
-    async with mud(talkers.hooks, options=lax(burst=256 * 1024)) as place:
+    async with mud(talkers.hooks, options=lax(burst=256 * 1024), limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         start = trio.current_time()
         await player.send(AGREED3 + flushed(b"\x15" * 512 * 1024 + b"look\r\n"))
@@ -233,7 +234,7 @@ async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talke
 
 
 async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud, talkers: Witness) -> None:
-    async with mud(talkers.hooks, options=lax(), limits=Limits(first_input=None)) as place:
+    async with mud(talkers.hooks, options=lax(), limits=INFLATING_ONLY) as place:
         pipe = place.connect(capacity=1024)
         await pipe.client.send_all(AGREED3)
         sent = 0
@@ -246,7 +247,7 @@ async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud,
 
 
 async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witness: Witness) -> None:
-    async with mud(witness.hooks, options=lax()) as place:
+    async with mud(witness.hooks, options=lax(), limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + flushed(bytes(2 * 1024 * 1024)))
         await player.finish_typing()
@@ -273,14 +274,19 @@ async def test_whoever_is_sent_away_in_a_pause_goes_at_once(mud: OpenMud, witnes
 # The type-ahead alone
 
 
+def unmetered(cost: int) -> bool:
+    """A budget without a bound."""
+    return True
+
+
 def heard_by(typeahead: Typeahead, engine: TelnetEngine, data: bytes) -> Iterator[list[TelnetEvent]]:
     """What is heard at each step: the feed, then as many parses as there is work for."""
     heard: list[TelnetEvent] = []
-    typeahead.feed(data, engine, heard.append)
+    typeahead.feed(data, engine, heard.append, unmetered)
     yield heard
     while typeahead.may_parse(engine):
         heard = []
-        typeahead.parse(engine, heard.append)
+        typeahead.parse(engine, heard.append, unmetered)
         yield heard
 
 
@@ -326,11 +332,11 @@ def test_what_breaks_the_stream_is_heard_and_nothing_waits_any_more() -> None:
 def test_bytes_that_come_though_it_is_full_wait_behind_the_others() -> None:
     typeahead, engine = Typeahead(1), TelnetEngine(())
     for data in (b"one\ntwo\n" + b"x" * 600, b"three\n", b"four\n"):
-        typeahead.feed(data, engine, lambda event: None)
+        typeahead.feed(data, engine, lambda event: None, unmetered)
     taken = []
     while typeahead:
         taken.append(typeahead.take())
-        typeahead.parse(engine, lambda event: None)
+        typeahead.parse(engine, lambda event: None, unmetered)
     assert taken == ["one", "two", "x" * 600 + "three", "four"]
 
 
@@ -340,7 +346,7 @@ def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
     def close(event: TelnetEvent) -> None:
         typeahead.close()
 
-    typeahead.feed(AGREED3 + flushed(b"one\n\xff\xf4two\n" + b"three\n" * PIECE), engine, close)
+    typeahead.feed(AGREED3 + flushed(b"one\n\xff\xf4two\n" + b"three\n" * PIECE), engine, close, unmetered)
     typeahead.give_back("one")
     assert typeahead.is_empty
     assert not typeahead.may_parse(engine)
@@ -348,5 +354,5 @@ def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
 
 def test_what_the_game_is_to_hear_in_turn_waits_among_the_lines() -> None:
     typeahead, engine, interrupt = Typeahead(64), TelnetEngine(()), HookEvent()
-    typeahead.feed(b"one\n\xff\xf4two\n", engine, lambda event: interrupt)
+    typeahead.feed(b"one\n\xff\xf4two\n", engine, lambda event: interrupt, unmetered)
     assert [typeahead.take() for _ in range(3)] == ["one", interrupt, "two"]

@@ -57,8 +57,10 @@ def test_abort_output_drops_text_that_begins_with_ff() -> None:
     Playbook(engine).calls("send_text", "ÿ").hears("IAC AO").says(b"\xff\xf2")
 
 
-def test_each_of_them_gets_its_mark() -> None:
-    book().hears("IAC AO IAC AO").says(b"\xff\xf2\xff\xf2").hears("IAC AO").says(b"\xff\xf2")
+def test_abort_output_is_obeyed_at_most_once_a_second() -> None:
+    playbook = book().hears("IAC AO IAC AO").says(b"\xff\xf2").ticks(10.0)
+    playbook.calls("send_text", "story").hears("IAC AO").says(b"story")
+    playbook.ticks(11.0).calls("send_text", "story").hears("IAC AO").says(b"\xff\xf2")
 
 
 # The others

@@ -4,6 +4,7 @@ import gc
 import math
 import tracemalloc
 import weakref
+import zlib
 from codecs import encode
 
 import pytest
@@ -246,3 +247,58 @@ def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
         if not was_tracing:
             tracemalloc.stop()
     assert (after - before) / len(engines) <= 1536
+
+
+# What it costs
+
+UNIT = 256  # of a command
+
+
+@pytest.mark.parametrize(
+    ("data", "cost"),
+    [
+        (b"look\r\n", 0),
+        (b"l\xc3\xb6ok\r\nunfin", 0),
+        (b"\xff\xff\r\n", 0),
+        (b"\xff\xf1\xff\xf5\xff\xf6\xff\xf4", 4 * UNIT),
+        (b"a\xff\xf7b\xff\xf8", 2 * UNIT),
+        (b"\xff\xfb\x63\xff\xfe\x63", 2 * UNIT),
+        (b"\xff\xfa\xff\xf0", UNIT),
+        (b"\xff\xfa\x63\xff\xf0", UNIT),
+        (b"\xff\xfa\x63abc\xff\xff\xff\xf0", UNIT + 4),
+        (b"\xff\xfa\xff\xffabc\xff\xf0", UNIT + 3),
+        (b"\xff\xfa\x63ab\xff\xf1", 2 * UNIT + 2),
+        (b"\xff\xfa\x63" + b"x" * 500, UNIT + 500),  # also what is discarded
+        (b"ab\x7f\x08\r\n", 2 * UNIT),
+        (b"ab\x15\r\n", UNIT),
+        (b"x" * 500, 494),
+        (b"abcdef" + b"g\x7f" * 5, 10),  # the line has room for six; the keys erase nothing any more
+    ],
+)
+def test_what_it_has_worked_on_is_counted_the_same_at_every_split(data: bytes, cost: int) -> None:
+    for at in range(len(data) + 1):
+        engine = small_engine()
+        engine.receive(data[:at])
+        engine.receive(data[at:])
+        assert engine.take_cost() == cost
+        assert engine.take_cost() == 0
+
+
+@given(st.lists(_iac_heavy))
+def test_any_bytes_in_any_pieces_cost_the_same(chunks: list[bytes]) -> None:
+    whole, cut = small_engine(), small_engine()
+    whole.receive(b"".join(chunks))
+    for chunk in chunks:
+        cut.receive(chunk)
+    assert cut.take_cost() == whole.take_cost()
+
+
+def test_compressed_bytes_cost_what_they_are_and_what_they_mean() -> None:
+    engine = TelnetEngine()
+    engine.receive(b"\xff\xfd\x57\xff\xfa\x57\xff\xf0")
+    assert engine.take_cost() == 2 * UNIT
+    stream = zlib.compress(b"look\r\n" + b"\xff\xf1" * 300)
+    engine.receive(stream)
+    while engine.pending:
+        engine.receive(b"")
+    assert engine.take_cost() == 300 * UNIT + len(stream)

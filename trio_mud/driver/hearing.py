@@ -34,7 +34,7 @@ class Hearing:
         is_settled: Whether the client has told what it is, or has had time enough to.
     """
 
-    __slots__ = ("_connection", "_due", "_first", "_has_news", "anomalies", "is_settled", "is_sure")
+    __slots__ = ("_connection", "_due", "_first", "_has_news", "_size", "anomalies", "is_settled", "is_sure")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -42,6 +42,7 @@ class Hearing:
         self.is_sure = False
         self._due: Deadline | None = None  # when the engine wants to know the time
         self._has_news = True  # since it was last asked when that is
+        self._size: Size | None = None  # the last one of those that are being parsed
         self.anomalies = 0
         self.is_settled = False
 
@@ -53,6 +54,8 @@ class Hearing:
     def has_parsed(self) -> None:
         """The engine was given bytes: perhaps it has answers, or asks for the time, or there is room to read on."""
         self._has_news = True
+        if self._size is not None:
+            self._learn_size(self._size)
         engine, outbox = self._connection.engine, self._connection.outbox
         if outbox.is_unmarked and engine.prompt_mark:
             outbox.mark_prompt(engine.prompt_mark)
@@ -77,8 +80,7 @@ class Hearing:
             case telnet.Line():
                 connection.tell(connection.server.texts.line_cut)
             case telnet.Resized(columns, rows):
-                client.learn("size", Size(columns or 80, rows or 24), FactSource.NAWS)
-                connection.inbox.replace_signal(WindowSize(connection, *client.size))
+                self._size = Size(columns or 80, rows or 24)
             case telnet.TerminalType(name):
                 client.learn_terminal(name)
             case telnet.ClientVariable(name, str() as told):
@@ -121,6 +123,13 @@ class Hearing:
                     error=error,
                 )
         return None
+
+    def _learn_size(self, size: Size) -> None:
+        """Only the last of many sizes counts: a window that is dragged tells dozens."""
+        self._size = None
+        connection = self._connection
+        connection.client.learn("size", size, FactSource.NAWS)
+        connection.inbox.replace_signal(WindowSize(connection, *connection.client.size))
 
     def mind_time(self) -> None:
         """Tell the engine the time when it asks to: for answers that never come."""

@@ -16,6 +16,7 @@ import trio
 from ..telnet.options.mssp import PLAIN_PERIOD, PLAIN_REQUEST
 from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
+from .metering import Meter
 from .timers import Deadline, Timer, tick_of
 from .typeahead import HiddenLine, Typeahead
 from .vigil import Vigil
@@ -53,6 +54,7 @@ class Inbox(Source):
         "_first_input",
         "_is_closed",
         "_listed_at",
+        "_meter",
         "_rate",
         "_signals",
         "_spent_until",
@@ -78,6 +80,7 @@ class Inbox(Source):
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
         self._spent_until = -math.inf
         self._listed_at = -math.inf
+        self._meter: Meter | None = None  # once it has sent anything other than lines
         self.last_line_at = trio.current_time()
         self.shown_at = -math.inf  # which line was the last when typing was shown again: `hide_input(False)`
         self.has_typed = False  # it is a player
@@ -141,7 +144,7 @@ class Inbox(Source):
         if typeahead.feed_line(data, connection.engine):
             self.wake()
             return not typeahead.is_full
-        typeahead.feed(data, connection.engine, connection.hearing.hear)
+        typeahead.feed(data, connection.engine, connection.hearing.hear, self._spend)
         self.wake()
         connection.hearing.has_parsed()
         return not connection.is_full
@@ -168,6 +171,10 @@ class Inbox(Source):
             if deadline is not None:
                 deadline.cancel()
         self._first_input = self._throttle = None
+        if self._meter is not None:
+            self._meter.end()
+            self._meter = None
+        self._typeahead.is_paused = False
         if self._vigil is not None:
             self._vigil.end()
             self._vigil = None
@@ -176,7 +183,7 @@ class Inbox(Source):
 
     def discard_lines(self) -> None:
         """What it has typed so far is nobody's; what it types from now on is handled."""
-        self._typeahead.discard(self._connection.engine, self._connection.hearing.hear)
+        self._typeahead.discard(self._connection.engine, self._connection.hearing.hear, self._spend)
         self._connection.hearing.has_parsed()
 
     def drop_lines(self) -> None:
@@ -317,8 +324,30 @@ class Inbox(Source):
 
     def _parse(self) -> None:
         """Read on in what has come: there is room, or a turn for it."""
-        self._typeahead.parse(self._connection.engine, self._connection.hearing.hear)
+        self._typeahead.parse(self._connection.engine, self._connection.hearing.hear, self._spend)
         self._connection.hearing.has_parsed()
+
+    def _spend(self, cost: int) -> bool:
+        """Take the cost of a slice from `limits.protocol_rate`; past it nothing is parsed or read for a while.
+
+        Once the ending is decided nobody waits: the rest of the last read, 4 KiB, is parsed at once, so that every
+        line before an end of file is handled. Compressed bytes, which may mean much more, get one more burst.
+        """
+        connection = self._connection
+        rate = connection.server.limits.protocol_rate
+        if rate is None or (connection.ending is not None and not connection.engine.is_full):
+            return True
+        if self._meter is None:
+            self._meter = Meter(rate, connection.server.timers)
+        may_go_on = self._meter.spend(cost, self._resume)
+        if connection.ending is not None:
+            self._meter.end()
+        return may_go_on
+
+    def _resume(self) -> None:
+        self._typeahead.is_paused = False
+        self.wake()
+        self._connection.life.stir()
 
     def _pause_for(self, until: float) -> None:
         """It types faster than `limits.command_rate`: the next lines wait, and nothing is dropped."""

@@ -38,7 +38,7 @@ from ..transports import Reader, Transport, listen_by_receiving
 from ..transports.poller import Poller
 from .events import Cause, HookEvent
 from .journal import Journal
-from .typeahead import Hear, HiddenLine, Typeahead
+from .typeahead import Hear, HiddenLine, Spend, Typeahead
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -222,10 +222,10 @@ class RecordedTypeahead(Typeahead):
         if not self.is_closed:
             self._journal.line_given_back()
 
-    def discard(self, engine: TelnetEngine, hear: Hear) -> None:
+    def discard(self, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
         """Forget the lines that came so far, and the one whose end is still to come."""
         loses_bytes = self._raw is not None or engine.is_amid_line
-        super().discard(engine, hear)
+        super().discard(engine, hear, spend)
         if loses_bytes:
             self._journal.go_deaf()  # in the middle of what, cannot be known
         else:

@@ -4,6 +4,7 @@ The engine gets slices of at most 512 bytes, and only while there is room for mo
 because one read of newlines could make thousands of them; the rest stays bytes.
 What the peer compressed waits in the engine instead, and is read a piece a turn, for nobody knows how much it is.
 When it is full, whoever reads stops reading, and TCP slows the sender.
+Parsing is metered: when the peer has caused more work than it may (`metering`), the rest stays bytes for a while, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .events import HookEvent
 SLICE = 512  # bytes given to the engine at once, so at most as many lines above the limit
 
 Hear = Callable[[TelnetEvent], HookEvent | None]
+Spend = Callable[[int], bool]  # takes the cost of a slice; returns whether the next one may be parsed
 
 
 class HiddenLine(str):
@@ -38,6 +40,7 @@ class Typeahead:
         lines: The lines and events, to be looked at; `take` takes one.
         is_hidden: Whether what comes now is typed hidden, for a dialog's question.
         is_closed: Whether nobody will handle what comes.
+        is_paused: True while the peer has spent its budget: nothing more is parsed or read.
     """
 
     __slots__ = (
@@ -49,6 +52,7 @@ class Typeahead:
         "_skips_line",
         "is_closed",
         "is_hidden",
+        "is_paused",
         "lines",
     )
 
@@ -62,6 +66,7 @@ class Typeahead:
         self._skips_line = False  # and part of a line that nobody is to see
         self.is_hidden = False
         self.is_closed = False
+        self.is_paused = False
 
     def __len__(self) -> int:
         """How many lines can be taken."""
@@ -70,7 +75,7 @@ class Typeahead:
     @property
     def is_full(self) -> bool:
         """Whether reading must wait."""
-        return self._is_behind or self._raw is not None or len(self.lines) >= self._room
+        return self._is_behind or self._raw is not None or self.is_paused or len(self.lines) >= self._room
 
     @property
     def is_empty(self) -> bool:
@@ -84,7 +89,9 @@ class Typeahead:
 
     def may_parse(self, engine: TelnetEngine) -> bool:
         """Whether `parse` would get further now, though no line was taken: it wants a turn of its own."""
-        return self._is_behind and len(self.lines) < self._room and engine.pending
+        if self.is_paused or len(self.lines) >= self._room:
+            return False
+        return engine.pending if self._is_behind else self._raw is not None
 
     def feed_line(self, data: bytes, engine: TelnetEngine) -> bool:
         """Take bytes in if they are one line that anybody may see, as most are; otherwise take none."""
@@ -93,30 +100,30 @@ class Typeahead:
         self.lines.append(break_triggers(line))
         return True
 
-    def feed(self, data: bytes, engine: TelnetEngine, hear: Hear) -> None:
-        """Take bytes in; `hear` is told of everything in them that is not a line, in order."""
+    def feed(self, data: bytes, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
+        """Take bytes in; `hear` is told of everything in them that is not a line, in order, and `spend` of the cost."""
         if len(data) <= SLICE and not self.is_full:
-            self._receive(data, engine, hear, self.is_hidden)
+            self._receive(data, engine, hear, spend, self.is_hidden)
             return
         if self._raw is None:
             self._raw = bytearray()
         self._raw += data
         if not self.is_hidden:
             self._shown = len(self._raw)
-        self.parse(engine, hear)
+        self.parse(engine, hear, spend)
 
-    def parse(self, engine: TelnetEngine, hear: Hear) -> None:
-        """Turn waiting bytes into lines while there is room; compressed ones a piece at each call."""
-        if self.may_parse(engine):
-            self._receive(b"", engine, hear, self.is_hidden)
-        while self._raw is not None and not self._is_behind and len(self.lines) < self._room:
+    def parse(self, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
+        """Turn waiting bytes into lines while there is room and budget; compressed ones a piece at each call."""
+        if self._is_behind and self.may_parse(engine):
+            self._receive(b"", engine, hear, spend, self.is_hidden)
+        while self._raw is not None and not self._is_behind and not self.is_paused and len(self.lines) < self._room:
             is_hidden = self.is_hidden and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
             del self._raw[: len(piece)]
             self._shown = max(0, self._shown - len(piece))
             if not self._raw:
                 self._raw = None
-            self._receive(piece, engine, hear, is_hidden)
+            self._receive(piece, engine, hear, spend, is_hidden)
 
     def take(self) -> str | HookEvent:
         """The oldest line or event."""
@@ -127,7 +134,7 @@ class Typeahead:
         if not self.is_closed:
             self.lines.insert(0, line)
 
-    def discard(self, engine: TelnetEngine, hear: Hear) -> None:
+    def discard(self, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
         """Forget the lines that came so far, and the one whose end is still to come.
 
         What else is in the bytes that wait, such as half a negotiation, is heard all the same.
@@ -135,8 +142,7 @@ class Typeahead:
         self.lines.clear()
         raw, self._raw, self._shown = self._raw, None, 0
         if raw is not None and not self._is_behind:
-            self._add([event for event in engine.receive(bytes(raw)) if type(event) is not Line], engine, hear, False)
-            self._is_behind = engine.is_full and not self.is_closed
+            self._receive(bytes(raw), engine, hear, spend, False, drops_lines=True)
         self._skips_line = engine.is_amid_line
 
     def close(self) -> None:
@@ -144,10 +150,23 @@ class Typeahead:
         self.is_closed = True
         self.lines.clear()
         self._raw = None
-        self._is_behind = False
+        self._is_behind = self.is_paused = False
 
-    def _receive(self, data: bytes, engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
-        self._add(engine.receive(data), engine, hear, is_hidden)
+    def _receive(
+        self,
+        data: bytes,
+        engine: TelnetEngine,
+        hear: Hear,
+        spend: Spend,
+        is_hidden: bool,
+        drops_lines: bool = False,
+    ) -> None:
+        events = engine.receive(data)
+        if cost := engine.take_cost():
+            self.is_paused = not spend(cost)  # before any event may end the connection, and with it the budget
+        if drops_lines:
+            events = [event for event in events if type(event) is not Line]
+        self._add(events, engine, hear, is_hidden)
         self._is_behind = engine.is_full and not self.is_closed
 
     def _add(self, events: list[TelnetEvent], engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:

@@ -116,6 +116,9 @@ class Inflater:
     through as they are; the limits hold for all streams of a connection together.
 
     There is no clock: whoever has one calls `tick`, at the latest at `next_deadline`.
+
+    Attributes:
+        cost: Compressed bytes read so far.
     """
 
     __slots__ = (
@@ -131,6 +134,7 @@ class Inflater:
         "_waiting",
         "_window_in",
         "_window_out",
+        "cost",
     )
 
     def __init__(self, limits: InflationLimits) -> None:
@@ -144,6 +148,7 @@ class Inflater:
         self._is_closed = False
         self._allowance: float = limits.burst  # bytes that may be inflated now; less than 0 by at most a slice
         self._ticked_at: float | None = None
+        self.cost = 0
         self._window_in = 0  # bytes on the wire, in the current window
         self._window_out = 0  # bytes inflated
 
@@ -238,6 +243,7 @@ class Inflater:
         if not self._fault:
             left = len(stream.unused_data if stream.eof else stream.unconsumed_tail)
         del self._waiting[: len(data) - left]
+        self.cost += len(data) - left
         self._text, self._at = text, 0
         self._has_more = len(text) == most and not stream.eof
         self._allowance -= len(text)

@@ -12,6 +12,7 @@ BUDGET: Final = 0x200  # of answers
 SETTLING: Final = 0x201  # of what was asked as the connection began
 PAYLOAD: Final = 0x202  # an unfinished one
 ARE_YOU_THERE: Final = 0x203  # since the last answer
+ABORT_OUTPUT: Final = 0x204  # since AO was obeyed
 OPTION: Final = 0x300  # and its code: whatever the option counts
 
 

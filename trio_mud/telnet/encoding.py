@@ -4,6 +4,7 @@ Functions without state; the engine says in which charset.  The way in is the li
 """
 
 import codecs
+from functools import lru_cache
 from typing import Final
 
 from .codes import IAC
@@ -40,6 +41,7 @@ def is_text(data: bytes) -> bool:
     return data[:1] != _IAC or data[:2] == _IAC_IAC
 
 
+@lru_cache(maxsize=64)  # a peer may agree to one charset after the other
 def check_charset(name: str) -> str:
     """The codec's canonical name; raises for one that is unknown (LookupError) or no superset of ASCII (ValueError)."""
     canonical = codecs.lookup(name).name

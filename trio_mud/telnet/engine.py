@@ -140,6 +140,22 @@ class TelnetEngine:
         """
         return self.inflater is not None and self.inflater.is_full
 
+    def take_cost(self) -> int:
+        """What `receive` has worked on since the last call, for whoever grants a peer so much and no more.
+
+        A command or a negotiation costs 256, a payload 256 and 1 for each byte; an editing key 256, and a byte of a
+        compressed stream, or one that a line has no room for, 1.  The rest is whole lines, which can be counted, and
+        one unfinished line.
+        """
+        scanner, lines, inflater = self.scanner, self.lines, self.inflater
+        cost = scanner.cost + lines.cost
+        if cost:
+            scanner.cost = lines.cost = 0
+        if inflater is not None:
+            cost += inflater.cost
+            inflater.cost = 0
+        return cost
+
     def data_to_send(self) -> bytes:
         """Take everything queued for the peer; empty if there is nothing.
 

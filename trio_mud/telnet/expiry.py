@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .deadlines import ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
+from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
 from .events import Settled
 from .hearing import PAYLOAD_DEADLINE, Hearing
 from .negotiation import Change
@@ -44,7 +44,7 @@ def _pass(engine: TelnetEngine, key: int) -> None:
         engine.repertoire.expire(engine, key)
     elif key == PAYLOAD:
         Hearing(engine).give_up_payload()
-    elif key != ARE_YOU_THERE:
+    elif key not in (ARE_YOU_THERE, ABORT_OUTPUT):
         unanswered = engine.negotiation.expire(key)
         if unanswered is not None:
             engine.repertoire.tell(engine, unanswered, ours=True, change=Change.REFUSED)

@@ -8,6 +8,7 @@ each other would wait for the cycle collector when the connection has ended.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from .codes import (
@@ -32,7 +33,7 @@ from .codes import (
     option_name,
 )
 from .compression import BrokenStream, Inflater, InflationLimits
-from .deadlines import ARE_YOU_THERE, PAYLOAD
+from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, PAYLOAD
 from .events import Anomaly, AnomalyKind, Command, CompressionFailed, Interrupt, InterruptKind, Subnegotiation
 from .scanner import in_text
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_DEADLINE: Final = 30.0  # seconds; no honest peer pauses as long within one
 ARE_YOU_THERE_PERIOD: Final = 1.0  # seconds between two answers; someone waits for the first, a flood for all
+ABORT_OUTPUT_PERIOD: Final = 1.0  # seconds in which AO is obeyed once: it looks at everything that is queued
 
 _ASKS_FOR_NOTHING: Final = frozenset((NOP, GA, EOR, DM))
 _EDITING_KEYS: Final = {EC: b"\x7f", EL: b"\x15"}  # what clients in keystroke mode send for the same
@@ -103,11 +105,11 @@ class Hearing:
         if code in _INTERRUPTS:
             self._engine.emit(Interrupt(_INTERRUPTS[code]))
         elif code in _EDITING_KEYS:
-            self.heard_text(_EDITING_KEYS[code])
+            self._engine.lines.edit(_EDITING_KEYS[code])
         elif code == AYT:
             self._say_yes()
         elif code == AO:
-            self._engine.outgoing.drop_text()
+            self._abort_output()
         elif code not in _ASKS_FOR_NOTHING:
             self._engine.emit(Command(code))
 
@@ -119,14 +121,14 @@ class Hearing:
             if engine.negotiation.spend():
                 engine.outgoing.put_verb(WILL, TIMING_MARK)
             else:
-                self._report_flood(verb, code)
+                engine.emit(_flood(verb, code))
             return
         ours = verb >= DO
         outcome = engine.negotiation.hear(verb, code, engine.repertoire.is_welcome(code, ours))
         if outcome.verb is not None:
             engine.outgoing.put_verb(outcome.verb, code)
         if outcome.is_flood:
-            self._report_flood(verb, code)
+            engine.emit(_flood(verb, code))
         if outcome.change is not None:
             engine.repertoire.tell(engine, code, ours, outcome.change)
 
@@ -179,5 +181,13 @@ class Hearing:
             engine.deadlines.start(ARE_YOU_THERE, ARE_YOU_THERE_PERIOD)
             engine.send_text(f"\n{engine.are_you_there}\n")
 
-    def _report_flood(self, verb: int, code: int) -> None:
-        self.heard_anomaly(AnomalyKind.NEGOTIATION_FLOOD, f"{command_name(verb)} {option_name(code)} not answered")
+    def _abort_output(self) -> None:
+        engine = self._engine
+        if ABORT_OUTPUT not in engine.deadlines:
+            engine.deadlines.start(ABORT_OUTPUT, ABORT_OUTPUT_PERIOD)
+            engine.outgoing.drop_text()
+
+
+@lru_cache(maxsize=256)  # in a flood they are all alike
+def _flood(verb: int, code: int) -> Anomaly:
+    return Anomaly(AnomalyKind.NEGOTIATION_FLOOD, f"{command_name(verb)} {option_name(code)} not answered")

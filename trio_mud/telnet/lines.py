@@ -12,6 +12,7 @@ from typing import Final
 from wcwidth import grapheme_boundary_before
 
 from .events import Line, TelnetEvent
+from .scanner import COMMAND_COST
 
 # Clients in keystroke mode leave the editing to us: DEL 7f and ^U 15 from telnet(1) and PuTTY, BS 08 from others.
 _EDITING_KEYS: Final = re.compile(rb"\x15|[\x08\x7f]+")
@@ -49,10 +50,12 @@ class LineAssembler:
 
     Attributes:
         charset: The codec of lines finished from now on.
+        cost: The work done beside the finished lines, in the scanner's unit: an editing key costs as much as the
+            command EC, a byte that is cut off costs 1.
         hidden: True if lines finished now were not meant to show.
     """
 
-    __slots__ = ("_after_cr", "_decoder", "_is_cut", "_limit", "_partial", "charset", "hidden")
+    __slots__ = ("_after_cr", "_decoder", "_is_cut", "_limit", "_partial", "charset", "cost", "hidden")
 
     def __init__(self, limit: int) -> None:
         self.charset = "utf-8"
@@ -62,6 +65,7 @@ class LineAssembler:
         self._decoder: codecs.IncrementalDecoder | None = None  # if the partial line is kept in UTF-8 instead
         self._is_cut = False
         self._after_cr = False
+        self.cost = 0
 
     def receive_line(self, data: bytes) -> str | None:
         """Take data that is one whole line of printable ASCII, as clients send what was typed; otherwise take nothing.
@@ -102,6 +106,12 @@ class LineAssembler:
         if rest:
             self._append(rest)
 
+    def edit(self, key: bytes) -> None:
+        """Obey one editing key, as if it had come as a data byte; a command paid for it."""
+        self._after_cr = False
+        if not self._is_cut:
+            self._erase(key)
+
     @property
     def is_unfinished(self) -> bool:
         """Whether a line was begun and not ended."""
@@ -109,23 +119,29 @@ class LineAssembler:
 
     def _append(self, data: bytes) -> None:
         """Add data without line ends to the unfinished line, obeying its editing keys in the order typed."""
-        if self._is_cut:
-            return
         at = 0
         for key in _EDITING_KEYS.finditer(data):
             self._keep(data[at : key.start()])
             at = key.end()
-            if not self._is_cut:
+            if self._is_cut:
+                self.cost += at - key.start()
+            else:
+                self.cost += COMMAND_COST * (at - key.start())
                 self._erase(key[0])
         self._keep(data[at:] if at else data)
 
     def _keep(self, data: bytes) -> None:
+        if self._is_cut:
+            self.cost += len(data)
+            return
         if self._decoder is not None:
             data = self._decoder.decode(data).encode()
-        if not self._is_cut:
-            room = max(self._limit - len(self._partial), 0)
-            self._is_cut = len(data) > room
-            self._partial += data[:room] if self._is_cut else data
+        room = max(self._limit - len(self._partial), 0)
+        if len(data) > room:
+            self._is_cut = True
+            self.cost += len(data) - room
+            data = data[:room]
+        self._partial += data
 
     def _erase(self, keys: bytes) -> None:
         if keys[0] == _NAK:

@@ -13,7 +13,8 @@ only from EC (EOF, the lowest command) up; below that both are data.  Where ff c
 fixed, the seventh state, `after_whole_payload`, looks whether SE follows at once.
 
 A payload is searched for the next IAC and copied once; nothing is looked at twice, so a payload that comes in
-many small pieces costs as much as one that comes whole.
+many small pieces costs as much as one that comes whole.  A command or a payload that lies whole in the data, as most
+do, is reported without leaving `in_text`.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from .events import AnomalyKind
 
 _IAC: Final = bytes((IAC,))
 _VERBS: Final = frozenset((WILL, WONT, DO, DONT))
+
+COMMAND_COST: Final = 256  # of a command, a negotiation or a payload's frame; a byte of a payload costs 1
 
 
 class Receiver(Protocol):
@@ -50,14 +53,19 @@ class Receiver(Protocol):
 
 
 class Scanner:
-    """Remembers between two calls in the middle of which command the stream stands."""
+    """Remembers between two calls in the middle of which command the stream stands.
 
-    __slots__ = ("is_stopped", "limit", "option", "payload", "state", "verb")
+    Attributes:
+        cost: What was scanned so far, in bytes of payload; see `COMMAND_COST`. It is the same however the data is cut.
+    """
+
+    __slots__ = ("cost", "is_stopped", "limit", "option", "payload", "state", "verb")
 
     def __init__(self) -> None:
         # A plain function, not a bound method: an engine that ends is freed at once, without the cycle collector.
         self.state: State = in_text
         self.is_stopped = False
+        self.cost = 0
         self.verb = 0
         self.option: int | None = None
         self.payload: bytearray | None = None  # None in a payload: it was too long and is being discarded.
@@ -94,9 +102,26 @@ def in_text(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
         return len(data)
     if found > at:
         receiver.heard_text(data[at:found])
-    if found + 2 < len(data) and data[found + 1] in _VERBS:  # whole, as most commands are
-        receiver.heard_negotiation(data[found + 1], data[found + 2])
-        return found + 3
+    end = len(data)
+    if found + 1 < end:
+        code = data[found + 1]
+        if code in _VERBS:
+            if found + 2 < end:
+                scanner.cost += COMMAND_COST
+                receiver.heard_negotiation(code, data[found + 2])
+                return found + 3
+        elif code == SB:
+            close = data.find(IAC, found + 2)
+            if found + 2 < close < end - 1 and data[close + 1] == SE:
+                size = close - found - 3
+                if size <= receiver.payload_limit(data[found + 2]):
+                    scanner.cost += COMMAND_COST + size
+                    receiver.heard_subnegotiation(data[found + 2], data[found + 3 : close])
+                    return close + 2
+        elif code != IAC:
+            scanner.cost += COMMAND_COST
+            receiver.heard_command(code)
+            return found + 2
     scanner.state = after_iac
     return found + 1
 
@@ -110,14 +135,17 @@ def after_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int
         scanner.verb = code
         scanner.state = after_verb
     elif code == SB:
+        scanner.cost += COMMAND_COST
         scanner.state = after_sb
     else:
+        scanner.cost += COMMAND_COST
         receiver.heard_command(code)
     return at + 1
 
 
 def after_verb(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
     scanner.state = in_text
+    scanner.cost += COMMAND_COST
     receiver.heard_negotiation(scanner.verb, data[at])
     return at + 1
 
@@ -201,6 +229,7 @@ def _open(scanner: Scanner, receiver: Receiver, option: int) -> None:
 
 
 def _collect(scanner: Scanner, receiver: Receiver, data: bytes, start: int, end: int) -> None:
+    scanner.cost += end - start  # also of what is discarded
     payload = scanner.payload
     if payload is None:
         return

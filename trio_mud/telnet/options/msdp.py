@@ -182,6 +182,8 @@ class Msdp(Option):
                     members = self.reported
                 case _:
                     continue
+            if not self._may_answer:
+                return  # and spare the work
             self._answer(engine, talk, encode_msdp(name.upper(), members))
 
     def _answer_report(self, engine: TelnetEngine, talk: _Talk, names: list[str]) -> None:
@@ -207,9 +209,14 @@ class Msdp(Option):
                 self._answer(engine, talk, payload)
         _ask_game(engine, "SEND", valueless)
 
+    @property
+    def _may_answer(self) -> bool:
+        """Whether the peer has not asked for too much in this period."""
+        return self._answers < MAX_ANSWERS
+
     def _answer(self, engine: TelnetEngine, talk: _Talk, payload: bytes) -> bool:
         """Say it, unless the peer asks for too much; return whether it was said."""
-        if self._answers == MAX_ANSWERS:
+        if not self._may_answer:
             return False
         if not self._answers:
             engine.set_deadline(MSDP, ANSWER_PERIOD)
