@@ -6,6 +6,7 @@ Usually every so-many-th step is tried, beginning elsewhere each day; `pytest --
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import ssl
 import tempfile
 from collections import Counter
@@ -38,6 +39,7 @@ from trio_mud import (
     broadcast,
 )
 from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports.proxy import ProxyListener
 from trio_mud.transports.streams import StreamListener
 from trio_mud.transports.tls import Certificate, TlsListener
 
@@ -57,6 +59,7 @@ LIMITS = Limits(
     outbox=400,
 )
 AUTHORITY = trustme.CA()
+PROXY = "198.51.100.1"
 TYPES = (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left)
 
 
@@ -121,7 +124,8 @@ class Stage:
         async with trio.open_nursery() as self.audience:
             with cut.scope:
                 async with trio.open_nursery() as nursery:
-                    doors = [self.listener, TlsListener(StreamListener(self.secure), certificate())]
+                    secure = ProxyListener(StreamListener(self.secure), [ipaddress.ip_network(PROXY)])
+                    doors = [self.listener, TlsListener(secure, certificate())]
                     await nursery.start(self.server.serve, doors)
                     self.audience.start_soon(self._play, scene)
                     cut.is_counting = True
@@ -138,7 +142,8 @@ class Stage:
         ends = [event for event in self.events if isinstance(event, Disconnect)]
         admitted = {event.connection for event in self.events if isinstance(event, Admitted)}
         assert Counter(connects) == Counter(event.connection for event in ends)  # I-1, I-2
-        assert len(set(connects)) == len(connects) == counters["accepted"] - counters["handshakes failed"]
+        never_there = counters["handshakes failed"] + counters["health checks"]
+        assert len(set(connects)) == len(connects) == counters["accepted"] - never_there
         assert all((event.reason is Reason.REFUSED) == (event.connection not in admitted) for event in ends)
         assert all(event.cause is event.connection.ending for event in ends)  # I-3
         for connection in connects:  # I-4
@@ -256,24 +261,39 @@ async def a_reader_too_slow(stage: Stage) -> None:
     await trio.sleep(7)
 
 
-async def handshakes_of_tls(stage: Stage) -> None:
-    async def talk(pipe: Pipe) -> None:
-        context = ssl.create_default_context()
-        AUTHORITY.configure_trust(context)
-        player = trio.SSLStream(pipe.client, context, server_hostname="localhost")
-        await player.do_handshake()
-        await player.send_all(b"look\r\nquit\r\n")
+async def _talk_by_tls(pipe: Pipe, header: bytes = b"", lines: bytes = b"look\r\nquit\r\n") -> None:
+    await pipe.client.send_all(header)
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    player = trio.SSLStream(pipe.client, context, server_hostname="localhost")
+    await player.do_handshake()
+    if lines:
+        await player.send_all(lines)
         while await player.receive_some():
             pass
-        await player.aclose()
+    await player.aclose()
 
+
+async def handshakes_of_tls(stage: Stage) -> None:
     pipes = [Pipe(capacity=capacity) for capacity in (300, 2000, 64)]
     for pipe in pipes:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             stage.secure.connect(pipe)
-    stage.start(partial(talk, pipes[0]))
-    stage.start(partial(talk, pipes[1]))
+    stage.start(partial(_talk_by_tls, pipes[0]))
+    stage.start(partial(_talk_by_tls, pipes[1]))
     stage.start(partial(pipes[2].client.send_all, b"\x16"))  # and nothing more
+    await trio.sleep(4)
+
+
+async def health_checks_of_a_proxy(stage: Stage) -> None:
+    pipes = [Pipe(capacity=2000, address=PROXY) for _ in range(3)]
+    for pipe in pipes:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            stage.secure.connect(pipe)
+    header = b"PROXY UNKNOWN\r\n"
+    stage.start(partial(_talk_by_tls, pipes[0], header, b""))  # a health check
+    stage.start(partial(_talk_by_tls, pipes[1], header))  # a player after all
+    stage.start(partial(pipes[2].client.send_all, header))  # and nothing more
     await trio.sleep(4)
 
 
@@ -339,6 +359,7 @@ SCENES: Final[list[Scene]] = [
     a_flood,
     a_reader_too_slow,
     handshakes_of_tls,
+    health_checks_of_a_proxy,
     a_half_close,
     a_shutdown_with_a_hanging_hook,
     timers_and_work,
