@@ -288,10 +288,13 @@ class Storm(threading.Thread):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[tuple[int, int]]:
-    """A server in a process of its own, with its usual limits on what a peer may send: its port and process."""
+def serving(kind: str = "guarded") -> Iterator[tuple[int, int]]:
+    """A server of `servers.py` in a process of its own: its port and process.
+
+    The usual one has its usual limits on what a peer may send.
+    """
     with subprocess.Popen(
-        [sys.executable, HERE / "servers.py", "guarded"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, HERE / "servers.py", kind], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as server:
         try:
             assert server.stdout is not None
