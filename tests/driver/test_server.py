@@ -812,6 +812,7 @@ async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_acc
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve, [door])
+                server.shutdown()
         except BaseExceptionGroup as group:
             raise sole_error(group) from None
     assert server.counters["accepted"] == 0
