@@ -301,8 +301,7 @@ async def test_messages_in_a_storm_are_handled_in_turn_with_the_lines(mud: OpenM
     witness.hooks.on(Input)(lambda event: told.append(event.line))
     limits = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, typeahead=4, first_input=None)
     async with mud(witness.hooks, limits=limits) as place:
-        player = await place.player()
-        await player.send(bytes((IAC, DO, GMCP)))
+        player = await place.player(gmcp=("A",))
         for number in range(100):
             await player.send(sub(GMCP, b"A %d" % number) + b"line %d\n" % number)
         await trio.sleep(30)
