@@ -508,7 +508,7 @@ def test_the_version_is_told(say: Say) -> None:
 
 
 def test_the_library_can_be_imported_without_what_only_the_command_line_needs(tavern: Path) -> None:
-    late = {"anyascii", "cyclopts", "precis_i18n", "rich", "structlog"}
+    late = {"anyascii", "confusable_homoglyphs", "cyclopts", "precis_i18n", "rich", "structlog"}
     program = f"import sys, trio_mud, trio_mud.__main__; print(sorted({late} & set(sys.modules)))"
     with started(program=("-c", program)) as process:
         out, complaints = process.communicate(timeout=PATIENCE)

@@ -41,7 +41,7 @@ FLOORS = {
     "transports": Floor(GROUND, {"trio"}),
     "driver": Floor(GROUND | {"telnet", "text", "transports"}, {"trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
-    "mudlib": Floor({FRONT_DOOR}, {"anyascii", "msgspec", "precis_i18n", "wcwidth"}),
+    "mudlib": Floor({FRONT_DOOR}, {"anyascii", "confusable_homoglyphs", "msgspec", "precis_i18n", "wcwidth"}),
     "testing": Floor(
         GROUND | {FRONT_DOOR, "driver", "game", "telnet", "text", "transports"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},

@@ -28,6 +28,16 @@ async def test_a_newcomer_is_asked_for_a_name_and_shown_where_they_are(mud: Open
         await ann.sees("You can go north, east or west.")
 
 
+async def test_a_name_that_looks_like_another_guests_is_refused(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        await come_in(valley, "Capa")
+        sara = await valley.player()
+        await sara.type("\u0421\u0430\u0440\u0430")  # in Cyrillic letters
+        await sara.sees("has a name that looks just like this one")
+        await sara.type("Sara")
+        await sara.sees("Welcome to the Valley of the Slow Water, Sara.")
+
+
 async def test_the_first_screen_is_right_for_the_program_that_shows_it(mud: OpenMud) -> None:
     async with mud(world()) as valley:
         ann = await valley.player(columns=40, rows=24, terminal=("XTERM-256COLOR",), latency=0.1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wcwidth import wcwidth
 
 from trio_mud.mudlib import Mistake
-from trio_mud.mudlib.names import LONGEST, MARKS, SHORTEST, read_name, same_name
+from trio_mud.mudlib.names import LONGEST, MARKS, SHORTEST, appearance, read_name, same_name
 
 
 @pytest.mark.parametrize(
@@ -125,3 +125,20 @@ def test_neither_case_nor_accents_nor_alphabet_make_another_name(one: str, other
 
 def test_another_letter_makes_another_name() -> None:
     assert same_name("Ann") != same_name("Anna")
+
+
+@pytest.mark.parametrize(
+    ("name", "lookalike"),
+    [
+        ("\u0421\u0430\u0440\u0430", "Capa"),  # a Cyrillic Sara
+        ("\u0422\u0430\u0440\u0430\u0441", "Tapac"),  # a Cyrillic Taras
+        ("\u039f\u03c1\u03bf", "\u041e\u0440\u043e"),  # a Greek Oro and a Cyrillic one
+    ],
+)
+def test_names_that_look_alike_across_alphabets_have_one_appearance(name: str, lookalike: str) -> None:
+    assert appearance(name) == appearance(lookalike)
+
+
+def test_names_that_look_different_have_different_appearances() -> None:
+    names = ["Ann", "Anna", "\u0418\u0432\u0430\u043d", "Ivan", "\u674e\u5c0f\u9f99", "Jos\u00e9"]
+    assert len({appearance(name) for name in names}) == len(names)

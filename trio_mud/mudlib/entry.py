@@ -4,7 +4,7 @@ from trio_mud import Connection, Dialog, Markup, NoAnswer, Reason, link, markup,
 
 from .errors import Mistake
 from .guest import Guest, page_width
-from .names import read_name, same_name
+from .names import appearance, read_name, same_name
 from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
 from .valley import Valley
 from .verbs import commands, show_room
@@ -38,10 +38,19 @@ async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
         except Mistake as mistake:
             connection.write(str(mistake))
             continue
+        if is_imitation(name, valley):
+            connection.write("Somebody in the valley has a name that looks just like this one.")
+            continue
         if await is_theirs(dialog, name):
             take_place(Guest(name, valley), connection)  # nobody can take the name in between
             return
     connection.quit("The geese lose patience. Come back when you know who you are.")
+
+
+def is_imitation(name: str, valley: Valley) -> bool:
+    """Whether a guest has another name that looks the same: a Cyrillic Sara beside a Latin Capa."""
+    look, key = appearance(name), same_name(name)
+    return any(appearance(guest.name) == look and same_name(guest.name) != key for guest in valley.guests)
 
 
 async def is_theirs(dialog: Dialog, name: str) -> bool:

@@ -6,7 +6,8 @@ Two names that differ in case, accents or alphabet alone are one name, so nobody
 
 Who uses it: `entry.py`, and whoever looks a player up by name.
 
-Source: RFC 8264 and 8265 (PRECIS, UsernameCaseMapped) by precis-i18n; transliteration by anyascii
+Source: RFC 8264 and 8265 (PRECIS, UsernameCaseMapped) by precis-i18n; transliteration by anyascii;
+Unicode UTS 39 (look-alikes) by confusable-homoglyphs
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .errors import Mistake
 if TYPE_CHECKING:
     from precis_i18n.profile import Profile
 
-__all__ = ["LONGEST", "SHORTEST", "read_name", "same_name"]
+__all__ = ["LONGEST", "SHORTEST", "appearance", "read_name", "same_name"]
 
 SHORTEST, LONGEST = 2, 16  # letters
 MARKS = 2  # upon one letter, beyond those that a letter has of its own; Thai has a vowel and a tone
@@ -77,6 +78,23 @@ def is_deceptive(name: str) -> bool:
     # A Latin letter without a capital is one of phonetic script, where a small capital or a kra looks like another.
     is_phonetic = alphabets == {"LATIN"} and any(letter.upper() == letter.lower() for letter in letters)
     return is_phonetic or not same_name(name).strip()
+
+
+def appearance(name: str) -> str:
+    """What names that look alike have in common: each letter as the ASCII letter it looks like, if there is one.
+
+    The comparison by sound does not find these: a Cyrillic Sara looks like a Latin Capa.
+    """
+    return name.casefold() if name.isascii() else "".join(map(_ascii_twin, name)).casefold()
+
+
+@lru_cache(maxsize=1024)
+def _ascii_twin(letter: str) -> str:
+    from confusable_homoglyphs.confusables import is_confusable
+
+    found = () if letter.isascii() else is_confusable(letter, greedy=True) or ()
+    twins = (twin["c"] for confusable in found for twin in confusable["homoglyphs"])
+    return next((twin for twin in twins if len(twin) == 1 and twin.isascii() and twin.isalpha()), letter)
 
 
 @lru_cache(maxsize=1)
