@@ -12,6 +12,7 @@ from trio_mud.texts import Texts
 
 ALWAYS_BOUNDED = {
     "typeahead",
+    "max_typeahead_bytes",
     "line",
     "subnegotiation",
     "outbox",
@@ -30,7 +31,10 @@ COUNTS = [
     "connections",
     "per_address",
     "max_handshakes",
+    "max_link_dead",
+    "max_link_dead_per_address",
     "typeahead",
+    "max_typeahead_bytes",
     "line",
     "subnegotiation",
     "anomalies",
@@ -57,7 +61,7 @@ SECONDS = [
     "cleanup",
     "log_interval",
 ]
-RATES = ["accept_rate", "command_rate", "protocol_rate"]
+RATES = ["accept_rate", "accept_rate_per_address", "command_rate", "protocol_rate"]
 ALL = [field.name for field in fields(Limits)]
 
 

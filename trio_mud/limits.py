@@ -86,11 +86,25 @@ class Limits:
     """New connections a second; past it accepting waits in the kernel's backlog, and nobody is refused.
     Precedent: xinetd takes 50 a second, and then pauses."""
 
+    accept_rate_per_address: Rate | None = Rate(2, burst=20)
+    """New connections a second from one address, counted as for `per_address`; past it a connection is closed at once,
+    without a word and without an event, before it spends anything of `accept_rate`.
+    Behind a proxy it is counted, and closed, once the PROXY header has named the address.
+    Precedent: OpenSSH's PerSourcePenalties."""
+
     max_handshakes: int | None = 256
     """Handshakes (PROXY header, TLS) that run at once; past it the oldest is dropped in favour of the newest.
     So connections that stall take at most these of the places that `connections` grants, and keep no player out.
     Reason: more than `accept_rate` lets in within the second that a handshake takes over a slow link.
     Precedent: sshd drops unauthenticated connections from 100 on (MaxStartups)."""
+
+    max_link_dead: int | None = 1000
+    """Sessions that wait for the return of a player whose link is dead; past it the next one gets no grace.
+    Each may keep `replay` bytes. A session that waits is never ended for another one."""
+
+    max_link_dead_per_address: int | None = 20
+    """Those of one address, by the last connection of each.
+    Reason: one address can have ten connections at a time, and leave as many sessions behind every few seconds."""
 
     # What one peer may send
 
@@ -106,6 +120,11 @@ class Limits:
     typeahead: int = 64
     """Lines held for one connection before its socket is no longer read; TCP then slows the sender.
     Reason: aliases and speedwalks of common clients send 10 to 40 lines at a time."""
+
+    max_typeahead_bytes: int = 16 * 1024
+    """Bytes of what is held for one connection, GMCP and MSDP included; past it, too, its socket is no longer read.
+    Short lines, which `typeahead` bounds already, do not count. One payload may exceed it by its own size.
+    Reason: parser, typeahead and outbox of a connection together stay below 384 KiB, whatever its peer sends."""
 
     line: int = 4096
     """Bytes of one line; what is longer is cut, and the player told.

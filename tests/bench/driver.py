@@ -28,7 +28,13 @@ from trio_mud.driver.running import Place
 from trio_mud.telnet import DEFAULT_OPTIONS
 
 MANY = 1_000_000
-LIMITS = Limits(connections=MANY, per_address=MANY, accept_rate=None, command_rate=Rate(MANY, burst=1000))
+LIMITS = Limits(
+    connections=MANY,
+    per_address=MANY,
+    accept_rate=None,
+    accept_rate_per_address=None,
+    command_rate=Rate(MANY, burst=1000),
+)
 PROMPT = "> "
 
 

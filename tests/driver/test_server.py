@@ -617,6 +617,52 @@ async def test_an_unknown_address_is_no_address_to_count(autojump_clock: trio.te
         assert len(house.server.connections) == 3
 
 
+async def test_past_its_rate_an_address_is_closed_without_an_event_and_spends_nothing_of_the_rate_of_all(
+    autojump_clock: trio.testing.MockClock, witness: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    limits = Limits(accept_rate=Rate(10, burst=10), accept_rate_per_address=Rate(1, burst=3), per_address=None)
+    async with open_house(witness.hooks, limits=limits) as house:
+        flood = [await house.wire(address="192.0.2.1") for _ in range(500)]
+        other = await house.wire(address="192.0.2.2")
+        assert trio.current_time() == 0
+        assert not other.is_closed
+        assert [wire.is_closed for wire in flood] == [False] * 3 + [True] * 497
+        assert all(wire.sent == [] for wire in flood[3:])
+        assert len(house.server.connections) == 4
+        assert house.server.counters["accepted"] == 501
+        assert house.server.counters["closed by rate"] == 497
+        assert [event for event in witness.events if isinstance(event, Connect)] == witness.events[::2]
+        assert len(witness.events) == 8
+        assert len([record for record in caplog.records if "come faster" in record.message]) == 1
+        await trio.sleep(10)
+        again = [await house.wire(address="192.0.2.1") for _ in range(5)]
+        assert [wire.is_closed for wire in again] == [False] * 3 + [True] * 2
+        assert len([record for record in caplog.records if "come faster" in record.message]) == 2
+
+
+async def test_a_connection_that_has_ended_its_input_gives_its_place_to_the_next_from_there(mud: OpenMud) -> None:
+    """A client that reconnects ten times, or whose last words are still on their way, is not one too many."""
+    hooks = Hooks()
+    hooks.on(Input)(waits(1))
+    async with mud(hooks, limits=Limits(per_address=1, linger=50)) as place:
+        for _ in range(5):
+            player = await place.player(address="192.0.2.1")
+            await player.type("look")
+            await player.finish_typing()
+            await settled()
+        assert len(place.server.connections) == 5  # each is served to the end
+        assert place.server.counters["refused: too many from here"] == 0
+        leaving = await place.player(address="192.0.2.1")
+        await settled()
+        await place.player(address="192.0.2.1")
+        assert place.server.counters["refused: too many from here"] == 1  # it lives, and counts
+        list(place.server.connections)[-1].quit("Bye.")
+        await settled()
+        await place.player(address="192.0.2.1")
+        assert place.server.counters["refused: too many from here"] == 1
+        assert await leaving.sees("Bye.") == "Bye."
+
+
 async def test_every_connection_is_counted_once(mud: OpenMud, talkers: Witness) -> None:
     """I-26: accepted = refused by cause + admitted; admitted = live + ended."""
     talkers.hooks.on(Connect)(lambda event: event.connection.refuse() if event.connection.number % 3 == 0 else None)

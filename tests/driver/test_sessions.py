@@ -815,3 +815,71 @@ async def test_a_return_says_whether_it_took_the_session_from_another_connection
         await enter(place)
         assert returns() == [False, True, True]
         await third.sees_the_end()
+
+
+# How many wait for their players
+
+
+async def test_past_the_bound_of_its_address_a_link_death_gets_no_grace_and_others_keep_theirs(
+    mud: OpenMud, inn: Inn
+) -> None:
+    async with mud(inn.hooks, limits=Limits(max_link_dead_per_address=2)) as place:
+
+        async def lose(key: str, address: str) -> None:
+            player = await place.player(address=address)
+            await player.type(f"enter {key}")
+            await settled()
+            await player.vanish()
+            await settled()
+
+        for key in ("ann", "bob", "cid"):
+            await lose(key, "2001:db8:1:2::1" if key == "ann" else "2001:db8:1:2::2")  # one household
+        assert inn.story()[-2:] == ["guest-3 linkdeath: reset", "cid left, linkdeath: reset"]
+        await lose("dan", "2001:db8:1:3::1")
+        assert inn.story()[-1] == "dan LinkLost"
+        assert [session.key for session in place.server.sessions] == ["ann", "bob", "dan"]
+        assert place.server.counters["sessions without grace"] == 1
+        await enter(place, "ann")  # a return makes room for another
+        await lose("eve", "2001:db8:1:2::3")
+        assert inn.story()[-1] == "eve LinkLost"
+        await trio.sleep(400)  # and so does the end of the grace
+        await lose("fay", "2001:db8:1:2::3")
+        assert inn.story()[-1] == "fay LinkLost"
+
+
+async def test_it_is_the_last_connection_that_says_where_a_session_waits_from(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(max_link_dead_per_address=1)) as place:
+        for key in ("ann", "bob"):
+            first = await place.player(address="192.0.2.1")
+            await first.type(f"enter {key}")
+            last = await place.player(address="192.0.2.9" if key == "bob" else "192.0.2.2")
+            await last.type(f"enter {key}")
+            await settled()
+            await last.vanish()
+            await settled()
+            assert inn.story()[-1] == f"{key} LinkLost"
+
+
+async def test_past_the_bound_of_all_no_more_wait_and_those_that_do_stay(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(max_link_dead=3)) as place:
+        for number in range(6):
+            player = await enter(place, f"p{number}")
+            await player.vanish()
+            await settled()
+        assert [session.key for session in place.server.sessions] == ["p0", "p1", "p2"]
+        session_of(place, "p0").leave()
+        player = await enter(place, "p7")
+        await player.vanish()
+        await settled()
+        assert inn.story()[-1] == "p7 LinkLost"
+
+
+async def test_a_session_without_grace_can_be_entered_again_at_once(mud: OpenMud, inn: Inn) -> None:
+    async with mud(inn.hooks, limits=Limits(max_link_dead=1)) as place:
+        for key in ("ann", "bob"):
+            player = await enter(place, key)
+            await player.vanish()
+            await settled()
+        await enter(place, "bob")
+        lives = [words for words in inn.story() if words.startswith("bob")]
+        assert lives == ["bob Entered", "bob left, linkdeath: reset", "bob Entered"]

@@ -134,7 +134,8 @@ def judge_counters(counters: Counter[str], live: int, verdict: Verdict) -> None:
     """Every connection is counted once on its way in, and once on its way out."""
     refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
     ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
-    accepted, admitted, failed = counters["accepted"], counters["admitted"], counters["handshakes failed"]
+    accepted, admitted = counters["accepted"], counters["admitted"]
+    failed = counters["handshakes failed"] + counters["closed by rate"]
     verdict.expect(
         accepted == refused + admitted + failed,
         f"accepted {accepted} is not refused {refused} + admitted {admitted} + handshakes failed {failed}",
@@ -187,7 +188,7 @@ def hostile_mix(mix: Mix, say: Say) -> Verdict:
     """Honest players among slowloris, those who never read, and fuzzers lose no line; then nothing is left of it."""
     verdict = Verdict("hostile mix")
     limits: dict[str, object] = {"first_input": 10.0, "write_stall": 10.0, "connections": 4000, "accept_rate": "none"}
-    limits["per_address"] = PLACES
+    limits |= {"per_address": PLACES, "accept_rate_per_address": "none"}
     lifetime = int(mix.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
         _play(verdict, _mix, server, mix, verdict, say)
@@ -288,7 +289,13 @@ def connect_storm(storm: Storm, say: Say) -> Verdict:
     """Visitors storm the doors while others play: each is counted by what became of it, and players hardly notice."""
     verdict = Verdict("connect storm")
     places = storm.honest + 1 + CROWD + HOLDERS
-    limits = {"connections": places, "per_address": CROWD if IS_LINUX else "none", "linger": 0.2, "first_input": "none"}
+    limits = {
+        "connections": places,
+        "per_address": CROWD if IS_LINUX else "none",
+        "accept_rate_per_address": "none",
+        "linger": 0.2,
+        "first_input": "none",
+    }
     with serving(lifetime=int(3 * storm.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
         _play(verdict, _storm, server, storm, verdict, say)
         judge_log(server.log, verdict)
@@ -381,7 +388,7 @@ def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
     """A server that has no descriptor left does not spin, logs little, serves whom it has, and recovers."""
     verdict = Verdict("out of descriptors")
     descriptors = shortage.honest + 25
-    limits = {"first_input": "none", "per_address": "none"}
+    limits = {"first_input": "none", "per_address": "none", "accept_rate_per_address": "none"}
     lifetime = int(shortage.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, descriptors=descriptors, limits=limits) as server:
         _play(verdict, _run_short, server, shortage, verdict, say)
@@ -449,7 +456,13 @@ class Farewell:
 def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
     """SIGTERM ends the server in time and with status 0, though some read nothing; all others hear the last words."""
     verdict = Verdict("shutdown")
-    limits = {"drain": farewell.drain, "write_stall": 300.0, "per_address": "none", "connections": 4000}
+    limits = {
+        "drain": farewell.drain,
+        "write_stall": 300.0,
+        "per_address": "none",
+        "accept_rate_per_address": "none",
+        "connections": 4000,
+    }
     lifetime = int(farewell.seconds + farewell.drain + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
         _play(verdict, _shut_down, server, farewell, verdict, say)

@@ -244,7 +244,7 @@ async def test_the_scales_of_this_file_see_what_waits_in_a_connection(mud: OpenM
 
 async def test_all_of_them_at_once_over_tcp_cost_an_honest_player_nothing() -> None:
     street = Street()
-    limits = Limits(per_address=None, linger=0.2, quit_flush=0.2, drain=0.5)
+    limits = Limits(per_address=None, accept_rate_per_address=None, linger=0.2, quit_flush=0.2, drain=0.5)
     server = MasterServer(street.hooks, limits=limits)
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as outside, trio.open_nursery() as nursery:

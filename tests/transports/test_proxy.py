@@ -17,7 +17,7 @@ import trustme
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer
+from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Rate
 from trio_mud.testing import Pipe, PipeListener
 from trio_mud.transports.proxy import NoProxyHeader, ProxyHeader, ProxyListener, read_header
 from trio_mud.transports.streams import StreamListener
@@ -519,3 +519,24 @@ async def test_over_true_sockets_a_header_that_names_its_own_socket_is_a_health_
         house.server.shutdown(within=1)
     assert len(house.came) == len(house.gone) == offset
     assert house.server.counters["health checks"] == 1 - offset
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+async def test_behind_a_proxy_the_rate_is_that_of_the_address_in_the_header(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path, is_secure: bool
+) -> None:
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    limits = Limits(accept_rate_per_address=Rate(1, burst=3), per_address=None)
+    async with open_house(limits, Certificate(tmp_path / "both.pem") if is_secure else None) as house:
+        for _ in range(10):
+            await house.call(V1)
+        counters = house.server.counters
+        assert counters["accepted"] == 10
+        assert counters["closed by rate"] == 7  # before TLS has cost anything
+        assert counters["handshakes failed"] == 0
+        await house.call(V1.replace(b"192.0.2.7", b"192.0.2.8"))
+        for _ in range(10):
+            await house.call(b"PROXY UNKNOWN\r\n", b"x")  # the proxy's own, which has no rate
+        assert counters["closed by rate"] == 7
+    assert len(house.came) == (0 if is_secure else 14)
+    assert house.gone.count(Cause.SHUTDOWN) == (0 if is_secure else 14)

@@ -49,7 +49,7 @@ def bench(
     """Let scripted players play your own server, and measure how long it takes to answer.
 
     It is for a server that is yours: anybody else's would call it an attack.
-    Lift the server's limits for the test, such as per_address, accept_rate and command_rate.
+    Lift the server's limits for the test, such as per_address, accept_rate, accept_rate_per_address and command_rate.
 
     One core of it types and hears some tens of thousands of commands a second; it says when it is itself too busy.
 

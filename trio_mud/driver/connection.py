@@ -361,6 +361,7 @@ class Connection(EndingTimerOwner):
         self.inbox.end(drop_lines=in_dialog or not self.life.is_link_dead)
         self.hearing.end()
         self.cancel_timers()
+        self.server.release(self)
         if self.dialog is not None and not self.dialog.has_begun:
             self.dialog = None
 

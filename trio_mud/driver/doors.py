@@ -48,7 +48,8 @@ class Doors:
     Args:
         listeners: Ours, or any of trio's.
         limits: For the pace of accepting.
-        welcome: Called with each transport that came.
+        is_welcome: Called with the address of each peer that came; False closes it at once.
+        welcome: Called with the transport of each that is welcome.
         count: Called with a word for each accept that failed.
     """
 
@@ -57,11 +58,13 @@ class Doors:
         listeners: Sequence[AnyListener],
         limits: Limits,
         *,
+        is_welcome: Callable[[str], bool],
         welcome: Callable[[Transport], None],
         count: Callable[[str], None],
     ) -> None:
         self._listeners = [_ours(listener, limits.dead_peer) for listener in listeners]
         self._limits = limits
+        self._is_welcome = is_welcome
         self._welcome = welcome
         self._count = count
         self._scope = trio.CancelScope()
@@ -106,11 +109,28 @@ class Doors:
             except OSError as error:
                 await self._bear(error)
                 continue
+            unwelcome = []
             for transport in transports:
-                self._welcome(transport)
-            if rate is not None:
-                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), len(transports))
+                self._count("accepted")
+                if self._is_welcome(transport.address):
+                    self._welcome(transport)
+                else:
+                    unwelcome.append(transport)
+            if unwelcome:
+                await self._send_away(unwelcome)
+            if rate is not None and (welcome := len(transports) - len(unwelcome)):
+                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), welcome)
                 await trio.sleep(wait)
+
+    async def _send_away(self, transports: Sequence[Transport]) -> None:
+        """Close peers that came too fast. It waits for nothing, so it may be shielded."""
+        with trio.CancelScope(shield=True):
+            for transport in transports:
+                self._count("closed by rate")
+                try:
+                    await transport.aclose_forcefully()
+                except Exception:
+                    logger.exception("the transport of a peer at %s did not close", transport.address)
 
     async def _bear(self, error: OSError) -> None:
         if error.errno in _GONE_BEFORE_ACCEPT:

@@ -221,7 +221,9 @@ class Resumed(HookEvent):
 class Left(HookEvent):
     """The stay is over; the session's last event, exactly one for each `Entered`.
 
-    `reason` is `QUIT` if somebody decided it, `LINKDEATH` if nobody came back in time.
+    `reason` is `QUIT` if somebody decided it, `LINKDEATH` if nobody came back in time, or if the session could not wait
+    because `limits.max_link_dead` or `limits.max_link_dead_per_address` was reached; `cause` is `EXPIRED` only after
+    a grace.
     """
 
     session: Session

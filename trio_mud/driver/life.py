@@ -43,6 +43,10 @@ logger = logging.getLogger("trio_mud")
 Work = Callable[[], Awaitable[object]]
 
 
+class _TooFast(Exception):
+    """The peer's address is past `limits.accept_rate_per_address`."""
+
+
 class Life:
     """One connection's task. Owns its transport, and closes it, always.
 
@@ -221,8 +225,6 @@ class Life:
         """Shake hands, then live. However that goes, the source yields Disconnect and the transport is closed."""
         connection = self._connection
         if (first := await self._shakes_hands()) is None:
-            is_check = self._transport.may_be_health_check
-            connection.server.counters["health checks" if is_check else "handshakes failed"] += 1
             self.end(Cause.RESET)  # which nobody will hear of
             await self._close(gently=False)
             connection.server.leave(connection)
@@ -249,7 +251,7 @@ class Life:
         """
         connection, transport = self._connection, self._transport
         first: bytes | None = None
-        why = "it took too long"
+        why, counted_as = "it took too long", ""
         if not transport.shakes_hands and self.cause is None:
             self._arrive()
             return b""
@@ -259,12 +261,13 @@ class Life:
                 self._handshake.cancel(reason="ended before it began")
             try:
                 self._hurry_if_refused()
-                await transport.locate()
-                server.locate(connection)
+                await self._locate()
                 self._hurry_if_refused()
                 await transport.handshake()
                 first = await self._first_bytes()
                 self._arrive()
+            except _TooFast:
+                why, counted_as = "connections from there come too fast", "closed by rate"
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is gone")
             except Exception:
@@ -272,10 +275,18 @@ class Life:
                 logger.exception("the transport of %s failed in its handshake", connection.name)
         self._handshake = None
         if first is None:
+            failure = "health checks" if transport.may_be_health_check else "handshakes failed"
+            server.counters[counted_as or failure] += 1
             if self.cause is not None:
                 why = f"it ended before ({self.cause})"
             logger.debug("%s from %s was never there: %s", connection.name, connection.address or "nowhere", why)
         return first
+
+    async def _locate(self) -> None:
+        """Learn where the peer is, and count it there, before anything else costs time."""
+        await self._transport.locate()
+        if not self._connection.server.locate(self._connection, is_named=not self._transport.may_be_health_check):
+            raise _TooFast
 
     def _hurry_if_refused(self) -> None:
         """Let a peer that is refused already hold its place for no longer than any other that is."""
@@ -317,6 +328,7 @@ class Life:
                 for work in to_start or ():
                     self.start(work)
                 await self._read(first)
+                connection.server.release(connection)
                 with trio.move_on_after(connection.server.limits.quit_flush):
                     await self.until(lambda: connection.is_served and connection.outbox.is_empty)
                 self.end(Cause.EOF)

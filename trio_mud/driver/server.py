@@ -456,14 +456,18 @@ class MasterServer(TimerOwner):
         """Count a handshake while it runs."""
         return self._admission.handshake(connection)
 
-    def locate(self, connection: Connection) -> None:
+    def locate(self, connection: Connection, *, is_named: bool) -> bool:
         """Its PROXY header is read, if one was due, so that its address is certain now."""
-        self._admission.locate(connection)
+        return self._admission.locate(connection, is_named=is_named)
 
     def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
         """Run a task beside the connection's own, which waits for it before it ends."""
         assert self._siblings is not None, "the task that waits for it is in there"
         self._siblings.start_soon(work, name=name)
+
+    def release(self, connection: Connection) -> None:
+        """Its input or its life has ended: it no longer counts for its address."""
+        self._admission.release(connection)
 
     def leave(self, connection: Connection) -> None:
         """Its transport is closed; its disconnect event may still wait for its turn."""
@@ -508,7 +512,13 @@ class MasterServer(TimerOwner):
             services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
         async with trio.open_nursery() as self._siblings:
             guests = self._siblings
-            self._doors = Doors(listeners, self.limits, welcome=partial(self._welcome, guests), count=self._count)
+            self._doors = Doors(
+                listeners,
+                self.limits,
+                is_welcome=self._admission.accept,
+                welcome=partial(self._welcome, guests),
+                count=self._count,
+            )
             if self.is_closing:
                 self._doors.close()
             await self._receive_guests(self._doors, partial(task_status.started, self))
@@ -534,7 +544,6 @@ class MasterServer(TimerOwner):
             self._fail(sole_error(error))
 
     def _welcome(self, guests: trio.Nursery, transport: Transport) -> None:
-        self.counters["accepted"] += 1
         number = next(self._numbers)
         if self._recorder is None:
             connection = Connection(self, transport, number)

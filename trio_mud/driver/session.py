@@ -75,6 +75,7 @@ class Session(EndingTimerOwner):
         "ending",
         "is_leaving",
         "key",
+        "last_origin",
         "server",
     )
 
@@ -95,6 +96,7 @@ class Session(EndingTimerOwner):
         self._token = ""
         self.is_leaving = False
         self.awaited: list[Connection] = []  # old links, for whose events in flight `Resumed` waits
+        self.last_origin: str | None = None  # the origin of its last connection, while its link is dead
 
     def __repr__(self) -> str:
         return f"<Session {self.key!r}>"

@@ -16,6 +16,7 @@ A connection's `Disconnect` comes first and at once, session or not.
 When its last function has run the session learns of it:
 a quit ends the stay (`Left`); a link death suspends it (`LinkLost`),
 until somebody returns (`Resumed`) or the grace is over (`Left`).
+Where too many wait already, in all or from the address of the last connection, there is no grace (`Left` at once).
 After a takeover the old connection belongs to nobody, and its `Disconnect` says nothing of the session.
 """
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import enum
 import secrets
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -33,6 +35,7 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError
 from .checks import article, check_number
 from .events import Cause, Entered, HookEvent, Reason, Resumed
+from .origins import origin_of
 from .session import KeySource, Session
 
 if TYPE_CHECKING:
@@ -67,6 +70,8 @@ class Sessions:
         self.are_used = False
         self._by_key: dict[Hashable, Session] = {}
         self._sources: dict[Hashable, KeySource] = {}
+        self._link_dead = 0  # sessions that wait for their player
+        self._link_dead_from: Counter[str] = Counter()  # those, by the origin of the last connection
         self._tokens: dict[str, tuple[Session, float]] = {}  # and when it is void, on trio's clock
 
     def __len__(self) -> int:
@@ -124,6 +129,7 @@ class Sessions:
             session.body = body
             event: HookEvent | None = Entered(session)
         elif not session.connections:
+            self._stop_waiting(session)
             event = Resumed(session, took_over=False)
         elif on_duplicate is Duplicate.REFUSE:
             raise KeyTaken(f"{key!r} is in the game already: ask its player first, or take over")
@@ -186,14 +192,21 @@ class Sessions:
             self.finish(session, cause)
         elif session.is_leaving:
             self.finish(session, Cause.ASKED)
-        else:
+        elif self._may_wait(origin := origin_of(connection.address)):
+            session.last_origin = origin
+            self._link_dead += 1
+            self._link_dead_from[origin] += 1
             session.suspend(partial(self._expire, session))
+        else:
+            self._server.counters["sessions without grace"] += 1
+            self.finish(session, cause)
 
     def finish(self, session: Session, cause: Cause) -> None:
         """The stay is over. A second call changes nothing."""
         if session.ending is None:
             del self._by_key[session.key]
             self._tokens.pop(session._token, None)
+            self._stop_waiting(session)
             session.end(cause)
 
     def close(self) -> None:
@@ -219,6 +232,23 @@ class Sessions:
             raise LocalProtocolError(f"{connection.name} serves {connection.session!r} already: leave that first")
         if grace is not None and not grace >= 0:
             raise ValueError(f"a grace is a number of seconds, 0 or more, not {grace!r}")
+
+    def _may_wait(self, origin: str) -> bool:
+        """Whether one more session whose last connection came from there may wait for its player."""
+        limits = self._server.limits
+        if limits.max_link_dead is not None and self._link_dead >= limits.max_link_dead:
+            return False
+        most = limits.max_link_dead_per_address
+        return most is None or not origin or self._link_dead_from[origin] < most
+
+    def _stop_waiting(self, session: Session) -> None:
+        """Its player is back, or it ends: it does not count as link-dead any more."""
+        origin, session.last_origin = session.last_origin, None
+        if origin is not None:
+            self._link_dead -= 1
+            self._link_dead_from[origin] -= 1
+            if not self._link_dead_from[origin]:
+                del self._link_dead_from[origin]
 
     def _begin(self, key: Hashable, grace: float) -> Session:
         source = self._sources.get(key)
