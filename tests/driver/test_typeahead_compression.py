@@ -291,7 +291,7 @@ def heard_by(typeahead: Typeahead, engine: TelnetEngine, data: bytes) -> Iterato
 
 
 def test_compressed_bytes_are_read_a_piece_at_a_time_and_reading_waits_meanwhile() -> None:
-    typeahead, engine = Typeahead(10_000), TelnetEngine(lax())
+    typeahead, engine = Typeahead(Limits(typeahead=10_000)), TelnetEngine(lax())
     before = 0
     for _ in heard_by(typeahead, engine, AGREED3 + flushed(b"\n" * 5 * PIECE)):
         assert len(typeahead) - before == PIECE
@@ -301,7 +301,7 @@ def test_compressed_bytes_are_read_a_piece_at_a_time_and_reading_waits_meanwhile
 
 
 def test_bytes_behind_compressed_ones_wait_for_them() -> None:
-    typeahead, engine = Typeahead(10_000), TelnetEngine(lax())
+    typeahead, engine = Typeahead(Limits(typeahead=10_000)), TelnetEngine(lax())
     data = AGREED3 + zlib.compress(bytes(range(48, 58)) * 500 + b"\n", 1) + b"plain\n" * 200
     for _ in heard_by(typeahead, engine, data):
         assert not typeahead.is_empty
@@ -312,7 +312,7 @@ def test_bytes_behind_compressed_ones_wait_for_them() -> None:
 
 
 def test_no_room_for_lines_no_more_pieces() -> None:
-    typeahead, engine = Typeahead(3), TelnetEngine(lax())
+    typeahead, engine = Typeahead(Limits(typeahead=3)), TelnetEngine(lax())
     list(heard_by(typeahead, engine, AGREED3 + flushed(b"\n" * 2 * PIECE)))
     assert len(typeahead) == PIECE
     assert typeahead.is_full
@@ -323,14 +323,14 @@ def test_no_room_for_lines_no_more_pieces() -> None:
 
 
 def test_what_breaks_the_stream_is_heard_and_nothing_waits_any_more() -> None:
-    typeahead, engine = Typeahead(3), TelnetEngine(DEFAULT_OPTIONS)
+    typeahead, engine = Typeahead(Limits(typeahead=3)), TelnetEngine(DEFAULT_OPTIONS)
     *_, last = heard_by(typeahead, engine, AGREED3 + b"look\r\n")
     assert last == [CompressionFailed("incorrect header check")]
     assert typeahead.is_empty
 
 
 def test_bytes_that_come_though_it_is_full_wait_behind_the_others() -> None:
-    typeahead, engine = Typeahead(1), TelnetEngine(())
+    typeahead, engine = Typeahead(Limits(typeahead=1)), TelnetEngine(())
     for data in (b"one\ntwo\n" + b"x" * 600, b"three\n", b"four\n"):
         typeahead.feed(data, engine, lambda event: None, unmetered)
     taken = []
@@ -341,7 +341,7 @@ def test_bytes_that_come_though_it_is_full_wait_behind_the_others() -> None:
 
 
 def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
-    typeahead, engine = Typeahead(64), TelnetEngine(DEFAULT_OPTIONS)
+    typeahead, engine = Typeahead(Limits(typeahead=64)), TelnetEngine(DEFAULT_OPTIONS)
 
     def close(event: TelnetEvent) -> None:
         typeahead.close()
@@ -353,6 +353,6 @@ def test_closed_in_the_midst_of_a_piece_it_takes_no_more_of_it() -> None:
 
 
 def test_what_the_game_is_to_hear_in_turn_waits_among_the_lines() -> None:
-    typeahead, engine, interrupt = Typeahead(64), TelnetEngine(()), HookEvent()
+    typeahead, engine, interrupt = Typeahead(Limits(typeahead=64)), TelnetEngine(()), HookEvent()
     typeahead.feed(b"one\n\xff\xf4two\n", engine, lambda event: interrupt, unmetered)
     assert [typeahead.take() for _ in range(3)] == ["one", interrupt, "two"]

@@ -15,9 +15,10 @@ import trio
 from .. import telnet
 from .client import FactSource, Size
 from .describing import innermost
-from .events import Cause, EchoRefused, GmcpMessage, HookEvent, Interrupt, MsdpMessage, Settled, WindowSize
+from .events import Cause, EchoRefused, GmcpMessage, Interrupt, MsdpMessage, Settled, WindowSize
 from .strangers import Stranger, answer, recognise
 from .timers import Deadline
+from .typeahead import Heard, Payload
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -63,7 +64,7 @@ class Hearing:
             outbox.soil(0)
         self._connection.life.stir()
 
-    def hear(self, event: telnet.TelnetEvent) -> HookEvent | None:
+    def hear(self, event: telnet.TelnetEvent) -> Heard | None:
         """Act on one engine event other than a whole line.
 
         Returns:
@@ -72,9 +73,9 @@ class Hearing:
         connection, client = self._connection, self._connection.client
         match event:
             case telnet.GmcpReceived(package, data):
-                return GmcpMessage(connection, package, data)
+                return Payload(GmcpMessage, connection, package, data)
             case telnet.MsdpReceived(variable, value):
-                return MsdpMessage(connection, variable, value)
+                return Payload(MsdpMessage, connection, variable, value)
             case telnet.Interrupt(kind):
                 return Interrupt(connection, kind)
             case telnet.Line():

@@ -70,7 +70,7 @@ class Inbox(Source):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.server.dispatcher)
         self._connection = connection
-        self._typeahead = Typeahead(connection.server.limits.typeahead)
+        self._typeahead = Typeahead(connection.server.limits)
         self._stage = _Stage.AWAY
         self._rate = connection.server.limits.command_rate
         self._is_closed = False

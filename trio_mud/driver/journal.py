@@ -26,8 +26,9 @@ from ..telnet import AnomalyKind
 from ..telnet.codes import IAC, MCCP3, SB, SE, option_name
 from ..telnet.scanner import Scanner
 
-HELD: Final = 128 * 1024  # bytes that wait for a line to be taken; then the lines are left out, and all else goes on
-PAYLOAD: Final = 64 * 1024  # bytes of a subnegotiation; what is longer is left out
+HELD: Final = 32 * 1024  # bytes that wait for a line to be taken; then the lines are left out, and all else goes on
+PAYLOAD: Final = 8 * 1024  # bytes of a subnegotiation; what is longer is left out
+ENTRY: Final = 200  # bytes of memory that an entry takes beside its data; many hold one byte or none
 
 _SECRET: Final = re.compile(rb"^\W*char\.login|passw|token", re.IGNORECASE)  # in a subnegotiation of any option
 _PIECES: Final = re.compile(rb"[^\r\n]*(?:\r[\n\0]?|\n)|[^\r\n]+")  # a line ends as it does in telnet/lines.py
@@ -69,7 +70,7 @@ class Journal:
         self._is_answering = is_answering
         self._scanner = Scanner()
         self._entries: deque[_Entry] = deque()
-        self._held = 0  # bytes in them
+        self._held = 0  # bytes of memory in them
         self._waiting: deque[_Line] = deque()  # whole lines that nobody has taken
         self._partial: _Line | None = None  # without its end
         self._last = _Line()  # the last whole one
@@ -148,7 +149,7 @@ class Journal:
         while self._entries and not self._is_uncertain(self._entries[0].line):
             entry = self._entries.popleft()
             line = entry.line
-            self._held -= len(entry.data)
+            self._held -= ENTRY + len(entry.data)
             is_left_out = line is not None and (line.is_secret or line.is_lost)
             if heard and (entry.when != heard_at or entry.kind != "in" or is_left_out):
                 self._write(heard_at, "in", heard)
@@ -175,10 +176,15 @@ class Journal:
         for entry in self._entries:
             if entry.line is not None and not entry.line.is_settled:
                 entry.line.is_secret = entry.line.is_settled = True
+        secret = _Line()  # one object for all of them: there may be thousands
+        secret.is_secret = secret.is_settled = True
+        self._waiting = deque([secret] * len(self._waiting))
 
     def _hold(self, entry: _Entry) -> None:
         self._entries.append(entry)
-        self._held += len(entry.data)
+        self._held += ENTRY + len(entry.data)
+        if self._held > HELD:  # also in the middle of a read, which may hold thousands of lines
+            self.release()
 
     # What the scanner calls (telnet.scanner.Receiver)
 

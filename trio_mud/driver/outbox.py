@@ -68,6 +68,10 @@ class Outbox:
         self._prompt_stage = _NONE
         self.is_unmarked = False  # it was sent before the client had said which mark it wants
 
+    def reserve(self, size: int) -> None:
+        """Leave room for so many bytes elsewhere, but keep at least half of `limits.outbox`."""
+        self._limit = max(self._limit - size, self._limit // 2)
+
     def write(self, text: bytes) -> bool:
         """Queue encoded text that ends its line, below a prompt that stands there; False if it is dropped."""
         if self._prompt_stage is not _SHOWN:

@@ -37,7 +37,7 @@ from ..telnet import TelnetEngine
 from ..transports import Reader, Transport, listen_by_receiving
 from ..transports.poller import Poller
 from .events import Cause, HookEvent
-from .journal import Journal
+from .journal import HELD, PAYLOAD, Journal
 from .typeahead import Hear, HiddenLine, Spend, Typeahead
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Recording:
         self._moment = moment
         self._began = trio.current_time()
         connection.inbox.exchange_typeahead(RecordedTypeahead(connection, self._journal))
+        connection.outbox.reserve(HELD + PAYLOAD)  # so that it takes no more memory than another
 
     @property
     def address(self) -> str:
@@ -202,7 +203,7 @@ class RecordedTypeahead(Typeahead):
     __slots__ = ("_connection", "_journal")
 
     def __init__(self, connection: Connection, journal: Journal) -> None:
-        super().__init__(connection.server.limits.typeahead)
+        super().__init__(connection.server.limits)
         self._connection = connection
         self._journal = journal
 

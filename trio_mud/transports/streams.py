@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from . import Reader, broken, listen_by_receiving
-from .poller import Poller
+from .poller import RECEIVE, Poller
 from .tcp import canonical_host
 
 PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
@@ -56,9 +56,9 @@ class StreamTransport:
         return len(piece)
 
     async def receive(self) -> bytes:
-        """What the stream gives."""
+        """Receive what the stream gives, 4096 bytes at most, as from a socket: what is typed ahead has a bound."""
         try:
-            return bytes(await self._stream.receive_some())
+            return bytes(await self._stream.receive_some(RECEIVE))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise broken(error, f"{self.address} is gone") from error
 

@@ -26,6 +26,7 @@ from trio_mud.driver.doors import Doors
 from trio_mud.driver.events import Cause, Disconnect, Input, Reason
 from trio_mud.driver.inbox import Inbox, _Stage
 from trio_mud.driver.life import Life
+from trio_mud.driver.origins import AcceptBuckets
 from trio_mud.driver.outbox import Outbox
 from trio_mud.driver.registry import Connections
 from trio_mud.driver.server import MasterServer
@@ -217,12 +218,22 @@ def an_admission_is_not_counted(true: Any, self: MasterServer, connection: Conne
     self._connections.add(connection)
 
 
+@defect(AcceptBuckets, "spend")
+def an_origin_has_no_rate(true: Any, self: AcceptBuckets, origin: str, now: float) -> bool:
+    return True
+
+
 @defect(Admission, "leave")
 def places_are_never_free_again(true: Any, self: Admission, connection: Connection) -> None:
     self._discount(connection)
 
 
 # Lines
+
+
+@defect(typeahead, "weight_of")
+def long_lines_are_counted_and_not_weighed(true: Any, item: Any) -> int:
+    return 0
 
 
 @defect(Typeahead, "_add")
@@ -362,6 +373,11 @@ def an_ended_connection_enters(true: Any, self: Sessions, connection: Connection
 @defect(Sessions, "event_over")
 def a_successor_waits_for_ever(true: Any, self: Sessions, connection: Connection) -> None:
     connection.successors = ()
+
+
+@defect(Sessions, "_may_wait")
+def any_number_of_sessions_wait(true: Any, self: Sessions, origin: str) -> bool:
+    return True
 
 
 @defect(Sessions, "close")

@@ -68,7 +68,10 @@ def _half_line(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _long_line(stage: Stage, player: Player, chance: Random) -> bool:
-    return stage.types(player, ["look " + "x" * chance.choice((79, 300, 5000))])
+    line = "look " + "x" * chance.choice((79, 300, 5000))
+    if chance.random() < 0.5:
+        return stage.types(player, [line])
+    return stage.types(player, [*stage.game.slow(player), *[line] * 8])  # so many wait at once
 
 
 def _secret(stage: Stage, player: Player, chance: Random) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from sys import getsizeof
 
 import trio
 
 from ...driver.connection import Connection
 from ...driver.dispatcher import Source
 from ...driver.server import MasterServer
+from ...driver.typeahead import LIGHT
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
@@ -16,10 +18,14 @@ def guests(server: MasterServer) -> Collection[Connection]:
     return server._guests.values()
 
 
-def waiting(connection: Connection) -> tuple[int, int, int]:
-    """Lines in its inbox, bytes there that are no lines yet, and bytes on their way out."""
+def waiting(connection: Connection) -> tuple[int, int, int, int]:
+    """Lines in its inbox, bytes of the long ones, bytes that are no lines yet, and bytes on their way out.
+
+    Of the long lines the newest three do not count, which one slice may have brought, nor a first that was given back.
+    """
     typeahead, outbox = connection.inbox._typeahead, connection.outbox
-    return len(typeahead.lines), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
+    sizes = [getsizeof(line) for line in typeahead.lines if isinstance(line, str) and len(line) > LIGHT]
+    return len(typeahead.lines), sum(sizes[1:-3]), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
 
 
 def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:

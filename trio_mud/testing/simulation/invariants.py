@@ -14,6 +14,7 @@ from typing import Final
 
 from ...driver.connection import Connection
 from ...driver.events import Cause, Reason
+from ...driver.origins import origin_of
 from ...telnet import Line, TelnetEngine
 from ...telnet.charsets import CODECS
 from ...telnet.codes import CHARSET, DO
@@ -127,7 +128,8 @@ def one_connect_for_each(trace: Trace) -> Iterator[str]:
     for watched in trace.watched.values():
         if connects[watched.connection] != 1:
             yield f"{watched.connection.name} had {connects[watched.connection]} connect events"
-    accepted = trace.server.counters["accepted"] - trace.server.counters["handshakes failed"]
+    counters = trace.server.counters
+    accepted = counters["accepted"] - counters["handshakes failed"] - counters["closed by rate"]
     if sum(connects.values()) != accepted:
         yield f"{accepted} were accepted, and there were {sum(connects.values())} connect events"
 
@@ -364,10 +366,29 @@ def memory_is_bounded(trace: Trace) -> Iterator[str]:
         player = trace.player_of(watched.connection)
         if watched.most_unread > (CAPACITY if player is None else player.quality.capacity):  # what one read may bring
             yield f"{watched.connection.name} had {watched.most_unread} bytes unread"
+        if watched.most_bytes > limits.max_typeahead_bytes:
+            yield f"{watched.connection.name} had {watched.most_bytes} bytes of long lines waiting"
         if watched.most_unsent > limits.outbox + 400:
             yield f"{watched.connection.name} had {watched.most_unsent} bytes unsent"
     if trace.most_posts > limits.posts + 1:
         yield f"{trace.most_posts} posted events waited"
+
+
+@invariant("accepting")
+def an_origin_connects_at_its_rate(trace: Trace) -> Iterator[str]:
+    """From one origin come no more connections than its bucket grants."""
+    rate = trace.plan.limits.accept_rate_per_address
+    if rate is None:
+        return
+    times: dict[str, list[float]] = {}
+    for happening in trace.happenings:
+        if happening.kind == "Connect" and happening.connection is not None:
+            times.setdefault(origin_of(happening.connection.address), []).append(happening.at)
+    for origin, came in times.items():
+        for number, at in enumerate(came):
+            most = rate.burst + rate.per_second * (at - came[0])
+            if number + 1 > most + 0.001:
+                yield f"{number + 1} connections from {origin} within {at - came[0]:g} s"
 
 
 @invariant("I-12")
@@ -548,8 +569,9 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
     counters = trace.server.counters
     refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
     ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
-    if counters["accepted"] != refused + counters["admitted"] + counters["handshakes failed"]:
-        yield f"accepted {counters['accepted']}, refused {refused}, admitted {counters['admitted']}"
+    gone = counters["handshakes failed"] + counters["closed by rate"]
+    if counters["accepted"] != refused + counters["admitted"] + gone:
+        yield f"accepted {counters['accepted']}, refused {refused}, admitted {counters['admitted']}, gone before {gone}"
     if counters["admitted"] != ended:
         yield f"admitted {counters['admitted']}, ended {ended}"
     limit = trace.plan.limits.connections

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...limits import Limits, Rate
 from .deeds import DEEDS
@@ -106,7 +106,7 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
         else:
             name = random.choices(names, [weights[name] for name in names])[0]
         script.append(Step(name, random.randrange(6), random.getrandbits(30)))
-    limits = _limits(random)
+    limits = replace(_limits(random), **_bounds(Random(f"bounds {seed}")))
     operators = list(OPERATORS)
     operator = random.choices(operators, [OPERATORS[name].weight for name in operators])[0]
     return Plan(
@@ -134,6 +134,16 @@ def _mood(random: Random) -> Mapping[str, float]:
         name: deed.weight * random.choice((0, 1, 1, 1, 4)) if name not in ("type", "pass") else deed.weight
         for name, deed in DEEDS.items()
         if deed.weight
+    }
+
+
+def _bounds(random: Random) -> dict[str, Any]:
+    """Bounds with a chance of their own, so that the rest of a seed's plan does not depend on them."""
+    return {
+        "accept_rate_per_address": random.choice((None, None, Rate(0.5, burst=2), Rate(2, burst=5))),
+        "max_link_dead": random.choice((1, 100, 100)),
+        "max_link_dead_per_address": random.choice((1, 2, None)),
+        "max_typeahead_bytes": random.choice((300, 300, 16 * 1024)),
     }
 
 

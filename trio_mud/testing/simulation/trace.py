@@ -37,6 +37,7 @@ from ...driver.events import (
     WindowSize,
 )
 from ...driver.hooks import FIRST, LAST, Hooks
+from ...driver.origins import origin_of
 from ...driver.server import MasterServer
 from ...driver.session import Session
 from . import inside
@@ -120,8 +121,8 @@ class Watched:
         taken: Its lines in the order they were handled, by hooks or dialogs.
         said: Numbered lines that the game wrote and the driver took.
         may_skip: Whether lines may be dropped although it lives on: a hidden question or a dialog failed.
-        most_lines: In its inbox, at the worst moment; and so `most_unread`, bytes there that are no lines yet,
-            and `most_unsent`, bytes in its outbox.
+        most_lines: In its inbox, at the worst moment; and so `most_bytes`, those of long lines, `most_unread`, bytes
+            there that are no lines yet, and `most_unsent`, bytes in its outbox.
         robbed: Whether another connection took its session, which drops its lines.
         guests: How many were there when it came, itself among them.
         ended_in_dialog: Whether it was in a dialog when its ending was decided, which drops its lines.
@@ -135,6 +136,7 @@ class Watched:
     may_skip: bool = False
     was_listed: bool = False
     most_lines: int = 0
+    most_bytes: int = 0
     most_unread: int = 0
     most_unsent: int = 0
     robbed: bool = False
@@ -189,6 +191,7 @@ class Trace:
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
         self._links: dict[Session, tuple[Connection, ...]] = {}
+        self._origins: dict[Session, str] = {}  # of the last connection of each
         self._busy: dict[Hashable, Happening] = {}
 
     @property
@@ -239,7 +242,8 @@ class Trace:
                 self.fault("I-14", f"{connection.name} has ended by {connection.ending} long ago, and is still here")
         accepted, counters = server.counters["accepted"], server.counters
         refused = sum(n for word, n in counters.items() if word.startswith("refused: "))
-        if accepted != refused + counters["admitted"] + counters["handshakes failed"] + self._at_the_door():
+        vanished = counters["handshakes failed"] + counters["closed by rate"]
+        if accepted != refused + counters["admitted"] + vanished + self._at_the_door():
             self.fault("I-26", f"{accepted} accepted, but {refused} refused and {counters['admitted']} admitted")
 
     def _at_the_door(self) -> int:
@@ -357,12 +361,14 @@ class Trace:
             watched = self.watch(connection)
             watched.guests = watched.guests or len(guests)
             self._see_ending(watched)
-            lines, unread, unsent = inside.waiting(connection)
+            lines, size, unread, unsent = inside.waiting(connection)
             watched.most_lines = max(watched.most_lines, lines)
+            watched.most_bytes = max(watched.most_bytes, size)
             watched.most_unread = max(watched.most_unread, unread)
             watched.most_unsent = max(watched.most_unsent, unsent)
         self._see_list(server)
         self._see_sessions(server.sessions)
+        self._see_link_dead(server.sessions)
         self.most_posts = max(self.most_posts, inside.posts(server))
 
     def _see_ending(self, watched: Watched) -> None:
@@ -393,9 +399,20 @@ class Trace:
             ):
                 self.fault("I-6", f"{connection.name} was refused and is on the list")
 
+    def _see_link_dead(self, sessions: Sessions) -> None:
+        limits = self.plan.limits
+        waiting = Counter(self._origins[session] for session in sessions if not session.connections)
+        if limits.max_link_dead is not None and waiting.total() > limits.max_link_dead:
+            self.fault("I-11", f"{waiting.total()} sessions wait for their players")
+        for origin, count in waiting.items():
+            if limits.max_link_dead_per_address is not None and count > limits.max_link_dead_per_address:
+                self.fault("I-11", f"{count} sessions from {origin} wait for their players")
+
     def _see_sessions(self, sessions: Sessions) -> None:
         for session in sessions:
             links = session.connections
+            if links:
+                self._origins[session] = origin_of(links[-1].address)
             before = self._links.get(session, ())
             if links != before:
                 self._links[session] = links
