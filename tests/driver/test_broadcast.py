@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from trio_mud import Connection, Hooks, Input, Limits, Texts, broadcast, markup
+from trio_mud.driver.connection import MOST_RENDERED, MOST_SHARED
 from trio_mud.testing import OpenMud
-from trio_mud.text import Text
+from trio_mud.text import Rendering, Text, render
 
 from .conftest import open_house, settled
 
@@ -27,6 +28,19 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
 
     monkeypatch.setattr(Connection, "_encode", note)
     return encoded
+
+
+@pytest.fixture
+def renderings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
+    """Every text that is rendered for any connection."""
+    rendered: list[Text] = []
+
+    def note(text: Text, rendering: Rendering) -> str:
+        rendered.append(text)
+        return render(text, rendering)
+
+    monkeypatch.setattr("trio_mud.driver.connection.render", note)
+    return rendered
 
 
 async def test_everybody_in_it_reads_it(mud: OpenMud) -> None:
@@ -158,3 +172,77 @@ async def _read_all(stream: trio.abc.ReceiveStream) -> bytes:
         received += data
     await stream.aclose()
     return received
+
+
+# Loops over a room, without broadcast
+
+
+SPEECH = "\u6f22" * 200
+
+
+async def test_a_loop_over_a_room_renders_a_text_once_for_each_kind_of_client(
+    mud: OpenMud, renderings: list[Text]
+) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def say(event: Input) -> None:
+        styled = markup("<b>{words}</b>", words=SPEECH)
+        for listener in event.connection.server.connections:
+            listener.write("".join(SPEECH))  # equal each time
+            listener.write(styled)
+            listener.prompt("\u00bb ")
+
+    async with mud(hooks) as place:
+        narrow = [await place.player(columns=40, rows=24) for _ in range(5)]
+        wide = [await place.player(columns=90, rows=24) for _ in range(5)]
+        await settled()
+        renderings.clear()
+        await wide[0].type("say")
+        await settled()
+        assert len(renderings) == 2 * 3  # windows, texts
+        for player in (*narrow, *wide):
+            assert (await player.sees("\u00bb ")).replace("\n", "").count("\u6f22") == 400
+
+
+async def test_a_session_renders_a_text_once_for_each_kind_of_client(mud: OpenMud, renderings: list[Text]) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def obey(event: Input) -> None:
+        sessions = event.connection.server.sessions
+        if event.line == "say":
+            for session in sessions:
+                session.write(SPEECH)
+        else:
+            sessions.enter(event.line, event.connection)
+
+    async with mud(hooks) as place:
+        players = [await place.player() for _ in range(6)]
+        for number, player in enumerate(players):
+            await player.type(f"name {number}")
+        await settled()
+        renderings.clear()
+        await players[0].type("say")
+        for player in players:
+            await player.sees(SPEECH)
+        assert len(renderings) == 1
+
+
+async def test_what_was_rendered_is_kept_no_longer_than_the_batch_and_not_without_bound(mud: OpenMud) -> None:
+    async with mud(Hooks(), limits=Limits(outbox=10_000)) as place:
+        await place.player()
+        rendered = place.server.rendered
+        (connection,) = place.server.connections
+        for number in range(1000):
+            connection.write(f"\u00e9 {number}")
+            assert len(rendered) <= MOST_RENDERED
+        connection.write("\u00e9" * MOST_SHARED)
+        assert sum(len(data) for _, data in rendered.values()) < MOST_SHARED
+        await settled()
+        assert rendered == {}
+        connection.write("\u00e9")
+        connection.quit()
+        connection.write("\u00e9 too late")
+        await settled()
+        assert rendered == {}

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes, wcswidth
 
-from trio_mud.text import Rendering, clean_text, markup, render, wrap
+from trio_mud.text import Rendering, clean_text, markup, render, wrap, wrapping
 from trio_mud.text.edits import edit_text
 from trio_mud.text.wrapping import _NARROW, _break_any, _break_narrow
 
@@ -194,3 +194,26 @@ def test_the_time_is_linear(piece: str, width: int) -> None:
     wrap(text, width)
     render(markup("<b>{x}</b>", x=text), Rendering(8, width, mxp=True, sounds=True))
     assert time.thread_time() - start < 1
+
+
+@pytest.mark.parametrize("piece", ["河", "\t\u03b1", "\ta", "e\u0301 ", "河、", "한국어 "])
+def test_a_line_is_measured_once_for_all_windows(monkeypatch: pytest.MonkeyPatch, piece: str) -> None:
+    measured: list[str] = []
+    measure = wrapping._columns
+
+    def note(word: str) -> int:
+        measured.append(word)
+        return measure(word)
+
+    monkeypatch.setattr(wrapping, "_columns", note)
+    wrapping._measured.cache_clear()
+    line = piece * 400
+    for width in range(20, 120):
+        wrap(line, width)
+    assert len(measured) <= len(line)
+    wrapping._measured.cache_clear()
+    measured.clear()
+    wrap(line * 2, 60)
+    once, _ = len(measured), measured.clear()
+    wrap(line * 4, 60)  # twice the work; it may be longer than what is remembered, and is measured twice then
+    assert len(measured) <= 4 * once + 1

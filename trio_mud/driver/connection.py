@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from .session import Session
 
 logger = logging.getLogger("trio_mud")
+
+MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
+MOST_SHARED: Final = 64 * 1024  # bytes of such a text; longer ones are not kept
 
 
 class Connection(EndingTimerOwner):
@@ -394,8 +397,19 @@ class Connection(EndingTimerOwner):
         """A text as its client reads it."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
             return text.encode()  # it reads the same everywhere
+        rendered = self.server.rendered
+        # Markup by identity, for its hash takes a fifth of the time that rendering does; equal ones are rarely made.
+        kind = (text if type(text) is str else id(text), self.engine.lines.charset, self.client.rendering)
+        known = rendered.get(kind)
+        if known is not None:
+            return known[1]
         check_text(text, "a client")
-        return self.engine.encode(render(text, self.client.rendering))
+        data = self.engine.encode(render(text, self.client.rendering))
+        if len(data) <= MOST_SHARED:
+            if len(rendered) >= MOST_RENDERED:
+                rendered.clear()
+            rendered[kind] = (text, data)  # the text too, so that its identity is not used again
+        return data
 
     def _has_ended(self) -> bool:
         return self.ending is not None

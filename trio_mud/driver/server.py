@@ -23,7 +23,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ..telnet.options import Mccp2, Mccp3, Mssp
 from ..telnet.options.mssp import Value, Variables
+from ..text import Text
 from ..texts import Texts
 from ..transports import Transport
 from ..transports.poller import Poller
@@ -137,6 +138,7 @@ class MasterServer(TimerOwner):
         self._numbers = itertools.count(1)
         self._posts = Posts(self.dispatcher)
         self._soiled: list[Connection] = []
+        self.rendered: dict[Hashable, tuple[Text, bytes]] = {}  # in this batch, see `Connection._encode`
         self._must_flush = trio.Event()
         self._doors: Doors | None = None
         self._farewell = trio.CancelScope()  # its deadline is when waiting for the game's code is over
@@ -337,6 +339,8 @@ class MasterServer(TimerOwner):
 
     def flush(self) -> None:
         """Send what was written, once for each connection."""
+        if self.rendered:
+            self.rendered.clear()
         while self._soiled:  # a flush may write: that something was dropped
             soiled, self._soiled = self._soiled, []
             for connection in soiled:

@@ -6,11 +6,15 @@ Spaces at a break are gone; nothing else is.
 
 The width of a character is what wcwidth says of its whole cluster: a family of emoji takes two columns.  Clusters are
 measured one by one: wcwidth 0.9.4 takes quadratic time for a run of flags (12 s for 100,000).
+
+The time is linear in the length of a text.  A line of narrow text is not looked at character by character, and any
+other line is measured once, for however many windows it is then wrapped.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Final, overload
+from functools import lru_cache
+from typing import Final, NamedTuple, overload
 
 from wcwidth import iter_graphemes, wcswidth, wcwidth
 
@@ -19,6 +23,7 @@ from .edits import Edit, edit_spans, edit_text
 from .markup import Markup, Text
 
 TAB: Final = 8  # columns
+LONGEST_MEASURED: Final = 4096  # characters of a line whose measures are remembered; with them it takes 200 KiB
 
 # Text in which every character takes one column and lines are broken at spaces only; most text is.
 _NARROW: Final = re.compile(
@@ -131,18 +136,18 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
             column = indent
     following = min(indent + hanging, _deepest(width))
     is_fresh = True  # nothing but indentation stands on the line
-    for word in _WORD.finditer(line, at):
-        start, end = word.span()
-        size = _columns(word[0])
+    for gap, start, end, size in _measure(line).words:
         if not is_fresh:
-            next_column = _after_blanks(line[at:start], column)
-            if next_column + size > width:
+            if gap >= 0:
+                column += gap
+            else:
+                column = _after_blanks(line[at:start], column)
+            if column + size > width:
                 yield Edit(begin + at, begin + start, "\n" + " " * following)
-                next_column, is_fresh = following, True
-            column = next_column
-        at = start
+                column, is_fresh = following, True
         if column + size > width:
-            for cluster in iter_graphemes(word[0]):
+            at = start
+            for cluster in iter_graphemes(line[start:end]):
                 size = _columns(cluster)
                 if column + size > width and not is_fresh:
                     yield Edit(begin + at, begin + at, "\n" + " " * following)
@@ -150,7 +155,8 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
                 column, is_fresh = column + size, False
                 at += len(cluster)
         else:
-            column, is_fresh = column + size, False
+            column += size
+            is_fresh = False
         at = end
     while at < len(line):  # what is left is blank, and stays as far as it fits
         column = _after_blanks(line[at], column)
@@ -161,15 +167,44 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
 
 
 def _fits(line: str, width: int) -> bool:
-    if 2 * len(line) <= width and "\t" not in line:
+    has_tabs = "\t" in line
+    if 2 * len(line) <= width and not has_tabs:
         return True
+    if not has_tabs:
+        return _measure(line).columns <= width
     column = at = 0
-    for word in _WORD.finditer(line):
-        column = _after_blanks(line[at : word.start()], column) + _columns(word[0])
+    for _, start, end, size in _measure(line).words:
+        column = _after_blanks(line[at:start], column) + size
         if column > width:
             return False
-        at = word.end()
+        at = end
     return _after_blanks(line[at:], column) <= width
+
+
+class _Measured(NamedTuple):
+    """A line, measured once for windows of any width."""
+
+    words: list[tuple[int, int, int, int]]  # columns before it, -1 if tabs are in them; where it is; its own columns
+    columns: int  # of the whole line, as if a tab were a space
+
+
+def _measure(line: str) -> _Measured:
+    """Measure a line; the last few are remembered, for a line is often wrapped for many windows in a row."""
+    return _measured(line) if len(line) <= LONGEST_MEASURED else _measured.__wrapped__(line)
+
+
+@lru_cache(maxsize=16)
+def _measured(line: str) -> _Measured:
+    words: list[tuple[int, int, int, int]] = []
+    at = total = 0
+    for word in _WORD.finditer(line):
+        start, end = word.span()
+        gap = 0 if start == at else -1 if "\t" in line[at:start] else _after_blanks(line[at:start], 0)
+        size = _columns(word[0])
+        words.append((gap, start, end, size))
+        total += abs(gap) + size
+        at = end
+    return _Measured(words, total + _after_blanks(line[at:], 0))
 
 
 def _deepest(width: int) -> int:
@@ -184,6 +219,8 @@ def _end_of_blanks(line: str, at: int) -> int:
 
 def _after_blanks(blanks: str, column: int) -> int:
     """In which column these blanks end."""
+    if blanks == "\t":
+        return column + TAB - column % TAB
     for blank in blanks:
         column += TAB - column % TAB if blank == "\t" else 2 if blank == "\u3000" else 1
     return column
