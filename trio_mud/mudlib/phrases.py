@@ -19,4 +19,5 @@ class Phrases:
     aliases: str = "Also: {names}"
     more: str = "Type {verb} and a command to read more about it."
     no_charset: str = 'No charset is called "{word}": try {choices}.'
+    too_long: str = "That was too much at once: only the first {longest} characters of it are heard."
     either: str = "or"  # the word before the last of several choices

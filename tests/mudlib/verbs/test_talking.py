@@ -173,3 +173,18 @@ async def test_no_choice_of_words_begins_a_line_with_somebody_else(
         assert begins.startswith("Ann ")
         assert len(rest) > 1
         assert all(row.startswith("  ") for row in rest)
+
+
+@pytest.mark.parametrize("verb", ["say", "emote", "shout", "tell bob"])
+async def test_at_most_512_characters_are_heard_and_the_talker_is_told(
+    mud: OpenMud, come_in: ComeIn, verb: str
+) -> None:
+    async with mud(world()) as valley:
+        ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
+        await ann.catches_up()
+        await ann.type(verb + " " + "\u6f22" * 512)
+        assert "too much" not in await reads(ann)
+        assert (await reads(bob)).count("\u6f22") == 512
+        await ann.type(verb + " " + "\u6f22" * 1000)
+        assert "only the first 512 characters" in await reads(ann)
+        assert (await reads(bob)).count("\u6f22") == 512

@@ -10,6 +10,7 @@ from ..quoting import close_up
 
 __all__ = ["commands"]
 
+LONGEST = 512  # characters; every listener's client has to wrap and show them
 HANGING = 2  # columns by which the second line of what somebody says is indented
 
 commands = Commands[Guest](help_verbs=())
@@ -29,7 +30,7 @@ def say(who: Guest, words: str) -> None:
 
     'hello is short for: say hello
     """
-    words = close_up(words)
+    words = spoken(who, words)
     verb = {"?": "ask", "!": "exclaim"}.get(words[-1:], "say")
     own = markup('You {verb}, "<green>{words}</green>"', verb=verb, words=words)
     heard = markup('<b>{name}</b> {verb}s, "<green>{words}</green>"', name=who.name, verb=verb, words=words)
@@ -48,7 +49,7 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
     if whom is who:
         who.write("You mutter something to yourself.")
         return
-    words = close_up(words)
+    words = spoken(who, words)
     heard = markup('<b>{name}</b> tells you, "<magenta>{words}</magenta>"', name=who.name, words=words)
     own = markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words)
     utter("tell", who, heard, [whom])
@@ -60,7 +61,7 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
 @commands.verb("shout")
 def shout(who: Guest, words: str) -> None:
     """Shout for the whole valley to hear."""
-    words = close_up(words)
+    words = spoken(who, words)
     own = markup('You shout, "<yellow>{words}</yellow>"', words=words)
     near = markup('<b>{name}</b> shouts, "<yellow>{words}</yellow>"', name=who.name, words=words)
     far = markup("Somewhere in the valley {near}", near=near)
@@ -75,11 +76,20 @@ def emote(who: Guest, words: str) -> None:
 
     :smiles shows everybody around you that you smile.
     """
-    words = close_up(words)
+    words = spoken(who, words)
     gap = "" if words.startswith((*APOSTROPHES, ",")) else " "  # :'s hat falls off
     done = markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words)
     utter("emote", who, done, who.room.guests)
     who.valley.notice(who.room, words)
+
+
+def spoken(who: Guest, words: str) -> str:
+    """What of these words is said: no gaps, and not too much at once."""
+    words = close_up(words)
+    if len(words) > LONGEST:
+        who.write(commands.phrases.too_long.format(longest=LONGEST))
+        words = words[:LONGEST].rstrip()
+    return words
 
 
 def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> None:
