@@ -23,7 +23,9 @@ from .edits import Edit, edit_spans, edit_text
 from .markup import Markup, Text
 
 TAB: Final = 8  # columns
-LONGEST_MEASURED: Final = 4096  # characters of a line whose measures are remembered; with them it takes 200 KiB
+LONGEST_MEASURED: Final = 8192  # characters of a line whose measures are remembered; of 4096 words they take 650 KiB
+_ONE_TAB: Final = -1  # in place of the columns of a gap
+_SOME_TABS: Final = -2
 
 # Text in which every character takes one column and lines are broken at spaces only; most text is.
 _NARROW: Final = re.compile(
@@ -140,6 +142,8 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
         if not is_fresh:
             if gap >= 0:
                 column += gap
+            elif gap == _ONE_TAB:
+                column += TAB - column % TAB
             else:
                 column = _after_blanks(line[at:start], column)
             if column + size > width:
@@ -174,7 +178,9 @@ def _fits(line: str, width: int) -> bool:
         return _measure(line).columns <= width
     column = at = 0
     for _, start, end, size in _measure(line).words:
-        column = _after_blanks(line[at:start], column) + size
+        if start > at:
+            column = _after_blanks(line[at:start], column)
+        column += size
         if column > width:
             return False
         at = end
@@ -184,8 +190,8 @@ def _fits(line: str, width: int) -> bool:
 class _Measured(NamedTuple):
     """A line, measured once for windows of any width."""
 
-    words: list[tuple[int, int, int, int]]  # columns before it, -1 if tabs are in them; where it is; its own columns
-    columns: int  # of the whole line, as if a tab were a space
+    words: list[tuple[int, int, int, int]]  # columns of the gap before it; where it begins and ends; its own columns
+    columns: int  # of the whole line, if it has no tabs
 
 
 def _measure(line: str) -> _Measured:
@@ -193,16 +199,15 @@ def _measure(line: str) -> _Measured:
     return _measured(line) if len(line) <= LONGEST_MEASURED else _measured.__wrapped__(line)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _measured(line: str) -> _Measured:
     words: list[tuple[int, int, int, int]] = []
     at = total = 0
     for word in _WORD.finditer(line):
         start, end = word.span()
-        gap = 0 if start == at else -1 if "\t" in line[at:start] else _after_blanks(line[at:start], 0)
         size = _columns(word[0])
-        words.append((gap, start, end, size))
-        total += abs(gap) + size
+        words.append((_gap(line[at:start]) if start > at else 0, start, end, size))
+        total += max(words[-1][0], 0) + size
         at = end
     return _Measured(words, total + _after_blanks(line[at:], 0))
 
@@ -224,6 +229,13 @@ def _after_blanks(blanks: str, column: int) -> int:
     for blank in blanks:
         column += TAB - column % TAB if blank == "\t" else 2 if blank == "\u3000" else 1
     return column
+
+
+def _gap(blanks: str) -> int:
+    """How many columns these blanks take; where there are tabs it depends on the column before them."""
+    if blanks == "\t":
+        return _ONE_TAB
+    return _SOME_TABS if "\t" in blanks else _after_blanks(blanks, 0)
 
 
 def _columns(word: str) -> int:
