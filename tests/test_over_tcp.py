@@ -35,7 +35,7 @@ from trio_mud import (
     Reason,
     open_tcp_listeners,
 )
-from trio_mud.driver.isolation import sole_error
+from trio_mud.driver.guard import unwrap_single
 from trio_mud.telnet.codes import DM, IAC
 from trio_mud.testing.peers import reset
 from trio_mud.testing.terminal import Terminal
@@ -134,7 +134,7 @@ async def serving(hooks: Hooks, limits: Limits = QUICK) -> AsyncGenerator[House,
                 yield House(server, listener.address)
                 server.shutdown()
     except BaseExceptionGroup as group:
-        raise sole_error(group) from None
+        raise unwrap_single(group) from None
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ async def test_a_listening_socket_that_fails_ends_the_server_loudly_and_in_order
                     listener._socket.shutdown(socket.SHUT_RDWR)  # from now on accept fails with EINVAL
                     await server.closed.wait()
         except BaseExceptionGroup as group:
-            raise sole_error(group) from None
+            raise unwrap_single(group) from None
     assert caught.value.errno == errno.EINVAL
     assert [ending.cause for ending in endings] == [Cause.CANCELLED]
 

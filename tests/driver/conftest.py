@@ -25,7 +25,7 @@ from trio_mud import (
     WindowSize,
 )
 from trio_mud.driver.dispatcher import Source
-from trio_mud.driver.isolation import sole_error
+from trio_mud.driver.guard import unwrap_single
 from trio_mud.telnet import DEFAULT_OPTIONS, Option
 from trio_mud.transports import Reader, Transport, listen_by_receiving
 from trio_mud.transports.poller import Poller
@@ -134,19 +134,19 @@ class Door:
     """A listener for transports that the test makes."""
 
     def __init__(self) -> None:
-        self._put, self._get = trio.open_memory_channel[Transport | Exception](math.inf)
+        self._put, self._get = trio.open_memory_channel[Transport | BaseException](math.inf)
 
     def connect(self, transport: Transport) -> None:
         """Stand at the door."""
         self._put.send_nowait(transport)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Let one accept raise this."""
         self._put.send_nowait(error)
 
     async def accept(self) -> Sequence[Transport]:
         found = await self._get.receive()
-        if isinstance(found, Exception):
+        if isinstance(found, BaseException):
             raise found
         return [found]
 
@@ -185,17 +185,20 @@ async def open_house(
             yield House(server, door)
             server.shutdown()
     except BaseExceptionGroup as group:
-        raise sole_error(group) from None
+        raise unwrap_single(group) from None
 
 
 class Crash(Source):
-    """A source with a bug: taking its event raises in the dispatcher itself."""
+    """A source whose bug cannot be kept within it: it ends the dispatcher."""
 
     def has_event(self) -> bool:
         return True
 
     def take_event(self) -> HookEvent | None:
         raise LookupError("the dispatcher crashed")
+
+    def failed(self, error: BaseException) -> None:
+        raise error
 
 
 def waits(seconds: float) -> Callable[[Any], Awaitable[None]]:

@@ -29,7 +29,7 @@ from trio_mud import (
     WaitsForItself,
 )
 from trio_mud.driver.dispatcher import Dispatcher, Source
-from trio_mud.driver.isolation import sole_error
+from trio_mud.driver.guard import unwrap_single
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 
@@ -444,7 +444,7 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
             first, _ = await house.wire(), await house.wire()
             first.say(b"stop\r\n")
             await trio.sleep(100)
-    assert isinstance(sole_error(caught.value), stop)
+    assert isinstance(unwrap_single(caught.value), stop)
     assert [ending.cause for ending in witness.disconnects()] == [Cause.CANCELLED] * 2
 
 
@@ -488,6 +488,8 @@ def test_ctrl_c_inside_a_verb_of_the_driver_waits_until_the_verb_is_done() -> No
                         if type(source).__name__ == "Posts":
                             signal.raise_signal(signal.SIGINT)
                         send(source)
+
+                    close = dispatcher._to_ready.close
 
                 dispatcher._to_ready = Interrupted()
                 wire.say(b"post\r\n")

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import pytest
 import trio
 
-from trio_mud import Admitted, Dialog, Hooks, Input, Limits
+from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits
+from trio_mud.driver.describing import guarded
 from trio_mud.driver.failures import MOST_KINDS, RepeatLimiter
+from trio_mud.driver.thread import HomeThread
 from trio_mud.driver.timers import Timers
 from trio_mud.testing import OpenMud
 
@@ -162,35 +163,41 @@ async def test_dialogs_timers_and_work_are_named_and_bounded_likewise(
     ]
 
 
-async def test_a_name_that_cannot_be_shown_costs_the_name_and_no_more(
-    mud: OpenMud, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_description_that_raises_costs_itself_and_no_more() -> None:
     class Name:
         def __str__(self) -> str:
+            raise RuntimeError("no name")
+
+    assert guarded(lambda: f" of {Name()}") == " (its description raised RuntimeError)"
+
+
+async def test_a_key_that_cannot_be_shown_costs_its_description_and_no_more(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Key:
+        def __repr__(self) -> str:
             raise RuntimeError("no name")
 
     hooks = Hooks()
 
     @hooks.on(Input)
-    def fail(event: Input) -> None:
-        name: Any = Name()
-        event.connection.name = name
-        raise ValueError
+    def enter(event: Input) -> None:
+        event.connection.server.sessions.enter(Key(), event.connection)
 
-    @hooks.on(Input)
-    def mend(event: Input) -> None:
-        event.connection.name = "ann"
+    @hooks.on(Entered)
+    def fail(event: Entered) -> None:
+        raise ValueError
 
     async with mud(hooks) as place:
         player = await place.player()
         await player.type("x")
-        await player.sees(place.server.texts.command_failed)
-    assert "(its description raised RuntimeError)" in errors(caplog)[0]
+        await settled()
+    assert "failed for Entered of <Session <Key whose repr raises RuntimeError>>" in errors(caplog)[0]
 
 
 @contextmanager
 def limiter(interval: float | None) -> Iterator[RepeatLimiter]:
-    yield RepeatLimiter(Timers(), interval)
+    yield RepeatLimiter(Timers(64, HomeThread()), interval)
 
 
 async def test_the_table_of_kinds_is_bounded_and_tells_what_it_forgets(

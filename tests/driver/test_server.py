@@ -32,7 +32,7 @@ from trio_mud import (
     Texts,
     open_tcp_listeners,
 )
-from trio_mud.driver.isolation import sole_error
+from trio_mud.driver.guard import unwrap_single
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 
@@ -860,7 +860,7 @@ async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_acc
                 await nursery.start(server.serve, [door])
                 server.shutdown()
         except BaseExceptionGroup as group:
-            raise sole_error(group) from None
+            raise unwrap_single(group) from None
     assert server.counters["accepted"] == 0
     assert witness.events == []
 

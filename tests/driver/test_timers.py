@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 
 import pytest
@@ -10,6 +11,8 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Connect, Connection, Disconnect, Hooks, Input, Limits, MasterServer, Timer
+from trio_mud.driver.thread import HomeThread
+from trio_mud.driver.timers import SHORTEST_PERIOD, Timers
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, settled, waits
@@ -311,14 +314,79 @@ async def test_a_period_is_a_positive_number_of_seconds(mud: OpenMud, period: fl
             place.server.every(period, lambda: None)
 
 
-async def test_a_period_too_short_for_the_clock_to_tell_is_refused(mud: OpenMud) -> None:
-    """Otherwise the next tick would be due at the same moment, for ever, and nobody else would have a turn."""
+async def test_a_period_has_a_smallest_length(mud: OpenMud) -> None:
+    """A shorter one would keep the loop busy with nothing else."""
     async with mud(Hooks()) as place:
-        await trio.sleep(1000)
-        now = trio.current_time()
-        assert now + 1e-20 == now
-        with pytest.raises(ValueError, match="period"):
-            place.server.every(1e-20, lambda: None).cancel()
+        for period in (1e-20, 1e-6, 0.001, 0.0099):
+            with pytest.raises(ValueError, match=r"0\.01 or more"):
+                place.server.every(period, lambda: None)
+        place.server.every(SHORTEST_PERIOD, lambda: None)
+        await trio.sleep(1)
+
+
+async def test_deadlines_that_are_due_leave_a_turn_to_everybody_after_a_batch() -> None:
+    """On a clock that goes on while they pass: the next of a period that short is due as soon as one has passed."""
+    passed: list[int] = []
+    timers = Timers(16, HomeThread())
+
+    def again() -> None:
+        passed.append(1)
+        time.sleep(0.0001)
+        if len(passed) < 200:
+            timers.at(trio.current_time(), again)
+
+    for _ in range(100):
+        timers.at(trio.current_time(), again)
+    longest, before = 0, 0
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(timers.run)
+            while len(timers):
+                await trio.lowlevel.checkpoint()
+                longest, before = max(longest, len(passed) - before), len(passed)
+            nursery.cancel_scope.cancel()
+    assert len(passed) >= 200
+    assert longest <= 2 * 16  # between two steps of a task another one may have two
+
+
+async def test_a_deadline_that_fails_costs_its_owner_and_no_other(autojump_clock: trio.testing.MockClock) -> None:
+    failures: list[BaseException] = []
+    passed: list[float] = []
+
+    class Owner:
+        def failed(self, error: BaseException) -> None:
+            failures.append(error)
+
+    def fail() -> None:
+        raise SystemExit("in a deadline")
+
+    timers = Timers(64, HomeThread())
+    timers.at(1, fail, Owner())
+    timers.at(1, fail)
+    timers.at(1, lambda: passed.append(trio.current_time()))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timers.run)
+        await trio.sleep(2)
+        nursery.cancel_scope.cancel()
+    assert [type(error) for error in failures] == [SystemExit]
+    assert passed == [1]
+
+
+async def test_ticks_of_a_connection_that_never_stop_leave_every_other_turn_to_its_lines(mud: OpenMud) -> None:
+    handled: list[str] = []
+    hooks = Hooks()
+
+    async def tick() -> None:
+        await trio.sleep(0.5)  # longer than the period: one waits at any time
+
+    hooks.on(Admitted)(lambda event: event.connection.every(0.1, tick))
+    hooks.on(Input)(lambda event: handled.append(event.line))
+    async with mud(hooks) as place:
+        player = await place.player()
+        await trio.sleep(1)
+        await player.type("1", "2", "3", "4")
+        await trio.sleep(3)
+        assert handled == ["1", "2", "3", "4"]
 
 
 async def test_timers_due_together_run_in_the_order_they_were_set(mud: OpenMud) -> None:

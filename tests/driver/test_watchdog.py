@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_mud import Admitted, Dialog, Hooks, Input, Limits, MasterServer, Texts
+from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits, MasterServer, Texts
 from trio_mud.driver.watchdog import Watchdog
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 
@@ -97,6 +97,32 @@ def test_a_function_that_computes_too_long_is_told_of_once_with_its_stack_and_it
     assert re.fullmatch(r"everything has stood still for \d\.\d s, for Input of .*guest-1.*", first)
     assert re.fullmatch(r"everything goes on after it stood still for \d\.\d s", second)
     assert "in work_for\n" in caplog.text
+    assert server.counters["stood still"] == 1
+
+
+def test_the_watchdog_calls_no_code_of_the_game_to_describe_an_event(caplog: pytest.LogCaptureFixture) -> None:
+    """It runs in another thread, and what the loop's function holds it would wait for."""
+    described = []
+
+    class Key:
+        def __repr__(self) -> str:
+            described.append(threading.current_thread().name)
+            raise AttributeError("not loaded yet")
+
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    def enter(event: Input) -> None:
+        event.connection.server.sessions.enter(Key(), event.connection)
+
+    @hooks.on(Entered)
+    def work(event: Entered) -> None:
+        work_for(0.3)
+
+    server = trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.1)))
+
+    assert told(caplog)[0][1].endswith("for Entered of the session of a Key")
+    assert "trio_mud watchdog" not in described
     assert server.counters["stood still"] == 1
 
 

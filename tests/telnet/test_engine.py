@@ -219,7 +219,7 @@ def test_an_ended_engine_is_freed_without_the_cycle_collector() -> None:
 
 
 @pytest.mark.unmeasured
-def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
+def test_an_idle_engine_takes_at_most_1600_bytes() -> None:
     def idle() -> TelnetEngine:
         """TinTin++, which agrees to most of what is no package, has answered."""
         engine = TelnetEngine()
@@ -246,7 +246,7 @@ def test_an_idle_engine_takes_at_most_1500_bytes() -> None:
     finally:
         if not was_tracing:
             tracemalloc.stop()
-    assert (after - before) / len(engines) <= 1536
+    assert (after - before) / len(engines) <= 1600
 
 
 # What it costs

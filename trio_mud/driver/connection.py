@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -27,9 +28,9 @@ from .checks import article, check_function, check_seconds, check_text, check_wo
 from .client import Client
 from .dialogs import Dialog, Script
 from .events import Cause, Reason
+from .guard import allow_interrupts, run_guarded
 from .hearing import Hearing
 from .inbox import Inbox
-from .isolation import isolate, let_interrupts_in
 from .life import Life
 from .outbox import Outbox
 from .timers import EndingTimerOwner, Timer
@@ -50,7 +51,6 @@ class Connection(EndingTimerOwner):
     Attributes:
         server: The `MasterServer` that holds it.
         number: Its number on this server, never used again.
-        name: A label for people and logs, `guest-7` at first. Yours to set.
         body: The game's own object for it, None at first. Yours to set.
         client: What is known of the peer's program.
         dialog: The dialog that gets its lines, if one does; `start_dialog` sets it, and its end.
@@ -59,6 +59,7 @@ class Connection(EndingTimerOwner):
 
     __slots__ = (
         "__weakref__",
+        "_name",
         "_refusal",
         "_transport",
         "body",
@@ -68,7 +69,6 @@ class Connection(EndingTimerOwner):
         "hearing",
         "inbox",
         "life",
-        "name",
         "number",
         "outbox",
         "server",
@@ -79,7 +79,7 @@ class Connection(EndingTimerOwner):
     def __init__(self, server: MasterServer, transport: Transport, number: int) -> None:
         self.server = server
         self.number = number
-        self.name = f"guest-{number}"
+        self._name = f"guest-{number}"
         self.body: object = None
         self.session: Session | None = None
         self.successors: tuple[Session, ...] = ()  # sessions taken over from it while one of its events ran
@@ -99,6 +99,21 @@ class Connection(EndingTimerOwner):
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
 
     # What a game asks
+
+    @property
+    def name(self) -> str:
+        """A label for people and logs, `guest-7` at first. Yours to set.
+
+        Raises:
+            TypeError: What it is set to is no text.
+        """
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"the name of {self._name} is a str, not a {type(name).__name__}: set str(name)")
+        self._name = name
 
     @property
     def address(self) -> str:
@@ -142,11 +157,13 @@ class Connection(EndingTimerOwner):
         Returns:
             False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
         """
+        if get_ident() != self.server.thread.ident:  # one call less where every microsecond counts
+            self.server.thread.check()
         return self.outbox.write(self._encode(text) + b"\r\n")
 
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
-        """Like `write`, with the bytes shared among connections whose clients are of one kind."""
+        """Like `write`, with the bytes shared among connections whose clients are of one kind. For `broadcast`."""
         kind = (self.engine.encoding, self.client.rendering)
         data = encoded.get(kind)
         if data is None:
@@ -168,6 +185,7 @@ class Connection(EndingTimerOwner):
         Returns:
             As `write` does.
         """
+        self.server.thread.check()
         return self.outbox.prompt(self._encode(text), self.engine.prompt_mark)
 
     @enable_ki_protection
@@ -184,6 +202,7 @@ class Connection(EndingTimerOwner):
         Raises:
             ValueError: The package's name is not one.
         """
+        self.server.thread.check()
         message = encode_gmcp(package, data)
         gmcp = self.engine.option(Gmcp)
         return gmcp is not None and gmcp.accepts(self.engine, package) and self.outbox.queue(message)
@@ -195,6 +214,7 @@ class Connection(EndingTimerOwner):
         Returns:
             Whether it is sent.
         """
+        self.server.thread.check()
         msdp = self.engine.option(Msdp)
         size = len(variable) + len(str(value))
         if msdp is None or self.ending is not None or not self.outbox.makes_room_for(size):
@@ -206,6 +226,7 @@ class Connection(EndingTimerOwner):
     @enable_ki_protection
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
+        self.server.thread.check()
         if self.ending is None:
             if self.engine.input_hidden and not hidden:
                 self.inbox.shown_at = self.inbox.last_line_at
@@ -226,16 +247,18 @@ class Connection(EndingTimerOwner):
             ValueError: The cause belongs to another reason.
             TypeError: The text is no `str`, or the cause no `Cause`.
         """
+        self.server.thread.check()
         check_words(text, "quit()")
         if not isinstance(cause, Cause):
             raise TypeError(f"cause= takes a Cause, such as Cause.KICKED, not {article(cause)}")
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
+            words = self._encode(text) + b"\r\n" if text else b""  # it may raise, so it comes first
             if self.dialog is not None:
                 self.dialog.show_input()
-            if text:
-                self.outbox.last_words(self._encode(text) + b"\r\n")
+            if words:
+                self.outbox.last_words(words)
             self.life.end(cause, text)
 
     @enable_ki_protection
@@ -248,6 +271,7 @@ class Connection(EndingTimerOwner):
         Raises:
             TypeError: The text is no `str`.
         """
+        self.server.thread.check()
         check_words(text, "refuse()")
         if self.inbox.is_undecided:
             self.turn_away(text or self.server.texts.refused, Cause.VETOED)
@@ -268,6 +292,7 @@ class Connection(EndingTimerOwner):
             LocalProtocolError: A dialog is going on already. Its script may await another: `await other(dialog)`.
             TypeError: The script is no async function of one argument, or the deadline no number.
         """
+        self.server.thread.check()
         check_function(script, "start_dialog()", "dialog", waits=True)
         if deadline is not None:
             check_seconds(deadline, "deadline=", may_be_infinite=True)
@@ -289,10 +314,11 @@ class Connection(EndingTimerOwner):
         Raises:
             TypeError: The work is no async function without arguments.
         """
+        self.server.thread.check()
         check_function(work, "start_soon()", waits=True)
-        let_interrupts_in(work)
+        allow_interrupts(work)
         if self.ending is None:
-            self.life.start(partial(isolate, work, partial(self.work_failed, "work", work)))
+            self.life.start(partial(run_guarded, work, partial(self.work_failed, "work", work)))
 
     # What the house tells it
 
@@ -328,9 +354,13 @@ class Connection(EndingTimerOwner):
         """
         if self.life.cause is not None:
             return True
-        if self.hearing.is_sure:
-            return self.inbox.feed(data)
-        self.hearing.take(data)
+        try:
+            if self.hearing.is_sure:
+                return self.inbox.feed(data)
+            self.hearing.take(data)
+        except BaseException as error:  # noqa: BLE001 - an option of the game's; the task that reads may read for all
+            self.life.fail(error)
+            return True
         return not self.is_full
 
     async def room(self) -> None:

@@ -53,7 +53,7 @@ def guarded(text: Callable[[], str]) -> str:
     """Return a text about objects of the game; their `__repr__` and `__str__` may raise, and cost only the text."""
     try:
         return text()
-    except Exception as error:  # noqa: BLE001 - code of the game
+    except BaseException as error:  # noqa: BLE001 - code of the game
         return f" (its description raised {type(error).__name__})"
 
 

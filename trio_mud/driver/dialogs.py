@@ -17,7 +17,7 @@ from ..errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItse
 from ..telnet.codes import ECHO
 from ..text import Text
 from .events import Cause
-from .isolation import isolate, let_interrupts_in
+from .guard import allow_interrupts, run_guarded
 from .questions import Questions
 from .typeahead import HiddenLine
 
@@ -52,7 +52,7 @@ class Dialog(Questions):
     )
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
-        let_interrupts_in(script)
+        allow_interrupts(script)
         self.connection = connection
         self._script = script
         self._is_at_the_door = connection.inbox.is_undecided
@@ -71,6 +71,7 @@ class Dialog(Questions):
         Args:
             silence: Seconds after which a client that has answered nothing at all, such as netcat, is not waited for.
         """
+        self.connection.server.thread.check()
         self._check()
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(silence):
@@ -101,6 +102,7 @@ class Dialog(Questions):
             ConnectionEnded: Called after the connection's ending was decided.
             LocalProtocolError: Two tasks ask at the same time.
         """
+        self.connection.server.thread.check()
         return await self._ask(question, within, hidden=False)
 
     async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
@@ -110,6 +112,7 @@ class Dialog(Questions):
         A line that comes when the question was given up is dropped: it must not become a command.
         Not every client can hide; see `hiding_refused`.
         """
+        self.connection.server.thread.check()
         return await self._ask(question, within, hidden=True)
 
     async def _ask(self, question: Text, within: float | None, *, hidden: bool) -> str:
@@ -194,7 +197,7 @@ class Dialog(Questions):
             with trio.CancelScope() as scope:
                 if self._deadline is not None:
                     scope.deadline = trio.current_time() + self._deadline
-                await isolate(lambda: self._script(self), self._failed)
+                await run_guarded(self._script, self._failed, self)
             if scope.cancelled_caught:
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:

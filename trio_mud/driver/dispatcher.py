@@ -17,6 +17,10 @@ until the event's remaining functions have run, while all other sources go on.
 `_load` counts the sources that are queued, handed over or busy.
 It, never the length of the channel, says whether everything is handled.
 
+Everything that is called for one source, its events and their functions, costs that source when it raises.
+A plain function that enters a cancel scope and does not exit it leaves it open in the dispatcher's own task.
+The loop stands in a scope of its own, so that such a scope cannot end it.
+
 The dispatcher knows neither sockets nor players. If it dies, the server stops.
 """
 
@@ -33,8 +37,8 @@ from trio.lowlevel import enable_ki_protection
 
 from ..limits import Limits
 from .events import HookEvent
+from .guard import interrupt_in, log_error, run_guarded, wait_for
 from .hooks import HookFunction
-from .isolation import interrupt_in, isolate
 
 
 class Gatekeeper(Protocol):
@@ -76,6 +80,10 @@ class Source:
 
     def event_over(self, event: HookEvent) -> None:
         """All functions of the event have run."""
+
+    def failed(self, error: BaseException) -> None:
+        """One of these methods raised, or what is due for this source."""
+        log_error(error, "an event was lost, a %s failed", type(self).__name__)
 
     def wake(self) -> None:
         """Stand in line for a turn, if there is an event. Any number of calls cost one turn."""
@@ -161,6 +169,11 @@ class Dispatcher:
         for wait in self._waiting.values():
             wait.scope.cancel(reason="the server's cleanup time is over")
 
+    def stop(self) -> None:
+        """End `run`, even from within a shielded scope that a hook function has left open."""
+        self.is_dead = True
+        self._to_ready.close()
+
     def is_in_hook_of(self, source: Source) -> bool:
         """Whether the running task is a waiting hook of this source, which a wait for the source would deadlock."""
         wait = self._waiting.get(source)
@@ -171,12 +184,26 @@ class Dispatcher:
         """Serve until cancelled."""
         try:
             async with trio.open_nursery() as self._nursery:
-                while True:
-                    self._run_batch(await self._ready.receive())
+                try:
+                    while True:
+                        await run_guarded(self._run_batches, self._left_open)
+                except trio.EndOfChannel:
+                    self._nursery.cancel_scope.cancel(reason="the dispatcher is stopped")
         finally:
             self.is_dead = True
             self.in_batch = False
             self._quiet.set()
+
+    @enable_ki_protection
+    async def _run_batches(self) -> None:
+        while True:
+            self._run_batch(await self._ready.receive())
+
+    def _left_open(self, error: BaseException) -> None:
+        """A scope that a plain function left open was cancelled, and has ended the loop; nothing is lost."""
+        if self.in_batch or not isinstance(error, RuntimeError):
+            raise error
+        log_error(error, "a plain hook function has left a cancel scope open: exit every scope that it enters")
 
     def _run_batch(self, source: Source) -> None:
         self.in_batch = True
@@ -200,38 +227,53 @@ class Dispatcher:
             self._gated.setdefault(keeper.source, {})[source] = None
             return
         source.is_busy = True  # before it is asked: what it reads for its answer may wake it
-        event = source.take_event()
-        if event is None:
+        try:
+            event = source.take_event()
+            functions = None if event is None else iter(self._household.functions_for(event))
+        except BaseException as error:  # noqa: BLE001 - whatever a source raises costs that source
+            self._source_failed(source, error)
+            event = functions = None
+        if event is None or functions is None:
             self._turn_over(source)
-            return
-        self._step(source, event, iter(self._household.functions_for(event)))
+        else:
+            self._step(source, event, functions)
 
     def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
         """Run the functions that are left of this event, up to the first that waits."""
         for function in functions:
             try:
                 result = function(event)
+                if result is None or not inspect.isawaitable(result):
+                    continue
             except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
-                self._report(event, function, error)
+                self._report(source, event, function, error)
             else:
-                if result is not None and inspect.isawaitable(result):
-                    assert self._nursery is not None
-                    self._waiting[source] = _Wait()
-                    name = f"hook for {type(event).__name__}"
-                    self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
-                    return
+                assert self._nursery is not None
+                self._waiting[source] = _Wait()
+                name = f"hook for {type(event).__name__}"
+                self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
+                return
         source.is_busy = False
-        source.event_over(event)
+        try:
+            source.event_over(event)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._source_failed(source, error)
         self._turn_over(source)
 
     def _turn_over(self, source: Source) -> None:
         """Let the source stand in line again, or let in who waited for its events."""
         self._load -= 1
         source.is_busy = False
-        source.wake()
+        try:
+            source.wake()
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._source_failed(source, error)
         if self._gated and not source.is_queued:
             for gated in self._gated.pop(source, ()):
-                gated.wake()
+                try:
+                    gated.wake()
+                except BaseException as error:  # noqa: BLE001 - as above
+                    self._source_failed(gated, error)
 
     @enable_ki_protection
     async def _wait_for(
@@ -252,10 +294,10 @@ class Dispatcher:
                     scope.deadline = began + deadline
                 if self.is_cutting:
                     scope.cancel(reason="the server's cleanup time is over")
-                await isolate(result, partial(self._report, event, function))
+                await run_guarded(wait_for, partial(self._report, source, event, function), result)
             if scope.cancelled_caught:
                 why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
-                self._household.hook_failed(event, function, trio.TooSlowError(why))
+                self._report(source, event, function, trio.TooSlowError(why))
             elif scope.cancel_called and trio.current_time() >= scope.deadline:
                 # It waited for a thread, shielded itself, or swallowed a Cancelled. What it did stands.
                 self._household.hook_late(event, function, trio.current_time() - began)
@@ -265,7 +307,15 @@ class Dispatcher:
         if not self._load:
             self._quiet.set()
 
-    def _report(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+    def _report(self, source: Source, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+        try:
+            if (interrupt := interrupt_in(error)) is not None:
+                self._household.hook_interrupted(interrupt)
+            self._household.hook_failed(event, function, error)
+        except BaseException as another:  # noqa: BLE001 - the report calls what belongs to the source
+            self._source_failed(source, another)
+
+    def _source_failed(self, source: Source, error: BaseException) -> None:
         if (interrupt := interrupt_in(error)) is not None:
             self._household.hook_interrupted(interrupt)
-        self._household.hook_failed(event, function, error)
+        source.failed(error)

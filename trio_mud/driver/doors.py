@@ -19,6 +19,7 @@ from ..limits import Limits
 from ..transports import Listener, Transport
 from ..transports.streams import StreamListener
 from ..transports.tcp import take_over
+from .guard import log_error, run_guarded
 
 logger = logging.getLogger("trio_mud")
 
@@ -127,10 +128,7 @@ class Doors:
         with trio.CancelScope(shield=True):
             for transport in transports:
                 self._count("closed by rate")
-                try:
-                    await transport.aclose_forcefully()
-                except Exception:
-                    logger.exception("the transport of a peer at %s did not close", transport.address)
+                await run_guarded(transport.aclose_forcefully, _did_not_close)
 
     async def _bear(self, error: OSError) -> None:
         if error.errno in _GONE_BEFORE_ACCEPT:
@@ -144,6 +142,10 @@ class Doors:
             self._last_warning = now
             logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.connections", error)
         await trio.sleep(_REST)
+
+
+def _did_not_close(error: BaseException) -> None:
+    log_error(error, "the transport of a peer that came too fast did not close")
 
 
 def _ours(listener: AnyListener, dead_peer: float | None) -> Listener:

@@ -16,6 +16,7 @@ from typing import Final
 import trio
 
 from .describing import describe, guarded, innermost
+from .guard import log_error
 from .timers import Deadline, Timers
 
 logger = logging.getLogger("trio_mud")
@@ -65,7 +66,7 @@ class RepeatLimiter:
         known = self._kinds.get(kind)
         if known is None or self._interval is None or now - known.logged_at >= self._interval:
             self._summarise(kind)
-            logger.log(level, "%s", message, exc_info=error)
+            log_error(error, "%s", message, level=level)
             if self._interval is not None:
                 while len(self._kinds) >= MOST_KINDS:
                     self._summarise(next(iter(self._kinds)))

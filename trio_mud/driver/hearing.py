@@ -148,7 +148,7 @@ class Hearing:
             if self._due.when <= due:
                 return
             self._due.cancel()
-        self._due = connection.server.timers.at(due, self._is_due)
+        self._due = connection.server.timers.at(due, self._is_due, connection.inbox)
 
     def end(self) -> None:
         """The ending is decided: the time matters no more."""
@@ -166,6 +166,8 @@ class Hearing:
         connection = self._connection
         for event in connection.engine.tick(trio.current_time(), is_read=not connection.is_full):
             self.hear(event)
+        if self._size is not None:
+            self._learn_size(self._size)
         connection.inbox.wake()  # the engine may read on, if it waited for the time
 
     def _settle(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from .checks import article, check_function, check_number
 from .events import HookEvent
-from .isolation import let_interrupts_in
+from .guard import allow_interrupts
 
 FIRST: Final = -math.inf
 """The order of a function that runs before all others."""
@@ -65,7 +65,7 @@ class Hooks:
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
             check_function(function, f"the hook for {event_type.__name__}", "event")
-            let_interrupts_in(function)
+            allow_interrupts(function)
             self._add(event_type, order, function)
             return function
 

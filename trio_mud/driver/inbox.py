@@ -55,6 +55,7 @@ class Inbox(Source):
         "_is_closed",
         "_listed_at",
         "_meter",
+        "_owes_line",
         "_rate",
         "_signals",
         "_spent_until",
@@ -75,6 +76,7 @@ class Inbox(Source):
         self._rate = connection.server.limits.command_rate
         self._is_closed = False
         self._signals: list[HookEvent | Timer] | None = None
+        self._owes_line = False  # a signal came before a line that waited, so the line is next
         self._first_input: Deadline | None = None
         self._vigil: Vigil | None = None
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
@@ -127,7 +129,7 @@ class Inbox(Source):
         if patience is None:
             self._begin_vigil()
         else:
-            self._first_input = server.timers.at(trio.current_time() + patience, self._connection.give_up_waiting)
+            self._first_input = server.timers.at(trio.current_time() + patience, self._connection.give_up_waiting, self)
 
     def turn_away(self) -> None:
         """The verdict is: go. `Disconnect` is next."""
@@ -234,6 +236,10 @@ class Inbox(Source):
             return Admitted(connection)
         return None
 
+    def failed(self, error: BaseException) -> None:
+        self._typeahead.close()  # or the same bytes could fail at each turn
+        self._connection.life.fail(error)
+
     def event_over(self, event: HookEvent) -> None:
         connection = self._connection
         if connection.life.awaited is not None:
@@ -246,8 +252,12 @@ class Inbox(Source):
     def _take_while_open(self) -> HookEvent | None:
         typeahead = self._typeahead
         if self._signals:
-            signal = self._signals.pop(0)
-            return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
+            has_line = bool(typeahead.lines and self._may_take_line()) or typeahead.may_parse(self._connection.engine)
+            if not (has_line and self._owes_line):
+                self._owes_line = has_line  # fast timers must not keep it waiting for ever
+                signal = self._signals.pop(0)
+                return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
+            self._owes_line = False
         if self._dispatcher.is_cutting:
             typeahead.close()
         if typeahead.lines and self._may_take_line():
@@ -352,7 +362,7 @@ class Inbox(Source):
     def _pause_for(self, until: float) -> None:
         """It types faster than `limits.command_rate`: the next lines wait, and nothing is dropped."""
         if self._throttle is None and not self._is_closed:
-            self._throttle = self._connection.server.timers.at(until, self._go_on)
+            self._throttle = self._connection.server.timers.at(until, self._go_on, self)
 
     def _go_on(self) -> None:
         self._throttle = None

@@ -34,6 +34,7 @@ from ..transports import DeadPeer, Transport
 from .client import FactSource
 from .describing import innermost
 from .events import Cause, Reason
+from .guard import interrupt_in, log_error, own_cancellation
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -128,8 +129,8 @@ class Life:
         """Reading or writing failed: whoever is at the other end is gone without an answer, or has torn the link."""
         self.lose_link(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
 
-    def fail(self, error: Exception) -> None:
-        """The driver or a transport has a bug: it costs this connection."""
+    def fail(self, error: BaseException) -> None:
+        """The driver, a transport or an option has a bug: it costs this connection."""
         connection = self._connection
         connection.server.repeats.log(
             logging.ERROR,
@@ -138,6 +139,8 @@ class Life:
             summary=f"connections failed with {type(error).__name__}",
             error=error,
         )
+        if (interrupt := interrupt_in(error)) is not None:
+            self._connection.server.hook_interrupted(interrupt)
         self.lose_link(Cause.ERROR)
 
     def abort(self) -> None:
@@ -161,8 +164,9 @@ class Life:
 
     def start_writer(self, write: Work) -> None:
         """Run the rest-writer, until it is done or the link is lost."""
-        self._writing = trio.CancelScope()
-        self._run_beside("rest-writer", write, self._writing, self._has_written)
+        scope = trio.CancelScope()
+        self._run_beside("rest-writer", write, scope, self._has_written)
+        self._writing = scope
 
     def _has_written(self) -> None:
         self._writing = None
@@ -175,10 +179,10 @@ class Life:
             self._to_start.append(work)
             return
         scope = trio.CancelScope()
+        self._run_beside("work", work, scope, partial(self._has_worked, scope))
         if self._works is None:
             self._works = {}
         self._works[scope] = None
-        self._run_beside("work", work, scope, partial(self._has_worked, scope))
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
         assert self._works is not None, "it is in there"
@@ -196,8 +200,11 @@ class Life:
         try:
             with scope:
                 await work()
-        except Exception as error:  # noqa: BLE001 - the boundary of a link
-            self.fail(error)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary of a link
+            if own_cancellation(error) is None:
+                self.fail(error)
         finally:
             over()
             self.stir()
@@ -231,8 +238,11 @@ class Life:
             return
         try:
             await self._live(first)
-        except Exception as error:  # noqa: BLE001 - the boundary of a link
-            self.fail(error)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary of a link
+            if own_cancellation(error) is None:
+                self.fail(error)
         finally:
             self.end(Cause.ERROR)
             self._cut_link()
@@ -249,6 +259,17 @@ class Life:
         Returns:
             The peer's first bytes where nothing may be sent before them, otherwise b""; None if it failed.
         """
+        try:
+            return await self._shakes_hands_in_time()
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary of a link
+            if own_cancellation(error) is None:
+                log_error(error, "the transport of %s failed in its handshake", self._connection.name)
+            self._connection.server.counters["handshakes failed"] += 1
+            return None
+
+    async def _shakes_hands_in_time(self) -> bytes | None:
         connection, transport = self._connection, self._transport
         first: bytes | None = None
         why, counted_as = "it took too long", ""
@@ -270,9 +291,6 @@ class Life:
                 why, counted_as = "connections from there come too fast", "closed by rate"
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is gone")
-            except Exception:
-                why = "its transport failed"
-                logger.exception("the transport of %s failed in its handshake", connection.name)
         self._handshake = None
         if first is None:
             failure = "health checks" if transport.may_be_health_check else "handshakes failed"
@@ -350,8 +368,11 @@ class Life:
         """Close the transport: gently if everything was written, but never for long."""
         server = self._connection.server
         patience = server.limits.linger if gently and not server.aborting.is_set() else 0
-        with trio.move_on_after(patience, shield=True) as self._closing:
-            try:
+        try:
+            with trio.move_on_after(patience, shield=True) as self._closing:
                 await (self._transport.aclose() if gently else self._transport.aclose_forcefully())
-            except Exception:
-                logger.exception("the transport of %s did not close", self._connection.name)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary of a link
+            if own_cancellation(error) is None:
+                log_error(error, "the transport of %s did not close", self._connection.name)

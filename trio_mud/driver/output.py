@@ -28,6 +28,10 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
         raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
     left_out = {but} if isinstance(but, Connection) else set(but)
     encoded: dict[Hashable, bytes] = {}
+    server = None
     for connection in to:
+        if connection.server is not server:
+            server = connection.server
+            server.thread.check()
         if connection not in left_out:
             connection.write_shared(text, encoded)

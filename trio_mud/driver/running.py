@@ -28,8 +28,8 @@ from ..transports.tcp import check_address, open_tcp_listeners
 from ..transports.tls import Certificate, open_tls_listeners
 from .checks import article
 from .doors import AnyListener
+from .guard import unwrap_single
 from .hooks import Hooks
-from .isolation import sole_error
 from .log_queue import QueuedHandler
 from .server import MasterServer
 from .watchdog import Watchdog, end_process
@@ -208,7 +208,7 @@ def open_and_run(
         try:
             trio.run(_serve_with_signals, server, places, on_open or _print_places)
         except BaseExceptionGroup as group:
-            fatal = sole_error(group)
+            fatal = unwrap_single(group)
         except KeyboardInterrupt:
             raise SystemExit(EXIT_INTERRUPTED) from None
     if isinstance(fatal, KeyboardInterrupt):  # raised by a function of the game

@@ -23,7 +23,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -62,12 +62,14 @@ from .events import (
     Tick,
 )
 from .failures import RepeatLimiter, log_failure
+from .guard import allow_interrupts, attribute_of, interrupt_in, log_error, run_guarded, unwrap_single
 from .hooks import HookFunction, Hooks
-from .isolation import interrupt_in, isolate, let_interrupts_in, sole_error
+from .mssp import MsspVariables, Variable
 from .posts import Posts
 from .recorder import SESSION, SESSIONS, Recorder
 from .registry import Connections
 from .sessions import Sessions
+from .thread import HomeThread
 from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerSource
 
 logger = logging.getLogger("trio_mud")
@@ -79,7 +81,7 @@ class MasterServer(TimerOwner):
     """Handles all incoming connections of one game. No global state: several servers live in one process.
 
     Args:
-        hooks: The game's functions; may be exchanged later, between two events.
+        hooks: The game's functions.
         limits: Every bound and deadline.
         texts: Every sentence the driver itself says.
         world: The game's own object, for its functions to find as `server.world`.
@@ -89,10 +91,6 @@ class MasterServer(TimerOwner):
         wall_clock: Tells the time of day to `daily`, in seconds since 1970; yours to set, before the first of them.
         sessions: The stays of players, by key.
         counters: How often what happened, by words such as "accepted" or "refused: full".
-        mssp: The variables that MUD listings get, by the names of the Mud Server Status Protocol; set at least "NAME".
-            "PLAYERS" and "UPTIME" are added to each answer unless they are set here. PLAYERS is the number of sessions
-            with a live link or, in a game that has not used sessions, of the admitted connections that have typed a
-            line. Crawlers and visitors who have not logged in are not counted.
         aborting: Set once the hard path is taken.
         closed: Set when everything is over and `serve` is about to return.
     """
@@ -109,18 +107,17 @@ class MasterServer(TimerOwner):
         for name, value, kind in (("limits", limits, Limits), ("texts", texts, Texts)):
             if value is not None and not isinstance(value, kind):
                 raise TypeError(f"{name}= takes a {kind.__name__}, such as {kind.__name__}(), not {article(value)}")
-        if not isinstance(hooks, Hooks):
-            raise TypeError(f"a server takes a Hooks, the registry whose functions are its game, not {article(hooks)}")
+        self.thread = HomeThread()
         self.hooks = hooks
         self.limits = limits or Limits()
         self.texts = texts or Texts()
         self.world = world
         self.counters: Counter[str] = Counter()
         self.wall_clock: Callable[[], float] = time.time
-        self.timers = Timers()
+        self.timers = Timers(self.limits.batch, self.thread)
         self.repeats = RepeatLimiter(self.timers, self.limits.log_interval)
         self.dispatcher = Dispatcher(self, self.limits)
-        self.mssp: dict[str, Value] = {"NAME": "A trio_mud", "CODEBASE": "trio_mud"}
+        self._mssp = MsspVariables({"NAME": "A trio_mud", "CODEBASE": "trio_mud"})
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
@@ -146,11 +143,45 @@ class MasterServer(TimerOwner):
         self.aborting = trio.Event()
         self.closed = trio.Event()
         self._is_serving = False  # or has served
+        self._is_over = False  # everything is handled, and the services may end
         self._last_words: str | None = None
         self._drain: float = math.inf  # when a shutdown turns hard
         self._fatal: BaseException | None = None
 
     # What a game asks and says
+
+    @property
+    def hooks(self) -> Hooks:
+        """The game's functions; may be exchanged, between two events.
+
+        Raises:
+            TypeError: What it is set to is no `Hooks`.
+        """
+        return self._hooks
+
+    @hooks.setter
+    def hooks(self, hooks: Hooks) -> None:
+        self.thread.check()
+        if not isinstance(hooks, Hooks):
+            raise TypeError(f"a server takes a Hooks, the registry whose functions are its game, not {article(hooks)}")
+        self._hooks = hooks
+
+    @property
+    def mssp(self) -> MsspVariables:
+        """The variables that MUD listings get, by the names of the Mud Server Status Protocol; set at least "NAME".
+
+        "PLAYERS" and "UPTIME" are added to each answer unless they are set here. PLAYERS is the number of sessions
+        with a live link or, in a game that has not used sessions, of the admitted connections that have typed a
+        line. Crawlers and visitors who have not logged in are not counted.
+
+        Raises:
+            TypeError: A value is neither a text nor a number nor a sequence of these.
+        """
+        return self._mssp
+
+    @mssp.setter
+    def mssp(self, variables: Mapping[str, Variable]) -> None:
+        self._mssp = MsspVariables(variables)
 
     @property
     def connections(self) -> Connections:
@@ -164,7 +195,7 @@ class MasterServer(TimerOwner):
 
     def mssp_variables(self) -> Variables:
         """Return what MUD listings get now; a value that the game has set takes precedence."""
-        variables = dict(self.mssp)
+        variables: dict[str, Value] = dict(self._mssp.as_text())
         variables.setdefault("PLAYERS", self._count_players())
         variables.setdefault("UPTIME", self._began)
         return variables
@@ -175,9 +206,10 @@ class MasterServer(TimerOwner):
 
         Raises:
             Overloaded: `limits.posts` events are waiting already.
+            TypeError: It is no event.
             ValueError: The event is one that only the driver can know of.
-            TypeError: That is no event.
         """
+        self.thread.check()
         if not isinstance(event, HookEvent):
             raise TypeError(f"post() takes an event, an object of a subclass of HookEvent, not {article(event)}")
         if isinstance(event, _DRIVERS_OWN):
@@ -205,6 +237,7 @@ class MasterServer(TimerOwner):
             ValueError: There is no such zone, or the time names one itself.
             TypeError: That is no time, or no function without arguments.
         """
+        self.thread.check()
         if not isinstance(time, dt.time):
             raise TypeError(f"daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
         check_function(function, "daily()")
@@ -235,6 +268,7 @@ class MasterServer(TimerOwner):
         Raises:
             OSError: There is no such folder, and it cannot be made.
         """
+        self.thread.check()
         self._recorder = None
         if folder is not None:
             self._recorder = Recorder(Path(folder), most_bytes=most_bytes, most_sessions=most_sessions)
@@ -250,6 +284,7 @@ class MasterServer(TimerOwner):
             RuntimeError: The server does not serve; start work from a hook, on `Started` or later.
             TypeError: The work is no async function without arguments.
         """
+        self.thread.check()
         self.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
 
     @enable_ki_protection
@@ -262,13 +297,14 @@ class MasterServer(TimerOwner):
             text: The last words to everybody; `texts.shutdown` if empty.
             within: Seconds until whoever is left is cut off; `limits.drain` if None.
         """
+        self.thread.check()
         check_words(text, "shutdown()")
         if within is not None:
             check_seconds(within, "within=", may_be_infinite=True)
         if self.is_closing:
             return
-        self._last_words = text or self.texts.shutdown
         self._drain = trio.current_time() + (self.limits.drain if within is None else within)
+        self._last_words = text or self.texts.shutdown
         if self._doors is not None:
             self._doors.close()
         self._is_closing.set()
@@ -282,6 +318,7 @@ class MasterServer(TimerOwner):
         Args:
             within: Seconds for everything that cleans up; `limits.cleanup` if None. A later call may only shorten it.
         """
+        self.thread.check()
         last_moment = trio.current_time() + (self.limits.cleanup if within is None else within)
         self._farewell.deadline = min(self._farewell.deadline, last_moment)
         self.aborting.set()
@@ -310,6 +347,7 @@ class MasterServer(TimerOwner):
         if self._is_serving:
             raise RuntimeError("a MasterServer serves once: make a new one")
         self._is_serving = True
+        self.thread.enter()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._house, listeners, task_status, name="trio_mud house")
@@ -326,7 +364,11 @@ class MasterServer(TimerOwner):
 
     def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
         """What runs for an event: the game's functions, the network's own steps outermost."""
-        functions = self.hooks.functions_for(type(event))
+        try:
+            functions = self._hooks.functions_for(type(event))
+        except Exception as error:  # noqa: BLE001 - a registry of the game's own; the network's own steps must run
+            self.hook_failed(event, self._hooks.functions_for, error)
+            functions = ()
         if type(event) is Input:  # as most are
             return functions
         if isinstance(event, Connect):
@@ -344,11 +386,14 @@ class MasterServer(TimerOwner):
         while self._soiled:  # a flush may write: that something was dropped
             soiled, self._soiled = self._soiled, []
             for connection in soiled:
-                connection.flush()
+                try:
+                    connection.flush()
+                except BaseException as error:  # noqa: BLE001 - it costs this connection
+                    connection.life.fail(error)
 
     def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
-        connection: Connection | None = getattr(event, "connection", None)
+        connection = attribute_of(event, "connection")
         if isinstance(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
             logger.debug("a hook for %s gave up: %s", type(event).__name__, error)  # any peer can cause it: it hangs up
             return
@@ -396,11 +441,11 @@ class MasterServer(TimerOwner):
         async def run() -> None:
             try:
                 with scope:
-                    await isolate(work, partial(self.work_failed, "work", work, whose))
+                    await run_guarded(work, partial(self.work_failed, "work", work, whose))
             finally:
                 over()
 
-        let_interrupts_in(work)
+        allow_interrupts(work)
         self._works.start_soon(run, name=f"work{guarded(whose)}")
 
     def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
@@ -418,7 +463,7 @@ class MasterServer(TimerOwner):
 
     def _log_failure(self, what: str, function: object, error: BaseException, context: Callable[[], str]) -> None:
         """Log it: an exit that the game asked for as one line, all else with its traceback, and not again and again."""
-        sole = sole_error(error)
+        sole = unwrap_single(error)
         if isinstance(sole, SystemExit):
             logger.critical("%s %s called sys.exit(%r): the server stops", what, describe(function, sole), sole.code)
         elif isinstance(sole, KeyboardInterrupt):
@@ -497,7 +542,11 @@ class MasterServer(TimerOwner):
                     await self._serve_guests(services, listeners, task_status)
                 finally:
                     self._works = None  # a closed nursery takes no work
+                self._is_over = True
+                self.dispatcher.stop()
                 services.cancel_scope.cancel(reason="everything is handled")
+            if not self._is_over:
+                self._service_failed("a task", RuntimeError("code of the game has cancelled the server's own tasks"))
             for recorder in self._recorders:
                 await recorder.aclose()
         self._connections.clear()  # only a dead dispatcher leaves anything here
@@ -513,7 +562,7 @@ class MasterServer(TimerOwner):
     ) -> None:
         polling = () if self.poller is None else (self.poller.run,)
         for service in (self.dispatcher.run, self._flush_what_was_written, self.timers.run, self._reap, *polling):
-            services.start_soon(self._guard, service, name=f"trio_mud {service.__name__}")
+            services.start_soon(self._run_service, service, name=f"trio_mud {service.__name__}")
         async with trio.open_nursery() as self._siblings:
             guests = self._siblings
             self._doors = Doors(
@@ -526,16 +575,26 @@ class MasterServer(TimerOwner):
             if self.is_closing:
                 self._doors.close()
             await self._receive_guests(self._doors, partial(task_status.started, self))
+        self._must_be_closing("the connections' tasks")
         await self._say_farewell()
 
     @enable_ki_protection
-    async def _guard(self, service: Callable[[], object]) -> None:
-        """A service that dies takes the server with it, the graceful way it still can."""
-        try:
-            await service()  # type: ignore[misc]
-        except Exception as error:
-            logger.critical("the server must stop", exc_info=error)
-            self._fail(error)
+    async def _run_service(self, service: Callable[[], Awaitable[object]]) -> None:
+        """A service that raises or returns takes the server with it, the graceful way it still can."""
+        await run_guarded(service, partial(self._service_failed, service.__name__))
+        if not self._is_over and self._fatal is None:
+            self._service_failed(service.__name__, RuntimeError("it has returned"))
+        if service == self._reap and self._siblings is not None:  # which would have ended the connections
+            self._siblings.cancel_scope.cancel(reason="the server must stop")
+
+    def _service_failed(self, name: str, error: BaseException) -> None:
+        log_error(error, "the server must stop: %s has ended", name, level=logging.CRITICAL)
+        self._fail(error)
+
+    def _must_be_closing(self, what: str) -> None:
+        """What has just ended ends only in a shutdown or on the hard path; if this is neither, it was cancelled."""
+        if not self.is_closing:
+            self._service_failed(what, RuntimeError("code of the game has cancelled the server's own tasks"))
 
     @enable_ki_protection
     async def _receive_guests(self, doors: Doors, opened: Callable[[], None]) -> None:
@@ -545,14 +604,21 @@ class MasterServer(TimerOwner):
         try:
             await doors.stand_open(opened if self._fatal is None else _nothing)
         except Exception as error:  # noqa: BLE001 - raised again at the end of `serve`
-            self._fail(sole_error(error))
+            self._fail(unwrap_single(error))
+        self._must_be_closing("accepting connections")
 
     def _welcome(self, guests: trio.Nursery, transport: Transport) -> None:
         number = next(self._numbers)
-        if self._recorder is None:
-            connection = Connection(self, transport, number)
-        else:
-            connection = self._recorder.connect(self, transport, number)
+        try:
+            if self._recorder is None:
+                connection = Connection(self, transport, number)
+            else:
+                connection = self._recorder.connect(self, transport, number)
+        except Exception as error:  # noqa: BLE001 - an option or a clock of the game's: it costs this visitor
+            self.counters["handshakes failed"] += 1
+            log_error(error, "guest-%d could not be let in", number)
+            guests.start_soon(run_guarded, transport.aclose_forcefully, lambda error: None)
+            return
         self._guests[connection.number] = connection
         self._admission.arrive(connection)
         if self.aborting.is_set():
@@ -579,12 +645,16 @@ class MasterServer(TimerOwner):
             await self._in_slices(lambda guest: guest.quit(text, cause=Cause.SHUTDOWN), until=self.aborting)
         await self.aborting.wait()
         await self._in_slices(lambda guest: guest.life.abort())
+        await trio.sleep_forever()
 
     async def _in_slices(self, act: Callable[[Connection], object], until: trio.Event | None = None) -> None:
         for count, guest in enumerate(list(self._guests.values()), 1):
             if until is not None and until.is_set():
                 return
-            act(guest)
+            try:
+                act(guest)
+            except Exception as error:  # noqa: BLE001 - it costs this connection
+                guest.life.fail(error)
             if count % self.limits.batch == 0:
                 await trio.lowlevel.checkpoint()
 
@@ -615,6 +685,10 @@ class MasterServer(TimerOwner):
         if self.sessions.are_used:
             return sum(session.connection is not None for session in self.sessions)
         return sum(connection.inbox.has_typed for connection in self._connections)
+
+    @property
+    def _home(self) -> HomeThread:
+        return self.thread
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = TimerSource(self.dispatcher)

@@ -14,6 +14,7 @@ from ..text import Text
 from .checks import check_function, check_seconds, check_text, check_words
 from .dispatcher import Source
 from .events import Cause, HookEvent, Left, LinkLost
+from .guard import describe_value
 from .timers import Deadline, EndingTimerOwner, Timer, tick_of
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Session(EndingTimerOwner):
         self.last_origin: str | None = None  # the origin of its last connection, while its link is dead
 
     def __repr__(self) -> str:
-        return f"<Session {self.key!r}>"
+        return f"<Session {describe_value(self.key)}>"
 
     @property
     def connection(self) -> Connection | None:
@@ -121,6 +122,7 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: That is no text; also if nobody is there to read it.
         """
+        self.server.thread.check()
         if type(text) is not str:
             check_text(text, "write()")
         if self.ending is not None:
@@ -143,6 +145,7 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The text is no `str`.
         """
+        self.server.thread.check()
         check_words(text, "leave()")
         self.is_leaving = True  # also if a link is found to be dead before it has quit
         if not self._connections:
@@ -160,6 +163,7 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The lifetime is no number.
         """
+        self.server.thread.check()
         check_seconds(lifetime, "lifetime=", may_be_infinite=True)
         return self.server.sessions.give_token(self, lifetime)
 
@@ -170,14 +174,14 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The work is no async function without arguments.
         """
+        self.server.thread.check()
         check_function(work, "start_soon()", waits=True)
         if self.ending is not None:
             return
-        if self._works is None:
-            self._works = {}
-        works, scope = self._works, trio.CancelScope()
-        works[scope] = None
+        works, scope = self._works or {}, trio.CancelScope()
         self.server.run_work(work, lambda: f" for {self!r}", scope, partial(works.pop, scope, None))
+        works[scope] = None
+        self._works = works
 
     # What the registry tells it
 

@@ -35,6 +35,7 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError
 from .checks import article, check_number
 from .events import Cause, Entered, HookEvent, Reason, Resumed
+from .guard import describe_value
 from .origins import origin_of
 from .session import KeySource, Session
 
@@ -113,6 +114,7 @@ class Sessions:
             ValueError: The grace is negative.
             TypeError: The key is not hashable, or something else is not what it is called.
         """
+        self._server.thread.check()
         try:
             hash(key)
         except TypeError as error:
@@ -132,7 +134,7 @@ class Sessions:
             self._stop_waiting(session)
             event = Resumed(session, took_over=False)
         elif on_duplicate is Duplicate.REFUSE:
-            raise KeyTaken(f"{key!r} is in the game already: ask its player first, or take over")
+            raise KeyTaken(f"{describe_value(key)} is in the game already: ask its player first, or take over")
         elif on_duplicate is Duplicate.SHARE:
             event = None
         else:
@@ -151,6 +153,7 @@ class Sessions:
             BadToken: It is void.
             ConnectionEnded, LocalProtocolError: As for `enter`; the token stays good.
         """
+        self._server.thread.check()
         self._check(connection, None)
         session, void_at = self._tokens.pop(token, (None, 0.0))  # none there is of a stay that is over
         if session is None or trio.current_time() >= void_at:
@@ -163,7 +166,7 @@ class Sessions:
         """A new token for a session, instead of the one it had."""
         self._tokens.pop(session._token, None)
         if session.ending is not None:
-            raise BadToken(f"the session of {session.key!r} is over: nobody can resume it")
+            raise BadToken(f"the session of {describe_value(session.key)} is over: nobody can resume it")
         session._token = token = self.new_secret()
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token

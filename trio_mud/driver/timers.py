@@ -11,7 +11,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -20,7 +20,8 @@ from .calendar import Daily
 from .checks import check_function, check_seconds
 from .dispatcher import Dispatcher, Source
 from .events import HookEvent, Tick
-from .isolation import let_interrupts_in
+from .guard import allow_interrupts, log_error
+from .thread import HomeThread
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -28,18 +29,30 @@ if TYPE_CHECKING:
 
 TimerFunction = Callable[[], object]  # plain or async, without arguments
 
+SHORTEST_PERIOD: Final = 0.01  # seconds; the loop of a busy server has no finer grain
 LOOK_AGAIN: Final = 3600.0  # seconds after which a wall clock that was set is noticed
 _LOOK_SOON: Final = 0.001  # seconds; the wall clock may run a little slower than trio's
+
+
+class DeadlineOwner(Protocol):
+    """What a deadline belongs to, and what its failure costs."""
+
+    def failed(self, error: BaseException) -> None:
+        """The function of a deadline raised."""
+        ...
 
 
 class Deadline:
     """One call at one moment. Cancelling it forgets the function at once."""
 
-    __slots__ = ("_function", "_timers", "when")
+    __slots__ = ("_function", "_owner", "_timers", "when")
 
-    def __init__(self, timers: Timers, when: float, function: Callable[[], None]) -> None:
+    def __init__(
+        self, timers: Timers, when: float, function: Callable[[], None], owner: DeadlineOwner | None = None
+    ) -> None:
         self._timers = timers
         self._function: Callable[[], None] | None = function
+        self._owner = owner
         self.when = when  # trio's clock, seconds
 
     @property
@@ -55,26 +68,40 @@ class Deadline:
 
     def _pass(self) -> None:
         function, self._function = self._function, None
-        if function is not None:
+        if function is None:
+            return
+        try:
             function()
+        except BaseException as error:  # noqa: BLE001 - it costs the owner, and no other deadline
+            if self._owner is None:
+                log_error(error, "a deadline failed")
+            else:
+                self._owner.failed(error)
 
 
 class Timers:
-    """The heap. Thousands of entries cost one waiting task."""
+    """The heap. Thousands of entries cost one waiting task.
 
-    def __init__(self) -> None:
+    Args:
+        batch: How many deadlines may pass before every other task has a turn.
+        thread: The server's; timers are cancelled in no other.
+    """
+
+    def __init__(self, batch: int, thread: HomeThread) -> None:
+        self._batch = batch
+        self.thread = thread
         self._heap: list[tuple[float, int, Deadline]] = []
         self._numbers = itertools.count()
         self._cancelled = 0  # entries in the heap that will not be called
         self._changed = trio.Event()
         self._is_stopped = False
 
-    def at(self, when: float, function: Callable[[], None]) -> Deadline:
+    def at(self, when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
         """Call the function at `when` on trio's clock, between two dispatcher batches.
 
-        After `stop` it is never called.
+        After `stop` it is never called. If it raises, that is logged and costs the owner.
         """
-        deadline = Deadline(self, when, function)
+        deadline = Deadline(self, when, function, owner)
         if self._is_stopped:
             deadline._function = None
             return deadline
@@ -107,15 +134,27 @@ class Timers:
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
-            while self._heap and self._heap[0][0] <= trio.current_time():
-                _, _, deadline = heapq.heappop(self._heap)
-                if deadline.is_set:
-                    deadline._pass()
-                else:
-                    self._cancelled -= 1
+            self._pass_some()
             self._changed = trio.Event()
+            # Even if the next one is overdue this is a checkpoint.
             with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
                 await self._changed.wait()
+
+    def _pass_some(self) -> None:
+        """Let deadlines pass that are due now, a batch at most.
+
+        Those that become due meanwhile wait for the next turn: a period shorter than what it takes to get here
+        would otherwise never let go.
+        """
+        now = trio.current_time()
+        for _ in range(self._batch):
+            if not self._heap or self._heap[0][0] > now:
+                return
+            _, _, deadline = heapq.heappop(self._heap)
+            if deadline.is_set:
+                deadline._pass()
+            else:
+                self._cancelled -= 1
 
 
 class Timer:
@@ -151,7 +190,7 @@ class Timer:
         deliver: Callable[[Timer], None],
         ended: Callable[[Timer], object],
     ) -> None:
-        let_interrupts_in(function)
+        allow_interrupts(function)
         self._timers = timers
         self._function: TimerFunction | None = function
         self._period = period
@@ -161,7 +200,7 @@ class Timer:
         self.skipped = 0
         self._first = trio.current_time() + delay
         self._passed = 0  # periods since then
-        self._deadline = timers.at(self._first, self._fall_due)
+        self._deadline = timers.at(self._first, self._fall_due, self)
 
     @property
     def is_active(self) -> bool:
@@ -171,10 +210,16 @@ class Timer:
     @enable_ki_protection
     def cancel(self) -> None:
         """Call the function no more, not even for a tick that already waits. Any later call does nothing."""
+        self._timers.thread.check()
         if self._function is not None:
             self._function = None
             self._deadline.cancel()
             self._ended(self)
+
+    def failed(self, error: BaseException) -> None:
+        """The clock or the owner raised when it was due: it ends."""
+        log_error(error, "a timer failed and is cancelled")
+        self.cancel()
 
     def take(self) -> TimerFunction | None:
         """The waiting tick's turn has come: the function to run for it."""
@@ -189,7 +234,7 @@ class Timer:
         if self._period is not None:
             periods = max(1, math.ceil((trio.current_time() - self._deadline.when) / self._period))
             self._passed += periods  # a sum of periods would drift by what each addition rounds
-            self._deadline = self._timers.at(self._first + self._passed * self._period, self._fall_due)
+            self._deadline = self._timers.at(self._first + self._passed * self._period, self._fall_due, self)
         self._tick(periods)
 
     def _tick(self, count: int) -> None:
@@ -224,7 +269,7 @@ class DailyTimer(Timer):
     def _fall_due(self) -> None:
         now = self._wall_clock()
         count = self._daily.look(now)
-        self._deadline = self._timers.at(trio.current_time() + self._pause(now), self._fall_due)
+        self._deadline = self._timers.at(trio.current_time() + self._pause(now), self._fall_due, self)
         if count:
             self._tick(count)
 
@@ -266,6 +311,10 @@ class TimerOwner:
 
     __slots__ = ()
 
+    @property
+    def _home(self) -> HomeThread:
+        raise NotImplementedError
+
     @enable_ki_protection
     def after(self, delay: float, function: TimerFunction) -> Timer:
         """Call a plain or async function once, `delay` seconds from now, as an event of this owner.
@@ -274,6 +323,7 @@ class TimerOwner:
             ValueError: The delay is negative or not finite.
             TypeError: The delay is no number, or the function takes arguments.
         """
+        self._home.check()
         check_seconds(delay, "after()")
         check_function(function, "after()")
         return self._start_timer(delay, function, None)
@@ -284,16 +334,17 @@ class TimerOwner:
 
         The k-th call is due k * period from now. Late ones are skipped and counted, never made up for.
 
+        Args:
+            period: Seconds, 0.01 or more.
+            function: As in `after`.
+
         Raises:
-            ValueError: The period is not positive or not finite.
+            ValueError: The period is shorter or not finite.
             TypeError: The period is no number, or the function takes arguments.
         """
-        check_seconds(period, "every()")
+        self._home.check()
+        check_seconds(period, "every()", at_least=SHORTEST_PERIOD)
         check_function(function, "every()")
-        if period == 0:
-            raise ValueError("every() takes a number of seconds that is more than 0")
-        if trio.current_time() + period == trio.current_time():
-            raise ValueError(f"a period of {period!r} s is too short for the clock to tell")
         return self._start_timer(period, function, period)
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
@@ -310,6 +361,10 @@ class EndingTimerOwner(TimerOwner):
 
     server: MasterServer
     _timers: dict[Timer, None] | None
+
+    @property
+    def _home(self) -> HomeThread:
+        return self.server.thread
 
     def _has_ended(self) -> bool:
         raise NotImplementedError

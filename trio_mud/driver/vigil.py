@@ -47,7 +47,7 @@ class Vigil:
                 deadline.cancel()
 
     def _look_at(self, when: float) -> None:
-        self._silence = self._connection.server.timers.at(when, self._mind_silence)
+        self._silence = self._connection.server.timers.at(when, self._mind_silence, self._connection.inbox)
 
     def _mind_silence(self) -> None:
         """Warn, or end, or look again when it will be time: measured from the last line, or now if one waits."""
@@ -66,7 +66,8 @@ class Vigil:
             connection.quit(connection.server.texts.idle, cause=Cause.IDLE)
 
     def _probe_in(self, seconds: float) -> None:
-        self._probe = self._connection.server.timers.at(trio.current_time() + seconds, self._send_probe)
+        connection = self._connection
+        self._probe = connection.server.timers.at(trio.current_time() + seconds, self._send_probe, connection.inbox)
 
     def _send_probe(self) -> None:
         """Send what asks for nothing and shows nothing; not to a peer that perhaps knows no telnet and would show it.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Self
 import trio
 
 from .events import HookEvent
+from .guard import log_error
 
 if TYPE_CHECKING:
     from .server import MasterServer
@@ -106,7 +107,7 @@ class Watchdog:
                 what = _named(event) if isinstance(event, HookEvent) else what
             frame = frame.f_back
         error = StandsStill("a function does not return, and nothing else runs").with_traceback(stack)
-        logger.error("everything has stood still for %.1f s, for %s", waited, what, exc_info=error)
+        log_error(error, "everything has stood still for %.1f s, for %s", waited, what)
 
     def _abort(self, waited: float) -> None:
         text = f"everything stood still for {waited:.1f} s: the process is ended as it stands"
@@ -140,5 +141,13 @@ _DISPATCHER: Final = f"{__package__}.dispatcher"  # the frames that know which e
 
 
 def _named(event: HookEvent) -> str:
-    whose = getattr(event, "connection", None) or getattr(event, "session", None)
-    return type(event).__name__ if whose is None else f"{type(event).__name__} of {whose!r}"
+    """The event and its subject, without calling code of the game: it might wait for what the loop holds."""
+    kind = type(event)
+    if kind.__module__ != HookEvent.__module__:  # one of the game's own, whose attributes may be anything
+        return kind.__name__
+    if (connection := getattr(event, "connection", None)) is not None:
+        return f"{kind.__name__} of {connection!r}"
+    if (session := getattr(event, "session", None)) is not None:
+        key = session.key
+        return f"{kind.__name__} of the session of {repr(key) if type(key) is str else 'a ' + type(key).__name__}"
+    return kind.__name__

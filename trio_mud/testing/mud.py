@@ -10,8 +10,8 @@ from typing import Protocol
 import trio
 import trio.testing
 
+from ..driver.guard import unwrap_single
 from ..driver.hooks import Hooks
-from ..driver.isolation import sole_error
 from ..driver.server import MasterServer
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option
@@ -146,7 +146,7 @@ async def open_mud(
     except BaseException as error:  # noqa: BLE001  raised again, only without its groups
         if failure is not None and not isinstance(failure, trio.Cancelled):
             raise failure from failure.__cause__
-        raise sole_error(error) from None
+        raise unwrap_single(error) from None
 
 
 class OpenMud(Protocol):

@@ -84,7 +84,7 @@ def run_seeds(
         seeds: How many.
         first: The first of them.
         jobs: Processes at a time; one for each core is right.
-        play: Only this one of the bundled games: hostile or mudlib.
+        play: Only this one of the bundled games: hostile, careless or mudlib.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
         only: Numbers of steps, such as 0,3,7: replay the seed with these of its script and no others.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import MockClock
 
-from ..driver.isolation import sole_error
+from ..driver.guard import unwrap_single
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def with_sole_error(run: Callable[[], T]) -> T:
     try:
         return run()
     except BaseExceptionGroup as group:
-        error = sole_error(group)
+        error = unwrap_single(group)
         raise error from error.__cause__
 
 

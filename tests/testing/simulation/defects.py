@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from trio_mud.driver import typeahead
+from trio_mud.driver import dispatcher, guard, typeahead
 from trio_mud.driver.admission import Admission
 from trio_mud.driver.client import Client
 from trio_mud.driver.connection import Connection
@@ -32,6 +32,8 @@ from trio_mud.driver.registry import Connections
 from trio_mud.driver.server import MasterServer
 from trio_mud.driver.session import Session
 from trio_mud.driver.sessions import Sessions
+from trio_mud.driver.thread import HomeThread
+from trio_mud.driver.timers import Timers
 from trio_mud.driver.typeahead import Typeahead
 from trio_mud.limits import Limits
 from trio_mud.telnet import AnomalyKind, TelnetEngine
@@ -42,6 +44,7 @@ from trio_mud.telnet.scanner import in_text
 Patch = Callable[[], AbstractContextManager[object]]
 
 DEFECTS: Final[dict[str, Patch]] = {}
+PLAYED: Final[dict[str, str]] = {}  # the game that finds a defect
 
 
 @contextmanager
@@ -61,11 +64,14 @@ def replaced(target: type | ModuleType, name: str, replacement: Callable[..., An
         setattr(target, name, there)
 
 
-def defect(target: type | ModuleType, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def defect(
+    target: type | ModuleType, name: str, *, game: str = "hostile"
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Plant the decorated function in the place of this one; the defect has its name."""
 
     def plant(replacement: Callable[..., Any]) -> Callable[..., Any]:
         DEFECTS[replacement.__name__] = lambda: replaced(target, name, replacement)
+        PLAYED[replacement.__name__] = game
         return replacement
 
     return plant
@@ -118,6 +124,55 @@ async def the_house_is_not_shielded(true: Any, self: MasterServer, listeners: An
 @defect(Doors, "_bear")
 async def a_full_table_ends_the_server(true: Any, self: Doors, error: OSError) -> None:
     raise error
+
+
+# The boundary around a game's code
+
+
+@defect(guard, "own_cancellation", game="careless")
+def a_foreign_cancellation_is_passed_on(true: Any, error: BaseException) -> BaseException | None:
+    if isinstance(error, trio.Cancelled):
+        return error
+    found: BaseException | None = true(error)
+    return found
+
+
+@defect(dispatcher, "run_guarded", game="careless")
+async def a_scope_left_open_by_a_hook_ends_the_dispatcher(true: Any, function: Any, failed: Any, *args: Any) -> None:
+    try:
+        await function(*args)
+    except Exception as error:  # noqa: BLE001 - as the true one
+        failed(error)
+
+
+@defect(Inbox, "failed", game="careless")
+def an_event_that_cannot_be_taken_ends_the_dispatcher(true: Any, self: Inbox, error: BaseException) -> None:
+    raise error
+
+
+@defect(guard, "_part", game="careless")
+def a_group_is_split_by_its_own_method(true: Any, error: BaseException, kinds: Any, *, wanted: bool) -> Any:
+    if isinstance(error, BaseExceptionGroup):
+        matching, rest = error.split(kinds)
+        return matching if wanted else rest
+    return true(error, kinds, wanted=wanted)
+
+
+@defect(HomeThread, "check", game="careless")
+def a_thread_may_call(true: Any, self: HomeThread) -> None:
+    """Nothing."""
+
+
+@defect(Timers, "_pass_some", game="careless")
+def deadlines_pass_without_end(true: Any, self: Timers) -> None:
+    while self._heap and self._heap[0][0] <= trio.current_time():
+        true(self)
+
+
+@defect(Inbox, "_take_while_open", game="careless")
+def ticks_come_before_every_line(true: Any, self: Inbox) -> Any:
+    self._owes_line = False
+    return true(self)
 
 
 # Events

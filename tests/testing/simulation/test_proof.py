@@ -6,7 +6,7 @@ import pytest
 
 from trio_mud.testing.simulation import first_caught
 
-from .defects import DEFECTS
+from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20
 
@@ -19,4 +19,4 @@ def test_there_are_enough_defects() -> None:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", DEFECTS)
 def test_it_is_caught(name: str) -> None:
-    assert first_caught(DEFECTS[name], seeds=1000) is not None
+    assert first_caught(DEFECTS[name], seeds=1000, name=PLAYED.get(name, "hostile")) is not None

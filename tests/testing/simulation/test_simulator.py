@@ -25,7 +25,7 @@ from trio_mud.testing.simulation import (
     simulate,
 )
 
-from .defects import DEFECTS, RARE, replaced
+from .defects import DEFECTS, PLAYED, RARE, replaced
 
 SEEDS = 200
 AT_ONCE = 40
@@ -38,6 +38,13 @@ _TELL_DIGESTS = "from trio_mud.testing.simulation import simulate; print(*(simul
 def test_no_invariant_is_broken(first: int) -> None:
     for seed in range(first, first + AT_ONCE):
         assert simulate(seed).violations == [], f"python -m trio_mud.testing.simulate {seed}"
+
+
+@pytest.mark.unmeasured
+def test_no_invariant_is_broken_by_a_careless_game() -> None:
+    for seed in range(30):
+        again = f"python -m trio_mud.testing.simulate {seed} --play careless"
+        assert simulate(seed, name="careless").violations == [], again
 
 
 @pytest.mark.unmeasured
@@ -67,7 +74,7 @@ def test_ten_evenings_can_be_cut_at_any_fiftieth_step(seed: int) -> None:
         assert outcome.violations == [], f"cut before step {outcome.plan.ends_at}"
 
 
-@pytest.mark.parametrize("game", ["hostile", "mudlib"])
+@pytest.mark.parametrize("game", ["hostile", "careless", "mudlib"])
 def test_a_seed_equals_itself_ten_times(game: str) -> None:
     assert len({simulate(7, name=game).digest for _ in range(10)}) == 1
 
@@ -137,9 +144,11 @@ def test_an_evening_that_does_not_end_is_found() -> None:
     assert "it is still not over:\n" in outcome.violations[0][1]
 
 
-@pytest.mark.parametrize("name", ["a_registry_entry_leaks", "a_takeover_leaves_two_owners"])
+@pytest.mark.parametrize(
+    "name", ["a_registry_entry_leaks", "a_takeover_leaves_two_owners", "a_foreign_cancellation_is_passed_on"]
+)
 def test_a_planted_defect_is_caught(name: str) -> None:
-    assert first_caught(DEFECTS[name], seeds=200) is not None
+    assert first_caught(DEFECTS[name], seeds=200, name=PLAYED.get(name, "hostile")) is not None
 
 
 def test_a_failing_script_becomes_short() -> None:
@@ -157,8 +166,8 @@ def test_a_failing_script_becomes_short() -> None:
 
 
 def test_a_failure_that_others_see_is_found() -> None:
-    def failing(true: Any, self: MasterServer, event: HookEvent, error: BaseException) -> None:
-        true(self, event, error)
+    def failing(true: Any, self: MasterServer, event: HookEvent, *rest: Any) -> None:
+        true(self, event, *rest)
         for connection in self.connections:
             connection.tell("Somebody stumbled.")
 

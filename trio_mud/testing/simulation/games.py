@@ -1,4 +1,4 @@
-"""The games that simulated players play: a hostile one, the bundled world, and yours.
+"""The games that simulated players play: a hostile one, a careless one, the bundled world, and yours.
 
 Who uses it: `stage` takes one by name; to add another, write a class as these are and put it into `GAMES`.
 """
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from ...driver.hooks import Hooks
 from ...driver.server import MasterServer
 from ...game import find_game
+from .careless import CarelessGame
 from .hostile import HostileGame
 from .players import Player
 from .trace import Trace
@@ -131,5 +132,6 @@ class PlayedByWords:
 
 GAMES: Final[dict[str, Callable[[Trace], Game]]] = {
     "hostile": HostileGame,
+    "careless": CarelessGame,
     "mudlib": lambda trace: PlayedByWords(find_game("trio_mud.mudlib:world")),
 }

@@ -10,6 +10,7 @@ import trio
 from ...driver.connection import Connection
 from ...driver.dispatcher import Source
 from ...driver.server import MasterServer
+from ...driver.timers import Deadline, DeadlineOwner
 from ...driver.typeahead import LIGHT
 
 
@@ -37,6 +38,20 @@ def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
         put(source)
 
     server.dispatcher.put = put_and_tell  # type: ignore[method-assign]
+
+
+def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
+    """Be told of each deadline that passes."""
+    at = server.timers.at
+
+    def at_and_tell(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
+        def pass_and_tell() -> None:
+            told()
+            function()
+
+        return at(when, pass_and_tell, owner)
+
+    server.timers.at = at_and_tell  # type: ignore[method-assign]
 
 
 def posts(server: MasterServer) -> int:

@@ -20,6 +20,7 @@ from ...telnet.charsets import CODECS
 from ...telnet.codes import CHARSET, DO
 from ...telnet.events import AnomalyKind, TelnetEvent
 from ...telnet.options.charset import ACCEPTED
+from ...telnet.options.mssp import PLAIN_REQUEST
 from ...telnet.scanner import Scanner
 from ...text.cleaning import clean_line
 from ...text.transliteration import transliterate
@@ -269,7 +270,8 @@ def _cut_short(trace: Trace) -> Iterator[str]:
 
 def _lines_in(trace: Trace, data: bytes) -> list[str]:
     """What an engine of the same kind makes of all bytes at once."""
-    return [clean_line(event.text) for event in _hear(trace.server.make_engine(), data) if isinstance(event, Line)]
+    lines = [clean_line(event.text) for event in _hear(trace.server.make_engine(), data) if isinstance(event, Line)]
+    return [line for line in lines if line.upper() != PLAIN_REQUEST]  # which the driver itself answers
 
 
 def _hear(engine: TelnetEngine, data: bytes) -> list[TelnetEvent]:
@@ -403,6 +405,8 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         watched, player = trace.watch(connection), trace.player_of(connection)
         if player is None or not player.reads_all or "stranger" in player.mishaps:
             continue
+        if happening.event.cause is Cause.ERROR and not happening.event.text:
+            continue  # it was cut, as after a failure of the driver's own
         heard = Heard(bytes(player.read))
         text, read = heard.text, _numbered(heard.text)
         if heard.can_tell(read) != heard.can_tell(watched.said):

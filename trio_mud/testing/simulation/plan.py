@@ -19,6 +19,7 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
+KNOWN: Final = ("hostile", "careless")  # games that say everything by numbered lines
 USUAL: Final = Limits()  # a game that means no harm may count on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # what the players' programs speak
 
@@ -112,7 +113,7 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
     return Plan(
         seed=seed,
         game=game,
-        limits=limits if game == "hostile" else replace(limits, hook_deadline=USUAL.hook_deadline, posts=USUAL.posts),
+        limits=limits if game in KNOWN else replace(limits, hook_deadline=USUAL.hook_deadline, posts=USUAL.posts),
         steps=tuple(script),
         operator=operator,
         ends_at=random.randint(1, 1200) if OPERATORS[operator].counts_task_steps else random.randint(1, len(script)),

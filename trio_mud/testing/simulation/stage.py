@@ -14,8 +14,8 @@ from typing import Final
 import trio
 from trio.lowlevel import disable_ki_protection
 
+from ...driver.guard import unwrap_single
 from ...driver.hooks import Hooks
-from ...driver.isolation import sole_error
 from ...driver.server import MasterServer
 from ...texts import Texts
 from ..mud import MILLENNIUM
@@ -102,7 +102,7 @@ class Stage:
                     await self.server.closed.wait()
                     nursery.cancel_scope.cancel()
         except BaseException as error:
-            self.trace.raised = sole_error(error)
+            self.trace.raised = unwrap_single(error)
             if not isinstance(self.trace.raised, OPERATORS[self.plan.operator].raises):
                 if isinstance(error, trio.Cancelled):
                     raise

@@ -42,7 +42,7 @@ from ...driver.server import MasterServer
 from ...driver.session import Session
 from . import inside
 from .determinism import Steps
-from .plan import Plan
+from .plan import KNOWN, Plan
 from .players import Player
 
 if TYPE_CHECKING:
@@ -190,6 +190,8 @@ class Trace:
         self.shares: set[Hashable] = set()  # keys that two connections may serve
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
+        self._passed = 0  # deadlines in the running step
+        inside.on_deadline(server, self._passes)
         self._links: dict[Session, tuple[Connection, ...]] = {}
         self._origins: dict[Session, str] = {}  # of the last connection of each
         self._busy: dict[Hashable, Happening] = {}
@@ -197,7 +199,7 @@ class Trace:
     @property
     def game_is_known(self) -> bool:
         """Whether the game says everything by numbered lines."""
-        return self.plan.game == "hostile"
+        return self.plan.game in KNOWN
 
     def fault(self, invariant: str, text: str) -> None:
         """Something is wrong now."""
@@ -238,6 +240,9 @@ class Trace:
             if found is not None and int(found[1]) not in living:
                 self.fault("I-14", f"the task {name!r} has outlived its connection")
         for connection in inside.guests(server):
+            has_waited = connection.idle > PATIENCE and inside.waiting(connection)[0]
+            if has_waited and connection.ending is None and connection.dialog is None:
+                self.fault("I-17", f"lines of {connection.name} wait, and none of them is handled")
             if connection.ending is not None and self.watch(connection).decisions[-1][0] < self.calm_at - PATIENCE:
                 self.fault("I-14", f"{connection.name} has ended by {connection.ending} long ago, and is still here")
         accepted, counters = server.counters["accepted"], server.counters
@@ -323,6 +328,9 @@ class Trace:
     def _begins_to_wait(self, source: Source) -> None:
         self._turns[source].clear()
 
+    def _passes(self) -> None:
+        self._passed += 1
+
     # What the game tells
 
     def said(self, connection: Connection, line: str, accepted: bool) -> None:
@@ -350,6 +358,9 @@ class Trace:
     def after_step(self) -> None:
         """Look at everything that must be so after every step of every task."""
         server = self.server
+        if self._passed > server.limits.batch:
+            self.fault("I-17", f"{self._passed} deadlines passed before anybody else had a turn")
+        self._passed = 0
         if self.closing_at is None and server.is_closing:
             self.closing_at = trio.current_time()
         if self.aborting_at is None and server.aborting.is_set():

@@ -1,0 +1,302 @@
+"""A careless game: the mistakes that ordinary code makes at the boundary to the driver, added to the hostile game.
+
+It keeps exceptions of other tasks and raises them again, leaves scopes open, returns what only looks awaitable,
+calls from threads, nests dialogs, cancels timers from within themselves, shares sessions and takes them over.
+Each mistake costs the call that made it, and everything else that the invariants say still holds.
+Who uses it: `games`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from functools import partial
+from random import Random
+from typing import Final, NoReturn
+
+import trio
+
+from ...driver.connection import Connection
+from ...driver.dialogs import Dialog
+from ...driver.events import Input, Started
+from ...driver.timers import Timer
+from ...errors import LocalProtocolError
+from ...telnet.options.mssp import PLAIN_REQUEST
+from .hostile import KEYS, HostileGame, Posted, Stumble
+from .players import Player
+from .trace import Trace
+
+_PLACES: Final = ("hook", "dialog", "work", "session", "server", "timer", "plain")
+_LINES: Final = (
+    *(f"{misdeed} {place}" for misdeed in ("again", "open", "group") for place in _PLACES),
+    *("keep", "keep", "liar", "thread", "thread", "nest", "nest", "nest deep"),
+    *("cancel", "cancel late", "cancel each", "due", "fast", "fast"),
+    *(PLAIN_REQUEST, "enter ann share", "enter bob take", "enter cid take", "leave"),
+)
+
+
+class Unsplittable(ExceptionGroup[Exception]):
+    """A group whose own methods fail."""
+
+    def split(self, condition: object) -> NoReturn:
+        raise Stumble("in split")
+
+    def derive(self, excs: object) -> NoReturn:
+        raise Stumble("in derive")
+
+
+class Liar:
+    """It looks awaitable."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        raise Stumble("at the await")
+
+    def __repr__(self) -> NoReturn:
+        raise Stumble("in a description")
+
+
+class CarelessGame(HostileGame):
+    """The game of one run."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(trace)
+        self._kept: list[BaseException] = []  # cancellations of others
+        self._open: list[object] = []  # generators and scopes that nobody ends
+
+    def line(self, player: Player, chance: Random) -> str:
+        """A mistake, or what the hostile game knows."""
+        if chance.random() < 0.4:
+            return super().line(player, chance)
+        line = chance.choice(_LINES)
+        return line if line == PLAIN_REQUEST else self._numbered(player, line)
+
+    def enter(self, who: int, chance: Random) -> Sequence[str]:
+        """Become the who-th character, shared or taken over."""
+        return [f"enter {KEYS[who % 3]} {chance.choice(('take', 'share'))}"]
+
+    def _wind(self, event: Started) -> None:
+        super()._wind(event)
+        event.server.mssp.data["LUCK"] = None  # type: ignore[assignment] # past the check, so that asking for it fails
+
+    def _obey(self, event: Input) -> Awaitable[object] | None:
+        first, *words = event.line.split() or [""]
+        deed = _DEEDS.get(first)
+        if deed is None:
+            return super()._obey(event)
+        self.say(event.connection)
+        return deed(self, event.connection, words)
+
+    # Mistakes, and the places in which they are made
+
+    async def raise_again(self) -> None:
+        """Raise what another task's wait ended by, as a cache does that has kept it."""
+        if not self._kept:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await self.keep()
+        raise self._kept[-1]
+
+    async def keep(self) -> None:
+        """Wait, and keep what ends that."""
+        try:
+            await trio.sleep(30)
+        except trio.Cancelled as error:
+            self._kept.append(error)
+            raise
+
+    async def leave_open(self) -> None:
+        """Break out of a generator that yields within a scope (PEP 789)."""
+
+        async def rows() -> AsyncGenerator[int, None]:
+            with trio.fail_after(0.5):
+                for number in range(9):
+                    await trio.lowlevel.checkpoint()
+                    yield number
+
+        generator = rows()
+        self._open.append(generator)
+        async for number in generator:
+            if number == 2:
+                break
+
+    async def raise_group(self) -> None:
+        """Raise what cannot be split."""
+        await trio.lowlevel.checkpoint()
+        raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
+
+    def leave_open_plainly(self) -> None:
+        """Enter a scope and forget it."""
+        scope = trio.CancelScope(deadline=trio.current_time() + 0.5)
+        self._open.append(scope)
+        scope.__enter__()
+
+    def raise_again_plainly(self) -> None:
+        """Raise another task's cancellation in a plain function."""
+        raise self._kept[-1] if self._kept else Stumble("nothing was kept")
+
+    def raise_group_plainly(self) -> None:
+        """Raise what cannot be split."""
+        raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
+
+
+# Told the words behind the first; the last of them is the line's number, such as #3.7.
+Deed = Callable[[CarelessGame, Connection, Sequence[str]], "Awaitable[object] | None"]
+
+
+def _make(
+    mistake: Callable[[], Awaitable[object]],
+    plainly: Callable[[], object],
+    game: CarelessGame,
+    connection: Connection,
+    words: Sequence[str],
+) -> Awaitable[object] | None:
+    """Make a mistake in the place that the line names."""
+    match words[0] if words else "hook":
+        case "hook":
+            return mistake()
+        case "dialog" if connection.dialog is None:
+            game._trace.watch(connection).may_skip = True
+            connection.start_dialog(lambda dialog: mistake())
+        case "work":
+            connection.start_soon(mistake)
+        case "session" if connection.session is not None:
+            connection.session.start_soon(mistake)
+        case "server":
+            connection.server.start_soon(mistake)
+        case "timer":
+            connection.after(0.1, mistake)
+        case "plain":
+            plainly()
+        case _:
+            pass
+    return None
+
+
+def _again(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    return _make(game.raise_again, game.raise_again_plainly, game, connection, words)
+
+
+def _leave_open(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    return _make(game.leave_open, game.leave_open_plainly, game, connection, words)
+
+
+def _group(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    return _make(game.raise_group, game.raise_group_plainly, game, connection, words)
+
+
+def _keep(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    connection.start_soon(game.keep)  # its connection's end cancels it
+    return None
+
+
+def _lie(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    return Liar()
+
+
+def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    """Call from a thread, which must change nothing; it is joined, so that nothing depends on true time."""
+    faults: list[str] = []
+
+    def call(what: str, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except LocalProtocolError:
+            return
+        except BaseException as error:  # noqa: BLE001 - any other error comes too late
+            faults.append(f"{what} was called from a thread and raised {error!r}")
+        else:
+            faults.append(f"{what} was called from a thread, and went through")
+
+    def work() -> None:
+        call("post", partial(connection.server.post, Posted(9)))
+        call("write", partial(connection.write, "[failed]"))
+        call("quit", partial(connection.quit, "[out]"))
+        call("after", partial(connection.after, 0, lambda: None))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    for fault in faults:
+        game._trace.fault("threads", fault)
+    return None
+
+
+def _nest(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    """A script within a script, and a dialog that is started within a dialog, which is refused."""
+
+    async def outer(dialog: Dialog) -> None:
+        await game._talk(dialog, 3)
+        try:
+            connection.start_dialog(game._talk)
+        except LocalProtocolError:
+            game.say(connection)
+        else:
+            if connection.ending is None:
+                game._trace.fault("dialogs", f"{connection.name} is in two dialogs")
+        if "deep" in words:
+            await outer_once(dialog)
+
+    async def outer_once(dialog: Dialog) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(game._talk, dialog, 1)
+
+    if connection.dialog is None:
+        connection.start_dialog(outer)
+    return None
+
+
+def _cancel(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    """A timer that cancels itself, at once, after a wait of its own, or together with another one."""
+    timers: list[Timer] = []
+    ticks: list[int] = []
+
+    def tick() -> Awaitable[object] | None:
+        ticks.append(1)
+        if len(ticks) > 1:
+            game._trace.fault("timers", f"a timer of {connection.name} ticked after it was cancelled")
+        if "late" in words:
+            return wait_and_cancel()
+        for timer in timers:
+            timer.cancel()
+        return None
+
+    async def wait_and_cancel() -> None:
+        await trio.sleep(0.25)
+        for timer in timers:
+            timer.cancel()
+
+    timers.append(connection.every(0.1, tick))
+    if "each" in words:
+        timers.append(connection.every(0.1, tick))
+    return None
+
+
+def _due(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    """More timers at one moment than a turn may take."""
+    for _ in range(100):
+        connection.server.after(0.1, lambda: None)
+    return None
+
+
+def _fast(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    """Ticks that take longer than their period."""
+
+    async def tick() -> None:
+        await trio.sleep(0.2)
+
+    connection.every(0.1, tick)
+    return None
+
+
+_DEEDS: Final[dict[str, Deed]] = {
+    "again": _again,
+    "open": _leave_open,
+    "group": _group,
+    "keep": _keep,
+    "liar": _lie,
+    "thread": _thread,
+    "nest": _nest,
+    "cancel": _cancel,
+    "due": _due,
+    "fast": _fast,
+}
