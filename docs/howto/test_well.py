@@ -1,3 +1,5 @@
+import time
+
 import trio
 from well import hooks
 
@@ -22,12 +24,35 @@ async def test_a_week_of_hours_passes_in_no_time(mud):
         assert 2 + 7 * 24 - 1 <= village.server.world.buckets
 
 
+# a thread
+def measure_depth():
+    time.sleep(0.01)  # as a slow disk would
+    return 7
+
+
+async def test_no_virtual_time_passes_while_a_thread_works(mud):
+    async with mud(hooks):
+        start = trio.current_time()
+        assert await trio.to_thread.run_sync(measure_depth) == 7
+        assert start == trio.current_time()
+
+
 # the driver's own deadlines
 async def test_who_never_types_is_shown_out(mud):
     async with mud(hooks, limits=Limits(first_input=60)) as village:
         ann = await village.player()
         await ann.sees("You have not said a word.", within=61)
         await ann.sees_the_end()
+
+
+# a failure
+async def test_a_well_that_is_not_there_costs_one_command(mud):
+    async with mud(hooks, allow_errors=True) as village:
+        ann = await village.player()
+        village.server.world = None
+        await ann.type("draw")
+        await ann.sees("Something went wrong")
+        assert [type(error) for error in village.errors] == [AssertionError]
 
 
 # a slow line

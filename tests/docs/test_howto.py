@@ -66,7 +66,7 @@ async def test_an_event_of_the_games_own_runs_its_hooks(mud: OpenMud) -> None:
 async def test_a_failing_hook_costs_one_call_and_the_next_ones_run(
     mud: OpenMud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with mud(at_work.hooks) as place:
+    async with mud(at_work.hooks, allow_errors=True) as place:
         ann = await place.player()
         await ann.type("stumble", "shout ouch")
         await ann.sees("Something went wrong with that. We have been told.\n> ")
@@ -76,7 +76,7 @@ async def test_a_failing_hook_costs_one_call_and_the_next_ones_run(
 
 
 async def test_a_hook_that_waits_too_long_is_cut(mud: OpenMud) -> None:
-    async with mud(at_work.hooks) as place:
+    async with mud(at_work.hooks, allow_errors=True) as place:
         ann = await place.player()
         slept = trio.current_time()
         await ann.type("sleep")
@@ -135,7 +135,7 @@ async def test_a_doorkeeper_who_fails_lets_nobody_in(mud: OpenMud, monkeypatch: 
         raise OSError("the service is away")
 
     monkeypatch.setattr(doorkeeper, "is_a_known_rogue", break_down)
-    async with mud(doorkeeper.hooks) as place:
+    async with mud(doorkeeper.hooks, allow_errors=True) as place:
         ann = await place.player()
         assert await ann.sees_the_end() == place.server.texts.connect_failed + "\n"
         assert place.server.counters["refused: hook failed"] == 1

@@ -201,7 +201,7 @@ async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, 
     """The function failed, so the door stays shut."""
     wrong: Any = 5
     witness.hooks.on(Connect)(lambda event: event.connection.refuse(wrong))
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         assert await player.sees_the_end() == f"{place.server.texts.connect_failed}\n"
     assert [words.split()[1] for words in witness.story()] == ["connect", "refused:"]

@@ -178,7 +178,7 @@ async def test_it_takes_its_turn_and_holds_nobody_up(mud: OpenMud, witness: Witn
 
 
 async def test_one_that_fails_comes_again_tomorrow(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
-    async with mud(Hooks()) as place:
+    async with mud(Hooks(), allow_errors=True) as place:
         Wall(place.server, 2026, 6, 1, 20)
 
         def fail() -> None:

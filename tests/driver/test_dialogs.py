@@ -266,7 +266,7 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
         raise RuntimeError("broken script")
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
-    async with mud(witness.hooks, texts=Texts(command_failed="Oops.")) as place:
+    async with mud(witness.hooks, texts=Texts(command_failed="Oops."), allow_errors=True) as place:
         player = await place.player()
         await player.type("ann")
         await player.sees("Oops.")
@@ -278,7 +278,7 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
 
 
 async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud, witness: Witness) -> None:
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(lambda dialog: None)  # type: ignore[arg-type,return-value]
         await player.type("look")
@@ -402,7 +402,7 @@ async def test_asking_oneself_from_a_waiting_hook_raises_at_once_and_from_a_plai
     async def wrong() -> None:
         await dialogs[0].ask("Why? ")
 
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         connection = first_connection(place.server)
         connection.start_dialog(script)
@@ -426,7 +426,7 @@ async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: Witness)
         raise RuntimeError("the book of names is gone")
 
     witness.hooks.on(Connect)(lambda event: event.connection.start_dialog(login))
-    async with mud(witness.hooks, texts=Texts(command_failed="Oops.")) as place:
+    async with mud(witness.hooks, texts=Texts(command_failed="Oops."), allow_errors=True) as place:
         player = await place.player()
         await player.type("ann", "secret", "look")
         assert (await player.sees_the_end()).endswith("Oops.\n")
@@ -441,7 +441,7 @@ async def test_the_lines_that_wait_for_a_script_that_fails_are_dropped(mud: Open
         raise RuntimeError("broken script")
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("ann", "secret")
         await trio.sleep(2)

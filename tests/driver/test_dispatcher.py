@@ -251,7 +251,9 @@ async def test_each_waiting_function_is_cut_at_the_deadline_for_itself(
         done.append(("never", trio.current_time()))
 
     witness.hooks.on(Input)(lambda event: done.append(("next", trio.current_time())))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_too_slow="Too slow.")) as place:
+    async with mud(
+        witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_too_slow="Too slow."), allow_errors=True
+    ) as place:
         player = await place.player()
         await player.type("x")
         await player.sees("Too slow.")
@@ -315,7 +317,7 @@ async def test_a_function_that_raises_costs_one_call(
 
     witness.hooks.on(Input)(fail)
     witness.hooks.on(Input)(lambda event: after.append(event.line))
-    async with mud(witness.hooks, texts=Texts(command_failed="Oops.")) as place:
+    async with mud(witness.hooks, texts=Texts(command_failed="Oops."), allow_errors=True) as place:
         ann, bob = await place.player(), await place.player()
         await ann.type("fail", "look")
         await bob.type("look")
@@ -343,7 +345,7 @@ async def test_a_disconnect_function_that_fails_or_hangs_costs_itself(mud: OpenM
         await trio.sleep_forever()
 
     witness.hooks.on(Disconnect)(lambda event: after.append(len(event.connection.server.connections)))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=5), allow_errors=True) as place:
         player = await place.player()
         await player.vanish()
         await trio.sleep(6)
@@ -411,7 +413,7 @@ async def test_a_function_that_hides_its_cancellation_behind_an_error_is_too_slo
         finally:
             raise RuntimeError("while cleaning up")
 
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=5), allow_errors=True) as place:
         player = await place.player()
         await player.type("x")
         await trio.sleep(6)

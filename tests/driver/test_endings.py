@@ -140,7 +140,7 @@ async def test_a_connect_function_that_raises_refuses(mud: OpenMud, witness: Wit
     def stumble(event: Connect) -> None:
         raise RuntimeError("no candle")
 
-    async with mud(witness.hooks, texts=Texts(connect_failed="Stuck.")) as place:
+    async with mud(witness.hooks, texts=Texts(connect_failed="Stuck."), allow_errors=True) as place:
         visitor = await place.player()
         assert await visitor.sees_the_end() == "Stuck.\n"
     assert witness.story() == ["guest-1 connect", "guest-1 refused: hook failed"]
@@ -153,7 +153,9 @@ async def test_a_connect_function_that_hangs_refuses(mud: OpenMud, witness: Witn
     async def doze(event: Connect) -> None:
         await trio.sleep_forever()
 
-    async with mud(witness.hooks, limits=Limits(hook_deadline=3), texts=Texts(connect_too_slow="Zzz.")) as place:
+    async with mud(
+        witness.hooks, limits=Limits(hook_deadline=3), texts=Texts(connect_too_slow="Zzz."), allow_errors=True
+    ) as place:
         began = trio.current_time()
         visitor = await place.player()
         assert await visitor.sees_the_end() == "Zzz.\n"
@@ -680,7 +682,7 @@ async def test_other_empty_texts_say_nothing_either(mud: OpenMud, witness: Witne
         raise RuntimeError
 
     texts = Texts(command_failed="", line_cut="", output_dropped="")
-    async with mud(witness.hooks, texts=texts, limits=Limits(line=10)) as place:
+    async with mud(witness.hooks, texts=texts, limits=Limits(line=10), allow_errors=True) as place:
         player = await place.player()
         await player.type("x", "y" * 20)
         assert await player.catches_up() == ""
@@ -786,7 +788,7 @@ async def test_work_of_a_connection_ends_with_it_and_its_failure_costs_nobody(
     async def break_down() -> None:
         raise RuntimeError("broken work")
 
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         ann, bob = await place.player(), await place.player()
         connection = first_connection(place.server)
         connection.start_soon(linger_on)

@@ -38,7 +38,7 @@ async def test_a_failure_names_function_file_line_event_connection_and_what_was_
     """K11: with the traceback behind it."""
     hooks = Hooks()
     hooks.on(Input)(stumble)
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("look\x1b[2J around")
         await settled()
@@ -64,7 +64,7 @@ async def test_what_was_typed_hidden_is_never_in_the_log(
             event.connection.hide_input(False)
         raise RuntimeError("no such account")
 
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         player = await place.player()
         if turned == "before":
             first_connection(place.server).hide_input(False)
@@ -82,7 +82,9 @@ async def test_a_command_that_fails_again_and_again_is_one_traceback_and_one_lin
     """K5: typed by ten, it filled a megabyte in ten seconds."""
     hooks = Hooks()
     hooks.on(Input)(stumble)
-    async with mud(hooks, limits=Limits(log_interval=10, command_rate=None, per_address=None)) as place:
+    async with mud(
+        hooks, limits=Limits(log_interval=10, command_rate=None, per_address=None), allow_errors=True
+    ) as place:
         players = [await place.player() for _ in range(10)]
         for _ in range(3):
             for player in players:
@@ -105,7 +107,7 @@ async def test_what_was_left_out_last_is_told_when_the_server_ends(
 ) -> None:
     hooks = Hooks()
     hooks.on(Input)(stumble)
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("a", "b")
         await settled()
@@ -122,7 +124,7 @@ async def test_another_fault_of_the_same_function_is_not_hidden(mud: OpenMud, ca
             raise ValueError
         raise {"key": KeyError, "value": ValueError}[event.line]
 
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("key", "value", "there", "key")
         await settled()
@@ -143,7 +145,7 @@ async def test_dialogs_timers_and_work_are_named_and_bounded_likewise(
     def tick() -> None:
         raise LookupError
 
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         await place.player()
         guest, server = first_connection(place.server), place.server
         session = server.sessions.enter("ann", guest)
@@ -188,7 +190,7 @@ async def test_a_key_that_cannot_be_shown_costs_its_description_and_no_more(
     def fail(event: Entered) -> None:
         raise ValueError
 
-    async with mud(hooks) as place:
+    async with mud(hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("x")
         await settled()

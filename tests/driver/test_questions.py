@@ -145,7 +145,7 @@ async def test_echo_comes_back_however_a_hidden_question_ends(
             if lingers:
                 await trio.sleep(1000)
 
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(script)
         await player.sees("Word? ")
@@ -353,7 +353,7 @@ async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
         raise RuntimeError
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(fail))
-    async with mud(witness.hooks, limits=Limits(typeahead=typeahead)) as place:
+    async with mud(witness.hooks, limits=Limits(typeahead=typeahead), allow_errors=True) as place:
         ann = await place.player()
         await ann.send(b"well\r\n" + b"a line of several words\r\n" * 40 + b"half of a")
         await place.pass_time(2)
@@ -540,7 +540,7 @@ async def test_a_name_comes_before_a_number(mud: OpenMud, witness: Witness) -> N
 
 
 async def test_a_choice_needs_options(mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture) -> None:
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(lambda dialog: dialog.choose("Which? ", []))
         await player.sees(WORDS.command_failed)

@@ -171,7 +171,7 @@ async def test_what_still_waits_when_the_cleanup_time_is_over_is_cut_and_every_d
 
     witness.hooks.on(Disconnect)(lambda event: steps.append("whole"))
     witness.hooks.on(Input)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
         for _ in range(3):
             player = await place.player()
             await player.type("hang", "dropped")
@@ -194,7 +194,7 @@ async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Wi
         await trio.sleep(1)
         place.server.post(Bell(event.strokes + 1))
 
-    async with mud(witness.hooks, limits=Limits(cleanup=5)) as place:
+    async with mud(witness.hooks, limits=Limits(cleanup=5), allow_errors=True) as place:
         place.server.post(Bell(1))
         await settled()
         place.server.shutdown()
@@ -373,7 +373,7 @@ async def test_a_caller_cancelled_while_it_starts_the_server_ends_it(autojump_cl
 async def test_the_cleanup_time_is_counted_once_and_shared(mud: OpenMud, witness: Witness) -> None:
     """However many wait, and whatever they wait for, it is over after `limits.cleanup`."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(cleanup=5, linger=60, hook_deadline=None)) as place:
+    async with mud(witness.hooks, limits=Limits(cleanup=5, linger=60, hook_deadline=None), allow_errors=True) as place:
         pipes = [place.connect() for _ in range(10)]
         await settled()
         place.server.abort()
@@ -393,7 +393,7 @@ async def test_an_abort_without_time_runs_the_disconnect_functions_all_the_same(
         steps.append("never")
 
     witness.hooks.on(Disconnect)(lambda event: steps.append("whole"))
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         for _ in range(2):
             await place.player()
         place.server.abort(within=0)
@@ -405,7 +405,7 @@ async def test_an_abort_without_time_runs_the_disconnect_functions_all_the_same(
 async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: Witness) -> None:
     """O3: the second interrupt of an impatient operator."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
         await place.player()
         place.server.abort()
         await trio.sleep(1)
@@ -418,7 +418,7 @@ async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: Witness
 async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness: Witness) -> None:
     """O3: also when all guests are gone and only hooks are waited for."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
         player = await place.player()
         place.server.shutdown()
         await player.sees_the_end()
@@ -434,7 +434,7 @@ async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met
 ) -> None:
     """I-18; the simulator's seed 1020823 of its day: the ending was decided already, and so the loss was not heard."""
     witness.hooks.on(Connect)(waits(30))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=40, cleanup=2)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=40, cleanup=2), allow_errors=True) as place:
         place.connect()
         await settled()
         place.server.shutdown()
@@ -447,7 +447,7 @@ async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met
 
 async def test_a_later_abort_never_lengthens_the_time(mud: OpenMud, witness: Witness) -> None:
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None)) as place:
+    async with mud(witness.hooks, limits=Limits(hook_deadline=None), allow_errors=True) as place:
         await place.player()
         place.server.abort(within=1)
         place.server.abort(within=100)
@@ -801,7 +801,7 @@ async def test_a_hook_that_breaks_for_one_changes_nothing_for_another(mud: OpenM
             event.connection.write(event.line)
             return None
 
-        async with mud(witness.hooks, limits=Limits(hook_deadline=2)) as place:
+        async with mud(witness.hooks, limits=Limits(hook_deadline=2), allow_errors=True) as place:
             ann, bob = await place.player(), await place.player()
             for number in range(10):
                 await ann.type("x")
@@ -825,7 +825,7 @@ async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, w
 
     for event_type in (Admitted, Input, Disconnect):
         witness.hooks.on(event_type)(break_)
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         await player.type("x", "y")
         await settled()
@@ -1043,7 +1043,7 @@ async def test_work_that_fails_is_logged_by_its_owner_and_costs_nobody_else(
     async def count_the_stars() -> None:
         raise ArithmeticError("too many stars")
 
-    async with mud(talkers.hooks) as place:
+    async with mud(talkers.hooks, allow_errors=True) as place:
         player = await place.player()
         session = place.server.sessions.enter("ann", first_connection(place.server))
         (place.server if owner == "server" else session).start_soon(count_the_stars)
@@ -1063,7 +1063,7 @@ async def test_a_function_that_has_no_need_to_wait_does_not_fail_when_the_time_i
     async def note(event: Disconnect) -> None:
         told.append(str(event.cause))
 
-    async with mud(hooks, limits=Limits(hook_deadline=None, cleanup=1)) as place:
+    async with mud(hooks, limits=Limits(hook_deadline=None, cleanup=1), allow_errors=True) as place:
         player = await place.player()
         await player.type("wait")
         await settled()

@@ -280,7 +280,7 @@ async def test_a_timer_that_fails_costs_that_tick(
         ticks.append(1)
         raise RuntimeError("broken clock")
 
-    async with mud(witness.hooks) as place:
+    async with mud(witness.hooks, allow_errors=True) as place:
         await place.player()
         connection = first_connection(place.server)
         connection.every(1, fail)
@@ -294,7 +294,7 @@ async def test_a_timer_that_fails_costs_that_tick(
 
 
 async def test_a_timer_that_hangs_is_cut_like_every_hook(mud: OpenMud) -> None:
-    async with mud(Hooks(), limits=Limits(hook_deadline=2)) as place:
+    async with mud(Hooks(), limits=Limits(hook_deadline=2), allow_errors=True) as place:
         place.server.every(1, trio.sleep_forever)
         await trio.sleep(10)
         assert place.server.counters["hooks failed"] in (3, 4)

@@ -28,7 +28,9 @@ async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_mus
     mud: OpenMud, witness: Witness
 ) -> None:
     witness.hooks.on(Input)(waits(10))
-    async with mud(witness.hooks, limits=Limits(typeahead=3, command_rate=None, hook_deadline=None)) as place:
+    async with mud(
+        witness.hooks, limits=Limits(typeahead=3, command_rate=None, hook_deadline=None), allow_errors=True
+    ) as place:
         player = await place.player()
         await player.send(b"handled now\n")
         await settled()
@@ -85,7 +87,7 @@ async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_li
         event.connection.start_dialog(login)
 
     hooks.include(witness.hooks)
-    async with mud(hooks, limits=Limits(typeahead=1)) as place:
+    async with mud(hooks, limits=Limits(typeahead=1), allow_errors=True) as place:
         player = await place.player()
         await player.send(bytes((IAC, WILL, NAWS)))
         await player.send(b"Ann\n" + b"x\n" * 400 + bytes((IAC, SB, NAWS, 0, 50, 0, 60, IAC, SE)))

@@ -7,7 +7,7 @@ import textwrap
 import pytest
 import trio
 
-from trio_mud.testing import virtual
+from trio_mud.testing import threads, virtual
 
 GAME = """
     import pytest
@@ -264,6 +264,221 @@ def test_a_deadlock_of_a_hypothesis_example_is_found_too(play: Play) -> None:
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E*AssertionError: every task waits, no deadline is left*"])
+
+
+@ON_AND_OFF
+def test_a_test_fails_with_what_the_games_code_raised_and_points_at_its_line(play: Play, trio_mode: str) -> None:
+    result = play(
+        """
+        failing = Hooks()
+
+        @failing.on(Input)
+        def stumble(event):
+            words = {}
+            if event.line == "fall":
+                raise LookupError("fallen")
+            words[event.line]
+
+        async def test_a_hook_raises(mud):
+            async with mud(failing) as place:
+                ann = await place.player()
+                await ann.type("look")
+
+        async def test_an_expectation_fails_because_of_it(mud):
+            async with mud(failing) as place:
+                ann = await place.player()
+                await ann.type("look")
+                await ann.sees("You see a tavern.")
+
+        async def test_two_are_a_group(mud):
+            async with mud(failing) as place:
+                ann = await place.player()
+                await ann.type("look", "fall")
+
+        async def test_it_is_meant_to_fail(mud):
+            async with mud(failing, allow_errors=True) as place:
+                ann = await place.player()
+                await ann.type("look")
+                await trio.testing.wait_all_tasks_blocked()
+                assert [type(error) for error in place.errors] == [KeyError]
+        """,
+        trio_mode=trio_mode,
+    )
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_a_hook_raises*",
+            ">*words?event.line?",
+            "E*KeyError: 'look'",
+            "E*hook stumble at *.py:* failed for Input of guest-1*allow_errors=True*",
+            "*test_an_expectation_fails_because_of_it*",
+            "E*AssertionError: player 1 did not see 'You see a tavern.'*",
+            "E*the game's code had failed before:",
+            "E*words?event.line?",
+            "E*KeyError: 'look'",
+            "*test_two_are_a_group*",
+            "*ExceptionGroup: 2 failures in the game's code*",
+        ]
+    )
+
+
+def test_whatever_of_the_games_code_raises_fails_the_test(play: Play) -> None:
+    result = play(
+        """
+        from trio_mud import Admitted
+
+        async def fail(dialog=None):
+            await trio.sleep(1)
+            raise LookupError("lost")
+
+        def fail_at_once():
+            raise LookupError("lost")
+
+        WAYS = {
+            "a dialog": lambda connection: connection.start_dialog(fail),
+            "work of a connection": lambda connection: connection.start_soon(fail),
+            "work of the server": lambda connection: connection.server.start_soon(fail),
+            "a timer": lambda connection: connection.after(1, fail_at_once),
+            "a slow timer of the server": lambda connection: connection.server.after(1, fail),
+        }
+
+        @pytest.mark.parametrize("way", WAYS)
+        async def test_it(mud, way):
+            failing = Hooks()
+            failing.on(Admitted)(lambda event: WAYS[way](event.connection) and None)
+            with pytest.raises(LookupError, match="lost"):
+                async with mud(failing) as place:
+                    await place.player()
+                    await trio.sleep(5)
+                    place.server.shutdown()
+
+        async def test_each_of_two_servers_has_its_own(mud):
+            failing = Hooks()
+            failing.on(Admitted)(lambda event: fail_at_once())
+            async with mud(hooks) as sound:
+                async with mud(failing, allow_errors=True) as broken:
+                    await sound.player()
+                    await broken.player()
+                assert len(broken.errors) == 1
+                await sound.player()
+            assert sound.errors == []
+        """
+    )
+    result.assert_outcomes(passed=6)
+
+
+@ON_AND_OFF
+def test_the_clock_waits_for_threads_whatever_their_limiter(play: Play, trio_mode: str) -> None:
+    result = play(
+        """
+        from hypothesis import given, settings, strategies as st
+        from trio_mud.testing.threads import watch_threads
+
+        def work():
+            time.sleep(0.05)
+            return "done"
+
+        thinking = Hooks()
+
+        @thinking.on(Input)
+        async def think(event):
+            limiter = trio.CapacityLimiter(1) if event.line == "own" else None
+            event.connection.write(await trio.to_thread.run_sync(work, limiter=limiter))
+
+        @pytest.mark.parametrize("line", ["own", "usual"])
+        async def test_no_time_passes(mud, line):
+            async with mud(thinking) as place:
+                ann = await place.player()
+                await ann.type(line)
+                before = trio.current_time()
+                await ann.sees("done")
+                assert trio.current_time() == before
+
+        async def test_nothing_to_see_means_that_no_thread_will_say_anything(mud):
+            async with mud(thinking) as place:
+                ann = await place.player()
+                await ann.type("usual")
+                assert await ann.catches_up() == "done\\n"
+                await ann.sees_nothing()
+
+        async def test_many_at_once_one_after_the_other(mud):
+            limiter = trio.CapacityLimiter(1)
+            async with mud(hooks), trio.open_nursery() as nursery:
+                before = trio.current_time()
+                for _ in range(4):
+                    nursery.start_soon(lambda: trio.to_thread.run_sync(work, limiter=limiter))
+            assert trio.current_time() == before
+
+        @given(number=st.just(1))
+        @settings(database=None, deadline=None)
+        async def test_with_hypothesis_too(mud, number):
+            async with mud(hooks):
+                before = trio.current_time()
+                await trio.to_thread.run_sync(work)
+                assert trio.current_time() == before
+
+        async def test_a_clock_of_ones_own_waits_too(mud, autojump_clock):
+            async with mud(hooks):
+                await trio.to_thread.run_sync(work)
+                assert trio.current_time() == 0
+                await trio.sleep(10)
+                assert trio.current_time() == 10
+
+        @pytest.mark.parametrize("abandon", [True, False])
+        async def test_a_thread_that_waits_for_trio_does_not_hold_the_clock(mud, abandon):
+            async def wait():
+                await trio.lowlevel.checkpoint()
+                assert not watch_threads().is_holding
+                await trio.sleep(3600)
+
+            async with mud(hooks):
+                for _ in range(2):
+                    await trio.to_thread.run_sync(trio.from_thread.run, wait, abandon_on_cancel=abandon)
+                assert trio.current_time() == 7200
+
+        class HourlyLimiter:
+            async def acquire_on_behalf_of(self, borrower):
+                await trio.sleep(3600)
+
+            def release_on_behalf_of(self, borrower):
+                pass
+
+        async def test_nor_does_a_limiter_that_waits(mud):
+            async with mud(hooks):
+                await trio.to_thread.run_sync(work, limiter=HourlyLimiter())
+                assert trio.current_time() == 3600
+        """,
+        trio_mode=trio_mode,
+    )
+    result.assert_outcomes(passed=9)
+
+
+def test_the_clock_waits_for_each_call_so_long_and_no_longer(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threads.PATIENCE == 10.0
+    monkeypatch.setattr(threads, "PATIENCE", 0.1)
+    result = play(
+        """
+        import threading
+
+        async def test_a_thread_that_hangs_until_virtual_time_has_passed(mud):
+            gate = threading.Event()
+            async with mud(hooks), trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, gate.wait)
+                for _ in range(100):
+                    await trio.sleep(3600)
+                gate.set()
+
+        async def test_a_thread_that_hangs_for_ever(mud):
+            gate = threading.Event()
+            try:
+                async with mud(hooks):
+                    await trio.to_thread.run_sync(gate.wait, abandon_on_cancel=True)
+            finally:
+                gate.set()
+        """
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["E*AssertionError: every task waits, no deadline is left*", "*in test_a_thread_that*"])
 
 
 def test_without_pytest_trio_it_says_what_to_install(play: Play) -> None:

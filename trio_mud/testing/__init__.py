@@ -7,7 +7,9 @@
             await bob.sees("stares into the fire")
 
 Time is virtual: an hour's sleep takes as long as what happens in it.
+While a thread of `trio.to_thread.run_sync` works, time stands still.
 A test in which nothing could ever happen again fails, and says where it waits.
+So does one in which the game's own code raised, unless it is given `allow_errors=True`.
 The same goes for tests under Hypothesis: each example has a clock and a server of its own.
 
 `trio_mud.testing.peers` are clients that misbehave; `Playbook` holds a telnet engine to a script.

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Protocol
 
 import trio
-import trio.testing
 
 from ..driver.guard import unwrap_single
 from ..driver.hooks import Hooks
@@ -16,9 +15,11 @@ from ..driver.server import MasterServer
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option
 from ..texts import Texts
+from .failures import Failures
 from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
 from .terminal import Terminal
+from .threads import settle, watch_threads
 
 MILLENNIUM = 946_728_000.0  # noon of 1 January 2000 in UTC, in seconds since 1970
 
@@ -30,12 +31,17 @@ class Mud:
         server: The `MasterServer`, serving.
         listener: Its only door; `listener.fail(OSError(...))` makes an accept fail.
         nursery: For the test's own tasks; they end with the server.
+        errors: What hooks, dialogs, timers and other work of the game have raised so far; of the same failure,
+            repeated within `limits.log_interval`, only the first.
     """
 
-    def __init__(self, server: MasterServer, listener: PipeListener, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, server: MasterServer, listener: PipeListener, nursery: trio.Nursery, errors: Sequence[BaseException] = ()
+    ) -> None:
         self.server = server
         self.listener = listener
         self.nursery = nursery
+        self.errors = errors
         self._players = 0
 
     def connect(self, *, address: str = "", capacity: int = CAPACITY, latency: float = 0.0) -> Pipe:
@@ -94,13 +100,13 @@ class Mud:
             latency=latency,
         )
         player = Player(pipe, program, self.nursery, f"player {self._players}", again)
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
         return player
 
     async def pass_time(self, seconds: float) -> None:
         """Let so much virtual time pass, and everything happen that happens in it."""
         await trio.sleep(seconds)
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
 
     async def race(self, *steps: Callable[[], Awaitable[object]]) -> None:
         """Let several things be done at the same moment, in whatever order the scheduler takes them, and settle.
@@ -111,7 +117,7 @@ class Mud:
         async with trio.open_nursery() as nursery:
             for step in steps:
                 nursery.start_soon(step)
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
 
 
 @asynccontextmanager
@@ -122,31 +128,47 @@ async def open_mud(
     texts: Texts | None = None,
     world: object = None,
     options: Iterable[Option] = DEFAULT_OPTIONS,
+    allow_errors: bool = False,
 ) -> AsyncGenerator[Mud, None]:
     """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
 
     Its wall clock goes with the clock of the test, from noon of 1 January 2000 in UTC.
     A failed expectation in the block comes out as itself, not inside an exception group.
+    If the code of the game raised, the block raises that at its end, with its traceback.
+
+    Args:
+        hooks: The game.
+        limits: Those of the server, and so are `texts`, `world` and `options`.
+        allow_errors: True if the game may fail; `Mud.errors` holds what was raised.
     """
+    __tracebackhide__ = True
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     server.wall_clock = lambda: MILLENNIUM + trio.current_time()
     listener = PipeListener()
+    failures = Failures()
     failure: BaseException | None = None
+    watch_threads()
     try:
-        async with trio.open_nursery() as players, trio.open_nursery() as nursery:
-            await nursery.start(server.serve, [listener])
-            try:
-                yield Mud(server, listener, players)
-            except BaseException as error:
-                failure = error
-                raise
-            server.shutdown()
-            await server.closed.wait()
-            players.cancel_scope.cancel(reason="the block is over")
+        with failures.listening():
+            async with trio.open_nursery() as players, trio.open_nursery() as nursery:
+                await nursery.start(server.serve, [listener])
+                try:
+                    yield Mud(server, listener, players, failures.errors)
+                except BaseException as error:
+                    failure = error
+                    raise
+                await settle()  # what has been typed is handled, and may fail
+                server.shutdown()
+                await server.closed.wait()
+                players.cancel_scope.cancel(reason="the block is over")
     except BaseException as error:  # noqa: BLE001  raised again, only without its groups
         if failure is not None and not isinstance(failure, trio.Cancelled):
+            if failures.errors and not allow_errors:
+                failure.add_note(failures.told())
             raise failure from failure.__cause__
         raise unwrap_single(error) from None
+    if failures.errors and not allow_errors:
+        raise failures.sole()
 
 
 class OpenMud(Protocol):
@@ -160,6 +182,7 @@ class OpenMud(Protocol):
         texts: Texts | None = None,
         world: object = None,
         options: Iterable[Option] = DEFAULT_OPTIONS,
+        allow_errors: bool = False,
     ) -> AbstractAsyncContextManager[Mud]:
         """Serve these hooks for the length of the block."""
         ...

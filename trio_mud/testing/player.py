@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import trio
-import trio.testing
 
 from ..telnet.codes import ECHO
 from ..telnet.gmcp_messages import NO_DATA, encode_gmcp
 from .gmcp import Message
 from .pipe import Pipe
 from .terminal import Terminal
+from .threads import settle
 
 PATIENCE = 10.0  # seconds of virtual time until an expectation fails
 EXCERPT = 1000  # characters of the screen that a failure quotes
@@ -173,7 +173,7 @@ class Player:
             AssertionError: Something came.
         """
         __tracebackhide__ = True
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
         at_line_start = self._seen == 0 or self.screen[self._seen - 1] == "\n"
         rest = self.unread if at_line_start else self.unread.partition("\n")[2]
         if rest:
@@ -181,7 +181,7 @@ class Player:
 
     async def catches_up(self) -> str:
         """Read until every task waits, and pass everything; returns it."""
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
         return self._pass(len(self.screen))
 
     async def sees_the_end(self, *, within: float = PATIENCE) -> str:

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Final
 
 import trio
-import trio.testing
 
 from ..driver.recording import FORMAT
 from .mud import Mud
 from .pipe import Pipe
 from .playbook import spell
+from .threads import settle
 
 ROOM: Final = 1024 * 1024  # bytes each way: nobody waits for a replayed client
 EXPECTED: Final = "the recording"
@@ -173,9 +173,9 @@ class _Client:
             for (when, is_ours), steps in turns:
                 await trio.sleep_until(start + when)
                 if is_ours:
-                    await trio.testing.wait_all_tasks_blocked()
+                    await settle()
                     await self._act(pipe, list(steps))
-            await trio.testing.wait_all_tasks_blocked()
+            await settle()
             nursery.cancel_scope.cancel(reason="the recording is over")
         await pipe.client.aclose()
 
@@ -185,7 +185,7 @@ class _Client:
         server._numbers = itertools.count(self.recorded.number)
         server._options = server._uncompressed_options
         pipe = self._mud.connect(address=self.recorded.address, capacity=ROOM)
-        await trio.testing.wait_all_tasks_blocked()
+        await settle()
         server._options = options
         return pipe
 

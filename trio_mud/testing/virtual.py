@@ -1,5 +1,7 @@
 """Virtual time for tests: the clock jumps to the next deadline as soon as every task waits, and a deadlock is found.
 
+While a thread of `trio.to_thread.run_sync` works the clock stands still, for at most ten seconds of true time.
+
 Who uses it: the plugin, for every test that uses `mud`.
 """
 
@@ -14,10 +16,11 @@ import trio
 from trio.testing import MockClock
 
 from ..driver.guard import unwrap_single
+from .threads import ThreadWatch, watch_threads
 
 T = TypeVar("T")
 
-DEADLOCK = 2.0  # true seconds in which nothing happens; a thread or a process may be at work for some of them
+DEADLOCK = 2.0  # true seconds in which nothing happens and no thread works; a process may for some of them
 _OTHERS = ("/trio/", "/trio_mud/", "/pytest_trio/", "/contextlib.py")  # where code waits on somebody's behalf
 
 
@@ -54,10 +57,12 @@ class DeadlockWatch(trio.abc.Instrument):
         self._scope = trio.CancelScope()
         self._idle_since = math.inf  # on the machine's clock
         self._waiting: list[str] = []
+        self._threads: ThreadWatch | None = None
 
     async def guard(self, main: Callable[[], Awaitable[T]]) -> T:
         """Run this, and fail if it comes to wait for ever."""
         __tracebackhide__ = True
+        self._threads = watch_threads()
         with self._scope:
             return await main()
         places = "".join(f"\n  {place}" for place in self._waiting)
@@ -65,6 +70,9 @@ class DeadlockWatch(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """Nothing can run now; if that was so for long, nothing ever will."""
+        if self._threads is None or self._threads.is_holding:
+            self._idle_since = math.inf
+            return
         state = trio.lowlevel.current_statistics()
         if state.tasks_runnable or state.run_sync_soon_queue_size or state.seconds_to_next_deadline < math.inf:
             self._idle_since = math.inf

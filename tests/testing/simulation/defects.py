@@ -40,6 +40,7 @@ from trio_mud.telnet import AnomalyKind, TelnetEngine
 from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
 from trio_mud.telnet.scanner import in_text
+from trio_mud.testing.simulation.threads import Threads
 
 Patch = Callable[[], AbstractContextManager[object]]
 
@@ -452,6 +453,28 @@ def a_token_is_good_twice(true: Any, self: Sessions, token: str, connection: Con
     if kept is not None:
         self._tokens[token] = kept
     return session
+
+
+# What the kit must know of a game
+
+
+@defect(Sessions, "_take_from_all")
+def who_shares_is_not_taken_over(true: Any, self: Sessions, session: Session) -> None:
+    if len(session.connections) < 2:
+        true(self, session)
+
+
+@defect(Connection, "flush")
+def hidden_input_is_shown_and_hidden_at_every_flush(true: Any, self: Connection) -> None:
+    if self.dialog is not None and self.dialog.asks_hidden:
+        self.engine.hide_input(False, ends_line=False)
+        self.engine.hide_input(True)
+    true(self)
+
+
+@defect(Threads, "_let_speak")
+def time_passes_while_threads_work(true: Any, self: Threads) -> None:
+    """Nothing."""
 
 
 # Too rare for a thousand seeds: bugs that the driver once had. Each has a seed that finds it.

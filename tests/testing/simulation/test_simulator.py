@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import pytest
 import trio
 
-from trio_mud import HookEvent, MasterServer
+from trio_mud import Dialog, Duplicate, HookEvent, Hooks, Input, MasterServer
 from trio_mud.testing.simulation import (
     Deadlock,
     DeterministicRun,
+    Game,
     Livelock,
+    PlayedByWords,
+    Trace,
     cut_everywhere,
     first_caught,
     in_fork,
@@ -23,6 +29,7 @@ from trio_mud.testing.simulation import (
     plan,
     shrink,
     simulate,
+    threads,
 )
 
 from .defects import DEFECTS, PLAYED, RARE, replaced
@@ -115,6 +122,103 @@ def test_time_is_virtual_and_steps_are_counted() -> None:
     run(sleep)
     assert run.clock.now == 3600
     assert run.steps.count > 1
+
+
+async def _ask_nothing() -> None:
+    await trio.to_thread.run_sync(time.sleep, 0.001)
+
+
+async def _ask_for_virtual_time() -> None:
+    await trio.to_thread.run_sync(trio.from_thread.run, trio.sleep, 1, limiter=trio.CapacityLimiter(1))
+
+
+async def _ask_for_virtual_time_and_be_abandoned() -> None:
+    with trio.move_on_after(0.5):
+        await trio.to_thread.run_sync(trio.from_thread.run, trio.sleep, 1, abandon_on_cancel=True)
+
+
+async def _ask_twice() -> None:
+    def ask() -> None:
+        trio.from_thread.run_sync(trio.current_time)
+        trio.from_thread.run(trio.sleep, 1)
+
+    await trio.to_thread.run_sync(ask, abandon_on_cancel=True)
+
+
+@pytest.mark.parametrize(
+    ("work", "ends"),
+    [
+        (_ask_nothing, 0.0),
+        (_ask_for_virtual_time, 1.0),
+        (_ask_for_virtual_time_and_be_abandoned, 0.5),
+        (_ask_twice, 1.0),
+    ],
+)
+def test_threads_take_no_virtual_time_and_change_no_digest(work: Callable[[], Awaitable[None]], ends: float) -> None:
+    async def main() -> None:
+        async def take_steps() -> None:
+            for _ in range(20):
+                await trio.sleep(0.1)
+
+        async def check() -> None:
+            await work()
+            assert trio.current_time() == ends
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_steps)
+            for _ in range(3):
+                nursery.start_soon(check)
+
+    digests = set()
+    for _ in range(5):
+        run = DeterministicRun(1)
+        run(main)
+        digests.add(run.steps.digest)
+    assert len(digests) == 1
+
+
+def test_a_thread_that_says_nothing_is_waited_for_so_long_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, lambda: gate.wait())
+            await trio.sleep(1)
+            gate.set()
+
+    monkeypatch.setattr(threads, "PATIENCE", 0.05)
+    run = DeterministicRun(1)
+    run(main)
+    assert run.clock.now == 1
+
+
+def _sharing() -> Hooks:
+    """A game in which one character is played by many, and many hidden questions are asked."""
+    hooks = Hooks()
+
+    async def ask(dialog: Dialog) -> None:
+        for _ in range(4):
+            await dialog.ask_hidden("Word? ")
+            dialog.connection.write("Hm.")
+            await trio.sleep(0.1)
+
+    @hooks.on(Input)
+    def obey(event: Input) -> None:
+        connection = event.connection
+        if connection.session is None:
+            connection.server.sessions.enter("all", connection, on_duplicate=Duplicate.SHARE)
+        if connection.dialog is None:
+            connection.start_dialog(ask)
+
+    return hooks
+
+
+def test_a_game_that_shares_a_session_and_asks_many_hidden_questions_breaks_no_invariant() -> None:
+    def game(trace: Trace) -> Game:
+        return PlayedByWords(_sharing(), ["look", "say"])
+
+    outcomes = [simulate(seed, game=game, name="sharing") for seed in range(40)]
+    assert [outcome.violations for outcome in outcomes if outcome.violations] == []
 
 
 def test_a_version_of_trio_without_the_names_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,9 @@ with the first set, trio sorts the tasks that may run by age and shuffles them w
 And it replaces two methods of one `MockClock`, so that a run in which nothing can ever happen again ends,
 where trio would spin in silence, and so does a run in which something happens for ever and time does not go on.
 
+A thread of `trio.to_thread.run_sync` works while everything else stands still, the clock included,
+up to the moment in which it returns or asks trio for something; so it makes no seed depend on the machine.
+
 Who uses it: `stage`, once for each seed.
 """
 
@@ -22,6 +25,8 @@ from typing import Any, Final, Protocol
 
 import trio
 from trio.testing import MockClock
+
+from .threads import Threads
 
 STEPS: Final = 100_000  # of all tasks together; the busiest seeds known take 10,000
 LATEST: Final = 1000.0  # seconds of virtual time; the longest scripts take 400
@@ -65,6 +70,7 @@ class Steps(trio.abc.Instrument):
         self.cut_at: int | None = None
         self.cut: Callable[[], object] = lambda: None
         self.failure: BaseException | None = None
+        self._threads = clock.threads
 
     def note(self, text: str) -> None:
         """Let the digest depend on this, too."""
@@ -77,6 +83,7 @@ class Steps(trio.abc.Instrument):
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
         """Give it a number of this run."""
+        self._threads.task_spawned(task)
         self._numbers[task] = self._next
         self._next += 1
         self.note(task.name)
@@ -84,6 +91,11 @@ class Steps(trio.abc.Instrument):
     def task_exited(self, task: trio.lowlevel.Task) -> None:
         """Its number is not used again."""
         self._numbers.pop(task, None)
+        self._threads.task_exited(task)
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        """It waits no more."""
+        self._threads.task_scheduled(task)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """Count it, and do what was to be done before it."""
@@ -93,7 +105,8 @@ class Steps(trio.abc.Instrument):
             self.cut()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Let the watcher look; an instrument that raises is dropped by trio, so its failure is kept."""
+        """Let threads work, and the watcher look; trio drops an instrument that raises, so its failure is kept."""
+        self._threads.after_task_step(task)
         if self.watcher is not None and self.failure is None:
             try:
                 self.watcher.after_step()
@@ -113,6 +126,7 @@ class VirtualClock:
         now: Seconds since the run began.
         budget: Steps of tasks until the run counts as a livelock.
         latest: Seconds until it does.
+        threads: Those of the run.
     """
 
     def __init__(self, budget: int = STEPS, latest: float = LATEST) -> None:
@@ -120,6 +134,7 @@ class VirtualClock:
         self.budget = budget
         self.latest = latest
         self.is_exhausted = False
+        self.threads = Threads()
         self.trios = MockClock(autojump_threshold=0)
         trios: Any = self.trios  # a class that trio keeps others from deriving
         trios.current_time = self._current_time
@@ -137,6 +152,8 @@ class VirtualClock:
     def _jump(self) -> None:
         seconds = trio.lowlevel.current_statistics().seconds_to_next_deadline
         if seconds == math.inf:
+            if self.threads.speak_at_last():
+                return
             raise Deadlock(f"every task waits, and no deadline is left:{''.join(sorted(_places()))}")
         if self.now > self.latest:
             raise Livelock(f"at {self.now:g} s it is still not over:{''.join(sorted(_places()))}")

@@ -7,6 +7,7 @@ Who uses it: `games`; it plays against the driver, through public names only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ KEYS: Final = ("ann", "bob", "cid")
 POLICIES: Final = {"take": Duplicate.TAKE_OVER, "keep": Duplicate.REFUSE, "share": Duplicate.SHARE}
 _SPEECH: Final = ("hello", "é漢🙂", "\x1b[31mred\x1b[0m", "\x9b2J\x07beep", "\x1b]52;c;x\x07", "50% <b>\u202e")
 _LINES: Final = (
-    *("look",) * 6,
+    *("look",) * 5,
+    "think",
     *("wait 0", "wait 0.1", "wait 1", "hang", "spin", "stubborn", "raise", "group", "exit group"),
     *("quit", "kick", "shout", "shout", "all", "tick 0", "tick 1", "every 0.3", "ask", "ask", "ask 1", "secret"),
     *("work 0.5", "work raise", "drop", "post", "leave", "token", "session tick", "session work", "swap", "name"),
@@ -264,6 +266,13 @@ class HostileGame:
         for _ in range(20):
             await trio.lowlevel.checkpoint()
 
+    async def _think(self, connection: Connection) -> None:
+        began = trio.current_time()
+        await trio.to_thread.run_sync(_think)
+        if trio.current_time() != began:
+            self._trace.fault("threads", f"{trio.current_time() - began:g} s passed while a thread of true time worked")
+        self.say(connection)
+
     async def _talk(self, dialog: Dialog, within: float | None = None) -> None:
         connection = dialog.connection
         for _ in range(2):
@@ -284,9 +293,7 @@ class HostileGame:
 
     async def _ask_secret(self, dialog: Dialog, asked_by: str = "", *, fails: bool = False) -> None:
         connection = dialog.connection
-        watched = self._trace.watch(connection)
-        watched.may_skip = True
-        watched.hidden_questions += 1
+        self._trace.watch(connection).may_skip = True
         secret = await dialog.ask_hidden(HIDES.format(asked_by))
         self._trace.took(connection, secret)
         self.say(connection)
@@ -295,8 +302,6 @@ class HostileGame:
 
     def enter_as(self, connection: Connection, key: str, policy: Duplicate) -> None:
         """Enter, whatever comes of it."""
-        if policy is Duplicate.SHARE:
-            self._trace.shares.add(key)
         try:
             session = connection.server.sessions.enter(key, connection, body=connection.number, on_duplicate=policy)
         except (KeyTaken, ConnectionEnded, LocalProtocolError):
@@ -331,6 +336,12 @@ class HostileGame:
 
 # Told the words behind the first; the last of them is the line's number, such as #3.7.
 Deed = Callable[[HostileGame, Connection, Sequence[str]], "Awaitable[object] | None"]
+
+
+def _think() -> None:
+    """Work in a thread, and ask trio something."""
+    time.sleep(0.001)
+    trio.from_thread.run_sync(trio.current_time)
 
 
 async def _sleep(seconds: float) -> None:
@@ -519,6 +530,7 @@ _DEEDS: Final[dict[str, Deed]] = {
     "hang": lambda game, connection, words: _sleep(60),
     "spin": lambda game, connection, words: game._spin(),
     "stubborn": lambda game, connection, words: game._be_stubborn(),
+    "think": lambda game, connection, words: game._think(connection),
     "raise": _raise,
     "group": _group,
     "quit": _quit,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from sys import getsizeof
+from typing import Any
 
 import trio
 
 from ...driver.connection import Connection
+from ...driver.dialogs import Dialog
 from ...driver.dispatcher import Source
 from ...driver.server import MasterServer
+from ...driver.session import Session
+from ...driver.sessions import Duplicate
 from ...driver.timers import Deadline, DeadlineOwner
 from ...driver.typeahead import LIGHT
 
@@ -52,6 +57,43 @@ def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
         return at(when, pass_and_tell, owner)
 
     server.timers.at = at_and_tell  # type: ignore[method-assign]
+
+
+def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None:
+    """Be told of each connection that is about to enter a session which it may share."""
+    enter = server.sessions.enter
+
+    def tell_and_enter(
+        key: Hashable, connection: Connection, *, on_duplicate: Duplicate = Duplicate.TAKE_OVER, **others: Any
+    ) -> Session:
+        if on_duplicate is Duplicate.SHARE:
+            told(connection)
+        return enter(key, connection, on_duplicate=on_duplicate, **others)
+
+    server.sessions.enter = tell_and_enter  # type: ignore[method-assign]
+
+
+@contextmanager
+def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
+    """Be told, in this block, each time that a game has input hidden or shown again.
+
+    A hidden question hides it once, if it is not hidden yet, and ends with showing it again.
+    """
+    hide_input, ask_hidden = Connection.hide_input, Dialog.ask_hidden
+
+    def tell_and_hide(self: Connection, hidden: bool) -> None:
+        told(self)
+        hide_input(self, hidden)
+
+    async def tell_and_ask(self: Dialog, *question: Any, **how: Any) -> str:
+        told(self.connection)
+        return await ask_hidden(self, *question, **how)
+
+    Connection.hide_input, Dialog.ask_hidden = tell_and_hide, tell_and_ask  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Connection.hide_input, Dialog.ask_hidden = hide_input, ask_hidden  # type: ignore[method-assign]
 
 
 def posts(server: MasterServer) -> int:

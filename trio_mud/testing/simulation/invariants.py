@@ -17,7 +17,7 @@ from ...driver.events import Cause, Reason
 from ...driver.origins import origin_of
 from ...telnet import Line, TelnetEngine
 from ...telnet.charsets import CODECS
-from ...telnet.codes import CHARSET, DO
+from ...telnet.codes import CHARSET, DO, ECHO
 from ...telnet.events import AnomalyKind, TelnetEvent
 from ...telnet.options.charset import ACCEPTED
 from ...telnet.options.mssp import PLAIN_REQUEST
@@ -263,7 +263,7 @@ def _cut_short(trace: Trace) -> Iterator[str]:
             and happening.event.text == "[bye]"
             and player.fate not in ("quit", "quit and refuse")
             and (not watched.taken or watched.taken[-1].split()[:1] not in (["quit"], ["twice"], ["leave"]))
-            and not trace.shares
+            and not trace.sharing
         ):
             yield f"{player} quit, and then had {watched.taken[-1:]} handled"
 
@@ -550,9 +550,8 @@ def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
             continue
         ours = Counter(code for _, code in Heard(bytes(player.read)).negotiations)
         theirs = Counter(code for _, code in Heard(bytes(player.meant)).negotiations)
-        hides = 2 * watched.hidden_questions  # each asks for ECHO and takes it back
         for code, count in ours.items():
-            if count > theirs[code] + 4 + (hides if code == 1 else 0):
+            if count > theirs[code] + 4 + (watched.hidings if code == ECHO else 0):
                 yield f"{player}: {count} messages for option {code}, and it had sent {theirs[code]}"
 
 

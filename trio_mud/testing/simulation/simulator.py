@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from . import inside
 from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
 from .games import Game
 from .invariants import check
@@ -86,9 +87,9 @@ def observe(
     script: Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext
 ) -> tuple[Trace, DeterministicRun]:
     """Play a plan and return what was recorded, unjudged."""
-    with patch():
-        log: list[str] = []
-        holder: list[Stage] = []
+    log: list[str] = []
+    holder: list[Stage] = []
+    with patch(), inside.hidden_input(lambda connection: holder[0].trace.hides_input(connection)):
 
         async def main() -> None:
             stage = Stage(script, game)

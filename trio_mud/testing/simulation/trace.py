@@ -126,7 +126,7 @@ class Watched:
         robbed: Whether another connection took its session, which drops its lines.
         guests: How many were there when it came, itself among them.
         ended_in_dialog: Whether it was in a dialog when its ending was decided, which drops its lines.
-        hidden_questions: How often the game asked one.
+        hidings: How often the game had its input hidden or shown again.
     """
 
     connection: Connection
@@ -140,7 +140,7 @@ class Watched:
     most_unread: int = 0
     most_unsent: int = 0
     robbed: bool = False
-    hidden_questions: int = 0
+    hidings: int = 0
     in_dialog: bool = False
     ended_in_dialog: bool = False
     guests: int = 0
@@ -187,11 +187,12 @@ class Trace:
         self.stuck: BaseException | None = None
         self.operated_at: float | None = None
         self.most_posts = 0
-        self.shares: set[Hashable] = set()  # keys that two connections may serve
+        self.sharing: set[Connection] = set()  # those that entered a session which they may share
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
         self._passed = 0  # deadlines in the running step
         inside.on_deadline(server, self._passes)
+        inside.on_share(server, self.sharing.add)
         self._links: dict[Session, tuple[Connection, ...]] = {}
         self._origins: dict[Session, str] = {}  # of the last connection of each
         self._busy: dict[Hashable, Happening] = {}
@@ -344,6 +345,12 @@ class Trace:
         """A dialog got a line."""
         self.watch(connection).taken.append(line)
 
+    # What the driver is asked
+
+    def hides_input(self, connection: Connection) -> None:
+        """The game has its input hidden, or shown again."""
+        self.watch(connection).hidings += 1
+
     # What the eye sees
 
     def watch(self, connection: Connection) -> Watched:
@@ -430,7 +437,7 @@ class Trace:
                 for link in before:
                     if link not in links:
                         self.watch(link).robbed = True
-            if len(links) > 1 and session.key not in self.shares:
+            if not self.sharing.issuperset(links[1:]):  # the first may have come as it likes
                 self.fault("I-21", f"{session!r} has {len(links)} owners")
             for old in session.awaited:
                 if not old.inbox.is_busy:

@@ -1,0 +1,60 @@
+"""The failures of a game's own code while a server under test serves it.
+
+The driver logs what a hook, dialog, timer or work raised, and goes on; a test should not pass then.
+So this listens to the driver's log, to the records that come from the tasks of one server.
+
+Who uses it: `mud`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_serving: ContextVar[Failures | None] = ContextVar("trio_mud.testing.failures", default=None)
+
+
+class Failures(logging.Handler):
+    """Collects the exceptions that the driver logs as errors.
+
+    Attributes:
+        errors: In the order they were logged, each with a note that says what failed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.errors: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the exception of a record, if it has one and is of this server."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and _serving.get() is self and not any(error is known for known in self.errors):
+            error.add_note(f"{record.getMessage()}; if the game is meant to fail here, write mud(…, allow_errors=True)")
+            self.errors.append(error)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Collect what the tasks log that are started in this block, by the current task or by each other."""
+        logger = logging.getLogger("trio_mud")
+        before = _serving.get()
+        _serving.set(self)
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+            _serving.set(before)
+
+    def sole(self) -> BaseException:
+        """The error if there is one, and a group of them if there are several."""
+        if len(self.errors) == 1:
+            return self.errors[0]
+        return BaseExceptionGroup(f"{len(self.errors)} failures in the game's code", self.errors)
+
+    def told(self) -> str:
+        """All of them with their tracebacks, for a test that failed otherwise: they may be the reason."""
+        parts = ("".join(traceback.format_exception(error)).rstrip() for error in self.errors)
+        return "\n\n".join(("the game's code had failed before:", *parts))

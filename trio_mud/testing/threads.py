@@ -1,0 +1,150 @@
+"""Threads under a virtual clock: it stands still while a task waits in `trio.to_thread.run_sync` for a thread at work.
+
+A thread works in true time, which a virtual clock knows nothing of: unheld, it would jump past every deadline at once.
+A task counts as waiting for a thread only if it waits for nothing else: not if it waits for the limiter,
+and not while a function that the thread sent to trio by `trio.from_thread.run` runs, for that waits in virtual time.
+Both are seen from outside, in the frames that a task waits in, so this works with every limiter.
+
+Who uses it: `virtual`, for tests, and `simulation.determinism`, for the simulator.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from typing import Final
+
+import trio
+import trio.testing
+from trio.lowlevel import Task
+from trio.testing import MockClock
+
+PATIENCE: Final = 10.0  # seconds of true time that virtual time waits for one call of `to_thread.run_sync`
+
+_CALL: Final = inspect.unwrap(trio.to_thread.run_sync).__code__
+_WAIT: Final = inspect.unwrap(trio.lowlevel.wait_task_rescheduled).__code__
+_SERVES_THREAD: Final = "Run.run_system"  # trio's, for `from_thread.run` if the caller may be abandoned
+
+
+def is_at_work(task: Task) -> bool | None:
+    """True if the task waits for a thread; False if it is in `to_thread.run_sync`, waiting for something else."""
+    found, outer, awaited = None, None, task.coro
+    while (code := getattr(awaited, "cr_code", None)) is not None:  # by hand: `iter_await_frames` takes twice the time
+        if code is _CALL:
+            found = False
+        elif code is _WAIT and outer is _CALL:
+            return True
+        outer, awaited = code, awaited.cr_await  # type: ignore[assignment]
+    return found
+
+
+def serves_thread(task: Task) -> bool:
+    """True if the task runs for a thread that waits for it, and is no task in `to_thread.run_sync` itself."""
+    return getattr(task.coro, "__qualname__", "") == _SERVES_THREAD
+
+
+class ThreadWatch(trio.abc.Instrument):
+    """Holds the clock of its run while threads are at work, each call for at most `PATIENCE`.
+
+    It does so with a `MockClock` that jumps by itself; every other clock is left alone.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[Task, float] = {}  # tasks in `to_thread.run_sync`, and since when their threads work
+        self._at_work: set[Task] = set()  # those of them that wait for their thread
+        self._served: set[Task] = set()
+        self._clock: MockClock | None = None
+        self._usual = 0.0  # the threshold that is set when no thread is at work
+        self._held = 0.0  # what it was set to instead
+        self._is_over = trio.Event()
+
+    @property
+    def is_holding(self) -> bool:
+        """True while the clock waits for a thread."""
+        return self._clock is not None
+
+    async def settle(self) -> None:
+        """Wait until every task waits, and none of them for a thread that the clock waits for."""
+        await trio.testing.wait_all_tasks_blocked()
+        while self.is_holding:
+            self._is_over = trio.Event()
+            await self._is_over.wait()
+            await trio.testing.wait_all_tasks_blocked()
+
+    def after_task_step(self, task: Task) -> None:
+        """See what the task waits for now."""
+        at_work = is_at_work(task)
+        if not at_work and task not in self._calls:
+            return
+        if at_work:
+            self._calls.setdefault(task, time.monotonic())
+            self._at_work.add(task)
+        else:
+            self._at_work.discard(task)
+            if at_work is None:
+                del self._calls[task]
+        self._set_clock()
+
+    def task_spawned(self, task: Task) -> None:
+        """A thread may have asked for it."""
+        if serves_thread(task):
+            self._served.add(task)
+            self._set_clock()
+
+    def task_exited(self, task: Task) -> None:
+        """The thread that asked for it goes on."""
+        if task in self._served or task in self._calls:
+            self._served.discard(task)
+            self._at_work.discard(task)
+            self._calls.pop(task, None)
+            self._set_clock()
+
+    def after_io_wait(self, timeout: float) -> None:
+        """The patience may be over."""
+        if self._clock is not None:
+            self._set_clock()
+
+    def _set_clock(self) -> None:
+        left = self._seconds_left()
+        if left <= 0:
+            self._release()
+            return
+        clock = trio.lowlevel.current_clock()
+        if self._clock is None:
+            if not isinstance(clock, MockClock) or clock.autojump_threshold == math.inf:
+                return
+            self._clock, self._usual = clock, clock.autojump_threshold
+        self._held = self._clock.autojump_threshold = max(left, self._usual)
+
+    def _seconds_left(self) -> float:
+        """How long the clock shall still wait."""
+        if len(self._at_work) <= len(self._served):
+            return 0.0
+        return max(self._calls[task] for task in self._at_work) + PATIENCE - time.monotonic()
+
+    def _release(self) -> None:
+        clock, self._clock = self._clock, None
+        if clock is not None:
+            if clock.autojump_threshold == self._held:  # nobody else has set it meanwhile
+                clock.autojump_threshold = self._usual
+            self._is_over.set()
+
+
+_here: trio.lowlevel.RunVar[ThreadWatch] = trio.lowlevel.RunVar("trio_mud.testing.threads")
+
+
+def watch_threads() -> ThreadWatch:
+    """The watch of this run, begun if there is none yet."""
+    try:
+        return _here.get()
+    except LookupError:
+        watch = ThreadWatch()
+        _here.set(watch)
+        trio.lowlevel.add_instrument(watch)
+        return watch
+
+
+async def settle() -> None:
+    """Wait until every task waits, none of them for a thread at work: what shall happen now has happened."""
+    await watch_threads().settle()
