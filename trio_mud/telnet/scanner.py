@@ -59,15 +59,14 @@ class Scanner:
         cost: What was scanned so far, in bytes of payload; see `COMMAND_COST`. It is the same however the data is cut.
     """
 
-    __slots__ = ("cost", "is_stopped", "limit", "option", "payload", "state", "verb")
+    __slots__ = ("cost", "is_stopped", "limit", "option", "payload", "state")
 
     def __init__(self) -> None:
         # A plain function, not a bound method: an engine that ends is freed at once, without the cycle collector.
         self.state: State = in_text
         self.is_stopped = False
         self.cost = 0
-        self.verb = 0
-        self.option: int | None = None
+        self.option: int | None = None  # of a payload; between a verb and its option the verb
         self.payload: bytearray | None = None  # None in a payload: it was too long and is being discarded.
         self.limit = 0  # bytes of payload, asked when the option is known
 
@@ -132,7 +131,7 @@ def after_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int
     if code == IAC:
         receiver.heard_text(_IAC)
     elif code in _VERBS:
-        scanner.verb = code
+        scanner.option = code
         scanner.state = after_verb
     elif code == SB:
         scanner.cost += COMMAND_COST
@@ -146,7 +145,8 @@ def after_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int
 def after_verb(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
     scanner.state = in_text
     scanner.cost += COMMAND_COST
-    receiver.heard_negotiation(scanner.verb, data[at])
+    assert scanner.option is not None, "the verb"
+    receiver.heard_negotiation(scanner.option, data[at])
     return at + 1
 
 
