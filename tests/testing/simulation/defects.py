@@ -304,6 +304,16 @@ def the_inbox_has_no_bound(true: Any, self: Inbox, data: bytes) -> bool:
     return True
 
 
+@defect(Inbox, "_spend")
+def commands_and_payloads_cost_nothing(true: Any, self: Inbox, cost: int) -> bool:
+    return True
+
+
+@defect(Inbox, "_resume")
+def a_peer_that_was_paused_is_never_read_again(true: Any, self: Inbox) -> None:
+    """Nothing."""
+
+
 @defect(Inbox, "_take_line")
 def an_answer_is_also_a_command(true: Any, self: Inbox) -> Any:
     dialog = self._connection.dialog

@@ -12,7 +12,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, SB, SE, TTYPE, WILL, WONT
+from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
 from .network import Quality
 
 if TYPE_CHECKING:
@@ -45,6 +45,16 @@ _ODD: Final = (
     bytes((TTYPE, 0)) + b"\x1b[c",
     bytes((MSDP, 2, 4)),
     bytes((CHARSET, 9)),
+)
+
+# What costs the server work and makes no line.
+_FLOODS: Final = (
+    bytes((IAC, NOP)),
+    bytes((IAC, WONT, 99)),
+    bytes((IAC, SB, 99, IAC, SE)),
+    bytes((IAC, SB, IAC, SE)),
+    _RESIZE,
+    b"a\x7f",
 )
 
 _HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
@@ -124,6 +134,11 @@ def _resize(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _storm(stage: Stage, player: Player, chance: Random) -> bool:
+    """Negotiations that contradict each other, or more of something sound than the peer's budget, then a line."""
+    if chance.random() < 0.6:
+        unit = chance.choice(_FLOODS)
+        stage.sends(player, unit * (chance.choice((60, 400, 600)) * 2 // len(unit)))
+        return stage.types(player, stage.lines(player, chance, chance.choice((1, 3))))
     verbs = (WILL, WONT, DO, DONT)
     player.mishaps.add("garbled")
     return stage.sends(

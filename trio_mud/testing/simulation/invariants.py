@@ -393,6 +393,38 @@ def an_origin_connects_at_its_rate(trace: Trace) -> Iterator[str]:
                 yield f"{number + 1} connections from {origin} within {at - came[0]:g} s"
 
 
+_SLICE: Final = 256  # tokens that the bytes parsed at once may cost: 512 of them, two a command
+
+
+@invariant("metering")
+def nobody_is_parsed_past_the_budget(trace: Trace) -> Iterator[str]:
+    """No line is handled before the budget allows all that its player sent in front of it, but for one slice."""
+    rate = trace.plan.limits.protocol_rate
+    for watched in trace.watched.values():
+        player = trace.player_of(watched.connection)
+        # A failed dialog has all that was received looked through at once.
+        if rate is None or player is None or watched.may_skip:
+            continue
+        costs = iter(_lines_and_costs(trace, bytes(player.meant)))
+        for happening in _events_of(trace, watched.connection):
+            if happening.kind != "Input" or happening.ending is not None:
+                continue
+            cost = next((cost for line, cost in costs if line == happening.event.line), 0.0)
+            due = player.came_at + (cost - rate.burst - _SLICE) / rate.per_second
+            if happening.at < due:
+                yield f"{happening.told()} came at {happening.at:g} s, and the budget allowed it at {due:g} s"
+
+
+def _lines_and_costs(trace: Trace, data: bytes) -> Iterator[tuple[str, float]]:
+    """The lines in these bytes, and the tokens that all in front of each cost, at least."""
+    engine, cost = trace.server.make_engine(), 0.0
+    for at in range(0, len(data), 64):
+        for event in _hear(engine, data[at : at + 64]):
+            if isinstance(event, Line):
+                yield clean_line(event.text), cost
+        cost += engine.take_cost() / 256
+
+
 @invariant("I-12")
 def a_quit_flushes(trace: Trace) -> Iterator[str]:
     """Who reads, over a network that works, has read everything that was written before the quit, and the farewell."""

@@ -123,6 +123,7 @@ class Watched:
         may_skip: Whether lines may be dropped although it lives on: a hidden question or a dialog failed.
         most_lines: In its inbox, at the worst moment; and so `most_bytes`, those of long lines, `most_unread`, bytes
             there that are no lines yet, and `most_unsent`, bytes in its outbox.
+        unread: Bytes in its inbox that are no lines yet, now; their number changed last at `parsed_at`.
         robbed: Whether another connection took its session, which drops its lines.
         guests: How many were there when it came, itself among them.
         ended_in_dialog: Whether it was in a dialog when its ending was decided, which drops its lines.
@@ -138,6 +139,8 @@ class Watched:
     most_lines: int = 0
     most_bytes: int = 0
     most_unread: int = 0
+    unread: int = 0
+    parsed_at: float = 0.0
     most_unsent: int = 0
     robbed: bool = False
     hidings: int = 0
@@ -244,6 +247,10 @@ class Trace:
             has_waited = connection.idle > PATIENCE and inside.waiting(connection)[0]
             if has_waited and connection.ending is None and connection.dialog is None:
                 self.fault("I-17", f"lines of {connection.name} wait, and none of them is handled")
+            watched = self.watch(connection)
+            is_stuck = watched.unread and watched.parsed_at < self.calm_at - PATIENCE
+            if is_stuck and connection.ending is None and not inside.waiting(connection)[0]:
+                self.fault("I-17", f"{watched.unread} bytes of {connection.name} wait, and none of them is parsed")
             if connection.ending is not None and self.watch(connection).decisions[-1][0] < self.calm_at - PATIENCE:
                 self.fault("I-14", f"{connection.name} has ended by {connection.ending} long ago, and is still here")
         accepted, counters = server.counters["accepted"], server.counters
@@ -383,6 +390,8 @@ class Trace:
             watched.most_lines = max(watched.most_lines, lines)
             watched.most_bytes = max(watched.most_bytes, size)
             watched.most_unread = max(watched.most_unread, unread)
+            if unread != watched.unread:
+                watched.unread, watched.parsed_at = unread, trio.current_time()
             watched.most_unsent = max(watched.most_unsent, unsent)
         self._see_list(server)
         self._see_sessions(server.sessions)
