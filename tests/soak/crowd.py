@@ -13,15 +13,18 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import trio
 
+from tests.bench.storms import AGREED, BEFORE, KINDS, MOST, STORMS, filled
 from tests.fuzz.mutator import inputs
 from tests.fuzz.targets import TARGETS
 from trio_mud import Texts
+from trio_mud.telnet.codes import IAC, NAWS, SB, SE, WILL
 
 from .process import IS_LINUX
 
@@ -29,6 +32,10 @@ CANARY: Final = "canary-9b1f"  # every honest player's password; it must be in n
 TEXTS: Final = Texts()
 SHUTDOWN: Final = TEXTS.shutdown
 PATIENCE: Final = 20.0  # seconds for one answer; machines are shared
+LINE: Final = 4096  # bytes of the longest line
+SHOUTED: Final = ("漢字", "a\t", "\N{COMBINING ACUTE ACCENT}e", "word ", "한국어 ")  # again and again
+WIDTHS: Final = (80, 100, 120, 132)  # columns; a text is rendered once for all whose window has one width
+SHOUTS_EVERY: Final = 0.5  # seconds, on average
 RETRY: Final = 0.5  # seconds at least between two connections of one who was thrown out
 
 _TELNET: Final = re.compile(rb"\xff[\xfb-\xfe].|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\xf0-\xf9]", re.DOTALL)
@@ -254,17 +261,50 @@ async def fuzzes(caller: Caller, chance: random.Random) -> None:
             await trio.sleep(chance.uniform(0.05, 0.3))
 
 
+async def storms(what: str, caller: Caller, chance: random.Random) -> None:
+    """Sends one kind of telnet command or payload without end, and reads what comes."""
+    await caller.send(b"storm\r\nstorm\r\n" + AGREED + BEFORE.get(what, b""))
+    data = filled(KINDS[what], MOST)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_forgets, caller)
+        while True:
+            await caller.send(data)
+
+
+async def listens(caller: Caller, chance: random.Random) -> None:
+    """Is in the room, with a window of one of the usual sizes, and reads what is said there."""
+    size = bytes((IAC, WILL, NAWS, IAC, SB, NAWS, 0, chance.choice(WIDTHS), 0, 24, IAC, SE))
+    await caller.send(size + b"ears\r\nears\r\nlisten\r\n")
+    await _forgets(caller)
+
+
+async def shouts(caller: Caller, chance: random.Random) -> None:
+    """Says lines into the room that are as long as a line can be, and costly to wrap."""
+    await caller.send(b"mouth\r\nmouth\r\n")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_forgets, caller)
+        while True:
+            text = chance.choice(SHOUTED) * LINE
+            await caller.send(
+                b"shout " + text.encode()[: LINE - len(b"shout ")].decode(errors="ignore").encode() + b"\r\n"
+            )
+            await trio.sleep(chance.uniform(0.5, 1.5) * SHOUTS_EVERY)
+
+
 async def _forgets(caller: Caller) -> None:
     while await caller.socket.recv(65536):
         pass
     raise Lost("thrown out")
 
 
-HOSTILE: Final = {
+HOSTILE: Final[dict[str, Callable[[Caller, random.Random], Awaitable[None]]]] = {
     "drips before login": drips_before_login,
     "drips after login": drips_after_login,
     "never reads": never_reads,
     "fuzzes": fuzzes,
+    "listens": listens,
+    "shouts": shouts,
+    **{f"storms: {what}": partial(storms, what) for what in STORMS if what in KINDS},
 }
 
 

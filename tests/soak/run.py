@@ -23,14 +23,18 @@ from typing import Final
 
 from .process import IS_LINUX
 from .scenarios import (
+    FLOODS,
+    ROOM,
     Farewell,
     Mix,
+    Noise,
     Say,
     Shortage,
     Storm,
     Verdict,
     connect_storm,
     hostile_mix,
+    noise,
     out_of_descriptors,
     shutdown_among_blackholes,
 )
@@ -47,6 +51,8 @@ TIERS: Final[dict[str, tuple[float, dict[str, Scenario]]]] = {  # the seconds th
         {
             "mix": partial(hostile_mix, Mix(mix)),
             "storm": partial(connect_storm, Storm(storm, rate=rate)),
+            "floods": partial(noise, "floods of telnet", Noise(storm, FLOODS)),
+            "crowd": partial(noise, "long lines in a crowd", Noise(storm, ROOM)),
             "descriptors": partial(out_of_descriptors, Shortage(shortage)),
             "shutdown": partial(shutdown_among_blackholes, farewell),
         },
@@ -77,7 +83,7 @@ def table(verdicts: list[tuple[Verdict, float]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tier", choices=TIERS, default="ci", help="how long (default: ci)")
-    parser.add_argument("scenarios", nargs="*", help="mix, storm, descriptors, shutdown (default: all)")
+    parser.add_argument("scenarios", nargs="*", help="mix, storm, floods, crowd, descriptors, shutdown (default: all)")
     asked = parser.parse_args()
     limit, scenarios = TIERS[asked.tier]
     if unknown := set(asked.scenarios).difference(scenarios):

@@ -12,18 +12,19 @@ import math
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import trio
 
-from .crowd import CANARY, SHUTDOWN, Caller, Lost, Tally, call, home, honest, hostile, log_in, stormer
+from .crowd import CANARY, HOSTILE, SHUTDOWN, Caller, Lost, Tally, call, home, honest, hostile, log_in, stormer
 from .process import IS_LINUX, ServerProcess, serving
 
 NEWS: Final = 5.0  # seconds between two lines of progress
 SETTLE: Final = 30.0  # seconds until a server is as it was before the crowd came; machines are shared
 SLOWEST: Final = 2.0  # seconds, the 99th percentile of answers that is too slow on any machine
+LATE: Final = 0.25  # seconds, the same where a bound on one peer's work is what is looked at
 GROWTH: Final = 128 * 1024 * 1024  # bytes a process may be larger than idle after a crowd: caches, and fragmentation
 SLOPE: Final = 4.0  # MiB in ten minutes, over the second half of a crowd that stays long enough to tell
 LONG: Final = 600.0  # seconds; that is long enough
@@ -371,7 +372,74 @@ async def _send_stormers(
             say(f"  {told - began:4.0f} s: {tally.connected:,} visitors, {dict(tally.seen)}")
 
 
-# 3: out of descriptors
+# 3: floods of commands and payloads, and long lines in a crowd
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How many play beside how many of which hostile kinds, and for how long."""
+
+    seconds: float
+    kinds: Mapping[str, int]  # of `crowd.HOSTILE`
+    honest: int = 20
+    pace: float = 0.2
+
+
+FLOODS: Final = {kind: 2 for kind in HOSTILE if kind.startswith("storms: ")}
+ROOM: Final = {"listens": 60, "shouts": 5}
+
+
+def noise(name: str, noise: Noise, say: Say) -> Verdict:
+    """Players are answered as before while others keep the server as busy as it lets them."""
+    verdict = Verdict(name)
+    limits = {"first_input": "none"}
+    with serving(lifetime=int(2 * noise.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
+        _play(verdict, _make_noise, server, noise, verdict, say)
+        judge_log(server.log, verdict)
+    return verdict
+
+
+async def _make_noise(server: ServerProcess, noise: Noise, verdict: Verdict, say: Say) -> None:
+    tally, others, over, gone = Tally(), Tally(), trio.Event(), trio.Event()
+    async with warden_of(server) as warden:
+        before = await Baseline.of(warden)
+        async with trio.open_nursery() as crowd:
+            async with trio.open_nursery() as players:
+                for number in range(1, noise.honest + 1):
+                    players.start_soon(_honest_one, server.port, number, tally, over, noise.pace)
+                    await trio.sleep(0.005)
+                await trio.sleep(1)
+                tally.latencies.clear()
+                await trio.sleep(noise.seconds / 2)
+                calm, tally.latencies = tally.latencies, []
+                for kind, count in noise.kinds.items():
+                    for number in range(count):
+                        crowd.start_soon(hostile, server.port, kind, number, others, gone)
+                cpu = server.cpu
+                await trio.sleep(noise.seconds)
+                noisy, tally.latencies = tally.latencies, []
+                if cpu is not None and server.cpu is not None:
+                    verdict.figures["server CPU"] = f"{(server.cpu - cpu) / noise.seconds:.0%} of a core"
+                over.set()
+            gone.set()
+        verdict.take(tally)
+        verdict.figures["noisy connections"] = f"{others.connected:,}"
+        _tell_latencies(verdict, calm, " in the calm")
+        _tell_latencies(verdict, noisy, " in the noise")
+        if len(noisy) > 1:
+            slow = percentile(noisy, 0.99)
+            verdict.expect(
+                slow < LATE, f"the slowest hundredth of answers in the noise took {slow * 1e3:.0f} ms and more"
+            )
+        verdict.expect(
+            tally.seen["ended: farewell"] == noise.honest,
+            f"{tally.seen['ended: farewell']} of {noise.honest} honest players had their farewell",
+        )
+        await judge_rest(warden, before, verdict)
+        say(f"  {others.connected} noisy connections, {tally.lines:,} lines answered")
+
+
+# 4: out of descriptors
 
 
 @dataclass(frozen=True)
@@ -439,7 +507,7 @@ async def _tries(warden: Warden) -> int:
     return (await warden.counters())["accepts without resources"]
 
 
-# 4: a shutdown among blackholes
+# 5: a shutdown among blackholes
 
 
 @dataclass(frozen=True)

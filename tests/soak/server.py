@@ -7,6 +7,7 @@ DESCRIPTORS is its RLIMIT_NOFILE; 0 means as many as it may have.
 LIMITS is the table of `Limits` as JSON. It prints its port as the first line.
 
 The game asks for a name and a hidden password, echoes the number of each line, and tells how the server is.
+Those who type `listen` are in a room, and hear whatever is shouted.
 Its log goes to stderr, with everything in it, so that what must not be there can be looked for.
 """
 
@@ -32,6 +33,7 @@ BANNED = "127.0.9."  # where nobody is let in from
 PAGE = "\n".join(["All work and no play makes Jack a dull boy."] * 500)  # 22 kB
 SEND_BUFFER = 64 * 1024  # bytes
 DIGITS = frozenset("0123456789")
+LISTENS = object()  # the body of one in the room
 
 hooks = Hooks()
 
@@ -68,6 +70,11 @@ def obey(event: Input) -> None:
         connection.write(f"echo {rest}")
     elif verb == "status":
         connection.write(json.dumps(status(connection.server)))
+    elif verb == "listen":
+        connection.body = LISTENS
+    elif verb == "shout":
+        said = f"{connection.name}: {rest}"
+        broadcast(said, to=[each for each in connection.server.connections if each.body is LISTENS])
     elif verb == "read":
         connection.write(PAGE)
     elif verb == "quit":

@@ -9,12 +9,15 @@ import trio
 
 from .crowd import CANARY, Caller, Lost, Tally, _say_some
 from .scenarios import (
+    FLOODS,
     Farewell,
     Mix,
+    Noise,
     Verdict,
     hostile_mix,
     judge_counters,
     judge_log,
+    noise,
     percentile,
     shutdown_among_blackholes,
     slope,
@@ -36,6 +39,14 @@ def test_a_small_hostile_mix_costs_nobody_a_line() -> None:
 def test_a_shutdown_among_a_few_blackholes_is_in_time() -> None:
     small = Farewell(honest=5, blackholes=2, drain=1.0, pace=0.1, seconds=0.8)
     assert shutdown_among_blackholes(small, said_nothing).problems == []
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("kinds", [dict.fromkeys(FLOODS, 1), {"listens": 5, "shouts": 2}], ids=["floods", "crowd"])
+def test_players_are_answered_beside_a_few_who_make_much_work(kinds: dict[str, int]) -> None:
+    verdict = noise("small", Noise(1.0, kinds, honest=4, pace=0.1), said_nothing)
+    assert [problem for problem in verdict.problems if "slowest hundredth" not in problem] == []
+    assert int(verdict.figures["noisy connections"]) >= sum(kinds.values())
 
 
 # Judges that would find a fault
