@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
+import weakref
 from functools import partial
 
 import pytest
@@ -455,3 +457,17 @@ async def test_a_call_that_comes_when_it_is_due_has_skipped_none_and_leaves_noth
         await trio.sleep(2)
         assert [timer.skipped for timer in timers] == [0, 0, 0]
         assert not connection._timers
+
+
+async def test_a_cancelled_deadline_keeps_its_owner_alive_no_longer(mud: OpenMud) -> None:
+    """The entry stays in the heap until it is due, which may be an hour after its connection has ended."""
+    ended: list[weakref.ref[Connection]] = []
+    hooks = Hooks()
+    hooks.on(Connect)(lambda event: ended.append(weakref.ref(event.connection)))
+    async with mud(hooks, limits=Limits(first_input=3600)) as place:
+        player = await place.player()
+        await player.hang_up()
+        await settled()
+        await trio.sleep(10)
+        gc.collect()
+        assert ended[0]() is None

@@ -43,7 +43,7 @@ class DeadlineOwner(Protocol):
 
 
 class Deadline:
-    """One call at one moment. Cancelling it forgets the function at once."""
+    """One call at one moment. Cancelling it releases the function and its owner at once, not when it would be due."""
 
     __slots__ = ("_function", "_owner", "_timers", "when")
 
@@ -63,20 +63,21 @@ class Deadline:
     def cancel(self) -> None:
         """It will not be called. Once called or cancelled this does nothing."""
         if self._function is not None:
-            self._function = None
+            self._function = self._owner = None
             self._timers.forget_one()
 
     def _pass(self) -> None:
-        function, self._function = self._function, None
+        function, owner = self._function, self._owner
+        self._function = self._owner = None
         if function is None:
             return
         try:
             function()
         except BaseException as error:  # noqa: BLE001 - it costs the owner, and no other deadline
-            if self._owner is None:
+            if owner is None:
                 log_error(error, "a deadline failed")
             else:
-                self._owner.failed(error)
+                owner.failed(error)
 
 
 class Timers:
