@@ -18,7 +18,6 @@ NOT_YET = {
     *(f"S{number}" for number in range(1, 12)),  # storage
     *("O6", "O9"),
     *(f"D{number}" for number in range(1, 14)),  # several processes
-    *("K12",),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import textwrap
 
 import pytest
@@ -43,7 +44,8 @@ class Play:
     def __call__(self, tests: str, *arguments: str, trio_mode: str = "true") -> pytest.RunResult:
         """Run them as pytest does with this configuration, in this process because another takes a second to start."""
         self.pytester.makeini(
-            f"[pytest]\ntrio_mode = {trio_mode}\naddopts = --strict-markers\nfilterwarnings = error\n"
+            f"[pytest]\ntrio_mode = {trio_mode}\naddopts = --strict-markers\nfilterwarnings =\n  error\n"
+            "  ignore:The configuration option .asyncio_default:pytest.PytestDeprecationWarning\n"  # if it is installed
         )
         self.pytester.makepyfile(textwrap.dedent(GAME) + textwrap.dedent(tests))
         return self.pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cacheprovider", *arguments)
@@ -487,6 +489,35 @@ def test_without_pytest_trio_it_says_what_to_install(play: Play) -> None:
     result = play.pytester.runpytest_inprocess("-p", "no:trio", "-p", "no:cacheprovider")
     result.stderr.fnmatch_lines(["*test_it uses `mud`, which needs pytest-trio: install trio-mud?testing?*"])
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+ASYNCIO = """
+    import pytest
+
+    def pytest_addoption(parser):
+        parser.addoption("--asyncio-mode", dest="asyncio_mode")
+        parser.addini("asyncio_mode", "auto or strict", default="strict")
+
+    def pytest_configure(config):
+        config.pluginmanager.register(object(), "asyncio")
+"""
+
+
+@pytest.mark.parametrize(("mode", "works"), [("strict", True), ("auto", False)])
+def test_beside_pytest_asyncio_it_works_unless_that_takes_all_tests(play: Play, mode: str, works: bool) -> None:
+    """If pytest-asyncio is not installed, a plugin of the same name and options stands for it."""
+    play.pytester.makeini(f"[pytest]\nasyncio_mode = {mode}")
+    if importlib.util.find_spec("pytest_asyncio") is None:
+        play.pytester.makeconftest(ASYNCIO)
+    play.pytester.makepyfile("async def test_it(mud): pass")
+    result = play.pytester.runpytest_inprocess("-p", "no:cacheprovider")
+    if works:
+        result.assert_outcomes(passed=1)
+    else:
+        result.stderr.fnmatch_lines(
+            ["*test_it uses `mud`, which runs on trio, but asyncio_mode = auto*set it to strict*"]
+        )
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_virtual_time_runs_without_pytest_too() -> None:

@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _plays_in_mud(item):
             if not config.pluginmanager.hasplugin("trio"):
                 raise pytest.UsageError(f"{item.nodeid} uses `mud`, which needs pytest-trio: install trio-mud[testing]")
+            if _asyncio_takes_all(config):
+                raise pytest.UsageError(
+                    f"{item.nodeid} uses `mud`, which runs on trio, but asyncio_mode = auto runs every async test on "
+                    f"asyncio: set it to strict, and mark the tests that need asyncio"
+                )
             item.add_marker(pytest.mark.trio(run=run_in_virtual_time))  # before that of trio_mode, and so it counts
 
 
@@ -76,6 +81,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     run_example.__name__ = pyfuncitem.function.__name__  # as which Hypothesis shows the example
     handle.inner_test = run_example
     return (yield)
+
+
+def _asyncio_takes_all(config: pytest.Config) -> bool:
+    """True if pytest-asyncio is installed and in its mode "auto", in which it takes also the tests of trio."""
+    if not config.pluginmanager.hasplugin("asyncio"):
+        return False
+    mode = config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")
+    return str(getattr(mode, "value", mode)) == "auto"
 
 
 def _plays_in_mud(item: pytest.Item) -> bool:
