@@ -48,6 +48,7 @@ from .test_cancellation import CutAt
 SAMPLE = 40  # cuts of each scene, without --whole
 LIMITS = Limits(
     per_address=None,
+    accept_rate_per_address=None,
     handshake=3,
     write_stall=5,
     hook_deadline=3,

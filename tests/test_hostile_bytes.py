@@ -16,7 +16,7 @@ from trio_mud.telnet.codes import AYT, DO, DONT, IAC, NAWS, SB, SE, TTYPE, WILL,
 from .test_over_tcp import House, serving
 
 CHARSET, GMCP, LINEMODE, MCCP3, MSDP, NEW_ENVIRON = 42, 201, 34, 87, 69, 39
-LIMITS = Limits(per_address=None, command_rate=None, quit_flush=0.3, linger=0.2, drain=2)
+LIMITS = Limits(per_address=None, accept_rate_per_address=None, command_rate=None, quit_flush=0.3, linger=0.2, drain=2)
 
 
 def sub(option: int, payload: bytes) -> bytes:

@@ -42,7 +42,7 @@ from trio_mud.testing.terminal import Terminal
 
 PATIENCE = 10.0  # true seconds until a test that hangs has failed
 TAVERN = Path(__file__).parent.parent / "docs" / "tutorial" / "tavern.py"
-QUICK = Limits(per_address=None, quit_flush=1, linger=0.5, drain=2, cleanup=2)
+QUICK = Limits(per_address=None, accept_rate_per_address=None, quit_flush=1, linger=0.5, drain=2, cleanup=2)
 
 
 class Caller:
@@ -197,7 +197,9 @@ async def test_a_reset_is_one_link_death_while_much_is_being_written(echo: Hooks
 
 
 async def test_a_reset_is_link_death_also_for_one_who_is_only_written_to(echo: Hooks) -> None:
-    limits = Limits(per_address=None, typeahead=1, command_rate=Rate(0.2, burst=2), linger=0.2)
+    limits = Limits(
+        per_address=None, accept_rate_per_address=None, typeahead=1, command_rate=Rate(0.2, burst=2), linger=0.2
+    )
     async with serving(echo, limits) as house, await house.call(receive_buffer=4096) as caller:
         await caller.type("hello", *["story"] * 50)  # so much typed ahead that its socket is not read
         await caller.sees("199 and then")
@@ -229,7 +231,7 @@ async def test_quit_before_a_half_close_is_a_quit(echo: Hooks) -> None:
 
 
 async def test_a_client_that_never_reads_is_lost_in_the_end_and_holds_up_nobody(echo: Hooks) -> None:
-    limits = Limits(per_address=None, write_stall=0.2, command_rate=None, linger=0.2)
+    limits = Limits(per_address=None, accept_rate_per_address=None, write_stall=0.2, command_rate=None, linger=0.2)
     async with serving(echo, limits) as house, await house.call() as ann, await house.call(receive_buffer=4096) as mute:
         sending = trio.CancelScope()
 
@@ -285,7 +287,7 @@ async def test_urgent_data_keeps_its_place_and_does_no_harm(echo: Hooks) -> None
 async def test_a_port_scan_is_one_connect_and_one_disconnect_each(echo: Hooks) -> None:
     connects: list[Connect] = []
     echo.on(Connect)(connects.append)
-    limits = Limits(per_address=None, accept_rate=None, linger=0.5)
+    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.5)
     async with serving(echo, limits) as house, await house.call() as ann:
         await ann.type("before")
         await ann.sees("you said before")
@@ -342,7 +344,7 @@ hooks.on(Input)(lambda event: event.connection.write(f"you said {event.line}") a
 
 async def main():
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
-    server = MasterServer(hooks, limits=Limits(per_address=None, linger=0.2, drain=1))
+    server = MasterServer(hooks, limits=Limits(per_address=None, accept_rate_per_address=None, linger=0.2, drain=1))
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
         print(listener.address[1], flush=True)
@@ -423,7 +425,7 @@ def fall_silent(stream: trio.SocketStream) -> None:
 
 async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_is(echo: Hooks) -> None:
     """N7: the text of every line that arrives is whole, and what is missing is one gap."""
-    limits = Limits(per_address=None, outbox=20_000, linger=0.2, command_rate=None)
+    limits = Limits(per_address=None, accept_rate_per_address=None, outbox=20_000, linger=0.2, command_rate=None)
     async with (
         serving(echo, limits) as house,
         await house.call() as ann,
@@ -451,7 +453,9 @@ async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_i
 
 async def test_clients_that_drip_before_they_say_a_word_are_shown_out(echo: Hooks) -> None:
     """N8: sixty of them, and who plays notices nothing."""
-    limits = Limits(per_address=None, accept_rate=None, first_input=0.5, quit_flush=0.2, linger=0.1)
+    limits = Limits(
+        per_address=None, accept_rate_per_address=None, accept_rate=None, first_input=0.5, quit_flush=0.2, linger=0.1
+    )
     async with serving(echo, limits) as house, await house.call() as ann, AsyncExitStack() as stack:
         await ann.type("hello")
         await ann.sees("you said hello\n")
@@ -502,7 +506,7 @@ async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, ca
     """N15, O10: no line of the log above `info`, and descriptors and tasks are as many as before."""
     connects = Counter[int]()
     echo.on(Connect)(lambda event: connects.update([event.connection.number]))
-    limits = Limits(per_address=None, accept_rate=None, linger=0.5)
+    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.5)
     async with serving(echo, limits) as house, await house.call() as ann:
         await ann.type("before")
         await ann.sees("you said before")
@@ -542,7 +546,7 @@ async def test_a_bug_in_hearing_costs_one_connection(echo: Hooks, monkeypatch: p
 
 async def test_descriptors_tasks_and_memory_return_to_what_they_were(echo: Hooks) -> None:
     """O10: after every kind of ending, again and again."""
-    limits = Limits(per_address=None, accept_rate=None, linger=0.2, quit_flush=0.2)
+    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.2, quit_flush=0.2)
     async with serving(echo, limits) as house:
         async with await house.call() as first:  # with whom the poller begins
             await quit_and_read(first)

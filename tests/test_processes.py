@@ -54,7 +54,10 @@ def obey(event):
                 pass
 
 
-limits = Limits(per_address=None, drain=1.5, cleanup=0.5, linger=0.2, write_stall=None, quit_flush=60, watchdog=0.2)
+limits = Limits(
+    per_address=None, accept_rate_per_address=None, drain=1.5, cleanup=0.5, linger=0.2, write_stall=None, quit_flush=60,
+    watchdog=0.2,
+)
 run(hooks, host="127.0.0.1", port=0, limits=limits)
 """
 
