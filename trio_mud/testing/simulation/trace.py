@@ -40,6 +40,7 @@ from ...driver.hooks import FIRST, LAST, Hooks
 from ...driver.origins import origin_of
 from ...driver.server import MasterServer
 from ...driver.session import Session
+from ...telnet.options.mssp import PLAIN_REQUEST
 from . import inside
 from .determinism import Steps
 from .plan import KNOWN, Plan
@@ -350,7 +351,8 @@ class Trace:
 
     def took(self, connection: Connection, line: str) -> None:
         """A dialog got a line."""
-        self.watch(connection).taken.append(line)
+        if line.upper() != PLAIN_REQUEST:  # hidden, it is an answer like any other; the invariants leave it out
+            self.watch(connection).taken.append(line)
 
     # What the driver is asked
 
