@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 import sys
 from collections.abc import Generator
 
@@ -13,6 +14,16 @@ pytest_plugins = ["pytester"]  # for the tests of the kit's own plugin
 settings.register_profile("usual", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("nightly", settings.get_profile("usual"), max_examples=1000)
 settings.load_profile("usual")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts() -> Generator[None]:
+    """Let Ctrl-C interrupt, in the tests and in the processes they start: `nohup` and `&` in a script ignore it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

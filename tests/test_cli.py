@@ -21,7 +21,7 @@ from trio_mud.driver.running import Place
 from trio_mud.testing import read_recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PATIENCE = 20  # seconds for a process to do what it should; a slow machine needs one or two
+PATIENCE = 40  # seconds for a process to do what it should; a busy machine needs a few
 
 TAVERN = """
 from trio_mud import Admitted, Hooks, Input
