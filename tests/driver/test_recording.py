@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import re
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from trio_mud import Admitted, Dialog, Hooks, Input, Limits
 from trio_mud.driver import recorder
 from trio_mud.driver.journal import ENTRY, HELD, Journal
+from trio_mud.driver.recording import EARLY, Recording
 from trio_mud.driver.typeahead import HiddenLine
 from trio_mud.telnet import Line, TelnetEngine
 from trio_mud.telnet.codes import GMCP, IAC, MCCP3, SB, SE
-from trio_mud.testing import OpenMud, Player, read_recording
+from trio_mud.testing import Mud, OpenMud, Player, read_recording
 from trio_mud.testing.replay import Recorded
 
 from .conftest import Witness
@@ -104,7 +109,7 @@ async def test_only_its_owner_may_read_a_recording(mud: OpenMud, talkers: Witnes
     folder = tmp_path / "new" / "folder"
     async with mud(talkers.hooks) as place:
         place.server.record(folder)
-        await place.player()
+        await (await place.player()).type("hello")
     (path,) = folder.iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -127,7 +132,7 @@ async def test_new_connections_are_recorded_and_no_others(mud: OpenMud, talkers:
 async def test_what_is_recorded_is_not_compressed(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
-        await place.player()
+        await (await place.player()).type("hello")
     output = only_recording(tmp_path).output
     assert b"\xff\xfb\xc9" in output
     assert b"\xff\xfb\x56" not in output
@@ -140,9 +145,11 @@ async def test_how_the_peer_left_is_recorded(mud: OpenMud, talkers: Witness, tmp
         async with mud(talkers.hooks) as place:
             place.server.record(folder)
             ann = await place.player()
+            await ann.type("hello")
+            await ann.sees("you said hello")
             await way(ann)
             await trio.sleep(1)
-        assert heard(only_recording(folder)) == kinds
+        assert heard(only_recording(folder)) == ["hello\r\n", *kinds]
 
 
 async def test_telnet_and_the_lines_around_it_keep_their_order(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
@@ -330,7 +337,9 @@ async def test_no_more_sessions_are_recorded_than_wanted(mud: OpenMud, talkers: 
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path, most_sessions=3)
         for _ in range(5):
-            await place.player()
+            ann = await place.player()
+            await ann.type("hello")
+            await ann.sees("you said hello")
     assert sorted(recorded.number for recorded in all_recordings(tmp_path)) == [1, 2, 3]
 
 
@@ -356,32 +365,179 @@ async def test_a_line_that_waits_too_long_is_left_out_and_holds_up_nothing(mud: 
     assert heard(only_recording(tmp_path)) == ["[hidden]", "[shutdown]"]
 
 
-@pytest.mark.parametrize("trouble", ["a full disk", "a slow disk"])
-async def test_a_disk_in_trouble_ends_the_recording_and_not_the_server(
+async def talk(mud: Mud, *lines: str) -> None:
+    ann = await mud.player()
+    for line in lines or ("hello",):
+        await ann.type(line)
+        await ann.sees(f"you said {line}")
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def full_disk() -> Iterator[OSError | None]:
+    """What becomes of each write: the second recording finds no space, and all others do."""
+    yield from (None, OSError(errno.ENOSPC, "No space left on device"))
+    while True:
+        yield None
+
+
+async def until_written(mud: Mud) -> None:
+    """Wait for the thread that writes, which the virtual clock does not know."""
+    (recorder,) = mud.server._recorders
+    while recorder._put != recorder._written and recorder._thread is not None and recorder._thread.is_alive():
+        await trio.lowlevel.checkpoint()
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_file_that_cannot_be_written_costs_its_recording_and_no_other(
     mud: OpenMud,
     talkers: Witness,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    trouble: str,
 ) -> None:
-    def fails(path: Path, text: str, *, is_new: bool) -> None:
-        raise OSError(28, "No space left on device")
+    append_to, outcomes = recorder._append_to, full_disk()
 
-    if trouble == "a full disk":
-        monkeypatch.setattr(recorder, "_append_to", fails)
-    else:
-        monkeypatch.setattr(recorder, "QUEUE", 100)
-        monkeypatch.setattr(recorder.Recorder, "_write", lambda self: None)
+    def fails_once(path: Path, text: str) -> None:
+        if (error := next(outcomes)) is not None:
+            raise error
+        append_to(path, text)
+
+    monkeypatch.setattr(recorder, "_append_to", fails_once)
+    async with mud(talkers.hooks) as place:
+        place.server.record(tmp_path, most_sessions=3)
+        for _ in range(5):
+            await talk(place)
+            await until_written(place)
+    assert sorted(recorded.number for recorded in all_recordings(tmp_path)) == [1, 3, 4]
+    (complaint,) = complaints(caplog)
+    assert "the recording of a session ended" in complaint
+    assert "No space left on device" in complaint
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EACCES, errno.EEXIST])
+async def test_files_that_cannot_be_made_do_not_count_and_are_logged_with_a_count(
+    mud: OpenMud,
+    talkers: Witness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: int,
+) -> None:
+    def fails(*args: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    async with mud(talkers.hooks) as place:
+        place.server.record(tmp_path, most_sessions=1)
+        with monkeypatch.context() as trouble:
+            trouble.setattr(os, "open", fails)
+            for _ in range(3):
+                await talk(place)
+                await until_written(place)
+        assert len(complaints(caplog)) == 1
+        await talk(place, "again")
+    assert only_recording(tmp_path).number == 4
+    assert complaints(caplog)[1:] == [f"the recording of a session ended in {tmp_path}: repeated 2 times within 10 s"]
+
+
+async def test_a_disk_that_does_not_keep_up_ends_the_recordings_it_has_no_room_for(
+    mud: OpenMud,
+    talkers: Witness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_awake, write_to = threading.Event(), recorder.Recorder._write_to
+
+    def write_late(self: recorder.Recorder, file: recorder._File, text: str) -> None:
+        is_awake.wait(10)
+        write_to(self, file, text)
+
+    monkeypatch.setattr(recorder, "QUEUE", 1000)
+    monkeypatch.setattr(recorder.Recorder, "_write_to", write_late)
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
-        for _ in range(3):
+        await talk(place, *(["hello"] * 100))
+        await talk(place)
+        is_awake.set()
+        await until_written(place)
+        await talk(place)
+    assert sorted(recorded.number for recorded in all_recordings(tmp_path)) == [1, 3]
+    assert any("the disk does not keep up" in complaint for complaint in complaints(caplog))
+
+
+async def test_without_a_thread_to_write_in_a_session_goes_on_and_the_next_is_recorded(
+    mud: OpenMud,
+    talkers: Witness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with mud(talkers.hooks) as place:
+        place.server.record(tmp_path)
+        with monkeypatch.context() as trouble:
+            trouble.setattr(threading.Thread, "start", fails)
+            await talk(place)
+        await talk(place)
+    assert only_recording(tmp_path).number == 2
+    assert len(complaints(caplog)) == 1
+
+
+async def test_servers_that_share_a_folder_keep_their_recordings_apart(
+    mud: OpenMud, talkers: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for process, line in ((11, "one"), (22, "two"), (22, "three")):  # the last two in containers of their own
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        async with mud(talkers.hooks) as place:
+            place.server.record(tmp_path)
+            await talk(place, line)
+    said = [line for recorded in all_recordings(tmp_path) for line in heard(recorded) if line[0] != "["]
+    assert sorted(said) == ["one\r\n", "three\r\n", "two\r\n"]
+    assert complaints(caplog) == []
+
+
+async def test_connections_that_type_nothing_leave_no_file_and_use_nothing_up(mud: OpenMud, tmp_path: Path) -> None:
+    async with mud(gate()) as place:
+        place.server.record(tmp_path, most_sessions=1)
+        for _ in range(5):
             ann = await place.player()
-            await ann.type("hello")
-            await ann.sees("you said hello")
-    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(errors) == 1
-    assert "recording" in errors[0].getMessage()
+            await ann.sees("Name? ")
+            await ann.send(b"\xff\xfb\x1f\xff\xfa\x1f\x00P\x00\x18\xff\xf0")
+            await ann.hang_up()
+        await trio.sleep(1)
+        await until_written(place)
+        assert all_recordings(tmp_path) == []
+        bob = await place.player()
+        await bob.type("Bob")
+        await bob.sees("Password? ")
+    recorded = only_recording(tmp_path)
+    assert recorded.number == 6
+    assert b"Name? " in recorded.output
+
+
+async def test_what_is_sent_before_anything_is_typed_is_kept_within_bounds(
+    mud: OpenMud, talkers: Witness, tmp_path: Path
+) -> None:
+    async with mud(talkers.hooks) as place:
+        place.server.record(tmp_path)
+        ann = await place.player()
+        (connection,) = place.server.connections
+        for _ in range(EARLY // 1000 + 10):
+            connection.write("x" * 1000)
+            await trio.sleep(0.1)
+        recording = connection._transport
+        assert isinstance(recording, Recording)
+        assert EARLY - 1100 < len(recording._early) < EARLY + 100
+        await ann.type("hello")
+        await ann.sees("you said hello")
+    text = only_text(tmp_path)
+    assert text.count("left-out early output") == 1
+    assert b"you said hello" in only_recording(tmp_path).output
 
 
 async def test_a_folder_that_cannot_be_made_is_told_at_once(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:

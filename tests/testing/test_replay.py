@@ -138,6 +138,7 @@ async def test_the_peer_leaves_as_it_left(mud: OpenMud, tmp_path: Path, way: str
     async with mud(tavern()) as place:
         place.server.record(tmp_path)
         ann = await place.player()
+        await ann.type("Ann")
         await trio.sleep(5)
         await (ann.hang_up() if way == "hang up" else ann.vanish())
         await trio.sleep(5)
@@ -208,7 +209,7 @@ async def test_a_login_left_out_of_a_recording_does_not_stop_the_replay(mud: Ope
     async with mud(Hooks()) as place:
         place.server.record(tmp_path)
         ann = await place.player(gmcp=("Char.Login",))
-        await ann.send(login)
+        await ann.send(login + b"look\r\n")
         await trio.sleep(1)
         await ann.hang_up()
         await trio.sleep(1)

@@ -63,6 +63,9 @@ class Journal:
     Args:
         write: Is given what is certain, in order.
         is_answering: Whether a dialog has taken a line and may yet give it back.
+
+    Attributes:
+        has_text: Whether anything was typed so far; telnet alone is not.
     """
 
     def __init__(self, write: Write, is_answering: Callable[[], bool]) -> None:
@@ -79,6 +82,7 @@ class Journal:
         self._is_deaf = False  # no line can be told from another any more
         self._now = 0.0
         self._is_hidden = False
+        self.has_text = False
 
     # What passes
 
@@ -107,6 +111,7 @@ class Journal:
 
     def line_taken(self, *, is_secret: bool, is_lent: bool) -> None:
         """Somebody has taken the oldest line; a dialog may give it back until it asks again."""
+        self.has_text = True
         if self._is_deaf:
             return
         if not self._waiting:
@@ -191,6 +196,7 @@ class Journal:
     def heard_text(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        self.has_text = True
         if self._is_after_cr:
             self._is_after_cr = False
             if data[0] in b"\n\0":

@@ -19,6 +19,7 @@ Each line is a moment in seconds since the beginning, what happened, and its byt
 and `shutdown` that of the whole server, of which nothing more is recorded.
 `hidden` stands for a line that was typed hidden, `left-out` for what is not recorded for its secrets or its size;
 after `stopped` nothing more is.
+What passes before the first typed byte stays in memory: a connection that types nothing leaves no recording.
 Nothing in the driver asks whether it is recorded: the recording stands where the transport would.
 Who uses it: `recorder` makes them, `trio_mud.testing.replay` reads them.
 """
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 FORMAT: Final = "trio_mud recording 1"
+EARLY: Final = 16 * 1024  # bytes of text kept until something is typed; what is beyond is left out
 
 _LINES: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 
@@ -54,15 +56,28 @@ class Recording:
     Args:
         transport: Which moves the bytes.
         most: Bytes of the text; then the recording stops.
-        append: Takes the text.
+        append: Takes the text. Returns False if the recording ends here.
     """
 
-    __slots__ = ("_append", "_began", "_connection", "_is_over", "_journal", "_moment", "_room", "_transport")
+    __slots__ = (
+        "_append",
+        "_began",
+        "_connection",
+        "_early",
+        "_is_over",
+        "_journal",
+        "_lacks_early",
+        "_moment",
+        "_room",
+        "_transport",
+    )
 
-    def __init__(self, transport: Transport, most: int, append: Callable[[str], None]) -> None:
+    def __init__(self, transport: Transport, most: int, append: Callable[[str], bool]) -> None:
         self._transport = transport
         self._append = append
         self._room = most  # bytes; below 0 it has stopped
+        self._early = ""  # what passed before anything was typed
+        self._lacks_early = False  # whether some of that did not fit
         self._journal = Journal(self._write, self._is_answering)
         self._connection: Connection | None = None
         self._moment = dt.datetime.fromtimestamp(0, dt.UTC)
@@ -75,7 +90,7 @@ class Recording:
         self._moment = moment
         self._began = trio.current_time()
         connection.inbox.exchange_typeahead(RecordedTypeahead(connection, self._journal))
-        connection.outbox.reserve(HELD + PAYLOAD)  # so that it takes no more memory than another
+        connection.outbox.reserve(HELD + PAYLOAD + EARLY)  # so that it takes no more memory than another
 
     @property
     def address(self) -> str:
@@ -106,7 +121,7 @@ class Recording:
         await self._transport.handshake()
         assert self._connection is not None
         self._add(
-            f"{FORMAT}\nnumber {self._connection.number}\naddress {self.address!r}\nsecure {self.is_secure}\n"
+            f"{FORMAT}\nnumber {self._connection.number}\naddress {self.address!a}\nsecure {self.is_secure}\n"
             f"began {self._moment.isoformat(timespec='milliseconds')}\n"
         )
 
@@ -191,10 +206,28 @@ class Recording:
             self._add(f"{when:.3f} {kind} {data.decode()}".rstrip() + "\n")
 
     def _add(self, text: str) -> None:
+        if not self._journal.has_text:
+            self._keep(text)
+            return
+        if self._early:
+            early, self._early = self._early, ""
+            self._pass_on(early)
+        self._pass_on(text)
+
+    def _keep(self, text: str) -> None:
+        if self._lacks_early:
+            return
+        if len(self._early) + len(text) > EARLY:
+            self._lacks_early = True
+            text = f"{self._now:.3f} left-out early output\n"
+        self._early += text
+
+    def _pass_on(self, text: str) -> None:
         if self._room < 0:
             return
         self._room -= len(text)
-        self._append(text if self._room >= 0 else f"{self._now:.3f} stopped\n")
+        if not self._append(text if self._room >= 0 else f"{self._now:.3f} stopped\n"):
+            self._room = -1
 
 
 class RecordedTypeahead(Typeahead):

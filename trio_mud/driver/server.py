@@ -258,12 +258,14 @@ class MasterServer(TimerOwner):
         """Write down what new connections send and are sent, from now on; those that are there stay as they are.
 
         What is typed hidden is not written down, nor what of telnet speaks of logins and passwords; all else is.
-        `trio_mud.testing.replay` plays it again. A disk that is full or slow ends the recording, not the server.
+        `trio_mud.testing.replay` plays it again.
+        A connection is recorded once something is typed, with what passed before.
+        A file that cannot be written, or not fast enough, costs the recording of its connection and nothing else.
 
         Args:
-            folder: Gets a file for each connection, which only its owner may read. None: record no more new ones.
+            folder: Gets a file for each such connection, which only its owner may read. None: record no more new ones.
             most_bytes: Of each file; the rest of its session is not written down.
-            most_sessions: Later ones are not written down.
+            most_sessions: Of those in which something is typed; later ones are not written down.
 
         Raises:
             OSError: There is no such folder, and it cannot be made.
@@ -271,7 +273,7 @@ class MasterServer(TimerOwner):
         self.thread.check()
         self._recorder = None
         if folder is not None:
-            self._recorder = Recorder(Path(folder), most_bytes=most_bytes, most_sessions=most_sessions)
+            self._recorder = Recorder(Path(folder), self.repeats, most_bytes=most_bytes, most_sessions=most_sessions)
             self._recorders.append(self._recorder)
 
     @enable_ki_protection

@@ -2,7 +2,7 @@
 
     async def test_the_ferryman_lets_ann_pass(mud):
         async with mud(hooks) as tavern:
-            await replay(tavern, Path("recorded/20261124T201500-7.txt"), hidden="sesame")
+            await replay(tavern, Path("recorded/20261124T201500-4711-7.txt"), hidden="sesame")
 
 The bytes are sent at their moments, in virtual time; the answers are compared as one stream, whenever they came.
 """
