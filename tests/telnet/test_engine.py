@@ -259,7 +259,7 @@ UNIT = 256  # of a command
     [
         (b"look\r\n", 0),
         (b"l\xc3\xb6ok\r\nunfin", 0),
-        (b"\xff\xff\r\n", 0),
+        (b"\xff\xff\r\n", 64),
         (b"\xff\xf1\xff\xf5\xff\xf6\xff\xf4", 4 * UNIT),
         (b"a\xff\xf7b\xff\xf8", 2 * UNIT),
         (b"\xff\xfb\x63\xff\xfe\x63", 2 * UNIT),

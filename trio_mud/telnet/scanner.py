@@ -26,6 +26,7 @@ from .events import AnomalyKind
 _IAC: Final = bytes((IAC,))
 _VERBS: Final = frozenset((WILL, WONT, DO, DONT))
 
+ESCAPE_COST: Final = 64  # of a doubled ff in text, which cuts the text in two and so costs much more than a byte
 COMMAND_COST: Final = 256  # of a command, a negotiation or a payload's frame; a byte of a payload costs 1
 
 
@@ -129,6 +130,7 @@ def after_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int
     code = data[at]
     scanner.state = in_text
     if code == IAC:
+        scanner.cost += ESCAPE_COST
         receiver.heard_text(_IAC)
     elif code in _VERBS:
         scanner.option = code
