@@ -207,7 +207,8 @@ class Sessions:
     def finish(self, session: Session, cause: Cause) -> None:
         """The stay is over. A second call changes nothing."""
         if session.ending is None:
-            del self._by_key[session.key]
+            if self._by_key.pop(session.key, None) is not session:  # the key's hash has changed since
+                self._by_key = {key: other for key, other in self._by_key.items() if other is not session}
             self._tokens.pop(session._token, None)
             self._stop_waiting(session)
             session.end(cause)
