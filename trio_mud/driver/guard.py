@@ -35,6 +35,8 @@ logger = logging.getLogger("trio_mud")
 
 _PROTECTED = ("trio.", "trio_mud.driver.")  # modules: `server.after(3600, server.shutdown)` opens none of them
 
+_EXCEPTIONS = BaseExceptionGroup.exceptions  # the descriptor: a subclass of a game may have a property of this name
+
 OnFailure = Callable[[BaseException], object]
 Args = TypeVarTuple("Args")
 
@@ -73,7 +75,7 @@ async def wait_for(result: Awaitable[object]) -> None:
 def own_cancellation(error: BaseException) -> BaseException | None:
     """The `Cancelled` in an exception if it is the running task's own; None if there is none, or a foreign one."""
     for leaf in _leaves(error):
-        if isinstance(leaf, trio.Cancelled):
+        if issubclass(type(leaf), trio.Cancelled):
             return leaf if trio.current_effective_deadline() == -math.inf else None
     return None
 
@@ -152,13 +154,20 @@ def _is_running(task: trio.lowlevel.Task) -> bool:
         return False
 
 
+def _is_group(error: BaseException) -> bool:
+    # By its type: `isinstance` would ask an instance for its `__class__`, and one of a game's own may raise.
+    return issubclass(type(error), BaseExceptionGroup)
+
+
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in nested groups, or the exception itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+    """The exceptions in nested groups, in order, or the exception itself, however deep they are nested."""
+    waiting: list[BaseException] = [error]
+    while waiting:
+        inner = waiting.pop()
+        if _is_group(inner):
+            waiting += reversed(_EXCEPTIONS.__get__(inner))
+        else:
+            yield inner
 
 
 def _part(
@@ -166,13 +175,11 @@ def _part(
 ) -> BaseException | None:
     """The part of an exception that is of these kinds, or that is not; None if that is nothing of it.
 
-    `split` of a group would call `derive` of its class, which may be a game's own and may raise.
+    `split` of a group would call `derive` of its class, which may be a game's own and may raise. What is left of a
+    nested group is flat: code that wraps its last group at each try makes them deeper than Python may recurse.
     """
-    if not isinstance(error, BaseExceptionGroup):
-        return error if isinstance(error, kinds) is wanted else None
-    parts = [part for inner in error.exceptions if (part := _part(inner, kinds, wanted=wanted)) is not None]
-    if not parts:
-        return None
-    if len(parts) == len(error.exceptions) and all(map(lambda a, b: a is b, parts, error.exceptions)):
+    leaves = list(_leaves(error))
+    parts = [leaf for leaf in leaves if issubclass(type(leaf), kinds) is wanted]
+    if len(parts) == len(leaves):
         return error
-    return BaseExceptionGroup(error.message, parts).with_traceback(error.__traceback__)
+    return BaseExceptionGroup("the rest of a group", parts).with_traceback(error.__traceback__) if parts else None
