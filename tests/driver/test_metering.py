@@ -100,6 +100,19 @@ async def test_a_paused_peer_is_read_no_further_than_one_read(
         assert sum(parsed) == 800
 
 
+async def test_a_burst_is_parsed_a_slice_a_turn_so_that_others_come_between(
+    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int]
+) -> None:
+    async with open_house(witness.hooks) as house:
+        await house.wire()
+        connection = first_connection(house.server)
+        assert not connection.feed(bytes((IAC, NOP)) * 450 + b"look\n")
+        assert parsed == [SLICE]
+        await settled()
+        assert parsed == [SLICE, 905 - SLICE]
+        assert witness.story()[-1] == "guest-1: look"
+
+
 async def test_lines_among_a_storm_are_handled_in_order_and_none_is_lost(mud: OpenMud, witness: Witness) -> None:
     storm = bytes((IAC, NOP)) * 500
     async with mud(witness.hooks, limits=SLOW) as place:

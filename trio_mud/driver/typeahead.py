@@ -167,17 +167,22 @@ class Typeahead:
         self.parse(engine, hear, spend)
 
     def parse(self, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
-        """Turn waiting bytes into lines while there is room and budget; compressed ones a piece at each call."""
-        if self._is_behind and self.may_parse(engine):
-            self._receive(b"", engine, hear, spend, self.is_hidden)
-        while self._raw is not None and not self._is_behind and not self.is_paused and self._has_room:
+        """Turn waiting bytes into lines while there is room and budget.
+
+        Compressed bytes are parsed a piece at each call, and so are slices that cost more than their lines: a whole
+        read of commands would hold up everybody else for some milliseconds, and the burst of ten peers for sixty.
+        """
+        is_costly = (
+            self._is_behind and self.may_parse(engine) and self._receive(b"", engine, hear, spend, self.is_hidden)
+        )
+        while not is_costly and self._raw is not None and not self._is_behind and not self.is_paused and self._has_room:
             is_hidden = self.is_hidden and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
             del self._raw[: len(piece)]
             self._shown = max(0, self._shown - len(piece))
             if not self._raw:
                 self._raw = None
-            self._receive(piece, engine, hear, spend, is_hidden)
+            is_costly = self._receive(piece, engine, hear, spend, is_hidden)
 
     def take(self) -> str | HookEvent:
         """The oldest line or event."""
@@ -219,14 +224,17 @@ class Typeahead:
         spend: Spend,
         is_hidden: bool,
         drops_lines: bool = False,
-    ) -> None:
+    ) -> bool:
+        """Parse these bytes; return whether they cost anything beside their lines."""
         events = engine.receive(data)
-        if cost := engine.take_cost():
+        cost = engine.take_cost()
+        if cost:
             self.is_paused = not spend(cost)  # before any event may end the connection, and with it the budget
         if drops_lines:
             events = [event for event in events if type(event) is not Line]
         self._add(events, engine, hear, is_hidden)
         self._is_behind = engine.is_full and not self.is_closed
+        return bool(cost)
 
     def _add(self, events: list[TelnetEvent], engine: TelnetEngine, hear: Hear, is_hidden: bool) -> None:
         for event in events:
