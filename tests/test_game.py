@@ -90,7 +90,39 @@ def test_something_else_than_hooks_is_named_by_its_type(write: Write) -> None:
     write("tavern.py", "hooks = {}\ndef make():\n    return 5\n")
 
     assert complaint("tavern:hooks") == "tavern:hooks is a dict, not a Hooks nor a function that returns one"
-    assert complaint("tavern:make") == "tavern:make returned a int, not a Hooks"
+    assert (
+        complaint("tavern:make") == "tavern:make returned an int (5), not a Hooks: end the function by `return hooks`"
+    )
+
+
+def test_a_function_that_takes_arguments_is_no_game_and_is_named_with_its_place(write: Write) -> None:
+    """K11: calling it would raise a TypeError without a line of the author's."""
+    write(
+        "tavern.py",
+        TAVERN + "def turn(event, world=None):\n    return hooks\nclass Inn:\n    def __init__(self, world): 0\n",
+    )
+
+    assert complaint("tavern:turn") == (
+        f"tavern:turn is turn at {Path('tavern.py').absolute()}:3, which takes arguments (event, world=None): "
+        "name a Hooks, or a function without arguments that returns one; did you mean tavern:hooks?"
+    )
+    assert "which takes arguments (world): name a Hooks" in complaint("tavern:Inn")
+
+
+def test_the_class_is_no_game(write: Write) -> None:
+    """It can be called without arguments, and the game would have no functions."""
+    write("tavern.py", TAVERN)
+
+    assert complaint("tavern:Hooks").endswith("and name that; did you mean tavern:hooks?")
+
+
+def test_a_module_that_starts_its_game_as_it_is_imported_is_refused(write: Write) -> None:
+    """K11: it would be served from within the import, and again after that."""
+    write("tavern.py", TAVERN + "from trio_mud import run\nrun(hooks, port=-1)\n")
+
+    with pytest.raises(GameBroken, match="module tavern is imported: write it below `if") as caught:
+        find_game("tavern:hooks")
+    assert "tavern.py" in str(caught.value)
 
 
 @pytest.mark.parametrize(

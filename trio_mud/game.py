@@ -10,10 +10,13 @@ import importlib
 import inspect
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType, TracebackType
 
 from trio_mud.config import nearest
+from trio_mud.driver.checks import accepts, article
+from trio_mud.driver.describing import describe
 from trio_mud.driver.hooks import Hooks
 from trio_mud.errors import ConfigurationError
 
@@ -46,7 +49,7 @@ def find_game(name: str) -> Hooks:
     except AttributeError:
         likely = [known for known, value in vars(module).items() if isinstance(value, Hooks | FunctionType)]
         raise ConfigurationError(f"{module_name} has no {attribute!r}{nearest(attribute, likely)}") from None
-    return _as_hooks(found, name)
+    return _as_hooks(found, name, module)
 
 
 def _imported(name: str) -> ModuleType:
@@ -64,11 +67,23 @@ def _imported(name: str) -> ModuleType:
         raise GameBroken(_told(error)) from error
 
 
-def _as_hooks(found: object, name: str) -> Hooks:
+def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
     if isinstance(found, Hooks):
         return found
     if not callable(found):
-        raise ConfigurationError(f"{name} is a {type(found).__name__}, not a Hooks nor a function that returns one")
+        raise ConfigurationError(
+            f"{name} is {article(found)}, not a Hooks nor a function that returns one{_elsewhere(module)}"
+        )
+    if found is Hooks:
+        raise ConfigurationError(
+            f"{name} is the class Hooks, which has no functions: write `hooks = Hooks()` in {module.__name__}, "
+            f"and name that{_elsewhere(module)}"
+        )
+    if not accepts(found, 0):
+        raise ConfigurationError(
+            f"{name} is {describe(found)}, which takes arguments {_signature(found)}: "
+            f"name a Hooks, or a function without arguments that returns one{_elsewhere(module)}"
+        )
     try:
         made: object = found()
     except Exception as error:  # whatever a game's function may raise
@@ -77,8 +92,23 @@ def _as_hooks(found: object, name: str) -> Hooks:
         made.close()  # or Python warns that it was never awaited
         raise ConfigurationError(f"{name} is an async function: write a plain `def` that returns a Hooks")
     if not isinstance(made, Hooks):
-        raise ConfigurationError(f"{name} returned a {type(made).__name__}, not a Hooks")
+        raise ConfigurationError(f"{name} returned {article(made)}, not a Hooks: end the function by `return hooks`")
     return made
+
+
+def _elsewhere(module: ModuleType) -> str:
+    """Return `; did you mean tavern:hooks?` if the module holds a Hooks, or nothing."""
+    for known, value in vars(module).items():
+        if isinstance(value, Hooks):
+            return f"; did you mean {module.__name__}:{known}?"
+    return ""
+
+
+def _signature(function: Callable[..., object]) -> str:
+    try:
+        return str(inspect.signature(function))
+    except (TypeError, ValueError):  # some builtins have none
+        return "(...)"
 
 
 def _told(error: Exception) -> str:

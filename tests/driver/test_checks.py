@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trio_mud import Admitted, Connect, Dialog, Hooks, Input, MasterServer, broadcast, run, serve
+from trio_mud import Admitted, Connect, Dialog, HookEvent, Hooks, Input, MasterServer, broadcast, run, serve
 from trio_mud.driver.checks import check_function
 from trio_mud.testing import OpenMud
 
@@ -55,6 +55,8 @@ class Callables:
 
     @staticmethod
     def two(event: Any, world: Any) -> None: ...
+
+    def alone(self) -> None: ...
 
 
 ACCEPTED: list[Callable[..., object]] = [
@@ -101,10 +103,44 @@ def test_a_function_that_cannot_take_an_event_is_no_hook(function: Any, said: st
     assert hooks.functions_for(Input) == ()
 
 
-@pytest.mark.parametrize("order", ["first", None, True])
-def test_an_order_is_a_number(order: Any) -> None:
-    with pytest.raises(TypeError, match="order= takes a number"):
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("first", r"order= takes FIRST, LAST or a number, not a str \('first'\)"),
+        (None, "order= takes FIRST, LAST or a number"),
+        (True, "order= takes FIRST, LAST or a number"),
+    ],
+)
+def test_an_order_is_a_number(order: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
         Hooks().on(Input, order=order)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (generator, r"not the function generator at .*test_checks.py:\d+: write .* @hooks.on\(Input\)"),
+        ("Admitted", r"not the text 'Admitted': write on\(Admitted\), without quotes"),
+        ("on input", r"write on\(Input\), without quotes"),
+        (Callables, r"and Callables is none: write `class Callables\(HookEvent\)`"),
+        (HookEvent(), r"not an event: write on\(HookEvent\)"),
+        (HookEvent, "register the function for each type"),
+        (None, "such as Input, not None"),
+    ],
+)
+def test_what_a_hook_is_registered_for_is_a_type_of_event(given: Any, said: str) -> None:
+    """K11: also if the decorator has no brackets."""
+    with pytest.raises(TypeError, match=said):
+        Hooks().on(given)
+
+
+@pytest.mark.parametrize("method", [Callables.method, Callables.alone, classmethod(Callables.two)])
+def test_a_method_without_its_object_is_no_hook(method: Any) -> None:
+    """K11: as a decorator inside of a class gets it; even if it would take an event for its object."""
+    hooks = Hooks()
+    with pytest.raises(TypeError, match=r"Callables\.\w+ at .* without its object: .*\(thing\.\w+\)"):
+        hooks.on(Input)(method)
+    assert hooks.is_empty
 
 
 @pytest.mark.parametrize("function", [script, wrapper, says_it, lambda dialog: script(dialog), Callables().method])

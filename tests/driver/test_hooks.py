@@ -75,6 +75,8 @@ def test_a_function_runs_for_exactly_its_type() -> None:
     hooks.on(Bell)(named("bell"))
     assert order_of(hooks, LoudBell) == []
     assert order_of(hooks, HookEvent) == []
+    assert not hooks.is_empty
+    assert Hooks().is_empty
 
 
 def test_the_decorated_function_stays_what_it_is() -> None:
@@ -84,7 +86,7 @@ def test_the_decorated_function_stays_what_it_is() -> None:
 
 @pytest.mark.parametrize("wrong", [int, "Input", None, Bell(), Hooks])
 def test_only_types_of_events_can_be_hooked(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="HookEvent"):
+    with pytest.raises(TypeError, match="takes a type of event"):
         Hooks().on(wrong)
 
 

@@ -10,20 +10,23 @@ import inspect
 import math
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
+from typing import Final
 
 from ..text import Markup
 from .describing import describe, unwrap
 
+MOST_QUOTED: Final = 40  # characters of a text that is quoted in an error
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def article(thing: object) -> str:
-    """Return the type of a thing with its article, and the value too if that is a number."""
+    """Return the type of a thing with its article, and the value too if that is a number or a short text."""
     if thing is None:
         return "None"
     name = type(thing).__name__
     article = "an" if name[:1].lower() in "aeiou" else "a"
-    return f"{article} {name} ({thing!r})" if type(thing) in (int, float, bool) else f"{article} {name}"
+    is_short = type(thing) in (int, float, bool) or (type(thing) is str and len(thing) <= MOST_QUOTED)
+    return f"{article} {name} ({thing!r})" if is_short else f"{article} {name}"
 
 
 def check_text(text: object, where: str) -> None:
@@ -46,7 +49,7 @@ def check_words(text: object, where: str) -> None:
         raise TypeError(f"{where} takes a str, not {article(text)}: use str() or an f-string")
 
 
-def check_number(number: object, where: str) -> None:
+def check_number(number: object, where: str, wanted: str = "a number") -> None:
     """Raise unless this is a number that can be compared with others; infinity is one.
 
     Raises:
@@ -54,9 +57,9 @@ def check_number(number: object, where: str) -> None:
         ValueError: It is "not a number", NaN.
     """
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise TypeError(f"{where} takes a number, not {article(number)}")
+        raise TypeError(f"{where} takes {wanted}, not {article(number)}")
     if number != number:
-        raise ValueError(f"{where} takes a number, not NaN")
+        raise ValueError(f"{where} takes {wanted}, not NaN")
 
 
 def check_seconds(seconds: object, where: str, *, at_least: float = 0.0, may_be_infinite: bool = False) -> None:
@@ -102,7 +105,7 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
             f"{where} takes {'an' if waits else 'a'} {kind}, but {describe(function)} contains `yield`, so calling it "
             f"runs nothing: remove the yield"
         )
-    if not _accepts(function, len(arguments)):
+    if not accepts(function, len(arguments)):
         wanted = f"{len(arguments)} argument{'' if len(arguments) == 1 else 's'}" if arguments else "no arguments"
         word = "async def" if waits or inspect.iscoroutinefunction(inner) else "def"
         raise TypeError(
@@ -122,10 +125,10 @@ def _word(function: object) -> str:
     return name if isinstance(name, str) and name.isidentifier() and name != "__call__" else "function"
 
 
-def _accepts(function: Callable[..., object], count: int) -> bool:
+def accepts(function: Callable[..., object], count: int) -> bool:
     """Whether the function itself takes so many positional arguments; a wrapper counts, not what it wraps."""
     if isinstance(function, MethodType):
-        return _accepts(function.__func__, count + 1)
+        return accepts(function.__func__, count + 1)
     if isinstance(function, FunctionType):  # timers are started often, and inspect.signature takes 20 us
         code, defaults = function.__code__, function.__kwdefaults__ or {}
         keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]

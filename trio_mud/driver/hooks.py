@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from .checks import article, check_function, check_number
+from .describing import describe
 from .events import HookEvent
 from .guard import allow_interrupts
 
@@ -59,17 +61,24 @@ class Hooks:
             TypeError: That is no type of event, the order is no number, or the function cannot be called with an event
                 as its only argument, or is a generator.
         """
-        if not (isinstance(event_type, type) and issubclass(event_type, HookEvent)):
-            raise TypeError(f"a hook is registered for a type of HookEvent, not for {event_type!r}")
-        check_number(order, "order=")
+        if not (isinstance(event_type, type) and issubclass(event_type, HookEvent) and event_type is not HookEvent):
+            raise TypeError(_no_event_type(event_type))
+        check_number(order, "order=", "FIRST, LAST or a number")
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
-            check_function(function, f"the hook for {event_type.__name__}", "event")
+            where = f"the hook for {event_type.__name__}"
+            _check_bound(function, where)
+            check_function(function, where, "event")
             allow_interrupts(function)
             self._add(event_type, order, function)
             return function
 
         return register
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no function is registered."""
+        return not any(self._registered.values())
 
     def include(self, other: Hooks) -> None:
         """Add all functions that another registry has now, in its order among equals."""
@@ -108,3 +117,41 @@ class Hooks:
         registered.append(_Registration(order, next(self._numbers), function))
         registered.sort(key=lambda registration: registration[:2])
         self._in_order.pop(event_type, None)
+
+
+def _no_event_type(given: object) -> str:
+    """Return what to write in place of an argument of `on` that is no type of event."""
+    if isinstance(given, str):
+        name = given if given.isidentifier() else "Input"
+        return f"on() takes a type of event, not the text {given!r}: write on({name}), without quotes"
+    if isinstance(given, HookEvent):
+        return f"on() takes a type of event, not an event: write on({type(given).__name__})"
+    if given is HookEvent:
+        return "on() takes one type of event, and none is exactly a HookEvent: register the function for each type"
+    if isinstance(given, type):
+        return f"on() takes a type of event, and {given.__name__} is none: write `class {given.__name__}(HookEvent)`"
+    if callable(given):
+        return (
+            f"on() takes a type of event, not the function {describe(given)}: "
+            "write the type in brackets, such as @hooks.on(Input), above the function"
+        )
+    return f"on() takes a type of event, such as Input, not {article(given)}"
+
+
+def _check_bound(function: object, where: str) -> None:
+    """Raise if this is a method without its object, as a decorator inside a class gets it.
+
+    Raises:
+        TypeError: Its first parameter is `self`, or it is a classmethod.
+    """
+    if isinstance(function, FunctionType):
+        code = function.__code__
+        if not code.co_argcount or code.co_varnames[0] != "self":
+            return
+    elif not isinstance(function, classmethod):
+        return
+    method = getattr(function, "__func__", function)
+    raise TypeError(
+        f"{where} takes a function that needs only the event, but {describe(method)} is a method without its object: "
+        f"make the object first and write hooks.on(...)(thing.{method.__name__}), or use a function outside the class"
+    )

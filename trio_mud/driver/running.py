@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Final, NamedTuple, Self
 
 import trio
@@ -145,11 +146,13 @@ def run(
     Raises:
         OSError: The folder for recordings cannot be made.
         TypeError, ValueError: An argument is not what it should be, or there is a port for TLS and no certificate.
+        RuntimeError: A module calls it while it is imported.
         SystemExit: With 75 if a port cannot be bound, and 2 if the host is unknown, after a sentence that says so; with
             130 after a second signal; with 1 if code of the game will not end; with its own status if a function of the
             game called `sys.exit`.
         Exception: A function on `Started` raised it, or the server crashed.
     """
+    _refuse_import(sys._getframe(1))
     try:
         open_and_run(
             hooks,
@@ -169,6 +172,15 @@ def run(
         if sys.stderr is not None:
             print(error, file=sys.stderr)
         raise SystemExit(error.status) from None
+
+
+def _refuse_import(caller: FrameType) -> None:
+    """Raise if a module calls `run` while it is imported, by `trio-mud run`, by a test or by another module."""
+    name = caller.f_globals.get("__name__")
+    if caller.f_code.co_name == "<module>" and name != "__main__" and caller.f_globals.get("__spec__") is not None:
+        raise RuntimeError(
+            f'run() was called while the module {name} is imported: write it below `if __name__ == "__main__":`'
+        )
 
 
 def open_and_run(
