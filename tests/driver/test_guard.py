@@ -97,7 +97,64 @@ async def raise_unsplittable() -> None:
     raise Unsplittable("a group", [ValueError("one"), KeyError("two")])
 
 
-MISDEEDS = (raise_foreign, raise_foreign_in_group, leave_scope_open, leave_nursery_open, raise_unsplittable)
+class Unreadable(Exception):
+    """Every attribute of it raises, `__class__` and `__traceback__` too."""
+
+    def __getattribute__(self, name: str) -> NoReturn:
+        raise LookupError(name)
+
+
+class Unlistable(ExceptionGroup[Exception]):
+    @property
+    def exceptions(self) -> NoReturn:
+        raise LookupError("which?")
+
+
+class Unspoken(Exception):
+    def __str__(self) -> NoReturn:
+        raise LookupError("no words")
+
+    __repr__ = __str__
+
+
+class Untraceable(Exception):
+    @property
+    def __traceback__(self) -> NoReturn:  # type: ignore[override]
+        raise LookupError("from nowhere")
+
+    @property
+    def __notes__(self) -> NoReturn:  # type: ignore[override]
+        raise LookupError("no notes")
+
+
+def raising(error: Callable[[], BaseException]) -> Call:
+    async def misdeed() -> None:
+        await trio.lowlevel.checkpoint()
+        raise error()
+
+    misdeed.__name__ = f"raise_{error.__name__}"
+    return misdeed
+
+
+def unlistable() -> BaseException:
+    return Unlistable("of one", [ValueError("one")])
+
+
+def many_unreadable() -> BaseException:
+    return ExceptionGroup("of two", [Unreadable(), Unlistable("within", [Untraceable(), Unspoken()])])
+
+
+def made_by_unreadable() -> BaseException:
+    error = ValueError("a cause that cannot be read")
+    error.__cause__ = Unreadable()
+    return error
+
+
+UNREADABLE = (Unreadable, unlistable, Unspoken, Untraceable, many_unreadable, made_by_unreadable)
+MISDEEDS = (
+    *(raise_foreign, raise_foreign_in_group, leave_scope_open, leave_nursery_open, raise_unsplittable),
+    *map(raising, UNREADABLE),
+)
 
 
 def _in_hook(connection: Connection, misdeed: Call) -> object:
@@ -166,6 +223,24 @@ async def test_a_failure_costs_the_call_that_failed(
         assert len(house.server.connections) == 3
         assert trio.lowlevel.current_statistics().tasks_living == tasks + 1  # the third
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["ERROR"]
+
+
+@pytest.mark.parametrize("error", UNREADABLE)
+async def test_the_log_names_the_function_whose_exception_cannot_be_read(
+    autojump_clock: Clock, error: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: Input) -> NoReturn:
+        raise error()
+
+    async with open_house(echoing(fail).hooks) as house:
+        ann = await house.wire()
+        ann.say(b"hit\r\n")
+        await settled()
+        assert await answers(ann)
+    (record,) = [record for record in caplog.records if record.levelno > logging.INFO]
+    assert "failed for Input of guest-1 (#1), typed 'hit'" in record.getMessage()
+    assert record.exc_text is not None, "the handler of pytest has formatted it"
+    assert f"in fail\n    raise error()" in record.exc_text
 
 
 async def test_a_task_that_is_cancelled_passes_its_own_cancellation_on(autojump_clock: Clock) -> None:

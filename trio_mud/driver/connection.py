@@ -28,7 +28,7 @@ from .checks import article, check_function, check_seconds, check_text, check_wo
 from .client import Client
 from .dialogs import Dialog, Script
 from .events import Cause, Reason
-from .guard import allow_interrupts, run_guarded
+from .guard import allow_interrupts, is_a, run_guarded
 from .hearing import Hearing
 from .inbox import Inbox
 from .life import Life
@@ -400,7 +400,7 @@ class Connection(EndingTimerOwner):
 
     def work_failed(self, what: str, function: object, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
-        if not (isinstance(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
+        if not (is_a(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
             self.server.work_failed(what, function, lambda: f" for {self.name} (#{self.number})", error)
 
     def give_up_waiting(self) -> None:

@@ -11,6 +11,8 @@ from functools import partial
 from types import CodeType, MethodType
 from typing import Final
 
+from .guard import attribute_of, traceback_of
+
 MOST_TYPED: Final = 200  # characters of a typed line that are quoted
 
 
@@ -20,15 +22,15 @@ def describe(function: object, error: BaseException | None = None) -> str:
     The line is the one that raised `error`, if that can be told, or else the one where the function begins.
     """
     inner = unwrap(function)
-    name = getattr(inner, "__qualname__", None)
-    code = getattr(inner, "__code__", None)
+    name = attribute_of(inner, "__qualname__")
+    code = attribute_of(inner, "__code__")
     if not isinstance(code, CodeType):
-        code = getattr(getattr(type(inner), "__call__", None), "__code__", None)  # noqa: B004 - its code is wanted
+        code = attribute_of(attribute_of(type(inner), "__call__"), "__code__")
     if not isinstance(name, str):
         name = type(inner).__qualname__
     if not isinstance(code, CodeType):
         return name
-    line, trace = code.co_firstlineno, None if error is None else error.__traceback__
+    line, trace = code.co_firstlineno, None if error is None else traceback_of(error)
     while trace is not None:
         if trace.tb_frame.f_code is code:
             line = trace.tb_lineno
@@ -59,7 +61,7 @@ def guarded(text: Callable[[], str]) -> str:
 
 def innermost(error: BaseException) -> tuple[str, int] | None:
     """Return the file and the line where an error was raised."""
-    trace, place = error.__traceback__, None
+    trace, place = traceback_of(error), None
     while trace is not None:
         place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
         trace = trace.tb_next

@@ -17,7 +17,7 @@ from ..errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItse
 from ..telnet.codes import ECHO
 from ..text import Text
 from .events import Cause
-from .guard import allow_interrupts, run_guarded
+from .guard import allow_interrupts, is_a, run_guarded
 from .questions import Questions
 from .typeahead import HiddenLine
 
@@ -205,9 +205,9 @@ class Dialog(Questions):
             connection.dialog_over(self)
 
     def _failed(self, error: BaseException) -> None:
-        if isinstance(error, ConnectionEnded):
+        if is_a(error, ConnectionEnded):
             return  # it asked on after the end, and that ended it
-        if isinstance(error, NoAnswer):  # a player can bring it about, and must not fill the log
+        if is_a(error, NoAnswer):  # a player can bring it about, and must not fill the log
             self.connection.tell(self.connection.server.texts.no_answer)
             return
         connection = self.connection

@@ -14,7 +14,10 @@ cancelled, the exception is foreign, and it is a failure like any other.
 A cancel scope that game code enters and never exits, as `break` out of an async generator does (PEP 789), makes the
 exit of the scope around it raise. So `run_guarded` has a scope of its own, and the exception is raised inside it.
 
-Nothing here calls a method of an exception or of a value from the game without a `try` around it.
+Nothing here calls a method of an exception or of a value from the game without a `try` around it. A class of a game
+can replace every attribute of an exception, `__class__` and `__traceback__` too. So its kind is that of its type, which
+`isinstance` does not stop at, its attributes are read by the descriptors of `BaseException`, and an exception that
+cannot be formatted is logged as a plain one in its place.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from types import MethodType
-from typing import TypeVarTuple
+from types import MethodType, TracebackType
+from typing import TypeVarTuple, cast
 
 import trio
 from trio.lowlevel import disable_ki_protection
@@ -35,7 +38,9 @@ logger = logging.getLogger("trio_mud")
 
 _PROTECTED = ("trio.", "trio_mud.driver.")  # modules: `server.after(3600, server.shutdown)` opens none of them
 
-_EXCEPTIONS = BaseExceptionGroup.exceptions  # the descriptor: a subclass of a game may have a property of this name
+# Descriptors: a subclass of a game may have properties of these names.
+_EXCEPTIONS = BaseExceptionGroup.exceptions
+_TRACEBACK = BaseException.__dict__["__traceback__"]
 
 OnFailure = Callable[[BaseException], object]
 Args = TypeVarTuple("Args")
@@ -55,7 +60,7 @@ async def run_guarded(function: Callable[[*Args], Awaitable[object]], failed: On
         with trio.CancelScope():  # its exit raises if game code has left a scope open
             await function(*args)
     except BaseException as error:
-        if isinstance(error, GeneratorExit) and not _is_running(task):
+        if is_a(error, GeneratorExit) and not _is_running(task):
             raise  # the coroutine is being closed by the garbage collector
         if len(task.child_nurseries) > nurseries:
             _abandon_nurseries(task, nurseries)
@@ -75,7 +80,7 @@ async def wait_for(result: Awaitable[object]) -> None:
 def own_cancellation(error: BaseException) -> BaseException | None:
     """The `Cancelled` in an exception if it is the running task's own; None if there is none, or a foreign one."""
     for leaf in _leaves(error):
-        if issubclass(type(leaf), trio.Cancelled):
+        if is_a(leaf, trio.Cancelled):
             return leaf if trio.current_effective_deadline() == -math.inf else None
     return None
 
@@ -87,8 +92,30 @@ def interrupt_in(error: BaseException) -> BaseException | None:
 
 def unwrap_single(error: BaseException) -> BaseException:
     """The exception that nurseries wrapped in groups, if it is the only one; otherwise the group."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    while is_a(error, BaseExceptionGroup) and len(inner := _EXCEPTIONS.__get__(error)) == 1:
+        error = inner[0]
+    return error
+
+
+def is_a(error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    """True if the type of an exception is one of these kinds. Never raises, unlike `isinstance`."""
+    return issubclass(type(error), kinds)
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """The traceback of an exception, whatever its class says. Never raises."""
+    return cast("TracebackType | None", _TRACEBACK.__get__(error))
+
+
+def presentable(error: BaseException) -> BaseException:
+    """The exception or, if it cannot be formatted, a plain one with its type's name and its traceback. Never raises."""
+    try:
+        for _ in traceback.TracebackException(type(error), error, traceback_of(error), compact=True).format():
+            pass
+        error.__traceback__  # noqa: B018 - read by `logging`
+    except BaseException as problem:  # noqa: BLE001 - code of the game
+        text = f"{type(error).__name__}, which cannot be formatted: that raised {type(problem).__name__}"
+        return RuntimeError(text).with_traceback(traceback_of(error))
     return error
 
 
@@ -127,7 +154,7 @@ def attribute_of(value: object, name: str) -> object:
 def log_error(error: BaseException | None, message: str, *args: object, level: int = logging.ERROR) -> None:
     """Log an error with its traceback. Never raises, whatever the handlers and filters of the log do."""
     try:
-        logger.log(level, message, *args, exc_info=error)
+        logger.log(level, message, *args, exc_info=None if error is None else presentable(error))
     except BaseException:  # noqa: BLE001 - it reports a failure, and must not be a second one
         if sys.stderr is not None:
             try:
@@ -154,17 +181,12 @@ def _is_running(task: trio.lowlevel.Task) -> bool:
         return False
 
 
-def _is_group(error: BaseException) -> bool:
-    # By its type: `isinstance` would ask an instance for its `__class__`, and one of a game's own may raise.
-    return issubclass(type(error), BaseExceptionGroup)
-
-
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions in nested groups, in order, or the exception itself, however deep they are nested."""
     waiting: list[BaseException] = [error]
     while waiting:
         inner = waiting.pop()
-        if _is_group(inner):
+        if is_a(inner, BaseExceptionGroup):
             waiting += reversed(_EXCEPTIONS.__get__(inner))
         else:
             yield inner
@@ -179,7 +201,7 @@ def _part(
     nested group is flat: code that wraps its last group at each try makes them deeper than Python may recurse.
     """
     leaves = list(_leaves(error))
-    parts = [leaf for leaf in leaves if issubclass(type(leaf), kinds) is wanted]
+    parts = [leaf for leaf in leaves if is_a(leaf, kinds) is wanted]
     if len(parts) == len(leaves):
         return error
-    return BaseExceptionGroup("the rest of a group", parts).with_traceback(error.__traceback__) if parts else None
+    return BaseExceptionGroup("the rest of a group", parts).with_traceback(traceback_of(error)) if parts else None

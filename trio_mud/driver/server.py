@@ -62,7 +62,16 @@ from .events import (
     Tick,
 )
 from .failures import RepeatLimiter, log_failure
-from .guard import allow_interrupts, attribute_of, interrupt_in, log_error, run_guarded, unwrap_single
+from .guard import (
+    allow_interrupts,
+    attribute_of,
+    describe_value,
+    interrupt_in,
+    is_a,
+    log_error,
+    run_guarded,
+    unwrap_single,
+)
 from .hooks import HookFunction, Hooks
 from .mssp import MsspVariables, Variable
 from .posts import Posts
@@ -396,8 +405,8 @@ class MasterServer(TimerOwner):
     def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
         connection = attribute_of(event, "connection")
-        if isinstance(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
-            logger.debug("a hook for %s gave up: %s", type(event).__name__, error)  # any peer can cause it: it hangs up
+        if is_a(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
+            log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)  # any peer can cause it: it hangs up
             return
         self.counters["hooks failed"] += 1
         if isinstance(event, Started) and self._fatal is None:  # raised by `serve`, with its traceback
@@ -408,7 +417,7 @@ class MasterServer(TimerOwner):
             self._log_failure("timer", event.function, error, partial(_of, event))
         else:
             self._log_failure("hook", function, error, partial(_of, event))
-        too_slow = isinstance(error, trio.TooSlowError)
+        too_slow = is_a(error, trio.TooSlowError)
         if isinstance(event, Connect):
             text = self.texts.connect_too_slow if too_slow else self.texts.connect_failed
             event.connection.turn_away(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
@@ -466,9 +475,10 @@ class MasterServer(TimerOwner):
     def _log_failure(self, what: str, function: object, error: BaseException, context: Callable[[], str]) -> None:
         """Log it: an exit that the game asked for as one line, all else with its traceback, and not again and again."""
         sole = unwrap_single(error)
-        if isinstance(sole, SystemExit):
-            logger.critical("%s %s called sys.exit(%r): the server stops", what, describe(function, sole), sole.code)
-        elif isinstance(sole, KeyboardInterrupt):
+        if is_a(sole, SystemExit):
+            code = describe_value(attribute_of(sole, "code"))
+            logger.critical("%s %s called sys.exit(%s): the server stops", what, describe(function, sole), code)
+        elif is_a(sole, KeyboardInterrupt):
             logger.critical("%s %s was interrupted: the server stops", what, describe(function, sole))
         else:
             log_failure(self.repeats, what, function, error, context)

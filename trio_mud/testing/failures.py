@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 _serving: ContextVar[Failures | None] = ContextVar("trio_mud.testing.failures", default=None)
@@ -32,7 +32,9 @@ class Failures(logging.Handler):
         """Keep the exception of a record, if it has one and is of this server."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and _serving.get() is self and not any(error is known for known in self.errors):
-            error.add_note(f"{record.getMessage()}; if the game is meant to fail here, write mud(…, allow_errors=True)")
+            note = f"{record.getMessage()}; if the game is meant to fail here, write mud(…, allow_errors=True)"
+            with suppress(Exception):  # a class of the game's own, which may take none
+                error.add_note(note)
             self.errors.append(error)
 
     @contextmanager
