@@ -82,6 +82,18 @@ async def leave_nursery_open() -> None:
     nursery.start_soon(trio.sleep_forever)
 
 
+async def leave_nursery_open_in_generator() -> None:
+    """The garbage collector closes this generator, in a task of trio's own."""
+
+    async def rows() -> AsyncGenerator[int, None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            yield 1
+
+    async for _ in rows():
+        break
+
+
 KEPT: list[object] = []  # so that nothing is closed by the garbage collector
 
 
@@ -240,7 +252,18 @@ async def test_the_log_names_the_function_whose_exception_cannot_be_read(
     (record,) = [record for record in caplog.records if record.levelno > logging.INFO]
     assert "failed for Input of guest-1 (#1), typed 'hit'" in record.getMessage()
     assert record.exc_text is not None, "the handler of pytest has formatted it"
-    assert f"in fail\n    raise error()" in record.exc_text
+    assert "in fail\n    raise error()" in record.exc_text
+
+
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+async def test_a_generator_that_is_dropped_with_a_nursery_in_it_does_not_crash_trio(autojump_clock: Clock) -> None:
+    async with open_house(echoing(lambda event: leave_nursery_open_in_generator()).hooks) as house:
+        ann = await house.wire()
+        for _ in range(8):  # whether the task runs on depends on the order in which trio takes those that are ready
+            ann.say(b"hit\r\n")
+            await trio.sleep(1)
+        assert await answers(ann)
+    assert house.server.counters["hooks failed"] == 8
 
 
 async def test_a_task_that_is_cancelled_passes_its_own_cancellation_on(autojump_clock: Clock) -> None:

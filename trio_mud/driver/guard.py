@@ -167,10 +167,13 @@ def _abandon_nurseries(task: trio.lowlevel.Task, keep: int) -> None:
     """End nurseries that game code has left open, and forget them.
 
     A task that exits with one would raise in the nursery around it. There is no public way to close such a nursery;
-    if a version of trio keeps the list elsewhere, this does nothing.
+    if a version of trio keeps the list elsewhere, this does nothing. One that counts as closed is not waited for: a
+    finalizer of an async generator that did so would have this task run again after its end, which crashes trio.
     """
     for nursery in task.child_nurseries[keep:]:
         nursery.cancel_scope.cancel(reason="it was left open")
+        if hasattr(nursery, "_closed"):
+            nursery._closed = True
     del getattr(task, "_child_nurseries", [])[keep:]
 
 

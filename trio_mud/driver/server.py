@@ -406,7 +406,8 @@ class MasterServer(TimerOwner):
         """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
         connection = attribute_of(event, "connection")
         if is_a(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
-            log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)  # any peer can cause it: it hangs up
+            # Any peer can cause it: it hangs up.
+            log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)
             return
         self.counters["hooks failed"] += 1
         if isinstance(event, Started) and self._fatal is None:  # raised by `serve`, with its traceback

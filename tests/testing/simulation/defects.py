@@ -159,6 +159,11 @@ def a_group_is_split_by_its_own_method(true: Any, error: BaseException, kinds: A
     return true(error, kinds, wanted=wanted)
 
 
+@defect(guard, "is_a", game="careless")
+def an_exception_is_asked_for_its_class(true: Any, error: BaseException, kinds: Any) -> bool:
+    return isinstance(error, kinds)
+
+
 @defect(HomeThread, "check", game="careless")
 def a_thread_may_call(true: Any, self: HomeThread) -> None:
     """Nothing."""

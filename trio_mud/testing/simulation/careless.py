@@ -28,7 +28,7 @@ from .trace import Trace
 
 _PLACES: Final = ("hook", "dialog", "work", "session", "server", "timer", "plain")
 _LINES: Final = (
-    *(f"{misdeed} {place}" for misdeed in ("again", "open", "group") for place in _PLACES),
+    *(f"{misdeed} {place}" for misdeed in ("again", "open", "group", "unreadable") for place in _PLACES),
     *("keep", "keep", "liar", "thread", "thread", "nest", "nest", "nest deep"),
     *("cancel", "cancel late", "cancel each", "due", "fast", "fast"),
     *(PLAIN_REQUEST, "enter ann share", "enter bob take", "enter cid take", "leave"),
@@ -43,6 +43,13 @@ class Unsplittable(ExceptionGroup[Exception]):
 
     def derive(self, excs: object) -> NoReturn:
         raise Stumble("in derive")
+
+
+class Unreadable(Exception):
+    """Each of its attributes raises, `__class__` and `__traceback__` too."""
+
+    def __getattribute__(self, name: str) -> NoReturn:
+        raise Stumble("in an attribute")
 
 
 class Liar:
@@ -124,6 +131,11 @@ class CarelessGame(HostileGame):
         await trio.lowlevel.checkpoint()
         raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
 
+    async def raise_unreadable(self) -> None:
+        """Raise what cannot be logged."""
+        await trio.lowlevel.checkpoint()
+        raise Unreadable
+
     def leave_open_plainly(self) -> None:
         """Enter a scope and forget it."""
         scope = trio.CancelScope(deadline=trio.current_time() + 0.5)
@@ -137,6 +149,10 @@ class CarelessGame(HostileGame):
     def raise_group_plainly(self) -> None:
         """Raise what cannot be split."""
         raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
+
+    def raise_unreadable_plainly(self) -> None:
+        """Raise what cannot be logged."""
+        raise Unreadable
 
 
 # Told the words behind the first; the last of them is the line's number, such as #3.7.
@@ -182,6 +198,10 @@ def _leave_open(game: CarelessGame, connection: Connection, words: Sequence[str]
 
 def _group(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
     return _make(game.raise_group, game.raise_group_plainly, game, connection, words)
+
+
+def _unreadable(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    return _make(game.raise_unreadable, game.raise_unreadable_plainly, game, connection, words)
 
 
 def _keep(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
@@ -292,6 +312,7 @@ _DEEDS: Final[dict[str, Deed]] = {
     "again": _again,
     "open": _leave_open,
     "group": _group,
+    "unreadable": _unreadable,
     "keep": _keep,
     "liar": _lie,
     "thread": _thread,
