@@ -20,11 +20,11 @@ from .conftest import open_house, settled
 def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
     """Every text that is rendered and encoded for any connection."""
     encoded: list[Text] = []
-    encode: Callable[[Any, Text], bytes] = Connection._encode
+    encode: Callable[[Any, Text, str], bytes] = Connection._encode
 
-    def note(self: Connection, text: Text) -> bytes:
+    def note(self: Connection, text: Text, where: str) -> bytes:
         encoded.append(text)
-        return encode(self, text)
+        return encode(self, text, where)
 
     monkeypatch.setattr(Connection, "_encode", note)
     return encoded

@@ -106,9 +106,9 @@ def test_a_function_that_cannot_take_an_event_is_no_hook(function: Any, said: st
 @pytest.mark.parametrize(
     ("order", "said"),
     [
-        ("first", r"order= takes FIRST, LAST or a number, not a str \('first'\)"),
-        (None, "order= takes FIRST, LAST or a number"),
-        (True, "order= takes FIRST, LAST or a number"),
+        ("first", r"^Hooks.on\(order=\) takes FIRST, LAST or a number, not a str \('first'\)"),
+        (None, r"^Hooks.on\(order=\) takes FIRST, LAST or a number"),
+        (True, r"^Hooks.on\(order=\) takes FIRST, LAST or a number"),
     ],
 )
 def test_an_order_is_a_number(order: Any, said: str) -> None:
@@ -124,7 +124,7 @@ def test_an_order_is_a_number(order: Any, said: str) -> None:
         ("on input", r"write on\(Input\), without quotes"),
         (Callables, r"and Callables is none: write `class Callables\(HookEvent\)`"),
         (HookEvent(), r"not an event: write on\(HookEvent\)"),
-        (HookEvent, "register the function for each type"),
+        (HookEvent, "register it for each type"),
         (None, "such as Input, not None"),
     ],
 )
@@ -150,44 +150,90 @@ def test_whatever_may_return_an_awaitable_is_a_script(function: Callable[..., ob
 
 FIVE: Any = 5
 WRONG: dict[str, tuple[Callable[[Any, Any], object], str]] = {
-    "write": (lambda guest, session: guest.write(5), "not an int"),
-    "prompt": (lambda guest, session: guest.prompt(None), "not None"),
-    "quit": (lambda guest, session: guest.quit(5), r"quit\(\) takes a str, not an int"),
-    "quit, cause": (lambda guest, session: guest.quit(cause="kicked"), "takes a Cause"),
-    "refuse": (lambda guest, session: guest.refuse(["no"]), r"refuse\(\) takes a str, not a list"),
+    "write": (
+        lambda guest, session: guest.write(5),
+        r"^Connection.write\(\) takes a str or Markup, not an int \(5\): use str\(\)",
+    ),
+    "prompt": (lambda guest, session: guest.prompt(None), r"^Connection.prompt\(\) takes .* not None"),
+    "quit": (lambda guest, session: guest.quit(5), r"^Connection.quit\(\) takes a str, not an int"),
+    "quit, cause": (lambda guest, session: guest.quit(cause="kicked"), r"^Connection.quit\(cause=\) takes a Cause"),
+    "refuse": (lambda guest, session: guest.refuse(["no"]), r"^Connection.refuse\(\) takes a str, not a list"),
     "broadcast": (
         lambda guest, session: broadcast(FIVE, guest.server.connections),
         r"broadcast\(\) takes a str or Markup",
     ),
     "broadcast to nobody": (lambda guest, session: broadcast(FIVE, []), r"broadcast\(\) takes a str or Markup"),
     "broadcast to one": (lambda guest, session: broadcast("hi", guest), r"write \[connection\]"),
+    "broadcast to sessions": (
+        lambda guest, session: broadcast("hi", [session]),
+        r"broadcast\(to=\) takes connections, .* not a Session: .* session.write\(\)",
+    ),
+    "gmcp": (lambda guest, session: guest.gmcp(5), r"^Connection.gmcp\(\) takes a str, not an int"),
+    "msdp": (lambda guest, session: guest.msdp(5, "x"), r"^Connection.msdp\(\) takes a str, not an int"),
+    "name": (lambda guest, session: setattr(guest, "name", 5), "^Connection.name is a str, not an int"),
     "dialog": (lambda guest, session: guest.start_dialog(plain), r"plain at .* write `async def plain\(dialog\)`"),
     "dialog, called": (lambda guest, session: guest.start_dialog(script(guest)), "write script, without the call"),
     "dialog, arguments": (lambda guest, session: guest.start_dialog(work), "does not accept"),
-    "dialog, deadline": (lambda guest, session: guest.start_dialog(script, deadline="60"), "deadline= takes a number"),
-    "dialog, nan": (lambda guest, session: guest.start_dialog(script, deadline=math.nan), "deadline= takes a number"),
+    "dialog, deadline": (
+        lambda guest, session: guest.start_dialog(script, deadline="60"),
+        r"^Connection.start_dialog\(deadline=\) takes a number",
+    ),
+    "dialog, nan": (
+        lambda guest, session: guest.start_dialog(script, deadline=math.nan),
+        r"^Connection.start_dialog\(deadline=\) takes a number",
+    ),
     "work": (lambda guest, session: guest.start_soon(work()), "write work, without the call"),
-    "work, plain": (lambda guest, session: guest.start_soon(settle_nothing), "takes an async function"),
-    "work of a session": (lambda guest, session: session.start_soon(5), "takes a function"),
+    "work, plain": (
+        lambda guest, session: guest.start_soon(settle_nothing),
+        r"^Connection.start_soon\(\) takes an async function",
+    ),
+    "work of a session": (lambda guest, session: session.start_soon(5), r"^Session.start_soon\(\) takes a function"),
     "work of the server": (lambda guest, session: guest.server.start_soon(work()), "without the call"),
-    "after": (lambda guest, session: guest.after("1", settle_nothing), "takes a number of seconds.* not a str"),
+    "after": (
+        lambda guest, session: guest.after("1", settle_nothing),
+        r"^Connection.after\(\) takes .* seconds.* not a str \('1'\)",
+    ),
     "after, called": (lambda guest, session: guest.after(1, None), "takes a function, not None"),
-    "every": (lambda guest, session: session.every(1, lambda event: None), "with no arguments"),
+    "every": (
+        lambda guest, session: session.every(1, lambda event: None),
+        r"^Session.every\(\) calls .* with no arguments",
+    ),
     "every, coroutine": (lambda guest, session: guest.server.every(1, work()), "without the call"),
-    "daily": (lambda guest, session: guest.server.daily("04:30", work), r"takes a datetime.time"),
+    "daily": (
+        lambda guest, session: guest.server.daily("04:30", work),
+        r"^MasterServer.daily\(\) takes a datetime.time",
+    ),
     "daily, function": (lambda guest, session: guest.server.daily(dt.time(4), 5), "takes a function"),
-    "post": (lambda guest, session: guest.server.post(Input), "takes an event"),
-    "shutdown": (lambda guest, session: guest.server.shutdown(5), r"shutdown\(\) takes a str"),
-    "shutdown, within": (lambda guest, session: guest.server.shutdown(within="now"), "within= takes a number"),
-    "session, write": (lambda guest, session: session.write(5), "not an int"),
-    "session, leave": (lambda guest, session: session.leave(5), r"leave\(\) takes a str"),
-    "token": (lambda guest, session: session.resume_token(lifetime="long"), "lifetime= takes a number"),
-    "enter, key": (lambda guest, session: guest.server.sessions.enter(["ann"], guest), "must be hashable.*'list'"),
-    "enter, connection": (lambda guest, session: guest.server.sessions.enter("ann", "ann"), "takes a connection"),
-    "enter, grace": (lambda guest, session: guest.server.sessions.enter("bob", guest, grace="1"), "grace= takes"),
+    "post": (
+        lambda guest, session: guest.server.post(Input),
+        r"^MasterServer.post\(\) takes an object of a HookEvent",
+    ),
+    "shutdown": (lambda guest, session: guest.server.shutdown(5), r"^MasterServer.shutdown\(\) takes a str"),
+    "shutdown, within": (
+        lambda guest, session: guest.server.shutdown(within="now"),
+        r"^MasterServer.shutdown\(within=\) takes a number",
+    ),
+    "session, write": (lambda guest, session: session.write(5), r"^Session.write\(\) takes .* not an int"),
+    "session, leave": (lambda guest, session: session.leave(5), r"^Session.leave\(\) takes a str"),
+    "token": (
+        lambda guest, session: session.resume_token(lifetime="long"),
+        r"^Session.resume_token\(lifetime=\) takes a number",
+    ),
+    "enter, key": (
+        lambda guest, session: guest.server.sessions.enter(["ann"], guest),
+        r"^Sessions.enter\(\) takes a key that is hashable.*'list'",
+    ),
+    "enter, connection": (
+        lambda guest, session: guest.server.sessions.enter("ann", "ann"),
+        r"^Sessions.enter\(\) takes a connection",
+    ),
+    "enter, grace": (
+        lambda guest, session: guest.server.sessions.enter("bob", guest, grace="1"),
+        r"^Sessions.enter\(grace=\) takes",
+    ),
     "enter, policy": (
         lambda guest, session: guest.server.sessions.enter("bob", guest, on_duplicate="refuse"),
-        "takes a Duplicate",
+        r"^Sessions.enter\(on_duplicate=\) takes a Duplicate",
     ),
 }
 
@@ -214,6 +260,25 @@ async def test_a_mistake_is_refused_by_a_sentence_and_has_changed_nothing(
         await player.sees("you said hello")
         assert (guest.dialog, guest.ending, guest.session, session.ending) == (None, None, session, None)
         assert not place.server.is_closing
+
+
+@pytest.mark.parametrize(
+    ("question", "within", "said"),
+    [(5, None, r"^Dialog.ask_hidden\(\) takes a str or Markup"), ("?", "5", r"^Dialog.ask_hidden\(within=\) takes")],
+)
+async def test_a_wrong_question_hides_nothing(
+    mud: OpenMud, witness: Witness, question: Any, within: Any, said: str
+) -> None:
+    async def script(dialog: Dialog) -> None:
+        with pytest.raises(TypeError, match=said):
+            await dialog.ask_hidden(question, within=within)
+        assert not dialog.connection.engine.input_hidden
+        dialog.connection.write("asked")
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        await player.sees("asked")
 
 
 async def test_a_wrong_text_for_a_dead_link_is_refused_at_once_and_the_return_is_whole(
@@ -256,7 +321,7 @@ async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, 
         ({"host": "a..b"}, "write one name"),
         ({"limits": 5}, "limits= takes a Limits"),
         ({"texts": "hello"}, "texts= takes a Texts"),
-        ({"on_open": 5}, "on_open= takes a function"),
+        ({"on_open": 5}, r"run\(on_open=\) takes a function"),
         ({"tls_port": "x"}, "tls_port = 'x'"),
     ],
 )

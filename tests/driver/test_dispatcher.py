@@ -400,6 +400,7 @@ async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobo
     assert warnings[0].startswith("hook stubborn at ")
     assert f"{__file__}:" in warnings[0]
     assert "for Connect of guest-1 (#1); limits.hook_deadline is 5 s" in warnings[0]
+    assert "start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True" in warnings[0]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 

@@ -112,7 +112,7 @@ class Connection(EndingTimerOwner):
     @name.setter
     def name(self, name: str) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"the name of {self._name} is a str, not a {type(name).__name__}: set str(name)")
+            raise TypeError(f"Connection.name is a str, not {article(name)}: set str(name)")
         self._name = name
 
     @property
@@ -159,7 +159,7 @@ class Connection(EndingTimerOwner):
         """
         if get_ident() != self.server.thread.ident:  # one call less where every microsecond counts
             self.server.thread.check()
-        return self.outbox.write(self._encode(text) + b"\r\n")
+        return self.outbox.write(self._encode(text, "Connection.write()") + b"\r\n")
 
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
@@ -167,7 +167,7 @@ class Connection(EndingTimerOwner):
         kind = (self.engine.encoding, self.client.rendering)
         data = encoded.get(kind)
         if data is None:
-            data = encoded[kind] = self._encode(text) + b"\r\n"
+            data = encoded[kind] = self._encode(text, "broadcast()") + b"\r\n"
         return self.outbox.write(data)
 
     def tell(self, text: str) -> None:
@@ -186,7 +186,7 @@ class Connection(EndingTimerOwner):
             As `write` does.
         """
         self.server.thread.check()
-        return self.outbox.prompt(self._encode(text), self.engine.prompt_mark)
+        return self.outbox.prompt(self._encode(text, "Connection.prompt()"), self.engine.prompt_mark)
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -201,8 +201,11 @@ class Connection(EndingTimerOwner):
 
         Raises:
             ValueError: The package's name is not one.
+            TypeError: It is no `str`, or JSON has nothing for the data.
         """
         self.server.thread.check()
+        if type(package) is not str:
+            check_words(package, "Connection.gmcp()")
         message = encode_gmcp(package, data)
         gmcp = self.engine.option(Gmcp)
         return gmcp is not None and gmcp.accepts(self.engine, package) and self.outbox.queue(message)
@@ -215,6 +218,8 @@ class Connection(EndingTimerOwner):
             Whether it is sent.
         """
         self.server.thread.check()
+        if type(variable) is not str:
+            check_words(variable, "Connection.msdp()")
         msdp = self.engine.option(Msdp)
         size = len(variable) + len(str(value))
         if msdp is None or self.ending is not None or not self.outbox.makes_room_for(size):
@@ -248,13 +253,14 @@ class Connection(EndingTimerOwner):
             TypeError: The text is no `str`, or the cause no `Cause`.
         """
         self.server.thread.check()
-        check_words(text, "quit()")
+        check_words(text, "Connection.quit()")
         if not isinstance(cause, Cause):
-            raise TypeError(f"cause= takes a Cause, such as Cause.KICKED, not {article(cause)}")
+            raise TypeError(f"Connection.quit(cause=) takes a Cause, such as Cause.KICKED, not {article(cause)}")
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
-            words = self._encode(text) + b"\r\n" if text else b""  # it may raise, so it comes first
+            # It may raise, so it comes first.
+            words = self._encode(text, "Connection.quit()") + b"\r\n" if text else b""
             if self.dialog is not None:
                 self.dialog.show_input()
             if words:
@@ -272,7 +278,7 @@ class Connection(EndingTimerOwner):
             TypeError: The text is no `str`.
         """
         self.server.thread.check()
-        check_words(text, "refuse()")
+        check_words(text, "Connection.refuse()")
         if self.inbox.is_undecided:
             self.turn_away(text or self.server.texts.refused, Cause.VETOED)
         else:
@@ -293,9 +299,9 @@ class Connection(EndingTimerOwner):
             TypeError: The script is no async function of one argument, or the deadline no number.
         """
         self.server.thread.check()
-        check_function(script, "start_dialog()", "dialog", waits=True)
+        check_function(script, "Connection.start_dialog()", "dialog", waits=True)
         if deadline is not None:
-            check_seconds(deadline, "deadline=", may_be_infinite=True)
+            check_seconds(deadline, "Connection.start_dialog(deadline=)", may_be_infinite=True)
         if self.ending is not None:
             return
         if self.dialog is not None:
@@ -315,7 +321,7 @@ class Connection(EndingTimerOwner):
             TypeError: The work is no async function without arguments.
         """
         self.server.thread.check()
-        check_function(work, "start_soon()", waits=True)
+        check_function(work, "Connection.start_soon()", waits=True)
         allow_interrupts(work)
         if self.ending is None:
             self.life.start(partial(run_guarded, work, partial(self.work_failed, "work", work)))
@@ -423,8 +429,8 @@ class Connection(EndingTimerOwner):
             self.inbox.wake()
             self.life.stir()
 
-    def _encode(self, text: Text) -> bytes:
-        """A text as its client reads it."""
+    def _encode(self, text: Text, where: str) -> bytes:
+        """A text as its client reads it; `where` names the method that the game called, for an error."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
             return text.encode()  # it reads the same everywhere
         rendered = self.server.rendered
@@ -433,7 +439,7 @@ class Connection(EndingTimerOwner):
         known = rendered.get(kind)
         if known is not None:
             return known[1]
-        check_text(text, "a client")
+        check_text(text, where)
         data = self.engine.encode(render(text, self.client.rendering))
         if len(data) <= MOST_SHARED:
             if len(rendered) >= MOST_RENDERED:

@@ -16,6 +16,7 @@ from trio.lowlevel import enable_ki_protection
 from ..errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItself
 from ..telnet.codes import ECHO
 from ..text import Text
+from .checks import check_seconds, check_text
 from .events import Cause
 from .guard import allow_interrupts, is_a, run_guarded
 from .questions import Questions
@@ -101,9 +102,10 @@ class Dialog(Questions):
             WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
             ConnectionEnded: Called after the connection's ending was decided.
             LocalProtocolError: Two tasks ask at the same time.
+            TypeError: The question is no text, or `within` no number.
         """
         self.connection.server.thread.check()
-        return await self._ask(question, within, hidden=False)
+        return await self._ask(question, within, "Dialog.ask()", hidden=False)
 
     async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
         """Like `ask`, and what is typed does not show: for passwords.
@@ -113,10 +115,13 @@ class Dialog(Questions):
         Not every client can hide; see `hiding_refused`.
         """
         self.connection.server.thread.check()
-        return await self._ask(question, within, hidden=True)
+        return await self._ask(question, within, "Dialog.ask_hidden()", hidden=True)
 
-    async def _ask(self, question: Text, within: float | None, *, hidden: bool) -> str:
+    async def _ask(self, question: Text, within: float | None, where: str, *, hidden: bool) -> str:
         connection = self.connection
+        check_text(question, where)
+        if within is not None:
+            check_seconds(within, f"{where[:-1]}within=)", may_be_infinite=True)
         self._check()
         if self._asked is not None:
             raise LocalProtocolError(f"{connection.name} is being asked already: ask one question at a time")

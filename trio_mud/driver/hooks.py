@@ -63,7 +63,7 @@ class Hooks:
         """
         if not (isinstance(event_type, type) and issubclass(event_type, HookEvent) and event_type is not HookEvent):
             raise TypeError(_no_event_type(event_type))
-        check_number(order, "order=", "FIRST, LAST or a number")
+        check_number(order, "Hooks.on(order=)", "FIRST, LAST or a number")
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
             where = f"the hook for {event_type.__name__}"
@@ -83,7 +83,7 @@ class Hooks:
     def include(self, other: Hooks) -> None:
         """Add all functions that another registry has now, in its order among equals."""
         if not isinstance(other, Hooks):
-            raise TypeError(f"include() takes a Hooks, not {article(other)}")
+            raise TypeError(f"Hooks.include() takes a Hooks, not {article(other)}")
         for event_type, registered in list(other._registered.items()):
             for registration in list(registered):
                 self._add(event_type, registration.order, registration.function)
@@ -123,19 +123,21 @@ def _no_event_type(given: object) -> str:
     """Return what to write in place of an argument of `on` that is no type of event."""
     if isinstance(given, str):
         name = given if given.isidentifier() else "Input"
-        return f"on() takes a type of event, not the text {given!r}: write on({name}), without quotes"
+        return f"Hooks.on() takes a type of event, not the text {given!r}: write on({name}), without quotes"
     if isinstance(given, HookEvent):
-        return f"on() takes a type of event, not an event: write on({type(given).__name__})"
+        return f"Hooks.on() takes a type of event, not an event: write on({type(given).__name__})"
     if given is HookEvent:
-        return "on() takes one type of event, and none is exactly a HookEvent: register the function for each type"
+        return "Hooks.on() takes one type of event, and none is exactly a HookEvent: register it for each type"
     if isinstance(given, type):
-        return f"on() takes a type of event, and {given.__name__} is none: write `class {given.__name__}(HookEvent)`"
+        return (
+            f"Hooks.on() takes a type of event, and {given.__name__} is none: write `class {given.__name__}(HookEvent)`"
+        )
     if callable(given):
         return (
-            f"on() takes a type of event, not the function {describe(given)}: "
+            f"Hooks.on() takes a type of event, not the function {describe(given)}: "
             "write the type in brackets, such as @hooks.on(Input), above the function"
         )
-    return f"on() takes a type of event, such as Input, not {article(given)}"
+    return f"Hooks.on() takes a type of event, such as Input, not {article(given)}"
 
 
 def _check_bound(function: object, where: str) -> None:

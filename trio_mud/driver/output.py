@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from trio.lowlevel import enable_ki_protection
 
 from ..text import Text
-from .checks import check_text
+from .checks import article, check_text
 from .connection import Connection
 
 
@@ -21,17 +21,26 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
         but: Who does not hear it: one connection, or several.
 
     Raises:
-        TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection.
+        TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection, or holds
+            something else than connections.
     """
     check_text(text, "broadcast()")
     if isinstance(to, Connection):
         raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
     left_out = {but} if isinstance(but, Connection) else set(but)
     encoded: dict[Hashable, bytes] = {}
-    server = None
-    for connection in to:
-        if connection.server is not server:
-            server = connection.server
-            server.thread.check()
-        if connection not in left_out:
-            connection.write_shared(text, encoded)
+    server = listener = None
+    try:
+        for listener in to:
+            if listener.server is not server:
+                server = listener.server
+                server.thread.check()
+            if listener not in left_out:
+                listener.write_shared(text, encoded)
+    except (AttributeError, TypeError):
+        if listener is None or isinstance(listener, Connection):
+            raise
+        raise TypeError(
+            f"broadcast(to=) takes connections, such as server.connections, not {article(listener)}: "
+            "write to a session by session.write()"
+        ) from None

@@ -207,7 +207,7 @@ def open_and_run(
     if tls_port is not None:
         check_address(host, tls_port, "tls_port")
     if on_open is not None and not callable(on_open):
-        raise TypeError(f"on_open= takes a function of the server and its places, not {article(on_open)}")
+        raise TypeError(f"run(on_open=) takes a function of the server and its places, not {article(on_open)}")
     if (tls_port is None) != (certificate is None):
         raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
     server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)

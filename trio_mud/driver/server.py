@@ -172,7 +172,7 @@ class MasterServer(TimerOwner):
     def hooks(self, hooks: Hooks) -> None:
         self.thread.check()
         if not isinstance(hooks, Hooks):
-            raise TypeError(f"a server takes a Hooks, the registry whose functions are its game, not {article(hooks)}")
+            raise TypeError(f"MasterServer.hooks takes a Hooks, whose functions are the game, not {article(hooks)}")
         self._hooks = hooks
 
     @property
@@ -220,7 +220,7 @@ class MasterServer(TimerOwner):
         """
         self.thread.check()
         if not isinstance(event, HookEvent):
-            raise TypeError(f"post() takes an event, an object of a subclass of HookEvent, not {article(event)}")
+            raise TypeError(f"MasterServer.post() takes an object of a HookEvent subclass, not {article(event)}")
         if isinstance(event, _DRIVERS_OWN):
             raise ValueError(f"{type(event).__name__} is the driver's to tell: post events of your own types")
         if self.dispatcher.is_cutting or self.dispatcher.is_dead:
@@ -248,8 +248,8 @@ class MasterServer(TimerOwner):
         """
         self.thread.check()
         if not isinstance(time, dt.time):
-            raise TypeError(f"daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
-        check_function(function, "daily()")
+            raise TypeError(f"MasterServer.daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
+        check_function(function, "MasterServer.daily()")
         if time.tzinfo is not None:
             raise ValueError(f"{time!r} names a zone itself: leave it out there, and give it as tz")
         source = TimerSource(self.dispatcher)
@@ -309,9 +309,9 @@ class MasterServer(TimerOwner):
             within: Seconds until whoever is left is cut off; `limits.drain` if None.
         """
         self.thread.check()
-        check_words(text, "shutdown()")
+        check_words(text, "MasterServer.shutdown()")
         if within is not None:
-            check_seconds(within, "within=", may_be_infinite=True)
+            check_seconds(within, "MasterServer.shutdown(within=)", may_be_infinite=True)
         if self.is_closing:
             return
         self._drain = trio.current_time() + (self.limits.drain if within is None else within)
@@ -432,8 +432,9 @@ class MasterServer(TimerOwner):
         self.repeats.log(
             logging.WARNING,
             f"{named} returned {took:.1f} s after it was called{guarded(partial(_of, event))}; "
-            f"limits.hook_deadline is {self.limits.hook_deadline:g} s, and it could not be cancelled: "
-            f"let trio.Cancelled pass, or use start_soon() for long work",
+            f"limits.hook_deadline is {self.limits.hook_deadline:g} s, and it was not cancelled: "
+            f"run long work by start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True if its result "
+            f"may be lost, and let trio.Cancelled pass",
             kind=(named, "late"),
             summary=f"{named} returned late",
         )
@@ -446,7 +447,7 @@ class MasterServer(TimerOwner):
         over: Callable[[], object],
     ) -> None:
         """Run a game's work in a scope of its owner's; `over` is called when it has ended."""
-        check_function(work, "start_soon()", waits=True)
+        check_function(work, "MasterServer.start_soon()", waits=True)
         if self._works is None:
             raise RuntimeError("the server does not serve: start work on `Started` or later")
 

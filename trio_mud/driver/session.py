@@ -124,7 +124,7 @@ class Session(EndingTimerOwner):
         """
         self.server.thread.check()
         if type(text) is not str:
-            check_text(text, "write()")
+            check_text(text, "Session.write()")
         if self.ending is not None:
             return False
         arrives = [connection.write(text) for connection in self._connections]
@@ -146,7 +146,7 @@ class Session(EndingTimerOwner):
             TypeError: The text is no `str`.
         """
         self.server.thread.check()
-        check_words(text, "leave()")
+        check_words(text, "Session.leave()")
         self.is_leaving = True  # also if a link is found to be dead before it has quit
         if not self._connections:
             self.server.sessions.finish(self, Cause.ASKED)
@@ -164,7 +164,7 @@ class Session(EndingTimerOwner):
             TypeError: The lifetime is no number.
         """
         self.server.thread.check()
-        check_seconds(lifetime, "lifetime=", may_be_infinite=True)
+        check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
         return self.server.sessions.give_token(self, lifetime)
 
     @enable_ki_protection
@@ -175,7 +175,7 @@ class Session(EndingTimerOwner):
             TypeError: The work is no async function without arguments.
         """
         self.server.thread.check()
-        check_function(work, "start_soon()", waits=True)
+        check_function(work, "Session.start_soon()", waits=True)
         if self.ending is not None:
             return
         works, scope = self._works or {}, trio.CancelScope()

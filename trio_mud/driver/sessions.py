@@ -118,9 +118,12 @@ class Sessions:
         try:
             hash(key)
         except TypeError as error:
-            raise TypeError(f"a session's key must be hashable, such as a name: {error}") from None
+            raise TypeError(f"Sessions.enter() takes a key that is hashable, such as a name: {error}") from None
         if not isinstance(on_duplicate, Duplicate):
-            raise TypeError(f"on_duplicate= takes a Duplicate, such as Duplicate.REFUSE, not {article(on_duplicate)}")
+            raise TypeError(
+                f"Sessions.enter(on_duplicate=) takes a Duplicate, such as Duplicate.REFUSE, not "
+                f"{article(on_duplicate)}"
+            )
         self._check(connection, grace)
         session = self._by_key.get(key)
         if session is not None and session.connections and all(map(_is_quitting, session.connections)):
@@ -224,9 +227,9 @@ class Sessions:
 
     def _check(self, connection: Connection, grace: float | None) -> None:
         if not hasattr(connection, "inbox"):  # the class cannot be imported here
-            raise TypeError(f"a session takes a connection, such as event.connection, not {article(connection)}")
+            raise TypeError(f"Sessions.enter() takes a connection, such as event.connection, not {article(connection)}")
         if grace is not None:
-            check_number(grace, "grace=")
+            check_number(grace, "Sessions.enter(grace=)")
         if connection.ending is not None and not connection.inbox.is_undecided:
             # Also while its last hooks and dialogs still run: a dead link must not take a session from a living player.
             raise ConnectionEnded(f"{connection.name} has ended and cannot enter", connection.ending.reason)

@@ -325,8 +325,9 @@ class TimerOwner:
             TypeError: The delay is no number, or the function takes arguments.
         """
         self._home.check()
-        check_seconds(delay, "after()")
-        check_function(function, "after()")
+        where = f"{type(self).__name__}.after()"
+        check_seconds(delay, where)
+        check_function(function, where)
         return self._start_timer(delay, function, None)
 
     @enable_ki_protection
@@ -344,8 +345,9 @@ class TimerOwner:
             TypeError: The period is no number, or the function takes arguments.
         """
         self._home.check()
-        check_seconds(period, "every()", at_least=SHORTEST_PERIOD)
-        check_function(function, "every()")
+        where = f"{type(self).__name__}.every()"
+        check_seconds(period, where, at_least=SHORTEST_PERIOD)
+        check_function(function, where)
         return self._start_timer(period, function, period)
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:

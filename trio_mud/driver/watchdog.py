@@ -98,16 +98,23 @@ class Watchdog:
 
     def _tell(self, waited: float, innermost: FrameType | None) -> None:
         stack: TracebackType | None = None
-        what = "something"
-        frame = innermost
+        what = where = ""
+        frame, is_in_task = innermost, True
         while frame is not None:
+            module = str(frame.f_globals.get("__name__"))
+            is_in_task = is_in_task and not (module == _TRIO_LOOP and frame.f_code.co_name == "unrolled_run")
+            if is_in_task and not f"{module}.".startswith(_NOT_THE_GAME):
+                where = f" in {_place(frame)}"  # the outermost one of the game's, which the driver has called
             stack = TracebackType(stack, frame, frame.f_lasti, frame.f_lineno)
-            if frame.f_globals.get("__name__") == _DISPATCHER:
+            if module == _DISPATCHER:
                 event = frame.f_locals.get("event")
-                what = _named(event) if isinstance(event, HookEvent) else what
+                what = f", for {_named(event)}" if isinstance(event, HookEvent) else what
             frame = frame.f_back
-        error = StandsStill("a function does not return, and nothing else runs").with_traceback(stack)
-        log_error(error, "everything has stood still for %.1f s, for %s", waited, what)
+        error = StandsStill(
+            "a function does not return, and nothing else runs: write `await trio.sleep()` for time.sleep(), "
+            "and trio.to_thread.run_sync() for calls that block"
+        ).with_traceback(stack)
+        log_error(error, "everything has stood still for %.1f s%s%s", waited, where, what)
 
     def _abort(self, waited: float) -> None:
         text = f"everything stood still for {waited:.1f} s: the process is ended as it stands"
@@ -138,6 +145,14 @@ def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
 
 
 _DISPATCHER: Final = f"{__package__}.dispatcher"  # the frames that know which event is being handled
+_TRIO_LOOP: Final = "trio._core._run"  # where every task is called from
+_NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
+
+
+def _place(frame: FrameType) -> str:
+    """The function of a frame, its file, and the line that it is at: `work at mill.py:21`."""
+    name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
+    return f"{name} at {frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _named(event: HookEvent) -> str:
