@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -448,7 +449,48 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
             first.say(b"stop\r\n")
             await trio.sleep(100)
     assert isinstance(unwrap_single(caught.value), stop)
-    assert [ending.cause for ending in witness.disconnects()] == [Cause.CANCELLED] * 2
+    cause = Cause.SHUTDOWN if stop is SystemExit else Cause.CANCELLED
+    assert [ending.cause for ending in witness.disconnects()] == [cause] * 2
+
+
+@pytest.mark.parametrize("place", ["hook", "timer", "dialog", "work", "at the door"])
+async def test_an_exit_says_the_last_words_to_every_player(place: str, mud: OpenMud) -> None:
+    """K11: `sys.exit` in a hook was a bare end of file to those who played."""
+    hooks, texts = Hooks(), Texts(shutdown="The lamps go out.")
+
+    async def leave() -> None:
+        sys.exit(9)
+
+    async def script(dialog: Dialog) -> None:
+        sys.exit(9)
+
+    @hooks.on(Input)
+    def stop(event: Input) -> None:
+        if place == "hook":
+            sys.exit(9)
+        elif place == "timer":
+            event.connection.after(1, partial(sys.exit, 9))
+        elif place == "dialog":
+            event.connection.start_dialog(script)
+        elif place == "work":
+            event.connection.server.start_soon(leave)
+
+    @hooks.on(Connect)
+    def refuse(event: Connect) -> None:
+        if place == "at the door" and event.connection.number == 3:
+            sys.exit(9)
+
+    with pytest.raises(SystemExit) as caught:  # noqa: PT012 - the block is the server
+        async with mud(hooks, texts=texts, allow_errors=True) as house:
+            players = [await house.player(), await house.player()]
+            if place == "at the door":
+                players.append(await house.player())
+            else:
+                await players[0].type("stop")
+            for player in players:
+                assert await player.sees_the_end() == "The lamps go out.\n"
+            await house.server.closed.wait()
+    assert caught.value.code == 9
 
 
 def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:

@@ -18,7 +18,7 @@ from ..telnet.codes import ECHO
 from ..text import Text
 from .checks import check_seconds, check_text
 from .events import Cause
-from .guard import allow_interrupts, is_a, run_guarded
+from .guard import allow_interrupts, interrupt_in, is_a, run_guarded
 from .questions import Questions
 from .typeahead import HiddenLine
 
@@ -218,6 +218,8 @@ class Dialog(Questions):
         connection = self.connection
         connection.work_failed("dialog", self._script, error)
         connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
+        if interrupt_in(error) is not None:
+            return  # the server stops, and says so itself
         if self._is_at_the_door:
             connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
         else:

@@ -419,7 +419,10 @@ class MasterServer(TimerOwner):
         else:
             self._log_failure("hook", function, error, partial(_of, event))
         too_slow = is_a(error, trio.TooSlowError)
-        if isinstance(event, Connect):
+        if interrupt_in(error) is not None:
+            if isinstance(event, Connect):
+                event.connection.turn_away(self._last_words or "", Cause.HOOK_FAILED)
+        elif isinstance(event, Connect):
             text = self.texts.connect_too_slow if too_slow else self.texts.connect_failed
             event.connection.turn_away(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
         elif isinstance(event, Input):
@@ -486,8 +489,16 @@ class MasterServer(TimerOwner):
             log_failure(self.repeats, what, function, error, context)
 
     def hook_interrupted(self, error: BaseException) -> None:
-        """A KeyboardInterrupt or SystemExit came out of the game's code: end at once, and raise it at the very end."""
-        self._fail(error)
+        """A KeyboardInterrupt or SystemExit came out of the game's code: end, and raise it at the very end.
+
+        An exit is a decision of the game, so it shuts down and players read the last words. An interrupt ends at once.
+        """
+        if not is_a(unwrap_single(error), SystemExit):
+            self._fail(error)
+            return
+        if self._fatal is None:
+            self._fatal = error
+        self.shutdown()
 
     # The household of the connections
 
