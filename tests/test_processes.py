@@ -279,9 +279,13 @@ run(hooks, host="127.0.0.1", port=0)
         (
             "host='127.0.0.1', port=PORT",
             75,
-            "cannot listen at 127.0.0.1 port PORT: Address already in use; try another",
+            "cannot listen at 127.0.0.1 port PORT: Address already in use; choose another with port=",
         ),
-        ("host='no-such-host.invalid', port=0", 2, "host 'no-such-host.invalid' is no name or address known here"),
+        (
+            "host='no-such-host.invalid', port=0",
+            2,
+            "host 'no-such-host.invalid' is no name or address known here; choose another with host=",
+        ),
     ],
 )
 def test_a_program_that_cannot_listen_says_so_in_one_line(tmp_path: Path, place: str, status: int, said: str) -> None:
@@ -291,6 +295,26 @@ def test_a_program_that_cannot_listen_says_so_in_one_line(tmp_path: Path, place:
         program = f"from trio_mud import Hooks, run\nrun(Hooks(), {place.replace('PORT', port)})"
         ended = run_program(tmp_path, program)
     assert (ended.returncode, ended.stderr) == (status, said.replace("PORT", port) + "\n")
+
+
+def test_a_program_without_functions_says_so(tmp_path: Path) -> None:
+    """K11: `hooks.on(Input)` above a function, without its @, or a second Hooks()."""
+    program = """
+from trio_mud import Hooks, Input, run
+
+hooks = Hooks()
+hooks.on(Input)
+
+
+def talk(event):
+    event.connection.write("Hello.")
+
+
+run(hooks, host="127.0.0.1", port=0, on_open=lambda server, places: server.shutdown())
+"""
+    ended = run_program(tmp_path, program)
+    assert (ended.returncode, ended.stderr.count("\n")) == (0, 1)
+    assert ended.stderr.startswith("WARNING: this game has no functions")
 
 
 @pytest.mark.parametrize("program", ["clockwork.py", "-m trio_mud run quiet:hooks --host 127.0.0.1 --port 0"])

@@ -19,7 +19,7 @@ from cyclopts import Parameter, validators
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
 from trio_mud.config import Configuration, read
-from trio_mud.driver.running import CannotListen, Place, open_and_run
+from trio_mud.driver.running import CannotListen, Place, Places, serve_places
 from trio_mud.driver.server import MasterServer
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import GameBroken, find_game
@@ -105,21 +105,14 @@ def run_game(
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
         print(_welcome(configuration.game, places), flush=True)
 
+    places = Places(
+        configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks
+    )
+    server = MasterServer(hooks, limits=configuration.limits, texts=configuration.texts)
     try:
-        open_and_run(
-            hooks,
-            host=configuration.host,
-            port=configuration.port,
-            tls_port=configuration.tls_port,
-            certificate=certificate,
-            proxy_from=configuration.proxy_networks,
-            limits=configuration.limits,
-            texts=configuration.texts,
-            on_open=announce,
-            record=record,
-        )
+        serve_places(server, places, on_open=announce, record=record)
     except CannotListen as error:
-        return _complain(str(error), error.status)
+        return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
     return CLEAN
 
 

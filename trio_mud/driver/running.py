@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import math
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -49,16 +51,19 @@ class CannotListen(TrioMudError):
 
     Attributes:
         status: The exit status of a program that ends by it.
+        parameter: The argument of `run` to change: "port", "tls_port" or "host".
     """
 
-    def __init__(self, host: str | None, port: int, error: OSError) -> None:
+    def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
             super().__init__(f"host {host!r} is no name or address known here")
             self.status = EXIT_USAGE
         else:
             where = error.filename or f"{host} port {port}"
-            super().__init__(f"cannot listen at {where}: {error.strerror or error}; try another")
+            super().__init__(f"cannot listen at {where}: {error.strerror or error}")
             self.status = EXIT_UNAVAILABLE
+        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        self.parameter = "host" if is_host else parameter
 
 
 class Place(NamedTuple):
@@ -153,24 +158,13 @@ def run(
         Exception: A function on `Started` raised it, or the server crashed.
     """
     _refuse_import(sys._getframe(1))
+    places = Places(host, port, tls_port, certificate, proxy_from)
+    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     try:
-        open_and_run(
-            hooks,
-            host=host,
-            port=port,
-            tls_port=tls_port,
-            certificate=certificate,
-            proxy_from=proxy_from,
-            limits=limits,
-            texts=texts,
-            world=world,
-            options=options,
-            on_open=on_open,
-            record=record,
-        )
+        serve_places(server, places, on_open=on_open, record=record)
     except CannotListen as error:
         if sys.stderr is not None:
-            print(error, file=sys.stderr)
+            print(f"{error}; choose another with {error.parameter}=", file=sys.stderr)
         raise SystemExit(error.status) from None
 
 
@@ -183,37 +177,18 @@ def _refuse_import(caller: FrameType) -> None:
         )
 
 
-def open_and_run(
-    hooks: Hooks,
-    *,
-    host: str | None = "localhost",
-    port: int = 4000,
-    tls_port: int | None = None,
-    certificate: Certificate | None = None,
-    proxy_from: Sequence[Network] = (),
-    limits: Limits | None = None,
-    texts: Texts | None = None,
-    world: object = None,
-    options: Iterable[Option] = DEFAULT_OPTIONS,
-    on_open: OnOpen | None = None,
-    record: Path | None = None,
+def serve_places(
+    server: MasterServer, places: Places, *, on_open: OnOpen | None = None, record: Path | None = None
 ) -> None:
     """Do what `run` does, for a program that says itself why it cannot listen.
 
     Raises:
         CannotListen: A port cannot be bound, or the host is unknown.
     """
-    check_address(host, port)
-    if tls_port is not None:
-        check_address(host, tls_port, "tls_port")
     if on_open is not None and not callable(on_open):
         raise TypeError(f"run(on_open=) takes a function of the server and its places, not {article(on_open)}")
-    if (tls_port is None) != (certificate is None):
-        raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
     if record is not None:
         server.record(record)
-    places = _Places(host, port, tls_port, certificate, proxy_from)
     _occupy_standard_descriptors()
     fatal: BaseException | None = None
     with _collecting_seldom(), _logging(server):
@@ -275,8 +250,13 @@ def _collecting_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Places(NamedTuple):
-    """Where to listen, and to whom."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to listen, and to whom; the arguments of `run`.
+
+    Raises:
+        TypeError, ValueError: There can be no such host or port, or only half of what TLS needs is there.
+    """
 
     host: str | None
     port: int
@@ -284,9 +264,23 @@ class _Places(NamedTuple):
     certificate: Certificate | None
     proxy_from: Sequence[Network]
 
+    def __post_init__(self) -> None:
+        check_address(self.host, self.port)
+        if self.tls_port is not None:
+            check_address(self.host, self.tls_port, "tls_port")
+        if (self.tls_port is None) != (self.certificate is None):
+            raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
+
     async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
-        """Open all or, if one cannot be opened, none."""
-        plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
+        """Open all or, if one cannot be opened, none.
+
+        Raises:
+            CannotListen: One cannot be opened.
+        """
+        try:
+            plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
+        except OSError as error:
+            raise CannotListen(self.host, self.port, "port", error) from error
         listeners: list[AnyListener] = [
             ProxyListener(listener, self.proxy_from) if self.proxy_from else listener for listener in plain
         ]
@@ -301,24 +295,23 @@ class _Places(NamedTuple):
                 dead_peer=dead_peer,
                 proxy_from=self.proxy_from,
             )
-        except OSError:
+        except OSError as error:
             for listener in plain:
                 await listener.aclose()
-            raise
+            raise CannotListen(self.host, self.tls_port, "tls_port", error) from error
         return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
 
 
-async def _serve_with_signals(server: MasterServer, wanted: _Places, on_open: OnOpen) -> None:
-    try:
-        listeners, places = await wanted.open(server.limits.dead_peer)
-    except OSError as error:
-        raise CannotListen(wanted.host, wanted.port, error) from error
+async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnOpen) -> None:
+    listeners, places = await wanted.open(server.limits.dead_peer)
     with _Signals(server, wanted.certificate) as signals, Watchdog(server):
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
             try:
                 await program.start(server.serve, listeners)
                 on_open(server, places)
+                if server.hooks.is_empty:
+                    logger.warning("this game has no functions, so nobody reads anything: register some by @hooks.on")
                 await server.closed.wait()
             finally:
                 watch.cancel(reason="the server has ended")
