@@ -125,3 +125,5 @@ class Texts:
             value = getattr(self, field.name)
             if not isinstance(value, str):
                 raise ValueError(f'{field.name} = {value!r}: write a text, or "" to say nothing')
+            if type(value) is not str:  # its methods are the game's, and may raise
+                object.__setattr__(self, field.name, str.__str__(value))

@@ -25,6 +25,8 @@ from trio_mud import (
     Input,
     Limits,
     MasterServer,
+    Texts,
+    markup,
 )
 from trio_mud.driver.guard import describe_value, interrupt_in, log_error, run_guarded
 from trio_mud.telnet import DEFAULT_OPTIONS, Option, Policy, Resized, TelnetEngine
@@ -422,6 +424,102 @@ async def test_a_name_that_is_no_text_is_refused(autojump_clock: Clock, wrong: A
             first_connection(house.server).name = wrong
 
 
+class Stubborn(str):
+    """A text of a game with methods of its own, which raise once they are `armed`."""
+
+    __slots__ = ()
+    armed = False
+
+    def _raise(self, *args: object, **settings: object) -> Any:
+        if self.armed:
+            raise LookupError("it is not loaded")
+        return str.__str__(self)
+
+    __str__ = __repr__ = __format__ = __add__ = encode = replace = translate = casefold = isascii = _raise
+
+    def __bool__(self) -> bool:
+        return bool(self._raise())
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._raise()) and str.__eq__(self, str(other))
+
+    def __hash__(self) -> int:
+        self._raise()
+        return str.__hash__(self)
+
+
+def _name(connection: Connection, text: str) -> None:
+    connection.name = text
+    assert type(connection.name) is str
+
+
+def _enter_and_write(connection: Connection, text: str) -> None:
+    connection.server.sessions.enter(text, connection).write(text)
+
+
+def _write_to_no_one(connection: Connection, text: str) -> None:
+    session = connection.server.sessions.enter("ann", connection)
+    connection.life.abort()
+    session.write(text)
+
+
+def _list(connection: Connection, text: str) -> None:
+    connection.server.mssp[text] = [text, text]
+    assert [type(name) for name in connection.server.mssp if name == "word"] == [str]
+    assert type(connection.server.mssp["word"][0]) is str  # type: ignore[index]
+    connection.server.mssp = {"NAME": text}
+    assert type(connection.server.mssp["NAME"]) is str
+
+
+def _say(connection: Connection, text: str) -> None:
+    connection.write(text)
+    connection.prompt(text)
+    connection.write(markup("{word}", word=text))
+    connection.gmcp(f"Core.{text}")
+    connection.msdp(text, text)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *(_name, _enter_and_write, _write_to_no_one, _list, _say),
+        lambda connection, text: connection.quit(text),
+        lambda connection, text: connection.server.shutdown(text),
+        lambda connection, text: connection.server.sessions.enter("ann", connection).leave(text),
+    ],
+)
+async def test_a_text_is_kept_without_the_methods_of_its_class(
+    autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, use: Callable[[Connection, str], object]
+) -> None:
+    """A name, a key or last words of a subclass of `str` whose methods raise later end no server."""
+    fail: list[Input] = []
+
+    def obey(event: Input) -> None:
+        use(event.connection, Stubborn("word"))
+        fail.append(event)
+        monkeypatch.setattr(Stubborn, "armed", True)
+        raise ValueError("so that its name is logged")
+
+    witness = echoing(obey)
+    async with open_house(witness.hooks) as house:
+        ann, bob = await house.wire(), await house.wire()
+        ann.say(b"hit\r\nMSSP-REQUEST\r\n")
+        await settled()
+        if not house.server.is_closing:
+            assert await answers(bob)
+            assert await answers(await house.wire())
+            ann.say(b"")
+            await trio.sleep(5)
+            house.server.shutdown()
+    assert fail
+    assert house.server.counters["hooks failed"] == 1
+    assert "quit: error" not in house.server.counters
+
+
+def test_the_texts_of_a_server_are_kept_without_the_methods_of_their_class() -> None:
+    assert type(Texts(command_failed=Stubborn("failed")).command_failed) is str
+
+
 async def test_mssp_takes_numbers_and_refuses_what_has_no_text(autojump_clock: Clock) -> None:
     async with open_house(echoing(lambda event: None).hooks) as house:
         mssp = house.server.mssp
@@ -431,6 +529,9 @@ async def test_mssp_takes_numbers_and_refuses_what_has_no_text(autojump_clock: C
                 mssp["WRONG"] = wrong  # type: ignore[assignment]
         with pytest.raises(TypeError, match="name"):
             mssp[5] = "five"  # type: ignore[index]
+        with pytest.raises(TypeError, match="WRONG"):
+            house.server.mssp |= {"WRONG": None}  # type: ignore[dict-item]
+        assert "WRONG" not in mssp
         with pytest.raises(TypeError, match="NAME"):
             house.server.mssp = {"NAME": None}  # type: ignore[dict-item]
         ann = await house.wire()

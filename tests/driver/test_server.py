@@ -1011,6 +1011,20 @@ async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio
         assert mccp2 not in b"".join(secret.sent)
 
 
+async def test_the_charset_that_is_preferred_holds_on_an_encrypted_link(autojump_clock: trio.testing.MockClock) -> None:
+    """Its engine is another than the one that it was made with."""
+    async with open_house(Hooks()) as house:
+        secret = Wire()
+        secret.is_secure = True
+        house.door.connect(secret)
+        await settled()
+        connection = first_connection(house.server)
+        connection.client.prefer(charset="latin-1")
+        connection.write("café")
+        await settled()
+        assert "café\r\n".encode("latin-1") in b"".join(secret.sent)
+
+
 async def test_neither_can_subclasses_of_them_nor_lines(mud: OpenMud, witness: Witness) -> None:
     class MyDisconnect(Disconnect):
         """Would take a living player off the list."""

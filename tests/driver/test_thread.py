@@ -10,7 +10,11 @@ import pytest
 import trio
 import trio.testing
 
+import trio_mud
 from trio_mud import Connection, Dialog, HookEvent, Hooks, Input, MasterServer, Timer, broadcast
+from trio_mud.driver.mssp import MsspVariables
+from trio_mud.driver.registry import Connections
+from trio_mud.driver.sessions import Sessions
 from trio_mud.errors import LocalProtocolError
 from trio_mud.telnet.codes import DO, GMCP, IAC
 
@@ -72,8 +76,80 @@ CALLS: dict[str, Callable[[Connection, Timer, Dialog], object]] = {
     "Sessions.resume": lambda ann, timer, dialog: ann.server.sessions.resume("token", ann),
     "Timer.cancel": lambda ann, timer, dialog: timer.cancel(),
     "Dialog.ask": lambda ann, timer, dialog: dialog.ask("from a thread? ").__await__().send(None),
+    "Connection.name": lambda ann, timer, dialog: setattr(ann, "name", "from a thread"),
+    "MasterServer.mssp": lambda ann, timer, dialog: setattr(ann.server, "mssp", {"NAME": "from a thread"}),
+    "MsspVariables.__setitem__": lambda ann, timer, dialog: ann.server.mssp.update(NAME="from a thread"),
+    "MsspVariables.__delitem__": lambda ann, timer, dialog: ann.server.mssp.pop("NAME"),
+    "Client.prefer": lambda ann, timer, dialog: ann.client.prefer(colours=256),
+    "Client.prefer_no_more": lambda ann, timer, dialog: ann.client.prefer_no_more("colours"),
+    "Hooks.on": lambda ann, timer, dialog: ann.server.hooks.on(Mine),
+    "Hooks.include": lambda ann, timer, dialog: ann.server.hooks.include(Hooks()),
+    "Hooks.remove": lambda ann, timer, dialog: ann.server.hooks.remove(print),
     "broadcast": lambda ann, timer, dialog: broadcast("from a thread", [ann]),
 }
+
+
+# Public names that change nothing, or nothing but one attribute of the game's own.
+READING = {
+    "Client": "charset colours engine is_secure links mxp packages plain_columns program rendering screen_reader size "
+    "sound_files sounds source_of terminal terminals version",
+    "Connection": "address body client dialog ending idle is_in_own_hook is_line_secret number refused server session",
+    "Connections": "",
+    "Dialog": "connection hiding_refused settled",
+    "Hooks": "functions_for is_empty",
+    "MasterServer": "connections counters is_closing limits mssp_variables sessions texts wall_clock world aborting "
+    "closed thread",
+    "MsspVariables": "as_text copy data fromkeys get items keys values",
+    "Session": "body connection connections ending is_unsettled key server source",
+    "Sessions": "are_used get new_secret",
+    "Timer": "is_active is_pending skipped",
+}
+# Each of these is a step or two of calls that are in the table above.
+COMPOSED = {
+    "Dialog": "ask_hidden choose confirm edit page",
+    "MsspVariables": "clear pop popitem setdefault update",
+}
+# The driver's own, for its other modules: they are called in its thread, by what is called there.
+INTERNAL = {
+    "Client": "learn learn_abilities learn_charset learn_rejected learn_terminal learn_variable",
+    "Connection": "cancel_timers decide dialog_asks dialog_over engine ending_decided feed flush give_up_waiting "
+    "hearing inbox is_full is_served life outbox room successors tell tell_listing turn_away work_failed write_shared",
+    "Connections": "add clear discard",
+    "Dialog": "answer asks_hidden has_begun is_asking run show_input wake",
+    "Hooks": "serve_in",
+    "MasterServer": "admit dispatcher flush forget functions_for handshake hook_failed hook_interrupted hook_late "
+    "leave locate make_engine poller release rendered repeats run_work serve soil start_sibling timers "
+    "typed_first work_failed",
+    "MsspVariables": "",
+    "Session": "awaited cancel_timers end is_leaving last_origin link post suspend unlink",
+    "Sessions": "close event_over finish give_token link_ended",
+    "Timer": "failed take",
+}
+
+
+def test_every_public_name_that_changes_anything_is_in_the_table() -> None:
+    """So whoever adds one decides here whether a thread may call it."""
+    missing = []
+    server = MasterServer(Hooks())
+    found = [getattr(trio_mud, name) for name in trio_mud.__all__]
+    kinds = {kind for kind in found if isinstance(kind, type) and kind.__name__ in READING}
+    kinds |= {Connections, MsspVariables, Sessions}
+    assert {kind.__name__ for kind in kinds} == set(READING)
+    for kind in kinds:
+        table = {name.partition(".")[2] for name in CALLS if name.startswith(f"{kind.__name__}.")}
+        known = table.union(*(names.get(kind.__name__, "").split() for names in (READING, COMPOSED, INTERNAL)))
+        own = {*dir(kind), *(vars(server) if kind is MasterServer else ())}
+        missing += [f"{kind.__name__}.{name}" for name in own if not name.startswith("_") and name not in known]
+    assert missing == []
+
+
+def test_every_class_with_a_public_method_is_looked_at() -> None:
+    """Beside those in the table the front door has values, which never change, and what needs no server."""
+    values = {"Certificate", "Duplicate", "FactSource", "Limits", "Markup", "Rate", "Rendering", "Size", "Texts"}
+    kinds = {name for name in trio_mud.__all__ if isinstance(getattr(trio_mud, name), type)}
+    for name in ("Cause", "Reason", *values, *READING):
+        kinds.discard(name)
+    assert [name for name in kinds if not issubclass(getattr(trio_mud, name), HookEvent | BaseException)] == []
 
 
 def session_of(connection: Connection) -> Any:
@@ -105,6 +181,8 @@ async def test_a_public_call_from_a_thread_changes_nothing_and_names_the_way_tha
         assert str(error).startswith(f"{name} was called in the thread 'worker'")
         assert "trio.from_thread.run_sync" in str(error)
         assert (server.hooks, len(server.timers)) == (hooks, timers)
+        assert (connection.name, connection.client.colours, server.mssp["NAME"]) == ("guest-1", 0, "A trio_mud")
+        assert len(hooks.functions_for(Mine)) == 1
         await settled()
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         assert ann.text == before
@@ -136,6 +214,16 @@ async def test_a_thread_may_have_the_loop_call(talkers: Witness) -> None:
             await done.wait()
         await settled()
         assert "from a thread" in ann.text
+
+
+async def test_a_hook_is_not_registered_in_another_thread_than_its_decorator(
+    autojump_clock: trio.testing.MockClock, talkers: Witness
+) -> None:
+    async with open_house(talkers.hooks):
+        register = talkers.hooks.on(Mine)
+        error = in_thread(lambda: register(lambda event: None))
+        assert isinstance(error, LocalProtocolError)
+        assert talkers.hooks.functions_for(Mine) == ()
 
 
 def test_before_it_serves_a_server_takes_calls_from_any_thread() -> None:

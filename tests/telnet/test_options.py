@@ -1,6 +1,7 @@
 """ECHO, NAWS and TTYPE on the wire, and what an option may do."""
 
 import math
+from typing import NoReturn
 
 import pytest
 
@@ -14,6 +15,7 @@ from trio_mud.telnet import (
     OptionFailed,
     Policy,
     Resized,
+    Settled,
     Subnegotiation,
     TelnetEngine,
     TerminalType,
@@ -434,6 +436,65 @@ def test_an_option_that_fails_outside_a_call_is_reported_by_the_next() -> None:
     assert engine.next_deadline == -math.inf
     (failed,) = engine.tick(0.0)
     assert isinstance(failed, OptionFailed)
+
+
+class Unreadable(Exception):
+    def __getattribute__(self, name: str) -> NoReturn:
+        raise LookupError(name)
+
+
+@pytest.mark.parametrize("error", [GeneratorExit, BaseException, Unreadable])
+def test_an_option_that_raises_what_is_no_exception_costs_itself_only(error: type[BaseException]) -> None:
+    class Exiting(Option):
+        __slots__ = ()
+        code = 99
+        ours = Policy.OFFER
+        theirs = Policy.ACCEPT
+
+        def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+            raise error
+
+        def is_settled(self, engine: TelnetEngine) -> bool:
+            raise error
+
+    engine = TelnetEngine([Exiting()])
+    (failed, line) = engine.receive(b"\xff\xfb\x63look\n")
+    assert (type(failed), line) == (OptionFailed, Line("look"))
+    engine = TelnetEngine([Exiting()])
+    engine.receive(b"\xff\xfd\x63")
+    assert [type(event) for event in engine.tick(0.0)] == [OptionFailed, Settled]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_option_does_not_stop_an_interrupt(error: type[BaseException]) -> None:
+    class Exiting(Option):
+        code = 99
+        theirs = Policy.ACCEPT
+
+        def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+            raise error
+
+    with pytest.raises(error):
+        TelnetEngine([Exiting()]).receive(b"\xff\xfb\x63")
+
+
+def test_a_limit_is_read_and_checked_when_the_engine_is_made() -> None:
+    class Wordy(Option):
+        code = 99
+        subnegotiation_limit = "a lot"  # type: ignore[assignment]
+
+    with pytest.raises(TypeError, match="option 99 has 'a lot' as subnegotiation_limit: use bytes as an int"):
+        TelnetEngine([Wordy()])
+
+    class Moody(Option):
+        code = 99
+
+        @property
+        def subnegotiation_limit(self) -> NoReturn:  # type: ignore[override]
+            raise LookupError("not now")
+
+    with pytest.raises(LookupError, match="not now"):
+        TelnetEngine([Moody()])
 
 
 def test_two_options_with_one_code_are_a_mistake_of_ours() -> None:

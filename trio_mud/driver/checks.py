@@ -12,7 +12,8 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Final
 
-from ..text import Markup
+from ..text import Markup, Text
+from ..text.cleaning import exact
 from .describing import describe, unwrap
 
 MOST_QUOTED: Final = 40  # characters of a text that is quoted in an error
@@ -29,24 +30,30 @@ def article(thing: object) -> str:
     return f"{article} {name} ({thing!r})" if is_short else f"{article} {name}"
 
 
-def check_text(text: object, where: str) -> None:
-    """Raise unless this is a text that a client can be sent.
+def check_text(text: object, where: str) -> Text:
+    """Return a text that a client can be sent, as an exact `str` unless it is `Markup`.
 
     Raises:
         TypeError: It is neither a `str` nor `Markup`.
     """
-    if not isinstance(text, str | Markup):
+    if isinstance(text, Markup):
+        return text
+    if not isinstance(text, str):
         raise TypeError(f"{where} takes a str or Markup, not {article(text)}: use str() or an f-string")
+    return exact(text)
 
 
-def check_words(text: object, where: str) -> None:
-    """Raise unless this is a plain `str`, for texts that are also logged or handed on.
+def check_words(text: object, where: str) -> str:
+    """Return a text that is also logged or handed on, as an exact `str`.
+
+    A subclass of `str` has methods of the game, which may raise whenever the driver uses the text.
 
     Raises:
-        TypeError: It is none.
+        TypeError: It is no `str`.
     """
     if not isinstance(text, str):
         raise TypeError(f"{where} takes a str, not {article(text)}: use str() or an f-string")
+    return exact(text)
 
 
 def check_number(number: object, where: str, wanted: str = "a number") -> None:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ..telnet import TelnetEngine
 from ..telnet.charsets import CODECS, codec_of
 from ..text import Rendering
+from .thread import HomeThread
 
 TRUECOLOUR: Final = 1 << 24
 _NARROWEST: Final = 20  # columns below which nothing is readable, whatever a client claims
@@ -61,12 +62,24 @@ class Client:
         plain_columns: Characters of printable ASCII that are read as they are, without being rendered.
         terminals: What it answered to TTYPE, in order, upper case.
         packages: The GMCP packages it takes, in lower case, with their versions.
+        engine: That of its connection; gets the charset.
     """
 
-    __slots__ = ("_engine", "_facts", "_rejected", "_wishes", "packages", "plain_columns", "rendering", "terminals")
+    __slots__ = (
+        "_facts",
+        "_home",
+        "_rejected",
+        "_wishes",
+        "engine",
+        "packages",
+        "plain_columns",
+        "rendering",
+        "terminals",
+    )
 
-    def __init__(self, engine: TelnetEngine) -> None:
-        self._engine = engine  # is given the charset
+    def __init__(self, engine: TelnetEngine, home: HomeThread | None = None) -> None:
+        self.engine = engine
+        self._home = home or HomeThread()
         self._facts: dict[str, _Fact] | None = None
         self._rejected: tuple[str, ...] = ()  # codecs
         self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
@@ -142,7 +155,9 @@ class Client:
 
         Raises:
             ValueError: The charset is unknown.
+            LocalProtocolError: It was called in another thread than the server's.
         """
+        self._home.check()
         codec = None if charset is None else codec_of(charset)
         if charset is not None and codec is None:
             raise ValueError(f"unknown charset {charset!r}: choose one of {', '.join(CODECS)}")
@@ -152,15 +167,16 @@ class Client:
                 self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
         self._render_anew()
         if codec is not None:
-            self._engine.choose_charset(codec)
+            self.engine.choose_charset(codec)
 
     def prefer_no_more(self, *facts: str) -> None:
         """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
+        self._home.check()
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
         self._render_anew()
         if "charset" in facts:
-            self._engine.choose_charset(None)
-            self._engine.charset = self.charset
+            self.engine.choose_charset(None)
+            self.engine.charset = self.charset
 
     def learn(self, fact: str, value: object, source: FactSource) -> None:
         """Take a fact, unless a better source has told it already."""
@@ -171,7 +187,7 @@ class Client:
             self._facts[fact] = _Fact(value, source)
             self._render_anew()
             if fact == "charset":
-                self._engine.agree_charset(str(value))
+                self.engine.agree_charset(str(value))
 
     def learn_charset(self, codec: str, source: FactSource) -> None:
         """It named its charset, by CHARSET or by another way."""

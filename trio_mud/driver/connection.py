@@ -23,6 +23,7 @@ from ..telnet.msdp_messages import Sendable
 from ..telnet.options import Gmcp, Msdp
 from ..telnet.options.mssp import render_plain
 from ..text import Text, render
+from ..text.cleaning import exact
 from ..transports import Transport
 from .checks import article, check_function, check_seconds, check_text, check_words
 from .client import Client
@@ -89,7 +90,7 @@ class Connection(EndingTimerOwner):
         self._timers: dict[Timer, None] | None = None
         # what it is made of: the house's
         self.engine = server.make_engine()
-        self.client = Client(self.engine)
+        self.client = Client(self.engine, server.thread)
         self.life = Life(self, transport)
         self.hearing = Hearing(self)
         self.inbox = Inbox(self)
@@ -106,14 +107,16 @@ class Connection(EndingTimerOwner):
 
         Raises:
             TypeError: What it is set to is no text.
+            LocalProtocolError: It is set in another thread than the server's.
         """
         return self._name
 
     @name.setter
     def name(self, name: str) -> None:
+        self.server.thread.check()
         if not isinstance(name, str):
             raise TypeError(f"Connection.name is a str, not {article(name)}: set str(name)")
-        self._name = name
+        self._name = exact(name)
 
     @property
     def address(self) -> str:
@@ -205,7 +208,7 @@ class Connection(EndingTimerOwner):
         """
         self.server.thread.check()
         if type(package) is not str:
-            check_words(package, "Connection.gmcp()")
+            package = check_words(package, "Connection.gmcp()")
         message = encode_gmcp(package, data)
         gmcp = self.engine.option(Gmcp)
         return gmcp is not None and gmcp.accepts(self.engine, package) and self.outbox.queue(message)
@@ -219,7 +222,7 @@ class Connection(EndingTimerOwner):
         """
         self.server.thread.check()
         if type(variable) is not str:
-            check_words(variable, "Connection.msdp()")
+            variable = check_words(variable, "Connection.msdp()")
         msdp = self.engine.option(Msdp)
         size = len(variable) + len(str(value))
         if msdp is None or self.ending is not None or not self.outbox.makes_room_for(size):
@@ -253,7 +256,7 @@ class Connection(EndingTimerOwner):
             TypeError: The text is no `str`, or the cause no `Cause`.
         """
         self.server.thread.check()
-        check_words(text, "Connection.quit()")
+        text = check_words(text, "Connection.quit()")
         if not isinstance(cause, Cause):
             raise TypeError(f"Connection.quit(cause=) takes a Cause, such as Cause.KICKED, not {article(cause)}")
         if cause.reason is not Reason.QUIT:
@@ -278,7 +281,7 @@ class Connection(EndingTimerOwner):
             TypeError: The text is no `str`.
         """
         self.server.thread.check()
-        check_words(text, "Connection.refuse()")
+        text = check_words(text, "Connection.refuse()")
         if self.inbox.is_undecided:
             self.turn_away(text or self.server.texts.refused, Cause.VETOED)
         else:
@@ -433,13 +436,14 @@ class Connection(EndingTimerOwner):
         """A text as its client reads it; `where` names the method that the game called, for an error."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
             return text.encode()  # it reads the same everywhere
+        if type(text) is not str:
+            text = check_text(text, where)
         rendered = self.server.rendered
         # Markup by identity, for its hash takes a fifth of the time that rendering does; equal ones are rarely made.
         kind = (text if type(text) is str else id(text), self.engine.lines.charset, self.client.rendering)
         known = rendered.get(kind)
         if known is not None:
             return known[1]
-        check_text(text, where)
         data = self.engine.encode(render(text, self.client.rendering))
         if len(data) <= MOST_SHARED:
             if len(rendered) >= MOST_RENDERED:

@@ -11,6 +11,7 @@ from functools import partial
 from types import CodeType, MethodType
 from typing import Final
 
+from ..text.cleaning import exact
 from .guard import attribute_of, traceback_of
 
 MOST_TYPED: Final = 200  # characters of a typed line that are quoted
@@ -29,13 +30,13 @@ def describe(function: object, error: BaseException | None = None) -> str:
     if not isinstance(name, str):
         name = type(inner).__qualname__
     if not isinstance(code, CodeType):
-        return name
+        return exact(name)
     line, trace = code.co_firstlineno, None if error is None else traceback_of(error)
     while trace is not None:
         if trace.tb_frame.f_code is code:
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f"{name.rpartition('<locals>.')[2]} at {code.co_filename}:{line}"
+    return f"{exact(name).rpartition('<locals>.')[2]} at {code.co_filename}:{line}"
 
 
 def unwrap(function: object) -> object:

@@ -119,7 +119,7 @@ class Dialog(Questions):
 
     async def _ask(self, question: Text, within: float | None, where: str, *, hidden: bool) -> str:
         connection = self.connection
-        check_text(question, where)
+        question = check_text(question, where)
         if within is not None:
             check_seconds(within, f"{where[:-1]}within=)", may_be_infinite=True)
         self._check()

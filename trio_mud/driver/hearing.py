@@ -16,6 +16,7 @@ from .. import telnet
 from .client import FactSource, Size
 from .describing import innermost
 from .events import Cause, EchoRefused, GmcpMessage, Interrupt, MsdpMessage, Settled, WindowSize
+from .guard import interrupt_in
 from .strangers import Stranger, answer, recognise
 from .timers import Deadline
 from .typeahead import Heard, Payload
@@ -123,6 +124,8 @@ class Hearing:
                     summary=f"{named} with {type(error).__name__}",
                     error=error,
                 )
+                if (interrupt := interrupt_in(error)) is not None:  # in a group
+                    connection.server.hook_interrupted(interrupt)
         return None
 
     def _learn_size(self, size: Size) -> None:

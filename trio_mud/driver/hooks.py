@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final, NamedTuple, TypeVar
@@ -15,6 +16,7 @@ from .checks import article, check_function, check_number
 from .describing import describe
 from .events import HookEvent
 from .guard import allow_interrupts
+from .thread import HomeThread
 
 FIRST: Final = -math.inf
 """The order of a function that runs before all others."""
@@ -46,6 +48,7 @@ class Hooks:
         self._registered: dict[type[HookEvent], list[_Registration]] = {}
         self._in_order: dict[type[HookEvent], tuple[HookFunction, ...]] = {}
         self._numbers = itertools.count()
+        self._homes: weakref.WeakSet[HomeThread] = weakref.WeakSet()  # of the servers whose game it is
 
     def on(self, event_type: type[E], *, order: float = 0) -> Callable[[Callable[[E], R]], Callable[[E], R]]:
         """Run the decorated function for every event of exactly this type.
@@ -60,12 +63,17 @@ class Hooks:
         Raises:
             TypeError: That is no type of event, the order is no number, or the function cannot be called with an event
                 as its only argument, or is a generator.
+            LocalProtocolError: A server serves it, in another thread.
         """
+        for home in self._homes:
+            home.check()
         if not (isinstance(event_type, type) and issubclass(event_type, HookEvent) and event_type is not HookEvent):
             raise TypeError(_no_event_type(event_type))
         check_number(order, "Hooks.on(order=)", "FIRST, LAST or a number")
 
         def register(function: Callable[[E], R]) -> Callable[[E], R]:
+            for home in self._homes:
+                home.check()
             where = f"the hook for {event_type.__name__}"
             _check_bound(function, where)
             check_function(function, where, "event")
@@ -82,6 +90,8 @@ class Hooks:
 
     def include(self, other: Hooks) -> None:
         """Add all functions that another registry has now, in its order among equals."""
+        for home in self._homes:
+            home.check()
         if not isinstance(other, Hooks):
             raise TypeError(f"Hooks.include() takes a Hooks, not {article(other)}")
         for event_type, registered in list(other._registered.items()):
@@ -94,6 +104,8 @@ class Hooks:
         Raises:
             ValueError: It was not registered here.
         """
+        for home in self._homes:
+            home.check()
         found = False
         for event_type, registered in self._registered.items():
             kept = [registration for registration in registered if registration.function != function]
@@ -103,6 +115,10 @@ class Hooks:
                 self._in_order.pop(event_type, None)
         if not found:
             raise ValueError(f"{function!r} is on none of these hooks")
+
+    def serve_in(self, home: HomeThread) -> None:
+        """Accept changes in the thread of this server only, once it serves. For `MasterServer`."""
+        self._homes.add(home)
 
     def functions_for(self, event_type: type[HookEvent]) -> tuple[HookFunction, ...]:
         """The functions for this type as they stand now, in the order they run."""

@@ -326,7 +326,7 @@ class Life:
         connection = self._connection
         if self._transport.is_secure:
             connection.client.learn("is_secure", True, FactSource.TRANSPORT)
-            connection.engine = connection.server.make_engine(is_secure=True)
+            connection.engine = connection.client.engine = connection.server.make_engine(is_secure=True)
 
     async def _live(self, first: bytes) -> None:
         inbox, outbox = self._connection.inbox, self._connection.outbox

@@ -24,7 +24,7 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
         TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection, or holds
             something else than connections.
     """
-    check_text(text, "broadcast()")
+    text = check_text(text, "broadcast()")
     if isinstance(to, Connection):
         raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
     left_out = {but} if isinstance(but, Connection) else set(but)

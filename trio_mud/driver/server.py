@@ -126,11 +126,12 @@ class MasterServer(TimerOwner):
         self.timers = Timers(self.limits.batch, self.thread)
         self.repeats = RepeatLimiter(self.timers, self.limits.log_interval)
         self.dispatcher = Dispatcher(self, self.limits)
-        self._mssp = MsspVariables({"NAME": "A trio_mud", "CODEBASE": "trio_mud"})
+        self._mssp = MsspVariables({"NAME": "A trio_mud", "CODEBASE": "trio_mud"}, self.thread)
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
+        self.make_engine()  # raises here if an option is wrong, and not for each visitor
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
         self.poller = Poller(max(1, self.limits.batch // 2)) if Poller.is_possible() else None
@@ -173,6 +174,7 @@ class MasterServer(TimerOwner):
         self.thread.check()
         if not isinstance(hooks, Hooks):
             raise TypeError(f"MasterServer.hooks takes a Hooks, whose functions are the game, not {article(hooks)}")
+        hooks.serve_in(self.thread)
         self._hooks = hooks
 
     @property
@@ -190,7 +192,8 @@ class MasterServer(TimerOwner):
 
     @mssp.setter
     def mssp(self, variables: Mapping[str, Variable]) -> None:
-        self._mssp = MsspVariables(variables)
+        self.thread.check()
+        self._mssp = MsspVariables(variables, self.thread)
 
     @property
     def connections(self) -> Connections:
@@ -309,7 +312,7 @@ class MasterServer(TimerOwner):
             within: Seconds until whoever is left is cut off; `limits.drain` if None.
         """
         self.thread.check()
-        check_words(text, "MasterServer.shutdown()")
+        text = check_words(text, "MasterServer.shutdown()")
         if within is not None:
             check_seconds(within, "MasterServer.shutdown(within=)", may_be_infinite=True)
         if self.is_closing:

@@ -124,7 +124,7 @@ class Session(EndingTimerOwner):
         """
         self.server.thread.check()
         if type(text) is not str:
-            check_text(text, "Session.write()")
+            text = check_text(text, "Session.write()")
         if self.ending is not None:
             return False
         arrives = [connection.write(text) for connection in self._connections]
@@ -146,7 +146,7 @@ class Session(EndingTimerOwner):
             TypeError: The text is no `str`.
         """
         self.server.thread.check()
-        check_words(text, "Session.leave()")
+        text = check_words(text, "Session.leave()")
         self.is_leaving = True  # also if a link is found to be dead before it has quit
         if not self._connections:
             self.server.sessions.finish(self, Cause.ASKED)

@@ -33,7 +33,8 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ..errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError
-from .checks import article, check_number
+from ..text.cleaning import exact
+from .checks import article, check_number, check_words
 from .events import Cause, Entered, HookEvent, Reason, Resumed
 from .guard import describe_value
 from .origins import origin_of
@@ -115,6 +116,8 @@ class Sessions:
             TypeError: The key is not hashable, or something else is not what it is called.
         """
         self._server.thread.check()
+        if isinstance(key, str):
+            key = exact(key)
         try:
             hash(key)
         except TypeError as error:
@@ -170,7 +173,7 @@ class Sessions:
         self._tokens.pop(session._token, None)
         if session.ending is not None:
             raise BadToken(f"the session of {describe_value(session.key)} is over: nobody can resume it")
-        session._token = token = self.new_secret()
+        session._token = token = check_words(self.new_secret(), "new_secret()")
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
 

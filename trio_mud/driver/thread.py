@@ -23,7 +23,7 @@ class HomeThread:
         ident: Its identifier; 0 until the server serves, when calls from any thread are accepted.
     """
 
-    __slots__ = ("ident",)
+    __slots__ = ("__weakref__", "ident")
 
     def __init__(self) -> None:
         self.ident = 0

@@ -269,7 +269,7 @@ class OptionFailed:
     """
 
     code: int
-    error: Exception
+    error: BaseException
 
 
 _brief = reprlib.Repr()

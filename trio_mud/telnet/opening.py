@@ -29,6 +29,7 @@ def opening_of(options: tuple[Option, ...], settle_within: float | None) -> Open
 
     Raises:
         ValueError: Two options have the same code.
+        TypeError: The `subnegotiation_limit` of an option is no number.
     """
     prototypes = Prototypes(options)
     offers = bytearray()

@@ -26,7 +26,7 @@ _REFUSED: Final = Change.REFUSED  # asked for at each answer, and an attribute o
 class Prototypes:
     """A list of options, looked through once for all the engines that share it."""
 
-    __slots__ = ("by_code", "mind_refusal", "welcome", "with_state")
+    __slots__ = ("by_code", "mind_refusal", "payload_limits", "welcome", "with_state")
 
     def __init__(self, options: Iterable[Option]) -> None:
         self.by_code: dict[int, Option] = {}
@@ -34,6 +34,13 @@ class Prototypes:
             if option.code in self.by_code:
                 raise ValueError("two options have the same code; an engine can speak only one of them")
             self.by_code[option.code] = option
+        self.payload_limits: dict[int, int] = {}
+        for code, option in self.by_code.items():
+            limit = option.subnegotiation_limit
+            if limit is not None and type(limit) is not int:
+                raise TypeError(f"option {code} has {limit!r} as subnegotiation_limit: use bytes as an int, or None")
+            if limit is not None:
+                self.payload_limits[code] = limit
         # An option without attributes, as several are, may be shared by all engines.
         self.with_state = frozenset(code for code, option in self.by_code.items() if _keeps_state(type(option)))
         # Most options are refused by someone, and need no copy to be told of it.
@@ -90,8 +97,7 @@ class Repertoire:
 
     def payload_limit(self, code: int) -> int | None:
         """The option's own limit on payloads, if it names one."""
-        option = self._prototypes.by_code.get(code)
-        return None if option is None else option.subnegotiation_limit
+        return self._prototypes.payload_limits.get(code)
 
     # What the options are told.
 
@@ -131,7 +137,7 @@ class Repertoire:
             try:
                 if not option.is_settled(engine):
                     return False
-            except Exception as error:  # noqa: BLE001 - as in `_guard`
+            except BaseException as error:  # noqa: BLE001 - as in `_guard`
                 self._give_up(engine, code, error)
         return True
 
@@ -141,10 +147,13 @@ class Repertoire:
         """Run a step of an option; if it raises, that option is over and nothing else."""
         try:
             step(*args)
-        except Exception as error:  # noqa: BLE001 - the event carries it to the driver, which logs it
+        except BaseException as error:  # noqa: BLE001 - the event carries it to the driver, which logs it
             self._give_up(engine, code, error)
 
-    def _give_up(self, engine: TelnetEngine, code: int, error: Exception) -> None:
+    def _give_up(self, engine: TelnetEngine, code: int, error: BaseException) -> None:
+        # By its type: an exception can have a `__class__` that raises. GeneratorExit is a failure like any other here.
+        if issubclass(type(error), KeyboardInterrupt | SystemExit):
+            raise error
         self._used[code] = None
         self._deadlines.stop(OPTION | code)
         engine.emit(OptionFailed(code, error))

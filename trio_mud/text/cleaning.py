@@ -74,6 +74,11 @@ def clean_text(text: str) -> str:
     return _clean(text, _KEPT_IN_TEXT)
 
 
+def exact(text: str) -> str:
+    """Return a text as a `str` and no subclass of it; none of the methods of a subclass is called."""
+    return str.__str__(text)
+
+
 def break_triggers(text: str) -> str:
     """Put a space into everything that a client could take for a sound to play."""
     return _TRIGGER.sub("! ", text) if "!" in text else text

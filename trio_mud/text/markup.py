@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-from .cleaning import clean_text
+from .cleaning import clean_text, exact
 from .links import to_command, to_web
 from .styles import PLAIN, TAGS, Style, style_of
 
@@ -67,7 +67,7 @@ def markup(template: str, /, **values: object) -> Markup:
     """
     spans: list[Span] = []
     sounds: tuple[str, ...] = ()
-    for piece, style in _parse(template):
+    for piece, style in _parse(template if type(template) is str else exact(template)):
         if isinstance(piece, str):
             spans.append((piece, style))
         elif piece.name in values:
@@ -115,7 +115,7 @@ def _spans(value: object, style: Style) -> tuple[Span, ...]:
         if style is PLAIN:
             return value.spans
         return tuple([(text, inner.over(style)) for text, inner in value.spans])
-    text = clean_text(str(value))
+    text = clean_text(exact(str(value)))
     return ((text, style),) if text else ()
 
 

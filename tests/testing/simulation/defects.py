@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from trio_mud.driver import dispatcher, guard, typeahead
+from trio_mud.driver import connection, dispatcher, guard, typeahead
 from trio_mud.driver.admission import Admission
 from trio_mud.driver.client import Client
 from trio_mud.driver.connection import Connection
@@ -157,6 +157,11 @@ def a_group_is_split_by_its_own_method(true: Any, error: BaseException, kinds: A
         matching, rest = error.split(kinds)
         return matching if wanted else rest
     return true(error, kinds, wanted=wanted)
+
+
+@defect(connection, "exact", game="careless")
+def a_name_keeps_the_methods_of_its_class(true: Any, text: str) -> str:
+    return text
 
 
 @defect(guard, "is_a", game="careless")

@@ -30,6 +30,7 @@ class Option:
     changing shared ones.  Name those attributes in `__slots__`, for there are many connections.
 
     A method that raises costs the option, not the connection: the engine reports `OptionFailed` and switches it off.
+    Only KeyboardInterrupt and SystemExit go through.  The class attributes are read once, when the server is made.
     """
 
     __slots__ = ()

@@ -30,7 +30,7 @@ _PLACES: Final = ("hook", "dialog", "work", "session", "server", "timer", "plain
 _LINES: Final = (
     *(f"{misdeed} {place}" for misdeed in ("again", "open", "group", "unreadable") for place in _PLACES),
     *("keep", "keep", "liar", "thread", "thread", "nest", "nest", "nest deep"),
-    *("cancel", "cancel late", "cancel each", "due", "fast", "fast"),
+    *("name", "cancel", "cancel late", "cancel each", "due", "fast", "fast"),
     *(PLAIN_REQUEST, "enter ann share", "enter bob take", "enter cid take", "leave"),
 )
 
@@ -50,6 +50,19 @@ class Unreadable(Exception):
 
     def __getattribute__(self, name: str) -> NoReturn:
         raise Stumble("in an attribute")
+
+
+class Bristly(str):
+    """A text whose class raises where the driver uses it; not where the invariants do, after the run."""
+
+    __slots__ = ()
+
+    def _raise(self, *args: object) -> str:
+        if trio.lowlevel.in_trio_run():
+            raise Stumble("in a text")
+        return str.__str__(self)
+
+    __str__ = __repr__ = __format__ = _raise
 
 
 class Liar:
@@ -213,6 +226,11 @@ def _lie(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Aw
     return Liar()
 
 
+def _name(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
+    connection.name = Bristly(connection.name)
+    return None
+
+
 def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
     """Call from a thread, which must change nothing; it is joined, so that nothing depends on true time."""
     faults: list[str] = []
@@ -231,6 +249,10 @@ def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) ->
         call("post", partial(connection.server.post, Posted(9)))
         call("write", partial(connection.write, "[failed]"))
         call("quit", partial(connection.quit, "[out]"))
+        call("name", partial(setattr, connection, "name", "[failed]"))
+        call("prefer", partial(connection.client.prefer, charset="ascii"))
+        call("mssp", partial(connection.server.mssp.update, NAME="[failed]"))
+        call("hooks.on", partial(connection.server.hooks.on, Input))
         call("after", partial(connection.after, 0, lambda: None))
 
     thread = threading.Thread(target=work)
@@ -315,6 +337,7 @@ _DEEDS: Final[dict[str, Deed]] = {
     "unreadable": _unreadable,
     "keep": _keep,
     "liar": _lie,
+    "name": _name,
     "thread": _thread,
     "nest": _nest,
     "cancel": _cancel,
