@@ -189,6 +189,9 @@ def test_the_check_tells_of_tls_and_proxies_from_file_environment_and_command_li
         (["--tls-port", "70000"], "--tls-port"),
         (["--tls-port", "1", "--tls-certificate", "nowhere.pem"], "nowhere.pem cannot be read: No such file"),
         (["--tls-port", "1", "--tls-certificate", "tavern.py"], "tavern.py holds no certificate"),
+        (["--tls-port", "1", "--tls-certificate", "/dev/zero"], "/dev/zero is not a regular file: name the PEM file"),
+        (["--tls-port", "1", "--tls-certificate", "tavern.pem", "--tls-key", "pipe"], "pipe is not a regular file"),
+        (["--tls-port", "1", "--tls-certificate", "disk.pem"], "disk.pem holds 1048577 bytes, too many"),
         (["--tls-port", "1", "--tls-certificate", "tavern.pem", "--tls-key", "other.pem"], "other.pem is not the key"),
         (["--port", "5", "--tls-port", "5", "--tls-certificate", "tavern.pem"], "port and tls_port are both 5"),
         (["--proxy-from", "lan"], "proxy_from = 'lan': write networks such as 10.0.0.0/8"),
@@ -200,6 +203,8 @@ def test_wrong_tls_or_proxies_are_one_line_and_status_2(
 ) -> None:
     issue(tavern)
     issue(tavern, file="other.pem")
+    os.mkfifo(tavern / "pipe")
+    (tavern / "disk.pem").write_bytes(bytes(1024 * 1024 + 1))
     for check in ([], ["--check-config"]):
         status, text = say("run", "tavern:hooks", *arguments, *check)
 

@@ -126,18 +126,28 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ("[limits]\ntypehead = 5", ": there is no 'typehead' in limits; did you mean 'typeahead'?"),
         ("[texts]\nshutdwn = ''", ": there is no 'shutdwn' in texts; did you mean 'shutdown'?"),
         ("[limits]\nzebra = 5", ": there is no 'zebra' in limits"),
+        ("idle = 5", ": there is no 'idle'; write it below [limits]"),
+        ("[limits]\nshutdown = 'Bye.'", ": there is no 'shutdown' in limits; write it below [texts]"),
+        ("[limits]\nport = 4000", ": there is no 'port' in limits; write it above the first [table]"),
         (
             "[limits.accept_rate]\nper_secnd = 5\nburst = 5",
             ": there is no 'per_secnd' in limits.accept_rate; did you mean 'per_second'?",
         ),
         # a wrong kind of value
-        ('port = "4000"', ": port: expected a whole number, got a text"),
+        ('port = "4000"', ": port: expected a whole number, got a text; write a number without quotes"),
         ("port = true", ": port: expected a whole number, got true or false"),
         ("limits = 5", ": limits: expected a table, got a whole number"),
         ("limits = [5]", ": limits: expected a table, got a list"),
         ("[limits]\nline = 5.5", ": limits.line: expected a whole number, got a number"),
-        ('[limits]\nfirst_input = "never"', ': limits.first_input: expected a number or "none", got a text'),
-        ("[limits]\ncommand_rate = 20", ': limits.command_rate: expected a table or "none", got a whole number'),
+        (
+            '[limits]\nfirst_input = "never"',
+            ': limits.first_input: expected a number or "none", got a text; write a number without quotes',
+        ),
+        (
+            "[limits]\ncommand_rate = 20",
+            ': limits.command_rate: expected a table or "none", got a whole number; '
+            "write a rate as { per_second = 20, burst = 60 }",
+        ),
         ("[limits]\ncommand_rate = {burst = 5}", ": limits.command_rate: it lacks per_second"),
         ("[texts]\nshutdown = 5", ": texts.shutdown: expected a text, got a whole number"),
         # a value that makes no sense
@@ -154,10 +164,27 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ('[limits]\nline = "none"', ": limits.line cannot be switched off; write a larger one instead"),
         # not TOML at all
         ("port: 4000", " is not TOML: Expected '=' after a key in a key/value pair (at line 1, column 5)"),
+        ("host = localhost", " is not TOML: Invalid value (at line 1, column 8); write texts in quotes"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_by_file_and_key(tmp_path: Path, text: str, said: str) -> None:
     assert said == complaint(tmp_path, text)
+
+
+def test_a_number_far_too_large_is_refused(tmp_path: Path) -> None:
+    """K11: it would pass the check, and limit nothing."""
+    said = complaint(tmp_path, "[limits]\nline = 100000000000000000000000")
+    assert said == ": limits.line = 100000000000000000000000: write 1073741824 at most"
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000])
+def test_what_tomllib_itself_fails_at_is_no_toml(tmp_path: Path, value: str) -> None:
+    assert complaint(tmp_path, f"port = {value}").startswith(" is not TOML: ")
+
+
+def test_a_file_without_end_is_not_read_to_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"^/dev/zero holds more than 1048576 bytes: name a TOML file"):
+        read(Path("/dev/zero"))
 
 
 def test_a_file_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from trio_mud.limits import Limits, Rate, may_be_switched_off
+from trio_mud.limits import _GREATEST, Limits, Rate, may_be_switched_off
 from trio_mud.texts import Texts
 
 ALWAYS_BOUNDED = {
@@ -108,10 +108,29 @@ def test_what_may_be_switched_off_says_so_when_it_is_wrong() -> None:
         Limits(hook_deadline=0)
 
 
-@pytest.mark.parametrize("seconds", [0.5, 32768])
-def test_keepalive_has_the_kernels_bounds(seconds: float) -> None:
-    with pytest.raises(ValueError, match=r"dead_peer = .*: write seconds from 1 to 32767"):
+@pytest.mark.parametrize(("seconds", "said"), [(0.5, "write seconds from 1 to 32767"), (32768, "write 32767 at most")])
+def test_keepalive_has_the_kernels_bounds(seconds: float, said: str) -> None:
+    with pytest.raises(ValueError, match=rf"dead_peer = .*: {said}, or None for no limit"):
         Limits(dead_peer=seconds)
+
+
+@pytest.mark.parametrize("name", COUNTS + SECONDS)
+def test_every_limit_has_a_greatest_value(name: str) -> None:
+    """K11: past it a number is a mistake, such as nanoseconds for seconds."""
+    others = {"watchdog": 1.0} if name == "watchdog_abort" else {}
+    greatest = _GREATEST[name]
+    assert getattr(Limits(**{name: greatest, **others}), name) == greatest  # type: ignore[arg-type]
+    for wrong in (greatest + 1, 10**23):
+        with pytest.raises(ValueError, match=f"^{name} = {wrong}: write {greatest} at most"):
+            Limits(**{name: wrong, **others})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"), [((10**23, 1), "per_second = 1"), ((1e7, 1), "per_second"), ((1, 10**7), "burst")]
+)
+def test_a_rate_has_a_greatest_value(rate: tuple[float, int], said: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{said}.*: write 1000000 at most"):
+        Rate(*rate)
 
 
 @pytest.mark.parametrize(("watchdog", "abort"), [(1.0, 0.5), (None, 5.0)])

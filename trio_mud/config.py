@@ -45,6 +45,7 @@ __all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "decode", "nearest"
 
 BUNDLED_WORLD = "trio_mud.mudlib:world"
 SWITCHED_OFF = "none"
+MOST_BYTES = 1024 * 1024  # of a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +103,18 @@ def read(path: Path) -> Configuration:
         ConfigurationError: The file cannot be read or is not TOML, or a key or a value is wrong.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a BOM
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise ConfigurationError(f"{path} holds more than {MOST_BYTES} bytes: name a TOML file")
+        table = tomllib.loads(text.decode("utf-8-sig"))  # Windows editors begin with a BOM
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits, and a list in a list in a list
+        hint = "; write texts in quotes" if "Invalid value" in str(error) else ""
+        raise ConfigurationError(f"{path} is not TOML: {error}{hint}") from error
     return decode(table, str(path))
 
 
@@ -156,10 +162,18 @@ def _check_keys(
     for key, value in table.items():
         if key not in defaults:
             where = f" in {path}" if path else ""
-            raise ConfigurationError(f"{source}: there is no {key!r}{where}{nearest(key, defaults)}")
+            raise ConfigurationError(f"{source}: there is no {key!r}{where}{_place_of(key) or nearest(key, defaults)}")
         default = defaults[key]
         if isinstance(value, Mapping) and is_dataclass(default):
             _check_keys(value, default, source, f"{path}.{key}" if path else key)
+
+
+def _place_of(key: str) -> str:
+    """Return where a known key belongs that stands in another table, or nothing."""
+    for table, known in (("limits", Limits), ("texts", Texts)):
+        if key in {field.name for field in fields(known)}:
+            return f"; write it below [{table}]"
+    return "; write it above the first [table]" if key in {field.name for field in fields(Configuration)} else ""
 
 
 def _without_switched_off(limits: Mapping[str, object], source: str) -> dict[str, object]:
@@ -191,6 +205,10 @@ def _in_terms_of_toml(error: msgspec.ValidationError) -> str:
         return f"{key}.{what}" if key else what
     what = re.sub(r"Object missing required field `(\w+)`", r"it lacks \1", what)
     what = re.sub(r"`([\w| ]+)`", lambda types: _in_toml_words(types[1]), what)
+    if "a table" in what and key and key.startswith("limits."):
+        what += "; write a rate as { per_second = 20, burst = 60 }"
+    elif "number" in what and what.endswith("got a text"):
+        what += "; write a number without quotes"
     return f"{key}: {what[0].lower()}{what[1:]}" if key else what
 
 

@@ -8,24 +8,73 @@ Who uses it: whoever makes a `MasterServer`, and the table `[limits]` of a confi
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import Final, get_args, get_type_hints
 
 __all__ = ["Limits", "Rate", "may_be_switched_off"]
 
 LONGEST_KEEPALIVE = 32767  # seconds; Linux refuses a larger TCP_KEEPIDLE
 
+_MILLION, _GIBIBYTE, _YEAR = 10**6, 1024**3, 366 * 24 * 3600
+_GREATEST: Final[Mapping[str, int]] = {
+    # things
+    "connections": _MILLION,
+    "per_address": _MILLION,
+    "max_handshakes": _MILLION,
+    "max_link_dead": _MILLION,
+    "max_link_dead_per_address": _MILLION,
+    "typeahead": _MILLION,
+    "anomalies": _MILLION,
+    "posts": _MILLION,
+    "batch": _MILLION,
+    # bytes, and characters of the log
+    "max_typeahead_bytes": _GIBIBYTE,
+    "line": _GIBIBYTE,
+    "subnegotiation": _GIBIBYTE,
+    "outbox": _GIBIBYTE,
+    "replay": _GIBIBYTE,
+    "max_log": _GIBIBYTE,
+    # seconds; a threading.Timer takes no more than 2**63 nanoseconds
+    "handshake": _YEAR,
+    "first_input": _YEAR,
+    "idle": _YEAR,
+    "keepalive": _YEAR,
+    "hook_deadline": _YEAR,
+    "watchdog": _YEAR,
+    "watchdog_abort": _YEAR,
+    "write_stall": _YEAR,
+    "dead_peer": LONGEST_KEEPALIVE,
+    "grace": _YEAR,
+    "quit_flush": _YEAR,
+    "linger": _YEAR,
+    "drain": _YEAR,
+    "cleanup": _YEAR,
+    "log_interval": _YEAR,
+    # the fields of a Rate
+    "per_second": _MILLION,
+    "burst": _MILLION,
+}
+"""The greatest value of each field: past it a number is a mistake, and nothing is limited any more."""
+
 
 def _check_count(name: str, value: object, otherwise: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} = {value!r}: write a whole number of at least 1{otherwise}")
+    _check_greatest(name, value, otherwise)
 
 
-def _check_positive(name: str, value: object, wanted: str) -> None:
+def _check_greatest(name: str, value: float, otherwise: str) -> None:
+    if value > _GREATEST[name]:
+        raise ValueError(f"{name} = {value!r}: write {_GREATEST[name]} at most{otherwise}")
+
+
+def _check_positive(name: str, value: object, wanted: str, otherwise: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} = {value!r}: write {wanted}")
+        raise ValueError(f"{name} = {value!r}: write {wanted}{otherwise}")
+    _check_greatest(name, value, otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +84,7 @@ class Rate:
     A token bucket: it holds `burst` tokens when full and gains `per_second` of them each second.
 
     Raises:
-        ValueError: `per_second` is not positive and finite, or `burst` is not a whole number of at least 1.
+        ValueError: `per_second` is not positive, or `burst` is not a whole number of at least 1, or one is over 10**6.
     """
 
     per_second: float
@@ -66,6 +115,7 @@ class Limits:
 
     Only where "no limit" still leaves memory bounded and the server able to stop is `None` allowed.
     In a configuration file the same is written `"none"`, and a rate `{per_second = 20, burst = 60}`.
+    Each number has a greatest value: a million things, a gibibyte, 366 days; 32767 s for `dead_peer`.
 
     Raises:
         ValueError: A value makes no sense; the text names the field and what to write instead.
@@ -232,7 +282,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check(field.name)
-        if self.dead_peer is not None and not 1 <= self.dead_peer <= LONGEST_KEEPALIVE:
+        if self.dead_peer is not None and self.dead_peer < 1:
             raise ValueError(
                 f"dead_peer = {self.dead_peer!r}: write seconds from 1 to {LONGEST_KEEPALIVE}, or None for no limit"
             )
@@ -255,7 +305,7 @@ class Limits:
         elif int in kinds:
             _check_count(name, value, otherwise)
         else:
-            _check_positive(name, value, "a positive number of seconds, such as 5.0" + otherwise)
+            _check_positive(name, value, "a positive number of seconds, such as 5.0", otherwise)
 
 
 def may_be_switched_off(name: str) -> bool:

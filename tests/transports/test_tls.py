@@ -787,7 +787,7 @@ def test_a_certificate_that_cannot_be_used_is_named_with_what_to_do(folder: Path
     torn.write_bytes(good.read_bytes()[:100] + b"\n-----END CERTIFICATE-----\n")
     for files, complaint in [
         ((folder / "nowhere.pem", key), "nowhere.pem cannot be read: No such file or directory"),
-        ((folder, key), "cannot be read: Is a directory"),
+        ((folder, key), "is not a regular file: name the PEM file of the certificate"),
         ((Path("a\0b"), key), "cannot be read: embedded null byte"),
         ((good, folder / "nowhere.pem"), "nowhere.pem cannot be read: No such file or directory"),
         ((key, key), "key.pem holds no certificate: name the PEM file that does"),

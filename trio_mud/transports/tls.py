@@ -13,6 +13,7 @@ import contextlib
 import datetime as dt
 import logging
 import ssl
+import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from .validity import Validity, validity_of
 logger = logging.getLogger("trio_mud")
 
 WARN_BEFORE = dt.timedelta(days=14)  # that a certificate ends; who renews by a machine does it with 30 days left
+MOST_PEM = 1024 * 1024  # bytes of a file; a chain of four certificates has 8 KiB
 PIECE = 16 * 1024  # bytes encrypted at once, as many as one TLS record holds
 RECEIVE = 4096  # bytes a read
 UNREAD_ANSWERS = 64 * 1024  # bytes of the protocol's own that may wait for a peer that asks and does not read
@@ -145,6 +147,11 @@ def _trouble(validity: Validity, now: dt.datetime) -> str:
 def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
     """What is in the file."""
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # reading a device or a pipe may never end
+            raise ConfigurationError(f"{path} is not a regular file: name the PEM file of the {what}")
+        if about.st_size > MOST_PEM:
+            raise ConfigurationError(f"{path} holds {about.st_size} bytes, too many for a {what}: name its PEM file")
         pem = path.read_bytes()
     except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
         raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
