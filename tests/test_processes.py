@@ -21,6 +21,7 @@ PATIENCE = 40  # seconds for a process to do what it should; a busy machine need
 
 CLOCKWORK = """
 import time
+import trio
 from trio_mud import Admitted, Hooks, Input, Limits, Started, run
 
 hooks = Hooks()
@@ -52,6 +53,18 @@ def obey(event):
         case "spin":
             while True:
                 pass
+        case "swallow":
+            guest.start_soon(swallow)
+        case "swallow for the server":
+            guest.server.start_soon(swallow)
+
+
+async def swallow():
+    while True:
+        try:
+            await trio.sleep(0.01)
+        except BaseException:
+            pass
 
 
 limits = Limits(
@@ -339,3 +352,21 @@ def test_a_program_without_a_standard_error_serves(tmp_path: Path, program: str)
             assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize(
+    ("line", "whose"), [("swallow", "for guest-1 (#1)"), ("swallow for the server", "for the server")]
+)
+def test_a_process_whose_work_swallows_its_cancellation_names_it_and_ends(
+    tmp_path: Path, line: str, whose: str
+) -> None:
+    with clockwork(tmp_path) as (process, port), calling(port) as player:
+        player.sendall(f"{line}\r\nticks\r\n".encode())
+        hear(player, b"that is all")
+        process.send_signal(signal.SIGTERM)
+        _, complaints = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    (named,) = [line for line in complaints.splitlines() if "does not end:" in line and "swallow at " in line]
+    assert f"work swallow at {tmp_path / 'clockwork.py'}:" in named
+    assert f" {whose} was cancelled and does not end: let trio.Cancelled pass" in named
+    assert "the process is ended as it stands" in complaints

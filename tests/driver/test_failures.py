@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
 from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits
 from trio_mud.driver.describing import guarded
@@ -17,7 +18,7 @@ from trio_mud.driver.thread import HomeThread
 from trio_mud.driver.timers import Timers
 from trio_mud.testing import OpenMud
 
-from .conftest import first_connection, settled
+from .conftest import first_connection, open_house, settled
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -221,3 +222,87 @@ async def test_without_an_interval_everything_is_logged(
         for _ in range(3):
             repeats.log(logging.ERROR, "fault", kind="fault", summary="fault")
     assert errors(caplog) == ["fault"] * 3
+
+
+# Code that does not end
+
+
+async def stubborn(*_: object) -> None:
+    """Go on after the cancellation, as a loop with `except BaseException: pass` does for ever."""
+    with trio.CancelScope(shield=True):
+        await trio.sleep(60)
+
+
+STUBBORN = f"stubborn at {__file__}:{stubborn.__code__.co_firstlineno}"
+
+
+@pytest.mark.parametrize(
+    ("start", "named"),
+    [
+        (lambda connection: connection.start_soon(stubborn), f"work {STUBBORN} for guest-1 (#1)"),
+        (lambda connection: connection.start_dialog(stubborn), f"dialog {STUBBORN} for guest-1 (#1)"),
+        (
+            lambda connection: connection.server.sessions.enter("ann", connection, grace=0).start_soon(stubborn),
+            f"work {STUBBORN} for <Session 'ann'>",
+        ),
+    ],
+)
+async def test_work_that_goes_on_after_its_owner_has_ended_is_named_in_the_log(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, start: Callable[..., object], named: str
+) -> None:
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: start(event.connection))
+    limits = Limits(cleanup=5, drain=600)
+    async with open_house(hooks, limits=limits) as house:
+        await house.wire()
+        first_connection(house.server).quit()
+        await trio.sleep(4)
+        assert "does not end" not in caplog.text
+        await trio.sleep(2)
+        (said,) = [record.getMessage() for record in caplog.records if "does not end" in record.getMessage()]
+        await trio.sleep(60)
+    assert said.startswith(f"{named} was cancelled and does not end: let trio.Cancelled pass")
+
+
+async def test_work_that_ends_in_time_is_not_named(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def save() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.5)
+
+    def start(event: Admitted) -> None:
+        event.connection.start_soon(save)
+        event.connection.server.start_soon(save)
+
+    hooks = Hooks()
+    hooks.on(Admitted)(start)
+    async with open_house(hooks, limits=Limits(cleanup=2)) as house:
+        await house.wire()
+    await trio.sleep(10)
+    assert "does not end" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("start", "named"),
+    [
+        (lambda event: event.connection.server.start_soon(stubborn), f"work {STUBBORN} for the server"),
+        (stubborn, f"hook {STUBBORN} for Input of guest-1 (#1), typed 'look'"),
+    ],
+)
+async def test_code_that_keeps_a_shutdown_from_its_end_is_named_in_the_log(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, start: Callable[..., object], named: str
+) -> None:
+    hooks = Hooks()
+    hooks.on(Input)(start)
+    async with open_house(hooks, limits=Limits(cleanup=5, hook_deadline=600)) as house:
+        ann = await house.wire()
+        ann.say(b"look\r\n")
+        await settled()
+        house.server.shutdown(within=1)
+        await trio.sleep(1 + 5 + 2)  # then the process is ended
+        told = caplog.text
+    assert f"{named} was cancelled and does not end" in told

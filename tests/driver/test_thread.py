@@ -97,8 +97,8 @@ READING = {
     "Connections": "",
     "Dialog": "connection hiding_refused settled",
     "Hooks": "functions_for is_empty",
-    "MasterServer": "connections counters is_closing limits mssp_variables sessions texts wall_clock world aborting "
-    "closed thread",
+    "MasterServer": "aborting closed connections counters handled is_closing limits mssp_variables sessions texts "
+    "thread wall_clock world",
     "MsspVariables": "as_text copy data fromkeys get items keys values",
     "Session": "body connection connections ending is_unsettled key server source",
     "Sessions": "are_used get new_secret",
@@ -118,7 +118,7 @@ INTERNAL = {
     "Dialog": "answer asks_hidden has_begun is_asking run show_input wake",
     "Hooks": "serve_in",
     "MasterServer": "admit dispatcher flush forget functions_for handshake hook_failed hook_interrupted hook_late "
-    "leave locate make_engine poller release rendered repeats run_work serve soil start_sibling timers "
+    "name_unfinished leave locate make_engine poller release rendered repeats run_work serve soil start_sibling timers "
     "typed_first work_failed",
     "MsspVariables": "",
     "Session": "awaited cancel_timers end is_leaving last_origin link post suspend unlink",

@@ -312,7 +312,7 @@ class Connection(EndingTimerOwner):
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
         self.dialog = Dialog(self, script, deadline)
-        self.life.start(self.dialog.run)
+        self.life.start(self.dialog.run, "dialog", script)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -327,7 +327,7 @@ class Connection(EndingTimerOwner):
         check_function(work, "Connection.start_soon()", waits=True)
         allow_interrupts(work)
         if self.ending is None:
-            self.life.start(partial(run_guarded, work, partial(self.work_failed, "work", work)))
+            self.life.start(partial(run_guarded, work, partial(self.work_failed, "work", work)), "work", work)
 
     # What the house tells it
 

@@ -116,11 +116,13 @@ class Household(Protocol):
 
 
 class _Wait:
-    """One waiting hook: its scope and its task."""
+    """One waiting hook: its event and function, its scope and its task."""
 
-    __slots__ = ("scope", "task")
+    __slots__ = ("event", "function", "scope", "task")
 
-    def __init__(self) -> None:
+    def __init__(self, event: HookEvent, function: HookFunction) -> None:
+        self.event = event
+        self.function = function
         self.scope = trio.CancelScope()
         self.task: trio.lowlevel.Task | None = None
 
@@ -168,6 +170,10 @@ class Dispatcher:
         self.is_cutting = True
         for wait in self._waiting.values():
             wait.scope.cancel(reason="the server's cleanup time is over")
+
+    def waiting(self) -> list[tuple[HookEvent, HookFunction]]:
+        """The events and their functions that have begun and wait."""
+        return [(wait.event, wait.function) for wait in self._waiting.values()]
 
     def stop(self) -> None:
         """End `run`, even from within a shielded scope that a hook function has left open."""
@@ -249,7 +255,7 @@ class Dispatcher:
                 self._report(source, event, function, error)
             else:
                 assert self._nursery is not None
-                self._waiting[source] = _Wait()
+                self._waiting[source] = _Wait(event, function)
                 name = f"hook for {type(event).__name__}"
                 self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
                 return

@@ -35,6 +35,7 @@ from .client import FactSource
 from .describing import innermost
 from .events import Cause, Reason
 from .guard import interrupt_in, log_error, own_cancellation
+from .timers import Deadline
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -63,6 +64,7 @@ class Life:
         "_connection",
         "_handshake",
         "_is_cut",
+        "_overdue",
         "_stay",
         "_to_start",
         "_transport",
@@ -82,10 +84,11 @@ class Life:
         self._is_cut = False  # the link is lost, also if the ending was decided before as another
         self._writing: trio.CancelScope | None = None  # the rest-writer's, while there is one
         self._stay: trio.CancelScope | None = None
-        self._works: dict[trio.CancelScope, None] | None = None  # those of the dialogs and the own work that run
+        self._works: dict[trio.CancelScope, tuple[str, object]] | None = None  # the dialogs and work that run, by scope
+        self._overdue: Deadline | None = None  # when work that is still there is named
         self._closing: trio.CancelScope | None = None
         self.awaited: trio.Event | None = None  # what the task waits for
-        self._to_start: list[Work] | None = None  # when the stay begins
+        self._to_start: list[tuple[Work, str, object]] | None = None  # when the stay begins
         self.cause: Cause | None = None
         self.last_words = ""
 
@@ -110,7 +113,16 @@ class Life:
         for scope in (self._stay, *(self._works or ())):
             if scope is not None:
                 scope.cancel(reason=str(cause))
+        if self._works:
+            server = self._connection.server
+            when = trio.current_time() + server.limits.cleanup
+            self._overdue = server.timers.at(when, self._name_unfinished)
         self.stir()
+
+    def _name_unfinished(self) -> None:
+        connection = self._connection
+        for what, function in list((self._works or {}).values()):
+            connection.server.name_unfinished(what, function, f" for {connection.name} (#{connection.number})")
 
     def overrule(self, cause: Cause, text: str, say: Callable[[str], object]) -> None:
         """End by a refusal, which outweighs whatever was decided at the door; a living link reads it."""
@@ -171,24 +183,32 @@ class Life:
     def _has_written(self) -> None:
         self._writing = None
 
-    def start(self, work: Work) -> None:
-        """Run this as long as the stay lasts, from its beginning on."""
+    def start(self, work: Work, what: str, function: object) -> None:
+        """Run this as long as the stay lasts, from its beginning on.
+
+        Args:
+            work: The task.
+            what: Its role, as for `log_failure`.
+            function: Of the game, which the work calls.
+        """
         if self._stay is None:
             if self._to_start is None:
                 self._to_start = []
-            self._to_start.append(work)
+            self._to_start.append((work, what, function))
             return
         scope = trio.CancelScope()
         self._run_beside("work", work, scope, partial(self._has_worked, scope))
         if self._works is None:
             self._works = {}
-        self._works[scope] = None
+        self._works[scope] = (what, function)
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
         assert self._works is not None, "it is in there"
         del self._works[scope]
         if not self._works:
             self._works = None
+            if self._overdue is not None:
+                self._overdue.cancel()
 
     def _run_beside(self, name: str, work: Work, scope: trio.CancelScope, over: Callable[[], None]) -> None:
         """Run a sibling of this task, whose failure is the connection's."""
@@ -344,7 +364,7 @@ class Life:
             try:
                 to_start, self._to_start = self._to_start, None
                 for work in to_start or ():
-                    self.start(work)
+                    self.start(*work)
                 await self._read(first)
                 connection.server.release(connection)
                 with trio.move_on_after(connection.server.limits.quit_flush):

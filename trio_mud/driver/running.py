@@ -322,12 +322,21 @@ async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnO
 async def _watch_the_end(
     server: MasterServer, signals: _Signals, *, task_status: trio.TaskStatus[trio.CancelScope]
 ) -> None:
-    """Once the hard path is taken the program ends, even if code of the game swallows its cancellation."""
+    """Once nothing is left to wait for the program ends, even if code of the game swallows its cancellation.
+
+    That is on the hard path, and when all events are handled at the end of a shutdown.
+    """
     with trio.CancelScope(shield=True) as scope:
         task_status.started(scope)
-        await server.aborting.wait()
-        signals.exit_after(server.limits.cleanup + PATIENCE, EXIT_CRASHED)
-        await trio.sleep_forever()
+        async with trio.open_nursery() as nursery:
+            for event in (server.aborting, server.handled):
+                nursery.start_soon(_exit_after, event, server, signals)
+
+
+async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals) -> None:
+    await event.wait()
+    signals.exit_after(server.limits.cleanup + PATIENCE, EXIT_CRASHED)
+    await trio.sleep_forever()
 
 
 class _Signals:

@@ -27,6 +27,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Se
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -83,6 +84,8 @@ from .timers import DailyTimer, Timer, TimerFunction, TimerOwner, Timers, TimerS
 
 logger = logging.getLogger("trio_mud")
 
+_NAMED_AFTER: Final = 1.0  # seconds after the last cancellation until the log names the code that goes on
+
 _DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left, Tick)
 
 
@@ -101,6 +104,7 @@ class MasterServer(TimerOwner):
         sessions: The stays of players, by key.
         counters: How often what happened, by words such as "accepted" or "refused: full".
         aborting: Set once the hard path is taken.
+        handled: Set when all events are handled, and nothing is left but to end the game's own work.
         closed: Set when everything is over and `serve` is about to return.
     """
 
@@ -139,6 +143,8 @@ class MasterServer(TimerOwner):
         self._recorder: Recorder | None = None
         self._recorders: list[Recorder] = []  # this one, and those before it
         self._works: trio.Nursery | None = None
+        self._work: dict[trio.CancelScope, Callable[[], None]] = {}  # of the game, running; each names itself
+        self._work_over = trio.Event()  # none of it is left, once the services are cancelled
         self._siblings: trio.Nursery | None = None  # where the connections' tasks are
         self._admission = Admission(self.limits, self.texts, self._count)
         self._guests: dict[int, Connection] = {}  # since accept, until their transport is closed
@@ -151,6 +157,7 @@ class MasterServer(TimerOwner):
         self._farewell = trio.CancelScope()  # its deadline is when waiting for the game's code is over
         self._is_closing = trio.Event()  # shutting down or aborting
         self.aborting = trio.Event()
+        self.handled = trio.Event()
         self.closed = trio.Event()
         self._is_serving = False  # or has served
         self._is_over = False  # everything is handled, and the services may end
@@ -463,9 +470,24 @@ class MasterServer(TimerOwner):
                     await run_guarded(work, partial(self.work_failed, "work", work, whose))
             finally:
                 over()
+                del self._work[scope]
+                if not self._work:
+                    self._work_over.set()
 
         allow_interrupts(work)
+        self._work[scope] = lambda: self.name_unfinished("work", work, guarded(whose))
         self._works.start_soon(run, name=f"work{guarded(whose)}")
+
+    def name_unfinished(self, what: str, function: object, whose: str) -> None:
+        """Log that code of the game goes on after its cancellation; only the end of the process can end it."""
+        named = f"{what} {describe(function)}"
+        self.repeats.log(
+            logging.ERROR,
+            f"{named}{whose} was cancelled and does not end: let trio.Cancelled pass, "
+            "which `except BaseException` and a bare `except` catch",
+            kind=(named, "unfinished"),
+            summary=f"{named} does not end",
+        )
 
     def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
         """A script or other work of the game raised: log it; an interrupt stops the server.
@@ -573,6 +595,8 @@ class MasterServer(TimerOwner):
                 self._is_over = True
                 self.dispatcher.stop()
                 services.cancel_scope.cancel(reason="everything is handled")
+                self.handled.set()
+                await self._work_ends()
             if not self._is_over:
                 self._service_failed("a task", RuntimeError("code of the game has cancelled the server's own tasks"))
             for recorder in self._recorders:
@@ -696,10 +720,23 @@ class MasterServer(TimerOwner):
             await self.dispatcher.drained()
         if self.dispatcher.is_working:
             self.dispatcher.cut()
+            with trio.move_on_after(_NAMED_AFTER):
+                await self.dispatcher.drained()
+            for event, function in self.dispatcher.waiting():
+                self.name_unfinished("hook", function, guarded(partial(_of, event)))
             await self.dispatcher.drained()
         if len(self.sessions):
             self.sessions.close()
             await self.dispatcher.drained()
+
+    async def _work_ends(self) -> None:
+        """Wait for the game's work, which is cancelled, and name what does not end."""
+        if self._work:
+            self._work_over = trio.Event()
+            with trio.move_on_after(_NAMED_AFTER, shield=True):
+                await self._work_over.wait()
+            for name in list(self._work.values()):
+                name()
 
     def _fail(self, error: BaseException) -> None:
         if self._fatal is None:

@@ -68,6 +68,7 @@ class Session(EndingTimerOwner):
         "_lost",
         "_missed",
         "_missed_size",
+        "_overdue",
         "_source",
         "_token",
         "_works",
@@ -93,7 +94,8 @@ class Session(EndingTimerOwner):
         self._missed_size = 0
         self._lost = 0  # texts of it that were too many
         self._timers: dict[Timer, None] | None = None
-        self._works: dict[trio.CancelScope, None] | None = None
+        self._works: dict[trio.CancelScope, object] | None = None
+        self._overdue: Deadline | None = None  # when work that is still there is named
         self._token = ""
         self.is_leaving = False
         self.awaited: list[Connection] = []  # old links, for whose events in flight `Resumed` waits
@@ -179,8 +181,8 @@ class Session(EndingTimerOwner):
         if self.ending is not None:
             return
         works, scope = self._works or {}, trio.CancelScope()
-        self.server.run_work(work, lambda: f" for {self!r}", scope, partial(works.pop, scope, None))
-        works[scope] = None
+        self.server.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
+        works[scope] = work
         self._works = works
 
     # What the registry tells it
@@ -234,8 +236,21 @@ class Session(EndingTimerOwner):
         self.cancel_timers()
         for scope in list(self._works or ()):
             scope.cancel(reason="the session is over")
+        if self._works:
+            when = trio.current_time() + self.server.limits.cleanup
+            self._overdue = self.server.timers.at(when, self._name_unfinished)
         self._missed = None
         self.post(Left(self, cause.reason, cause))
+
+    def _has_worked(self, scope: trio.CancelScope) -> None:
+        assert self._works is not None, "it is in there"
+        del self._works[scope]
+        if not self._works and self._overdue is not None:
+            self._overdue.cancel()
+
+    def _name_unfinished(self) -> None:
+        for work in list((self._works or {}).values()):
+            self.server.name_unfinished("work", work, f" for {self!r}")
 
     def _keep(self, text: Text) -> None:
         """Keep a text for the return; of too many the oldest go."""
