@@ -34,10 +34,12 @@ def certificate(begin: dt.datetime, end: dt.datetime, *, serial: int = 1, common
     return builder.sign(KEY, None).public_bytes(Encoding.PEM)
 
 
+@pytest.mark.unmeasured
 @given(
     st.tuples(moments, moments).map(sorted),
     st.integers(1, 2**159 - 1),
-    st.text("ab é漢", min_size=1, max_size=64),  # so that all lengths of a length come
+    # All lengths of a length come; 64 bytes are what a certificate's name may have.
+    st.text("ab é漢", min_size=1, max_size=64).filter(lambda text: len(text.encode()) <= 64),
 )
 def test_both_ends_are_read_to_the_second(ends: list[dt.datetime], serial: int, common_name: str) -> None:
     begin, end = (when.replace(microsecond=0) for when in ends)
@@ -81,7 +83,7 @@ def test_whatever_openssl_writes_is_read_as_openssl_reads_it(form: list[str], tm
             check=True,
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=60,
         ).stdout
 
     written = openssl("-addtrust", "serverAuth", *form) if form == ["-trustout"] else openssl(*form)
