@@ -34,6 +34,7 @@ What a server may meet, what you may rely on then, and the tests that prove it.
 What is called deterministic runs in memory and in virtual time.
 What is called real talks over sockets of this machine, or to a process of its own.
 Tests of `tests/interop` need the programs of others: `nox -s interop` runs them.
+Tests that take seconds or start other programs are marked as slow: `nox -s slow` runs them, and `nox` all others.
 A row that is not proved, or not wholly, says so.
 
 Of {rows} faults {proved} are met, {partly} of these in part.

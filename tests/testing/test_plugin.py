@@ -16,7 +16,7 @@ GAME = """
     import trio
     from trio_mud import Hooks, Input
 
-    SLOW = 3  # seconds, none of which is to pass
+    SLOW = 3600  # seconds, none of which is to pass: the test would be ended long before
     hooks = Hooks()
 
     @hooks.on(Input)
@@ -58,12 +58,11 @@ def test_a_test_that_uses_mud_runs_in_virtual_time_whatever_trio_mode_is(play: P
         import unittest
 
         async def test_no_time_passes(mud):
-            start = time.monotonic()
             async with mud(hooks) as place:
                 ann = await place.player()
                 await ann.type("hello")
                 await ann.sees("A while ago you said hello.", within=SLOW + 1)
-            assert time.monotonic() - start < SLOW
+            assert trio.current_time() >= SLOW
 
         @pytest.fixture
         async def ann(mud):
@@ -76,10 +75,9 @@ def test_a_test_that_uses_mud_runs_in_virtual_time_whatever_trio_mode_is(play: P
 
         class TestInAClass:
             async def test_no_time_passes(self, mud):
-                start = time.monotonic()
                 async with mud(hooks):
                     await trio.sleep(SLOW)
-                assert time.monotonic() - start < SLOW
+                assert trio.current_time() >= SLOW
 
         @pytest.mark.parametrize("word", ["one", "two"])
         async def test_parameters_are_welcome(mud, word):
@@ -167,13 +165,14 @@ def test_skipping_and_expected_failures_work_inside_the_block(play: Play) -> Non
     result.assert_outcomes(skipped=1, xfailed=1)
 
 
+@pytest.mark.unmeasured
 @ON_AND_OFF
 def test_a_hypothesis_test_runs_every_example_in_virtual_time_from_the_start(play: Play, trio_mode: str) -> None:
     result = play(
         """
         from hypothesis import given, settings, strategies as st
 
-        times, start = [], time.monotonic()
+        times = []
 
         @given(word=st.text("abc", min_size=1, max_size=9))
         @settings(max_examples=20, database=None)
@@ -186,7 +185,6 @@ def test_a_hypothesis_test_runs_every_example_in_virtual_time_from_the_start(pla
 
         def test_each_example_had_a_clock_of_its_own():
             assert len(times) == 20
-            assert time.monotonic() - start < 20 * SLOW / 2
             assert max(times) < SLOW
 
         @pytest.mark.parametrize("end", ["?", "!"])
@@ -252,6 +250,7 @@ def test_a_test_that_would_wait_for_ever_fails_and_says_where_it_waits(play: Pla
     )
 
 
+@pytest.mark.unmeasured
 def test_a_deadlock_of_a_hypothesis_example_is_found_too(play: Play) -> None:
     result = play(
         """

@@ -1,7 +1,10 @@
 """Wrapping: no line wider than the window, nothing lost but spaces, and the author's lines kept."""
 
 import re
-import time
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -181,19 +184,54 @@ def test_markup_is_wrapped_as_its_text_is(text: str, width: int, colours: int) -
         assert len(escapes) % 2 == 0
 
 
+def steps_of(*functions: Callable[[], object]) -> int:
+    """How many lines of Python they run, in all modules."""
+    count = 0
+
+    def step(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        for function in functions:
+            function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece",
     ["a", "a ", " ", "河", "「", "「a", "。", "🇩", "👩\u200d", "\u0301", "\u200d", "\t", "e\u0301 ", "\u1161", "! "],
 )
 @pytest.mark.parametrize("width", [1, 80])
-def test_the_time_is_linear(piece: str, width: int) -> None:
-    # With quadratic time, which wcwidth alone takes for flags, this would be many seconds.
-    text = piece * (8_000 // len(piece))
-    start = time.thread_time()
-    wrap(text, width)
-    render(markup("<b>{x}</b>", x=text), Rendering(8, width, mxp=True, sounds=True))
-    assert time.thread_time() - start < 1
+def test_the_work_is_linear(monkeypatch: pytest.MonkeyPatch, piece: str, width: int) -> None:
+    """In lines of Python and in characters that are measured; `nox -s bench -- --bounds` has the time."""
+    measured: list[str] = []
+    measure = wrapping._columns
+
+    def note(word: str) -> int:
+        measured.append(word)
+        return measure(word)
+
+    monkeypatch.setattr(wrapping, "_columns", note)
+
+    def work(size: int) -> int:
+        text = piece * (size // len(piece))
+        wrapping._measured.cache_clear()
+        measured.clear()
+        steps = steps_of(
+            lambda: wrap(text, width),
+            lambda: render(markup("<b>{x}</b>", x=text), Rendering(8, width, mxp=True, sounds=True)),
+        )
+        return steps + sum(map(len, measured))
+
+    work(600)  # what is kept for the whole process is there from now on
+    assert work(2400) <= 4.4 * work(600)
 
 
 @pytest.mark.parametrize("piece", ["河", "\t\u03b1", "\ta", "e\u0301 ", "河、", "한국어 "])

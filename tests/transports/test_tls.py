@@ -578,6 +578,7 @@ class Narrow:
         await self._below.aclose_forcefully()
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=settings().max_examples // 2)  # each shakes hands
 @given(
     takes=st.lists(st.integers(0, 3000), max_size=30),
@@ -838,7 +839,7 @@ async def open_port(certificate: Certificate, limits: Limits | None = None) -> A
 async def test_pythons_own_client_comes_plays_and_reads_a_true_end(certificate: Certificate) -> None:
     def play(port: int) -> bytes:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
             client_context().wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as player,
         ):
             player.sendall(b"recite\r\nquit\r\nand type on\r\n" + b"blind\r\n" * 1000)
@@ -856,7 +857,7 @@ async def test_a_true_stalled_handshake_is_closed(certificate: Certificate) -> N
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         await stream.send_all(b"\x16")
-        with trio.fail_after(5), suppress(trio.BrokenResourceError):
+        with trio.fail_after(60), suppress(trio.BrokenResourceError):
             assert await stream.receive_some() == b""
         await until(lambda: house.counters["handshakes failed"])
     assert (house.came, house.counters["handshakes failed"]) == ([], 1)
