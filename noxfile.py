@@ -4,6 +4,7 @@ nox                    what has to pass before anything is merged
 nox -s tests -- -k quit   the tests of that name, without the coverage report
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
+nox -s slow            the tests that take seconds, start other programs or measure
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
@@ -26,6 +27,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+# As many workers as cores, up to eight; one that has nothing left takes tests from another.
+WORKERS = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -57,21 +60,27 @@ def pyright(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, and how much of the package they reach; arguments after `--` go to pytest."""
+    """All tests but the slow ones, and how much of the package they reach; arguments after `--` go to pytest."""
     install(session, "test")
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     # The package's own pytest plugin is imported before any pytest plugin could measure it; so coverage starts first.
     session.run("coverage", "erase")
-    # As many workers as cores, up to eight; one that has nothing left takes tests from another.
-    session.run("coverage", "run", "-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
+    session.run("coverage", "run", "-m", "pytest", *WORKERS)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
 
 for version in nox.project.python_versions(PROJECT):
     nox.session(python=version, name=f"tests-{version}")(tests)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that take seconds, start other programs or measure; arguments after `--` go to pytest."""
+    install(session, "test")
+    session.run("pytest", "-m", "slow", *WORKERS, *session.posargs)
 
 
 @nox.session
@@ -88,9 +97,8 @@ def proof(session: nox.Session) -> None:
     Arguments after `--` go to the simulator, such as `--seeds 100000`.
     """
     install(session, "test")
-    workers = ("-n", "auto", "--maxprocesses", "8")
-    session.run("pytest", "-m", "proof", *workers, "tests/testing/simulation")
-    session.run("pytest", "--whole", *workers, "tests/test_cancel_anywhere.py")
+    session.run("pytest", "-m", "proof", *WORKERS)
+    session.run("pytest", "--whole", *WORKERS, "tests/test_cancel_anywhere.py")
     session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
 
 

@@ -31,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="try every case of the tests that usually try a sample")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test runs in one session: the usual one, `slow` or `proof`."""
+    if both := [item.nodeid for item in items if item.get_closest_marker("slow") and item.get_closest_marker("proof")]:
+        raise pytest.UsageError(f"marked as slow and as proof, choose one: {', '.join(both)}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Let a test marked as unmeasured run at its own speed, and the processes it starts: traced they take twice it."""

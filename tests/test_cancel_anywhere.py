@@ -45,7 +45,7 @@ from trio_mud.transports.tls import Certificate, TlsListener
 
 from .test_cancellation import CutAt
 
-SAMPLE = 40  # cuts of each scene, without --whole
+SAMPLE = 15  # cuts of each scene, without --whole
 LIMITS = Limits(
     per_address=None,
     accept_rate_per_address=None,

@@ -495,7 +495,7 @@ async def test_a_listening_socket_that_fails_ends_the_server_loudly_and_in_order
     assert [ending.cause for ending in endings] == [Cause.CANCELLED]
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, caplog: pytest.LogCaptureFixture) -> None:
     """N15, O10: no line of the log above `info`, and descriptors and tasks are as many as before."""
     connects = Counter[int]()

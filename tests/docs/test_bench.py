@@ -18,7 +18,7 @@ RUN = CHECKOUT / "tests/bench/run.py"
 ENGINE = CHECKOUT / "tests/bench/engine.py"
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_the_commands_on_the_page_exist() -> None:
     assert f"python {RUN.relative_to(CHECKOUT)}" in page("topics/performance.md")
     done = subprocess.run([sys.executable, RUN, "--help"], capture_output=True, text=True, check=True)
@@ -27,7 +27,7 @@ def test_the_commands_on_the_page_exist() -> None:
         assert f"`{option}`" in page("topics/performance.md")
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["driver", "plain", "mccp2", "tls", "trio", "asyncio"])
 @pytest.mark.parametrize(
     ("what", "numbers"),
@@ -40,7 +40,7 @@ def test_one_short_measurement_comes_to_a_figure(kind: str, what: str, numbers: 
     assert figure.found.get("unanswered", 0) == 0
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 @pytest.mark.parametrize(("limits", "words"), [((5, 1000), "Every place"), ((1000, 5), "Too many visitors")])
 def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
     limits: tuple[int, int], words: str
@@ -105,7 +105,7 @@ def test_connections_are_bounded_by_the_descriptors_there_are(monkeypatch: pytes
 # The curves
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_curves_are_measured_written_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "CURVES", run.CURVES[:1])
     run.grow(["driver"], [2, 4], 1, 0.05, tmp_path)
@@ -135,7 +135,7 @@ def test_an_axis_has_a_few_round_numbers_and_reaches_all(most: float) -> None:
 # The engine
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_the_page_has_a_figure_for_whatever_is_measured_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = load(ENGINE)
     monkeypatch.setattr(bench, "REPETITIONS", 1)
@@ -147,7 +147,7 @@ def test_the_page_has_a_figure_for_whatever_is_measured_of_the_engine(monkeypatc
     assert len(bench.table(rows).splitlines()) == 2 + len(rows)
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_an_idle_connection_costs_the_engine_no_more_than_the_page_says() -> None:
     row = load(ENGINE).idle_state()
     assert int(row.figure.removesuffix(" bytes").replace(",", "")) <= 1536

@@ -346,6 +346,7 @@ async def test_a_guest_who_does_not_return_was_only_a_shadow(mud: OpenMud) -> No
 # Simulate your game
 
 
+@pytest.mark.slow
 def test_the_simulator_finds_the_careless_wrestler_and_nothing_in_the_careful_one() -> None:
     def fails(hooks: Hooks) -> list[str]:
         tallies = run_batches(range(60), game=lambda trace: PlayedByWords(hooks, wrestlers.WORDS), name="wrestlers")

@@ -38,7 +38,7 @@ async def test_what_a_lesson_tests_is_so(mud: OpenMud, test: ReadersTest) -> Non
     await test(mud)
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", LESSONS, ids=lambda folder: folder.name)
 def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path, tmp_path: Path) -> None:
     for path in folder.glob("*.py"):
@@ -50,6 +50,7 @@ def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_first_tavern_opens_from_the_shell() -> None:
     program = [sys.executable, "-m", "trio_mud", "run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0"]
     with subprocess.Popen(program, cwd=DOCS / "tutorial", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

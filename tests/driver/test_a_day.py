@@ -26,7 +26,7 @@ class Steps(trio.abc.Instrument):
         self.count += 1
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 async def test_a_day_of_ten_players_with_keepalives_and_graces_costs_a_few_steps_a_minute_and_leaves_nothing_behind(
     mud: OpenMud, witness: Witness
 ) -> None:

@@ -34,6 +34,7 @@ def hold(witness: Witness, seconds: float) -> None:
 # Type-ahead
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("typeahead", [1, 2, 3, 64])
 @pytest.mark.parametrize("size", [1, 7, 511, 512, 513, 4096, 100_000])
 async def test_nothing_typed_is_lost_or_turned_round_however_it_is_cut(
@@ -216,6 +217,7 @@ async def test_a_line_for_a_dialog_is_a_first_line_too(mud: OpenMud, witness: Wi
         assert len(place.server.connections) == 1
 
 
+@pytest.mark.unmeasured
 async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: Witness) -> None:
     """N8, N9."""
     async with mud(witness.hooks, limits=Limits(first_input=60)) as place:

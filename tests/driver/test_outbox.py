@@ -164,6 +164,7 @@ async def test_the_rest_writer_exists_only_while_there_is_a_rest(autojump_clock:
         assert wire.text == "it fits\r\nit does not fit\r\nnor does this\r\n"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("capacity", [1, 2, 3, 5, 8, 13, 64, 1000, 70_000])
 async def test_a_quit_never_cuts_a_text_in_half(mud: OpenMud, capacity: int) -> None:
     """The rest-writer lives in the link's scope: a quit cancels only what reads."""

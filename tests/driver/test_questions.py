@@ -792,6 +792,7 @@ class Puppet:
         self._tell.send_nowait(order)
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_no_line_is_lost_and_no_hidden_one_shows_however_lines_and_questions_meet(steps: list[str]) -> None:

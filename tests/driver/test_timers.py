@@ -56,7 +56,7 @@ async def test_ticks_do_not_drift_in_ten_thousand_periods(mud: OpenMud) -> None:
     assert times[-1] - start == pytest.approx(1000, abs=1e-9)
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 async def test_ticks_do_not_drift_in_ten_million_seconds(mud: OpenMud) -> None:
     """A16: not even by what additions round; a period of 997.1 is no sum of powers of two."""
     times: list[float] = []

@@ -283,6 +283,7 @@ def mill(folder: Path, *, abort: float | None) -> Iterator[tuple[subprocess.Pope
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -> None:
     """A3: the log is there, and after `watchdog_abort` the process is not."""
     with mill(tmp_path, abort=1.0) as (process, player):
@@ -299,6 +300,7 @@ def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -
     assert "in grind\n" in rest.split("the process is ended as it stands")[1]  # the stacks of all threads
 
 
+@pytest.mark.slow
 def test_a_process_that_was_stopped_is_not_blamed_for_it(tmp_path: Path) -> None:
     """A18: the time is nobody's fault, and no reason to end the process."""
     with mill(tmp_path, abort=0.5) as (process, player):

@@ -57,7 +57,7 @@ def test_the_weight_of_an_engine_is_seen() -> None:
     assert before + 4000 <= weight(engine) < HELD_BY_ENGINE
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_the_command_runs_by_itself() -> None:
     command = [sys.executable, str(HERE / "run.py"), "--without-atheris", "--runs", "30", "--seed", "1", "gmcp", "msdp"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -66,7 +66,7 @@ def test_the_command_runs_by_itself() -> None:
     assert "all held" in done.stdout
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_the_command_tells_what_it_found() -> None:
     done = subprocess.run([sys.executable, HERE / "run.py", "nothing"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ async def assert_all_read_the_same(guests: Listeners) -> None:
     guests.boxed.gmcp.clear()
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=settings().max_examples // 5)  # each seats a room of guests
 @given(deeds)
 async def test_nothing_that_players_send_commands_the_programs_of_others(

@@ -28,20 +28,20 @@ def said_nothing(text: str) -> None:
     del text
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_a_small_hostile_mix_costs_nobody_a_line() -> None:
     verdict = hostile_mix(Mix(1.0, honest=5, drips=6, never_reads=2, fuzzes=3, pace=0.1), said_nothing)
     assert verdict.problems == []
     assert int(verdict.figures["lines answered"]) > 20
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_a_shutdown_among_a_few_blackholes_is_in_time() -> None:
     small = Farewell(honest=5, blackholes=2, drain=1.0, pace=0.1, seconds=0.8)
     assert shutdown_among_blackholes(small, said_nothing).problems == []
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [dict.fromkeys(FLOODS, 1), {"listens": 5, "shouts": 2}], ids=["floods", "crowd"])
 def test_players_are_answered_beside_a_few_who_make_much_work(kinds: dict[str, int]) -> None:
     verdict = noise("small", Noise(1.0, kinds, honest=4, pace=0.1), said_nothing)

@@ -285,6 +285,7 @@ def test_windows_are_counted_across_streams() -> None:
     assert fault_of(inflater) == "over 20 bytes made of one"
 
 
+@pytest.mark.unmeasured
 def test_text_as_people_type_it_never_breaks_the_ratio() -> None:
     peer = zlib.compressobj(9)
     inflater = inside(limits=InflationLimits(burst=1 << 30))

@@ -39,6 +39,7 @@ def test_any_bytes_mean_the_same_at_every_split(data: bytes) -> None:
     check_every_split(data, small_engine)
 
 
+@pytest.mark.unmeasured
 @given(st.lists(_iac_heavy))
 def test_any_bytes_in_any_pieces_mean_the_same(chunks: list[bytes]) -> None:
     assert converse(small_engine(), b"".join(chunks)) == converse(small_engine(), *chunks)

@@ -367,6 +367,7 @@ def _depth(value: MsdpValue) -> int:
     return 0 if members is None else 1 + max(map(_depth, members), default=0)
 
 
+@pytest.mark.unmeasured
 @given(_values.filter(lambda value: _depth(value) <= 16))
 def test_any_bounded_value_arrives_as_it_was_sent(value: MsdpValue) -> None:
     # A variable with one value means that value; so an array is told from its member by its brackets.

@@ -391,6 +391,7 @@ def test_with_every_peer_the_offers_lead_to_silence(name: str) -> None:
     assert fall_silent(TelnetEngine([Offered(), Wanted()]), PEERS[name]) <= 3
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", PEERS)
 @given(opening=st.lists(st.tuples(st.sampled_from([WILL, WONT, DO, DONT]), st.sampled_from([1, 31, 62, 98, 99]))))
 def test_with_every_peer_any_opening_leads_to_silence(name: str, opening: list[tuple[int, int]]) -> None:
@@ -398,6 +399,7 @@ def test_with_every_peer_any_opening_leads_to_silence(name: str, opening: list[t
     fall_silent(TelnetEngine([Offered(), Wanted()]), PEERS[name], data)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", PEERS)
 @given(wishes=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
 def test_with_every_peer_any_wishes_of_ours_lead_to_silence(name: str, wishes: list[tuple[bool, bool]]) -> None:

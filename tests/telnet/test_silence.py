@@ -250,6 +250,7 @@ def test_nc_settles_after_a_second() -> None:
     assert engine.tick(1.0) == [Settled()]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", CLIENTS)
 @given(wishes=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=20))
 @settings(max_examples=settings().max_examples // 2)

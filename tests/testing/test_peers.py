@@ -101,6 +101,7 @@ OWN_ENDINGS = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("peer", OWN_ENDINGS, ids=lambda peer: peer.__name__)
 async def test_it_comes_to_the_end_it_deserves_and_to_no_other(mud: OpenMud, peer: Peer) -> None:
     street, cause = Street(), OWN_ENDINGS[peer]
@@ -133,7 +134,7 @@ async def test_it_costs_an_honest_player_nothing(mud: OpenMud, peer: Peer) -> No
         assert street.story_of(connection) == ["Connect", *["Input"] * 25, "Disconnect"]
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 @every_peer
 async def test_a_crowd_of_it_costs_an_honest_player_nothing(mud: OpenMud, peer: Peer) -> None:
     street = Street()

@@ -31,6 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.unmeasured
 def test_seeds_that_hold_are_clean(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seeds", "8", "--jobs", "2"]) == 0
     told = capsys.readouterr().out
@@ -46,6 +47,7 @@ def test_one_seed_is_replayed_with_its_script(folder: Path, capsys: pytest.Captu
     assert "seed 3: all is well" in told
 
 
+@pytest.mark.slow
 def test_a_failing_seed_is_told_and_kept_and_comes_first_the_next_time(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +69,7 @@ def test_a_failing_seed_is_told_and_kept_and_comes_first_the_next_time(
     assert not (folder / ".simulation-seeds").exists()
 
 
+@pytest.mark.slow
 def test_a_failing_seed_is_made_short(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with DEFECTS["a_registry_entry_leaks"]():
         assert main(["--seeds", "40", "--play", "hostile"]) == 1

@@ -34,8 +34,8 @@ from trio_mud.testing.simulation import (
 
 from .defects import DEFECTS, PLAYED, RARE, replaced
 
-SEEDS = 200
-AT_ONCE = 40
+SEEDS = 40  # `nox -s proof` plays a thousand
+AT_ONCE = 10
 
 _TELL_DIGESTS = "from trio_mud.testing.simulation import simulate; print(*(simulate(s).digest for s in range(5)))"
 
@@ -47,7 +47,7 @@ def test_no_invariant_is_broken(first: int) -> None:
         assert simulate(seed).violations == [], f"python -m trio_mud.testing.simulate {seed}"
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_no_invariant_is_broken_by_a_careless_game() -> None:
     for seed in range(30):
         again = f"python -m trio_mud.testing.simulate {seed} --play careless"
@@ -60,7 +60,7 @@ def test_the_failures_of_one_are_unseen_by_the_others(seed: int) -> None:
     assert isolated(seed) == []
 
 
-@pytest.mark.unmeasured
+@pytest.mark.slow
 def test_an_evening_can_be_cut_anywhere() -> None:
     outcomes = list(cut_everywhere(5, every=23))
     assert len(outcomes) > 20
@@ -81,15 +81,17 @@ def test_ten_evenings_can_be_cut_at_any_fiftieth_step(seed: int) -> None:
         assert outcome.violations == [], f"cut before step {outcome.plan.ends_at}"
 
 
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("game", ["hostile", "careless", "mudlib"])
-def test_a_seed_equals_itself_ten_times(game: str) -> None:
-    assert len({simulate(7, name=game).digest for _ in range(10)}) == 1
+def test_a_seed_equals_itself(game: str, times: int) -> None:
+    assert len({simulate(7, name=game).digest for _ in range(times)}) == 1
 
 
 def test_seeds_differ() -> None:
     assert len({simulate(seed).digest for seed in range(10)}) == 10
 
 
+@pytest.mark.slow
 def test_a_seed_is_the_same_in_every_process() -> None:
     told = {
         subprocess.run(
@@ -213,6 +215,7 @@ def _sharing() -> Hooks:
     return hooks
 
 
+@pytest.mark.slow
 def test_a_game_that_shares_a_session_and_asks_many_hidden_questions_breaks_no_invariant() -> None:
     def game(trace: Trace) -> Game:
         return PlayedByWords(_sharing(), ["look", "say"])
@@ -235,6 +238,7 @@ def test_a_deadlock_is_found() -> None:
     assert "the_farewell_never_ends" in text
 
 
+@pytest.mark.slow
 def test_a_livelock_is_found() -> None:
     found = first_caught(DEFECTS["two_tasks_keep_each_other_busy"], seeds=100)
     assert found is not None
@@ -248,6 +252,7 @@ def test_an_evening_that_does_not_end_is_found() -> None:
     assert "it is still not over:\n" in outcome.violations[0][1]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "name", ["a_registry_entry_leaks", "a_takeover_leaves_two_owners", "a_foreign_cancellation_is_passed_on"]
 )
@@ -255,6 +260,7 @@ def test_a_planted_defect_is_caught(name: str) -> None:
     assert first_caught(DEFECTS[name], seeds=200, name=PLAYED.get(name, "hostile")) is not None
 
 
+@pytest.mark.slow
 def test_a_failing_script_becomes_short() -> None:
     patch = DEFECTS["a_registry_entry_leaks"]
     found = first_caught(patch, seeds=200)
