@@ -662,6 +662,20 @@ async def test_a_text_is_written_line_by_line(
     assert lines_of(witness) == ["look"]
 
 
+async def test_a_draft_outlives_the_link(mud: OpenMud, witness: Witness) -> None:
+    drafts: list[str] = []
+    script = Answers(lambda dialog: dialog.edit("one", draft=drafts.append))
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        first_connection(place.server).start_dialog(script)
+        await player.type("two", ".d 1")
+        await settled()
+        await player.vanish()
+        await settled()
+    assert drafts == ["one\ntwo", "two"]
+    assert script.got == []
+
+
 async def test_the_editor_lists_helps_and_says_what_it_cannot_do(mud: OpenMud, witness: Witness) -> None:
     script = Answers(lambda dialog: dialog.edit("old\ntext"))
     async with mud(witness.hooks) as place:

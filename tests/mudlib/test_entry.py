@@ -99,7 +99,7 @@ async def test_nobody_is_seen_before_they_have_a_name(mud: OpenMud, come_in: Com
         ("", "2 to 16 letters"),
         ("x", "2 to 16 letters"),
         ("Ann Lee", "letters only"),
-        ("quit", "Nobody can be called that"),
+        ("board", "Nobody can be called that"),
         ("North", "Nobody can be called that"),
         ("nobody", "Nobody can be called that"),
         ("INFO", "Nobody can be called that"),
@@ -156,6 +156,15 @@ async def test_who_says_neither_yes_nor_no_is_asked_for_another_name(mud: OpenMu
         await other.type("Ann", *["perhaps"] * 5)
         await other.sees("Is that you?")
         await other.sees(QUESTION)
+        await ann.sees_nothing()
+
+
+@pytest.mark.parametrize("lines", [["quit"], ["?", " Quit "], ["Ann", "quit"], ["Ann", "perhaps", "QUIT", "yes"]])
+async def test_quit_leaves_at_every_question(mud: OpenMud, come_in: ComeIn, lines: list[str]) -> None:
+    async with mud(world()) as valley:
+        ann, other = await come_in(valley, "Ann"), await valley.player()
+        await other.type(*lines)
+        assert (await other.sees_the_end()).endswith("The road takes you back over the rise.\n")
         await ann.sees_nothing()
 
 

@@ -29,6 +29,11 @@ class Editor:
         self.is_over = False
         self.result: str | None = None
 
+    @property
+    def text(self) -> str:
+        """What is written so far."""
+        return "\n".join(self._lines)
+
     def take(self, line: str) -> str:
         """Take what the player typed; return what to show, if anything."""
         if not line.startswith("."):
@@ -37,7 +42,7 @@ class Editor:
             return self._put(len(self._lines), 0, line[1:])
         match line.rstrip():
             case ".":
-                self.is_over, self.result = True, "\n".join(self._lines)
+                self.is_over, self.result = True, self.text
                 return ""
             case ".q":
                 self.is_over = True

@@ -6,11 +6,12 @@ Who uses it: scripts, through `Dialog`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from ..errors import NoAnswer
 from ..text import Markup, Text, join, pages
+from .checks import check_function
 from .editor import Editor
 
 if TYPE_CHECKING:
@@ -111,22 +112,35 @@ class Questions:
                 return False
             read = before + sum(map(_ink, lines[:height]))
 
-    async def edit(self, text: str = "", *, most_lines: int = 500, most_bytes: int = 32 * 1024) -> str | None:
+    async def edit(
+        self,
+        text: str = "",
+        *,
+        most_lines: int = 500,
+        most_bytes: int = 32 * 1024,
+        draft: Callable[[str], object] | None = None,
+    ) -> str | None:
         """Let a text be written, line by line; `texts.edit_help` says how.
 
         Args:
             text: What it begins with.
             most_lines: No line is added beyond these.
             most_bytes: Nor beyond these, in UTF-8.
+            draft: Called after each line with all that is written so far. A dialog ends with its connection: keep the
+                draft on the session, and give it as `text` when the player is back.
 
         Returns:
             The lines, with newlines between them; None if the player gave up.
         """
         connection, texts = self.connection, self.connection.server.texts
+        if draft is not None:
+            check_function(draft, "Dialog.edit(draft=)", "text")
         editor = Editor(text, texts, most_lines=most_lines, most_bytes=most_bytes)
         connection.tell(texts.edit_hello)
         while not editor.is_over:
             connection.tell(editor.take(await self.ask(texts.edit_prompt)))
+            if draft is not None:
+                draft(editor.text)
         return editor.result
 
     def _no_answer(self) -> NoAnswer:

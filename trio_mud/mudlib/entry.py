@@ -1,6 +1,6 @@
 """Coming in, being lost, coming back and going away: the question at the door, and what the others see of it."""
 
-from trio_mud import Connection, Dialog, Markup, NoAnswer, Reason, link, markup, wrap
+from trio_mud import Connection, Dialog, Markup, Reason, link, markup, wrap
 
 from .errors import Mistake
 from .guest import Guest, page_width
@@ -11,6 +11,8 @@ from .verbs import commands, show_room
 
 __all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "thaw"]
 
+BOARD = "board"  # which `look` shows
+LEAVE = "quit"  # typed at a question, too
 TRIES = 5  # then whoever it is may think it over outside
 SILENCE = 0.25  # seconds until a program that answers nothing is greeted as it is; most answer within one round trip
 PATIENCE = 120.0  # seconds for all of them together
@@ -19,7 +21,9 @@ GRACE = 300.0  # seconds a body waits for a mind that has lost its link
 PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "self", "somebody", "someone", "you")
 # What crawlers and programs of players type at a login: MUDINFO 1.1, MSSP, PennMUSH's login screen, Pueblo clients.
 LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloclient", "session", "version", "who")
-RESERVED = frozenset({*PRONOUNS, *LOGIN_WORDS, *(same_name(verb) for command in commands for verb in command.verbs)})
+RESERVED = frozenset(
+    {*PRONOUNS, BOARD, *LOGIN_WORDS, *(same_name(verb) for command in commands for verb in command.verbs)}
+)
 
 
 async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
@@ -32,7 +36,7 @@ async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
     await dialog.settled(silence=SILENCE)
     connection.write(wrap(greeting(valley), page_width(connection)))
     for _ in range(TRIES):
-        typed = await dialog.ask("By what name are you known? ")
+        typed = await ask(dialog, "By what name are you known? ")
         try:
             name = read_name(typed, RESERVED)
         except Mistake as mistake:
@@ -61,10 +65,23 @@ async def is_theirs(dialog: Dialog, name: str) -> bool:
     session = dialog.connection.server.sessions.get(same_name(name))
     if session is None or session.connection is None or session.connection.ending is not None:
         return True
-    try:
-        return await dialog.confirm(f"{session.body} is in the valley already. Is that you? (yes/no) ")
-    except NoAnswer:
-        return False
+    texts = dialog.connection.server.texts
+    for _ in range(TRIES):
+        answer = await ask(dialog, f"{session.body} is in the valley already. Is that you? (yes/no) ")
+        for words, meaning in ((texts.yes, True), (texts.no, False)):
+            if answer.strip().casefold() in words.casefold().split():
+                return meaning
+        dialog.connection.write(texts.confirm_again)
+    return False
+
+
+async def ask(dialog: Dialog, question: str) -> str:
+    """Ask a stranger, who may leave by `quit` as anywhere in the valley."""
+    answer = await dialog.ask(question)
+    if answer.strip().casefold() == LEAVE:
+        dialog.connection.quit("The road takes you back over the rise.")
+        await dialog.ask(question)  # raises ConnectionEnded, which ends the dialog
+    return answer
 
 
 def take_place(guest: Guest, connection: Connection) -> None:
@@ -118,6 +135,8 @@ def thaw(guest: Guest) -> None:
         sight = "<b>{name}</b> draws the other half of a breath, and is back."
         guest.room.tell(markup(sight, name=guest.name), but=guest)
     guest.write("You are yourself again.\n")
+    if guest.draft:
+        guest.write(markup("You still hold the note that you had begun: {note} goes on with it.\n", note=link("note")))
     look_around(guest)
 
 

@@ -26,6 +26,7 @@ class Guest:
         session: Their stay, set as soon as it has begun.
         is_absent: Whether the others have seen their link die, and not yet seen them return.
             Not the same as having no connection: what is seen follows in its turn.
+        draft: A note that they have begun and not pinned up; "" if there is none.
     """
 
     session: Session
@@ -35,6 +36,7 @@ class Guest:
         self.valley = valley
         self.room: Room = valley.start
         self.is_absent = False
+        self.draft = ""
 
     def __str__(self) -> str:
         return self.name

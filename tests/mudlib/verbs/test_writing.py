@@ -54,6 +54,34 @@ async def test_what_others_do_is_seen_while_one_writes(mud: OpenMud, come_in: Co
         await bob.sees("nothing on the board")
 
 
+async def test_a_note_begun_survives_a_dead_link(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("note", "Dear all,", "the ferry")
+        await ann.catches_up()
+        await ann.vanish()
+        again = await valley.player()
+        await again.type("Ann")
+        await again.sees("You still hold the note that you had begun: note goes on with it.")
+        await again.type("note", ".l", "is late.", ".", "read")
+        await again.sees("You go on with the note that you had begun.")
+        await again.sees("  1 Dear all,\n  2 the ferry\n")
+        await again.sees("You pin your note to the board.")
+        await again.sees("  | Dear all,\n  | the ferry\n  | is late.\n")
+        await again.type("note", ".q", "note")
+        await again.sees("You put the pen back.")
+        assert "go on with" not in await again.catches_up()
+
+
+async def test_a_board_can_be_looked_at_where_it_is(mud: OpenMud, come_in: ComeIn) -> None:
+    async with mud(world()) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("look board")
+        await ann.sees("There is nothing on the board but pins.")
+        await ann.type("south", "look board")
+        await ann.sees('You see nobody called "board" here.')
+
+
 async def test_the_board_keeps_the_newest(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world(), limits=SWIFT) as valley:
         ann = await at_the_board(valley, come_in, "Ann")

@@ -6,9 +6,11 @@ from wcwidth import wcswidth
 
 from trio_mud import Markup, join, link, markup
 
+from ..board import Board
 from ..commands import Commands
 from ..guest import Guest
 from ..valley import guest_among
+from .writing import show_notes
 
 __all__ = ["commands", "show_room"]
 
@@ -17,22 +19,27 @@ STILL = 60.0  # seconds without a line, before it is seen
 commands = Commands[Guest](help_verbs=())
 
 
-def neighbour(who: Guest, words: str) -> Guest:
-    """Somebody in the same room; `me` is whoever says it."""
+def sight(who: Guest, words: str) -> Guest | Board:
+    """Somebody in the same room, or its board; `me` is whoever says it."""
     if words.casefold() == "me":
         return who
+    if who.room.board is not None and words.casefold() in ("board", "the board"):
+        return who.room.board
     return guest_among(who.room.guests, words, otherwise=f'You see nobody called "{words}" here.')
 
 
 @commands.verb("look", "l")
-def look(who: Guest, whom: Annotated[Guest, neighbour] | None = None) -> None:
-    """Look around you, or at somebody.
+def look(who: Guest, whom: Annotated[Guest | Board, sight] | None = None) -> None:
+    """Look around you, at somebody, or at a board.
 
-    look        shows where you are, the ways out, and who is there
-    look ann    shows Ann, if she is where you are
+    look          shows where you are, the ways out, and who is there
+    look ann      shows Ann, if she is where you are
+    look board    shows the notes on it, as read does
     """
     if whom is None:
         show_room(who)
+    elif isinstance(whom, Board):
+        show_notes(who, whom)
     elif whom is who:
         who.write("You are much as you remember yourself, only wetter.")
     elif whom.is_absent:

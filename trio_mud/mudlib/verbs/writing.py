@@ -9,7 +9,7 @@ from ..commands import Commands
 from ..errors import Mistake
 from ..guest import Guest, page_width
 
-__all__ = ["commands"]
+__all__ = ["commands", "show_notes"]
 
 commands = Commands[Guest](help_verbs=())
 
@@ -26,6 +26,7 @@ def leave_note(who: Guest) -> None:
     """Write a note, and pin it to the board.
 
     The board keeps a few notes only: a new one may take the pin of the oldest.
+    If your link dies while you write, the note waits for you as long as your body does.
     """
     board = board_here(who)
     if who.connection is not None:
@@ -33,8 +34,15 @@ def leave_note(who: Guest) -> None:
 
 
 async def write_note(dialog: Dialog, who: Guest, board: Board) -> None:
-    """Let a guest write, and pin up what comes of it. A link that dies meanwhile takes the note with it."""
-    text = await dialog.edit(most_lines=MOST_LINES, most_bytes=LONGEST_NOTE)
+    """Let a guest write, and pin up what comes of it. A link that dies meanwhile leaves a draft to go on with."""
+
+    def keep(text: str) -> None:
+        who.draft = text
+
+    if who.draft:
+        who.write("You go on with the note that you had begun. Type .l to see it.")
+    text = await dialog.edit(who.draft, most_lines=MOST_LINES, most_bytes=LONGEST_NOTE, draft=keep)
+    who.draft = ""
     if text is None or not text.strip():
         who.write("You put the pen back.")
     else:
@@ -47,6 +55,10 @@ async def write_note(dialog: Dialog, who: Guest, board: Board) -> None:
 @commands.verb("read")
 def read_notes(who: Guest) -> None:
     """Read the notes on the board."""
-    board = board_here(who)
+    show_notes(who, board_here(who))
+
+
+def show_notes(who: Guest, board: Board) -> None:
+    """Let a guest read a board."""
     if who.connection is not None:
         who.read(board.show(page_width(who.connection)))
