@@ -30,6 +30,10 @@ from trio_mud.mudlib.names import LONGEST, MARKS, SHORTEST, appearance, read_nam
         ("\ubbfc\uc9c0", "\ubbfc\uc9c0"),  # Minji
         ("\u1106\u1175\u11ab\u110c\u1175", "\ubbfc\uc9c0"),  # the same, decomposed
         ("\u674e\u5c0f\u9f99", "\u674e\u5c0f\u9f99"),  # Li Xiaolong
+        ("\u30ed\u30fc\u529b", "\u30ed\u30fc\u529b"),  # Katakana and Han
+        ("\u674e\u3105", "\u674e\u3105"),  # Han and Bopomofo
+        ("\u91d1\ubbfc", "\u91d1\ubbfc"),  # Han and Hangul
+        ("\u0639\u0645\u0631", "\u0639\u0645\u0631"),  # Umar
         ("\u5c71\u7530\u3055\u304f\u3089", "\u5c71\u7530\u3055\u304f\u3089"),  # Yamada Sakura
         ("\u0905\u0928\u093f\u0932", "\u0905\u0928\u093f\u0932"),  # Anil, with a vowel sign
         ("\u0e1b\u0e34\u0e48\u0e19", "\u0e1b\u0e34\u0e48\u0e19"),  # Pin, with a vowel and a tone
@@ -73,6 +77,19 @@ def test_a_name_is_composed_and_gets_a_capital(typed: str, name: str) -> None:
         ("a\u017fa", "letters only"),  # the long s
         ("\u0430nn", "one alphabet"),  # a Cyrillic a among Latin letters
         ("l\u0456sa", "one alphabet"),
+        ("\u13a0o", "one alphabet"),  # Cherokee
+        ("\u15f7o\u15f7", "one alphabet"),  # syllabics of Canada
+        ("\u2c82nna", "one alphabet"),  # Coptic
+        ("\ubbfc\u30ab", "one alphabet"),  # Hangul and Katakana
+        ("\u3105\u30ab", "one alphabet"),  # Bopomofo and Katakana
+        ("\u674e\u0e19", "one alphabet"),  # Han and Thai
+        ("an\u30fcn", "one alphabet"),  # the long vowel of Japanese
+        ("\u30fc\u30fc", "one alphabet"),  # nothing but that
+        ("bo\u0940b", "one alphabet"),  # a vowel sign of Devanagari
+        ("\u03b1\u03bd\u0654\u03b1", "one alphabet"),  # a hamza of Arabic upon a Greek letter
+        ("bo\u0363b", "one alphabet"),  # a small a above the o
+        ("\u0434\u2de0\u0430", "one alphabet"),  # a small letter of Church Slavonic above another
+        ("\ua78bbob", "one alphabet"),  # the saltillo, a letter that looks like an apostrophe
         ("ma\u0138", "could be misread"),  # the kra, which looks like a k
         ("\u1d00nn", "could be misread"),  # a small capital
         ("\u01c0an", "could be misread"),  # a click, which looks like a stroke
@@ -131,6 +148,12 @@ def test_another_letter_makes_another_name() -> None:
     ("name", "lookalike"),
     [
         ("\u0421\u0430\u0440\u0430", "Capa"),  # a Cyrillic Sara
+        ("\u30ab\u30ca", "\u529b\u30ca"),  # the Katakana ka and the character for strength
+        ("\u30a8\u30ea", "\u5de5\u30ea"),
+        ("\u30ed\u30ed", "\u53e3\u56d7"),  # two characters that both look like the Katakana ro
+        ("\u30cb\u30b3", "\u4e8c\u30b3"),
+        ("\u30a2\u30fc", "\u30a2\u4e00"),
+        ("\u0460\u0461", "Ww"),  # the Cyrillic omega
         ("\u0422\u0430\u0440\u0430\u0441", "Tapac"),  # a Cyrillic Taras
         ("\u039f\u03c1\u03bf", "\u041e\u0440\u043e"),  # a Greek Oro and a Cyrillic one
     ],

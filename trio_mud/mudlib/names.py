@@ -6,8 +6,12 @@ Two names that differ in case, accents or alphabet alone are one name, so nobody
 
 Who uses it: `entry.py`, and whoever looks a player up by name.
 
+Some names still look alike and are two: Chinese ones that differ by the length of a stroke, a few Katakana and Chinese
+characters that Unicode does not list, Hebrew or Arabic names with letters that are nearly the same, Bern and Bem in a
+narrow font. Each of the two is an honest name in its own writing, and refusing one costs more than the likeness does.
+
 Source: RFC 8264 and 8265 (PRECIS, UsernameCaseMapped) by precis-i18n; transliteration by anyascii;
-Unicode UTS 39 (look-alikes) by confusable-homoglyphs
+UTS 39 5.2 (Highly Restrictive, and Latin alone) and 4 (look-alikes), scripts by confusable-homoglyphs; UAX 31 table 5
 """
 
 from __future__ import annotations
@@ -27,8 +31,16 @@ __all__ = ["LONGEST", "SHORTEST", "appearance", "read_name", "same_name"]
 SHORTEST, LONGEST = 2, 16  # letters
 MARKS = 2  # upon one letter, beyond those that a letter has of its own; Thai has a vowel and a tone
 
-# Names of these are written with several alphabets at once.
-_EAST_ASIAN = frozenset(("CJK", "HANGUL", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA", "KATAKANA-HIRAGANA"))
+# The scripts that are in everyday use. Those of few readers, such as Cherokee, have many letters that look Latin.
+_RECOMMENDED = frozenset(
+    "ARABIC ARMENIAN BENGALI BOPOMOFO CYRILLIC DEVANAGARI ETHIOPIC GEORGIAN GREEK GUJARATI GURMUKHI HAN HANGUL HEBREW "  # noqa: SIM905
+    "HIRAGANA KANNADA KATAKANA KHMER LAO LATIN MALAYALAM MYANMAR ORIYA SINHALA TAMIL TELUGU THAANA THAI TIBETAN".split()
+)
+# Names of these are written with several scripts at once.
+_JAPANESE = frozenset(("HAN", "HIRAGANA", "KATAKANA"))
+_MIXED = (_JAPANESE, frozenset(("BOPOMOFO", "HAN")), frozenset(("HAN", "HANGUL")))
+_ACCENTED = frozenset(("CYRILLIC", "GREEK", "LATIN"))  # their marks are accents, which leave a letter what it is
+_LONG_VOWEL = "\u30fc"  # of Japanese; it belongs to two scripts, so the table of scripts calls it common
 
 
 def read_name(typed: str, reserved: Collection[str] = ()) -> str:
@@ -70,31 +82,57 @@ def same_name(name: str) -> str:
 
 
 def is_deceptive(name: str) -> bool:
-    """Whether it mixes alphabets, or has a letter that nobody could type or compare."""
-    letters = [letter for letter in name if unicodedata.category(letter)[0] == "L"]
-    alphabets = {unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
-    if len(alphabets) != 1 and not alphabets <= _EAST_ASIAN:
+    """True if it mixes scripts, or has a letter or a mark that cannot be typed or compared."""
+    from anyascii import anyascii
+
+    scripts = {_script(letter) for letter in name if letter != _LONG_VOWEL and unicodedata.category(letter)[0] == "L"}
+    if not scripts <= _RECOMMENDED or not (len(scripts) == 1 or any(scripts <= mixed for mixed in _MIXED)):
         return True
+    if _LONG_VOWEL in name and not scripts <= _JAPANESE:
+        return True
+    for mark in name:
+        if unicodedata.category(mark)[0] == "M":
+            if _script(mark) not in {"INHERITED", *scripts}:
+                return True
+            if scripts <= _ACCENTED and anyascii(mark):  # a small letter above another, say
+                return True
+    if scripts != {"LATIN"}:
+        return not same_name(name).strip()
     # A Latin letter without a capital is one of phonetic script, where a small capital or a kra looks like another.
-    is_phonetic = alphabets == {"LATIN"} and any(letter.upper() == letter.lower() for letter in letters)
-    return is_phonetic or not same_name(name).strip()
+    return not same_name(name).isalpha() or any(letter.upper() == letter.lower() for letter in name if letter.isalpha())
 
 
 def appearance(name: str) -> str:
-    """What names that look alike have in common: each letter as the ASCII letter it looks like, if there is one.
+    """What names that look alike have in common: for each letter one of those that look like it, ASCII if possible.
 
-    The comparison by sound does not find these: a Cyrillic Sara looks like a Latin Capa.
+    The comparison by sound does not find these: a Cyrillic Sara looks like a Latin Capa, and the Katakana ka like the
+    Chinese character for strength.
     """
-    return name.casefold() if name.isascii() else "".join(map(_ascii_twin, name)).casefold()
+    return name.casefold() if name.isascii() else "".join(map(_twin, name)).casefold()
+
+
+def _script(character: str) -> str:
+    from confusable_homoglyphs.categories import alias
+
+    return str(alias(character))
 
 
 @lru_cache(maxsize=1024)
-def _ascii_twin(letter: str) -> str:
+def _twin(letter: str) -> str:
+    """The ASCII letter that a letter looks like, as it is or else in small; if there is none, the first of its kin."""
+    if letter.isascii():
+        return letter
+    twins = [*_look_alikes(letter), *_look_alikes(letter.lower())]
+    # The table pairs one letter of a kind with each of the others, so two of those meet over the one.
+    kin = {letter, *twins, *(other for twin in twins for other in _look_alikes(twin))}
+    return next((twin for twin in twins if twin.isascii() and twin.isalpha()), min(kin))
+
+
+def _look_alikes(letter: str) -> list[str]:
     from confusable_homoglyphs.confusables import is_confusable
 
-    found = () if letter.isascii() else is_confusable(letter, greedy=True) or ()
-    twins = (twin["c"] for confusable in found for twin in confusable["homoglyphs"])
-    return next((twin for twin in twins if len(twin) == 1 and twin.isascii() and twin.isalpha()), letter)
+    found = is_confusable(letter, greedy=True) or ()
+    return [twin["c"] for confusable in found for twin in confusable["homoglyphs"] if len(twin["c"]) == 1]
 
 
 @lru_cache(maxsize=1)
