@@ -168,6 +168,12 @@ WRONG: dict[str, tuple[Callable[[Any, Any], object], str]] = {
         lambda guest, session: broadcast("hi", [session]),
         r"broadcast\(to=\) takes connections, .* not a Session: .* session.write\(\)",
     ),
+    "broadcast to the server": (
+        lambda guest, session: broadcast("hi", guest.server),
+        r"broadcast\(to=\) takes several connections, such as server.connections, not a MasterServer",
+    ),
+    "write, not awaited": (lambda guest, session: guest.write(work()), "not a coroutine: write `await` in front"),
+    "after, arguments": (lambda guest, session: guest.after(1, guest.write), "or give it its arguments by functools"),
     "gmcp": (lambda guest, session: guest.gmcp(5), r"^Connection.gmcp\(\) takes a str, not an int"),
     "msdp": (lambda guest, session: guest.msdp(5, "x"), r"^Connection.msdp\(\) takes a str, not an int"),
     "name": (lambda guest, session: setattr(guest, "name", 5), "^Connection.name is a str, not an int"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections import Counter
@@ -403,6 +404,31 @@ async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobo
     assert "for Connect of guest-1 (#1); limits.hook_deadline is 5 s" in warnings[0]
     assert "start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True" in warnings[0]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["plain", "waiting"])
+async def test_a_door_that_returns_false_is_told_how_to_refuse(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    """K11: the visitor is in, whatever the author meant by it."""
+    hooks = Hooks()
+
+    def shut(event: Connect) -> bool:
+        return False
+
+    async def shut_later(event: Connect) -> bool:
+        return False
+
+    hooks.on(Connect)(shut_later if is_async else shut)
+    hooks.on(Input)(lambda event: False)
+    async with mud(hooks) as place:
+        await (await place.player()).type("x")
+        await settled()
+        assert len(place.server.connections) == 1
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert re.search(
+        r"^hook .*shut.* returned False for Connect of guest-1 .*: call event.connection.refuse\(", warning
+    )
 
 
 async def test_a_function_that_hides_its_cancellation_behind_an_error_is_too_slow_all_the_same(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -49,6 +51,49 @@ async def test_a_failure_names_function_file_line_event_connection_and_what_was_
         == f"hook stumble at {__file__}:{LINE} failed for Input of guest-1 (#1), typed 'look around'"
     )
     assert record.exc_info
+
+
+async def nothing() -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("mistake", "advice"),
+    [
+        (lambda event: event.text, "; did you mean Input.line?"),
+        (lambda event: event.lin, "; did you mean Input.line?"),
+        (lambda event: event.connection.send("x"), "; did you mean Connection.write?"),
+        (lambda event: event.connection.adress, "; did you mean Connection.address?"),
+        (lambda event: event.connection.zebra, ""),
+        (lambda event: event.line.zebra, ""),
+        (lambda event: trio.run(nothing), "; trio runs already: write `await` in an `async def`, without run()"),
+        (
+            lambda event: asyncio.sleep(1),
+            "; the server runs on trio: write trio.sleep() for asyncio.sleep(), and so on",
+        ),
+        (lambda event: wait_in_vain(event), "; the function does not wait: leave out `await`"),
+    ],
+)
+async def test_a_failure_says_what_was_meant_where_python_does_not(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture, mistake: Callable[[Any], object], advice: str
+) -> None:
+    """K11: of attributes that the driver's objects do not have, and of waiting where it cannot be."""
+    hooks = Hooks()
+    hooks.on(Input)(mistake)
+    async with mud(hooks, allow_errors=True) as place:
+        player = await place.player()
+        await player.type("x")
+        await settled()
+    [failure] = errors(caplog)
+    assert failure.partition(", typed 'x'")[2] == advice
+
+
+async def wait_in_vain(event: Any) -> None:
+    await event.connection.start_dialog(script)
+
+
+async def script(dialog: Dialog) -> None:
+    """Asks nothing."""
 
 
 @pytest.mark.parametrize("turned", ["before", "by it", "never"])

@@ -39,7 +39,7 @@ def check_text(text: object, where: str) -> Text:
     if isinstance(text, Markup):
         return text
     if not isinstance(text, str):
-        raise TypeError(f"{where} takes a str or Markup, not {article(text)}: use str() or an f-string")
+        raise TypeError(f"{where} takes a str or Markup, not {article(text)}: {_how_to_make_text(text)}")
     return exact(text)
 
 
@@ -52,8 +52,15 @@ def check_words(text: object, where: str) -> str:
         TypeError: It is no `str`.
     """
     if not isinstance(text, str):
-        raise TypeError(f"{where} takes a str, not {article(text)}: use str() or an f-string")
+        raise TypeError(f"{where} takes a str, not {article(text)}: {_how_to_make_text(text)}")
     return exact(text)
+
+
+def _how_to_make_text(thing: object) -> str:
+    if inspect.iscoroutine(thing):
+        thing.close()  # or Python warns that it was never awaited
+        return "write `await` in front of the call, in an `async def`"
+    return "use str() or an f-string"
 
 
 def check_number(number: object, where: str, wanted: str = "a number") -> None:
@@ -115,9 +122,10 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
     if not accepts(function, len(arguments)):
         wanted = f"{len(arguments)} argument{'' if len(arguments) == 1 else 's'}" if arguments else "no arguments"
         word = "async def" if waits or inspect.iscoroutinefunction(inner) else "def"
+        other = "" if arguments else ", or give it its arguments by functools.partial"
         raise TypeError(
             f"{where} calls its function with {wanted}, which {describe(function)} does not accept: "
-            f"write `{word} {_word(inner)}{call}`"
+            f"write `{word} {_word(inner)}{call}`{other}"
         )
     if waits and _never_waits(inner):
         raise TypeError(

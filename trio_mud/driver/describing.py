@@ -6,6 +6,7 @@ Who uses it: whatever reports a failure or refuses an argument.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from functools import partial
 from types import CodeType, MethodType
@@ -15,6 +16,22 @@ from ..text.cleaning import exact
 from .guard import attribute_of, traceback_of
 
 MOST_TYPED: Final = 200  # characters of a typed line that are quoted
+
+_OTHER_WORDS: Final = {  # what other servers call it
+    "ask": "start_dialog",
+    "close": "quit",
+    "disconnect": "quit",
+    "message": "line",
+    "msg": "write",
+    "print": "write",
+    "send": "write",
+    "text": "line",
+}
+_MEANT: Final = {
+    "no running event loop": "the server runs on trio: write trio.sleep() for asyncio.sleep(), and so on",
+    "object NoneType can't be used in 'await' expression": "the function does not wait: leave out `await`",
+    "Attempted to call run() from inside a run()": "trio runs already: write `await` in an `async def`, without run()",
+}
 
 
 def describe(function: object, error: BaseException | None = None) -> str:
@@ -67,3 +84,21 @@ def innermost(error: BaseException) -> tuple[str, int] | None:
         place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
         trace = trace.tb_next
     return place
+
+
+def advice(error: BaseException) -> str:
+    """Return `; …` with what to write instead, if the error's own words do not say that. Never raises."""
+    try:
+        if type(error) is AttributeError and error.name and type(error.obj).__module__.startswith("trio_mud."):
+            return _nearest_attribute(type(error.obj), error.name)
+        meant = [meant for said, meant in _MEANT.items() if said in str(error)]
+    except BaseException:  # noqa: BLE001 - code of the game
+        return ""
+    return f"; {meant[0]}" if meant else ""
+
+
+def _nearest_attribute(kind: type, name: str) -> str:
+    known = [name for name in dir(kind) if not name.startswith("_")]
+    other = _OTHER_WORDS.get(name)
+    close = [other] if other in known else difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {kind.__name__}.{close[0]}?" if close else ""

@@ -37,7 +37,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ..limits import Limits
 from .events import HookEvent
-from .guard import interrupt_in, log_error, run_guarded, wait_for
+from .guard import interrupt_in, log_error, run_guarded
 from .hooks import HookFunction
 
 
@@ -108,6 +108,10 @@ class Household(Protocol):
 
     def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
         """A waiting function returned after its deadline, in which nothing could cancel it; it costs nothing."""
+        ...
+
+    def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
+        """A function returned False, which decides nothing."""
         ...
 
     def hook_interrupted(self, error: BaseException) -> None:
@@ -249,7 +253,11 @@ class Dispatcher:
         for function in functions:
             try:
                 result = function(event)
-                if result is None or not inspect.isawaitable(result):
+                if result is None:
+                    continue
+                if not inspect.isawaitable(result):
+                    if result is False:
+                        self._household.hook_returned_false(event, function)
                     continue
             except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
                 self._report(source, event, function, error)
@@ -300,7 +308,8 @@ class Dispatcher:
                     scope.deadline = began + deadline
                 if self.is_cutting:
                     scope.cancel(reason="the server's cleanup time is over")
-                await run_guarded(wait_for, partial(self._report, source, event, function), result)
+                failed = partial(self._report, source, event, function)
+                await run_guarded(self._await_result, failed, event, function, result)
             if scope.cancelled_caught:
                 why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
                 self._report(source, event, function, trio.TooSlowError(why))
@@ -312,6 +321,10 @@ class Dispatcher:
         self._step(source, event, functions)
         if not self._load:
             self._quiet.set()
+
+    async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> None:
+        if await result is False:
+            self._household.hook_returned_false(event, function)
 
     def _report(self, source: Source, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         try:

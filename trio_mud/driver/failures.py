@@ -15,7 +15,7 @@ from typing import Final
 
 import trio
 
-from .describing import describe, guarded, innermost
+from .describing import advice, describe, guarded, innermost
 from .guard import log_error
 from .timers import Deadline, Timers
 
@@ -105,7 +105,7 @@ def log_failure(
     named = f"{what} {describe(function, error)}"
     limiter.log(
         logging.ERROR,
-        f"{named} failed{guarded(context)}",
+        f"{named} failed{guarded(context)}{advice(error)}",
         kind=(named, type(error), innermost(error)),
         summary=f"{named} failed with {type(error).__name__}",
         error=error,

@@ -72,11 +72,6 @@ async def run_guarded(function: Callable[[*Args], Awaitable[object]], failed: On
             raise cancelled from None
 
 
-async def wait_for(result: Awaitable[object]) -> None:
-    """Await what a hook function returned; to be run by `run_guarded`."""
-    await result
-
-
 def own_cancellation(error: BaseException) -> BaseException | None:
     """The `Cancelled` in an exception if it is the running task's own; None if there is none, or a foreign one."""
     for leaf in _leaves(error):

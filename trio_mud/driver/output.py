@@ -38,6 +38,10 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
             if listener not in left_out:
                 listener.write_shared(text, encoded)
     except (AttributeError, TypeError):
+        if listener is None and not isinstance(to, Iterable):
+            raise TypeError(
+                f"broadcast(to=) takes several connections, such as server.connections, not {article(to)}"
+            ) from None
         if listener is None or isinstance(listener, Connection):
             raise
         raise TypeError(

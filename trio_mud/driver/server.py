@@ -452,6 +452,18 @@ class MasterServer(TimerOwner):
             summary=f"{named} returned late",
         )
 
+    def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
+        """Warn if it was meant to refuse a visitor: the result of a hook decides nothing."""
+        if isinstance(event, Connect):
+            named = f"hook {describe(function)}"
+            self.repeats.log(
+                logging.WARNING,
+                f"{named} returned False{guarded(partial(_of, event))}, which refuses no one: "
+                "call event.connection.refuse(text)",
+                kind=(named, "returned False"),
+                summary=f"{named} returned False",
+            )
+
     def run_work(
         self,
         work: Callable[[], Awaitable[object]],
