@@ -351,3 +351,55 @@ async def test_code_that_keeps_a_shutdown_from_its_end_is_named_in_the_log(
         await trio.sleep(1 + 5 + 2)  # then the process is ended
         told = caplog.text
     assert f"{named} was cancelled and does not end" in told
+
+
+# Forgotten awaits
+
+
+async def reply(event: object = None) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def forget(*_: object) -> object:
+    return reply()
+
+
+@pytest.mark.parametrize(
+    ("obey", "named"),
+    [
+        (forget, "hook forget"),
+        (lambda event: event.connection.start_soon(forget), "work forget"),
+        (lambda event: event.connection.server.start_soon(forget), "work forget"),
+        (lambda event: event.connection.start_dialog(forget), "dialog forget"),
+        (lambda event: event.connection.after(0, forget), "timer forget"),
+    ],
+)
+async def test_a_coroutine_that_is_returned_and_never_awaited_is_a_failure_that_names_both_functions(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, obey: Callable[..., object], named: str
+) -> None:
+    hooks = Hooks()
+    hooks.on(Input)(obey)
+    async with open_house(hooks) as house:
+        ann = await house.wire()
+        ann.say(b"look\r\n")
+        await trio.sleep(1)
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage().startswith(f"{named} at {__file__}:{forget.__code__.co_firstlineno} failed for ")
+    assert record.exc_info is not None
+    where = f"{__file__}:{reply.__code__.co_firstlineno}"
+    assert str(record.exc_info[1]) == (
+        f"it returned reply(…) of {where}, which was never awaited: write `await reply(…)`"
+    )
+
+
+async def test_the_warning_of_a_coroutine_that_was_dropped_says_where_it_was_made(mud: OpenMud) -> None:
+    def talk(event: Input) -> None:
+        dropped = reply(event)  # noqa: F841 - dropped when this returns, in a line of the driver
+
+    hooks = Hooks()
+    hooks.on(Input)(talk)
+    with pytest.warns(RuntimeWarning, match="was never awaited") as warned:
+        async with mud(hooks) as place:
+            await (await place.player()).type("look")
+    (text,) = {str(warning.message) for warning in warned}
+    assert f'File "{__file__}", line {talk.__code__.co_firstlineno + 1}, in talk' in text

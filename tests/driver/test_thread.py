@@ -117,7 +117,8 @@ INTERNAL = {
     "Connections": "add clear discard",
     "Dialog": "answer asks_hidden has_begun is_asking run show_input wake",
     "Hooks": "serve_in",
-    "MasterServer": "admit dispatcher flush forget functions_for handshake hook_failed hook_interrupted hook_late hook_returned_false "
+    "MasterServer": "admit dispatcher flush forget functions_for handshake hook_failed hook_interrupted hook_late "
+    "hook_returned_false "
     "name_unfinished leave locate make_engine poller release rendered repeats run_work serve soil start_sibling timers "
     "typed_first work_failed",
     "MsspVariables": "",

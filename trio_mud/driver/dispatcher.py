@@ -322,9 +322,10 @@ class Dispatcher:
         if not self._load:
             self._quiet.set()
 
-    async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> None:
-        if await result is False:
+    async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> object:
+        if (returned := await result) is False:
             self._household.hook_returned_false(event, function)
+        return returned
 
     def _report(self, source: Source, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         try:

@@ -31,7 +31,7 @@ from ..transports.tcp import check_address, open_tcp_listeners
 from ..transports.tls import Certificate, open_tls_listeners
 from .checks import article
 from .doors import AnyListener
-from .guard import unwrap_single
+from .guard import naming_forgotten_awaits, unwrap_single
 from .hooks import Hooks
 from .log_queue import QueuedHandler
 from .server import MasterServer
@@ -191,7 +191,7 @@ def serve_places(
         server.record(record)
     _occupy_standard_descriptors()
     fatal: BaseException | None = None
-    with _collecting_seldom(), _logging(server):
+    with _collecting_seldom(), naming_forgotten_awaits(), _logging(server):
         try:
             trio.run(_serve_with_signals, server, places, on_open or _print_places)
         except BaseExceptionGroup as group:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import trio
 
-from ..driver.guard import unwrap_single
+from ..driver.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.hooks import Hooks
 from ..driver.server import MasterServer
 from ..limits import Limits
@@ -149,7 +149,7 @@ async def open_mud(
     failure: BaseException | None = None
     watch_threads()
     try:
-        with failures.listening():
+        with naming_forgotten_awaits(), failures.listening():
             async with trio.open_nursery() as players, trio.open_nursery() as nursery:
                 await nursery.start(server.serve, [listener])
                 try:
