@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -211,9 +212,7 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
         cpu = server.cpu
         async with trio.open_nursery() as crowd:
             async with trio.open_nursery() as players:
-                for number in range(1, mix.honest + 1):
-                    players.start_soon(_honest_one, server.port, number, tally, over, mix.pace)
-                    await trio.sleep(0.002)
+                await _start_players(players, server, mix.honest, mix.pace, tally, over)
                 for kind, count in parts.items():
                     for number in range(count):
                         crowd.start_soon(hostile, server.port, kind, number, noise, gone)
@@ -240,8 +239,22 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
             say(f"    {word}: {count:,}")
 
 
-async def _honest_one(port: int, number: int, tally: Tally, over: trio.Event, pace: float) -> None:
-    await honest(port, number + 249, tally, over, pace=pace)
+async def _start_players(
+    players: trio.Nursery, server: ServerProcess, count: int, pace: float, tally: Tally, over: trio.Event
+) -> None:
+    """Let so many honest players come, one after the other."""
+    for number in range(1, count + 1):
+        players.start_soon(partial(honest, server.port, number + 249, tally, over, pace=pace))
+        await trio.sleep(0.002)
+
+
+async def _time_calm(tally: Tally, seconds: float) -> list[float]:
+    """Return how long answers took over so many seconds before the noise; the first second is left out."""
+    await trio.sleep(1)
+    tally.latencies.clear()
+    await trio.sleep(seconds)
+    calm, tally.latencies = tally.latencies, []
+    return calm
 
 
 async def _watch(
@@ -308,13 +321,8 @@ async def _storm(server: ServerProcess, storm: Storm, verdict: Verdict, say: Say
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
-            for number in range(1, storm.honest + 1):
-                players.start_soon(_honest_one, server.port, number, tally, over, storm.pace)
-                await trio.sleep(0.005)
-            await trio.sleep(1)
-            tally.latencies.clear()
-            await trio.sleep(storm.seconds / 2)
-            calm, tally.latencies = tally.latencies, []
+            await _start_players(players, server, storm.honest, storm.pace, tally, over)
+            calm = await _time_calm(tally, storm.seconds / 2)
             counted = await warden.counters()
             async with trio.open_nursery() as visitors:
                 for number in range(CROWD):  # then everybody else from there is one too many
@@ -405,13 +413,8 @@ async def _make_noise(server: ServerProcess, noise: Noise, verdict: Verdict, say
         before = await Baseline.of(warden)
         async with trio.open_nursery() as crowd:
             async with trio.open_nursery() as players:
-                for number in range(1, noise.honest + 1):
-                    players.start_soon(_honest_one, server.port, number, tally, over, noise.pace)
-                    await trio.sleep(0.005)
-                await trio.sleep(1)
-                tally.latencies.clear()
-                await trio.sleep(noise.seconds / 2)
-                calm, tally.latencies = tally.latencies, []
+                await _start_players(players, server, noise.honest, noise.pace, tally, over)
+                calm = await _time_calm(tally, noise.seconds / 2)
                 for kind, count in noise.kinds.items():
                     for number in range(count):
                         crowd.start_soon(hostile, server.port, kind, number, others, gone)
@@ -473,8 +476,7 @@ async def _run_short(server: ServerProcess, shortage: Shortage, verdict: Verdict
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
-            for number in range(1, shortage.honest + 1):
-                players.start_soon(_honest_one, server.port, number, tally, over, shortage.pace)
+            await _start_players(players, server, shortage.honest, shortage.pace, tally, over)
             await trio.sleep(1)
             async with contextlib.AsyncExitStack() as stack:
                 callers = [
@@ -544,9 +546,7 @@ async def _shut_down(server: ServerProcess, farewell: Farewell, verdict: Verdict
         async with trio.open_nursery() as players, warden_of(server) as warden:
             for number in range(farewell.blackholes):
                 nursery.start_soon(hostile, server.port, "never reads", number, noise, never)
-            for number in range(1, farewell.honest + 1):
-                players.start_soon(_honest_one, server.port, number, tally, never, farewell.pace)
-                await trio.sleep(0.002)
+            await _start_players(players, server, farewell.honest, farewell.pace, tally, never)
             await trio.sleep(farewell.seconds)
             dropped = (await warden.counters())["messages dropped"]
             verdict.figures["messages dropped before"] = f"{dropped:,}"
