@@ -285,9 +285,24 @@ def test_what_it_has_worked_on_is_counted_the_same_at_every_split(data: bytes, c
         assert engine.take_cost() == 0
 
 
-@given(st.lists(_iac_heavy))
-def test_any_bytes_in_any_pieces_cost_the_same(chunks: list[bytes]) -> None:
+_EAST_ASIAN = ["gbk", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "johab"]
+
+
+@pytest.mark.parametrize("charset", _EAST_ASIAN)
+def test_a_cut_line_of_two_byte_characters_costs_the_same_at_every_split(charset: str) -> None:
+    data = b"ab\x7f" + "\u6f22\u5b57".encode(charset) * 4 + b"\x08ab\n"
+    for at in range(len(data) + 1):
+        engine = small_engine()
+        engine.charset = charset
+        engine.receive(data[:at])
+        engine.receive(data[at:])
+        assert engine.take_cost() == UNIT + 1 + 12 + 3  # of the second one a byte in UTF-8; what follows it
+
+
+@given(st.lists(_iac_heavy), st.sampled_from(["utf-8", "latin-1", *_EAST_ASIAN]))
+def test_any_bytes_in_any_pieces_cost_the_same(chunks: list[bytes], charset: str) -> None:
     whole, cut = small_engine(), small_engine()
+    whole.charset = cut.charset = charset
     whole.receive(b"".join(chunks))
     for chunk in chunks:
         cut.receive(chunk)

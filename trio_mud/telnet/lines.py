@@ -134,14 +134,31 @@ class LineAssembler:
         if self._is_cut:
             self.cost += len(data)
             return
-        if self._decoder is not None:
-            data = self._decoder.decode(data).encode()
         room = max(self._limit - len(self._partial), 0)
+        if self._decoder is not None:
+            data = self._decode(self._decoder, data, room)
         if len(data) > room:
             self._is_cut = True
             self.cost += len(data) - room
             data = data[:room]
         self._partial += data
+
+    def _decode(self, decoder: codecs.IncrementalDecoder, data: bytes, room: int) -> bytes:
+        """Return data as UTF-8, up to the byte whose character no longer fits.
+
+        Those behind it cost 1 each as they are, because that is what they cost if they come in a later chunk.
+        """
+        state = decoder.getstate()
+        decoded = decoder.decode(data).encode()
+        if len(decoded) <= room:
+            return decoded
+        decoder.setstate(state)
+        decoded, at = b"", 0
+        while len(decoded) <= room:
+            decoded += decoder.decode(data[at : at + 1]).encode()
+            at += 1
+        self.cost += len(data) - at
+        return decoded
 
     def _erase(self, keys: bytes) -> None:
         if keys[0] == _NAK:
