@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_mud.text import clean_line, clean_text
+from trio_mud.text import clean_line, clean_text, cleaning
 from trio_mud.text.cleaning import _ESCAPES
 
 HARMFUL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -180,6 +180,19 @@ def test_no_more_than_six_marks_are_piled_upon_a_character(mark: str) -> None:
 
 def test_what_is_dropped_between_marks_does_not_hide_the_pile() -> None:
     assert clean_line("a" + "\u0301\u200b" * 100) == "a" + "\u0301" * 6
+
+
+@pytest.mark.parametrize("text", ["\ufffd" * 4096, "\U0001f469\u200d" * 1000, "\u2500\u2501" * 1000])
+def test_each_character_of_a_suspect_run_is_looked_up_once(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    looked_up: list[str] = []
+
+    def width(character: str) -> int:
+        looked_up.append(character)
+        return 1
+
+    monkeypatch.setattr(cleaning, "wcwidth", width)
+    assert clean_line(text) == text
+    assert sorted(looked_up) == sorted(set(text))
 
 
 @given(st.text(st.sampled_from("a\u0301\u0489\u200d\u200b\ufe0f\u1161\u0903🚀─ "), min_size=5))

@@ -99,10 +99,12 @@ def _clean(text: str, kept: frozenset[str]) -> str:
 
 
 def _without_piles(suspect: re.Match[str]) -> str:
-    left, piled = [], 0
-    for character in suspect[0]:
-        upon_another = wcwidth(character) == 0 or unicodedata.category(character)[0] == "M"
-        piled = piled + 1 if upon_another else 0
+    run, left, piled = suspect[0], [], 0
+    upon_another = {each for each in set(run) if wcwidth(each) == 0 or unicodedata.category(each)[0] == "M"}
+    if not upon_another:
+        return run
+    for character in run:
+        piled = piled + 1 if character in upon_another else 0
         if piled <= MARKS:
             left.append(character)
     return "".join(left)
