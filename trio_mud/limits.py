@@ -159,12 +159,14 @@ class Limits:
     # What one peer may send
 
     command_rate: Rate | None = Rate(20, burst=60)
-    """Lines of one connection that become events each second; faster ones wait, none is lost.
+    """Lines of one connection that become events each second; faster ones wait and come up to five at a time, none is
+    lost.
     The burst lets a pasted path through at once. Precedent: Evennia, 80 a second and a warning."""
 
     protocol_rate: Rate | None = Rate(200, burst=500)
     """Telnet commands of one connection that are parsed each second; past it the connection is not read for a while.
-    A command or a negotiation counts as 1, a payload as 1 and 1 for each 256 bytes, and so do bytes that make no line.
+    A command or a negotiation counts as 1, a payload as 1 and 1 for each 256 bytes, and a line as 1 for each 32 bytes
+    beyond 128. A read, and each 512 bytes of a long one, counts as at least 4 if it ends no line.
     Reason: a client sends fewer than 100 as it connects, and a few for each line it shows after that."""
 
     typeahead: int = 64

@@ -63,11 +63,13 @@ from trio_mud.testing import open_mud
 HERE = Path(__file__).resolve().parent
 KIB = 1024
 READ = 4 * KIB  # bytes a read, as from a socket
+LONG = 4 * KIB  # bytes of a long line
 MOST = 64 * KIB  # bytes given at once
 REPETITIONS = 5
 ATTACKERS = 10
 SECONDS = 3.0  # of each storm over sockets, once the bursts are spent
-PACE = 0.02  # seconds between two lines of the typist
+PACE = 0.03  # seconds between two lines of the typist; `command_rate` lets 120 through in three seconds
+DRIP = 0.001  # seconds between two bytes that come one at a time: each needs a read of its own
 
 MOST_PARSING = 2.0  # ms of CPU per KiB
 MOST_STORMING = 10.0  # ms of CPU a second
@@ -183,6 +185,22 @@ KINDS: dict[str, bytes] = {
     "line erasing keys": b"a\x15",
     "a line without end": b"x",
     "a line without end, of ff": b"\xff\xff\x80",
+    **{
+        f"long lines of {name}": (b"echo " + unit * LONG)[:LONG] + b"\r\n"
+        for name, unit in {
+            "ASCII": b"a",
+            "words": b"look at me ",
+            "ideographs": "\u6f22".encode(),
+            "marks": "\N{COMBINING ACUTE ACCENT}".encode(),
+            "emoji": "\N{WOMAN}\N{ZERO WIDTH JOINER}".encode(),
+            "escapes": b"\x1b]",
+            "triggers": b"!SOUND(",
+            "bytes that are no UTF-8": b"\x80",
+        }.items()
+    },
+    "lines of 128 bytes that are no UTF-8": b"echo " + b"\x80" * 123 + b"\r\n",
+    "short lines": b"echo hello\r\n",
+    "empty lines": b"\n",
 }
 # Sent first. Some kinds need an option off, or text before them.
 AGREED = b"".join(
@@ -196,6 +214,15 @@ BEFORE = {
     **{name: command(DONT, code) for name, code in (("GMCP on and off", GMCP), ("MSDP on and off", MSDP))},
     "NAWS on and off": command(WONT, NAWS),
     **dict.fromkeys(("EC behind GBK", "EC and EL in GBK"), payload(CHARSET, b"\x01;GBK")),
+}
+DRIPPED = {  # over sockets only, a byte at a time
+    "letters, dripped": b"x",
+    "lines, dripped": b"echo hello there\r\n",
+    "empty lines, dripped": b"\n",
+    "erasing keys, dripped": b"a\x7f",
+    "commands, dripped": command(NOP),
+    "GMCP, dripped": payload(GMCP, b"A 1"),
+    "a long payload, dripped": payload(99, b"x" * 7000),
 }
 COMPRESSED = {"AO, compressed": command(AO), "a line without end, compressed": b"x"}  # over sockets only
 
@@ -260,9 +287,12 @@ def parsing(name: str) -> float:
 class Storm(threading.Thread):
     """Connections that send without end, and read what comes."""
 
-    def __init__(self, port: int, unit: bytes, first: bytes, count: int, *, is_compressed: bool) -> None:
+    def __init__(
+        self, port: int, unit: bytes, first: bytes, count: int, *, is_compressed: bool, is_dripped: bool
+    ) -> None:
         super().__init__(daemon=True)
         self._over = threading.Event()
+        self._drips = is_dripped
         self._unit = filled(unit, MOST)
         if is_compressed:
             packer = zlib.compressobj(1)
@@ -272,6 +302,7 @@ class Storm(threading.Thread):
         self._left: dict[socket.socket, bytes] = {}
         for _ in range(count):
             sock = socket.create_connection(("127.0.0.1", port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.sendall(b"x\r\n" + first)
             sock.setblocking(False)
             self._left[sock] = b""
@@ -287,7 +318,9 @@ class Storm(threading.Thread):
             for sock in writable:
                 data = self._left[sock] or self._unit
                 with contextlib.suppress(OSError):
-                    self._left[sock] = data[sock.send(data) :]
+                    self._left[sock] = data[sock.send(data[:1] if self._drips else data) :]
+            if self._drips:
+                time.sleep(DRIP)
 
     def close(self) -> None:
         """Stop, and close every connection."""
@@ -315,9 +348,9 @@ def serving(kind: str = "guarded") -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def storming(port: int, name: str, count: int) -> Iterator[None]:
-    is_compressed = name in COMPRESSED
-    unit = COMPRESSED[name] if is_compressed else KINDS[name]
-    storm = Storm(port, unit, AGREED + BEFORE.get(name, b""), count, is_compressed=is_compressed)
+    unit = {**KINDS, **COMPRESSED, **DRIPPED}[name]
+    before = AGREED + BEFORE.get(name, b"")
+    storm = Storm(port, unit, before, count, is_compressed=name in COMPRESSED, is_dripped=name in DRIPPED)
     storm.start()
     try:
         yield
@@ -361,6 +394,8 @@ def waiting(name: str) -> float:
 STORMS = (
     "AO", "NAWS", "MSDP lists", "EC", "CHARSET back and forth", "SGA on and off", "GMCP packages",
     "GMCP of many values", "a payload without end", "a line without end", "line erasing keys", *COMPRESSED,
+    *(name for name in KINDS if name.startswith("long lines")), "lines of 128 bytes that are no UTF-8", "short lines",
+    "empty lines", *DRIPPED,
 )  # fmt: skip
 
 ROWS = [

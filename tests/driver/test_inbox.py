@@ -43,7 +43,7 @@ async def test_nothing_typed_is_lost_or_turned_round_however_it_is_cut(
     """I-7."""
     lines = [f"{number} {'x' * (number % 50)}" for number in range(400 if size > 7 else 40)]
     typed = "".join(f"{line}\n" for line in lines).encode()
-    async with mud(witness.hooks, limits=Limits(typeahead=typeahead, command_rate=None)) as place:
+    async with mud(witness.hooks, limits=Limits(typeahead=typeahead, command_rate=None, protocol_rate=None)) as place:
         player = await place.player()
         for start in range(0, len(typed), size):
             await player.send(typed[start : start + size])
@@ -116,7 +116,9 @@ async def test_a_peer_that_never_reads_the_answers_it_causes_is_not_read_either(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """P6: negotiation is never dropped, so it must not pile up."""
-    async with open_house(Hooks(), limits=Limits(outbox=50, write_stall=None, first_input=None)) as house:
+    async with open_house(
+        Hooks(), limits=Limits(outbox=50, protocol_rate=None, write_stall=None, first_input=None)
+    ) as house:
         wire = await house.wire()
         wire.room = 0
         for option in range(100, 240):
@@ -132,16 +134,21 @@ async def test_a_peer_that_never_reads_the_answers_it_causes_is_not_read_either(
 # Throttle
 
 
-async def test_lines_over_the_command_rate_wait_and_none_is_lost(mud: OpenMud) -> None:
+@pytest.mark.parametrize(("per_second", "pause"), [(1, 1), (10, 0.25), (20, 0.25), (100, 0.05)])
+async def test_lines_over_the_command_rate_wait_and_none_is_lost(mud: OpenMud, per_second: int, pause: float) -> None:
+    """Those that wait come some at a time, because a pause costs more than most lines do."""
     hooks, times = Hooks(), []
     hooks.on(Input)(lambda event: times.append(trio.current_time()))
-    async with mud(hooks, limits=Limits(command_rate=Rate(10, burst=5))) as place:
+    async with mud(hooks, limits=Limits(command_rate=Rate(per_second, burst=6))) as place:
         player = await place.player()
-        await player.send(b"x\n" * 25)
-        await trio.sleep(10)
-    assert times[:5] == [0.0] * 5
-    assert len(times) == 25
-    assert [pytest.approx(0.1)] * 19 == [later - sooner for sooner, later in pairwise(times[5:])]
+        await player.send(b"x\n" * 46)
+        await trio.sleep(50)
+    assert len(times) == 46
+    assert times[:6] == [0.0] * 6
+    for number, time in enumerate(times[6:], 1):
+        assert number / per_second - 1e-6 <= time <= number / per_second + pause + 1e-6
+    moments = sorted(set(times))
+    assert all(later - sooner >= pause - 1e-6 for sooner, later in pairwise(moments))
 
 
 async def test_a_burst_is_free_again_after_a_while(mud: OpenMud) -> None:

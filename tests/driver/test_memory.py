@@ -144,11 +144,13 @@ def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact() -> 
     assert taken == lines
     assert not typeahead.is_full
     for letter in (b"f", b"g"):
-        assert typeahead.feed_line(letter * 600 + b"\n", engine)
+        typeahead.feed(letter * 500 + b"\n", engine, *_ignored)
     assert typeahead.is_full
     typeahead.take()
     assert not typeahead.is_full
-    assert typeahead.feed_line(b"h" * 600 + b"\n", engine)
+    for _ in range(3):
+        assert not typeahead.is_full
+        assert typeahead.feed_line(b"!SOUND(" * 18 + b"\n", engine)  # it grows by the spaces that break the triggers
     assert typeahead.is_full
     typeahead.discard(engine, *_ignored)
     assert not typeahead.is_full

@@ -10,9 +10,11 @@ import trio
 import trio.testing
 
 from trio_mud import Cause, Connect, GmcpMessage, Input, Limits, Rate, Reason, WindowSize
+from trio_mud.driver.metering import TOKEN
 from trio_mud.driver.typeahead import SLICE
 from trio_mud.telnet import TelnetEngine
 from trio_mud.telnet.codes import AO, AYT, CHARSET, DO, DONT, EC, GMCP, IAC, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
+from trio_mud.telnet.lines import FREE_LENGTH, LONG_LINE_COST
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, open_house, settled
@@ -39,7 +41,7 @@ STORMS = {  # the bytes of one, and the tokens that it costs
     "a negotiation": (bytes((IAC, WONT, 99)), 1),
     "an erasing key": (b"\x08", 1),
     "a window's size": (bytes((IAC, WILL, NAWS)) + sub(NAWS, b"\0P\0\x18"), 2 + 4 / 256),
-    "a payload of an unknown option": (sub(99, b"x" * 512), 3),
+    "a payload of an unknown option": (sub(99, b"x" * 507), 4),
 }
 
 
@@ -186,7 +188,66 @@ async def test_a_line_without_end_is_read_slowly(
         assert sum(parsed) <= 4096 + 20 * 256 + SLICE
 
 
+DRIPS = {
+    "a line without end": b"x" * 1000,
+    "lines": b"look around and around\n" * 40,
+    "a payload": bytes((IAC, SB, 99)) + b"x" * 1000,
+    "commands": bytes((IAC, NOP)) * 100,
+}
+
+
+@pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
+async def test_bytes_one_at_a_time_are_read_no_oftener_than_the_budget_allows(
+    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int], data: bytes
+) -> None:
+    """What gathers in a pause, here as in a kernel, is read at once."""
+    async with open_house(witness.hooks, limits=SLOW) as house:
+        await house.wire()
+        connection = first_connection(house.server)
+        gathered = bytearray()
+        for byte in data:
+            gathered.append(byte)
+            if not connection.is_full:
+                connection.feed(bytes(gathered))
+                gathered.clear()
+            await trio.sleep(0.01)
+        assert len(parsed) <= (20 + 10 * trio.current_time()) / 4 + data.count(b"\n") + 1
+        await trio.sleep(30)
+        assert sum(parsed) + len(gathered) == len(data)
+        assert not connection.is_full
+
+
+async def test_long_lines_are_read_no_faster_than_the_budget_and_none_is_lost(
+    autojump_clock: trio.testing.MockClock, witness: Witness
+) -> None:
+    lines = [f"{number} {'x' * 4000}" for number in range(20)]
+    async with open_house(witness.hooks, limits=Limits(command_rate=None)) as house:
+        wire = await house.wire()
+        for line in lines:
+            wire.say(f"{line}\n".encode())
+        tokens = len(lines) * (4000 - FREE_LENGTH) * LONG_LINE_COST / TOKEN
+        took = await taken_at(witness, f"guest-1: {lines[-1]}")
+        assert took >= (tokens - 500) / 200 - 1
+        assert [event.line for event in witness.events if isinstance(event, Input)] == lines
+
+
 # Who is not held up
+
+
+@pytest.mark.parametrize("keys", [b"north", b"nn\x7fort\x08th"], ids=["letters", "letters and erasing keys"])
+async def test_a_client_that_sends_each_key_by_itself_is_never_held_up(
+    autojump_clock: trio.testing.MockClock, witness: Witness, keys: bytes
+) -> None:
+    """A person types fewer than 30 a second; a key held down repeats 40 times."""
+    async with open_house(witness.hooks) as house:
+        wire = await house.wire()
+        connection = first_connection(house.server)
+        for number in range(200):
+            for key in keys * 2 + b"\r":
+                wire.say(bytes((key,)))
+                await trio.sleep(1 / 40)
+                assert not connection.is_full
+            assert witness.story().count(witness.story()[-1]) == number + 1
 
 
 async def test_what_clients_send_at_login_is_not_held_up(mud: OpenMud, witness: Witness) -> None:

@@ -143,7 +143,7 @@ async def test_a_slow_reader_gets_a_stream_that_is_whole(mud: OpenMud, talkers: 
 async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, witness: Witness, size: int) -> None:
     lines = [f"say {number}" for number in range(300)]
     typed = b"before\r\n" + AGREED3 + zlib.compress("".join(f"{line}\r\n" for line in lines).encode()) + b"after\r\n"
-    async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
+    async with mud(witness.hooks, limits=Limits(command_rate=None, protocol_rate=None)) as place:
         player = await place.player(options=[LetsInflate()])
         for at in range(0, len(typed), size):
             await player.send(typed[at : at + size])

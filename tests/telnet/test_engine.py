@@ -285,6 +285,19 @@ def test_what_it_has_worked_on_is_counted_the_same_at_every_split(data: bytes, c
         assert engine.take_cost() == 0
 
 
+@pytest.mark.parametrize("key", [b"", b"x\x7f"])
+def test_a_long_line_costs_by_its_length_however_it_is_cut(key: bytes) -> None:
+    for size in (128, 129, 300):
+        data = key + b"a" * size + b"\n"
+        cost = 8 * (size - 128) + (UNIT if key else 0)
+        for at in range(len(data) + 1):
+            engine = TelnetEngine()
+            engine.receive(data[:at])
+            engine.receive(data[at:])
+            assert engine.take_cost() == cost
+        assert TelnetEngine().receive_line(data) == ("a" * size if cost == 0 else None)  # which counts nothing
+
+
 _EAST_ASIAN = ["gbk", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "johab"]
 
 

@@ -16,7 +16,7 @@ import trio
 from ..telnet.options.mssp import PLAIN_PERIOD, PLAIN_REQUEST
 from .dispatcher import Source
 from .events import Admitted, Connect, Disconnect, HookEvent, Input
-from .metering import Meter
+from .metering import SHORTEST_PAUSE, Meter
 from .timers import Deadline, Timer, tick_of
 from .typeahead import HiddenLine, Typeahead
 from .vigil import Vigil
@@ -37,6 +37,7 @@ class _Stage(enum.Enum):
 
 
 _UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
+_TOGETHER = 5  # lines that are let through at once past the rate; to wait for each costs more than most lines do
 _REQUEST_LENGTH = len(PLAIN_REQUEST)
 _OPEN = _Stage.OPEN  # asked for at every line, and an attribute of an enum is slow to find
 
@@ -82,7 +83,7 @@ class Inbox(Source):
         self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
         self._spent_until = -math.inf
         self._listed_at = -math.inf
-        self._meter: Meter | None = None  # once it has sent anything other than lines
+        self._meter: Meter | None = None  # once it has sent anything other than short lines
         self.last_line_at = trio.current_time()
         self.shown_at = -math.inf  # which line was the last when typing was shown again: `hide_input(False)`
         self.has_typed = False  # it is a player
@@ -286,7 +287,8 @@ class Inbox(Source):
         if self._rate is not None:
             self._spent_until, wait = self._rate.spend(self._spent_until, now)
             if wait > 0:
-                self._pause_for(now + wait)
+                several = min(_TOGETHER, self._rate.burst - 1) / self._rate.per_second
+                self._pause_for(now + max(wait, min(several, SHORTEST_PAUSE)))
         if typeahead.has_unread:
             self._parse()
             if typeahead.is_closed:

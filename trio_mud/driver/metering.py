@@ -1,11 +1,11 @@
-"""Metering: a peer may cause work, beside its lines, at a certain rate; past it, its bytes wait.
+"""Metering: a peer may cause work, beside its short lines, at a certain rate; past it, its bytes wait.
 
 The telnet engine counts what the parsing of a peer's bytes costs (`TelnetEngine.take_cost`) and has no clock.
 Here the cost is taken from a token bucket. When the bucket is empty, nothing of this peer is parsed or read until a
 deadline in the timers' heap refills it, and TCP slows the sender. Nothing is dropped.
-Lines are metered on their own, by `limits.command_rate`.
+Short lines are metered on their own, by `limits.command_rate`.
 
-Used by the inbox, one meter for each connection that has sent anything other than lines.
+Used by the inbox, one meter for each connection that has sent anything other than short lines.
 """
 
 from __future__ import annotations

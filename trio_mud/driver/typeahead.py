@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from ..limits import Limits
 from ..telnet import Line, TelnetEngine, TelnetEvent
 from ..telnet.gmcp_messages import from_json, to_json
+from ..telnet.scanner import COMMAND_COST
 from ..text import clean_line
 from ..text.cleaning import break_triggers
 from .events import GmcpMessage, HookEvent, MsdpMessage
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 SLICE: Final = 512  # bytes given to the engine at once, so at most as many lines above the limit
+LEAST_COST: Final = (
+    4 * COMMAND_COST
+)  # of a slice that ends no line; a read takes 90 us, and keys repeat 40 times a second
 LIGHT: Final = 192  # bytes of a line or payload; the number of lighter ones is bound enough
 
 
@@ -228,6 +232,8 @@ class Typeahead:
         """Parse these bytes; return whether they cost anything beside their lines."""
         events = engine.receive(data)
         cost = engine.take_cost()
+        if cost < LEAST_COST and Line not in map(type, events):
+            cost = LEAST_COST
         if cost:
             self.is_paused = not spend(cost)  # before any event may end the connection, and with it the budget
         if drops_lines:

@@ -98,7 +98,7 @@ class TelnetEngine:
     # What the connection calls.
 
     def receive_line(self, data: bytes) -> str | None:
-        """Take bytes that are one whole line of printable ASCII, as most are; None leaves them to `receive`.
+        """Take bytes that are one short line of printable ASCII, as most are; None leaves them to `receive`.
 
         Such a line leads to nothing else: there is nothing new to send, and no other moment to wait for.
         """
@@ -143,9 +143,10 @@ class TelnetEngine:
     def take_cost(self) -> int:
         """What `receive` has worked on since the last call, for whoever grants a peer so much and no more.
 
-        A command or a negotiation costs 256, a payload 256 and 1 for each byte; an editing key 256, and a byte of a
-        compressed stream, or one that a line has no room for, 1.  The rest is whole lines, which can be counted, and
-        one unfinished line.
+        A command or a negotiation costs 256, a payload 256 and 1 for each byte; an editing key 256, a doubled ff in
+        text 64, and a byte of a compressed stream, or one that a line has no room for, 1.  A byte of a line beyond
+        the first 128 costs 8, once the line is whole.  The rest is short lines, which can be counted, and one
+        unfinished line.
         """
         scanner, lines, inflater = self.scanner, self.lines, self.inflater
         cost = scanner.cost + lines.cost

@@ -21,6 +21,9 @@ _EDITING_KEYS: Final = re.compile(rb"\x15|[\x08\x7f]+")
 _KEY: Final = re.compile(rb"\x1b(?:\[(?:\[[!-~]?|[0-9]\$|[0-?]*[ -/]*[@-~]?)|[NO][0-9;]*[!-~]?|[ -/]*[0-~]?)")
 _LONGEST_KEY: Final = 16  # bytes
 
+FREE_LENGTH: Final = 128  # bytes of a line that cost nothing
+LONG_LINE_COST: Final = 8  # of each byte beyond them, which must be cleaned, handled and shown to others
+
 # Bytes at the end of a line in which its last character is looked for: wcwidth looks back over 16 code points.
 _TAIL: Final = 64
 
@@ -50,17 +53,18 @@ class LineAssembler:
 
     Attributes:
         charset: The codec of lines finished from now on.
-        cost: The work done beside the finished lines, in the scanner's unit: an editing key costs as much as the
-            command EC, a byte that is cut off costs 1.
+        cost: The work done beside finished short lines, in the scanner's unit: an editing key costs as much as the
+            command EC, a byte that is cut off 1, and a byte that makes a line long `LONG_LINE_COST`.
         hidden: True if lines finished now were not meant to show.
     """
 
-    __slots__ = ("_after_cr", "_decoder", "_is_cut", "_limit", "_partial", "charset", "cost", "hidden")
+    __slots__ = ("_after_cr", "_decoder", "_free", "_is_cut", "_limit", "_partial", "charset", "cost", "hidden")
 
     def __init__(self, limit: int) -> None:
         self.charset = "utf-8"
         self.hidden = False
         self._limit = limit
+        self._free = min(limit, FREE_LENGTH)
         self._partial = bytearray()
         self._decoder: codecs.IncrementalDecoder | None = None  # if the partial line is kept in UTF-8 instead
         self._is_cut = False
@@ -68,14 +72,14 @@ class LineAssembler:
         self.cost = 0
 
     def receive_line(self, data: bytes) -> str | None:
-        """Take data that is one whole line of printable ASCII, as clients send what was typed; otherwise take nothing.
+        """Take data that is a short line of printable ASCII, as clients send what was typed; otherwise take nothing.
 
         Where all is printable there is no other line end and no editing key.
         """
         if not data.endswith(b"\n") or not data.isascii() or self._partial or self._after_cr or self._is_cut:
             return None
         text = data[:-1].removesuffix(b"\r").decode()
-        return text if text.isprintable() and len(text) <= self._limit else None
+        return text if text.isprintable() and len(text) <= self._free else None
 
     def receive(self, data: bytes, events: list[TelnetEvent]) -> None:
         """Take data and append a `Line` for each line it finishes."""
@@ -98,7 +102,7 @@ class LineAssembler:
             # In the data as a whole or in none of its lines: asked once, not line by line.
             is_edited = _DEL in data or _BS in data or _NAK in data
             for line in finished:
-                if is_edited or len(line) > self._limit:
+                if is_edited or len(line) > self._free:
                     self._append(line)
                     events.append(self._finish())
                 else:
@@ -229,6 +233,8 @@ class LineAssembler:
             line = Line(decoder.decode(self._partial), cut=True, hidden=self.hidden)
         else:
             line = Line(self._partial.decode(charset, "replace"), hidden=self.hidden)
+        if len(self._partial) > FREE_LENGTH:
+            self.cost += LONG_LINE_COST * (len(self._partial) - FREE_LENGTH)
         self._partial.clear()
         self._is_cut = False
         return line
