@@ -36,7 +36,7 @@ from trio_mud import (
 )
 from trio_mud.testing import Mud, OpenMud, Player
 
-from .conftest import settled
+from .conftest import open_house, settled
 
 
 class Inn:
@@ -883,3 +883,48 @@ async def test_a_session_without_grace_can_be_entered_again_at_once(mud: OpenMud
         await enter(place, "bob")
         lives = [words for words in inn.story() if words.startswith("bob")]
         assert lives == ["bob Entered", "bob left, linkdeath: reset", "bob Entered"]
+
+
+class Hero:
+    """A key whose hash is that of its name, which changes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __hash__(self) -> int:
+        if self.name == "gone":
+            raise LookupError("it has no name any more")
+        return hash(self.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hero) and self.name == other.name
+
+
+@pytest.mark.parametrize("name", ["anna", "bob", "gone"])
+@pytest.mark.parametrize("ending", ["leave", "quit", "vanish", "shutdown"])
+async def test_a_key_whose_hash_changes_costs_its_session_nothing_and_no_other(
+    autojump_clock: trio.testing.MockClock, ending: str, name: str
+) -> None:
+    """Its last event comes, and those of the others, and `serve` ends without an error."""
+    left: list[object] = []
+    hooks = Hooks()
+    hooks.on(Left)(lambda event: left.append(event.session.key))
+    keys = [Hero(name) for name in ("ann", "bob", "carl")]
+    async with open_house(hooks) as house:
+        wires = [await house.wire() for _ in keys]
+        server = house.server
+        for key, connection in zip(keys, server.connections, strict=True):
+            server.sessions.enter(key, connection, grace=1)
+        await settled()
+        ann = next(iter(server.connections))
+        assert ann.session is not None
+        keys[0].name = name
+        if ending == "leave":
+            ann.session.leave()
+        elif ending == "quit":
+            ann.quit()
+        elif ending == "vanish":
+            wires[0].say(b"")
+        await trio.sleep(20)
+        assert len(server.sessions) == (3 if ending == "shutdown" else 2)
+    assert sorted(map(id, left)) == sorted(map(id, keys))

@@ -22,13 +22,33 @@ if TYPE_CHECKING:
     from .server import MasterServer
 
 
+class FrozenKey:
+    """A key of the game as it was when it was entered: its hash stays, and equal keys are compared once more.
+
+    An object of the game may change its hash later, or raise when it is asked for it.
+    """
+
+    __slots__ = ("_hash", "key")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self._hash = hash(key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrozenKey) and bool(self.key is other.key or self.key == other.key)
+
+
 class KeySource(Source):
     """All events of one key, in order, also across successive stays."""
 
-    __slots__ = ("_forget", "waiting")
+    __slots__ = ("_forget", "handle", "waiting")
 
-    def __init__(self, server: MasterServer, forget: Callable[[], object]) -> None:
+    def __init__(self, server: MasterServer, handle: FrozenKey, forget: Callable[[FrozenKey], object]) -> None:
         super().__init__(server.dispatcher)
+        self.handle = handle
         self.waiting: list[HookEvent | Timer] = []
         self._forget = forget
 
@@ -48,7 +68,7 @@ class KeySource(Source):
 
     def event_over(self, event: HookEvent) -> None:
         if not self.waiting:
-            self._forget()
+            self._forget(self.handle)
 
 
 class Session(EndingTimerOwner):
@@ -193,7 +213,7 @@ class Session(EndingTimerOwner):
         return bool(self._source.waiting) or self._source.is_busy or bool(self.awaited)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> KeySource:
         """Where its events come from."""
         return self._source
 

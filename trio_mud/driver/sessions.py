@@ -38,7 +38,7 @@ from .checks import article, check_number, check_words
 from .events import Cause, Entered, HookEvent, Reason, Resumed
 from .guard import describe_value
 from .origins import origin_of
-from .session import KeySource, Session
+from .session import FrozenKey, KeySource, Session
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -70,8 +70,8 @@ class Sessions:
         self._server = server
         self.new_secret: Callable[[], str] = partial(secrets.token_urlsafe, TOKEN_BYTES)
         self.are_used = False
-        self._by_key: dict[Hashable, Session] = {}
-        self._sources: dict[Hashable, KeySource] = {}
+        self._by_key: dict[FrozenKey, Session] = {}
+        self._sources: dict[FrozenKey, KeySource] = {}
         self._link_dead = 0  # sessions that wait for their player
         self._link_dead_from: Counter[str] = Counter()  # those, by the origin of the last connection
         self._tokens: dict[str, tuple[Session, float]] = {}  # and when it is void, on trio's clock
@@ -84,7 +84,7 @@ class Sessions:
 
     def get(self, key: Hashable) -> Session | None:
         """The stay that has this key now, linked or not."""
-        return self._by_key.get(key)
+        return self._by_key.get(FrozenKey(key))
 
     @enable_ki_protection
     def enter(
@@ -119,7 +119,7 @@ class Sessions:
         if isinstance(key, str):
             key = exact(key)
         try:
-            hash(key)
+            handle = key if isinstance(key, FrozenKey) else FrozenKey(key)
         except TypeError as error:
             raise TypeError(f"Sessions.enter() takes a key that is hashable, such as a name: {error}") from None
         if not isinstance(on_duplicate, Duplicate):
@@ -128,19 +128,19 @@ class Sessions:
                 f"{article(on_duplicate)}"
             )
         self._check(connection, grace)
-        session = self._by_key.get(key)
+        session = self._by_key.get(handle)
         if session is not None and session.connections and all(map(_is_quitting, session.connections)):
             self._end_quitting(session)
             session = None
         if session is None:
-            session = self._begin(key, self._server.limits.grace if grace is None else grace)
+            session = self._begin(handle, self._server.limits.grace if grace is None else grace)
             session.body = body
             event: HookEvent | None = Entered(session)
         elif not session.connections:
             self._stop_waiting(session)
             event = Resumed(session, took_over=False)
         elif on_duplicate is Duplicate.REFUSE:
-            raise KeyTaken(f"{describe_value(key)} is in the game already: ask its player first, or take over")
+            raise KeyTaken(f"{describe_value(session.key)} is in the game already: ask its player first, or take over")
         elif on_duplicate is Duplicate.SHARE:
             event = None
         else:
@@ -164,7 +164,7 @@ class Sessions:
         session, void_at = self._tokens.pop(token, (None, 0.0))  # none there is of a stay that is over
         if session is None or trio.current_time() >= void_at:
             raise BadToken("this token is void: log in")
-        return self.enter(session.key, connection)
+        return self.enter(session.source.handle, connection)  # whatever its key has become
 
     # What sessions and connections tell
 
@@ -213,8 +213,7 @@ class Sessions:
     def finish(self, session: Session, cause: Cause) -> None:
         """The stay is over. A second call changes nothing."""
         if session.ending is None:
-            if self._by_key.pop(session.key, None) is not session:  # the key's hash has changed since
-                self._by_key = {key: other for key, other in self._by_key.items() if other is not session}
+            self._by_key.pop(session.source.handle, None)
             self._tokens.pop(session._token, None)
             self._stop_waiting(session)
             session.end(cause)
@@ -260,11 +259,11 @@ class Sessions:
             if not self._link_dead_from[origin]:
                 del self._link_dead_from[origin]
 
-    def _begin(self, key: Hashable, grace: float) -> Session:
-        source = self._sources.get(key)
+    def _begin(self, handle: FrozenKey, grace: float) -> Session:
+        source = self._sources.get(handle)
         if source is None:
-            source = self._sources[key] = KeySource(self._server, partial(self._forget_key, key))
-        session = self._by_key[key] = Session(self._server, key, source, grace)
+            source = self._sources[handle] = KeySource(self._server, handle, self._forget_key)
+        session = self._by_key[source.handle] = Session(self._server, handle.key, source, grace)
         self.are_used = True
         return session
 
@@ -287,9 +286,9 @@ class Sessions:
     def _expire(self, session: Session) -> None:
         self.finish(session, Cause.EXPIRED)
 
-    def _forget_key(self, key: Hashable) -> None:
-        if key not in self._by_key:
-            self._sources.pop(key, None)
+    def _forget_key(self, handle: FrozenKey) -> None:
+        if handle not in self._by_key:
+            self._sources.pop(handle, None)
 
 
 def _is_quitting(connection: Connection) -> bool:
