@@ -213,6 +213,7 @@ SHARED_ROOMS = (
     "trio_mud.transports.",
     "trio_mud.driver.dispatcher.",
     "trio_mud.driver.timers.Timers",
+    "trio_mud.telnet.negotiation._Side",  # a state that all negotiations share, with the moves found so far
 )
 
 
