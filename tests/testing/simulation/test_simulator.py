@@ -87,8 +87,9 @@ def test_a_seed_equals_itself(game: str, times: int) -> None:
     assert len({simulate(7, name=game).digest for _ in range(times)}) == 1
 
 
-def test_seeds_differ() -> None:
-    assert len({simulate(seed).digest for seed in range(10)}) == 10
+@pytest.mark.parametrize("game", ["hostile", "careless"])
+def test_seeds_differ(game: str) -> None:
+    assert len({simulate(seed, name=game).digest for seed in range(5)}) == 5
 
 
 @pytest.mark.slow
@@ -258,6 +259,15 @@ def test_an_evening_that_does_not_end_is_found() -> None:
 )
 def test_a_planted_defect_is_caught(name: str) -> None:
     assert first_caught(DEFECTS[name], seeds=200, name=PLAYED.get(name, "hostile")) is not None
+
+
+def test_of_a_script_only_the_steps_remain_without_which_it_holds() -> None:
+    whole = plan(3, "hostile")
+    wanted = {whole.steps[1], whole.steps[7], whole.steps[-1]}
+    shortest = shrink(whole, lambda shorter: wanted <= {*shorter.steps})
+    assert sorted(shortest.steps) == sorted(wanted)
+    assert shrink(whole, lambda shorter: False).steps == whole.steps
+    assert len(shrink(whole, lambda shorter: True, patience=1).steps) == len(whole.steps) - len(whole.steps) // 2
 
 
 @pytest.mark.slow
