@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from trio_mud import MasterServer, __version__, cli, logs
-from trio_mud.driver.running import Place
+from trio_mud.driver.server.running import Place
 from trio_mud.testing import read_recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.driver.hooks import Hooks
+from trio_mud.driver.core.hooks import Hooks
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import GameBroken, find_game
 
-TAVERN = "from trio_mud.driver.hooks import Hooks\nhooks = Hooks()\n"
+TAVERN = "from trio_mud.driver.core.hooks import Hooks\nhooks = Hooks()\n"
 
 Write = Callable[[str, str], None]
 

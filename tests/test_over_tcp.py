@@ -35,7 +35,7 @@ from trio_mud import (
     Reason,
     open_tcp_listeners,
 )
-from trio_mud.driver.guard import unwrap_single
+from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.telnet.codes import DM, IAC
 from trio_mud.testing.peers import reset
 from trio_mud.testing.terminal import Terminal

@@ -5,36 +5,31 @@ This is the front door: every public name of the driver. Beside it stand
 and `trio_mud.mudlib` (a small world, and the command table it uses).
 """
 
-from .driver.client import Client, FactSource, Size
-from .driver.connection import Connection
-from .driver.dialogs import Dialog
-from .driver.events import (
+from .driver.connection.connection import Connection
+from .driver.connection.dialog import Dialog
+from .driver.connection.events import (
     Admitted,
-    Cause,
     Connect,
     Disconnect,
     EchoRefused,
-    Entered,
     GmcpMessage,
-    HookEvent,
     Input,
     Interrupt,
-    Left,
-    LinkLost,
     MsdpMessage,
-    Reason,
-    Resumed,
     Settled,
-    Started,
     WindowSize,
 )
-from .driver.hooks import FIRST, LAST, Hooks
-from .driver.output import broadcast
-from .driver.running import run, serve
-from .driver.server import MasterServer
-from .driver.session import Session
-from .driver.sessions import Duplicate
-from .driver.timers import Timer
+from .driver.connection.output import broadcast
+from .driver.core.events import Cause, HookEvent, Reason
+from .driver.core.hooks import FIRST, LAST, Hooks
+from .driver.core.timers import Timer
+from .driver.link.client import Client, FactSource, Size
+from .driver.server.events import Started
+from .driver.server.running import run, serve
+from .driver.server.server import MasterServer
+from .driver.sessions.events import Entered, Left, LinkLost, Resumed
+from .driver.sessions.registry import Duplicate
+from .driver.sessions.session import Session
 from .errors import (
     BadToken,
     ConnectionEnded,

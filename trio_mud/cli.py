@@ -19,11 +19,12 @@ from cyclopts import Parameter, validators
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
 from trio_mud.config import Configuration, read
-from trio_mud.driver.running import CannotListen, Place, Places, serve_places
-from trio_mud.driver.server import MasterServer
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import GameBroken, find_game
 from trio_mud.transports.tls import Certificate
+
+from .driver.server.running import CannotListen, Place, Places, serve_places
+from .driver.server.server import MasterServer
 
 __all__ = ["main"]
 

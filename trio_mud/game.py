@@ -15,10 +15,11 @@ from pathlib import Path
 from types import FunctionType, ModuleType, TracebackType
 
 from trio_mud.config import nearest
-from trio_mud.driver.checks import accepts, article
-from trio_mud.driver.describing import describe
-from trio_mud.driver.hooks import Hooks
 from trio_mud.errors import ConfigurationError
+
+from .driver.core.checks import accepts, article
+from .driver.core.describing import describe
+from .driver.core.hooks import Hooks
 
 __all__ = ["GameBroken", "find_game"]
 

@@ -14,7 +14,7 @@ import sys
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from trio_mud.driver.log_queue import MOST, QueuedHandler
+from .driver.server.log_queue import MOST, QueuedHandler
 
 __all__ = ["show"]
 

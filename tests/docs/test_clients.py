@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_mud.driver.client import Client, FactSource
+from trio_mud.driver.link.client import Client, FactSource
 from trio_mud.testing import OpenMud
 
 from .pages import load

@@ -24,8 +24,8 @@ from trio_mud import (
     Texts,
     WindowSize,
 )
-from trio_mud.driver.dispatcher import Source
-from trio_mud.driver.guard import unwrap_single
+from trio_mud.driver.core.dispatcher import Source
+from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.telnet import DEFAULT_OPTIONS, Option
 from trio_mud.transports import Reader, Transport, listen_by_receiving
 from trio_mud.transports.poller import Poller

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from trio_mud import Connection, Hooks, Input, Limits, Texts, broadcast, markup
-from trio_mud.driver.connection import MOST_RENDERED, MOST_SHARED
+from trio_mud.driver.connection.connection import MOST_RENDERED, MOST_SHARED
 from trio_mud.testing import OpenMud
 from trio_mud.text import Rendering, Text, render
 
@@ -39,7 +39,7 @@ def renderings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
         rendered.append(text)
         return render(text, rendering)
 
-    monkeypatch.setattr("trio_mud.driver.connection.render", note)
+    monkeypatch.setattr("trio_mud.driver.connection.connection.render", note)
     return rendered
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_mud.driver.calendar import DAY, Daily, moment_of, zone_of
+from trio_mud.driver.core.calendar import DAY, Daily, moment_of, zone_of
 
 ZONES = sorted(available_timezones())
 DATES = st.dates(date(1970, 1, 2), date(2100, 12, 30))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trio_mud import Admitted, Connect, Dialog, HookEvent, Hooks, Input, MasterServer, broadcast, run, serve
-from trio_mud.driver.checks import check_function
+from trio_mud.driver.core.checks import check_function
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, settled

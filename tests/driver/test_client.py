@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trio_mud import Client, Connection, FactSource, Hooks, Input, Limits
-from trio_mud.driver.client import TRUECOLOUR
+from trio_mud.driver.link.client import TRUECOLOUR
 from trio_mud.telnet import DEFAULT_OPTIONS, TelnetEngine
 from trio_mud.telnet.codes import CHARSET, DO, IAC, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.telnet.options.charset import ACCEPTED, REJECTED, REQUEST

@@ -30,8 +30,8 @@ from trio_mud import (
     Texts,
     WaitsForItself,
 )
-from trio_mud.driver.dispatcher import Dispatcher, Source
-from trio_mud.driver.guard import unwrap_single
+from trio_mud.driver.core.dispatcher import Dispatcher, Source
+from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 

@@ -14,10 +14,10 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits
-from trio_mud.driver.describing import guarded
-from trio_mud.driver.failures import MOST_KINDS, RepeatLimiter
-from trio_mud.driver.thread import HomeThread
-from trio_mud.driver.timers import Timers
+from trio_mud.driver.core.describing import guarded
+from trio_mud.driver.core.failures import MOST_KINDS, RepeatLimiter
+from trio_mud.driver.core.thread import HomeThread
+from trio_mud.driver.core.timers import Timers
 from trio_mud.testing import OpenMud
 
 from .conftest import first_connection, open_house, settled

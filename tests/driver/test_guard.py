@@ -28,7 +28,7 @@ from trio_mud import (
     Texts,
     markup,
 )
-from trio_mud.driver.guard import describe_value, interrupt_in, log_error, run_guarded
+from trio_mud.driver.core.guard import describe_value, interrupt_in, log_error, run_guarded
 from trio_mud.telnet import DEFAULT_OPTIONS, Option, Policy, Resized, TelnetEngine
 from trio_mud.telnet.codes import IAC, SB, SE, WILL
 from trio_mud.transports import Reader

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Dialog, HookEvent, Hooks, Input, Limits, Rate, Texts, WindowSize
-from trio_mud.driver.events import EchoRefused, GmcpMessage
+from trio_mud.driver.connection.events import EchoRefused, GmcpMessage
 from trio_mud.telnet.codes import DO, DONT, ECHO, IAC, NAWS, SB, SE, WONT
 from trio_mud.testing import OpenMud, peers
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from trio_mud.driver import log_queue
-from trio_mud.driver.log_queue import QueuedHandler
+from trio_mud.driver.server import log_queue
+from trio_mud.driver.server.log_queue import QueuedHandler
 
 
 class Stream(io.StringIO):

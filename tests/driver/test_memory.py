@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from trio_mud import Connection, GmcpMessage, Hooks, Input, Limits, MasterServer, MsdpMessage
-from trio_mud.driver.journal import HELD, PAYLOAD
-from trio_mud.driver.recording import RecordedTypeahead
-from trio_mud.driver.typeahead import Hear, Payload, Spend, Typeahead
+from trio_mud.driver.connection.typeahead import Hear, Payload, Spend, Typeahead
+from trio_mud.driver.recording.journal import HELD, PAYLOAD
+from trio_mud.driver.recording.recording import RecordedTypeahead
 from trio_mud.telnet import TelnetEngine
 from trio_mud.telnet.codes import DO, GMCP, IAC, IP, MSDP, NEW_ENVIRON, SB, SE, WILL
 from trio_mud.telnet.gmcp_messages import to_json

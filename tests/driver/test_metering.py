@@ -10,8 +10,8 @@ import trio
 import trio.testing
 
 from trio_mud import Cause, Connect, GmcpMessage, Input, Limits, Rate, Reason, WindowSize
-from trio_mud.driver.metering import TOKEN
-from trio_mud.driver.typeahead import SLICE
+from trio_mud.driver.connection.typeahead import SLICE
+from trio_mud.driver.core.metering import TOKEN
 from trio_mud.telnet import TelnetEngine
 from trio_mud.telnet.codes import AO, AYT, CHARSET, DO, DONT, EC, GMCP, IAC, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
 from trio_mud.telnet.lines import FREE_LENGTH, LONG_LINE_COST

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_mud import Rate
-from trio_mud.driver import origins
-from trio_mud.driver.origins import AcceptBuckets, origin_of
+from trio_mud.driver.core import origins
+from trio_mud.driver.core.origins import AcceptBuckets, origin_of
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 7, 0.1])

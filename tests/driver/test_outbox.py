@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Hooks, Input, Limits, Reason, Texts
-from trio_mud.driver.life import Life
+from trio_mud.driver.connection.lifecycle import Life
 from trio_mud.telnet.codes import DO, GA, IAC, MCCP2, WONT
 from trio_mud.telnet.options import Eor
 from trio_mud.testing import OpenMud

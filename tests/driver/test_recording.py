@@ -18,10 +18,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from trio_mud import Admitted, Dialog, Hooks, Input, Limits
-from trio_mud.driver import recorder
-from trio_mud.driver.journal import ENTRY, HELD, Journal
-from trio_mud.driver.recording import EARLY, Recording
-from trio_mud.driver.typeahead import HiddenLine
+from trio_mud.driver.connection.typeahead import HiddenLine
+from trio_mud.driver.recording import recorder
+from trio_mud.driver.recording.journal import ENTRY, HELD, Journal
+from trio_mud.driver.recording.recording import EARLY, Recording
 from trio_mud.telnet import Line, TelnetEngine
 from trio_mud.telnet.codes import GMCP, IAC, MCCP3, SB, SE
 from trio_mud.testing import Mud, OpenMud, Player, read_recording

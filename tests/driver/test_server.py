@@ -32,7 +32,7 @@ from trio_mud import (
     Texts,
     open_tcp_listeners,
 )
-from trio_mud.driver.guard import unwrap_single
+from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_mud import Admitted, Cause, Dialog, Hooks, Reason, Texts, open_tcp_listeners, serve
-from trio_mud.driver.strangers import LONGEST, Stranger, answer, recognise
+from trio_mud.driver.link.sniffing import LONGEST, Stranger, answer, recognise
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, open_house, settled

@@ -12,9 +12,9 @@ import trio.testing
 
 import trio_mud
 from trio_mud import Connection, Dialog, HookEvent, Hooks, Input, MasterServer, Timer, broadcast
-from trio_mud.driver.mssp import MsspVariables
-from trio_mud.driver.registry import Connections
-from trio_mud.driver.sessions import Sessions
+from trio_mud.driver.connection.registry import Connections
+from trio_mud.driver.server.mssp import MsspVariables
+from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.errors import LocalProtocolError
 from trio_mud.telnet.codes import DO, GMCP, IAC
 

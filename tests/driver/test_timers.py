@@ -13,8 +13,8 @@ import trio
 import trio.testing
 
 from trio_mud import Admitted, Connect, Connection, Disconnect, Hooks, Input, Limits, MasterServer, Timer
-from trio_mud.driver.thread import HomeThread
-from trio_mud.driver.timers import SHORTEST_PERIOD, Timers
+from trio_mud.driver.core.thread import HomeThread
+from trio_mud.driver.core.timers import SHORTEST_PERIOD, Timers
 from trio_mud.testing import OpenMud
 
 from .conftest import Witness, first_connection, settled, waits

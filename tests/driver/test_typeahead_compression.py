@@ -10,8 +10,8 @@ import trio
 import trio.testing
 
 from trio_mud import Cause, HookEvent, Input, Limits, Reason
-from trio_mud.driver.server import MasterServer
-from trio_mud.driver.typeahead import Typeahead
+from trio_mud.driver.connection.typeahead import Typeahead
+from trio_mud.driver.server.server import MasterServer
 from trio_mud.telnet import CompressionFailed, Option, Policy, TelnetEngine, TelnetEvent
 from trio_mud.telnet.codes import MCCP2, MCCP3
 from trio_mud.telnet.compression import PIECE, InflationLimits

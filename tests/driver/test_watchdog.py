@@ -21,7 +21,7 @@ import pytest
 import trio
 
 from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits, MasterServer, Texts
-from trio_mud.driver.watchdog import Watchdog
+from trio_mud.driver.server.watchdog import Watchdog
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 
 from .conftest import Witness

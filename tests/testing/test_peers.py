@@ -211,8 +211,8 @@ SHARED_ROOMS = (
     "trio.",
     "logging.",
     "trio_mud.transports.",
-    "trio_mud.driver.dispatcher.",
-    "trio_mud.driver.timers.Timers",
+    "trio_mud.driver.core.dispatcher.",
+    "trio_mud.driver.core.timers.Timers",
     "trio_mud.telnet.negotiation._Side",  # a state that all negotiations share, with the moves found so far
 )
 

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import trio
 
-from ..driver.guard import naming_forgotten_awaits, unwrap_single
-from ..driver.hooks import Hooks
-from ..driver.server import MasterServer
+from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
+from ..driver.core.hooks import Hooks
+from ..driver.server.server import MasterServer
 from ..limits import Limits
 from ..telnet import DEFAULT_OPTIONS, Option
 from ..texts import Texts

@@ -22,7 +22,7 @@ from typing import Final
 
 import trio
 
-from ..driver.recording import FORMAT
+from ..driver.recording.recording import FORMAT
 from .mud import Mud
 from .pipe import Pipe
 from .playbook import spell

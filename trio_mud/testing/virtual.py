@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import MockClock
 
-from ..driver.guard import unwrap_single
+from ..driver.core.guard import unwrap_single
 from .threads import ThreadWatch, watch_threads
 
 T = TypeVar("T")

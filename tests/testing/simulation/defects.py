@@ -16,25 +16,27 @@ from typing import Any, Final
 
 import trio
 
-from trio_mud.driver import connection, dispatcher, guard, typeahead
-from trio_mud.driver.admission import Admission
-from trio_mud.driver.client import Client
-from trio_mud.driver.connection import Connection
-from trio_mud.driver.dialogs import Dialog
-from trio_mud.driver.dispatcher import Dispatcher, Source
-from trio_mud.driver.doors import Doors
-from trio_mud.driver.events import Cause, Disconnect, Input, Reason
-from trio_mud.driver.inbox import Inbox, _Stage
-from trio_mud.driver.life import Life
-from trio_mud.driver.origins import AcceptBuckets
-from trio_mud.driver.outbox import Outbox
-from trio_mud.driver.registry import Connections
-from trio_mud.driver.server import MasterServer
-from trio_mud.driver.session import Session
-from trio_mud.driver.sessions import Sessions
-from trio_mud.driver.thread import HomeThread
-from trio_mud.driver.timers import Timers
-from trio_mud.driver.typeahead import Typeahead
+from trio_mud.driver.connection import connection, typeahead
+from trio_mud.driver.connection.connection import Connection
+from trio_mud.driver.connection.dialog import Dialog
+from trio_mud.driver.connection.events import Disconnect, Input
+from trio_mud.driver.connection.inbox import Inbox, _Stage
+from trio_mud.driver.connection.lifecycle import Life
+from trio_mud.driver.connection.outbox import Outbox
+from trio_mud.driver.connection.registry import Connections
+from trio_mud.driver.connection.typeahead import Typeahead
+from trio_mud.driver.core import dispatcher, guard
+from trio_mud.driver.core.dispatcher import Dispatcher, Source
+from trio_mud.driver.core.events import Cause, Reason
+from trio_mud.driver.core.origins import AcceptBuckets
+from trio_mud.driver.core.thread import HomeThread
+from trio_mud.driver.core.timers import Timers
+from trio_mud.driver.link.client import Client
+from trio_mud.driver.server.acceptor import Doors
+from trio_mud.driver.server.admission import Admission
+from trio_mud.driver.server.server import MasterServer
+from trio_mud.driver.sessions.registry import Sessions
+from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
 from trio_mud.telnet import AnomalyKind, TelnetEngine
 from trio_mud.telnet.compression import Deflater, Inflater

@@ -16,10 +16,11 @@ from typing import Final, NoReturn
 
 import trio
 
-from ...driver.connection import Connection
-from ...driver.dialogs import Dialog
-from ...driver.events import Input, Started
-from ...driver.timers import Timer
+from ...driver.connection.connection import Connection
+from ...driver.connection.dialog import Dialog
+from ...driver.connection.events import Input
+from ...driver.core.timers import Timer
+from ...driver.server.events import Started
 from ...errors import LocalProtocolError
 from ...telnet.options.mssp import PLAIN_REQUEST
 from .hostile import KEYS, HostileGame, Posted, Stumble

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, Protocol
 
-from ...driver.hooks import Hooks
-from ...driver.server import MasterServer
+from ...driver.core.hooks import Hooks
+from ...driver.server.server import MasterServer
 from ...game import find_game
 from .careless import CarelessGame
 from .hostile import HostileGame

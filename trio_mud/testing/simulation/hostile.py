@@ -16,27 +16,17 @@ from typing import Final
 
 import trio
 
-from ...driver.connection import Connection
-from ...driver.dialogs import Dialog
-from ...driver.events import (
-    Admitted,
-    Cause,
-    Connect,
-    Disconnect,
-    Entered,
-    HookEvent,
-    Input,
-    Left,
-    LinkLost,
-    Resumed,
-    Started,
-    WindowSize,
-)
-from ...driver.hooks import Hooks
-from ...driver.output import broadcast
-from ...driver.server import MasterServer
-from ...driver.session import Session
-from ...driver.sessions import Duplicate
+from ...driver.connection.connection import Connection
+from ...driver.connection.dialog import Dialog
+from ...driver.connection.events import Admitted, Connect, Disconnect, Input, WindowSize
+from ...driver.connection.output import broadcast
+from ...driver.core.events import Cause, HookEvent
+from ...driver.core.hooks import Hooks
+from ...driver.server.events import Started
+from ...driver.server.server import MasterServer
+from ...driver.sessions.events import Entered, Left, LinkLost, Resumed
+from ...driver.sessions.registry import Duplicate
+from ...driver.sessions.session import Session
 from ...errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError, Overloaded
 from .players import Player
 from .trace import Trace

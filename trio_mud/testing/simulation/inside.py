@@ -9,14 +9,14 @@ from typing import Any
 
 import trio
 
-from ...driver.connection import Connection
-from ...driver.dialogs import Dialog
-from ...driver.dispatcher import Source
-from ...driver.server import MasterServer
-from ...driver.session import Session
-from ...driver.sessions import Duplicate
-from ...driver.timers import Deadline, DeadlineOwner
-from ...driver.typeahead import LIGHT
+from ...driver.connection.connection import Connection
+from ...driver.connection.dialog import Dialog
+from ...driver.connection.typeahead import LIGHT
+from ...driver.core.dispatcher import Source
+from ...driver.core.timers import Deadline, DeadlineOwner
+from ...driver.server.server import MasterServer
+from ...driver.sessions.registry import Duplicate
+from ...driver.sessions.session import Session
 
 
 def guests(server: MasterServer) -> Collection[Connection]:

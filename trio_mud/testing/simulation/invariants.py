@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
-from ...driver.connection import Connection
-from ...driver.events import Cause, Reason
-from ...driver.origins import origin_of
+from ...driver.connection.connection import Connection
+from ...driver.core.events import Cause, Reason
+from ...driver.core.origins import origin_of
 from ...telnet import Line, TelnetEngine
 from ...telnet.charsets import CODECS
 from ...telnet.codes import CHARSET, DO, ECHO

@@ -14,9 +14,9 @@ from typing import Final
 import trio
 from trio.lowlevel import disable_ki_protection
 
-from ...driver.guard import unwrap_single
-from ...driver.hooks import Hooks
-from ...driver.server import MasterServer
+from ...driver.core.guard import unwrap_single
+from ...driver.core.hooks import Hooks
+from ...driver.server.server import MasterServer
 from ...texts import Texts
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener

@@ -15,31 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ...driver.connection import Connection
-from ...driver.dispatcher import Source
-from ...driver.events import (
+from ...driver.connection.connection import Connection
+from ...driver.connection.events import (
     Admitted,
-    Cause,
     Connect,
     Disconnect,
     EchoRefused,
-    Entered,
     GmcpMessage,
     Input,
     Interrupt,
-    Left,
-    LinkLost,
     MsdpMessage,
-    Reason,
-    Resumed,
     Settled,
-    Started,
     WindowSize,
 )
-from ...driver.hooks import FIRST, LAST, Hooks
-from ...driver.origins import origin_of
-from ...driver.server import MasterServer
-from ...driver.session import Session
+from ...driver.core.dispatcher import Source
+from ...driver.core.events import Cause, Reason
+from ...driver.core.hooks import FIRST, LAST, Hooks
+from ...driver.core.origins import origin_of
+from ...driver.server.events import Started
+from ...driver.server.server import MasterServer
+from ...driver.sessions.events import Entered, Left, LinkLost, Resumed
+from ...driver.sessions.session import Session
 from ...telnet.options.mssp import PLAIN_REQUEST
 from . import inside
 from .determinism import Steps
@@ -47,7 +43,7 @@ from .plan import KNOWN, Plan
 from .players import Player
 
 if TYPE_CHECKING:
-    from ...driver.sessions import Sessions
+    from ...driver.sessions.registry import Sessions
 
 PATIENCE = 12.0  # seconds; nothing that one event or one ending takes is longer in any plan
 _GUEST = re.compile(r"(?:rest-writer of )?guest-(\d+)")

@@ -1,0 +1,1 @@
+"""One peer as the game sees it; knows no bytes."""

@@ -1,0 +1,229 @@
+"""Dialogs: straight-line scripts that borrow one connection's lines, such as a login.
+
+A dialog is a task that lasts no longer than its connection's stay:
+it ends at its `await` when the connection does, and its `finally` runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ...errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItself
+from ...telnet.codes import ECHO
+from ...text import Text
+from ..core.checks import check_seconds, check_text
+from ..core.events import Cause
+from ..core.guard import allow_interrupts, interrupt_in, is_a, run_guarded
+from .questions import Questions
+from .typeahead import HiddenLine
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+class Dialog(Questions):
+    """One conversation with one connection. Made by `Connection.start_dialog`.
+
+    Hidden input is the dialog's from a hidden question on, until something else than another one follows.
+    What is typed meanwhile answers hidden questions and nothing else: what none of them took is dropped.
+
+    Attributes:
+        connection: Whose lines it borrows.
+        hiding_refused: Whether the client said that it shows what is typed all the same, or did not say in time
+            that it hides it. Known some moments after the question was put: ask when it is answered.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_deadline",
+        "_hides_input",
+        "_is_at_the_door",
+        "_script",
+        "_woken",
+        "asks_hidden",
+        "connection",
+        "has_begun",
+        "hiding_refused",
+    )
+
+    def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
+        allow_interrupts(script)
+        self.connection = connection
+        self._script = script
+        self._is_at_the_door = connection.inbox.is_undecided
+        self._deadline = deadline  # seconds the whole dialog may take
+        self._asked: trio.Event | None = None  # set when the answer has come
+        self._woken: trio.Event | None = None
+        self.has_begun = False
+        self._answer: str | None = None  # given, and not yet received by the script
+        self.asks_hidden = False  # a hidden question waits for its line
+        self._hides_input = False  # the client was asked to, and not yet to show it again
+        self.hiding_refused = False
+
+    async def settled(self, *, silence: float = math.inf) -> None:
+        """Wait until the client has told what it is, or has had a second to: as the event `Settled` does.
+
+        Args:
+            silence: Seconds after which a client that has answered nothing at all, such as netcat, is not waited for.
+        """
+        self.connection.server.thread.check()
+        self._check()
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(silence):
+            await self._until_settled()
+            return
+        if self.connection.engine.has_answers:
+            await self._until_settled()
+
+    async def _until_settled(self) -> None:
+        while not self.connection.hearing.is_settled:
+            if self._woken is None:
+                self._woken = trio.Event()
+            await self._woken.wait()
+
+    async def ask(self, question: Text, *, within: float | None = None) -> str:
+        """Show a question as a prompt and wait for one line.
+
+        What was typed ahead answers at once; what is typed after the answer waits for the next question,
+        or becomes `Input` when the dialog is over. So does a line that comes when the question was given up.
+
+        Args:
+            question: Without a line end.
+            within: Seconds until the question is given up.
+
+        Raises:
+            trio.TooSlowError: No line came `within` these seconds.
+            WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
+            ConnectionEnded: Called after the connection's ending was decided.
+            LocalProtocolError: Two tasks ask at the same time.
+            TypeError: The question is no text, or `within` no number.
+        """
+        self.connection.server.thread.check()
+        return await self._ask(question, within, "Dialog.ask()", hidden=False)
+
+    async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
+        """Like `ask`, and what is typed does not show: for passwords.
+
+        However it ends, the client shows again what is typed, unless the next thing is another hidden question.
+        A line that comes when the question was given up is dropped: it must not become a command.
+        Not every client can hide; see `hiding_refused`.
+        """
+        self.connection.server.thread.check()
+        return await self._ask(question, within, "Dialog.ask_hidden()", hidden=True)
+
+    async def _ask(self, question: Text, within: float | None, where: str, *, hidden: bool) -> str:
+        connection = self.connection
+        question = check_text(question, where)
+        if within is not None:
+            check_seconds(within, f"{where[:-1]}within=)", may_be_infinite=True)
+        self._check()
+        if self._asked is not None:
+            raise LocalProtocolError(f"{connection.name} is being asked already: ask one question at a time")
+        if connection.ending is not None:
+            await trio.lowlevel.checkpoint()  # a dialog of a gone connection ends here
+            raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
+        if hidden:
+            self._hide_input()
+        else:
+            self.show_input()
+        connection.prompt(question)
+        self._asked, self.asks_hidden = trio.Event(), hidden
+        connection.dialog_asks()
+        try:
+            with trio.fail_after(math.inf if within is None else within):
+                await self._asked.wait()
+            answer, self._answer = self._answer, None
+            assert answer is not None
+            return str(answer)
+        finally:
+            self._asked, self.asks_hidden = None, False
+            if self._answer is not None and not hidden:  # it came in the moment in which the question was given up
+                connection.inbox.give_back(self._answer)
+            self._answer = None
+            if hidden and connection.ending is None:
+                connection.outbox.soil(0)  # the flush shows the input, unless another hidden question comes before it
+
+    def _hide_input(self) -> None:
+        if not self._hides_input:
+            self._hides_input, self.hiding_refused = True, False
+            self.connection.inbox.hide_lines(True)
+            self.connection.hide_input(True)
+
+    def show_input(self) -> None:
+        """Have the client show again what is typed, if it was hidden for a question."""
+        if self._hides_input:
+            self._hides_input = False
+            self.connection.inbox.hide_lines(False)
+            if self.connection.ending is None:
+                self.connection.engine.hide_input(False, ends_line=False)
+                self.connection.outbox.soil(0)
+
+    def _check(self) -> None:
+        connection = self.connection
+        if connection.is_in_own_hook:
+            raise WaitsForItself(
+                f"a hook of {connection.name} waits for {connection.name}: start a dialog, and ask from its script"
+            )
+        if connection.ending is None and connection.dialog is not self:
+            raise LocalProtocolError(f"this dialog with {connection.name} is over: ask from its script")
+
+    def wake(self) -> None:
+        """What `settled` waits for may have come."""
+        if self._woken is not None:
+            self._woken.set()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it waits for a line."""
+        return self._asked is not None and not self._asked.is_set()
+
+    def answer(self, line: str) -> None:
+        """Give it the line it waits for."""
+        assert self._asked is not None
+        self._answer = line
+        if isinstance(line, HiddenLine) and self.connection.engine.is_ours(ECHO):
+            self.connection.outbox.queue(b"\r\n")  # the client did not show the Enter either
+        self._asked.set()
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Run the script to its end. A script that raises costs itself, and the lines that wait for it.
+
+        If it was started at the door, nobody knows whom it would have let in: the connection ends too.
+        """
+        connection, self.has_begun = self.connection, True
+        try:
+            with trio.CancelScope() as scope:
+                if self._deadline is not None:
+                    scope.deadline = trio.current_time() + self._deadline
+                await run_guarded(self._script, self._failed, self)
+            if scope.cancelled_caught:
+                connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
+        finally:
+            self.show_input()
+            connection.dialog_over(self)
+
+    def _failed(self, error: BaseException) -> None:
+        if is_a(error, ConnectionEnded):
+            return  # it asked on after the end, and that ended it
+        if is_a(error, NoAnswer):  # a player can bring it about, and must not fill the log
+            self.connection.tell(self.connection.server.texts.no_answer)
+            return
+        connection = self.connection
+        connection.work_failed("dialog", self._script, error)
+        connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
+        if interrupt_in(error) is not None:
+            return  # the server stops, and says so itself
+        if self._is_at_the_door:
+            connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
+        else:
+            connection.tell(connection.server.texts.command_failed)
+
+
+Script = Callable[[Dialog], Awaitable[object]]

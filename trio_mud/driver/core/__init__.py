@@ -1,0 +1,1 @@
+"""Events, hooks, turns and time; knows no socket and no player."""

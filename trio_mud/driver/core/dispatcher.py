@@ -1,0 +1,341 @@
+"""The dispatcher: one event of each ready source a turn, and its functions one after the other.
+
+Theory of operation
+-------------------
+The memory channel carries *sources* (a connection, a timer, the server's posts), not events.
+A source stands in the channel at most once, so the channel needs no bound of its own,
+and it is *asked* for its next event when its turn comes, so order and once-only need no waiting.
+A flooder with a thousand lines and a slow typist with one therefore alternate.
+
+The dispatcher drains ready sources in batches of `limits.batch` and flushes all output once per batch.
+Between two batches lies a checkpoint, so timers stay on time.
+
+A plain function runs inline: an atomic step of the world, in one total order with all others.
+A returned awaitable continues in a task of the dispatcher's nursery: its source is *busy* and gets no turn
+until the event's remaining functions have run, while all other sources go on.
+
+`_load` counts the sources that are queued, handed over or busy.
+It, never the length of the channel, says whether everything is handled.
+
+Everything that is called for one source, its events and their functions, costs that source when it raises.
+A plain function that enters a cancel scope and does not exit it leaves it open in the dispatcher's own task.
+The loop stands in a scope of its own, so that such a scope cannot end it.
+
+The dispatcher knows neither sockets nor players. If it dies, the server stops.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Awaitable, Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ...limits import Limits
+from .events import HookEvent
+from .guard import interrupt_in, log_error, run_guarded
+from .hooks import HookFunction
+
+
+class Gatekeeper(Protocol):
+    """Whoever may hold up a source until another one has nothing left."""
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether there are events that must be handled first."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """Where those come from."""
+        ...
+
+
+class Source:
+    """Something events come from, in order. Subclasses say which; the dispatcher minds the two flags.
+
+    Attributes:
+        gatekeeper: Who may have this source wait, if anybody.
+    """
+
+    __slots__ = ("_dispatcher", "gatekeeper", "is_busy", "is_queued")
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self.is_queued = False
+        self.is_busy = False  # one of its events is running, perhaps waiting in a hook
+        self.gatekeeper: Gatekeeper | None = None
+
+    def has_event(self) -> bool:
+        """Whether `take_event` may have something now."""
+        raise NotImplementedError
+
+    def take_event(self) -> HookEvent | None:
+        """The next event, or None if there is none or this turn was used up without one."""
+        raise NotImplementedError
+
+    def event_over(self, event: HookEvent) -> None:
+        """All functions of the event have run."""
+
+    def failed(self, error: BaseException) -> None:
+        """One of these methods raised, or what is due for this source."""
+        log_error(error, "an event was lost, a %s failed", type(self).__name__)
+
+    def wake(self) -> None:
+        """Stand in line for a turn, if there is an event. Any number of calls cost one turn."""
+        if not self.is_queued and not self.is_busy and self.has_event():
+            self._dispatcher.put(self)
+
+
+class Household(Protocol):
+    """What the dispatcher asks of the server it works for."""
+
+    def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
+        """The functions to run, the network's own steps outermost."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was written in this batch."""
+        ...
+
+    def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+        """A function of this event raised, or was cut; it costs that call."""
+        ...
+
+    def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
+        """A waiting function returned after its deadline, in which nothing could cancel it; it costs nothing."""
+        ...
+
+    def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
+        """A function returned False, which decides nothing."""
+        ...
+
+    def hook_interrupted(self, error: BaseException) -> None:
+        """Ctrl-C or SystemExit came out of a function: the server stops."""
+        ...
+
+
+class _Wait:
+    """One waiting hook: its event and function, its scope and its task."""
+
+    __slots__ = ("event", "function", "scope", "task")
+
+    def __init__(self, event: HookEvent, function: HookFunction) -> None:
+        self.event = event
+        self.function = function
+        self.scope = trio.CancelScope()
+        self.task: trio.lowlevel.Task | None = None
+
+
+class Dispatcher:
+    """Runs the hooks of one server."""
+
+    def __init__(self, household: Household, limits: Limits) -> None:
+        self._household = household
+        self._limits = limits
+        self._to_ready, self._ready = trio.open_memory_channel[Source](math.inf)
+        self._in_channel = 0
+        self._load = 0  # sources queued, handed over or busy
+        self._quiet = trio.Event()
+        self._waiting: dict[Source, _Wait] = {}
+        self._gated: dict[Source, dict[Source, None]] = {}  # by the source they wait for
+        self._nursery: trio.Nursery | None = None
+        self.is_dead = False
+        self.is_cutting = False
+        self.in_batch = False  # what is written now is flushed at the batch's end
+        self.now = -math.inf  # when the batch began; its events need no clock of their own
+
+    def put(self, source: Source) -> None:
+        """Give this source a turn. Does nothing when the dispatcher is dead."""
+        if self.is_dead:
+            return
+        source.is_queued = True
+        self._load += 1
+        self._in_channel += 1
+        self._to_ready.send_nowait(source)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether any source is queued or busy."""
+        return self._load > 0 and not self.is_dead
+
+    async def drained(self) -> None:
+        """Wait until every source is handled, or the dispatcher is dead."""
+        while self.is_working:
+            self._quiet = trio.Event()
+            await self._quiet.wait()
+
+    def cut(self) -> None:
+        """Time is up: waiting hooks end at their await, later ones at their first."""
+        self.is_cutting = True
+        for wait in self._waiting.values():
+            wait.scope.cancel(reason="the server's cleanup time is over")
+
+    def waiting(self) -> list[tuple[HookEvent, HookFunction]]:
+        """The events and their functions that have begun and wait."""
+        return [(wait.event, wait.function) for wait in self._waiting.values()]
+
+    def stop(self) -> None:
+        """End `run`, even from within a shielded scope that a hook function has left open."""
+        self.is_dead = True
+        self._to_ready.close()
+
+    def is_in_hook_of(self, source: Source) -> bool:
+        """Whether the running task is a waiting hook of this source, which a wait for the source would deadlock."""
+        wait = self._waiting.get(source)
+        return wait is not None and wait.task is trio.lowlevel.current_task()
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                try:
+                    while True:
+                        await run_guarded(self._run_batches, self._left_open)
+                except trio.EndOfChannel:
+                    self._nursery.cancel_scope.cancel(reason="the dispatcher is stopped")
+        finally:
+            self.is_dead = True
+            self.in_batch = False
+            self._quiet.set()
+
+    @enable_ki_protection
+    async def _run_batches(self) -> None:
+        while True:
+            self._run_batch(await self._ready.receive())
+
+    def _left_open(self, error: BaseException) -> None:
+        """A scope that a plain function left open was cancelled, and has ended the loop; nothing is lost."""
+        if self.in_batch or not isinstance(error, RuntimeError):
+            raise error
+        log_error(error, "a plain hook function has left a cancel scope open: exit every scope that it enters")
+
+    def _run_batch(self, source: Source) -> None:
+        self.in_batch = True
+        self.now = trio.current_time()
+        self._turn(source)
+        left, turn, receive = self._limits.batch - 1, self._turn, self._ready.receive_nowait
+        while self._in_channel and left:
+            left -= 1
+            turn(receive())
+        self._household.flush()
+        self.in_batch = False
+        if not self._load:
+            self._quiet.set()
+
+    def _turn(self, source: Source) -> None:
+        self._in_channel -= 1
+        source.is_queued = False
+        keeper = source.gatekeeper
+        if keeper is not None and keeper.is_unsettled:
+            self._load -= 1
+            self._gated.setdefault(keeper.source, {})[source] = None
+            return
+        source.is_busy = True  # before it is asked: what it reads for its answer may wake it
+        try:
+            event = source.take_event()
+            functions = None if event is None else iter(self._household.functions_for(event))
+        except BaseException as error:  # noqa: BLE001 - whatever a source raises costs that source
+            self._source_failed(source, error)
+            event = functions = None
+        if event is None or functions is None:
+            self._turn_over(source)
+        else:
+            self._step(source, event, functions)
+
+    def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
+        """Run the functions that are left of this event, up to the first that waits."""
+        for function in functions:
+            try:
+                result = function(event)
+                if result is None:
+                    continue
+                if not inspect.isawaitable(result):
+                    if result is False:
+                        self._household.hook_returned_false(event, function)
+                    continue
+            except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
+                self._report(source, event, function, error)
+            else:
+                assert self._nursery is not None
+                self._waiting[source] = _Wait(event, function)
+                name = f"hook for {type(event).__name__}"
+                self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
+                return
+        source.is_busy = False
+        try:
+            source.event_over(event)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._source_failed(source, error)
+        self._turn_over(source)
+
+    def _turn_over(self, source: Source) -> None:
+        """Let the source stand in line again, or let in who waited for its events."""
+        self._load -= 1
+        source.is_busy = False
+        try:
+            source.wake()
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._source_failed(source, error)
+        if self._gated and not source.is_queued:
+            for gated in self._gated.pop(source, ()):
+                try:
+                    gated.wake()
+                except BaseException as error:  # noqa: BLE001 - as above
+                    self._source_failed(gated, error)
+
+    @enable_ki_protection
+    async def _wait_for(
+        self,
+        source: Source,
+        event: HookEvent,
+        function: HookFunction,
+        result: Awaitable[object],
+        functions: Iterator[HookFunction],
+    ) -> None:
+        """Finish one awaitable in a task of its own, then the functions after it."""
+        wait = self._waiting[source]
+        wait.task = trio.lowlevel.current_task()
+        deadline, began = self._limits.hook_deadline, trio.current_time()
+        try:
+            with wait.scope as scope:
+                if deadline is not None:
+                    scope.deadline = began + deadline
+                if self.is_cutting:
+                    scope.cancel(reason="the server's cleanup time is over")
+                failed = partial(self._report, source, event, function)
+                await run_guarded(self._await_result, failed, event, function, result)
+            if scope.cancelled_caught:
+                why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
+                self._report(source, event, function, trio.TooSlowError(why))
+            elif scope.cancel_called and trio.current_time() >= scope.deadline:
+                # It waited for a thread, shielded itself, or swallowed a Cancelled. What it did stands.
+                self._household.hook_late(event, function, trio.current_time() - began)
+        finally:
+            del self._waiting[source]
+        self._step(source, event, functions)
+        if not self._load:
+            self._quiet.set()
+
+    async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> object:
+        if (returned := await result) is False:
+            self._household.hook_returned_false(event, function)
+        return returned
+
+    def _report(self, source: Source, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+        try:
+            if (interrupt := interrupt_in(error)) is not None:
+                self._household.hook_interrupted(interrupt)
+            self._household.hook_failed(event, function, error)
+        except BaseException as another:  # noqa: BLE001 - the report calls what belongs to the source
+            self._source_failed(source, another)
+
+    def _source_failed(self, source: Source, error: BaseException) -> None:
+        if (interrupt := interrupt_in(error)) is not None:
+            self._household.hook_interrupted(interrupt)
+        source.failed(error)

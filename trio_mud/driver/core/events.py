@@ -1,0 +1,58 @@
+"""What is common to all events, and why a connection ended."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Reason(enum.Enum):
+    """How a connection ended, in the one word that games decide by."""
+
+    QUIT = "quit"
+    """The server or the game ended it; its last words were flushed."""
+    LINKDEATH = "linkdeath"
+    """The link is gone; nothing more was written."""
+    REFUSED = "refused"
+    """It was never admitted."""
+
+
+class Cause(enum.Enum):
+    """What exactly ended a connection; every cause belongs to one reason."""
+
+    ASKED = (Reason.QUIT, "asked")
+    KICKED = (Reason.QUIT, "kicked")
+    BANNED = (Reason.QUIT, "banned")
+    IDLE = (Reason.QUIT, "idle")
+    LOGIN_DEADLINE = (Reason.QUIT, "login deadline")
+    TAKEOVER = (Reason.QUIT, "takeover")
+    SHUTDOWN = (Reason.QUIT, "shutdown")
+    FLOOD = (Reason.QUIT, "flood")
+    PROTOCOL = (Reason.QUIT, "protocol abuse")
+    ERROR = (Reason.QUIT, "error")
+
+    EOF = (Reason.LINKDEATH, "end of file")
+    RESET = (Reason.LINKDEATH, "reset")
+    WRITE_STALL = (Reason.LINKDEATH, "write stall")
+    DEAD_PEER = (Reason.LINKDEATH, "dead peer")
+    CANCELLED = (Reason.LINKDEATH, "cancelled")
+    EXPIRED = (Reason.LINKDEATH, "grace over")
+
+    VETOED = (Reason.REFUSED, "vetoed")
+    HOOK_FAILED = (Reason.REFUSED, "hook failed")
+    HOOK_TOO_SLOW = (Reason.REFUSED, "hook too slow")
+    FULL = (Reason.REFUSED, "full")
+    TOO_MANY = (Reason.REFUSED, "too many from here")
+
+    @property
+    def reason(self) -> Reason:
+        """The reason this cause belongs to."""
+        return self.value[0]
+
+    def __str__(self) -> str:
+        return self.value[1]
+
+
+class HookEvent:
+    """Something happened. A game derives its own events, as frozen dataclasses, and posts them: `MasterServer.post`."""
+
+    __slots__ = ()

@@ -1,0 +1,62 @@
+"""Metering: a peer may cause work, beside its short lines, at a certain rate; past it, its bytes wait.
+
+The telnet engine counts what the parsing of a peer's bytes costs (`TelnetEngine.take_cost`) and has no clock.
+Here the cost is taken from a token bucket. When the bucket is empty, nothing of this peer is parsed or read until a
+deadline in the timers' heap refills it, and TCP slows the sender. Nothing is dropped.
+Short lines are metered on their own, by `limits.command_rate`.
+
+Used by the inbox, one meter for each connection that has sent anything other than short lines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from ...limits import Rate
+from .timers import Deadline, Timers
+
+SHORTEST_PAUSE: Final = 0.25  # seconds; a pause costs some 0.2 ms, and bytes of a long payload would cause hundreds
+TOKEN: Final = 256  # the engine's unit for one command; a token of `limits.protocol_rate`
+
+
+class Meter:
+    """One connection's bucket.
+
+    The deadline is set only while the bucket is empty, so an honest client costs no timer.
+    """
+
+    __slots__ = ("_full_at", "_pause", "_rate", "_timers")
+
+    def __init__(self, rate: Rate, timers: Timers) -> None:
+        self._rate = rate
+        self._timers = timers
+        self._full_at = -math.inf  # when the bucket will be full again, on trio's clock
+        self._pause: Deadline | None = None  # while the bucket is empty
+
+    def spend(self, cost: int, resume: Callable[[], None]) -> bool:
+        """Take the cost of what was parsed; the bucket may go below zero by one slice.
+
+        Args:
+            cost: As `TelnetEngine.take_cost` returns it.
+            resume: Called when there are tokens again.
+
+        Returns:
+            True if parsing may go on; if not, `resume` will be called.
+        """
+        now = trio.current_time()
+        self._full_at, wait = self._rate.spend(self._full_at, now, cost / TOKEN)
+        if not wait:
+            return True
+        self.end()
+        self._pause = self._timers.at(now + max(wait, SHORTEST_PAUSE), resume)
+        return False
+
+    def end(self) -> None:
+        """Cancel the deadline, if one is set."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None

@@ -1,0 +1,74 @@
+"""Origins: which peers count as one place, and how fast new connections come from each.
+
+An origin is an IPv4 address, an IPv6 /64, or a name of the transport's own; "" stands for unknown and is never limited.
+Used by the admission, which counts what each origin has, and by the sessions, which count what it left behind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from typing import Final
+
+from ...limits import Rate
+
+HOUSEHOLD: Final = 64  # bits of an IPv6 address that its network owns; the rest one household chooses freely
+MOST_ORIGINS: Final = 4096  # buckets in the table, about 1 MiB
+_ROUNDING: Final = 1e-6  # seconds; sums of a third of a second are not exact
+
+
+def origin_of(address: str) -> str:
+    """Return what an address is counted as."""
+    if ":" not in address:
+        return address
+    try:
+        host = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if host.ipv4_mapped is not None:
+        return str(host.ipv4_mapped)
+    return str(ipaddress.IPv6Network((host, HOUSEHOLD), strict=False).network_address)
+
+
+class AcceptBuckets:
+    """A token bucket for each origin, in a table of bounded size.
+
+    A bucket that is full again says no more than none, and is dropped.
+    Past `MOST_ORIGINS` the origin that came least recently is forgotten.
+
+    Args:
+        rate: Of each bucket; None for no limit.
+    """
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._rate = rate
+        self._full_at: dict[str, float] = {}  # when each bucket will be full again; the least recent origin first
+
+    def __len__(self) -> int:
+        return len(self._full_at)
+
+    def spend(self, origin: str, now: float) -> bool:
+        """Take a token for one connection.
+
+        An origin that is past its rate spends nothing by trying.
+
+        Returns:
+            False if the origin's bucket is empty: refuse the connection.
+        """
+        if self._rate is None or not origin:
+            return True
+        full_at, wait = self._rate.spend(self._full_at.pop(origin, -math.inf), now, 0)
+        has_token = wait < _ROUNDING
+        self._full_at[origin] = self._rate.spend(full_at, now)[0] if has_token else full_at
+        self._forget_some(now)
+        return has_token
+
+    def _forget_some(self, now: float) -> None:
+        """Drop up to two of the least recent origins, so that a call costs the same however many there are."""
+        for _ in range(2):
+            oldest = next(iter(self._full_at))
+            if self._full_at[oldest] > now and len(self._full_at) <= MOST_ORIGINS:
+                return
+            del self._full_at[oldest]
+            if not self._full_at:
+                return

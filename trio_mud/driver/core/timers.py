@@ -1,0 +1,405 @@
+"""Time: one heap and one waiting task for every deadline and timer of a server.
+
+A `Deadline` is the driver's own: a plain call at a moment, inline.
+A `Timer` is the game's: when it is due it becomes an event of its owner, in turn with all others.
+All of that runs by trio's clock, which nobody sets; only a `DailyTimer` looks at the wall clock, too.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from .calendar import Daily
+from .checks import check_function, check_seconds
+from .dispatcher import Dispatcher, Source
+from .events import HookEvent
+from .guard import allow_interrupts, log_error
+from .thread import HomeThread
+
+if TYPE_CHECKING:
+    from ..connection.connection import Connection
+    from ..server.server import MasterServer
+
+TimerFunction = Callable[[], object]  # plain or async, without arguments
+
+SHORTEST_PERIOD: Final = 0.01  # seconds; the loop of a busy server has no finer grain
+LOOK_AGAIN: Final = 3600.0  # seconds after which a wall clock that was set is noticed
+_LOOK_SOON: Final = 0.001  # seconds; the wall clock may run a little slower than trio's
+
+
+class DeadlineOwner(Protocol):
+    """What a deadline belongs to, and what its failure costs."""
+
+    def failed(self, error: BaseException) -> None:
+        """The function of a deadline raised."""
+        ...
+
+
+class Deadline:
+    """One call at one moment. Cancelling it releases the function and its owner at once, not when it would be due."""
+
+    __slots__ = ("_function", "_owner", "_timers", "when")
+
+    def __init__(
+        self, timers: Timers, when: float, function: Callable[[], None], owner: DeadlineOwner | None = None
+    ) -> None:
+        self._timers = timers
+        self._function: Callable[[], None] | None = function
+        self._owner = owner
+        self.when = when  # trio's clock, seconds
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the call is still to come."""
+        return self._function is not None
+
+    def cancel(self) -> None:
+        """It will not be called. Once called or cancelled this does nothing."""
+        if self._function is not None:
+            self._function = self._owner = None
+            self._timers.forget_one()
+
+    def _pass(self) -> None:
+        function, owner = self._function, self._owner
+        self._function = self._owner = None
+        if function is None:
+            return
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001 - it costs the owner, and no other deadline
+            if owner is None:
+                log_error(error, "a deadline failed")
+            else:
+                owner.failed(error)
+
+
+class Timers:
+    """The heap. Thousands of entries cost one waiting task.
+
+    Args:
+        batch: How many deadlines may pass before every other task has a turn.
+        thread: The server's; timers are cancelled in no other.
+    """
+
+    def __init__(self, batch: int, thread: HomeThread) -> None:
+        self._batch = batch
+        self.thread = thread
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._numbers = itertools.count()
+        self._cancelled = 0  # entries in the heap that will not be called
+        self._changed = trio.Event()
+        self._is_stopped = False
+
+    def at(self, when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
+        """Call the function at `when` on trio's clock, between two dispatcher batches.
+
+        After `stop` it is never called. If it raises, that is logged and costs the owner.
+        """
+        deadline = Deadline(self, when, function, owner)
+        if self._is_stopped:
+            deadline._function = None
+            return deadline
+        heapq.heappush(self._heap, (when, next(self._numbers), deadline))
+        if self._heap[0][2] is deadline:
+            self._changed.set()
+        return deadline
+
+    def stop(self) -> None:
+        """Cancel all there are, and all that come."""
+        self._is_stopped = True
+        for _, _, deadline in self._heap:
+            deadline._function = None
+        self._heap.clear()
+        self._cancelled = 0
+
+    def forget_one(self) -> None:
+        """An entry was cancelled; when most are, the heap is built anew without them."""
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].is_set]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    def __len__(self) -> int:
+        """How many calls are still to come."""
+        return len(self._heap) - self._cancelled
+
+    @enable_ki_protection
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            self._pass_some()
+            self._changed = trio.Event()
+            # Even if the next one is overdue this is a checkpoint.
+            with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
+                await self._changed.wait()
+
+    def _pass_some(self) -> None:
+        """Let deadlines pass that are due now, a batch at most.
+
+        Those that become due meanwhile wait for the next turn: a period shorter than what it takes to get here
+        would otherwise never let go.
+        """
+        now = trio.current_time()
+        for _ in range(self._batch):
+            if not self._heap or self._heap[0][0] > now:
+                return
+            _, _, deadline = heapq.heappop(self._heap)
+            if deadline.is_set:
+                deadline._pass()
+            else:
+                self._cancelled -= 1
+
+
+class Timer:
+    """The handle of `after`, `every` and `daily`; ends with its owner.
+
+    A periodic timer ticks at t0 + k * period, however late a tick is handled.
+    At most one tick waits at any time; those that fall due meanwhile are skipped and counted.
+
+    Attributes:
+        skipped: How many ticks fell due and were not handled, because another one waited or the clock had jumped.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_deliver",
+        "_ended",
+        "_first",
+        "_function",
+        "_passed",
+        "_period",
+        "_timers",
+        "is_pending",
+        "skipped",
+    )
+
+    def __init__(
+        self,
+        timers: Timers,
+        delay: float,
+        function: TimerFunction,
+        *,
+        period: float | None,
+        deliver: Callable[[Timer], None],
+        ended: Callable[[Timer], object],
+    ) -> None:
+        allow_interrupts(function)
+        self._timers = timers
+        self._function: TimerFunction | None = function
+        self._period = period
+        self._deliver = deliver  # hands a tick to the owner
+        self._ended = ended  # the owner forgets the timer
+        self.is_pending = False  # a tick waits for its turn
+        self.skipped = 0
+        self._first = trio.current_time() + delay
+        self._passed = 0  # periods since then
+        self._deadline = timers.at(self._first, self._fall_due, self)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it will still call its function."""
+        return self._function is not None
+
+    @enable_ki_protection
+    def cancel(self) -> None:
+        """Call the function no more, not even for a tick that already waits. Any later call does nothing."""
+        self._timers.thread.check()
+        if self._function is not None:
+            self._function = None
+            self._deadline.cancel()
+            self._ended(self)
+
+    def failed(self, error: BaseException) -> None:
+        """The clock or the owner raised when it was due: it ends."""
+        log_error(error, "a timer failed and is cancelled")
+        self.cancel()
+
+    def take(self) -> TimerFunction | None:
+        """The waiting tick's turn has come: the function to run for it."""
+        self.is_pending = False
+        function = self._function
+        if not self._deadline.is_set:  # it was the last one
+            self.cancel()
+        return function
+
+    def _fall_due(self) -> None:
+        periods = 1
+        if self._period is not None:
+            periods = max(1, math.ceil((trio.current_time() - self._deadline.when) / self._period))
+            self._passed += periods  # a sum of periods would drift by what each addition rounds
+            self._deadline = self._timers.at(self._first + self._passed * self._period, self._fall_due, self)
+        self._tick(periods)
+
+    def _tick(self, count: int) -> None:
+        """So many ticks fell due at once: one of them is delivered, unless one waits."""
+        self.skipped += count - 1
+        if self.is_pending:
+            self.skipped += 1
+        else:
+            self.is_pending = True
+            self._deliver(self)
+
+
+class DailyTimer(Timer):
+    """Ticks once a date, by the wall clock; looks at it at least once an hour, for anybody may set it."""
+
+    __slots__ = ("_daily", "_wall_clock")
+
+    def __init__(
+        self,
+        timers: Timers,
+        daily: Daily,
+        function: TimerFunction,
+        *,
+        wall_clock: Callable[[], float],
+        deliver: Callable[[Timer], None],
+        ended: Callable[[Timer], object],
+    ) -> None:
+        self._daily = daily
+        self._wall_clock = wall_clock
+        super().__init__(timers, self._pause(wall_clock()), function, period=None, deliver=deliver, ended=ended)
+
+    def _fall_due(self) -> None:
+        now = self._wall_clock()
+        count = self._daily.look(now)
+        self._deadline = self._timers.at(trio.current_time() + self._pause(now), self._fall_due, self)
+        if count:
+            self._tick(count)
+
+    def _pause(self, now: float) -> float:
+        """Seconds until the next look, when the wall clock shows `now`."""
+        return min(LOOK_AGAIN, max(_LOOK_SOON, self._daily.due - now))
+
+
+class TimerSource(Source):
+    """A server's timer as a source of its own, so that one slow tick holds up no other."""
+
+    __slots__ = ("timer",)
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(dispatcher)
+        self.timer: Timer | None = None
+
+    def deliver(self, timer: Timer) -> None:
+        """Stand in line with this timer's tick."""
+        self.timer = timer
+        self.wake()
+
+    def has_event(self) -> bool:
+        return self.timer is not None and self.timer.is_pending
+
+    def take_event(self) -> HookEvent | None:
+        timer = self.timer
+        return None if timer is None or not timer.is_pending else tick_of(timer)
+
+
+def tick_of(timer: Timer, connection: Connection | None = None) -> Tick | None:
+    """The event of a waiting tick, or None if its timer was cancelled meanwhile."""
+    function = timer.take()
+    return None if function is None else Tick(timer, function, connection)
+
+
+class TimerOwner:
+    """`after` and `every`, for whatever timers can belong to; they end with it."""
+
+    __slots__ = ()
+
+    @property
+    def _home(self) -> HomeThread:
+        raise NotImplementedError
+
+    @enable_ki_protection
+    def after(self, delay: float, function: TimerFunction) -> Timer:
+        """Call a plain or async function once, `delay` seconds from now, as an event of this owner.
+
+        Raises:
+            ValueError: The delay is negative or not finite.
+            TypeError: The delay is no number, or the function takes arguments.
+        """
+        self._home.check()
+        where = f"{type(self).__name__}.after()"
+        check_seconds(delay, where)
+        check_function(function, where)
+        return self._start_timer(delay, function, None)
+
+    @enable_ki_protection
+    def every(self, period: float, function: TimerFunction) -> Timer:
+        """Call a plain or async function each `period` seconds, as an event of this owner.
+
+        The k-th call is due k * period from now. Late ones are skipped and counted, never made up for.
+
+        Args:
+            period: Seconds, 0.01 or more.
+            function: As in `after`.
+
+        Raises:
+            ValueError: The period is shorter or not finite.
+            TypeError: The period is no number, or the function takes arguments.
+        """
+        self._home.check()
+        where = f"{type(self).__name__}.every()"
+        check_seconds(period, where, at_least=SHORTEST_PERIOD)
+        check_function(function, where)
+        return self._start_timer(period, function, period)
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        raise NotImplementedError
+
+
+class EndingTimerOwner(TimerOwner):
+    """A timer owner that ends: its timers tick as events of its own source, and end with it.
+
+    A subclass sets `_timers` to None; the dictionary is made for the first timer, since most owners have none.
+    """
+
+    __slots__ = ("_timers",)
+
+    server: MasterServer
+    _timers: dict[Timer, None] | None
+
+    @property
+    def _home(self) -> HomeThread:
+        return self.server.thread
+
+    def _has_ended(self) -> bool:
+        raise NotImplementedError
+
+    def _deliver_tick(self, timer: Timer) -> None:
+        raise NotImplementedError
+
+    def cancel_timers(self) -> None:
+        """No timer of this owner ticks any more."""
+        for timer in list(self._timers or ()):
+            timer.cancel()
+
+    def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
+        timers = self._timers
+        if timers is None:
+            timers = self._timers = {}
+
+        def forget(timer: Timer) -> None:
+            timers.pop(timer, None)
+
+        timer = Timer(self.server.timers, delay, function, period=period, deliver=self._deliver_tick, ended=forget)
+        timers[timer] = None
+        if self._has_ended():
+            timer.cancel()
+        return timer
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(HookEvent):
+    """A timer is due. The driver's own: its one function is the timer's."""
+
+    timer: Timer
+    function: Callable[[], object]
+    connection: Connection | None

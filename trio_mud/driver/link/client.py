@@ -1,0 +1,318 @@
+"""What is known of the peer's program: each fact with the source it comes from; what the user set wins.
+
+Nothing the client told is to be trusted; only `is_secure` comes from our own side of the link.
+"""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from ...telnet import TelnetEngine
+from ...telnet.charsets import CODECS, codec_of
+from ...text import Rendering
+from ..core.thread import HomeThread
+
+TRUECOLOUR: Final = 1 << 24
+_NARROWEST: Final = 20  # columns below which nothing is readable, whatever a client claims
+
+# Bits of MTTS, the Mud Terminal Type Standard
+_ANSI, _UTF_8, _COLOURS_256, _SCREEN_READER, _TRUECOLOUR = 1, 4, 8, 64, 256
+_COLOURFUL: Final = ("ANSI", "XTERM", "SCREEN", "TMUX", "LINUX", "RXVT", "PUTTY", "VT2", "KONSOLE")
+_COLOURLESS: Final = ("DUMB", "TTY", "TELETYPE")
+_ASSUMED_COLOURS: Final = 16  # of a terminal whose name says nothing, such as KildClient's
+
+
+class Size(NamedTuple):
+    """A window, in characters."""
+
+    columns: int
+    rows: int
+
+
+class FactSource(enum.IntEnum):
+    """Where a fact comes from; the later one in this list is believed."""
+
+    DEFAULT = 0
+    TTYPE = 1
+    MTTS = 2
+    NAWS = 3
+    NEW_ENVIRON = 4
+    CHARSET = 5
+    GMCP = 6
+    NEGOTIATION = 7
+    """An option that says it by being agreed on, such as MXP."""
+    TRANSPORT = 8
+    PREFERENCE = 9
+    """The user, through the game: `Client.prefer`."""
+
+
+class _Fact(NamedTuple):
+    value: object
+    source: FactSource
+
+
+class Client:
+    """The peer's program, as far as it told.
+
+    Attributes:
+        rendering: What texts are rendered for; follows the facts.
+        plain_columns: Characters of printable ASCII that are read as they are, without being rendered.
+        terminals: What it answered to TTYPE, in order, upper case.
+        packages: The GMCP packages it takes, in lower case, with their versions.
+        engine: That of its connection; gets the charset.
+    """
+
+    __slots__ = (
+        "_facts",
+        "_home",
+        "_rejected",
+        "_wishes",
+        "engine",
+        "packages",
+        "plain_columns",
+        "rendering",
+        "terminals",
+    )
+
+    def __init__(self, engine: TelnetEngine, home: HomeThread | None = None) -> None:
+        self.engine = engine
+        self._home = home or HomeThread()
+        self._facts: dict[str, _Fact] | None = None
+        self._rejected: tuple[str, ...] = ()  # codecs
+        self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
+        self.rendering = _PLAIN
+        self.plain_columns = sys.maxsize
+        self.terminals: tuple[str, ...] = ()
+        self.packages: Mapping[str, int] = {}
+
+    @property
+    def program(self) -> str:
+        """Its name, such as "Mudlet"; "" if it did not tell."""
+        return str(self._fact("program", ""))
+
+    @property
+    def version(self) -> str:
+        """Its version; "" if it did not tell."""
+        return str(self._fact("version", ""))
+
+    @property
+    def terminal(self) -> str:
+        """The terminal it is or emulates, upper case; "" if it did not tell."""
+        return str(self._fact("terminal", ""))
+
+    @property
+    def charset(self) -> str:
+        """The Python name of the encoding both sides use."""
+        return str(self._fact("charset", "utf-8"))
+
+    @property
+    def size(self) -> Size:
+        """Its window now; 80 by 24 if it did not tell."""
+        size = self._fact("size", _USUAL_SIZE)
+        assert isinstance(size, Size)
+        return size
+
+    @property
+    def colours(self) -> int:
+        """How many it shows: 0, 16, 256 or 16,777,216."""
+        colours = self._fact("colours", 0)
+        assert isinstance(colours, int)
+        return colours
+
+    @property
+    def screen_reader(self) -> bool:
+        """Whether somebody listens to it instead of looking."""
+        return bool(self._fact("screen_reader", False))
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the link is encrypted."""
+        return bool(self._fact("is_secure", False))
+
+    def source_of(self, fact: str) -> FactSource:
+        """Where one of the properties above comes from, by its name."""
+        known = self._known(fact)
+        return FactSource.DEFAULT if known is None else known.source
+
+    def prefer(
+        self,
+        *,
+        colours: int | None = None,
+        screen_reader: bool | None = None,
+        size: Size | None = None,
+        charset: str | None = None,
+    ) -> None:
+        """Set what the user wants; whatever the program tells, this wins.
+
+        Args:
+            colours: How many to show.
+            screen_reader: Whether somebody listens.
+            size: The window.
+            charset: A name as IANA or Python has it, in any usual spelling: a player's word can be passed as it is.
+
+        Raises:
+            ValueError: The charset is unknown.
+            LocalProtocolError: It was called in another thread than the server's.
+        """
+        self._home.check()
+        codec = None if charset is None else codec_of(charset)
+        if charset is not None and codec is None:
+            raise ValueError(f"unknown charset {charset!r}: choose one of {', '.join(CODECS)}")
+        wishes = {"colours": colours, "screen_reader": screen_reader, "size": size, "charset": codec}
+        for fact, value in wishes.items():
+            if value is not None:
+                self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
+        self._render_anew()
+        if codec is not None:
+            self.engine.choose_charset(codec)
+
+    def prefer_no_more(self, *facts: str) -> None:
+        """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
+        self._home.check()
+        self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
+        self._render_anew()
+        if "charset" in facts:
+            self.engine.choose_charset(None)
+            self.engine.charset = self.charset
+
+    def learn(self, fact: str, value: object, source: FactSource) -> None:
+        """Take a fact, unless a better source has told it already."""
+        if self._facts is None:
+            self._facts = {}
+        known = self._facts.get(fact)
+        if known is None or source >= known.source:
+            self._facts[fact] = _Fact(value, source)
+            self._render_anew()
+            if fact == "charset":
+                self.engine.agree_charset(str(value))
+
+    def learn_charset(self, codec: str, source: FactSource) -> None:
+        """It named its charset, by CHARSET or by another way."""
+        if source is FactSource.CHARSET:
+            self._rejected = ()
+        elif codec in self._rejected:
+            return
+        elif self._rejected and self._facts and self._facts["charset"].source is FactSource.CHARSET:
+            del self._facts["charset"]  # the guess of `learn_rejected`
+        self.learn("charset", codec, source)
+
+    def learn_rejected(self, codecs: tuple[str, ...]) -> None:
+        """It takes none of these charsets: another one that it has named stands, or else nothing but ASCII is sure."""
+        self._rejected = codecs
+        told = (self._facts or {}).get("charset")
+        if told is None or told.value in codecs:
+            self.learn("charset", "ascii", FactSource.CHARSET)
+
+    def learn_terminal(self, name: str) -> None:
+        """It gave one of its names by TTYPE: MUD clients first the program's, then the terminal's, then `MTTS n`."""
+        name = name.upper()
+        self.terminals = (*self.terminals, name)
+        if name.startswith("MTTS "):
+            self.learn_abilities(name.removeprefix("MTTS "))
+            return
+        if len(self.terminals) > 1:
+            self.learn("program", self.terminals[0], FactSource.TTYPE)
+        self._learn_terminal(name, FactSource.TTYPE)
+
+    def learn_abilities(self, bits: str) -> None:
+        """It told its abilities as the number of MTTS."""
+        if not (bits.isdecimal() and len(bits) < 10):
+            return
+        number = int(bits)
+        self._learn_colours(
+            TRUECOLOUR if number & _TRUECOLOUR else 256 if number & _COLOURS_256 else 16 if number & _ANSI else 0,
+            FactSource.MTTS,
+        )
+        self.learn_charset("utf-8" if number & _UTF_8 else "ascii", FactSource.MTTS)
+        if number & _SCREEN_READER:
+            self.learn("screen_reader", True, FactSource.MTTS)
+
+    def learn_variable(self, name: str, value: str) -> None:
+        """It told one of the variables of NEW-ENVIRON; an empty one, which telnetlib3 sends too, says nothing."""
+        value = value.strip()
+        if not value:
+            return
+        match name:
+            case "CLIENT_NAME":
+                self.learn("program", value, FactSource.NEW_ENVIRON)
+            case "CLIENT_VERSION":
+                self.learn("version", value, FactSource.NEW_ENVIRON)
+            case "TERMINAL_TYPE":
+                self._learn_terminal(value.upper(), FactSource.NEW_ENVIRON)
+            case "MTTS":
+                self.learn_abilities(value)
+            case "COLORTERM" if value in ("truecolor", "24bit"):
+                self._learn_colours(TRUECOLOUR, FactSource.NEW_ENVIRON)
+            case "TRUECOLOR" if value == "1":
+                self._learn_colours(TRUECOLOUR, FactSource.NEW_ENVIRON)
+            case "256_COLORS" if value == "1":
+                self._learn_colours(256, FactSource.NEW_ENVIRON)
+            case "ANSI" if value == "1":
+                self._learn_colours(16, FactSource.NEW_ENVIRON)
+            case "SCREEN_READER":
+                self.learn("screen_reader", value == "1", FactSource.NEW_ENVIRON)
+            case "CHARSET" if (codec := codec_of(value)) is not None:
+                self.learn_charset(codec, FactSource.NEW_ENVIRON)
+            case "OSC_HYPERLINKS" if value == "1":
+                self.learn("links", True, FactSource.NEW_ENVIRON)
+
+    def _learn_terminal(self, name: str, source: FactSource) -> None:
+        """Take the name of its terminal, upper case, and what the name says about colours.
+
+        A name that says nothing is assumed to show 16 colours, until anything else says how many it shows.
+        """
+        self.learn("terminal", name, source)
+        colours = _colours_of_terminal(name)
+        if colours is not None:
+            self._learn_colours(colours, source)
+        elif "colours" not in (self._facts or {}):
+            self.learn("colours", _ASSUMED_COLOURS, FactSource.DEFAULT)
+
+    def _learn_colours(self, colours: int, source: FactSource) -> None:
+        """Take a number of colours; the largest one counts: a program may name a humble terminal and say more by MTTS.
+
+        A number that was only assumed does not count.
+        """
+        told = (self._facts or {}).get("colours")
+        if told is None or told.source is FactSource.DEFAULT or not isinstance(told.value, int) or colours > told.value:
+            self.learn("colours", colours, source)
+
+    def _known(self, name: str) -> _Fact | None:
+        return (self._wishes or {}).get(name) or (self._facts or {}).get(name)
+
+    def _fact(self, name: str, default: object) -> object:
+        known = self._known(name)
+        return default if known is None else known.value
+
+    def _render_anew(self) -> None:
+        listens = self.screen_reader
+        asked_for = self.source_of("colours") is FactSource.PREFERENCE
+        told_its_size = self.source_of("size") is not FactSource.DEFAULT
+        self.rendering = Rendering(
+            colours=self.colours if asked_for or not listens else 0,
+            width=max(_NARROWEST, self.size.columns) - 1 if told_its_size and not listens else None,
+            links=bool(self._fact("links", False)) and not listens,
+            mxp=bool(self._fact("mxp", False)),
+            sounds=bool(self._fact("sounds", False)),
+            charset=self.charset,
+        )
+        is_marked = self.rendering.mxp or self.rendering.sounds
+        self.plain_columns = 0 if is_marked else self.rendering.width or sys.maxsize
+
+
+_USUAL_SIZE: Final = Size(80, 24)
+_PLAIN: Final = Rendering()
+
+
+def _colours_of_terminal(name: str) -> int | None:
+    """Return how many colours a terminal of this name, in upper case, shows; None if the name does not say it."""
+    if name.endswith("-TRUECOLOR") or "KITTY" in name or "DIRECT" in name:
+        return TRUECOLOUR
+    if "256COLOR" in name:
+        return 256
+    if name.startswith(_COLOURLESS):
+        return 0
+    return 16 if name.startswith(_COLOURFUL) else None

@@ -1,0 +1,1 @@
+"""Recorded sessions: a transport around a transport, its files, what it must not write."""

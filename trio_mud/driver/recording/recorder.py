@@ -1,0 +1,216 @@
+"""The recorder: whose sessions are written down, and the files they go to.
+
+The event loop only puts text into a queue; a thread opens, appends to and closes the files, one at a time.
+So a slow disk holds up nobody, and no descriptor is kept.
+A file that cannot be made or written, or text for which the queue has no room, ends the recording of that connection.
+Those of others, and of later connections, go on.
+Who uses it: `MasterServer.record`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import queue
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from ...transports import Transport
+from ..connection.connection import Connection
+from ..core.failures import RepeatLimiter
+from .recording import Recording
+
+if TYPE_CHECKING:
+    from ..server.server import MasterServer
+
+logger = logging.getLogger("trio_mud")
+
+SESSION: Final = 1024 * 1024  # bytes of one file; an evening's play is a third of it
+SESSIONS: Final = 1000  # files, so that a flood of connections cannot fill the disk
+QUEUE: Final = 4 * 1024 * 1024  # bytes on their way to a disk that does not keep up
+PATIENCE: Final = 5.0  # seconds for the disk when the server has ended
+NAMES: Final = 100  # that are tried for one file
+
+
+class _File:
+    """One recording's file.
+
+    Attributes:
+        name: Without suffixes.
+        is_counted: Whether it is one of `most_sessions`; the event loop's.
+        path: Where it is, once it exists; the thread's.
+        has_failed: Whether it could not be written, and nothing more is; the thread sets it.
+    """
+
+    __slots__ = ("has_failed", "is_counted", "name", "path")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_counted = False
+        self.path: Path | None = None
+        self.has_failed = False
+
+
+class Recorder:
+    """Writes the sessions of new connections into one folder, a file for each in which something is typed.
+
+    Args:
+        folder: Made if it is not there; only its owner may read it. Several servers may share it.
+        repeats: Logs failures.
+        most_bytes: Of each file; the rest of its session is not written down.
+        most_sessions: Of those in which something is typed; later ones are not written down.
+
+    Raises:
+        OSError: There is no such folder, and it cannot be made.
+    """
+
+    def __init__(
+        self, folder: Path, repeats: RepeatLimiter, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS
+    ) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._repeats = repeats
+        self._most_bytes = most_bytes
+        self._sessions_left = most_sessions
+        self._queue: queue.SimpleQueue[tuple[_File, str] | None] = queue.SimpleQueue()
+        self._put = 0  # characters; only the event loop changes it
+        self._written = 0  # likewise, and only the thread does
+        self._thread: threading.Thread | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+
+    def connect(self, server: MasterServer, transport: Transport, number: int) -> Connection:
+        """A connection that is written down once something is typed, as long as there is room.
+
+        It is not offered compression: what is compressed nobody could read, nor tell a password in it.
+        """
+        if self._sessions_left <= 0:
+            return Connection(server, transport, number)
+        began = server.wall_clock()
+        moment = dt.datetime.fromtimestamp(began, dt.UTC)
+        file = _File(f"{moment:%Y%m%dT%H%M%S}-{os.getpid()}-{number}")
+        recording = Recording(transport, self._most_bytes, partial(self._append, file))
+        connection = Connection(server, recording, number)
+        connection.engine = server.make_engine(is_secure=True)
+        recording.attend(connection, moment)
+        return connection
+
+    async def aclose(self) -> None:
+        """Wait until everything is in the files, but not for long."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await trio.to_thread.run_sync(self._thread.join, PATIENCE)
+            if self._thread.is_alive():
+                logger.error("the disk is too slow: recordings in %s end early", self._folder)
+
+    def _append(self, file: _File, text: str) -> bool:
+        """Have this appended to a file; never waits. False if it is not, and nothing more will be."""
+        if file.has_failed or not (file.is_counted or self._sessions_left > 0):
+            return False
+        if self._put - self._written > QUEUE:
+            self._log_end("the disk does not keep up")
+            return False
+        if self._thread is None and not self._start():
+            return False
+        if not file.is_counted:
+            self._count(file)
+        self._put += len(text)
+        self._queue.put((file, text))
+        return True
+
+    def _count(self, file: _File) -> None:
+        file.is_counted = True
+        self._sessions_left -= 1
+        if not self._sessions_left:
+            self._log(logging.WARNING, "no more sessions are recorded", "there are as many as wanted")
+
+    def _start(self) -> bool:
+        thread = threading.Thread(target=self._write, name="trio_mud recorder", daemon=True)
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            thread.start()
+        except RuntimeError as error:  # there are too many threads; the next session tries again
+            self._log_end(error)
+            return False
+        self._thread = thread
+        return True
+
+    def _failed(self, file: _File, error: OSError) -> None:
+        """The thread could not write a file. One that does not exist does not count."""
+        if file.path is None:
+            self._sessions_left += 1
+        self._log_end(error)
+
+    def _log_end(self, why: object) -> None:
+        self._log(logging.ERROR, "the recording of a session ended", why)
+
+    def _log(self, level: int, what: str, why: object) -> None:
+        summary = f"{what} in {self._folder}"
+        self._repeats.log(level, f"{summary}: {why}", kind=(summary, self), summary=summary)
+
+    # The thread
+
+    def _write(self) -> None:
+        is_over = False
+        while not is_over:
+            texts: dict[_File, list[str]] = {}
+            taken = self._queue.get()
+            while True:  # and all that waits behind it, so that each file is opened once
+                if taken is None:
+                    is_over = True
+                    break
+                texts.setdefault(taken[0], []).append(taken[1])
+                try:
+                    taken = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            for file, parts in texts.items():
+                text = "".join(parts)
+                self._write_to(file, text)
+                self._written += len(text)
+
+    def _write_to(self, file: _File, text: str) -> None:
+        if file.has_failed:
+            return
+        try:
+            if file.path is None:
+                file.path = _create(self._folder, file.name, text)
+            else:
+                _append_to(file.path, text)
+        except OSError as error:
+            file.has_failed = True
+            assert self._token is not None
+            with contextlib.suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self._failed, file, error)
+
+
+def _create(folder: Path, name: str, text: str) -> Path:
+    """Begin a file under the first name that is free; if nothing can be written to it, remove it."""
+    path = folder / f"{name}.txt"
+    for number in range(2, NAMES + 2):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # names, addresses and talk
+        except FileExistsError:  # another server's with the same process id, such as one in a container
+            if number > NAMES:
+                raise
+            path = folder / f"{name}-{number}.txt"
+        else:
+            os.close(descriptor)
+            break
+    try:
+        _append_to(path, text)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+    return path
+
+
+def _append_to(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "w", encoding="ascii") as file:
+        file.write(text)

@@ -1,0 +1,1 @@
+"""The master server: accepting, serving, shutting down."""

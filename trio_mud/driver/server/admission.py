@@ -1,0 +1,134 @@
+"""Who may come in as far as numbers go: how many in all, how many and how fast from one origin, how many handshakes."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import trio
+
+from ...limits import Limits
+from ...texts import Texts
+from ..connection.connection import Connection
+from ..core.events import Cause
+from ..core.origins import AcceptBuckets, origin_of
+
+logger = logging.getLogger("trio_mud")
+
+
+class Admission:
+    """Counts the connections there are, and how fast they come, by their origin.
+
+    `accept` says whether a peer may become a connection at all, or is closed without an event.
+
+    Args:
+        limits: How many there may be.
+        texts: What those past them read.
+        count: Called with a word for each handshake that was dropped.
+    """
+
+    def __init__(self, limits: Limits, texts: Texts, count: Callable[[str], None]) -> None:
+        self._limits = limits
+        self._texts = texts
+        self._count_event = count
+        self._handshakes: dict[Connection, None] = {}  # that run, the oldest first
+        self._warned_at: dict[str, float] = {}  # when each kind of warning was logged last
+        self._total = 0
+        self._by_origin: Counter[str] = Counter()
+        self._origins: dict[int, str] = {}  # which one each connection counts for, by its number
+        self._buckets = AcceptBuckets(limits.accept_rate_per_address)
+
+    def accept(self, address: str) -> bool:
+        """Take a token of the address's origin for a new connection; "" is an unknown one, and unlimited.
+
+        Returns:
+            False if the origin is past `limits.accept_rate_per_address`: close the connection before it costs more.
+        """
+        if self._buckets.spend(origin_of(address), trio.current_time()):
+            return True
+        self._warn(
+            "connections from %s come faster than limits.accept_rate_per_address and are closed; raise it if many "
+            "players share this address",
+            address,
+        )
+        return False
+
+    def arrive(self, connection: Connection) -> None:
+        """Count a new connection, and refuse it if it is one too many. The connect hook still runs and sees that."""
+        self._total += 1
+        if self._limits.connections is not None and self._total > self._limits.connections:
+            connection.turn_away(self._texts.server_full, Cause.FULL)
+        self._count(connection, origin_of(connection.address))
+
+    @contextmanager
+    def handshake(self, connection: Connection) -> Iterator[None]:
+        """Count a handshake while it runs; past the bound the oldest is dropped in its favour."""
+        most = self._limits.max_handshakes
+        if most is not None and len(self._handshakes) >= most:
+            oldest = next(iter(self._handshakes))
+            del self._handshakes[oldest]
+            oldest.life.abort()
+            self._count_event("handshakes dropped")
+            self._warn(
+                "%d handshakes run at once: the oldest is dropped; raise limits.max_handshakes if these are players",
+                most,
+            )
+        self._handshakes[connection] = None
+        try:
+            yield
+        finally:
+            self._handshakes.pop(connection, None)
+
+    def locate(self, connection: Connection, *, is_named: bool) -> bool:
+        """Count a connection where it comes from, once that is certain: behind a proxy, after the header.
+
+        Args:
+            is_named: False if the address is a proxy's own. Its health checks may come as fast as it likes.
+
+        Returns:
+            False if it comes from elsewhere than it seemed, and faster than that origin may: close it.
+        """
+        origin, before = origin_of(connection.address), self._origins.get(connection.number)
+        if before is None or origin == before:  # released, or known
+            return True
+        if is_named and not self.accept(connection.address):
+            return False
+        self._discount(connection)
+        self._count(connection, origin)
+        return True
+
+    def release(self, connection: Connection) -> None:
+        """Stop counting a connection for its origin: it has ended its input, or is ending. A second call does nothing.
+
+        Until it is closed it still counts against `limits.connections`, for it has a descriptor.
+        """
+        self._discount(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """It is gone, refused or not."""
+        self._total -= 1
+        self._discount(connection)
+
+    def _warn(self, text: str, *values: object) -> None:
+        """Log a warning, each kind at most once in `limits.log_interval`."""
+        now = trio.current_time()
+        if now - self._warned_at.get(text, -math.inf) >= (self._limits.log_interval or 0):
+            self._warned_at[text] = now
+            logger.warning(text, *values)
+
+    def _count(self, connection: Connection, origin: str) -> None:
+        self._origins[connection.number] = origin
+        self._by_origin[origin] += 1
+        if self._limits.per_address is not None and origin and self._by_origin[origin] > self._limits.per_address:
+            connection.turn_away(self._texts.too_many_from_address, Cause.TOO_MANY)
+
+    def _discount(self, connection: Connection) -> None:
+        origin = self._origins.pop(connection.number, None)
+        if origin is None:
+            return
+        self._by_origin[origin] -= 1
+        if not self._by_origin[origin]:
+            del self._by_origin[origin]

@@ -1,0 +1,21 @@
+"""The events of a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..core.events import HookEvent
+
+if TYPE_CHECKING:
+    from .server import MasterServer
+
+
+@dataclass(frozen=True, slots=True)
+class Started(HookEvent):
+    """The server runs: the first event of all. Nobody is accepted before its functions have run.
+
+    A function that raises, or waits longer than `limits.hook_deadline`, ends `serve` with that error.
+    """
+
+    server: MasterServer

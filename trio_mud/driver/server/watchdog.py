@@ -1,0 +1,168 @@
+"""The watchdog: notices that one function does not return, which holds up everybody, and says in the log which it is.
+
+A thread asks the event loop now and then to answer. So it costs the game nothing, and finds whatever holds the loop:
+a plain hook, a waiting one between two awaits, a dialog, a timer. What it cannot find while it lasts is a function
+in C that lets no other thread run.
+Who uses it: `run`, for a whole program. Never a test in virtual time, whose loop it would wake at true moments.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from io import UnsupportedOperation
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+import trio
+
+from ..core.events import HookEvent
+from ..core.guard import log_error
+
+if TYPE_CHECKING:
+    from .server import MasterServer
+
+logger = logging.getLogger("trio_mud")
+
+EXIT_HELD_UP: Final = 1  # as for any crash
+STEPS: Final = 10  # looks at the clock in each `limits.watchdog`, while it waits for an answer
+LAST_WORDS: Final = 2.0  # seconds to write the log before the process is ended without them
+
+
+class StandsStill(Exception):
+    """Nothing else runs. Never raised: its traceback is where the function was that did not return."""
+
+
+class Watchdog:
+    """Watches the event loop of the running task for the length of a `with` block, unless `limits.watchdog` is None."""
+
+    def __init__(self, server: MasterServer) -> None:
+        self._counters = server.counters
+        self._patience = server.limits.watchdog
+        self._abort_after = server.limits.watchdog_abort
+        self._token = trio.lowlevel.current_trio_token()
+        self._watched = threading.get_ident()
+        self._answered = threading.Event()
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        if self._patience is not None:
+            self._thread = threading.Thread(
+                target=self._watch, args=(self._patience,), name="trio_mud watchdog", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._answered.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self, patience: float) -> None:
+        with suppress(trio.RunFinishedError):
+            while not self._is_over.wait(patience / 2):
+                self._answered.clear()
+                if self._is_over.is_set():  # since when nobody answers, and what `__exit__` said may just be cleared
+                    return
+                self._token.run_sync_soon(self._answered.set)
+                self._wait_for_the_answer(patience)
+
+    def _wait_for_the_answer(self, patience: float) -> None:
+        waited, is_told, has_answered = 0.0, False, False
+        step = patience / STEPS
+        while not has_answered:
+            began, worked = time.monotonic(), time.process_time()
+            has_answered = self._answered.wait(step)
+            # A process that was stopped did not work meanwhile; one whose threads could not run did.
+            waited += min(time.monotonic() - began, step + time.process_time() - worked)
+            if waited < patience or self._is_over.is_set():
+                continue
+            if not is_told:
+                is_told = True
+                self._tell(waited, None if has_answered else sys._current_frames().get(self._watched))
+                self._token.run_sync_soon(self._count)
+            if not has_answered and self._abort_after is not None and waited >= self._abort_after:
+                self._abort(waited)
+        if is_told:
+            logger.warning("everything goes on after it stood still for %.1f s", waited)
+
+    def _count(self) -> None:
+        self._counters["stood still"] += 1
+
+    def _tell(self, waited: float, innermost: FrameType | None) -> None:
+        stack: TracebackType | None = None
+        what = where = ""
+        frame, is_in_task = innermost, True
+        while frame is not None:
+            module = str(frame.f_globals.get("__name__"))
+            is_in_task = is_in_task and not (module == _TRIO_LOOP and frame.f_code.co_name == "unrolled_run")
+            if is_in_task and not f"{module}.".startswith(_NOT_THE_GAME):
+                where = f" in {_place(frame)}"  # the outermost one of the game's, which the driver has called
+            stack = TracebackType(stack, frame, frame.f_lasti, frame.f_lineno)
+            if module == _DISPATCHER:
+                event = frame.f_locals.get("event")
+                what = f", for {_named(event)}" if isinstance(event, HookEvent) else what
+            frame = frame.f_back
+        error = StandsStill(
+            "a function does not return, and nothing else runs: write `await trio.sleep()` for time.sleep(), "
+            "and trio.to_thread.run_sync() for calls that block"
+        ).with_traceback(stack)
+        log_error(error, "everything has stood still for %.1f s%s%s", waited, where, what)
+
+    def _abort(self, waited: float) -> None:
+        text = f"everything stood still for {waited:.1f} s: the process is ended as it stands"
+        end_process(EXIT_HELD_UP, text, shows_stacks=True)
+
+
+def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
+    """End the process from a thread. A log that cannot be written, perhaps by the same fault, does not keep it.
+
+    Args:
+        status: The exit status.
+        text: The last line of the log.
+        shows_stacks: Write the stack of every thread to standard error.
+    """
+    last_moment = threading.Timer(LAST_WORDS, os._exit, (status,))
+    last_moment.daemon = True
+    last_moment.start()
+    logger.critical(text)
+    logging.shutdown()  # flushes
+    if shows_stacks:
+        with suppress(OSError, ValueError, AttributeError, RuntimeError, UnsupportedOperation):  # no standard error
+            descriptor = sys.stderr.fileno()
+            blocks = os.get_blocking(descriptor)
+            os.set_blocking(descriptor, False)  # faulthandler writes with the GIL held: no thread could end it
+            faulthandler.dump_traceback(all_threads=True)
+            os.set_blocking(descriptor, blocks)
+    os._exit(status)
+
+
+_DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # whose frames know which event is being handled
+_TRIO_LOOP: Final = "trio._core._run"  # where every task is called from
+_NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
+
+
+def _place(frame: FrameType) -> str:
+    """The function of a frame, its file, and the line that it is at: `work at mill.py:21`."""
+    name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
+    return f"{name} at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _named(event: HookEvent) -> str:
+    """The event and its subject, without calling code of the game: it might wait for what the loop holds."""
+    kind = type(event)
+    if kind.__module__ != HookEvent.__module__:  # one of the game's own, whose attributes may be anything
+        return kind.__name__
+    if (connection := getattr(event, "connection", None)) is not None:
+        return f"{kind.__name__} of {connection!r}"
+    if (session := getattr(event, "session", None)) is not None:
+        key = session.key
+        return f"{kind.__name__} of the session of {repr(key) if type(key) is str else 'a ' + type(key).__name__}"
+    return kind.__name__

@@ -1,0 +1,1 @@
+"""A player's stay, which outlives a lost link."""

@@ -1,0 +1,296 @@
+"""One session: what it holds, what it keeps for a return, and what ends with it. The registry decides its turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ...text import Text
+from ..core.checks import check_function, check_seconds, check_text, check_words
+from ..core.dispatcher import Source
+from ..core.events import Cause, HookEvent
+from ..core.guard import describe_value
+from ..core.timers import Deadline, EndingTimerOwner, Timer, tick_of
+from .events import Left, LinkLost
+
+if TYPE_CHECKING:
+    from ..connection.connection import Connection
+    from ..server.server import MasterServer
+
+
+class FrozenKey:
+    """A key of the game as it was when it was entered: its hash stays, and equal keys are compared once more.
+
+    An object of the game may change its hash later, or raise when it is asked for it.
+    """
+
+    __slots__ = ("_hash", "key")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self._hash = hash(key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrozenKey) and bool(self.key is other.key or self.key == other.key)
+
+
+class KeySource(Source):
+    """All events of one key, in order, also across successive stays."""
+
+    __slots__ = ("_forget", "handle", "waiting")
+
+    def __init__(self, server: MasterServer, handle: FrozenKey, forget: Callable[[FrozenKey], object]) -> None:
+        super().__init__(server.dispatcher)
+        self.handle = handle
+        self.waiting: list[HookEvent | Timer] = []
+        self._forget = forget
+
+    def post(self, event: HookEvent | Timer) -> None:
+        """Queue an event."""
+        self.waiting.append(event)
+        self.wake()
+
+    def has_event(self) -> bool:
+        return bool(self.waiting)
+
+    def take_event(self) -> HookEvent | None:
+        if not self.waiting:
+            return None
+        event = self.waiting.pop(0)
+        return tick_of(event) if isinstance(event, Timer) else event
+
+    def event_over(self, event: HookEvent) -> None:
+        if not self.waiting:
+            self._forget(self.handle)
+
+
+class Session(EndingTimerOwner):
+    """One stay. Made by `Sessions.enter`.
+
+    Attributes:
+        server: The server it belongs to.
+        key: What it is known by.
+        body: The game's own object for it. Yours to set.
+        ending: Why it is over; None while it lasts.
+    """
+
+    __slots__ = (
+        "_connections",
+        "_expiry",
+        "_grace",
+        "_lost",
+        "_missed",
+        "_missed_size",
+        "_overdue",
+        "_source",
+        "_token",
+        "_works",
+        "awaited",
+        "body",
+        "ending",
+        "is_leaving",
+        "key",
+        "last_origin",
+        "server",
+    )
+
+    def __init__(self, server: MasterServer, key: Hashable, source: KeySource, grace: float) -> None:
+        self.server = server
+        self.key = key
+        self.body: object = None
+        self.ending: Cause | None = None
+        self._source = source
+        self._grace = grace
+        self._connections: list[Connection] = []
+        self._expiry: Deadline | None = None  # while its link is dead
+        self._missed: list[Text] | None = None  # what was written to nobody, for the return
+        self._missed_size = 0
+        self._lost = 0  # texts of it that were too many
+        self._timers: dict[Timer, None] | None = None
+        self._works: dict[trio.CancelScope, object] | None = None
+        self._overdue: Deadline | None = None  # when work that is still there is named
+        self._token = ""
+        self.is_leaving = False
+        self.awaited: list[Connection] = []  # old links, for whose events in flight `Resumed` waits
+        self.last_origin: str | None = None  # the origin of its last connection, while its link is dead
+
+    def __repr__(self) -> str:
+        return f"<Session {describe_value(self.key)}>"
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that serves it, the newest of several; None while its link is dead."""
+        return self._connections[-1] if self._connections else None
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """All that serve it, the oldest first."""
+        return tuple(self._connections)
+
+    @enable_ki_protection
+    def write(self, text: Text) -> bool:
+        """Send a text and end the line, or keep it for the return, up to `limits.replay` bytes.
+
+        Returns:
+            False if nobody will read it: the session is over, or every connection dropped it.
+
+        Raises:
+            TypeError: That is no text; also if nobody is there to read it.
+        """
+        self.server.thread.check()
+        if type(text) is not str:
+            text = check_text(text, "Session.write()")
+        if self.ending is not None:
+            return False
+        arrives = [connection.write(text) for connection in self._connections]
+        if any(arrives):
+            return True
+        if not all(connection.life.is_link_dead for connection in self._connections):
+            return False
+        self._keep(text)
+        return True
+
+    @enable_ki_protection
+    def leave(self, text: str = "") -> None:
+        """End the stay: its connections quit, and `Left` follows their `Disconnect`, or comes at once without one.
+
+        Args:
+            text: The last words to whoever is connected.
+
+        Raises:
+            TypeError: The text is no `str`.
+        """
+        self.server.thread.check()
+        text = check_words(text, "Session.leave()")
+        self.is_leaving = True  # also if a link is found to be dead before it has quit
+        if not self._connections:
+            self.server.sessions.finish(self, Cause.ASKED)
+        for connection in list(self._connections):
+            connection.quit(text)
+
+    @enable_ki_protection
+    def resume_token(self, *, lifetime: float = 3600.0) -> str:
+        """A secret that lets one connection resume this session once; an earlier one is void.
+
+        Args:
+            lifetime: Seconds after which it is void.
+
+        Raises:
+            TypeError: The lifetime is no number.
+        """
+        self.server.thread.check()
+        check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
+        return self.server.sessions.give_token(self, lifetime)
+
+    @enable_ki_protection
+    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run work that may take long; it ends with the session, and its failure is logged and costs nobody else.
+
+        Raises:
+            TypeError: The work is no async function without arguments.
+        """
+        self.server.thread.check()
+        check_function(work, "Session.start_soon()", waits=True)
+        if self.ending is not None:
+            return
+        works, scope = self._works or {}, trio.CancelScope()
+        self.server.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
+        works[scope] = work
+        self._works = works
+
+    # What the registry tells it
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether an event of it is queued or running, or is still to be queued."""
+        return bool(self._source.waiting) or self._source.is_busy or bool(self.awaited)
+
+    @property
+    def source(self) -> KeySource:
+        """Where its events come from."""
+        return self._source
+
+    def post(self, event: HookEvent) -> None:
+        """Queue an event of this session."""
+        self._source.post(event)
+
+    def link(self, connection: Connection) -> None:
+        """This connection serves it from now on; what was missed is sent."""
+        self._connections.append(connection)
+        connection.session = connection.inbox.gatekeeper = self
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        missed, self._missed = self._missed, None
+        if missed is not None:
+            if self._lost:
+                connection.tell(self.server.texts.missed.replace("{count}", str(self._lost)))
+            for text in missed:
+                connection.write(text)
+        self._lost = self._missed_size = 0
+
+    def unlink(self, connection: Connection) -> None:
+        """This connection serves it no more."""
+        self._connections.remove(connection)
+        connection.session = connection.inbox.gatekeeper = None
+        connection.inbox.wake()
+
+    def suspend(self, expire: Callable[[], None]) -> None:
+        """Its link is dead: what is written is kept, for as long as the grace lasts."""
+        if self._grace < math.inf:
+            self._expiry = self.server.timers.at(trio.current_time() + self._grace, expire)
+        self.post(LinkLost(self))
+
+    def end(self, cause: Cause) -> None:
+        """It is over, with all that belongs to it."""
+        self.ending = cause
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self.cancel_timers()
+        for scope in list(self._works or ()):
+            scope.cancel(reason="the session is over")
+        if self._works:
+            when = trio.current_time() + self.server.limits.cleanup
+            self._overdue = self.server.timers.at(when, self._name_unfinished)
+        self._missed = None
+        self.post(Left(self, cause.reason, cause))
+
+    def _has_worked(self, scope: trio.CancelScope) -> None:
+        assert self._works is not None, "it is in there"
+        del self._works[scope]
+        if not self._works and self._overdue is not None:
+            self._overdue.cancel()
+
+    def _name_unfinished(self) -> None:
+        for work in list((self._works or {}).values()):
+            self.server.name_unfinished("work", work, f" for {self!r}")
+
+    def _keep(self, text: Text) -> None:
+        """Keep a text for the return; of too many the oldest go."""
+        if self._missed is None:
+            self._missed = []
+        limit = self.server.limits.replay
+        self._missed.append(text)
+        self._missed_size += _size_of(text)
+        while self._missed and self._missed_size > limit:
+            self._missed_size -= _size_of(self._missed.pop(0))
+            self._lost += 1
+
+    def _has_ended(self) -> bool:
+        return self.ending is not None
+
+    def _deliver_tick(self, timer: Timer) -> None:
+        self._source.post(timer)
+
+
+def _size_of(text: Text) -> int:
+    """Bytes that a text and its line end take; so even nothing is not free."""
+    return len(str(text).encode(errors="replace")) + 2
