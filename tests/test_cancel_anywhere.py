@@ -156,9 +156,9 @@ class Stage:
         left = Counter(event.session for event in self.events if isinstance(event, Left))
         assert entered == left
         assert server.closed.is_set()  # I-18, I-19
-        assert len(server.connections) == len(server.sessions) == len(server.timers) == 0  # I-15
-        assert not server._guests
-        assert not server.dispatcher.is_working
+        assert len(server.connections) == len(server.sessions) == len(server.context.timers) == 0  # I-15
+        assert not server.tree.accepted
+        assert not server.context.dispatcher.is_working
 
 
 Scene = Callable[[Stage], Awaitable[None]]

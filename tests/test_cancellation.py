@@ -153,8 +153,8 @@ def _check(conversation: Conversation, tasks_left: int) -> None:
     assert sorted(conversation.buried) == sorted(connection.number for connection in connects)
     assert conversation.server.closed.is_set()
     assert len(conversation.server.connections) == 0
-    assert not conversation.server._guests
-    assert not conversation.server.dispatcher.is_working
+    assert not conversation.server.tree.accepted
+    assert not conversation.server.context.dispatcher.is_working
     assert tasks_left == 0
 
 

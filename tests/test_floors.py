@@ -1,12 +1,14 @@
 """The house keeps its floors: an import only points down, and no room is called after nothing.
 
-The rules are a table; the first part of this file reads them off any tree, the second holds the package to them,
-and the third shows on made-up trees that a violation would be found.
+The rules are tables: FLOORS for the rooms of the house, ORDER for the modules of a room. The first part of this file
+reads them off any tree, the second holds the package to them, and the third shows on made-up trees that a violation
+would be found.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import re
 import sys
 import tomllib
@@ -41,7 +43,10 @@ FLOORS = {
     "transports": Floor(GROUND, {"trio"}),
     "driver": Floor(GROUND | {"telnet", "text", "transports"}, {"trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
-    "mudlib": Floor({FRONT_DOOR}, {"anyascii", "confusable_homoglyphs", "msgspec", "precis_i18n", "wcwidth"}),
+    "commands": Floor({FRONT_DOOR}),
+    "mudlib": Floor(
+        {FRONT_DOOR, "commands"}, {"anyascii", "confusable_homoglyphs", "msgspec", "precis_i18n", "wcwidth"}
+    ),
     "testing": Floor(
         GROUND | {FRONT_DOOR, "driver", "game", "telnet", "text", "transports"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},
@@ -53,6 +58,48 @@ FLOORS = {
     "cli": Floor(ALL, {"cyclopts", "trio"}),
     "__main__": Floor(ALL),
 }
+
+
+def inside(folder: str, *modules: str) -> list[str]:
+    """Return the modules with the folder in front."""
+    return [f"{folder}/{module}" for module in modules]
+
+
+# The modules of a room from the first to the last: each may import only those above it, also for type checkers.
+# An `__init__` is listed if it imports any of them.
+ORDER = {
+    "telnet": [
+        *["codes", "charsets", "compression", "deadlines", "encoding", "events", "json_bounds", "scanner", "lines"],
+        *["gmcp_messages", "msdp_messages", "negotiation", "outgoing"],
+        *inside("options", "base", "charset", "echo", "mccp", "msdp", "gmcp", "msp", "mssp", "mxp", "naws"),
+        *inside("options", "new_environ", "prompts", "ttype", "__init__"),
+        *["option_set", "interpreter", "clock", "initial_state", "engine", "__init__"],
+    ],
+    "driver": [
+        *inside("core", "events", "guard", "describing", "checks", "thread", "hooks", "dispatcher", "calendar"),
+        *inside("core", "timers", "failures", "metering", "origins", "context", "service"),
+        *inside("link", "client", "base", "sniffing", "outgoing", "incoming", "telnet"),
+        *inside("connection", "events", "line_taker", "waiting", "idle", "inbox", "lifecycle", "editor"),
+        *inside("connection", "questions", "dialog", "connection"),
+        *inside("sessions", "events", "session", "registry"),
+        *inside("recording", "journal", "recording", "recorder"),
+        *inside("server", "events", "mssp", "log_queue", "acceptor", "admission", "hook_host", "task_tree"),
+        *inside("server", "server", "watchdog", "running"),
+    ],
+    "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],
+}
+
+# Imports of what stands below, which a public attribute or the subject of an event names: for type checkers only.
+BACK_REFERENCES = {
+    ("driver/connection/events", "driver/connection/connection"),
+    ("driver/connection/dialog", "driver/connection/connection"),
+    ("driver/connection/connection", "driver/sessions/session"),
+    ("driver/connection/connection", "driver/server/server"),
+    ("driver/sessions/events", "driver/sessions/session"),
+    ("driver/sessions/session", "driver/server/server"),
+    ("driver/server/events", "driver/server/server"),
+}
+
 STANDARD = sys.stdlib_module_names | {"_typeshed"}  # the latter exists for type checkers only
 SANS_IO = {"telnet", "text"}
 OUTSIDE_WORLD = {"logging", "random", "selectors", "socket", "ssl", "threading", "time"}  # not for what is sans-IO
@@ -66,10 +113,16 @@ class Import(NamedTuple):
     line: int
 
 
-def imports_of(path: Path, root: Path) -> Iterator[Import]:
-    """Yield every import of the module at `path`, also those inside functions and for type checkers."""
+def imports_of(path: Path, root: Path, *, at_run_time: bool = False) -> Iterator[Import]:
+    """Yield every import of the module at `path`, also those inside functions and for type checkers.
+
+    With `at_run_time` the latter are left out.
+    """
     package = (root.name, *path.relative_to(root).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if at_run_time:
+        tree = _Untyped().visit(tree)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (Import(alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -77,6 +130,14 @@ def imports_of(path: Path, root: Path) -> Iterator[Import]:
             module = ".".join((*above, *([node.module] if node.module else [])))
             for alias in node.names:
                 yield Import(_module_or_name(module, alias.name, root), node.lineno)
+
+
+class _Untyped(ast.NodeTransformer):
+    """Leaves out what only type checkers read."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
 
 
 def _module_or_name(module: str, name: str, root: Path) -> str:
@@ -122,12 +183,83 @@ def may_import(here: str, name: str, root: Path) -> bool:
     return parts[0] in floor.others
 
 
+class Arrow(NamedTuple):
+    """One module of the house imports another; both as paths in it, without the suffix."""
+
+    importer: str
+    imported: str
+    line: int
+
+
+def arrows(root: Path, package: str) -> list[Arrow]:
+    """Return every import inside the room `package`."""
+    found = []
+    for path in sorted((root / package).rglob("*.py")):
+        here = path.relative_to(root).with_suffix("").as_posix()
+        for name, line in imports_of(path, root):
+            there = "/".join(name.split(".")[1:])
+            if name.split(".")[0] == root.name and there.split("/")[0] == package:
+                found.append(Arrow(here, f"{there}/__init__" if (root / there).is_dir() else there, line))
+    return found
+
+
+def misplaced(root: Path) -> list[str]:
+    """Return one line for each module of a room with an order that is not in its list, or imports one below it."""
+    found = []
+    for package, modules in ORDER.items():
+        places = {f"{package}/{module}": place for place, module in enumerate(modules)}
+        inner = arrows(root, package)
+        importers = {arrow.importer for arrow in inner}
+        for path in sorted((root / package).rglob("*.py")):
+            here = path.relative_to(root).with_suffix("").as_posix()
+            if here not in places and (path.stem != "__init__" or here in importers):
+                above = [arrow.imported for arrow in inner if arrow.importer == here]
+                found.append(f"{root.name}/{here}.py: {_where_to_put(package, here, above, places)}")
+        found += [
+            f"{root.name}/{importer}.py:{line}: imports {imported}, which stands below it in ORDER"
+            for importer, imported, line in inner
+            if places.get(importer, math.inf) <= places.get(imported, -1)
+            and (importer, imported) not in BACK_REFERENCES
+        ]
+    return found
+
+
+def _where_to_put(package: str, module: str, above: list[str], places: dict[str, int]) -> str:
+    listed = [other for other in above if other in places]
+    where = f"below {max(listed, key=places.__getitem__)!r}" if listed else "above the modules that import it"
+    return f"no place in the order; put {module!r} into ORDER[{package!r}] in {Path(__file__).name}, {where}"
+
+
 # The package
 
 
 @pytest.mark.unmeasured
 def test_every_import_points_down_a_floor_and_every_name_says_something() -> None:
     assert violations(HERE) == []
+
+
+def test_every_module_imports_only_those_above_it() -> None:
+    assert misplaced(HERE) == []
+
+
+def test_the_order_lists_no_module_twice_and_none_that_is_gone() -> None:
+    listed = [f"{package}/{module}" for package, modules in ORDER.items() for module in modules]
+
+    assert sorted(set(listed)) == sorted(listed)
+    assert [name for name in listed if not (HERE / f"{name}.py").is_file()] == []
+
+
+def test_every_back_reference_is_needed_and_only_for_type_checkers() -> None:
+    inner = {(arrow.importer, arrow.imported) for package in ORDER for arrow in arrows(HERE, package)}
+
+    assert BACK_REFERENCES - inner == set()
+    loaded = [
+        (importer, imported)
+        for importer, imported in sorted(BACK_REFERENCES)
+        for name, _ in imports_of(HERE / f"{importer}.py", HERE, at_run_time=True)
+        if name == f"{PACKAGE}/{imported}".replace("/", ".")
+    ]
+    assert loaded == []
 
 
 @pytest.mark.unmeasured
@@ -176,6 +308,8 @@ def tree(tmp_path: Path, files: dict[str, str]) -> Path:
         ("mudlib/rooms.py", "from trio_mud.driver.events import Input"),
         ("mudlib/rooms.py", "from ..driver import events"),
         ("mudlib/rooms.py", "import trio"),
+        ("commands/commands.py", "from ..mudlib import world"),
+        ("commands/commands.py", "from trio_mud.driver.events import Input"),
         ("cli.py", "from trio_mud.testing import simulate"),
         ("__init__.py", "from .testing import Mud"),
         ("__init__.py", "from .mudlib import world"),
@@ -210,7 +344,8 @@ def test_one_violation_is_found_and_told_by_file(tmp_path: Path, module: str, te
         ),
         (
             "mudlib/rooms.py",
-            "from trio_mud import Hooks, Input\nfrom .doors import Door\nfrom . import phrases\nimport msgspec",
+            "from trio_mud import Hooks, Input\nfrom trio_mud.commands import Commands\nfrom .doors import Door\n"
+            "from . import phrases\nimport msgspec",
         ),
         (
             "testing/plugin.py",
@@ -228,3 +363,49 @@ def test_what_points_down_passes(tmp_path: Path, module: str, text: str) -> None
 
 def test_an_empty_house_breaks_no_rule(tmp_path: Path) -> None:
     assert violations(tmp_path / PACKAGE) == []
+
+
+ROOM = {"telnet/codes.py": "", "telnet/lines.py": "", "driver/core/__init__.py": "", "driver/server/server.py": ""}
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "said"),
+    [
+        ("telnet/codes.py", "from . import lines", "imports telnet/lines, which"),
+        ("telnet/codes.py", "from .lines import LineReader", "imports telnet/lines, which"),
+        ("telnet/codes.py", "import trio_mud.telnet.lines", "imports telnet/lines, which"),
+        ("telnet/codes.py", "def late():\n    from .lines import LineReader", "imports telnet/lines, which"),
+        ("telnet/codes.py", "if TYPE_CHECKING:\n    from .lines import LineReader", "imports telnet/lines, which"),
+        ("telnet/lines.py", "from . import __version__", "imports telnet/__init__, which"),
+        ("telnet/lines.py", "from .options import Option", "imports telnet/options/__init__, which"),
+        ("telnet/options/base.py", "from ..engine import TelnetEngine", "imports telnet/engine, which"),
+        ("driver/core/timers.py", "from ..server.server import MasterServer", "imports driver/server/server, which"),
+        ("driver/link/base.py", "from ..server import server", "imports driver/server/server, which"),
+        ("driver/server/events.py", "from .acceptor import Acceptor", "imports driver/server/acceptor, which"),
+        ("telnet/sounds.py", "", "put 'telnet/sounds' into ORDER['telnet'] in test_floors.py, above the modules that"),
+        ("telnet/sounds.py", "from . import codes, lines", "in test_floors.py, below 'telnet/lines'"),
+        ("driver/core/__init__.py", "from ..server import server", "put 'driver/core/__init__' into ORDER['driver']"),
+    ],
+)
+def test_a_module_that_stands_in_the_wrong_place_is_found(tmp_path: Path, module: str, text: str, said: str) -> None:
+    others = {"telnet/engine.py": "", "telnet/options/__init__.py": "", "driver/server/acceptor.py": ""}
+
+    (found,) = misplaced(tree(tmp_path, {**ROOM, **others, module: text}))
+
+    assert found.startswith(f"{PACKAGE}/{module}:")
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("telnet/lines.py", "import zlib\nfrom . import codes\nfrom .codes import IAC\nfrom ..errors import BadToken"),
+        ("telnet/__init__.py", "from .lines import LineReader"),
+        ("driver/server/running.py", "from .server import MasterServer\nfrom ..core.events import Reason"),
+        ("driver/server/events.py", "if TYPE_CHECKING:\n    from .server import MasterServer"),
+        ("driver/server/server.py", "from ...telnet import engine\nfrom ...transports.tcp import listen"),
+        ("transports/tcp.py", "from .base import Transport"),
+    ],
+)
+def test_a_module_that_imports_what_stands_above_it_passes(tmp_path: Path, module: str, text: str) -> None:
+    assert misplaced(tree(tmp_path, {**ROOM, "driver/core/events.py": "", module: text})) == []

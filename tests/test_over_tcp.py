@@ -35,7 +35,9 @@ from trio_mud import (
     Reason,
     open_tcp_listeners,
 )
+from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet.codes import DM, IAC
 from trio_mud.testing.peers import reset
 from trio_mud.testing.terminal import Terminal
@@ -204,11 +206,26 @@ async def test_a_reset_is_link_death_also_for_one_who_is_only_written_to(echo: H
         await caller.type("hello", *["story"] * 50)  # so much typed ahead that its socket is not read
         await caller.sees("199 and then")
         (connection,) = house.server.connections
-        assert connection.is_full
+        assert isinstance(connection.link, TelnetLink)
+        assert connection.link._incoming.is_full
         while connection.write("and then " * 1000):  # all buffers are full, so a writer waits
             await trio.lowlevel.checkpoint()
         await reset(caller.stream)
         assert await house.has_seen(1) == [Cause.RESET]
+
+
+async def test_a_loss_is_what_ends_the_scopes_of_its_connection(echo: Hooks) -> None:
+    """S13: the loss cancels both scopes while the task sleeps in them, and trio lets only the outermost catch."""
+    async with serving(echo) as house, await house.call() as caller:
+        await caller.type("hello")
+        await caller.sees("you said hello")
+        (connection,) = house.server.connections
+        await reset(caller.stream)
+        assert await house.has_seen(1) == [Cause.RESET]
+        active, link = connection.lifecycle.active_scope, connection.lifecycle.link_scope
+        assert active is not None
+        assert (active.cancel_called, active.cancelled_caught) == (True, False)
+        assert link.cancelled_caught
 
 
 async def test_a_half_close_is_served_to_the_end_and_then_link_death(echo: Hooks) -> None:
@@ -430,7 +447,8 @@ async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_i
         await slow.type("hello")
         await slow.sees("you said hello\n")
         (_, connection) = sorted(house.server.connections, key=lambda one: one.number)
-        transport: Any = connection._transport
+        assert isinstance(connection.link, TelnetLink)
+        transport: Any = connection.link._transport
         transport._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)  # or the kernel would take megabytes
         written = 0
         while connection.write(f"{written} " + "and then " * 100):
@@ -523,14 +541,14 @@ async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, ca
 
 async def test_a_bug_in_hearing_costs_one_connection(echo: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     """I-16: also where the poller calls it."""
-    feed = Connection.feed
+    feed = Inbox.received_line
 
-    def fail(self: Connection, data: bytes) -> bool:
-        if b"boom" in data:
+    def fail(self: Inbox, data: str, hidden: bool) -> bool:
+        if "boom" in data:
             raise ZeroDivisionError
-        return feed(self, data)
+        return feed(self, data, hidden)
 
-    monkeypatch.setattr(Connection, "feed", fail)
+    monkeypatch.setattr(Inbox, "received_line", fail)
     async with serving(echo) as house, await house.call() as ann, await house.call() as bob:
         await ann.type("boom")
         assert await house.has_seen(1) == [Cause.ERROR]

@@ -1,11 +1,11 @@
 """trio_mud: the driver of a MUD. It accepts players, turns what they type into events, and runs your hooks on them.
 
 This is the front door: every public name of the driver. Beside it stand
-`trio_mud.telnet` (the protocol without I/O), `trio_mud.testing` (players for your tests)
-and `trio_mud.mudlib` (a small world, and the command table it uses).
+`trio_mud.telnet` (the protocol without I/O), `trio_mud.commands` (the table of what players can type),
+`trio_mud.testing` (players for your tests) and `trio_mud.mudlib` (a small world).
 """
 
-from .driver.connection.connection import Connection
+from .driver.connection.connection import Connection, broadcast
 from .driver.connection.dialog import Dialog
 from .driver.connection.events import (
     Admitted,
@@ -19,7 +19,6 @@ from .driver.connection.events import (
     Settled,
     WindowSize,
 )
-from .driver.connection.output import broadcast
 from .driver.core.events import Cause, HookEvent, Reason
 from .driver.core.hooks import FIRST, LAST, Hooks
 from .driver.core.timers import Timer

@@ -74,7 +74,7 @@ async def _crowd(words: str) -> float:
         text = markup('<b>{name}</b> says, "<green>{words}</green>"', name="Ann", words=words)
         for listener in server.connections:
             listener.write(text)
-        server.flush()
+        server.host.flush()
         took.append(1e3 * (time.process_time() - began))
 
     async with open_mud(hooks, limits=Limits(first_input=None)) as place:

@@ -63,7 +63,9 @@ async def serving(hooks: Hooks, limits: Limits) -> AsyncGenerator[int, None]:
             server.shutdown()
 
 
-FREE = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, command_rate=None, linger=0.2)
+FREE = Limits(
+    protocol_rate=None, per_address=None, accept_rate_per_address=None, accept_rate=None, command_rate=None, linger=0.2
+)
 
 
 def plan(port: int, *, players: int = 5, rate: float | None = None, script: Script = QUICK) -> Plan:

@@ -26,7 +26,8 @@ from trio_mud import (
 )
 from trio_mud.driver.core.dispatcher import Source
 from trio_mud.driver.core.guard import unwrap_single
-from trio_mud.telnet import DEFAULT_OPTIONS, Option
+from trio_mud.driver.link.telnet import TelnetLink
+from trio_mud.telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from trio_mud.transports import Reader, Transport, listen_by_receiving
 from trio_mud.transports.poller import Poller
 
@@ -220,6 +221,23 @@ async def until(is_so: Callable[[], object], *, within: float = 100) -> None:
 async def settled() -> None:
     """Wait until nothing can move without time going on."""
     await trio.testing.wait_all_tasks_blocked()
+
+
+def feed(connection: Connection, data: bytes) -> bool:
+    """Let a connection receive bytes; return whether it has room for more."""
+    return link_of(connection)._incoming.feed(data)
+
+
+def engine_of(connection: Connection) -> TelnetEngine:
+    """The telnet engine of a connection."""
+    return link_of(connection).engine
+
+
+def link_of(connection: Connection) -> TelnetLink:
+    """The link of a connection, which is telnet's."""
+    link = connection.link
+    assert isinstance(link, TelnetLink)
+    return link
 
 
 def first_connection(server: MasterServer) -> Connection:

@@ -63,5 +63,5 @@ async def test_a_day_of_ten_players_with_keepalives_and_graces_costs_a_few_steps
         assert len(place.server.sessions) == PLAYERS
         server = place.server
     assert stays == {Entered: PLAYERS + 12, LinkLost: 24, Resumed: 12, Left: PLAYERS + 12}
-    assert len(server.timers) == 0
+    assert len(server.context.timers) == 0
     assert PLAYERS * DAY // 60 < steps.count < 8 * PLAYERS * DAY // 60  # for each player in each minute

@@ -366,8 +366,8 @@ class Evening:
         server = self.server
         assert server.closed.is_set()
         assert len(server.connections) == 0
-        assert not server._guests
-        assert not server.dispatcher.is_working
+        assert not server.tree.accepted
+        assert not server.context.dispatcher.is_working
         by_connection: dict[Connection, list[HookEvent]] = {}
         for event in self.events:
             by_connection.setdefault(event.connection, []).append(event)  # type: ignore[attr-defined]

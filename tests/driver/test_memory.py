@@ -13,15 +13,13 @@ from pathlib import Path
 import pytest
 
 from trio_mud import Connection, GmcpMessage, Hooks, Input, Limits, MasterServer, MsdpMessage
-from trio_mud.driver.connection.typeahead import Hear, Payload, Spend, Typeahead
-from trio_mud.driver.recording.journal import HELD, PAYLOAD
-from trio_mud.driver.recording.recording import RecordedTypeahead
-from trio_mud.telnet import TelnetEngine
+from trio_mud.driver.connection.waiting import Payload
+from trio_mud.driver.recording.journal import HELD, PAYLOAD, Journal
 from trio_mud.telnet.codes import DO, GMCP, IAC, IP, MSDP, NEW_ENVIRON, SB, SE, WILL
 from trio_mud.telnet.gmcp_messages import to_json
 from trio_mud.testing import OpenMud
 
-from .conftest import first_connection, settled, waits
+from .conftest import engine_of, feed, first_connection, link_of, settled, waits
 
 INPUT = 128 * 1024  # bytes: what a peer sends and the game has not handled; with `limits.outbox` that makes 384 KiB
 READ = 4096  # bytes
@@ -99,19 +97,19 @@ async def test_input_that_waits_for_the_game_is_bounded_in_bytes_whatever_it_is(
         await place.connect().client.send_all(agreed + b"handled now\n")
         await settled()
         connection = first_connection(place.server)
-        assert all(map(connection.engine.is_ours, (GMCP, MSDP)))
-        assert connection.engine.is_theirs(NEW_ENVIRON)
-        typeahead, most = connection.inbox._typeahead, 0
+        assert all(map(engine_of(connection).is_ours, (GMCP, MSDP)))
+        assert engine_of(connection).is_theirs(NEW_ENVIRON)
+        observer, most = connection.inbox.observer, 0
         for data in in_reads(HOSTILE[kind], 1 << 18):
-            if isinstance(typeahead, RecordedTypeahead):  # as its transport does before it hands the bytes on
-                typeahead._journal.hear(1.0, data, is_hidden=False)
-            has_room = connection.feed(data)
+            if isinstance(observer, Journal):  # as its transport does before it hands the bytes on
+                observer.hear(1.0, data, is_hidden=False)
+            has_room = feed(connection, data)
             most = max(most, weight(*_held(connection)))
             if not has_room:
                 break
         bound = INPUT + (HELD + PAYLOAD if recorded else 0)
         assert most <= bound
-        assert connection.outbox._limit + bound <= 384 * 1024
+        assert link_of(connection)._limit + bound <= 384 * 1024
 
 
 async def test_a_full_typeahead_reads_on_when_its_bytes_were_handled_and_loses_nothing(mud: OpenMud) -> None:
@@ -127,40 +125,42 @@ async def test_a_full_typeahead_reads_on_when_its_bytes_were_handled_and_loses_n
         assert heard == data
 
 
-_ignored: tuple[Hear, Spend] = (lambda event: None, lambda cost: True)
+async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact(mud: OpenMud) -> None:
+    async with mud(Hooks(), limits=Limits(max_typeahead_bytes=1000, command_rate=None)) as place:
+        await place.player()
+        await settled()
+        connection = first_connection(place.server)
+        inbox, incoming = connection.inbox, link_of(connection)._incoming
 
+        def take() -> str:
+            while (event := inbox.take_event()) is None:  # a turn that was used up by parsing
+                pass
+            assert isinstance(event, Input)
+            return event.line
 
-def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact() -> None:
-    typeahead, engine = Typeahead(Limits(max_typeahead_bytes=1000)), TelnetEngine(())
-    lines = ["a", "b" * 150, "c" * 191, "d" * 200, "\U0001f600" * 60, "e" * 500]
-    typeahead.feed("".join(f"{line}\n" for line in lines).encode(), engine, *_ignored)
-    assert typeahead.is_full
-    first = typeahead.take()
-    typeahead.give_back(str(first))
-    taken = []
-    while len(typeahead):
-        taken.append(typeahead.take())
-        typeahead.parse(engine, *_ignored)
-    assert taken == lines
-    assert not typeahead.is_full
-    for letter in (b"f", b"g"):
-        typeahead.feed(letter * 500 + b"\n", engine, *_ignored)
-    assert typeahead.is_full
-    typeahead.take()
-    assert not typeahead.is_full
-    for _ in range(3):
-        assert not typeahead.is_full
-        assert typeahead.feed_line(b"!SOUND(" * 18 + b"\n", engine)  # it grows by the spaces that break the triggers
-    assert typeahead.is_full
-    typeahead.discard(engine, *_ignored)
-    assert not typeahead.is_full
+        lines = ["a", "b" * 150, "c" * 191, "d" * 200, "\U0001f600" * 60, "e" * 500]
+        feed(connection, "".join(f"{line}\n" for line in lines).encode())
+        assert incoming.is_full
+        inbox.give_back(take())
+        assert [take() for _ in lines] == lines
+        assert not incoming.is_full
+        for letter in (b"f", b"g"):
+            feed(connection, letter * 500 + b"\n")
+        assert incoming.is_full
+        take()
+        assert not incoming.is_full
+        for _ in range(3):
+            assert not incoming.is_full
+            feed(connection, b"!SOUND(" * 18 + b"\n")  # it grows by the spaces that break the triggers
+        assert incoming.is_full
+        inbox.discard_lines()
+        assert not incoming.is_full
 
 
 def _held(connection: Connection) -> list[object]:
     """What waits, without what the connection has anyway."""
-    typeahead = connection.inbox._typeahead
-    held: list[object] = [typeahead.lines, typeahead._raw, connection.engine]
-    if isinstance(typeahead, RecordedTypeahead):
-        journal = typeahead._journal
+    held: list[object] = [connection.inbox.lines, link_of(connection)._incoming._raw, engine_of(connection)]
+    journal = connection.inbox.observer
+    if isinstance(journal, Journal):
         held += [journal._entries, journal._waiting, journal._scanner.payload, journal._partial]
     return held

@@ -41,7 +41,7 @@ class House:
     def engine(self) -> RecordingEngine:
         """That of the one visitor."""
         (visit,) = self.visits
-        engine = visit.connection.engine
+        engine = visit.link.engine
         assert isinstance(engine, RecordingEngine)
         return engine
 

@@ -14,6 +14,7 @@ from trio_mud import (
     Interrupt,
     WindowSize,
 )
+from trio_mud.driver.link.telnet import TelnetLink
 
 QUESTIONS = ("The first word?", "The second word?")
 WELCOME = "The gate opens."
@@ -25,7 +26,9 @@ class Visit:
     """What became of one connection, for the test to look at."""
 
     def __init__(self, connection: Connection) -> None:
+        assert isinstance(connection.link, TelnetLink)
         self.connection = connection
+        self.link = connection.link
         self.secrets: list[str] = []
         self.lines: list[str] = []
         self.sizes: list[tuple[int, int]] = []

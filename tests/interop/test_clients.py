@@ -215,7 +215,7 @@ async def test_a_program_plays_and_quits(name: str, request: pytest.FixtureReque
         (ending,) = visit.endings
         assert (ending.reason, ending.cause) == (Reason.QUIT, Cause.ASKED)
         assert visit.lines == [f"echo {program.words}", "page", "quit"]
-        assert visit.connection.hearing.anomalies == 0
+        assert visit.link._incoming.anomalies == 0
         if (folder := request.config.getoption("--record")) is not None:
             save(house.engine, Path(folder) / f"{name}.txt", name)
 
@@ -261,7 +261,7 @@ async def test_telnet_sends_its_commands(request: pytest.FixtureRequest) -> None
         await terminal.types("echo still here")
         await terminal.sees("Echo: still here")
         assert visit.interrupts == ["interrupt process", "break", "suspend", "abort"]
-        assert visit.connection.hearing.anomalies == 0
+        assert visit.link._incoming.anomalies == 0
 
 
 @needs(PROGRAMS["busybox"])

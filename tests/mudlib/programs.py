@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_mud.telnet import MsdpReceived, MsdpValue, Option, Policy, TelnetEngine
+from trio_mud.telnet import Engine, MsdpReceived, MsdpValue, Option, Policy
 from trio_mud.telnet.codes import END_OF_RECORD, MSDP, MSP, MSSP, MXP, NEW_ENVIRON
 from trio_mud.telnet.msdp_messages import decode_msdp, encode_msdp
 
@@ -37,7 +37,7 @@ class TellsVariables(Option):
     def __init__(self, **variables: str) -> None:
         self._variables = variables
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         told = b"".join(b"\x03" + name.encode() + b"\x01" + value.encode() for name, value in self._variables.items())
         engine.send_subnegotiation(NEW_ENVIRON, b"\x00" + told)
 
@@ -52,10 +52,10 @@ class ReportsMsdp(Option):
         self._variables = variables
         self.told: list[tuple[str, MsdpValue]] = []
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         engine.send_subnegotiation(MSDP, encode_msdp("REPORT", list(self._variables)))
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         messages = decode_msdp(payload)
         assert isinstance(messages, list)
         self.told += [(message.variable, message.value) for message in messages if isinstance(message, MsdpReceived)]
@@ -70,7 +70,7 @@ class Crawls(Option):
     def __init__(self) -> None:
         self.table: dict[str, str] = {}
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         for row in payload.decode().split("\1")[1:]:
             name, _, value = row.partition("\2")
             self.table[name] = value

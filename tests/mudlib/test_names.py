@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
-from trio_mud.mudlib import Mistake
+from trio_mud.commands import Mistake
 from trio_mud.mudlib.names import LONGEST, MARKS, SHORTEST, appearance, read_name, same_name
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, FeatureAgreed, Option, Policy, TelnetEngine
+from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, Engine, FeatureAgreed, Option, Policy, TelnetEngine
 from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
 from trio_mud.telnet.deadlines import Deadlines
 from trio_mud.telnet.negotiation import ANSWER_BUDGET, BUDGET_PERIOD, Negotiation
@@ -37,10 +37,10 @@ class Complaining(Wanted):
 
     __slots__ = ()
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         engine.emit(FeatureAgreed("mxp", enabled))
 
-    def on_refused(self, engine: TelnetEngine) -> None:
+    def on_refused(self, engine: Engine) -> None:
         engine.emit(EchoRefused())
 
 
@@ -208,7 +208,7 @@ def test_an_option_may_ask_anew_when_it_is_refused() -> None:
     class Stubborn(Option):
         code = 99
 
-        def on_refused(self, engine: TelnetEngine) -> None:
+        def on_refused(self, engine: Engine) -> None:
             engine.disable_ours(99)
             engine.enable_ours(99)
             engine.disable_ours(98)

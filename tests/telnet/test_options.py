@@ -10,6 +10,7 @@ from trio_mud.telnet import (
     Anomaly,
     AnomalyKind,
     EchoRefused,
+    Engine,
     Line,
     Option,
     OptionFailed,
@@ -276,7 +277,7 @@ def test_an_empty_first_name_does_not_end_the_asking() -> None:
     playbook = ttype().hears(is_(b"")).says("IAC SB TTYPE 01 IAC SE")
     playbook.hears(is_(b"XTERM"), TerminalType("XTERM")).says("IAC SB TTYPE 01 IAC SE")
     playbook.hears(is_(b"")).says(b"")
-    assert playbook.engine.repertoire.is_settled(playbook.engine)
+    assert playbook.engine.option_set.is_settled(playbook.engine)
 
 
 def test_a_client_with_empty_names_only_is_asked_twice() -> None:
@@ -320,7 +321,7 @@ class Whisper(Option):
     def __init__(self) -> None:
         self.heard: tuple[bytes, ...] = ()
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         self.heard += (payload,)
         engine.emit(Subnegotiation(200, b"".join(self.heard)))
         engine.send_subnegotiation(200, payload[::-1])
@@ -333,13 +334,13 @@ class Broken(Option):
     ours = Policy.OFFER
     theirs = Policy.ACCEPT
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         raise RuntimeError("on_ours")
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         raise RuntimeError("on_theirs")
 
-    def on_refused(self, engine: TelnetEngine) -> None:
+    def on_refused(self, engine: Engine) -> None:
         raise RuntimeError("on_refused")
 
 
@@ -426,7 +427,7 @@ def test_an_option_that_fails_outside_a_call_is_reported_by_the_next() -> None:
         code = 99
         ours = Policy.ACCEPT
 
-        def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+        def on_ours(self, engine: Engine, enabled: bool) -> None:
             if not enabled:
                 raise RuntimeError("late")
 
@@ -451,10 +452,10 @@ def test_an_option_that_raises_what_is_no_exception_costs_itself_only(error: typ
         ours = Policy.OFFER
         theirs = Policy.ACCEPT
 
-        def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+        def on_theirs(self, engine: Engine, enabled: bool) -> None:
             raise error
 
-        def is_settled(self, engine: TelnetEngine) -> bool:
+        def is_settled(self, engine: Engine) -> bool:
             raise error
 
     engine = TelnetEngine([Exiting()])
@@ -471,7 +472,7 @@ def test_an_option_does_not_stop_an_interrupt(error: type[BaseException]) -> Non
         code = 99
         theirs = Policy.ACCEPT
 
-        def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+        def on_theirs(self, engine: Engine, enabled: bool) -> None:
             raise error
 
     with pytest.raises(error):

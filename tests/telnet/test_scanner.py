@@ -32,7 +32,7 @@ from trio_mud.telnet.codes import (
     WILL,
     WONT,
 )
-from trio_mud.telnet.hearing import Hearing
+from trio_mud.telnet.interpreter import Interpreter
 from trio_mud.telnet.scanner import Scanner
 from trio_mud.testing.playbook import check_every_split, converse
 
@@ -181,7 +181,7 @@ class CountedBytes(bytes):
 @pytest.mark.parametrize("filling", [b"x", b"\xff\xff"])
 def test_a_payload_in_many_pieces_is_looked_at_once(opening: bytes, filling: bytes) -> None:
     CountedBytes.work = 0
-    listener, scanner = Hearing(TelnetEngine((), subnegotiation_limit=8192)), Scanner()
+    listener, scanner = Interpreter(TelnetEngine((), subnegotiation_limit=8192)), Scanner()
     scanner.receive(opening, listener)
     for _ in range(50):
         scanner.receive(CountedBytes(filling * (4096 // len(filling))), listener)
@@ -190,7 +190,7 @@ def test_a_payload_in_many_pieces_is_looked_at_once(opening: bytes, filling: byt
 
 def test_a_payload_that_never_ends_keeps_nothing_over_the_limit() -> None:
     scanner = Scanner()
-    listener = Hearing(TelnetEngine((), subnegotiation_limit=8192))
+    listener = Interpreter(TelnetEngine((), subnegotiation_limit=8192))
     scanner.receive(b"\xff\xfa\xc8", listener)
     most = 0
     for _ in range(100):

@@ -9,6 +9,7 @@ from trio_mud.telnet import (
     Anomaly,
     AnomalyKind,
     EchoRefused,
+    Engine,
     Line,
     Option,
     OptionFailed,
@@ -97,7 +98,7 @@ class Undecided(Option):
     code = 99
     ours = Policy.OFFER
 
-    def is_settled(self, engine: TelnetEngine) -> bool:
+    def is_settled(self, engine: Engine) -> bool:
         raise RuntimeError("who knows")
 
 
@@ -125,10 +126,10 @@ class Reminded(Option):
     code = 99
     ours = Policy.ACCEPT
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         engine.set_deadline(99, 5.0)
 
-    def on_deadline(self, engine: TelnetEngine) -> None:
+    def on_deadline(self, engine: Engine) -> None:
         engine.send_text("time\n")
         if engine.is_ours(99):
             raise RuntimeError("late")
@@ -189,7 +190,7 @@ def test_a_failed_option_is_nobodys() -> None:
 def test_options_without_attributes_are_shared_and_refused_ones_not_copied() -> None:
     engine = TelnetEngine([Ttype(), Naws()])
     engine.receive(b"\xff\xfc\x18\xff\xfb\x1f")
-    assert engine.repertoire.in_use() == []
+    assert engine.option_set.in_use() == []
 
 
 # Payloads that never end

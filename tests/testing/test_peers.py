@@ -212,7 +212,10 @@ SHARED_ROOMS = (
     "logging.",
     "trio_mud.transports.",
     "trio_mud.driver.core.dispatcher.",
+    "trio_mud.driver.core.context.",
+    "trio_mud.driver.core.thread.",
     "trio_mud.driver.core.timers.Timers",
+    "trio_mud.driver.link.base.LinkHost",
     "trio_mud.telnet.negotiation._Side",  # a state that all negotiations share, with the moves found so far
 )
 

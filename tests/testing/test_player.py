@@ -7,6 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from trio_mud import Admitted, Connect, Disconnect, Hooks, Input, WindowSize
+from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet.codes import IAC, NAWS, NOP, SB
 from trio_mud.testing import OpenMud
 
@@ -186,7 +187,9 @@ async def test_a_text_that_cannot_come_any_more_is_not_waited_for(mud: OpenMud, 
 async def test_broken_telnet_from_the_server_fails_the_test(mud: OpenMud, inn: Hooks) -> None:
     @inn.on(Admitted)
     def break_the_rules(event: Admitted) -> None:
-        event.connection.engine.send_encoded(bytes((IAC, SB, NAWS, IAC, NOP)))  # it ends with IAC SE only
+        link = event.connection.link
+        assert isinstance(link, TelnetLink)
+        link.engine.send_encoded(bytes((IAC, SB, NAWS, IAC, NOP)))  # it ends with IAC SE only
 
     with pytest.raises(AssertionError, match="the server sent broken telnet"):  # noqa: PT012  the block is the statement
         async with mud(inn) as place:

@@ -80,6 +80,9 @@ class Polled:
         self._news.set()
         return len(self._heard) < self.ROOM
 
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        """`listen` raises it."""
+
     async def room(self) -> None:
         while len(self._heard) >= self.ROOM:
             await self._something_new()

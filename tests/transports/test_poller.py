@@ -37,6 +37,9 @@ class Ear:
         self.heard += data
         return len(self.heard) < self._room
 
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        """`listen` raises it."""
+
     async def room(self) -> None:
         await self._emptied.wait()
 
@@ -322,4 +325,4 @@ async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_me
 
 def test_a_server_without_epoll_reads_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "epoll")
-    assert MasterServer(Hooks()).poller is None
+    assert MasterServer(Hooks()).link_host.poller is None

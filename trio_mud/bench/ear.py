@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..telnet import Option, Policy, TelnetEngine
 from ..telnet.codes import ECHO, END_OF_RECORD, EOR, GA, IAC
-from ..telnet.hearing import Hearing
+from ..telnet.interpreter import Interpreter
 from ..telnet.scanner import in_text
 
 
@@ -37,7 +37,7 @@ class _LetsHide(Option):
 _OPTIONS = (_MarksPrompts(), _LetsHide())
 
 
-class Ear(Hearing):
+class Ear(Interpreter):
     """One player's: it refuses every option but the two that a load has a use for."""
 
     __slots__ = ("_listener", "engine")

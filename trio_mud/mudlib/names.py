@@ -21,7 +21,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from .errors import Mistake
+from trio_mud.commands import Mistake
 
 if TYPE_CHECKING:
     from precis_i18n.profile import Profile

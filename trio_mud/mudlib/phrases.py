@@ -1,23 +1,16 @@
-"""What a table of commands says to players, each sentence replaceable."""
+"""What the verbs of the valley say to players when something cannot be done, beside the phrases of their tables."""
 
 from dataclasses import dataclass
+
+__all__ = ["PHRASES", "Phrases"]
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The sentences of `Commands`. The names in braces are filled in; a phrase may leave them out.
+    """The sentences of the valley. The names in braces are filled in; a phrase may leave them out."""
 
-    A world in another language, or with another temper, hands its own to `Commands(phrases=Phrases(...))`.
-    """
-
-    unknown: str = 'There is no command "{word}".'
-    ambiguous: str = "Do you mean {choices}?"
-    in_full: str = "Type {verb} in full if you mean it."
-    wrong: str = '"{word}" will not do for {name}.'
-    none_of: str = '"{word}" is none of {choices}.'
-    usage: str = "Usage: {usage}"
-    aliases: str = "Also: {names}"
-    more: str = "Type {verb} and a command to read more about it."
     no_charset: str = 'No charset is called "{word}": try {choices}.'
     too_long: str = "That was too much at once: only the first {longest} characters of it are heard."
-    either: str = "or"  # the word before the last of several choices
+
+
+PHRASES = Phrases()

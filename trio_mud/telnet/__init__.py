@@ -30,7 +30,7 @@ from .events import (
     TelnetEvent,
     TerminalType,
 )
-from .options import DEFAULT_OPTIONS, Option, Policy
+from .options import DEFAULT_OPTIONS, Engine, Option, Policy
 
 __all__ = [
     "DEFAULT_OPTIONS",
@@ -43,6 +43,7 @@ __all__ = [
     "Command",
     "CompressionFailed",
     "EchoRefused",
+    "Engine",
     "FeatureAgreed",
     "GmcpReceived",
     "GmcpSupports",

@@ -3,35 +3,33 @@
 It never waits, never logs, has no clock and knows no socket, so it behaves the same under any transport and in any
 test.  The driver's connection owns one; so may a client, a bot or a test.  Here its parts meet:
 
-    receive ──► scanner ──► hearing ──► lines · negotiation · repertoire ──► an option
-           └─ plain text ───────────────┘
+    receive ──► scanner ──► interpreter ──► lines · negotiation · option set ──► an option
+           └─ plain text ───────────────────┘
     send_text ──► encoding ──► outgoing ──► (compression) ──► data_to_send
 """
 
 import math
 from collections.abc import Iterable
-from typing import TypeVar
 
-from .codes import MCCP2
+from .clock import expire, is_due_to_settle
+from .codes import ECHO, MCCP2
 from .compression import Inflater, InflationLimits
 from .encoding import check_charset, encode
-from .events import TelnetEvent
-from .expiry import expire, is_due_to_settle
-from .hearing import Hearing
+from .events import EchoRefused, TelnetEvent
+from .initial_state import initial_state
+from .interpreter import Interpreter
 from .lines import LineAssembler
 from .negotiation import Change
-from .opening import opening_of
+from .option_set import OptionSet
 from .options import DEFAULT_OPTIONS, Option
+from .options.base import AnOption, Engine
 from .options.echo import hide_input
 from .options.prompts import prompt_mark
 from .outgoing import Outgoing
-from .repertoire import Repertoire
 from .scanner import Scanner, in_text
 
-AnOption = TypeVar("AnOption", bound=Option)
 
-
-class TelnetEngine:
+class TelnetEngine(Engine):
     """One connection's telnet, as a machine to be driven.
 
     Three calls drive it.  Pass what the peer sent to `receive` and act on the events it returns; after that, and
@@ -62,8 +60,8 @@ class TelnetEngine:
         "inflater",
         "lines",
         "negotiation",
+        "option_set",
         "outgoing",
-        "repertoire",
         "scanner",
         "subnegotiation_limit",
         "unfinished",
@@ -78,7 +76,7 @@ class TelnetEngine:
         settle_within: float | None = 1.0,  # seconds
         are_you_there: str = "[Yes]",
     ) -> None:
-        opening = opening_of(tuple(options), settle_within)
+        initial = initial_state(tuple(options), settle_within)
         self.are_you_there = are_you_there
         self.subnegotiation_limit = subnegotiation_limit
         self.events: list[TelnetEvent] = []
@@ -88,10 +86,10 @@ class TelnetEngine:
         self.lines = LineAssembler(line_limit)
         self.encoding = "utf-8"  # of text on its way out; `charset` sets it
         self.chosen_charset: str | None = None
-        self.outgoing = Outgoing(opening.offers)
-        self.deadlines = opening.deadlines.copy()
-        self.negotiation = opening.negotiation.copy(self.deadlines)
-        self.repertoire = Repertoire(opening.prototypes, self.deadlines)
+        self.outgoing = Outgoing(initial.offers)
+        self.deadlines = initial.deadlines.copy()
+        self.negotiation = initial.negotiation.copy(self.deadlines)
+        self.option_set = OptionSet(initial.options, self.deadlines)
         self._mark = b""
         self._mark_changes = -1  # what the negotiation had counted when it was looked up
 
@@ -114,9 +112,9 @@ class TelnetEngine:
         if self.inflater is not None:
             self.inflater.feed(data)
         else:
-            Hearing(self).read(data)
+            Interpreter(self).read(data)
         if self.inflater is not None:  # perhaps since a moment ago
-            Hearing(self).read_on(self.inflater)
+            Interpreter(self).read_on(self.inflater)
         return self._take_events()
 
     @property
@@ -219,7 +217,12 @@ class TelnetEngine:
         The peer may refuse; `EchoRefused` then says so.  When it did hide the input it did not show the Enter
         either, so showing again begins with a line end of ours; `ends_line` is false if there was one already.
         """
-        if hidden != self.lines.hidden:
+        if hidden == self.lines.hidden:
+            return
+        self.lines.hidden = hidden
+        if hidden and self.option_set.get(ECHO) is None:
+            self.emit(EchoRefused())
+        else:
             hide_input(self, hidden, ends_line)
 
     @property
@@ -236,12 +239,12 @@ class TelnetEngine:
         """
         if self._mark_changes != self.negotiation.changes:
             self._mark_changes = self.negotiation.changes
-            self._mark = prompt_mark(self)
+            self._mark = prompt_mark(self.negotiation)
         return self._mark
 
     def option(self, kind: type[AnOption]) -> AnOption | None:
         """This connection's own copy of an option, to call its methods; None without it, or when it has failed."""
-        option = self.repertoire.get(kind.code)
+        option = self.option_set.get(kind.code)
         return option if isinstance(option, kind) else None
 
     def tick(self, now: float, *, is_read: bool = True) -> list[TelnetEvent]:
@@ -310,57 +313,45 @@ class TelnetEngine:
         if self.chosen_charset is None:
             self.charset = name
 
-    # What options call.
+    # What options call: `Engine` says what each does.
 
     def emit(self, event: TelnetEvent) -> None:
-        """Report an event with those of the current `receive` or `tick`, or else of the next."""
         self.events.append(event)
 
     def send_subnegotiation(self, code: int, payload: bytes) -> None:
-        """Queue a payload for the peer's side of an option, ff doubled."""
         self.outgoing.put_payload(code, payload)
 
     def start_compression(self) -> None:
-        """Compress what is queued after this, behind a marker that tells the peer."""
         self.outgoing.start_compression()
 
     def stop_compression(self) -> None:
-        """Compress what is queued already, and nothing after it."""
         self.outgoing.stop_compression()
 
     def start_inflation(self, limits: InflationLimits) -> None:
-        """Inflate what follows the payload that is being reported; the limits stand from the first time on."""
         if self.inflater is None:
             self.inflater = Inflater(limits)
         self.inflater.begin()
         self.scanner.stop()
 
     def set_deadline(self, code: int, seconds: float) -> None:
-        """Have the option's `on_deadline` called after so many seconds from the next tick; it has one at a time."""
-        self.repertoire.start_deadline(code, seconds)
+        self.option_set.start_deadline(code, seconds)
 
     def enable_ours(self, code: int) -> None:
-        """Ask to switch our side of an option on, unless it is or is being asked for."""
         self._want(code, ours=True, enabled=True)
 
     def disable_ours(self, code: int) -> None:
-        """Switch our side of an option off, at once; the peer has no say."""
         self._want(code, ours=True, enabled=False)
 
     def enable_theirs(self, code: int) -> None:
-        """Ask the peer to switch its side of an option on, unless it is or is being asked for."""
         self._want(code, ours=False, enabled=True)
 
     def disable_theirs(self, code: int) -> None:
-        """Tell the peer to switch its side of an option off; it counts as off at once."""
         self._want(code, ours=False, enabled=False)
 
     def is_ours(self, code: int) -> bool:
-        """Whether our side of an option is agreed on."""
         return self.negotiation.is_on(code, ours=True)
 
     def is_theirs(self, code: int) -> bool:
-        """Whether the peer's side of an option is agreed on."""
         return self.negotiation.is_on(code, ours=False)
 
     # Its own.
@@ -371,7 +362,7 @@ class TelnetEngine:
         if verb is not None:
             self.outgoing.put_verb(verb, code)
             if was_on:
-                self.repertoire.tell(self, code, ours, Change.DISABLED)
+                self.option_set.tell(self, code, ours, Change.DISABLED)
 
     def _take_events(self) -> list[TelnetEvent]:
         events = self.events

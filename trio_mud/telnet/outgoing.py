@@ -66,6 +66,11 @@ class Outgoing:
         self.queue[:] = [data for data in self.queue if not is_text(data)]
         self.queue.append(_DATA_MARK)
 
+    def clear(self) -> None:
+        """Drop everything: the link is lost, and nothing more is sent."""
+        self.queue.clear()
+        self.deflater = None
+
     def start_compression(self) -> None:
         """Compress what is queued after this, behind a marker that tells the peer."""
         if self.deflater is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..telnet import GmcpReceived, Json, Option, Policy, TelnetEngine
+from ..telnet import Engine, GmcpReceived, Json, Option, Policy
 from ..telnet.codes import GMCP
 from ..telnet.gmcp_messages import decode_gmcp, encode_gmcp
 
@@ -27,12 +27,12 @@ class TakesGmcp(Option):
         self._packages = [name if " " in name else f"{name} 1" for name in packages]
         self._messages = messages
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         if enabled:
             engine.send_encoded(encode_gmcp("Core.Hello", {"client": "trio_mud.testing", "version": "1"}))
             engine.send_encoded(encode_gmcp("Core.Supports.Set", self._packages))
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         message = decode_gmcp(payload)
         assert isinstance(message, GmcpReceived), f"the server sent broken GMCP: {payload!r}"
         self._messages.append((message.package, message.data))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..telnet import Option, Policy, TelnetEngine
+from ..telnet import Engine, Option, Policy
 from ..telnet.charsets import CODECS
 from ..telnet.codes import CHARSET, MCCP2, MCCP3
 from ..telnet.options.charset import ACCEPTED, REJECTED, REQUEST, parse_request
@@ -27,7 +27,7 @@ class SendsMccp3(Option):
     code = MCCP3
     theirs = Policy.ACCEPT
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         if enabled:
             engine.send_subnegotiation(MCCP3, b"")
 
@@ -41,12 +41,12 @@ class TakesCharset(Option):
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         if enabled:
             wanted = "".join(f";{name}" for name in self._names)
             engine.send_subnegotiation(CHARSET, bytes((REQUEST,)) + wanted.encode("ascii"))
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         kind, rest = payload[:1], payload[1:]
         if kind == bytes((ACCEPTED,)):
             engine.charset = CODECS[rest.decode("ascii")]

@@ -6,9 +6,9 @@ import codecs
 import zlib
 from collections.abc import Sequence
 
-from ..telnet import AnomalyKind, Option, Policy, TelnetEngine
+from ..telnet import AnomalyKind, Engine, Option, Policy, TelnetEngine
 from ..telnet.codes import ECHO, MCCP2, NAWS, TTYPE
-from ..telnet.hearing import Hearing
+from ..telnet.interpreter import Interpreter
 from ..telnet.scanner import Scanner
 from .gmcp import Message, TakesGmcp
 
@@ -30,7 +30,7 @@ class _TellsSize(Option):
         self.columns = columns
         self.rows = rows
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         if enabled:
             tell_size(engine, self.columns, self.rows)
 
@@ -45,7 +45,7 @@ class _TellsTerminal(Option):
         self._names = names
         self._next = 0
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if payload == b"\x01":  # SEND
             name = self._names[min(self._next, len(self._names) - 1)]
             self._next += 1
@@ -140,14 +140,14 @@ class Terminal:
         self._parts.append(self._decoder.decode(data))
 
     def heard_command(self, code: int) -> None:
-        Hearing(self.engine).heard_command(code)
+        Interpreter(self.engine).heard_command(code)
 
     def heard_negotiation(self, verb: int, code: int) -> None:
-        Hearing(self.engine).heard_negotiation(verb, code)
+        Interpreter(self.engine).heard_negotiation(verb, code)
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        Hearing(self.engine).heard_subnegotiation(code, payload)
-        if code == MCCP2 and MCCP2 in self.engine.repertoire:  # even if it was taken back since: that comes later
+        Interpreter(self.engine).heard_subnegotiation(code, payload)
+        if code == MCCP2 and MCCP2 in self.engine.option_set:  # even if it was taken back since: that comes later
             self._stream = zlib.decompressobj()
             self._scanner.stop()
 
@@ -155,9 +155,9 @@ class Terminal:
         raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
 
     def payload_limit(self, code: int) -> int:
-        return Hearing(self.engine).payload_limit(code)
+        return Interpreter(self.engine).payload_limit(code)
 
 
-def tell_size(engine: TelnetEngine, columns: int, rows: int) -> None:
+def tell_size(engine: Engine, columns: int, rows: int) -> None:
     """Send NAWS."""
     engine.send_subnegotiation(NAWS, columns.to_bytes(2, "big") + rows.to_bytes(2, "big"))

@@ -45,6 +45,14 @@ class Reader(Protocol):
         """Wait until there is room."""
         ...
 
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        """Take note that the link is gone, before `listen` raises this error.
+
+        A poller calls it from its own task, so that the reader can cancel the task that listens instead of letting it
+        wake up to an exception.
+        """
+        ...
+
 
 class Transport(Protocol):
     """One peer's bytes, in and out. Whoever accepted it closes it."""

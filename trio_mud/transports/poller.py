@@ -19,7 +19,6 @@ import os
 import select
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -40,21 +39,34 @@ ENDINGS: Final = 16  # links whose end is told in one turn; 64 would hold up the
 class Watch:
     """One socket in the poller's set, and the task that listens to it."""
 
-    __slots__ = ("_pause", "_poller", "_receive", "_socket", "_task", "error", "feed", "fileno", "is_over", "is_paused")
+    __slots__ = (
+        "_feed",
+        "_pause",
+        "_poller",
+        "_reader",
+        "_receive",
+        "_socket",
+        "_task",
+        "error",
+        "fileno",
+        "is_over",
+        "is_paused",
+    )
 
-    def __init__(self, poller: Poller, sock: socket.socket, feed: Callable[[bytes], bool]) -> None:
+    def __init__(self, poller: Poller, sock: socket.socket, reader: Reader) -> None:
         self._poller = poller
+        self._reader = reader
         self._socket = sock
         self._receive = sock.recv
         self._task: Task | None = None  # while it sleeps
         self._pause: trio.CancelScope | None = None  # while it waits for room
-        self.feed = feed
+        self._feed = reader.feed
         self.fileno = sock.fileno()
         self.is_paused = False
         self.is_over = False
         self.error: Exception | None = None  # why it is over, or will be; None at the end of file
 
-    async def listen(self, reader: Reader) -> None:
+    async def listen(self) -> None:
         """Sleep until the end of file; what comes goes to the reader meanwhile.
 
         Raises:
@@ -66,19 +78,19 @@ class Watch:
                 await wait_task_rescheduled(self._forget_task)
                 if self.is_paused and not self.is_over:
                     with trio.CancelScope() as self._pause:
-                        await reader.room()
+                        await self._reader.room()
                     self._pause = None
                     self._poller.resume(self)
         finally:
             self._poller.forget(self)
-        if isinstance(self.error, OSError | trio.ClosedResourceError):
-            raise broken(self.error, "the link is gone") from self.error
+        if (loss := self._loss()) is not None:
+            raise loss from self.error
         if self.error is not None:
             raise self.error
 
     def read(self) -> None:
         """There is something: hand it on, or notice the end."""
-        receive, feed = self._receive, self.feed  # called from a slot it would be looked up the slow way
+        receive, feed = self._receive, self._feed  # called from a slot it would be looked up the slow way
         try:
             data = receive(RECEIVE)
         except (BlockingIOError, InterruptedError):
@@ -113,6 +125,12 @@ class Watch:
             self._poller.forget(self)
             self.wake()
 
+    def tell_end(self) -> None:
+        """Tell the reader of a loss, and let the listening task go on, if the reader has not cancelled it."""
+        if (loss := self._loss()) is not None:
+            self._reader.lost(loss)
+        self.wake()
+
     def wake(self) -> None:
         """Let the listening task see what has become of its link."""
         if self._pause is not None:
@@ -120,6 +138,11 @@ class Watch:
         if self._task is not None:
             task, self._task = self._task, None
             reschedule(task)
+
+    def _loss(self) -> trio.BrokenResourceError | None:
+        if isinstance(self.error, OSError | trio.ClosedResourceError):
+            return broken(self.error, "the link is gone")
+        return None
 
     def _forget_task(self, _: object) -> Abort:
         self._task = None
@@ -151,7 +174,7 @@ class Poller:
         """How many sockets are in the set."""
         return len(self._watched)
 
-    def watch(self, sock: socket.socket, feed: Callable[[bytes], bool]) -> Watch:
+    def watch(self, sock: socket.socket, reader: Reader) -> Watch:
         """Read this socket from now on, until `forget`. The caller keeps the socket.
 
         Raises:
@@ -160,7 +183,7 @@ class Poller:
         if self._epoll is None:
             self._epoll = select.epoll()
             self._is_wanted.set()
-        watch = Watch(self, sock, feed)
+        watch = Watch(self, sock, reader)
         self._epoll.register(watch.fileno, select.EPOLLIN)
         self._watched[watch.fileno] = watch
         return watch
@@ -225,4 +248,4 @@ class Poller:
         # A full turn: somebody who plays on may stand behind a thousand who are gone, and be found in the next.
         slice_ = 1 if len(found) == self._turn else ENDINGS
         for _ in range(min(slice_, len(self._ended))):
-            self._ended.popleft().wake()
+            self._ended.popleft().tell_end()

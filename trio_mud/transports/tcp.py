@@ -97,12 +97,12 @@ class TcpTransport:
         """Let the poller receive, if there is one."""
         if poller is not None and self._fileno >= 0:
             with contextlib.suppress(OSError):  # the kernel watches no more of them; this task can still wait
-                self._watch = poller.watch(self._socket, reader.feed)
+                self._watch = poller.watch(self._socket, reader)
         if self._watch is None:
             await listen_by_receiving(self, reader)
         else:
             try:
-                await self._watch.listen(reader)
+                await self._watch.listen()
             finally:
                 self._watch = None
 

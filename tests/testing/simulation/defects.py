@@ -16,25 +16,26 @@ from typing import Any, Final
 
 import trio
 
-from trio_mud.driver.connection import connection, typeahead
-from trio_mud.driver.connection.connection import Connection
+from trio_mud.driver.connection import connection, inbox
+from trio_mud.driver.connection.connection import Connection, Connections
 from trio_mud.driver.connection.dialog import Dialog
 from trio_mud.driver.connection.events import Disconnect, Input
 from trio_mud.driver.connection.inbox import Inbox, _Stage
-from trio_mud.driver.connection.lifecycle import Life
-from trio_mud.driver.connection.outbox import Outbox
-from trio_mud.driver.connection.registry import Connections
-from trio_mud.driver.connection.typeahead import Typeahead
+from trio_mud.driver.connection.lifecycle import Lifecycle
 from trio_mud.driver.core import dispatcher, guard
 from trio_mud.driver.core.dispatcher import Dispatcher, Source
 from trio_mud.driver.core.events import Cause, Reason
 from trio_mud.driver.core.origins import AcceptBuckets
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.core.timers import Timers
+from trio_mud.driver.link import incoming
 from trio_mud.driver.link.client import Client
-from trio_mud.driver.server.acceptor import Doors
+from trio_mud.driver.link.incoming import Incoming
+from trio_mud.driver.link.outgoing import Outgoing
+from trio_mud.driver.server.acceptor import Acceptor
 from trio_mud.driver.server.admission import Admission
-from trio_mud.driver.server.server import MasterServer
+from trio_mud.driver.server.hook_host import HookHost
+from trio_mud.driver.server.task_tree import TaskTree
 from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
@@ -83,20 +84,20 @@ def defect(
 # Being stuck
 
 
-@defect(MasterServer, "_say_farewell")
-async def the_farewell_never_ends(true: Any, self: MasterServer) -> None:
-    self.timers.stop()
+@defect(TaskTree, "_drain")
+async def the_final_drain_never_ends(true: Any, self: TaskTree) -> None:
+    self._context.timers.stop()
     await trio.sleep_forever()
 
 
-@defect(Doors, "close")
-def the_doors_stay_open(true: Any, self: Doors) -> None:
+@defect(Acceptor, "close")
+def the_acceptor_does_not_close(true: Any, self: Acceptor) -> None:
     """Nothing."""
 
 
-@defect(Life, "_close")
-async def two_tasks_keep_each_other_busy(true: Any, self: Life, *, gently: bool) -> None:
-    while self._connection.ending is Cause.RESET:
+@defect(Lifecycle, "_close")
+async def two_tasks_keep_each_other_busy(true: Any, self: Lifecycle, *, gently: bool) -> None:
+    while self.cause is Cause.RESET:
         await trio.lowlevel.checkpoint()
     await true(self, gently=gently)
 
@@ -111,21 +112,21 @@ def hooks_may_wait_for_ever(true: Any, self: Dispatcher, household: Any, limits:
     true(self, household, replace(limits, hook_deadline=None))
 
 
-@defect(MasterServer, "_house")
-async def the_house_is_not_shielded(true: Any, self: MasterServer, listeners: Any, task_status: Any) -> None:
-    async with trio.open_nursery() as services:
-        self._works = services
+@defect(TaskTree, "_run")
+async def the_tree_is_not_shielded(true: Any, self: TaskTree, listeners: Any, started: Any) -> None:
+    async with trio.open_nursery() as nursery:
+        self._nursery = nursery
         try:
-            await self._serve_guests(services, listeners, task_status)
+            await self._serve_connections(nursery, listeners, started)
         finally:
-            self._works = None
-        services.cancel_scope.cancel()
-    self._connections.clear()
+            self._nursery = None
+        nursery.cancel_scope.cancel()
+    self._host.connections.clear()
     self.closed.set()
 
 
-@defect(Doors, "_bear")
-async def a_full_table_ends_the_server(true: Any, self: Doors, error: OSError) -> None:
+@defect(Acceptor, "_bear")
+async def a_full_table_ends_the_server(true: Any, self: Acceptor, error: OSError) -> None:
     raise error
 
 
@@ -195,10 +196,11 @@ def ticks_come_before_every_line(true: Any, self: Inbox) -> Any:
 def _reset_meets_quit() -> Iterator[None]:
     raced: set[Connection] = set()
 
-    def break_link(true: Any, self: Life, error: Any) -> None:
-        true(self, error)
-        if self.cause is not None and self.cause.reason is Reason.QUIT:
-            raced.add(self._connection)
+    def ended(true: Any, self: Inbox, cause: Cause, text: str = "") -> None:
+        true(self, cause, text)
+        ending = self._ending.cause
+        if cause.reason is Reason.LINKDEATH and ending is not None and ending.reason is Reason.QUIT:
+            raced.add(self._subject)
 
     def event_over(true: Any, self: Inbox, event: Any) -> None:
         true(self, event)
@@ -206,7 +208,7 @@ def _reset_meets_quit() -> Iterator[None]:
             raced.discard(event.connection)
             self._stage = _Stage.OPEN
 
-    with replaced(Life, "break_link", break_link), replaced(Inbox, "event_over", event_over):
+    with replaced(Inbox, "ended", ended), replaced(Inbox, "event_over", event_over):
         yield
 
 
@@ -215,14 +217,14 @@ DEFECTS["a_second_disconnect_when_reset_meets_quit"] = _reset_meets_quit
 
 @defect(Inbox, "arrive")
 def a_connect_is_lost(true: Any, self: Inbox) -> None:
-    if self._connection.ending is None:
+    if self._ending.cause is None:
         true(self)
     else:
         self._stage = _Stage.GONE
 
 
-@defect(Life, "end")
-def the_second_ending_wins(true: Any, self: Life, cause: Cause, text: str = "") -> None:
+@defect(Lifecycle, "end")
+def the_second_ending_wins(true: Any, self: Lifecycle, cause: Cause, text: str = "") -> None:
     self.cause = None
     true(self, cause, text)
 
@@ -266,24 +268,24 @@ def a_registry_entry_leaks(true: Any, self: Connections, connection: Connection)
         true(self, connection)
 
 
-@defect(MasterServer, "_forget")
-def the_list_is_left_after_the_hook(true: Any, self: MasterServer, event: Any) -> None:
+@defect(HookHost, "_forget")
+def the_list_is_left_after_the_hook(true: Any, self: HookHost, event: Any) -> None:
     if event.reason is Reason.LINKDEATH:
-        self.timers.at(trio.current_time(), partial(true, self, event))
+        self._context.timers.at(trio.current_time(), partial(true, self, event))
     else:
         true(self, event)
 
 
-@defect(Connection, "decide")
+@defect(Connection, "conclude_connect")
 def a_refused_one_is_listed(true: Any, self: Connection) -> None:
     if self.refused:
-        self.server._connections.add(self)
+        self.server.host.connections.add(self)
     true(self)
 
 
-@defect(MasterServer, "admit")
-def an_admission_is_not_counted(true: Any, self: MasterServer, connection: Connection) -> None:
-    self._connections.add(connection)
+@defect(HookHost, "admit")
+def an_admission_is_not_counted(true: Any, self: HookHost, connection: Connection) -> None:
+    self.connections.add(connection)
 
 
 @defect(AcceptBuckets, "spend")
@@ -299,39 +301,40 @@ def places_are_never_free_again(true: Any, self: Admission, connection: Connecti
 # Lines
 
 
-@defect(typeahead, "weight_of")
+@defect(inbox, "weight_of")
 def long_lines_are_counted_and_not_weighed(true: Any, item: Any) -> int:
     return 0
 
 
-@defect(Typeahead, "_add")
-def a_typed_line_is_dropped(true: Any, self: Typeahead, *found: Any) -> None:
-    true(self, *found)
+@defect(Inbox, "received_line")
+def a_typed_line_is_dropped(true: Any, self: Inbox, line: str, hidden: bool) -> bool:
+    has_room: bool = true(self, line, hidden)
     del self.lines[self._room + 1 :]
+    return has_room
 
 
-@defect(Inbox, "feed")
-def the_inbox_has_no_bound(true: Any, self: Inbox, data: bytes) -> bool:
+@defect(Incoming, "feed")
+def the_inbox_has_no_bound(true: Any, self: Incoming, data: bytes) -> bool:
     true(self, data)
     return True
 
 
-@defect(Inbox, "_spend")
-def commands_and_payloads_cost_nothing(true: Any, self: Inbox, cost: int) -> bool:
+@defect(Incoming, "_spend")
+def commands_and_payloads_cost_nothing(true: Any, self: Incoming, cost: int) -> bool:
     return True
 
 
-@defect(Inbox, "_resume")
-def a_peer_that_was_paused_is_never_read_again(true: Any, self: Inbox) -> None:
+@defect(Incoming, "_resume")
+def a_peer_that_was_paused_is_never_read_again(true: Any, self: Incoming) -> None:
     """Nothing."""
 
 
 @defect(Inbox, "_take_line")
 def an_answer_is_also_a_command(true: Any, self: Inbox) -> Any:
-    dialog = self._connection.dialog
+    dialog = self._subject.dialog
     event = true(self)
     if event is None and dialog is not None and dialog._answer is not None:
-        return Input(self._connection, dialog._answer)
+        return Input(self._subject, dialog._answer)
     return event
 
 
@@ -341,7 +344,7 @@ def a_password_is_logged(true: Any, self: Dialog, line: str) -> None:
     true(self, line)
 
 
-@defect(typeahead, "clean_line")
+@defect(incoming, "clean_line")
 def an_escape_gets_through(true: Any, text: str) -> str:
     return text
 
@@ -360,33 +363,33 @@ def a_command_in_two_pieces_is_forgotten(true: Any, self: TelnetEngine, data: by
 # Output
 
 
-@defect(Outbox, "flush")
-def output_is_reordered(true: Any, self: Outbox) -> None:
-    waiting = self._rest
+@defect(Outgoing, "flush")
+def output_is_reordered(true: Any, self: Outgoing) -> None:
+    waiting = self._unsent
     true(self)
-    if waiting and self._rest.startswith(waiting):
-        self._rest = self._rest[len(waiting) :] + waiting
+    if waiting and self._unsent.startswith(waiting):
+        self._unsent = self._unsent[len(waiting) :] + waiting
 
 
-@defect(Outbox, "is_empty")
-def a_quit_does_not_flush(true: Any, self: Outbox) -> bool:
+@defect(Outgoing, "is_drained")
+def a_quit_does_not_flush(true: Any, self: Outgoing) -> bool:
+    return self._writer is None
+
+
+@defect(Outgoing, "_queue")
+def a_write_is_taken_after_the_end(true: Any, self: Outgoing, data: bytes) -> bool:
+    self.engine.send_encoded(data)
+    self._note_queued(len(data))
     return True
 
 
-@defect(Outbox, "queue")
-def a_write_is_taken_after_the_end(true: Any, self: Outbox, data: bytes) -> bool:
-    self._connection.engine.send_encoded(data)
-    self.soil(len(data))
+@defect(Outgoing, "_has_room_for")
+def the_outbox_has_no_bound(true: Any, self: Outgoing, size: int) -> bool:
     return True
 
 
-@defect(Outbox, "makes_room_for")
-def the_outbox_has_no_bound(true: Any, self: Outbox, size: int) -> bool:
-    return True
-
-
-@defect(Outbox, "_write_rest")
-async def the_writer_does_not_see_the_death(true: Any, self: Outbox) -> None:
+@defect(Outgoing, "_write_unsent")
+async def the_writer_does_not_see_the_death(true: Any, self: Outgoing) -> None:
     with trio.CancelScope(shield=True):
         await true(self)
 
@@ -449,8 +452,8 @@ def an_ended_connection_enters(true: Any, self: Sessions, connection: Connection
 
 
 @defect(Sessions, "event_over")
-def a_successor_waits_for_ever(true: Any, self: Sessions, connection: Connection) -> None:
-    connection.successors = ()
+def a_successor_waits_for_ever(true: Any, self: Sessions, connection: Connection, session: Session) -> None:
+    """Nothing."""
 
 
 @defect(Sessions, "_may_wait")
@@ -486,11 +489,11 @@ def who_shares_is_not_taken_over(true: Any, self: Sessions, session: Session) ->
         true(self, session)
 
 
-@defect(Connection, "flush")
-def hidden_input_is_shown_and_hidden_at_every_flush(true: Any, self: Connection) -> None:
-    if self.dialog is not None and self.dialog.asks_hidden:
-        self.engine.hide_input(False, ends_line=False)
-        self.engine.hide_input(True)
+@defect(Inbox, "flush")
+def hidden_input_is_shown_and_hidden_at_every_flush(true: Any, self: Inbox) -> None:
+    if self.taker is not None and self.taker.asks_hidden:
+        self._link.hide_input(False, ends_line=False)
+        self._link.hide_input(True)
     true(self)
 
 
@@ -505,27 +508,26 @@ RARE: Final[dict[int, Patch]] = {}
 
 
 @contextmanager
-def _a_loss_behind_the_ending_is_not_heard() -> Iterator[None]:
-    def cut_link(true: Any, self: Life) -> None:
-        if self.is_link_dead:
-            true(self)
+def _a_loss_behind_the_ending_is_not_noticed() -> Iterator[None]:
+    def lose_link(true: Any, self: Lifecycle, cause: Cause) -> None:
+        if self.cause is None or self.cause.reason is not Reason.QUIT:
+            true(self, cause)
         else:
-            self.may_write = False
-            if self._writing is not None:
-                self._writing.cancel()
+            self._link.discard()
 
-    with replaced(Life, "_cut_link", cut_link):
+    with replaced(Lifecycle, "lose_link", lose_link):
         yield
 
 
 @contextmanager
 def _the_beginning_of_a_forgotten_line_stays() -> Iterator[None]:
-    def discard(true: Any, self: Typeahead, *engine_and_hear: Any) -> None:
-        true(self, *engine_and_hear)
+    def discard(true: Any, self: Incoming) -> bool:
+        loses_bytes: bool = true(self)
         self._skips_line = False
+        return loses_bytes
 
-    with replaced(Typeahead, "discard", discard):
+    with replaced(Incoming, "discard", discard):
         yield
 
 
-RARE[2001725] = _a_loss_behind_the_ending_is_not_heard
+RARE[2001725] = _a_loss_behind_the_ending_is_not_noticed

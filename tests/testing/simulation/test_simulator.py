@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import trio
 
-from trio_mud import Dialog, Duplicate, HookEvent, Hooks, Input, MasterServer
+from trio_mud import Dialog, Duplicate, HookEvent, Hooks, Input
+from trio_mud.driver.server.hook_host import HookHost
 from trio_mud.testing.simulation import (
     Deadlock,
     DeterministicRun,
@@ -232,11 +233,11 @@ def test_a_version_of_trio_without_the_names_is_told_of(monkeypatch: pytest.Monk
 
 
 def test_a_deadlock_is_found() -> None:
-    outcome = in_fork(1, patch=DEFECTS["the_farewell_never_ends"], name="hostile")
+    outcome = in_fork(1, patch=DEFECTS["the_final_drain_never_ends"], name="hostile")
     (broken, text), *_ = outcome.violations
     assert broken == "I-19"
     assert text.startswith(f"{Deadlock.__name__}: every task waits, and no deadline is left:\n")
-    assert "the_farewell_never_ends" in text
+    assert "the_final_drain_never_ends" in text
 
 
 @pytest.mark.slow
@@ -248,7 +249,7 @@ def test_a_livelock_is_found() -> None:
 
 
 def test_an_evening_that_does_not_end_is_found() -> None:
-    outcome = in_fork(4, patch=DEFECTS["the_doors_stay_open"], name="hostile")
+    outcome = in_fork(4, patch=DEFECTS["the_acceptor_does_not_close"], name="hostile")
     assert outcome.broken == "I-19"
     assert "it is still not over:\n" in outcome.violations[0][1]
 
@@ -286,10 +287,10 @@ def test_a_failing_script_becomes_short() -> None:
 
 
 def test_a_failure_that_others_see_is_found() -> None:
-    def failing(true: Any, self: MasterServer, event: HookEvent, *rest: Any) -> None:
+    def failing(true: Any, self: HookHost, event: HookEvent, *rest: Any) -> None:
         true(self, event, *rest)
         for connection in self.connections:
-            connection.tell("Somebody stumbled.")
+            connection.notify_player("Somebody stumbled.")
 
-    patch = partial(replaced, MasterServer, "hook_failed", failing)
+    patch = partial(replaced, HookHost, "hook_failed", failing)
     assert any(isolated(seed, patch=patch) for seed in range(5))

@@ -1,49 +1,38 @@
-"""A connection: one socket, one task, one life, from accept to disconnect.
+"""A connection: one peer as the game sees it, from accept to disconnect; and those that were admitted.
 
-The only class that holds both an engine (telnet, without I/O) and a transport (bytes, without telnet).
-Above it there are no bytes, below it there is no game. This is its face; what it is made of stands beside:
-`life` (its task and its ending), `hearing` and `inbox` (what comes), `outbox` (what goes), `dialogs`.
+Above it there is the game, below it no bytes: its `link` turns those into lines. This is its face.
+What it is made of stands beside: `inbox` (what comes), `lifecycle` (its task and its ending), `dialog`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...errors import ConnectionEnded, LocalProtocolError
-from ...telnet import TelnetEngine
-from ...telnet.gmcp_messages import NO_DATA, encode_gmcp
+from ...telnet.gmcp_messages import NO_DATA
 from ...telnet.msdp_messages import Sendable
-from ...telnet.options import Gmcp, Msdp
-from ...telnet.options.mssp import render_plain
-from ...text import Text, render
+from ...text import Text
 from ...text.cleaning import exact
-from ...transports import Transport
 from ..core.checks import article, check_function, check_seconds, check_text, check_words
 from ..core.events import Cause, Reason
 from ..core.guard import allow_interrupts, is_a, run_guarded
-from ..core.timers import EndingTimerOwner, Timer
-from ..link.client import Client
+from ..core.timers import EndingTimerOwner, Timer, Timers
+from ..link.base import Link, OutOfBand
 from .dialog import Dialog, Script
-from .hearing import Hearing
 from .inbox import Inbox
-from .lifecycle import Life
-from .outbox import Outbox
+from .lifecycle import Lifecycle
+from .line_taker import BorrowedLines, LineTaker
 
 if TYPE_CHECKING:
     from ..server.server import MasterServer
     from ..sessions.session import Session
-
-logger = logging.getLogger("trio_mud")
-
-MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
-MOST_SHARED: Final = 64 * 1024  # bytes of such a text; longer ones are not kept
 
 
 class Connection(EndingTimerOwner):
@@ -62,39 +51,30 @@ class Connection(EndingTimerOwner):
         "__weakref__",
         "_name",
         "_refusal",
-        "_transport",
         "body",
         "client",
-        "dialog",
-        "engine",
-        "hearing",
         "inbox",
-        "life",
+        "lifecycle",
+        "link",
         "number",
-        "outbox",
         "server",
         "session",
-        "successors",
     )
 
-    def __init__(self, server: MasterServer, transport: Transport, number: int) -> None:
+    def __init__(self, server: MasterServer, link: Link, number: int) -> None:
         self.server = server
         self.number = number
         self._name = f"guest-{number}"
         self.body: object = None
+        self.client = link.client
         self.session: Session | None = None
-        self.successors: tuple[Session, ...] = ()  # sessions taken over from it while one of its events ran
-        self._transport = transport
         self._refusal: tuple[str, Cause] | None = None
-        self.dialog: Dialog | None = None
         self._timers: dict[Timer, None] | None = None
-        # what it is made of: the house's
-        self.engine = server.make_engine()
-        self.client = Client(self.engine, server.thread)
-        self.life = Life(self, transport)
-        self.hearing = Hearing(self)
-        self.inbox = Inbox(self)
-        self.outbox = Outbox(self, transport)
+        # what it is made of; not for games
+        self.link = link
+        self.lifecycle = Lifecycle(self, server.context, link)
+        self.inbox = Inbox(self, server.context, link, self.lifecycle)
+        self.lifecycle.attach(self.inbox)
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
@@ -121,7 +101,7 @@ class Connection(EndingTimerOwner):
     @property
     def address(self) -> str:
         """The peer's host, in one canonical spelling; "" if its transport does not know."""
-        return self._transport.address
+        return self.link.address
 
     @property
     def idle(self) -> float:
@@ -136,17 +116,17 @@ class Connection(EndingTimerOwner):
     @property
     def ending(self) -> Cause | None:
         """Why it is ending or has ended; None while it lives."""
-        return self.life.cause
+        return self.lifecycle.cause
 
     @property
     def is_line_secret(self) -> bool:
         """Whether the last line may have been typed hidden: do not log it."""
-        return self.engine.input_hidden or self.inbox.shown_at == self.inbox.last_line_at
+        return self.link.hides_input or self.inbox.shown_at == self.inbox.last_line_at
 
     @property
     def is_in_own_hook(self) -> bool:
         """Whether the running task is a waiting hook of this connection, for which its next line waits."""
-        return self.server.dispatcher.is_in_hook_of(self.inbox)
+        return self.server.context.dispatcher.is_in_hook_of(self.inbox)
 
     # What a game says
 
@@ -160,23 +140,14 @@ class Connection(EndingTimerOwner):
         Returns:
             False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
         """
-        if get_ident() != self.server.thread.ident:  # one call less where every microsecond counts
+        if get_ident() != self.server.thread.ident:  # `check`, without the call: this runs for every text
             self.server.thread.check()
-        return self.outbox.write(self._encode(text, "Connection.write()") + b"\r\n")
+        return self.link.write(text)
 
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
         """Like `write`, with the bytes shared among connections whose clients are of one kind. For `broadcast`."""
-        kind = (self.engine.encoding, self.client.rendering)
-        data = encoded.get(kind)
-        if data is None:
-            data = encoded[kind] = self._encode(text, "broadcast()") + b"\r\n"
-        return self.outbox.write(data)
-
-    def tell(self, text: str) -> None:
-        """Write one of the server's own texts; an empty one says nothing."""
-        if text:
-            self.write(text)
+        return self.link.write_shared(text, encoded)
 
     @enable_ki_protection
     def prompt(self, text: Text) -> bool:
@@ -188,8 +159,9 @@ class Connection(EndingTimerOwner):
         Returns:
             As `write` does.
         """
-        self.server.thread.check()
-        return self.outbox.prompt(self._encode(text, "Connection.prompt()"), self.engine.prompt_mark)
+        if get_ident() != self.server.thread.ident:  # as in `write`
+            self.server.thread.check()
+        return self.link.prompt(text)
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -209,9 +181,7 @@ class Connection(EndingTimerOwner):
         self.server.thread.check()
         if type(package) is not str:
             package = check_words(package, "Connection.gmcp()")
-        message = encode_gmcp(package, data)
-        gmcp = self.engine.option(Gmcp)
-        return gmcp is not None and gmcp.accepts(self.engine, package) and self.outbox.queue(message)
+        return self.link.send(OutOfBand("gmcp", package, data))
 
     @enable_ki_protection
     def msdp(self, variable: str, value: Sendable) -> bool:
@@ -223,23 +193,16 @@ class Connection(EndingTimerOwner):
         self.server.thread.check()
         if type(variable) is not str:
             variable = check_words(variable, "Connection.msdp()")
-        msdp = self.engine.option(Msdp)
-        size = len(variable) + len(str(value))
-        if msdp is None or self.ending is not None or not self.outbox.makes_room_for(size):
-            return False
-        sent = msdp.report(self.engine, variable, value)
-        self.outbox.soil(size if sent else 0)
-        return sent
+        return self.link.send(OutOfBand("msdp", variable, value))
 
     @enable_ki_protection
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
         self.server.thread.check()
         if self.ending is None:
-            if self.engine.input_hidden and not hidden:
+            if self.link.hides_input and not hidden:
                 self.inbox.shown_at = self.inbox.last_line_at
-            self.engine.hide_input(hidden)
-            self.outbox.soil(0)
+            self.link.hide_input(hidden)
 
     @enable_ki_protection
     def quit(self, text: str = "", *, cause: Cause = Cause.ASKED) -> None:
@@ -262,13 +225,11 @@ class Connection(EndingTimerOwner):
         if cause.reason is not Reason.QUIT:
             raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
         if self.ending is None:
-            # It may raise, so it comes first.
-            words = self._encode(text, "Connection.quit()") + b"\r\n" if text else b""
-            if self.dialog is not None:
-                self.dialog.show_input()
-            if words:
-                self.outbox.last_words(words)
-            self.life.end(cause, text)
+            if self.inbox.taker is not None:
+                self.inbox.taker.show_input()
+            if text:
+                self.link.write(text, is_last=True)
+            self.lifecycle.end(cause, text)
 
     @enable_ki_protection
     def refuse(self, text: str = "") -> None:
@@ -283,7 +244,7 @@ class Connection(EndingTimerOwner):
         self.server.thread.check()
         text = check_words(text, "Connection.refuse()")
         if self.inbox.is_undecided:
-            self.turn_away(text or self.server.texts.refused, Cause.VETOED)
+            self.reject(text or self.server.texts.refused, Cause.VETOED)
         else:
             self.quit(text, cause=Cause.KICKED)
 
@@ -307,12 +268,35 @@ class Connection(EndingTimerOwner):
             check_seconds(deadline, "Connection.start_dialog(deadline=)", may_be_infinite=True)
         if self.ending is not None:
             return
-        if self.dialog is not None:
+        dialog = Dialog(self, script, deadline)
+        dialog.lines = self.take_lines(dialog)
+        self.lifecycle.start(dialog.run, "dialog", script)
+
+    def take_lines(self, taker: LineTaker) -> BorrowedLines:
+        """Give this connection's lines to a taker instead of the game, until it ends that or the connection ends.
+
+        For what is no dialog, such as forwarding lines to another process. One at a time.
+
+        Returns:
+            The handle to call when the taker asks for its next line, gives one back, or is done.
+
+        Raises:
+            LocalProtocolError: The lines are taken already, by a dialog or another taker.
+        """
+        if self.inbox.taker is not None:
             raise LocalProtocolError(
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
-        self.dialog = Dialog(self, script, deadline)
-        self.life.start(self.dialog.run, "dialog", script)
+        self.inbox.taker = taker
+        return BorrowedLines(
+            give_back=self.inbox.give_back, wake=self._offer_line, end=partial(self._return_lines, taker)
+        )
+
+    @property
+    def dialog(self) -> Dialog | None:
+        """The dialog that has its lines; None if there is none."""
+        taker = self.inbox.taker
+        return taker if isinstance(taker, Dialog) else None
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -327,132 +311,178 @@ class Connection(EndingTimerOwner):
         check_function(work, "Connection.start_soon()", waits=True)
         allow_interrupts(work)
         if self.ending is None:
-            self.life.start(partial(run_guarded, work, partial(self.work_failed, "work", work)), "work", work)
+            self.lifecycle.start(partial(run_guarded, work, partial(self.work_failed, "work", work)), "work", work)
 
-    # What the house tells it
+    # What the server and its other parts call; not for games
 
-    def turn_away(self, text: str, cause: Cause) -> None:
-        """Refuse at the door, for a cause of the network's own. Of several refusals the first stands."""
+    def reject(self, text: str, cause: Cause) -> None:
+        """Refuse it, for a cause that need not be the game's. Of several refusals the first stands."""
         if self._refusal is None:
             self._refusal = (text, cause)
 
-    def decide(self) -> None:
-        """The network's own step, last on `Connect`: not refused it joins the list, refused it goes.
+    def conclude_connect(self) -> None:
+        """The network's own step, last on `Connect`: not refused it joins the list, refused it ends.
 
-        An ending decided meanwhile is kept for after the admission; a refusal outweighs it.
+        An ending decided meanwhile takes effect after the admission; a refusal outweighs it.
         """
-        self.life.open_link()
         if self._refusal is None:
             self.inbox.admit()
-            self.server.admit(self)
-            self.outbox.soil(0)  # offers and greeting leave together
+            self.server.host.admit(self)
+            self.link.open()  # offers and greeting leave together
         else:
             text, cause = self._refusal
-            self.engine = TelnetEngine(())  # what connect functions wrote is dropped, and nothing is offered
-            self.outbox.forget()
-            self.outbox.prompt_answered()
-            self.inbox.turn_away()
-            self.life.overrule(cause, text, self.tell)
-        self.life.stir()
+            self.link.open(offers=False)  # what connect functions wrote is dropped
+            self.inbox.reject()
+            self.lifecycle.override(cause, text, self.notify_player)
+        self.lifecycle.notify()
 
-    def feed(self, data: bytes) -> bool:
-        """Take what was received. Synchronous: whoever reads calls it.
-
-        Returns:
-            Whether there is room for more; if not, read on when there is.
-        """
-        if self.life.cause is not None:
-            return True
-        try:
-            if self.hearing.is_sure:
-                return self.inbox.feed(data)
-            self.hearing.take(data)
-        except BaseException as error:  # noqa: BLE001 - an option of the game's; the task that reads may read for all
-            self.life.fail(error)
-            return True
-        return not self.is_full
-
-    async def room(self) -> None:
-        """Wait until there is room for more."""
-        await self.life.until(lambda: not self.is_full)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether reading must wait: too much is typed ahead, or the peer does not read the answers it causes."""
-        return self.inbox.is_full or self.outbox.is_overfull
-
-    @property
-    def is_served(self) -> bool:
-        """Whether all that was typed is handled; a dialog has handled its line when it asks again."""
-        return self.inbox.is_served and (self.dialog is None or self.dialog.is_asking)
-
-    def flush(self) -> None:
-        """Hand everything written to the transport. The server calls it once a batch."""
-        if self.dialog is not None and not self.dialog.asks_hidden:
-            self.dialog.show_input()  # only now: a hidden question that follows another does not show between
-        life = self.life
-        self.outbox.flush()
-        if not self.engine.is_quiet:
-            self.hearing.mind_time()
-        if life.awaited is not None:
-            life.stir()
-
-    def ending_decided(self) -> None:
-        """Forget what the ending ends, before its scopes are cancelled."""
-        in_dialog = self.dialog is not None  # a password must not become a command
-        self.inbox.end(drop_lines=in_dialog or not self.life.is_link_dead)
-        self.hearing.end()
-        self.cancel_timers()
-        self.server.release(self)
-        if self.dialog is not None and not self.dialog.has_begun:
-            self.dialog = None
+    def notify_player(self, text: str) -> None:
+        """Write one of the driver's own texts; an empty one is not sent."""
+        self.inbox.notify_player(text)
 
     def work_failed(self, what: str, function: object, error: BaseException) -> None:
         """A script or background work of the game raised: log it; an interrupt stops the server."""
         if not (is_a(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
-            self.server.work_failed(what, function, lambda: f" for {self.name} (#{self.number})", error)
+            self.server.host.work_failed(what, function, lambda: f" for {self.label}", error)
 
-    def give_up_waiting(self) -> None:
-        """It was admitted and never typed a line."""
-        self.quit(self.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
+    # What its lifecycle calls
 
-    def tell_listing(self) -> None:
-        """A crawler asked by a line what MUD listings are to know."""
-        self.outbox.queue(self.engine.encode(render_plain(self.server.mssp_variables())))
+    @property
+    def is_aborting(self) -> bool:
+        """True if the server ends the hard way."""
+        return self.server.tree.aborting.is_set()
 
-    def dialog_asks(self) -> None:
-        """The dialog waits for a line."""
+    @property
+    def label(self) -> str:
+        """The name and the number, for logs."""
+        return f"{self.name} (#{self.number})"
+
+    def handshake(self) -> AbstractContextManager[None]:
+        """Count a handshake while it runs."""
+        return self.server.tree.admission.handshake(self)
+
+    def locate(self, *, is_named: bool) -> bool:
+        """The address is certain; return False if too many connections come from there."""
+        return self.server.tree.admission.locate(self, is_named=is_named)
+
+    def typed_first(self) -> None:
+        """The first line was typed."""
+        self.server.host.typed_first(self)
+
+    def release(self) -> None:
+        """The input has ended: stop counting the connection for its address."""
+        self.server.tree.admission.release(self)
+
+    def name_unfinished(self, what: str, function: object) -> None:
+        """Log that work goes on although it was cancelled."""
+        self.server.host.name_unfinished(what, function, f" for {self.label}")
+
+    def interrupted(self, error: BaseException) -> None:
+        """An interrupt came out of code of the game: the server stops."""
+        self.server.tree.interrupted(error)
+
+    def ending_decided(self) -> None:
+        """Release what ends with the active scope, before any scope is cancelled."""
+        in_dialog = self.inbox.taker is not None  # a password must not become a command
+        self.inbox.end(drop_lines=in_dialog or not self.lifecycle.is_link_dead)
+        self.cancel_timers()
+        self.server.tree.admission.release(self)
+
+    def closed(self) -> None:
+        """The link is closed; `Disconnect` may still wait for its turn."""
+        self.server.tree.leave(self)
+
+    def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
+        """Run a task beside the connection's own."""
+        self.server.tree.start_sibling(work, name=name)
+
+    # Steps
+
+    def _offer_line(self) -> None:
         self.inbox.wake()
-        self.life.stir()
+        self.lifecycle.notify()
 
-    def dialog_over(self, dialog: Dialog) -> None:
-        """The script has returned: lines are `Input` again."""
-        if self.dialog is dialog:
-            self.dialog = None
-            self.inbox.wake()
-            self.life.stir()
+    def _return_lines(self, taker: LineTaker) -> None:
+        if self.inbox.taker is taker:
+            self.inbox.taker = None
+            self._offer_line()
 
-    def _encode(self, text: Text, where: str) -> bytes:
-        """A text as its client reads it; `where` names the method that the game called, for an error."""
-        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-            return text.encode()  # it reads the same everywhere
-        if type(text) is not str:
-            text = check_text(text, where)
-        rendered = self.server.rendered
-        # Markup by identity, for its hash takes a fifth of the time that rendering does; equal ones are rarely made.
-        kind = (text if type(text) is str else id(text), self.engine.lines.charset, self.client.rendering)
-        known = rendered.get(kind)
-        if known is not None:
-            return known[1]
-        data = self.engine.encode(render(text, self.client.rendering))
-        if len(data) <= MOST_SHARED:
-            if len(rendered) >= MOST_RENDERED:
-                rendered.clear()
-            rendered[kind] = (text, data)  # the text too, so that its identity is not used again
-        return data
+    @property
+    def _clock(self) -> Timers:
+        return self.server.context.timers
 
     def _has_ended(self) -> bool:
         return self.ending is not None
 
     def _deliver_tick(self, timer: Timer) -> None:
         self.inbox.signal(timer)
+
+
+class Connections:
+    """The admitted connections: `len`, `in`, and iteration over a snapshot, so a loop may end some.
+
+    Only the dispatcher changes it, inside the connect and disconnect hooks, so it needs no lock.
+    """
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._by_number.values()))
+
+    def __contains__(self, connection: object) -> bool:
+        return isinstance(connection, Connection) and self._by_number.get(connection.number) is connection
+
+    def add(self, connection: Connection) -> None:
+        """It was admitted."""
+        self._by_number[connection.number] = connection
+
+    def discard(self, connection: Connection) -> None:
+        """It has ended, admitted or not."""
+        self._by_number.pop(connection.number, None)
+
+    def clear(self) -> None:
+        """Nobody is here."""
+        self._by_number.clear()
+
+
+@enable_ki_protection
+def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterable[Connection] = ()) -> None:
+    """Write a text to many connections, rendered and encoded once for each kind of client. Never waits.
+
+    Args:
+        text: As for `Connection.write`; the line is ended.
+        to: The listeners; `server.connections` for everybody. Those that have ended are passed over.
+        but: Who does not hear it: one connection, or several.
+
+    Raises:
+        TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection, or holds
+            something else than connections.
+    """
+    text = check_text(text, "broadcast()")
+    if isinstance(to, Connection):
+        raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
+    left_out = {but} if isinstance(but, Connection) else set(but)
+    encoded: dict[Hashable, bytes] = {}
+    server = listener = None
+    try:
+        for listener in to:
+            if listener.server is not server:
+                server = listener.server
+                server.thread.check()
+            if listener not in left_out:
+                listener.write_shared(text, encoded)
+    except (AttributeError, TypeError):
+        if listener is None and not isinstance(to, Iterable):
+            raise TypeError(
+                f"broadcast(to=) takes several connections, such as server.connections, not {article(to)}"
+            ) from None
+        if listener is None or isinstance(listener, Connection):
+            raise
+        raise TypeError(
+            f"broadcast(to=) takes connections, such as server.connections, not {article(listener)}: "
+            "write to a session by session.write()"
+        ) from None

@@ -14,13 +14,14 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItself
-from ...telnet.codes import ECHO
 from ...text import Text
+from ...texts import Texts
 from ..core.checks import check_seconds, check_text
 from ..core.events import Cause
 from ..core.guard import allow_interrupts, interrupt_in, is_a, run_guarded
+from ..link.base import ClientKnown, HidingRefused, LinkEvent
+from .line_taker import BorrowedLines
 from .questions import Questions
-from .typeahead import HiddenLine
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -50,7 +51,11 @@ class Dialog(Questions):
         "connection",
         "has_begun",
         "hiding_refused",
+        "lines",
     )
+
+    connection: Connection
+    lines: BorrowedLines  # set by `Connection.start_dialog`; not for scripts
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         allow_interrupts(script)
@@ -78,11 +83,11 @@ class Dialog(Questions):
         with trio.move_on_after(silence):
             await self._until_settled()
             return
-        if self.connection.engine.has_answers:
+        if self.connection.client.has_answered():
             await self._until_settled()
 
     async def _until_settled(self) -> None:
-        while not self.connection.hearing.is_settled:
+        while not self.connection.client.is_settled:
             if self._woken is None:
                 self._woken = trio.Event()
             await self._woken.wait()
@@ -134,7 +139,7 @@ class Dialog(Questions):
             self.show_input()
         connection.prompt(question)
         self._asked, self.asks_hidden = trio.Event(), hidden
-        connection.dialog_asks()
+        self.lines.notify()
         try:
             with trio.fail_after(math.inf if within is None else within):
                 await self._asked.wait()
@@ -144,25 +149,21 @@ class Dialog(Questions):
         finally:
             self._asked, self.asks_hidden = None, False
             if self._answer is not None and not hidden:  # it came in the moment in which the question was given up
-                connection.inbox.give_back(self._answer)
+                self.lines.give_back(self._answer)
             self._answer = None
             if hidden and connection.ending is None:
-                connection.outbox.soil(0)  # the flush shows the input, unless another hidden question comes before it
+                connection.link.mark_dirty()  # its flush shows the input, unless another hidden question comes first
 
     def _hide_input(self) -> None:
         if not self._hides_input:
             self._hides_input, self.hiding_refused = True, False
-            self.connection.inbox.hide_lines(True)
-            self.connection.hide_input(True)
+            self.connection.link.hide_input(True, marks=True)
 
     def show_input(self) -> None:
         """Have the client show again what is typed, if it was hidden for a question."""
         if self._hides_input:
             self._hides_input = False
-            self.connection.inbox.hide_lines(False)
-            if self.connection.ending is None:
-                self.connection.engine.hide_input(False, ends_line=False)
-                self.connection.outbox.soil(0)
+            self.connection.link.hide_input(False, marks=True, ends_line=False)
 
     def _check(self) -> None:
         connection = self.connection
@@ -173,10 +174,22 @@ class Dialog(Questions):
         if connection.ending is None and connection.dialog is not self:
             raise LocalProtocolError(f"this dialog with {connection.name} is over: ask from its script")
 
-    def wake(self) -> None:
-        """What `settled` waits for may have come."""
-        if self._woken is not None:
+    def received(self, event: LinkEvent) -> None:
+        """What the link reports beside lines: what `settled` waits for may have come."""
+        if type(event) is HidingRefused:
+            self.hiding_refused = True
+        elif type(event) is ClientKnown and self._woken is not None:
             self._woken.set()
+
+    def give_way(self) -> None:
+        """Nothing to do: a takeover ends the connection, and with it this dialog."""
+
+    @property
+    def _texts(self) -> Texts:
+        return self.connection.server.texts
+
+    def _give_back(self, line: str) -> None:
+        self.lines.give_back(line)
 
     @property
     def is_asking(self) -> bool:
@@ -187,8 +200,6 @@ class Dialog(Questions):
         """Give it the line it waits for."""
         assert self._asked is not None
         self._answer = line
-        if isinstance(line, HiddenLine) and self.connection.engine.is_ours(ECHO):
-            self.connection.outbox.queue(b"\r\n")  # the client did not show the Enter either
         self._asked.set()
 
     @enable_ki_protection
@@ -207,13 +218,13 @@ class Dialog(Questions):
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
             self.show_input()
-            connection.dialog_over(self)
+            self.lines.end()
 
     def _failed(self, error: BaseException) -> None:
         if is_a(error, ConnectionEnded):
             return  # it asked on after the end, and that ended it
         if is_a(error, NoAnswer):  # a player can bring it about, and must not fill the log
-            self.connection.tell(self.connection.server.texts.no_answer)
+            self.connection.notify_player(self.connection.server.texts.no_answer)
             return
         connection = self.connection
         connection.work_failed("dialog", self._script, error)
@@ -223,7 +234,7 @@ class Dialog(Questions):
         if self._is_at_the_door:
             connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
         else:
-            connection.tell(connection.server.texts.command_failed)
+            connection.notify_player(connection.server.texts.command_failed)
 
 
 Script = Callable[[Dialog], Awaitable[object]]

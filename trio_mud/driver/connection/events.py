@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ...telnet import InterruptKind, Json, MsdpValue
     from .connection import Connection
 
+    Subject = Connection  # what an event of this module is about; its parts know it by this name only
+
 
 @dataclass(frozen=True, slots=True)
 class Connect(HookEvent):

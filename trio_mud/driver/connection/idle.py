@@ -1,84 +1,76 @@
-"""The vigil over one connection that came in: a silence that is too long, and probes that keep its link open.
+"""The idle timeout of one admitted connection: a warning, then the end.
 
-Exists only where `limits.idle` or `limits.keepalive` asks for it, from the first line on.
-Nothing is done for a line: an entry of the timers' heap that comes too early, since there was a line, moves on.
+Nothing is done for a line: a deadline that comes too early, since there was a line meanwhile, moves on.
+Exists only where `limits.idle` asks for it, from the first line on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import trio
 
-from ...telnet.codes import END_OF_RECORD, GMCP, IAC, NOP
-from ...telnet.gmcp_messages import encode_gmcp
+from ..core.context import Context
 from ..core.events import Cause
 from ..core.timers import Deadline
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 WARNING: Final = 60.0  # seconds between warning and ending, but never more than half of `limits.idle`
 
-_NOP: Final = bytes((IAC, NOP))
-_KEEP_ALIVE: Final = encode_gmcp("Core.KeepAlive")
+
+class Idler(Protocol):
+    """What is timed: the inbox."""
+
+    last_line_at: float
+
+    @property
+    def has_lines(self) -> bool:
+        """True if anything typed waits to be handled."""
+        ...
+
+    def notify_player(self, text: str) -> None:
+        """Write one of the driver's own texts."""
+        ...
+
+    def ended(self, cause: Cause, text: str = "") -> None:
+        """End the connection."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """The check raised."""
+        ...
 
 
-class Vigil:
-    """At most one entry in the heap for the silence, and one for the probes."""
+class IdleMonitor:
+    """At most one entry in the timers' heap."""
 
-    __slots__ = ("_connection", "_probe", "_silence", "_warned_of")
+    __slots__ = ("_context", "_deadline", "_idler", "_timeout", "_warned_of")
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._silence: Deadline | None = None
-        self._probe: Deadline | None = None
-        self._warned_of: float | None = None  # the silence that began then
-        limits = connection.server.limits
-        if limits.idle is not None:
-            self._mind_silence()
-        if limits.keepalive is not None:
-            self._probe_in(limits.keepalive)
+    def __init__(self, context: Context, idler: Idler, timeout: float) -> None:
+        self._context = context
+        self._idler = idler
+        self._timeout = timeout
+        self._deadline: Deadline | None = None
+        self._warned_of: float | None = None  # the moment from which the idleness counts that was warned of
+        self._check()
 
     def end(self) -> None:
-        """The ending is decided."""
-        for deadline in (self._silence, self._probe):
-            if deadline is not None:
-                deadline.cancel()
+        """The ending of the connection is decided."""
+        if self._deadline is not None:
+            self._deadline.cancel()
 
-    def _look_at(self, when: float) -> None:
-        self._silence = self._connection.server.timers.at(when, self._mind_silence, self._connection.inbox)
-
-    def _mind_silence(self) -> None:
-        """Warn, or end, or look again when it will be time: measured from the last line, or now if one waits."""
-        connection, now = self._connection, trio.current_time()
-        patience = connection.server.limits.idle
-        assert patience is not None
-        since = now if connection.inbox.has_lines else connection.inbox.last_line_at
-        warn_at = since + patience - min(WARNING, patience / 2)
+    def _check(self) -> None:
+        """Warn, or end, or come back later: counted from the last line, or from now if one waits."""
+        idler, now = self._idler, trio.current_time()
+        since = now if idler.has_lines else idler.last_line_at
+        warn_at = since + self._timeout - min(WARNING, self._timeout / 2)
         if now < warn_at:
-            self._look_at(warn_at)
+            self._check_at(warn_at)
         elif self._warned_of != since:
             self._warned_of = since
-            connection.tell(connection.server.texts.idle_warning)
-            self._look_at(since + patience)
+            idler.notify_player(self._context.texts.idle_warning)
+            self._check_at(since + self._timeout)
         else:
-            connection.quit(connection.server.texts.idle, cause=Cause.IDLE)
+            idler.ended(Cause.IDLE, self._context.texts.idle)
 
-    def _probe_in(self, seconds: float) -> None:
-        connection = self._connection
-        self._probe = connection.server.timers.at(trio.current_time() + seconds, self._send_probe, connection.inbox)
-
-    def _send_probe(self) -> None:
-        """Send what asks for nothing and shows nothing; not to a peer that perhaps knows no telnet and would show it.
-
-        Where GMCP is agreed that is `Core.KeepAlive`, for MegaMUD chokes on NOP. What still waits to go out will do.
-        """
-        connection, engine = self._connection, self._connection.engine
-        if connection.outbox.is_empty:
-            if engine.is_ours(GMCP):
-                connection.outbox.queue(_KEEP_ALIVE)
-            elif not engine.negotiation.is_unanswered(END_OF_RECORD, ours=True):
-                connection.outbox.queue(_NOP)
-        assert connection.server.limits.keepalive is not None
-        self._probe_in(connection.server.limits.keepalive)
+    def _check_at(self, when: float) -> None:
+        self._deadline = self._context.timers.at(when, self._check, self._idler)

@@ -1,35 +1,57 @@
 """A connection's inbox: everything that comes from it, in the order hooks see it.
 
-The connection's source. Asked for its next event it yields `Connect`, then `Admitted`,
-then ticks, resizes and typed lines, and at last, when nothing more is read or written, `Disconnect`:
-so their order and their number need no waiting and no flags.
+Theory of operation
+-------------------
+The inbox is the connection's *source*. Asked for its next event it yields `Connect`, then `Admitted`,
+then ticks, resizes and typed lines, and last, when nothing more is read or written, `Disconnect`.
+So the order of these events and their number need no waiting and no flags.
+
+It is also the *receiver* of the connection's link. Lines, and messages that wait in turn with them, are queued up to
+`limits.typeahead` and `limits.max_typeahead_bytes`; past either `is_full` makes the link stop parsing and reading.
+Signals (ticks, resizes) overtake lines, but never two in a row, so that fast timers cannot keep a line waiting.
+
+Lines go to the line taker, such as a dialog, while there is one and it asks; otherwise they become `Input`.
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from ...telnet.options.mssp import PLAIN_PERIOD, PLAIN_REQUEST
+from ..core.context import Context
 from ..core.dispatcher import Source
-from ..core.events import HookEvent
-from ..core.metering import SHORTEST_PAUSE, Meter
+from ..core.events import Cause, HookEvent, Reason
+from ..core.metering import SHORTEST_PAUSE
 from ..core.timers import Deadline, Timer, tick_of
-from .events import Admitted, Connect, Disconnect, Input
-from .idle import Vigil
-from .typeahead import HiddenLine, Typeahead
+from ..link.base import ClientKnown, HidingRefused, Interrupted, LineCut, Link, LinkEvent, OutOfBand, Resized
+from .events import (
+    Admitted,
+    Connect,
+    Disconnect,
+    EchoRefused,
+    GmcpMessage,
+    Input,
+    Interrupt,
+    MsdpMessage,
+    Settled,
+    WindowSize,
+)
+from .idle import IdleMonitor
+from .line_taker import InputObserver, LineTaker
+from .waiting import SHORT, HiddenLine, Payload, Waiting, weight_of
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .events import Subject
 
 
 class _Stage(enum.Enum):
     """Which event comes next."""
 
-    AWAY = enum.auto()  # none: its handshake is not over
+    AWAY = enum.auto()  # none: the handshake is not over
     NEW = enum.auto()  # Connect
     AT_THE_DOOR = enum.auto()  # none: the connect hook runs
     WELCOME = enum.auto()  # Admitted
@@ -39,123 +61,176 @@ class _Stage(enum.Enum):
 
 _UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
 _TOGETHER = 5  # lines that are let through at once past the rate; to wait for each costs more than most lines do
-_REQUEST_LENGTH = len(PLAIN_REQUEST)
-_OPEN = _Stage.OPEN  # asked for at every line, and an attribute of an enum is slow to find
+_OPEN = _Stage.OPEN  # read at every line, and an enum's attribute is slow to look up
+
+
+class Ending(Protocol):
+    """The connection's lifecycle, as far as the inbox needs it.
+
+    Attributes:
+        cause: Why the connection is ending or has ended; None while it lives.
+        last_words: The text of its ending.
+        wakeup: Set while the connection's task waits for something that `notify` re-evaluates.
+    """
+
+    cause: Cause | None
+    last_words: str
+    wakeup: trio.Event | None
+
+    def notify(self) -> None:
+        """Something the connection's task may wait for has changed."""
+        ...
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait, in the connection's task, until the condition holds."""
+        ...
+
+    def quit(self, text: str, cause: Cause) -> None:
+        """End the connection after its pending output."""
+        ...
+
+    def lose_link(self, cause: Cause) -> None:
+        """The link is lost."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """The driver, a transport or code of the game called by them has a bug."""
+        ...
+
+    def typed_first(self) -> None:
+        """The first line was typed, so the connection is a player's and no scanner's."""
+        ...
 
 
 class Inbox(Source):
-    """One connection's events.
+    """One connection's events, and what its link reports.
+
+    Args:
+        subject: The connection that the events carry; nothing else is asked of it.
+        context: The shared parts of the server.
+        link: Where lines come from.
+        ending: The connection's lifecycle.
 
     Attributes:
-        has_typed: True if it has typed a line; a crawler's request for the variables of MSSP is none.
-        last_line_at: When the last line was taken, on trio's clock; the time of admission until then.
+        lines: The lines, and the events that wait in turn with them, oldest first. A list: empty it takes 56 bytes
+            against the 760 of a deque, and it never grows long.
+        is_full: True if the link is to stop parsing.
+        taker: Takes the lines in the game's place.
+        observer: Learns what becomes of the lines; None unless the connection is recorded.
+        after_event: Called once, when all functions of the event in flight have run; for sessions that wait for that.
+        on_gone: Called when all functions of `Disconnect` have run; for the session it serves.
+        last_line_at: When the last line was handled, or the connection was admitted; on trio's clock.
+        shown_at: `last_line_at` of the line that was the last when typing was shown again: `hide_input(False)`.
+        has_typed: True if a line was typed.
     """
 
     __slots__ = (
-        "_connection",
+        "_context",
+        "_ending",
         "_first_input",
+        "_full_at",
+        "_idle",
         "_is_closed",
-        "_listed_at",
-        "_meter",
+        "_is_shut",
+        "_limits",
+        "_link",
         "_owes_line",
         "_rate",
+        "_room",
         "_signals",
-        "_spent_until",
         "_stage",
+        "_subject",
         "_throttle",
-        "_typeahead",
-        "_vigil",
+        "_weight",
+        "after_event",
         "has_typed",
+        "is_full",
         "last_line_at",
+        "lines",
+        "observer",
+        "on_gone",
         "shown_at",
+        "taker",
     )
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.server.dispatcher)
-        self._connection = connection
-        self._typeahead = Typeahead(connection.server.limits)
+    def __init__(self, subject: Subject, context: Context, link: Link, ending: Ending) -> None:
+        super().__init__(context.dispatcher)
+        self._subject = subject
+        self._context = context
+        self._link = link
+        self._ending = ending
         self._stage = _Stage.AWAY
-        self._rate = connection.server.limits.command_rate
+        self._limits = context.limits
+        self._room = context.limits.typeahead  # lines and messages
+        self._weight = 0  # bytes of those that are not light
+        self._rate = context.limits.command_rate
         self._is_closed = False
+        self._is_shut = False  # nothing typed will be handled
         self._signals: list[HookEvent | Timer] | None = None
         self._owes_line = False  # a signal came before a line that waited, so the line is next
         self._first_input: Deadline | None = None
-        self._vigil: Vigil | None = None
-        self._throttle: Deadline | None = None  # while it has typed more than limits.command_rate
-        self._spent_until = -math.inf
-        self._listed_at = -math.inf
-        self._meter: Meter | None = None  # once it has sent anything other than short lines
+        self._idle: IdleMonitor | None = None
+        self._throttle: Deadline | None = None  # while lines come faster than limits.command_rate
+        self._full_at = -math.inf  # when the bucket of that rate is full again
+        self.lines: list[Waiting] = []
+        self.is_full = False
+        self.taker: LineTaker | None = None
+        self.observer: InputObserver | None = None
+        self.after_event: tuple[Callable[[], None], ...] = ()
+        self.on_gone: Callable[[], None] | None = None
         self.last_line_at = trio.current_time()
-        self.shown_at = -math.inf  # which line was the last when typing was shown again: `hide_input(False)`
-        self.has_typed = False  # it is a player
+        self.shown_at = -math.inf
+        self.has_typed = False
+        link.attach(self)
 
-    # What the connection tells
+    # What the lifecycle and the connection call
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the connect hook has still to say who may come in."""
+        """True until the connect hook's verdict."""
         return self._stage in _UNDECIDED
 
     @property
     def is_gone(self) -> bool:
-        """Whether its last event has been taken."""
+        """True once its last event was taken."""
         return self._stage is _Stage.GONE
 
     @property
-    def is_full(self) -> bool:
-        """Whether so much is typed ahead that reading must wait."""
-        return self._typeahead.is_full
-
-    @property
     def has_lines(self) -> bool:
-        """Whether anything that was typed waits."""
-        return not self._typeahead.is_empty
+        """True if anything typed waits to be handled."""
+        return bool(self.lines) or self._link.has_unparsed
 
     @property
     def is_served(self) -> bool:
-        """Whether everything that came has been handled."""
-        return self._typeahead.is_empty and not self._signals and not self.is_busy
+        """True if everything that came was handled. A taker has handled its line when it asks again."""
+        if self.lines or self._link.has_unparsed or self._signals or self.is_busy:
+            return False
+        return self.taker is None or self.taker.is_asking
 
     def arrive(self) -> None:
-        """Its handshake is over: `Connect` is queued."""
+        """The handshake is over: queue `Connect`."""
         self._stage = _Stage.NEW
         self.wake()
 
     def admit(self) -> None:
-        """The verdict is: come in. `Admitted` is next, and the first line is waited for."""
+        """The connection is admitted: `Admitted` is next, and the first line is waited for."""
         self._stage = _Stage.WELCOME
         self.last_line_at = trio.current_time()
-        server, patience = self._connection.server, self._connection.server.limits.first_input
-        if self._connection.ending is not None:
+        if self._ending.cause is not None:
             return
-        if patience is None:
-            self._begin_vigil()
+        timeout = self._context.limits.first_input
+        if timeout is None:
+            self._monitor_idleness()
         else:
-            self._first_input = server.timers.at(trio.current_time() + patience, self._connection.give_up_waiting, self)
+            self._first_input = self._context.timers.at(trio.current_time() + timeout, self._input_timed_out, self)
 
-    def turn_away(self) -> None:
-        """The verdict is: go. `Disconnect` is next."""
+    def reject(self) -> None:
+        """The connection is refused: `Disconnect` is next."""
         self._stage = _Stage.OPEN
 
-    def feed(self, data: bytes) -> bool:
-        """Take what was received, and stand in line if it made an event.
-
-        Returns:
-            Whether there is room for more.
-        """
-        connection = self._connection
-        typeahead = self._typeahead
-        if typeahead.feed_line(data, connection.engine):
-            self.wake()
-            return not typeahead.is_full
-        typeahead.feed(data, connection.engine, connection.hearing.hear, self._spend)
-        self.wake()
-        connection.hearing.has_parsed()
-        return not connection.is_full
-
     def signal(self, signal: HookEvent | Timer) -> None:
-        """Take something other than a line: it waits neither behind the lines nor for a dialog."""
-        if self._connection.ending is not None:
+        """Queue something other than a line: it waits neither behind the lines nor for a taker."""
+        if self._ending.cause is not None:
             return
         if self._signals is None:
             self._signals = []
@@ -163,7 +238,7 @@ class Inbox(Source):
         self.wake()
 
     def replace_signal(self, signal: HookEvent) -> None:
-        """Take a signal that says all that waiting ones of its type would have said, so their number is bounded."""
+        """Queue a signal in place of waiting ones of its type, which it makes obsolete; so their number is bounded."""
         if self._signals:
             self._signals = [waiting for waiting in self._signals if type(waiting) is not type(signal)]
         self.signal(signal)
@@ -175,198 +250,265 @@ class Inbox(Source):
             if deadline is not None:
                 deadline.cancel()
         self._first_input = self._throttle = None
-        if self._meter is not None:
-            self._meter.end()
-            self._meter = None
-        self._typeahead.is_paused = False
-        if self._vigil is not None:
-            self._vigil.end()
-            self._vigil = None
+        if self._idle is not None:
+            self._idle.end()
+            self._idle = None
+        self._link.stop(drop_input=drop_lines)
         if drop_lines:
-            self._typeahead.close()
+            self._shut()
+        if self.taker is not None and not self.taker.has_begun:
+            self.taker = None
 
     def discard_lines(self) -> None:
-        """What it has typed so far is nobody's; what it types from now on is handled."""
-        self._typeahead.discard(self._connection.engine, self._connection.hearing.hear, self._spend)
-        self._connection.hearing.has_parsed()
+        """Drop what was typed so far; what is typed from now on is handled."""
+        self._clear()
+        loses_bytes = self._link.discard_input()
+        if self.observer is not None:
+            self.observer.lines_discarded(loses_bytes=loses_bytes)
 
     def drop_lines(self) -> None:
-        """What it typed is nobody's any more."""
-        self._typeahead.close()
-
-    def hide_lines(self, hidden: bool) -> None:
-        """Take what comes now as typed hidden, for a question of its dialog's, or no more."""
-        self._typeahead.is_hidden = hidden
-
-    @property
-    def hides_lines(self) -> bool:
-        """Whether what comes now is typed hidden, for a question of its dialog's."""
-        return self._typeahead.is_hidden
-
-    def exchange_typeahead(self, typeahead: Typeahead) -> None:
-        """Keep the lines in this one, before any has come."""
-        self._typeahead = typeahead
+        """Drop everything typed, now and later."""
+        self._link.drop_input()
+        self._shut()
 
     def give_back(self, line: str) -> None:
-        """Take a line that its dialog did not want after all: it comes first again."""
-        self._typeahead.give_back(line)
+        """Put back a line that the taker did not want after all: it is the oldest again."""
+        if not self._is_shut:
+            self.lines.insert(0, line)
+            self._weight += weight_of(line)
+            self._measure()
+            if self.observer is not None:
+                self.observer.line_given_back()
 
     def close(self) -> None:
         """Nothing more is read or written: what is left is handled, then `Disconnect` comes."""
         self._is_closed = True
         self.wake()
 
-    # What the dispatcher asks
+    def notify_player(self, text: str) -> None:
+        """Write one of the driver's own texts; an empty one is not sent."""
+        if text:
+            self._link.write(text)
+
+    # What the link calls
+
+    @property
+    def label(self) -> str:
+        """The connection's name and number, for logs."""
+        return self._subject.label
+
+    def received_line(self, line: str, hidden: bool) -> bool:
+        """Queue a line; return True if there is room for more."""
+        if self._is_shut:
+            return True
+        self.lines.append(line := HiddenLine(line) if hidden else line)
+        if len(line) > SHORT:  # most lines are shorter, and cost no call
+            self._weight += weight_of(line)
+            self._measure()
+        elif len(self.lines) >= self._room:
+            self.is_full = True
+        if not self.is_queued and not self.is_busy and self.has_event():  # `wake`, without the call
+            self._dispatcher.put(self)
+        return not self.is_full
+
+    def received(self, event: LinkEvent) -> None:
+        """Take anything that is not a line."""
+        subject = self._subject
+        match event:
+            case OutOfBand("gmcp", name, data):
+                self._queue(Payload(GmcpMessage, subject, name, data))
+            case OutOfBand(_, name, data):
+                self._queue(Payload(MsdpMessage, subject, name, data))
+            case Interrupted(kind):
+                self._queue(Interrupt(subject, kind))
+            case Resized(columns, rows):
+                self.replace_signal(WindowSize(subject, columns, rows))
+            case HidingRefused():
+                self.replace_signal(EchoRefused(subject))
+            case ClientKnown():
+                self.replace_signal(Settled(subject))
+            case LineCut():
+                self.notify_player(self._context.texts.line_cut)
+        if self.taker is not None:
+            self.taker.received(event)
+
+    def ended(self, cause: Cause, text: str = "") -> None:
+        """The link is lost, or was abused."""
+        if cause.reason is Reason.QUIT:
+            self._ending.quit(text, cause)
+        else:
+            self._ending.lose_link(cause)
+
+    def notify(self) -> None:
+        """Look again at the link: the connection's task, and the dispatcher if there is an event."""
+        self.wake()
+        self._ending.notify()
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait in the connection's task until the condition holds."""
+        await self._ending.wait_until(condition)
+
+    def flush(self) -> None:
+        """Hand everything written to the transport. The server calls it once a batch."""
+        taker = self.taker
+        if taker is not None and not taker.asks_hidden:
+            taker.show_input()  # only now, so that input stays hidden between two hidden questions
+        self._link.flush()
+        if self._ending.wakeup is not None:
+            self._ending.notify()
+
+    # What the dispatcher calls
 
     def has_event(self) -> bool:
         if self._stage is _OPEN:
-            typeahead = self._typeahead
-            if (typeahead.lines and self._may_take_line()) or self._signals or self._is_closed:
+            if (self.lines and self._may_take_line()) or self._signals or self._is_closed:
                 return True
-            return typeahead.may_parse(self._connection.engine)
+            link = self._link
+            return link.has_unparsed and not self.is_full and link.can_parse
         return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
 
     def take_event(self) -> HookEvent | None:
         if self._stage is _OPEN:
             return self._take_while_open()
-        connection = self._connection
         if self._stage is _Stage.NEW:
             self._stage = _Stage.AT_THE_DOOR
-            return Connect(connection)
+            return Connect(self._subject)
         if self._stage is _Stage.WELCOME:
             self._stage = _OPEN
-            return Admitted(connection)
+            return Admitted(self._subject)
         return None
 
     def failed(self, error: BaseException) -> None:
-        self._typeahead.close()  # or the same bytes could fail at each turn
-        self._connection.life.fail(error)
+        self.drop_lines()  # or the same bytes could fail at each turn
+        self._ending.fail(error)
 
     def event_over(self, event: HookEvent) -> None:
-        connection = self._connection
-        if connection.life.awaited is not None:
-            connection.life.stir()
-        if connection.successors:
-            connection.server.sessions.event_over(connection)
-        if connection.session is not None and self._stage is _Stage.GONE:
-            connection.server.sessions.link_ended(connection)
+        if self._ending.wakeup is not None:
+            self._ending.notify()
+        if self.after_event:
+            callbacks, self.after_event = self.after_event, ()
+            for callback in callbacks:
+                callback()
+        if self.on_gone is not None and self._stage is _Stage.GONE:
+            self.on_gone()
+
+    # Steps of a turn
 
     def _take_while_open(self) -> HookEvent | None:
-        typeahead = self._typeahead
         if self._signals:
-            has_line = bool(typeahead.lines and self._may_take_line()) or typeahead.may_parse(self._connection.engine)
+            has_line = self._has_line()
             if not (has_line and self._owes_line):
-                self._owes_line = has_line  # fast timers must not keep it waiting for ever
+                self._owes_line = has_line
                 signal = self._signals.pop(0)
-                return tick_of(signal, self._connection) if isinstance(signal, Timer) else signal
+                return tick_of(signal, self._subject) if isinstance(signal, Timer) else signal
             self._owes_line = False
         if self._dispatcher.is_cutting:
-            typeahead.close()
-        if typeahead.lines and self._may_take_line():
+            self.drop_lines()
+        if self.lines and self._may_take_line():
             return self._take_line()
-        if typeahead.may_parse(self._connection.engine):
-            self._parse()
+        link = self._link
+        if link.has_unparsed and not self.is_full and link.can_parse:
+            link.taken()
             return None
         if not self._is_closed:
             return None
         self._stage = _Stage.GONE
-        connection = self._connection
-        assert connection.ending is not None
-        return Disconnect(connection, connection.ending.reason, connection.ending, connection.life.last_words)
+        cause = self._ending.cause
+        assert cause is not None, "it is decided before anything closes"
+        return Disconnect(self._subject, cause.reason, cause, self._ending.last_words)
+
+    def _has_line(self) -> bool:
+        link = self._link
+        return bool(self.lines and self._may_take_line()) or (link.has_unparsed and not self.is_full and link.can_parse)
 
     def _may_take_line(self) -> bool:
         if self._throttle is not None and not self._is_closed:
             return False
-        dialog = self._connection.dialog
-        return dialog is None or dialog.is_asking or not isinstance(self._typeahead.lines[0], str)
+        return self.taker is None or self.taker.is_asking or not isinstance(self.lines[0], str)
 
     def _take_line(self) -> HookEvent | None:
-        """One line: for the dialog that asks for it, or else an `Input`; a MUD listing's crawler gets its answer."""
-        connection, typeahead = self._connection, self._typeahead
-        line = typeahead.take()
+        """Take the oldest line: for the taker that asks for it, or else as an `Input`."""
+        link, taker = self._link, self.taker
+        line = self.lines.pop(0)
+        if self._weight:
+            self._weight -= weight_of(line)
+        if self.is_full:
+            self._measure()
+        if self.observer is not None and isinstance(line, str):
+            is_hidden = link.hides_input or (taker is not None and taker.asks_hidden)
+            self.observer.line_taken(is_secret=is_hidden or type(line) is HiddenLine, is_lent=taker is not None)
         now = self._dispatcher.now
         if self._rate is not None:
-            self._spent_until, wait = self._rate.spend(self._spent_until, now)
+            self._full_at, wait = self._rate.spend(self._full_at, now)
             if wait > 0:
                 several = min(_TOGETHER, self._rate.burst - 1) / self._rate.per_second
-                self._pause_for(now + max(wait, min(several, SHORTEST_PAUSE)))
-        if typeahead.has_unread:
-            self._parse()
-            if typeahead.is_closed:
+                self._pause_until(now + max(wait, min(several, SHORTEST_PAUSE)))
+        if link.has_unparsed:
+            link.taken()
+            if self._is_shut:
                 return None  # what came behind it has ended the connection
-        if connection.life.awaited is not None:
-            connection.life.stir()  # there is room to read on
+        if self._ending.wakeup is not None:
+            self._ending.notify()  # there is room to read on
         if not isinstance(line, str):
-            return line
-        if len(line) == _REQUEST_LENGTH and line.upper() == PLAIN_REQUEST and type(line) is not HiddenLine:
-            self._answer_crawler(now)
-            return None
+            return line.event() if isinstance(line, Payload) else line
         self.last_line_at = now
         if not self.has_typed:
             self._typed_first()
-        dialog = connection.dialog
-        if type(line) is HiddenLine and not (dialog is not None and dialog.asks_hidden):
-            connection.server.counters["hidden lines dropped"] += 1
-            return None  # half a password, or one too many: nobody is to see it
-        connection.outbox.prompt_answered()
-        if dialog is None:
-            return Input(connection, line)
-        dialog.answer(line)
+        is_hidden = type(line) is HiddenLine
+        if is_hidden and not (taker is not None and taker.asks_hidden):
+            self._context.counters["hidden lines dropped"] += 1
+            return None  # half a password, or one too many: it must not become a command
+        link.prompt_answered(is_hidden)
+        if taker is None:
+            return Input(self._subject, line)
+        taker.answer(line)
         return None
 
     def _typed_first(self) -> None:
-        """It has typed a line, so it is a player."""
         self.has_typed = True
-        self._connection.server.typed_first(self._connection)
+        self._ending.typed_first()
         if self._first_input is not None:
             self._first_input.cancel()
             self._first_input = None
-            self._begin_vigil()
+            self._monitor_idleness()
 
-    def _answer_crawler(self, now: float) -> None:
-        """Answer a request for the variables of MSSP, at most once a second. It is no line of a player's."""
-        self._connection.outbox.prompt_answered()
-        if now - self._listed_at >= PLAIN_PERIOD:
-            self._listed_at = now
-            self._connection.tell_listing()
+    def _queue(self, item: HookEvent | Payload) -> None:
+        """Queue something that waits in turn with the lines, and counts as one."""
+        if not self._is_shut:
+            self.lines.append(item)
+            self._weight += weight_of(item)
+            self._measure()
+            self.wake()
 
-    def _begin_vigil(self) -> None:
-        limits = self._connection.server.limits
-        if limits.idle is not None or limits.keepalive is not None:
-            self._vigil = Vigil(self._connection)
+    def _measure(self) -> None:
+        limits = self._limits
+        self.is_full = len(self.lines) >= self._room or self._weight >= limits.max_typeahead_bytes
 
-    def _parse(self) -> None:
-        """Read on in what has come: there is room, or a turn for it."""
-        self._typeahead.parse(self._connection.engine, self._connection.hearing.hear, self._spend)
-        self._connection.hearing.has_parsed()
+    def _clear(self) -> None:
+        self.lines.clear()
+        self._weight = 0
+        self.is_full = False
 
-    def _spend(self, cost: int) -> bool:
-        """Take the cost of a slice from `limits.protocol_rate`; past it nothing is parsed or read for a while.
+    def _shut(self) -> None:
+        self._is_shut = True
+        self._clear()
+        if self.observer is not None:
+            self.observer.stop_tracking()
 
-        Once the ending is decided nobody waits: the rest of the last read, 4 KiB, is parsed at once, so that every
-        line before an end of file is handled. Compressed bytes, which may mean much more, get one more burst.
-        """
-        connection = self._connection
-        rate = connection.server.limits.protocol_rate
-        if rate is None or (connection.ending is not None and not connection.engine.is_full):
-            return True
-        if self._meter is None:
-            self._meter = Meter(rate, connection.server.timers)
-        may_go_on = self._meter.spend(cost, self._resume)
-        if connection.ending is not None:
-            self._meter.end()
-        return may_go_on
+    def _input_timed_out(self) -> None:
+        """The connection was admitted and never typed a line."""
+        self._ending.quit(self._context.texts.no_input, Cause.LOGIN_DEADLINE)
 
-    def _resume(self) -> None:
-        self._typeahead.is_paused = False
-        self.wake()
-        self._connection.life.stir()
+    def _monitor_idleness(self) -> None:
+        timeout = self._context.limits.idle
+        if timeout is not None:
+            self._idle = IdleMonitor(self._context, self, timeout)
 
-    def _pause_for(self, until: float) -> None:
-        """It types faster than `limits.command_rate`: the next lines wait, and nothing is dropped."""
+    def _pause_until(self, when: float) -> None:
+        """Lines come faster than `limits.command_rate`: the next ones wait, and none is dropped."""
         if self._throttle is None and not self._is_closed:
-            self._throttle = self._connection.server.timers.at(until, self._go_on, self)
+            self._throttle = self._context.timers.at(when, self._continue, self)
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         self._throttle = None
         self.wake()

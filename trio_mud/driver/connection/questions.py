@@ -7,19 +7,28 @@ Who uses it: scripts, through `Dialog`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar, overload
+from typing import Protocol, TypeVar, overload
 
 from ...errors import NoAnswer
 from ...text import Markup, Text, join, pages
+from ...texts import Texts
 from ..core.checks import check_function
+from ..link.client import Client
 from .editor import Editor
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 T = TypeVar("T")
 
 TRIES = 5  # answers to one question; who means to answer it needs two
+
+
+class _Asked(Protocol):
+    """The connection, as far as questions need it."""
+
+    name: str
+    client: Client
+
+    def write(self, text: Text) -> bool: ...
+    def notify_player(self, text: str) -> None: ...
 
 
 class Questions:
@@ -27,7 +36,15 @@ class Questions:
 
     __slots__ = ()
 
-    connection: Connection
+    connection: _Asked
+
+    @property
+    def _texts(self) -> Texts:
+        raise NotImplementedError
+
+    def _give_back(self, line: str) -> None:
+        """Put back a line that was no answer."""
+        raise NotImplementedError
 
     async def ask(self, question: Text, *, within: float | None = None) -> str:
         """Ask for one line; the other half's."""
@@ -43,7 +60,7 @@ class Questions:
         Raises:
             NoAnswer: Neither was said five times.
         """
-        texts = self.connection.server.texts
+        texts = self._texts
         for _ in range(TRIES):
             answer = (await self.ask(question)).strip().casefold()
             if not answer and default is not None:
@@ -51,7 +68,7 @@ class Questions:
             for words, meaning in ((texts.yes, True), (texts.no, False)):
                 if answer in words.casefold().split():
                     return meaning
-            self.connection.tell(texts.confirm_again)
+            self.connection.notify_player(texts.confirm_again)
         raise self._no_answer()
 
     @overload
@@ -77,13 +94,13 @@ class Questions:
         by_name = dict(options) if isinstance(options, Mapping) else {str(option): option for option in options}
         if not by_name:
             raise ValueError("there is nothing to choose from: give at least one option")
-        texts, names = self.connection.server.texts, list(by_name)
+        texts, names = self._texts, list(by_name)
         self.connection.write("\n".join(f"{number:2}) {name}" for number, name in enumerate(names, 1)))
         for _ in range(TRIES):
             found = _named((await self.ask(question)).strip().casefold(), names)
             if len(found) == 1:
                 return by_name[found[0]]
-            self.connection.tell(texts.choose_ambiguous if found else texts.choose_again)
+            self.connection.notify_player(texts.choose_ambiguous if found else texts.choose_again)
         raise self._no_answer()
 
     async def page(self, text: Text) -> bool:
@@ -96,7 +113,7 @@ class Questions:
             Whether all of it was shown.
         """
         connection, read = self.connection, 0
-        client, texts = connection.client, connection.server.texts
+        client, texts = connection.client, self._texts
         while True:
             before, lines = _unread(text, read, client.rendering.width)
             height = len(lines) if client.screen_reader else max(client.size.rows - 1, 1)
@@ -108,7 +125,7 @@ class Questions:
             answer = line.strip().casefold()
             if answer:
                 if answer not in texts.page_stop.casefold().split():
-                    connection.inbox.give_back(line)
+                    self._give_back(line)
                 return False
             read = before + sum(map(_ink, lines[:height]))
 
@@ -132,13 +149,13 @@ class Questions:
         Returns:
             The lines, with newlines between them; None if the player gave up.
         """
-        connection, texts = self.connection, self.connection.server.texts
+        connection, texts = self.connection, self._texts
         if draft is not None:
             check_function(draft, "Dialog.edit(draft=)", "text")
         editor = Editor(text, texts, most_lines=most_lines, most_bytes=most_bytes)
-        connection.tell(texts.edit_hello)
+        connection.notify_player(texts.edit_hello)
         while not editor.is_over:
-            connection.tell(editor.take(await self.ask(texts.edit_prompt)))
+            connection.notify_player(editor.take(await self.ask(texts.edit_prompt)))
             if draft is not None:
                 draft(editor.text)
         return editor.result

@@ -1,1 +1,1 @@
-"""Events, hooks, turns and time; knows no socket and no player."""
+"""Events and turns; knows no socket and no player."""

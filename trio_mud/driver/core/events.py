@@ -1,4 +1,8 @@
-"""What is common to all events, and why a connection ended."""
+"""What every event is, and the two words that say why a connection ended.
+
+Each event class stands beside its subject: those of a connection in `connection.events`, of a session in
+`sessions.events`, of the server in `server.events`, of a timer in `timers`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,11 @@ class Reason(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """What exactly ended a connection; every cause belongs to one reason."""
+    """What exactly ended a connection; every cause belongs to one reason.
+
+    Attributes:
+        reason: The reason this cause belongs to.
+    """
 
     ASKED = (Reason.QUIT, "asked")
     KICKED = (Reason.QUIT, "kicked")
@@ -43,13 +51,14 @@ class Cause(enum.Enum):
     FULL = (Reason.REFUSED, "full")
     TOO_MANY = (Reason.REFUSED, "too many from here")
 
-    @property
-    def reason(self) -> Reason:
-        """The reason this cause belongs to."""
-        return self.value[0]
+    reason: Reason
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        self.reason = reason
+        self._text = text
 
     def __str__(self) -> str:
-        return self.value[1]
+        return self._text
 
 
 class HookEvent:

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -24,11 +24,21 @@ from .events import HookEvent
 from .guard import allow_interrupts, log_error
 from .thread import HomeThread
 
-if TYPE_CHECKING:
-    from ..connection.connection import Connection
-    from ..server.server import MasterServer
-
 TimerFunction = Callable[[], object]  # plain or async, without arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(HookEvent):
+    """A timer is due. The driver's own: its one function is the timer's.
+
+    Attributes:
+        connection: The connection that owns the timer; None for timers of a session or the server.
+    """
+
+    timer: Timer
+    function: TimerFunction
+    connection: object
+
 
 SHORTEST_PERIOD: Final = 0.01  # seconds; the loop of a busy server has no finer grain
 LOOK_AGAIN: Final = 3600.0  # seconds after which a wall clock that was set is noticed
@@ -302,7 +312,7 @@ class TimerSource(Source):
         return None if timer is None or not timer.is_pending else tick_of(timer)
 
 
-def tick_of(timer: Timer, connection: Connection | None = None) -> Tick | None:
+def tick_of(timer: Timer, connection: object = None) -> Tick | None:
     """The event of a waiting tick, or None if its timer was cancelled meanwhile."""
     function = timer.take()
     return None if function is None else Tick(timer, function, connection)
@@ -314,7 +324,7 @@ class TimerOwner:
     __slots__ = ()
 
     @property
-    def _home(self) -> HomeThread:
+    def _clock(self) -> Timers:
         raise NotImplementedError
 
     @enable_ki_protection
@@ -325,7 +335,7 @@ class TimerOwner:
             ValueError: The delay is negative or not finite.
             TypeError: The delay is no number, or the function takes arguments.
         """
-        self._home.check()
+        self._clock.thread.check()
         where = f"{type(self).__name__}.after()"
         check_seconds(delay, where)
         check_function(function, where)
@@ -345,7 +355,7 @@ class TimerOwner:
             ValueError: The period is shorter or not finite.
             TypeError: The period is no number, or the function takes arguments.
         """
-        self._home.check()
+        self._clock.thread.check()
         where = f"{type(self).__name__}.every()"
         check_seconds(period, where, at_least=SHORTEST_PERIOD)
         check_function(function, where)
@@ -363,12 +373,7 @@ class EndingTimerOwner(TimerOwner):
 
     __slots__ = ("_timers",)
 
-    server: MasterServer
     _timers: dict[Timer, None] | None
-
-    @property
-    def _home(self) -> HomeThread:
-        return self.server.thread
 
     def _has_ended(self) -> bool:
         raise NotImplementedError
@@ -389,17 +394,8 @@ class EndingTimerOwner(TimerOwner):
         def forget(timer: Timer) -> None:
             timers.pop(timer, None)
 
-        timer = Timer(self.server.timers, delay, function, period=period, deliver=self._deliver_tick, ended=forget)
+        timer = Timer(self._clock, delay, function, period=period, deliver=self._deliver_tick, ended=forget)
         timers[timer] = None
         if self._has_ended():
             timer.cancel()
         return timer
-
-
-@dataclass(frozen=True, slots=True)
-class Tick(HookEvent):
-    """A timer is due. The driver's own: its one function is the timer's."""
-
-    timer: Timer
-    function: Callable[[], object]
-    connection: Connection | None

@@ -66,20 +66,21 @@ class Client:
     """
 
     __slots__ = (
+        "_engine",
         "_facts",
-        "_home",
         "_rejected",
+        "_thread",
         "_wishes",
-        "engine",
+        "is_settled",
         "packages",
         "plain_columns",
         "rendering",
         "terminals",
     )
 
-    def __init__(self, engine: TelnetEngine, home: HomeThread | None = None) -> None:
-        self.engine = engine
-        self._home = home or HomeThread()
+    def __init__(self) -> None:
+        self._engine: TelnetEngine | None = None
+        self._thread: HomeThread | None = None
         self._facts: dict[str, _Fact] | None = None
         self._rejected: tuple[str, ...] = ()  # codecs
         self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
@@ -87,6 +88,16 @@ class Client:
         self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = {}
+        self.is_settled = False
+
+    def attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
+        """Set the engine that is given the charset from now on, and the only thread that may call setters."""
+        self._engine = engine
+        self._thread = thread
+
+    def has_answered(self) -> bool:
+        """Return True if the program has answered anything that it was asked by telnet."""
+        return self._engine is not None and self._engine.has_answers
 
     @property
     def program(self) -> str:
@@ -157,7 +168,8 @@ class Client:
             ValueError: The charset is unknown.
             LocalProtocolError: It was called in another thread than the server's.
         """
-        self._home.check()
+        if self._thread is not None:
+            self._thread.check()
         codec = None if charset is None else codec_of(charset)
         if charset is not None and codec is None:
             raise ValueError(f"unknown charset {charset!r}: choose one of {', '.join(CODECS)}")
@@ -166,17 +178,18 @@ class Client:
             if value is not None:
                 self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
         self._render_anew()
-        if codec is not None:
-            self.engine.choose_charset(codec)
+        if codec is not None and self._engine is not None:
+            self._engine.choose_charset(codec)
 
     def prefer_no_more(self, *facts: str) -> None:
         """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
-        self._home.check()
+        if self._thread is not None:
+            self._thread.check()
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
         self._render_anew()
-        if "charset" in facts:
-            self.engine.choose_charset(None)
-            self.engine.charset = self.charset
+        if "charset" in facts and self._engine is not None:
+            self._engine.choose_charset(None)
+            self._engine.charset = self.charset
 
     def learn(self, fact: str, value: object, source: FactSource) -> None:
         """Take a fact, unless a better source has told it already."""
@@ -186,8 +199,8 @@ class Client:
         if known is None or source >= known.source:
             self._facts[fact] = _Fact(value, source)
             self._render_anew()
-            if fact == "charset":
-                self.engine.agree_charset(str(value))
+            if fact == "charset" and self._engine is not None:
+                self._engine.agree_charset(str(value))
 
     def learn_charset(self, codec: str, source: FactSource) -> None:
         """It named its charset, by CHARSET or by another way."""

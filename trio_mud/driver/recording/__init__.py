@@ -1,1 +1,1 @@
-"""Recorded sessions: a transport around a transport, its files, what it must not write."""
+"""Connections written down: a transport around a transport, and the files."""

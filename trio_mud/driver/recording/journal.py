@@ -79,7 +79,7 @@ class Journal:
         self._last = _Line()  # the last whole one
         self._is_after_cr = False
         self._lent: _Line | None = None  # taken by a dialog, which may yet give it back
-        self._is_deaf = False  # no line can be told from another any more
+        self._is_untracked = False  # no line can be told from another any more
         self._now = 0.0
         self._is_hidden = False
         self.has_text = False
@@ -89,7 +89,7 @@ class Journal:
     def hear(self, now: float, data: bytes, *, is_hidden: bool) -> None:
         """Bytes came, while what is typed was hidden or not."""
         self._now, self._is_hidden = now, is_hidden
-        if self._is_deaf:
+        if self._is_untracked:
             return
         self._scanner.receive(data, self)
         self.release()
@@ -112,10 +112,10 @@ class Journal:
     def line_taken(self, *, is_secret: bool, is_lent: bool) -> None:
         """Somebody has taken the oldest line; a dialog may give it back until it asks again."""
         self.has_text = True
-        if self._is_deaf:
+        if self._is_untracked:
             return
         if not self._waiting:
-            self.go_deaf()
+            self.stop_tracking()
             return
         line = self._waiting.popleft()
         line.is_secret = line.is_secret or is_secret
@@ -130,21 +130,28 @@ class Journal:
         line.is_settled = False
         self._waiting.appendleft(line)
 
-    def lose_lines(self) -> None:
+    def drop_lines(self) -> None:
         """Nobody will take the whole lines that wait."""
         for line in self._waiting:
             line.is_lost = line.is_settled = True
         self._waiting.clear()
         self.release()
 
-    def go_deaf(self) -> None:
+    def lines_discarded(self, *, loses_bytes: bool) -> None:
+        """Nobody will take what was typed so far. If some of it was never parsed, lines can no longer be told apart."""
+        if loses_bytes:
+            self.stop_tracking()
+        else:
+            self.drop_lines()
+
+    def stop_tracking(self) -> None:
         """Nobody will take what has been typed and what is typed from now on; or nobody could say which line it was."""
-        self._is_deaf = True
+        self._is_untracked = True
         self._lent = None
         if self._partial is not None:
             self._waiting.append(self._partial)
             self._partial = None
-        self.lose_lines()
+        self.drop_lines()
 
     def release(self) -> None:
         """Write down what is certain, as far as nothing uncertain stands before it."""
@@ -194,7 +201,7 @@ class Journal:
     # What the scanner calls (telnet.scanner.Receiver)
 
     def heard_text(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._is_untracked:
             return
         self.has_text = True
         if self._is_after_cr:
@@ -229,7 +236,7 @@ class Journal:
         framed = bytes((IAC, SB, code)) + payload.replace(_IAC, _IAC * 2) + bytes((IAC, SE))
         self._hold(_Entry(self._now, "in", framed))
         if code == MCCP3:
-            self.go_deaf()  # what follows is compressed, or junk
+            self.stop_tracking()  # what follows is compressed, or junk
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         self._hold(_Entry(self._now, "left-out", b"a subnegotiation"))

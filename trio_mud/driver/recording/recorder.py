@@ -17,17 +17,13 @@ import queue
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
 from ...transports import Transport
-from ..connection.connection import Connection
 from ..core.failures import RepeatLimiter
 from .recording import Recording
-
-if TYPE_CHECKING:
-    from ..server.server import MasterServer
 
 logger = logging.getLogger("trio_mud")
 
@@ -84,21 +80,22 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._token: trio.lowlevel.TrioToken | None = None
 
-    def connect(self, server: MasterServer, transport: Transport, number: int) -> Connection:
-        """A connection that is written down once something is typed, as long as there is room.
+    def record(self, transport: Transport, number: int, now: float) -> Recording | None:
+        """Wrap the transport of a new connection, which is written down once something is typed.
 
-        It is not offered compression: what is compressed nobody could read, nor tell a password in it.
+        Args:
+            transport: Which moves the bytes. They must not be compressed: nobody could read them, nor find a password.
+            number: Of the connection.
+            now: The time of day, in seconds since 1970.
+
+        Returns:
+            None if no more sessions are to be recorded.
         """
         if self._sessions_left <= 0:
-            return Connection(server, transport, number)
-        began = server.wall_clock()
-        moment = dt.datetime.fromtimestamp(began, dt.UTC)
+            return None
+        moment = dt.datetime.fromtimestamp(now, dt.UTC)
         file = _File(f"{moment:%Y%m%dT%H%M%S}-{os.getpid()}-{number}")
-        recording = Recording(transport, self._most_bytes, partial(self._append, file))
-        connection = Connection(server, recording, number)
-        connection.engine = server.make_engine(is_secure=True)
-        recording.attend(connection, moment)
-        return connection
+        return Recording(transport, moment, self._most_bytes, partial(self._append, file))
 
     async def aclose(self) -> None:
         """Wait until everything is in the files, but not for long."""

@@ -30,22 +30,22 @@ import contextlib
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import trio
 
-from ...telnet import TelnetEngine
 from ...transports import Reader, Transport, listen_by_receiving
 from ...transports.poller import Poller
-from ..connection.typeahead import Hear, HiddenLine, Spend, Typeahead
-from ..core.events import Cause, HookEvent
+from ..connection.connection import Connection
+from ..core.events import Cause
+from ..link.telnet import TelnetLink
 from .journal import HELD, PAYLOAD, Journal
-
-if TYPE_CHECKING:
-    from ..connection.connection import Connection
 
 FORMAT: Final = "trio_mud recording 1"
 EARLY: Final = 16 * 1024  # bytes of text kept until something is typed; what is beyond is left out
+RESERVED: Final = (
+    HELD + PAYLOAD + EARLY
+)  # bytes to take off `limits.outbox`, so that it takes no more memory than another
 
 _LINES: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 
@@ -55,6 +55,7 @@ class Recording:
 
     Args:
         transport: Which moves the bytes.
+        moment: When the connection was accepted.
         most: Bytes of the text; then the recording stops.
         append: Takes the text. Returns False if the recording ends here.
     """
@@ -67,30 +68,31 @@ class Recording:
         "_is_over",
         "_journal",
         "_lacks_early",
+        "_link",
         "_moment",
         "_room",
         "_transport",
     )
 
-    def __init__(self, transport: Transport, most: int, append: Callable[[str], bool]) -> None:
+    def __init__(self, transport: Transport, moment: dt.datetime, most: int, append: Callable[[str], bool]) -> None:
         self._transport = transport
+        self._moment = moment
         self._append = append
         self._room = most  # bytes; below 0 it has stopped
         self._early = ""  # what passed before anything was typed
         self._lacks_early = False  # whether some of that did not fit
         self._journal = Journal(self._write, self._is_answering)
         self._connection: Connection | None = None
-        self._moment = dt.datetime.fromtimestamp(0, dt.UTC)
+        self._link: TelnetLink | None = None
         self._began = 0.0
         self._is_over = False
 
-    def attend(self, connection: Connection, moment: dt.datetime) -> None:
+    def attach(self, connection: Connection, link: TelnetLink) -> None:
         """Write down this connection, from now on."""
         self._connection = connection
-        self._moment = moment
         self._began = trio.current_time()
-        connection.inbox.exchange_typeahead(RecordedTypeahead(connection, self._journal))
-        connection.outbox.reserve(HELD + PAYLOAD + EARLY)  # so that it takes no more memory than another
+        self._link = link
+        connection.inbox.observer = self._journal
 
     @property
     def address(self) -> str:
@@ -147,10 +149,11 @@ class Recording:
             self._journal.note(self._now, "eof")
             return data
         assert self._connection is not None
-        engine, inbox = self._connection.engine, self._connection.inbox
-        if engine.inflater is not None or self._connection.ending is not None:
-            self._journal.go_deaf()
-        self._journal.hear(self._now, data, is_hidden=engine.input_hidden or inbox.hides_lines)
+        assert self._link is not None
+        link = self._link
+        if link.engine.inflater is not None or self._connection.ending is not None:
+            self._journal.stop_tracking()
+        self._journal.hear(self._now, data, is_hidden=link.hides_input)
         return data
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
@@ -228,44 +231,3 @@ class Recording:
         self._room -= len(text)
         if not self._append(text if self._room >= 0 else f"{self._now:.3f} stopped\n"):
             self._room = -1
-
-
-class RecordedTypeahead(Typeahead):
-    """The lines of a recorded connection: its journal is told what becomes of each."""
-
-    __slots__ = ("_connection", "_journal")
-
-    def __init__(self, connection: Connection, journal: Journal) -> None:
-        super().__init__(connection.server.limits)
-        self._connection = connection
-        self._journal = journal
-
-    def take(self) -> str | HookEvent:
-        """The oldest line or event."""
-        taken = super().take()
-        if isinstance(taken, str):
-            dialog = self._connection.dialog
-            is_hidden = self._connection.engine.input_hidden or (dialog is not None and dialog.asks_hidden)
-            is_secret = is_hidden or isinstance(taken, HiddenLine)
-            self._journal.line_taken(is_secret=is_secret, is_lent=dialog is not None)
-        return taken
-
-    def give_back(self, line: str) -> None:
-        """Have this line first again."""
-        super().give_back(line)
-        if not self.is_closed:
-            self._journal.line_given_back()
-
-    def discard(self, engine: TelnetEngine, hear: Hear, spend: Spend) -> None:
-        """Forget the lines that came so far, and the one whose end is still to come."""
-        loses_bytes = self._raw is not None or engine.is_amid_line
-        super().discard(engine, hear, spend)
-        if loses_bytes:
-            self._journal.go_deaf()  # in the middle of what, cannot be known
-        else:
-            self._journal.lose_lines()
-
-    def close(self) -> None:
-        """Forget everything, and what still comes."""
-        super().close()
-        self._journal.go_deaf()

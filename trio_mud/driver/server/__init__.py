@@ -1,1 +1,1 @@
-"""The master server: accepting, serving, shutting down."""
+"""Listeners, connections and dispatcher put together, and the tree of tasks."""

@@ -1,4 +1,4 @@
-"""The doors: one accept loop for each listener, for as long as the server takes visitors.
+"""The acceptor: one accept loop for each listener, for as long as the server takes connections.
 
 What a failed accept means is decided here: go on at once, go on after a rest, or give up and say so.
 """
@@ -43,14 +43,14 @@ _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 _REST: Final = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
 
 
-class Doors:
+class Acceptor:
     """The listeners of one server. Owns them, and closes them.
 
     Args:
         listeners: Ours, or any of trio's.
         limits: For the pace of accepting.
-        is_welcome: Called with the address of each peer that came; False closes it at once.
-        welcome: Called with the transport of each that is welcome.
+        may_connect: Called with the address of each peer that came; False closes it at once.
+        on_accept: Called with the transport of each other peer.
         count: Called with a word for each accept that failed.
     """
 
@@ -59,29 +59,29 @@ class Doors:
         listeners: Sequence[AnyListener],
         limits: Limits,
         *,
-        is_welcome: Callable[[str], bool],
-        welcome: Callable[[Transport], None],
+        may_connect: Callable[[str], bool],
+        on_accept: Callable[[Transport], None],
         count: Callable[[str], None],
     ) -> None:
         self._listeners = [_ours(listener, limits.dead_peer) for listener in listeners]
         self._limits = limits
-        self._is_welcome = is_welcome
-        self._welcome = welcome
+        self._may_connect = may_connect
+        self._on_accept = on_accept
         self._count = count
         self._scope = trio.CancelScope()
         self._spent_until = -math.inf
         self._last_warning = -math.inf
 
     def close(self) -> None:
-        """Take no more visitors. Those who are in stay."""
-        self._scope.cancel(reason="the doors close")
+        """Accept no more connections. Those that there are stay."""
+        self._scope.cancel(reason="the server accepts no more")
 
     @enable_ki_protection
-    async def stand_open(self, opened: Callable[[], None]) -> None:
+    async def run(self, opened: Callable[[], None]) -> None:
         """Accept until `close`, then close the listeners, whatever they make of it.
 
         Args:
-            opened: Called once accepting has begun; also if the doors were closed before that.
+            opened: Called once accepting has begun; also if it was closed before that.
 
         Raises:
             OSError: A listener failed for good.
@@ -110,20 +110,20 @@ class Doors:
             except OSError as error:
                 await self._bear(error)
                 continue
-            unwelcome = []
+            refused = []
             for transport in transports:
                 self._count("accepted")
-                if self._is_welcome(transport.address):
-                    self._welcome(transport)
+                if self._may_connect(transport.address):
+                    self._on_accept(transport)
                 else:
-                    unwelcome.append(transport)
-            if unwelcome:
-                await self._send_away(unwelcome)
-            if rate is not None and (welcome := len(transports) - len(unwelcome)):
-                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), welcome)
+                    refused.append(transport)
+            if refused:
+                await self._close_refused(refused)
+            if rate is not None and (accepted := len(transports) - len(refused)):
+                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), accepted)
                 await trio.sleep(wait)
 
-    async def _send_away(self, transports: Sequence[Transport]) -> None:
+    async def _close_refused(self, transports: Sequence[Transport]) -> None:
         """Close peers that came too fast. It waits for nothing, so it may be shielded."""
         with trio.CancelScope(shield=True):
             for transport in transports:

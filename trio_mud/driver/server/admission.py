@@ -60,7 +60,7 @@ class Admission:
         """Count a new connection, and refuse it if it is one too many. The connect hook still runs and sees that."""
         self._total += 1
         if self._limits.connections is not None and self._total > self._limits.connections:
-            connection.turn_away(self._texts.server_full, Cause.FULL)
+            connection.reject(self._texts.server_full, Cause.FULL)
         self._count(connection, origin_of(connection.address))
 
     @contextmanager
@@ -70,7 +70,7 @@ class Admission:
         if most is not None and len(self._handshakes) >= most:
             oldest = next(iter(self._handshakes))
             del self._handshakes[oldest]
-            oldest.life.abort()
+            oldest.lifecycle.abort()
             self._count_event("handshakes dropped")
             self._warn(
                 "%d handshakes run at once: the oldest is dropped; raise limits.max_handshakes if these are players",
@@ -123,7 +123,7 @@ class Admission:
         self._origins[connection.number] = origin
         self._by_origin[origin] += 1
         if self._limits.per_address is not None and origin and self._by_origin[origin] > self._limits.per_address:
-            connection.turn_away(self._texts.too_many_from_address, Cause.TOO_MANY)
+            connection.reject(self._texts.too_many_from_address, Cause.TOO_MANY)
 
     def _discount(self, connection: Connection) -> None:
         origin = self._origins.pop(connection.number, None)

@@ -1,4 +1,4 @@
-"""The events of a server."""
+"""The events of the server itself."""
 
 from __future__ import annotations
 

@@ -144,6 +144,7 @@ def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
     os._exit(status)
 
 
+_DRIVER: Final = "trio_mud.driver."
 _DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # whose frames know which event is being handled
 _TRIO_LOOP: Final = "trio._core._run"  # where every task is called from
 _NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
@@ -158,7 +159,7 @@ def _place(frame: FrameType) -> str:
 def _named(event: HookEvent) -> str:
     """The event and its subject, without calling code of the game: it might wait for what the loop holds."""
     kind = type(event)
-    if kind.__module__ != HookEvent.__module__:  # one of the game's own, whose attributes may be anything
+    if not kind.__module__.startswith(_DRIVER):  # one of the game's own, whose attributes may be anything
         return kind.__name__
     if (connection := getattr(event, "connection", None)) is not None:
         return f"{kind.__name__} of {connection!r}"

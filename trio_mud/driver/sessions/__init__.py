@@ -1,1 +1,1 @@
-"""A player's stay, which outlives a lost link."""
+"""One player's stay in the game, which outlives a dead link."""

@@ -1,4 +1,4 @@
-"""The events of a session. Each docstring is a promise."""
+"""The events of one session, in the order of its stay."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ from .session import FrozenKey, KeySource, Session
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
-    from ..server.server import MasterServer
+    from .session import Server
 
 TOKEN_BYTES: Final = 16  # 128 bits: not to be guessed
 
@@ -67,7 +67,7 @@ class Sessions:
         are_used: True if any session has ever begun.
     """
 
-    def __init__(self, server: MasterServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self.new_secret: Callable[[], str] = partial(secrets.token_urlsafe, TOKEN_BYTES)
         self.are_used = False
@@ -178,15 +178,13 @@ class Sessions:
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
 
-    def event_over(self, connection: Connection) -> None:
-        """An event has run of a connection that was taken over meanwhile: `Resumed` waited for that."""
-        successors, connection.successors = connection.successors, ()
-        for session in successors:
-            session.awaited.remove(connection)
-            if not session.awaited and session.connections:  # a stay that is over has none
-                session.post(Resumed(session, took_over=True))
-            for link in session.connections:
-                link.inbox.wake()
+    def event_over(self, connection: Connection, session: Session) -> None:
+        """An event has run of a connection that this session was taken from meanwhile: `Resumed` waited for that."""
+        session.awaited.remove(connection)
+        if not session.awaited and session.connections:  # a stay that is over has none
+            session.post(Resumed(session, took_over=True))
+        for link in session.connections:
+            link.inbox.wake()
 
     def link_ended(self, connection: Connection) -> None:
         """The last function of its `Disconnect` has run."""
@@ -282,7 +280,7 @@ class Sessions:
             old.inbox.drop_lines()
             if old.inbox.is_busy:  # never two hooks of one player at once
                 session.awaited.append(old)
-                old.successors += (session,)
+                old.inbox.after_event += (partial(self.event_over, old, session),)
 
     def _expire(self, session: Session) -> None:
         self.finish(session, Cause.EXPIRED)

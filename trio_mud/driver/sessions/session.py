@@ -15,12 +15,14 @@ from ..core.checks import check_function, check_seconds, check_text, check_words
 from ..core.dispatcher import Source
 from ..core.events import Cause, HookEvent
 from ..core.guard import describe_value
-from ..core.timers import Deadline, EndingTimerOwner, Timer, tick_of
+from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers, tick_of
 from .events import Left, LinkLost
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
     from ..server.server import MasterServer
+
+    Server = MasterServer  # what a session belongs to; its registry knows it by this name only
 
 
 class FrozenKey:
@@ -48,7 +50,7 @@ class KeySource(Source):
     __slots__ = ("_forget", "handle", "waiting")
 
     def __init__(self, server: MasterServer, handle: FrozenKey, forget: Callable[[FrozenKey], object]) -> None:
-        super().__init__(server.dispatcher)
+        super().__init__(server.context.dispatcher)
         self.handle = handle
         self.waiting: list[HookEvent | Timer] = []
         self._forget = forget
@@ -153,7 +155,7 @@ class Session(EndingTimerOwner):
         arrives = [connection.write(text) for connection in self._connections]
         if any(arrives):
             return True
-        if not all(connection.life.is_link_dead for connection in self._connections):
+        if not all(connection.lifecycle.is_link_dead for connection in self._connections):
             return False
         self._keep(text)
         return True
@@ -202,7 +204,7 @@ class Session(EndingTimerOwner):
         if self.ending is not None:
             return
         works, scope = self._works or {}, trio.CancelScope()
-        self.server.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
+        self.server.tree.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
         works[scope] = work
         self._works = works
 
@@ -226,13 +228,14 @@ class Session(EndingTimerOwner):
         """This connection serves it from now on; what was missed is sent."""
         self._connections.append(connection)
         connection.session = connection.inbox.gatekeeper = self
+        connection.inbox.on_gone = partial(self.server.sessions.link_ended, connection)
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
         missed, self._missed = self._missed, None
         if missed is not None:
             if self._lost:
-                connection.tell(self.server.texts.missed.replace("{count}", str(self._lost)))
+                connection.notify_player(self.server.texts.missed.replace("{count}", str(self._lost)))
             for text in missed:
                 connection.write(text)
         self._lost = self._missed_size = 0
@@ -240,13 +243,13 @@ class Session(EndingTimerOwner):
     def unlink(self, connection: Connection) -> None:
         """This connection serves it no more."""
         self._connections.remove(connection)
-        connection.session = connection.inbox.gatekeeper = None
+        connection.session = connection.inbox.gatekeeper = connection.inbox.on_gone = None
         connection.inbox.wake()
 
     def suspend(self, expire: Callable[[], None]) -> None:
         """Its link is dead: what is written is kept, for as long as the grace lasts."""
         if self._grace < math.inf:
-            self._expiry = self.server.timers.at(trio.current_time() + self._grace, expire)
+            self._expiry = self._clock.at(trio.current_time() + self._grace, expire)
         self.post(LinkLost(self))
 
     def end(self, cause: Cause) -> None:
@@ -259,7 +262,7 @@ class Session(EndingTimerOwner):
             scope.cancel(reason="the session is over")
         if self._works:
             when = trio.current_time() + self.server.limits.cleanup
-            self._overdue = self.server.timers.at(when, self._name_unfinished)
+            self._overdue = self.server.context.timers.at(when, self._name_unfinished)
         self._missed = None
         self.post(Left(self, cause.reason, cause))
 
@@ -271,7 +274,7 @@ class Session(EndingTimerOwner):
 
     def _name_unfinished(self) -> None:
         for work in list((self._works or {}).values()):
-            self.server.name_unfinished("work", work, f" for {self!r}")
+            self.server.host.name_unfinished("work", work, f" for {self!r}")
 
     def _keep(self, text: Text) -> None:
         """Keep a text for the return; of too many the oldest go."""
@@ -283,6 +286,10 @@ class Session(EndingTimerOwner):
         while self._missed and self._missed_size > limit:
             self._missed_size -= _size_of(self._missed.pop(0))
             self._lost += 1
+
+    @property
+    def _clock(self) -> Timers:
+        return self.server.context.timers
 
     def _has_ended(self) -> bool:
         return self.ending is not None

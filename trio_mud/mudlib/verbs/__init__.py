@@ -1,6 +1,7 @@
 """What guests can do: one table beside each kind of doing, and here the one that includes them all."""
 
-from ..commands import Commands
+from trio_mud.commands import Commands
+
 from ..guest import Guest
 from . import looking, moving, talking, tuning, writing
 from .looking import show_room

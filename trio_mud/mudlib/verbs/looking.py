@@ -5,9 +5,9 @@ from typing import Annotated
 from wcwidth import wcswidth
 
 from trio_mud import Markup, join, link, markup
+from trio_mud.commands import Commands
 
 from ..board import Board
-from ..commands import Commands
 from ..guest import Guest
 from ..valley import guest_among
 from .writing import show_notes

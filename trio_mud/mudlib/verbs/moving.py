@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 from trio_mud import markup
+from trio_mud.commands import Commands, Mistake
 
-from ..commands import Commands
 from ..directions import Direction
-from ..errors import Mistake
 from ..guest import Guest
 from ..out_of_band import tell_arrival, tell_departure, tell_room
 from .looking import show_room

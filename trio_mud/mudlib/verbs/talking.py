@@ -1,11 +1,11 @@
 """Talking: to the room, to one, to all, and without words."""
 
 from trio_mud import Text, markup, wrap
+from trio_mud.commands import APOSTROPHES, Commands
 
-from ..commands import Commands
 from ..guest import Guest
-from ..matching import APOSTROPHES
 from ..out_of_band import tell_speech
+from ..phrases import PHRASES
 from ..quoting import close_up
 
 __all__ = ["commands"]
@@ -87,7 +87,7 @@ def spoken(who: Guest, words: str) -> str:
     """What of these words is said: no gaps, and not too much at once."""
     words = close_up(words)
     if len(words) > LONGEST:
-        who.write(commands.phrases.too_long.format(longest=LONGEST))
+        who.write(PHRASES.too_long.format(longest=LONGEST))
         words = words[:LONGEST].rstrip()
     return words
 

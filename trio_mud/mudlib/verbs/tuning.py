@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from ..commands import Commands
-from ..errors import Mistake
+from trio_mud.commands import Commands, Mistake, listing
+
 from ..guest import Guest
-from ..matching import listing
+from ..phrases import PHRASES
 
 __all__ = ["commands"]
 
@@ -67,7 +67,7 @@ def charset(who: Guest, which: str = "") -> None:
             client.prefer(charset=which)
         except ValueError:
             choices = listing((*CHARSETS, "auto"), commands.phrases.either)
-            raise Mistake(commands.phrases.no_charset.format(word=which, choices=choices)) from None
+            raise Mistake(PHRASES.no_charset.format(word=which, choices=choices)) from None
     who.write(f"Charset: {client.charset} {source(who, 'charset')}")
 
 

@@ -3,10 +3,9 @@
 from functools import partial
 
 from trio_mud import Dialog, markup
+from trio_mud.commands import Commands, Mistake
 
 from ..board import LONGEST_NOTE, MOST_LINES, Board, Note
-from ..commands import Commands
-from ..errors import Mistake
 from ..guest import Guest, page_width
 
 __all__ = ["commands", "show_notes"]

@@ -8,7 +8,7 @@ off without them: put `Mxp()` and `Msp()` behind them.
 
 from typing import Final
 
-from .base import Option, Policy
+from .base import Engine, Option, Policy
 from .charset import Charset
 from .echo import Echo
 from .gmcp import Gmcp
@@ -40,6 +40,7 @@ __all__ = [
     "DEFAULT_OPTIONS",
     "Charset",
     "Echo",
+    "Engine",
     "Eor",
     "Gmcp",
     "Mccp2",

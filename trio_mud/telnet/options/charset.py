@@ -5,15 +5,12 @@ Source: RFC 2066
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..charsets import CODECS, codec_of
 from ..codes import CHARSET
 from ..events import CharsetAgreed, CharsetRejected
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 REQUEST: Final = 1
 ACCEPTED: Final = 2
@@ -53,13 +50,13 @@ class Charset(Option):
         self._names = names
         self._is_waiting = False
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         self._is_waiting = enabled
         if enabled:
             # The first byte of the list says what separates it.
             _say(engine, REQUEST, "".join(f";{name}" for name in self._names).encode())
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         kind = payload[0] if payload else None
         if kind == REQUEST:
             self._answer(engine, payload[1:])
@@ -74,10 +71,10 @@ class Charset(Option):
             elif codec in asked:
                 _agree(engine, codec)
 
-    def is_settled(self, engine: TelnetEngine) -> bool:
+    def is_settled(self, engine: Engine) -> bool:
         return not self._is_waiting
 
-    def _answer(self, engine: TelnetEngine, request: bytes) -> None:
+    def _answer(self, engine: Engine, request: bytes) -> None:
         if engine.is_theirs(CHARSET) and not self._is_waiting:
             for name in parse_request(request):
                 codec = codec_of(name)
@@ -96,10 +93,10 @@ def parse_request(data: bytes) -> list[str]:
     return [name.decode("ascii", "replace") for name in names]
 
 
-def _say(engine: TelnetEngine, kind: int, rest: bytes = b"") -> None:
+def _say(engine: Engine, kind: int, rest: bytes = b"") -> None:
     engine.send_subnegotiation(CHARSET, bytes((kind,)) + rest)
 
 
-def _agree(engine: TelnetEngine, codec: str) -> None:
+def _agree(engine: Engine, codec: str) -> None:
     engine.agree_charset(codec)
     engine.emit(CharsetAgreed(codec))

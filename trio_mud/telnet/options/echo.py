@@ -5,14 +5,9 @@ Source: RFC 857
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..codes import ECHO
 from ..events import EchoRefused
-from .base import Option
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option
 
 
 class Echo(Option):
@@ -27,23 +22,20 @@ class Echo(Option):
 
     code = ECHO
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
-        if not enabled and engine.lines.hidden:  # the peer took it back while it should hide
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
+        if not enabled and engine.input_hidden:  # the peer took it back while it should hide
             engine.emit(EchoRefused())
 
-    def on_refused(self, engine: TelnetEngine) -> None:
+    def on_refused(self, engine: Engine) -> None:
         engine.emit(EchoRefused())
 
 
-def hide_input(engine: TelnetEngine, hidden: bool, ends_line: bool) -> None:
-    """Begin to hide what is typed, or end it."""
-    engine.lines.hidden = hidden
-    if not hidden:
-        was_agreed = engine.is_ours(ECHO)
-        engine.disable_ours(ECHO)
-        if was_agreed and ends_line:
-            engine.outgoing.put(b"\r\n")
-    elif engine.repertoire.get(ECHO) is None:
-        engine.emit(EchoRefused())
-    else:
+def hide_input(engine: Engine, hidden: bool, ends_line: bool) -> None:
+    """Ask the peer to hide what is typed, or to show it again, see `TelnetEngine.hide_input`."""
+    if hidden:
         engine.enable_ours(ECHO)
+        return
+    was_agreed = engine.is_ours(ECHO)
+    engine.disable_ours(ECHO)
+    if was_agreed and ends_line:
+        engine.send_text("\n")

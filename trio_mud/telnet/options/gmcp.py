@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import GMCP
 from ..events import Anomaly, ClientHello, GmcpSupports, Json
 from ..gmcp_messages import NO_DATA, decode_gmcp, encode_gmcp, malformed, opening
-from .base import Option, Policy
+from .base import Engine, Option, Policy
 from .msdp import Msdp
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
 
 MAX_PACKAGES: Final = 128  # of one client; Mudlet names ten, its scripts may add some
 MAX_HELLOS: Final = 4  # of one connection; a client says it once, a script perhaps once more
@@ -69,14 +66,14 @@ class Gmcp(Option):
         """The packages that the client named, in lower case, and the version of each."""
         return self._packages
 
-    def accepts(self, engine: TelnetEngine, package: str) -> bool:
+    def accepts(self, engine: Engine, package: str) -> bool:
         """Whether a message of this package may be sent now: GMCP is agreed and the client takes the package.
 
         For a message that is encoded once for many: `if gmcp.accepts(engine, …): engine.send_encoded(encoded)`.
         """
         return engine.is_ours(GMCP) and self.supports(package)
 
-    def send(self, engine: TelnetEngine, package: str, data: object = NO_DATA, *, undeclared: bool = False) -> bool:
+    def send(self, engine: Engine, package: str, data: object = NO_DATA, *, undeclared: bool = False) -> bool:
         """Queue a message, unless the client has no use for it.
 
         Args:
@@ -100,14 +97,14 @@ class Gmcp(Option):
 
     # What the engine calls.
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         if not enabled:
             self._packages = _NONE
 
-    def on_deadline(self, engine: TelnetEngine) -> None:
+    def on_deadline(self, engine: Engine) -> None:
         self._pings = 0
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         message = decode_gmcp(payload)
         if isinstance(message, Anomaly):
             engine.emit(message)
@@ -128,7 +125,7 @@ class Gmcp(Option):
 
     # Our own.
 
-    def _hear_hello(self, engine: TelnetEngine, data: Json) -> None:
+    def _hear_hello(self, engine: Engine, data: Json) -> None:
         if self._hellos == MAX_HELLOS:
             return
         self._hellos += 1
@@ -144,7 +141,7 @@ class Gmcp(Option):
         else:
             engine.emit(ClientHello(program, version))
 
-    def _hear_supports(self, engine: TelnetEngine, verb: str, data: Json) -> None:
+    def _hear_supports(self, engine: Engine, verb: str, data: Json) -> None:
         """Change the table as told; what cannot be read is left out, and reported once for the message."""
         packages = {} if verb == "set" else dict(self._packages)
         entries = data if isinstance(data, list) else [data]
@@ -167,7 +164,7 @@ class Gmcp(Option):
         if fault:
             engine.emit(malformed(fault))
 
-    def _answer_ping(self, engine: TelnetEngine) -> None:
+    def _answer_ping(self, engine: Engine) -> None:
         if self._pings == MAX_PINGS:
             return
         if not self._pings:
@@ -183,7 +180,7 @@ def _label(value: Json) -> str | None:
     return value if isinstance(value, str) and len(value) <= MAX_PROGRAM and value.isprintable() else None
 
 
-def _hear_msdp(engine: TelnetEngine, data: Json) -> None:
+def _hear_msdp(engine: Engine, data: Json) -> None:
     msdp = engine.option(Msdp)
     if msdp is None or not msdp.has_reportable:
         return

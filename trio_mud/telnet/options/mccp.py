@@ -11,15 +11,10 @@ Source: the MCCP specification of 2004 for version 2, TinTin++ and its descripti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..codes import MCCP2, MCCP3
 from ..compression import InflationLimits
 from ..events import Anomaly, AnomalyKind
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 
 class Mccp2(Option):
@@ -33,7 +28,7 @@ class Mccp2(Option):
     code = MCCP2
     ours = Policy.OFFER
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         if enabled:
             engine.start_compression()
         else:
@@ -60,7 +55,7 @@ class Mccp3(Option):
     def __init__(self, limits: InflationLimits | None = None) -> None:
         self._limits = limits or InflationLimits()
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if payload:
             engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"MCCP3 of {len(payload)} bytes"))
         else:

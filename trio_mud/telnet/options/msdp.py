@@ -6,16 +6,13 @@ Source: the MUD Server Data Protocol as the TinTin++ project describes it, and i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import GMCP, MSDP
 from ..events import Anomaly, Json, MsdpReceived, MsdpValue
 from ..gmcp_messages import encode_gmcp
 from ..msdp_messages import Sendable, check_name, decode_msdp, encode_msdp, is_name, malformed
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 MAX_REPORTED: Final = 128  # variables of one client, where the game has not said which there are
 MAX_ANSWERS: Final = 256  # given in one period: a client may ask for all variables at once, and for the lists
@@ -61,7 +58,7 @@ class Msdp(Option):
 
     # What the connection calls.
 
-    def report(self, engine: TelnetEngine, variable: str, value: Sendable) -> bool:
+    def report(self, engine: Engine, variable: str, value: Sendable) -> bool:
         """Give a variable its value; the client hears of it if it asked to and the value is another.
 
         Until a client speaks MSDP nothing is kept, so give values again when it asks (`MsdpReceived`).
@@ -89,7 +86,7 @@ class Msdp(Option):
         _say(engine, talk, payload)
         return True
 
-    def send(self, engine: TelnetEngine, variable: str, value: Sendable) -> bool:
+    def send(self, engine: Engine, variable: str, value: Sendable) -> bool:
         """Queue a variable and its value, asked for or not, changed or not.
 
         Returns:
@@ -119,16 +116,16 @@ class Msdp(Option):
 
     # What the engine and the other option call.
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         self._talk = _Talk() if enabled else None
 
-    def on_deadline(self, engine: TelnetEngine) -> None:
+    def on_deadline(self, engine: Engine) -> None:
         self._answers = 0
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         self._hear(engine, payload, is_inside_gmcp=False)
 
-    def hear_json(self, engine: TelnetEngine, variables: dict[str, Json]) -> None:
+    def hear_json(self, engine: Engine, variables: dict[str, Json]) -> None:
         """The peer sent these inside GMCP, and wants its answers there."""
         try:
             payload = b"".join(encode_msdp(name, value) for name, value in variables.items())
@@ -139,7 +136,7 @@ class Msdp(Option):
 
     # Our own.
 
-    def _hear(self, engine: TelnetEngine, payload: bytes, *, is_inside_gmcp: bool) -> None:
+    def _hear(self, engine: Engine, payload: bytes, *, is_inside_gmcp: bool) -> None:
         messages = decode_msdp(payload)
         if isinstance(messages, Anomaly):
             engine.emit(messages)
@@ -165,7 +162,7 @@ class Msdp(Option):
                 case _:
                     engine.emit(message)
 
-    def _answer_list(self, engine: TelnetEngine, talk: _Talk, names: list[str]) -> None:
+    def _answer_list(self, engine: Engine, talk: _Talk, names: list[str]) -> None:
         reportable = self._reportable or tuple(talk.values)
         members: tuple[str, ...]
         for name in names:
@@ -186,7 +183,7 @@ class Msdp(Option):
                 return  # and spare the work
             self._answer(engine, talk, encode_msdp(name.upper(), members))
 
-    def _answer_report(self, engine: TelnetEngine, talk: _Talk, names: list[str]) -> None:
+    def _answer_report(self, engine: Engine, talk: _Talk, names: list[str]) -> None:
         valueless = []
         for name in filter(self._is_reportable, names):
             if not self._reportable and name not in talk.reported and len(talk.reported) >= MAX_REPORTED:
@@ -199,7 +196,7 @@ class Msdp(Option):
                 talk.reported[name] = payload if self._answer(engine, talk, payload) else b""
         _ask_game(engine, "REPORT", valueless)
 
-    def _answer_send(self, engine: TelnetEngine, talk: _Talk, names: list[str]) -> None:
+    def _answer_send(self, engine: Engine, talk: _Talk, names: list[str]) -> None:
         valueless = []
         for name in filter(self._is_reportable, names):
             payload = talk.values.get(name)
@@ -214,7 +211,7 @@ class Msdp(Option):
         """Whether the peer has not asked for too much in this period."""
         return self._answers < MAX_ANSWERS
 
-    def _answer(self, engine: TelnetEngine, talk: _Talk, payload: bytes) -> bool:
+    def _answer(self, engine: Engine, talk: _Talk, payload: bytes) -> bool:
         """Say it, unless the peer asks for too much; return whether it was said."""
         if not self._may_answer:
             return False
@@ -239,11 +236,11 @@ class _Talk:
         self.reported: dict[str, bytes] = {}  # the payload last sent for each variable asked for; empty: none yet
 
 
-def _is_heard(engine: TelnetEngine, talk: _Talk) -> bool:
+def _is_heard(engine: Engine, talk: _Talk) -> bool:
     return engine.is_ours(GMCP if talk.is_inside_gmcp else MSDP)
 
 
-def _say(engine: TelnetEngine, talk: _Talk, payload: bytes) -> None:
+def _say(engine: Engine, talk: _Talk, payload: bytes) -> None:
     if not talk.is_inside_gmcp:
         engine.send_subnegotiation(MSDP, payload)
         return
@@ -252,7 +249,7 @@ def _say(engine: TelnetEngine, talk: _Talk, payload: bytes) -> None:
     engine.send_encoded(encode_gmcp("MSDP", {each.variable: each.value for each in variables}))
 
 
-def _reset(engine: TelnetEngine, talk: _Talk, names: list[str]) -> None:
+def _reset(engine: Engine, talk: _Talk, names: list[str]) -> None:
     others = [name for name in names if name.upper() not in ("REPORTABLE_VARIABLES", "REPORTED_VARIABLES")]
     if len(others) < len(names):
         talk.reported.clear()
@@ -265,6 +262,6 @@ def _names(value: MsdpValue) -> list[str]:
     return list(dict.fromkeys(member for member in members if isinstance(member, str)))
 
 
-def _ask_game(engine: TelnetEngine, command: str, names: list[str]) -> None:
+def _ask_game(engine: Engine, command: str, names: list[str]) -> None:
     if names:
         engine.emit(MsdpReceived(command, names[0] if len(names) == 1 else [*names]))

@@ -8,14 +8,9 @@ Source: Mud Sound Protocol 0.3
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..codes import MSP
 from ..events import FeatureAgreed
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 
 class Msp(Option):
@@ -26,5 +21,5 @@ class Msp(Option):
     code = MSP
     ours = Policy.OFFER
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         engine.emit(FeatureAgreed("sounds", enabled))

@@ -6,13 +6,10 @@ Source: MSSP (Mud Server Status Protocol)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import MSSP
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 VAR: Final = 1
 VAL: Final = 2
@@ -42,13 +39,13 @@ class Mssp(Option):
         self._variables = variables
         self._is_resting = False
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         if enabled and not self._is_resting:
             self._is_resting = True
             engine.set_deadline(MSSP, PERIOD)
             engine.send_subnegotiation(MSSP, render(self._variables()))
 
-    def on_deadline(self, engine: TelnetEngine) -> None:
+    def on_deadline(self, engine: Engine) -> None:
         self._is_resting = False
 
 

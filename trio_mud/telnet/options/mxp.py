@@ -8,14 +8,11 @@ Source: MXP 1.0 (Zugg Software); Mudlet 4.20 for what clients do
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import MXP
 from ..events import FeatureAgreed
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 # Open mode, and locked: &lt; is read as <, and a tag that a player got through could do no more than bold.  Mode 7,
 # locked, would be stricter with tags and show every &lt; as it is.
@@ -39,13 +36,13 @@ class Mxp(Option):
     def __init__(self) -> None:
         self._is_on = False
 
-    def on_ours(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_ours(self, engine: Engine, enabled: bool) -> None:
         self._turn(engine, enabled or engine.is_theirs(MXP))
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         self._turn(engine, enabled or engine.is_ours(MXP))
 
-    def _turn(self, engine: TelnetEngine, on: bool) -> None:
+    def _turn(self, engine: Engine, on: bool) -> None:
         if on == self._is_on:
             return
         self._is_on = on

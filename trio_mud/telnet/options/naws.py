@@ -5,14 +5,11 @@ Source: RFC 1073
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import NAWS
 from ..events import Anomaly, AnomalyKind, Resized
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 COLUMNS: Final = (10, 1000)  # characters; what lies outside is taken for the nearest end
 ROWS: Final = (5, 1000)  # characters
@@ -29,7 +26,7 @@ class Naws(Option):
     code = NAWS
     theirs = Policy.OFFER
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if len(payload) != 4:
             engine.emit(Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"NAWS of {len(payload)} bytes"))
             return

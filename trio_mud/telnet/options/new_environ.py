@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import NEW_ENVIRON
 from ..events import Anomaly, AnomalyKind, ClientVariable
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 IS: Final = 0
 SEND: Final = 1
@@ -100,12 +97,12 @@ class NewEnviron(Option):
             raise ValueError(f"ask for at least one variable, and in less than {MAX_REQUEST} bytes")
         self._awaited: frozenset[str] = frozenset()
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         self._awaited = self._names if enabled else frozenset()
         if enabled:
             engine.send_subnegotiation(NEW_ENVIRON, self._request)
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if payload[:1] not in (bytes((IS,)), bytes((INFO,))):
             return
         variables: dict[str, str | None] = {}  # the last of equal names counts
@@ -129,7 +126,7 @@ class NewEnviron(Option):
             is_one_by_one = len(answered) == 1 and answered <= self._names
             self._awaited = (is_one_by_one and self._awaited - answered) or _NONE  # which all share
 
-    def is_settled(self, engine: TelnetEngine) -> bool:
+    def is_settled(self, engine: Engine) -> bool:
         return not self._awaited
 
 

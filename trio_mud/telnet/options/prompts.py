@@ -5,13 +5,11 @@ Source: RFC 885 (EOR), RFC 858 (SGA)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import END_OF_RECORD, EOR, GA, IAC, SGA
+from ..negotiation import Negotiation
 from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
 
 _GO_AHEAD: Final = bytes((IAC, GA))
 _END_OF_RECORD: Final = bytes((IAC, EOR))
@@ -42,10 +40,10 @@ class Sga(Option):
     theirs = Policy.ACCEPT
 
 
-def prompt_mark(engine: TelnetEngine) -> bytes:
+def prompt_mark(negotiation: Negotiation) -> bytes:
     """The mark as things stand, see `TelnetEngine.prompt_mark`."""
-    if engine.is_ours(END_OF_RECORD):
+    if negotiation.is_on(END_OF_RECORD, ours=True):
         return _END_OF_RECORD
-    if engine.is_ours(SGA) or engine.negotiation.is_unanswered(END_OF_RECORD, ours=True):
+    if negotiation.is_on(SGA, ours=True) or negotiation.is_unanswered(END_OF_RECORD, ours=True):
         return b""
     return _GO_AHEAD

@@ -5,14 +5,11 @@ Source: RFC 1091; MTTS (Mud Terminal Type Standard) for the order of the names
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..codes import TTYPE
 from ..events import Anomaly, AnomalyKind, TerminalType
-from .base import Option, Policy
-
-if TYPE_CHECKING:
-    from ..engine import TelnetEngine
+from .base import Engine, Option, Policy
 
 IS: Final = 0
 SEND: Final = 1
@@ -39,12 +36,12 @@ class Ttype(Option):
         self._names: tuple[str, ...] = ()
         self._sends_left = MAX_REPLIES
 
-    def on_theirs(self, engine: TelnetEngine, enabled: bool) -> None:
+    def on_theirs(self, engine: Engine, enabled: bool) -> None:
         self._is_waiting = False
         if enabled:
             self._ask(engine)
 
-    def on_subnegotiation(self, engine: TelnetEngine, payload: bytes) -> None:
+    def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if not self._is_waiting or payload[:1] != bytes((IS,)):
             return
         self._is_waiting = False
@@ -62,10 +59,10 @@ class Ttype(Option):
         self._names = (*self._names, name)
         self._ask(engine)
 
-    def is_settled(self, engine: TelnetEngine) -> bool:
+    def is_settled(self, engine: Engine) -> bool:
         return not self._is_waiting
 
-    def _ask(self, engine: TelnetEngine) -> None:
+    def _ask(self, engine: Engine) -> None:
         if self._sends_left:
             self._sends_left -= 1
             self._is_waiting = True

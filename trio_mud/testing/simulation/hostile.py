@@ -16,10 +16,9 @@ from typing import Final
 
 import trio
 
-from ...driver.connection.connection import Connection
+from ...driver.connection.connection import Connection, broadcast
 from ...driver.connection.dialog import Dialog
 from ...driver.connection.events import Admitted, Connect, Disconnect, Input, WindowSize
-from ...driver.connection.output import broadcast
 from ...driver.core.events import Cause, HookEvent
 from ...driver.core.hooks import Hooks
 from ...driver.server.events import Started

@@ -11,9 +11,10 @@ import trio
 
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
-from ...driver.connection.typeahead import LIGHT
+from ...driver.connection.waiting import LIGHT
 from ...driver.core.dispatcher import Source
 from ...driver.core.timers import Deadline, DeadlineOwner
+from ...driver.link.telnet import TelnetLink
 from ...driver.server.server import MasterServer
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
@@ -21,7 +22,7 @@ from ...driver.sessions.session import Session
 
 def guests(server: MasterServer) -> Collection[Connection]:
     """Every connection since accept, until its transport is closed."""
-    return server._guests.values()
+    return server.tree.accepted.values()
 
 
 def waiting(connection: Connection) -> tuple[int, int, int, int]:
@@ -29,25 +30,26 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
 
     Of the long lines the newest three do not count, which one slice may have brought, nor a first that was given back.
     """
-    typeahead, outbox = connection.inbox._typeahead, connection.outbox
-    sizes = [getsizeof(line) for line in typeahead.lines if isinstance(line, str) and len(line) > LIGHT]
-    return len(typeahead.lines), sum(sizes[1:-3]), len(typeahead._raw or b""), outbox._written + len(outbox._rest)
+    lines, link = connection.inbox.lines, connection.link
+    assert isinstance(link, TelnetLink)
+    sizes = [getsizeof(line) for line in lines if isinstance(line, str) and len(line) > LIGHT]
+    return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
 
 
 def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
     """Be told of each source that begins to stand in line for a turn."""
-    put = server.dispatcher.put
+    put = server.context.dispatcher.put
 
     def put_and_tell(source: Source) -> None:
         told(source)
         put(source)
 
-    server.dispatcher.put = put_and_tell  # type: ignore[method-assign]
+    server.context.dispatcher.put = put_and_tell  # type: ignore[method-assign]
 
 
 def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
     """Be told of each deadline that passes."""
-    at = server.timers.at
+    at = server.context.timers.at
 
     def at_and_tell(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
         def pass_and_tell() -> None:
@@ -56,7 +58,7 @@ def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
 
         return at(when, pass_and_tell, owner)
 
-    server.timers.at = at_and_tell  # type: ignore[method-assign]
+    server.context.timers.at = at_and_tell  # type: ignore[method-assign]
 
 
 def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None:
@@ -86,7 +88,8 @@ def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
         hide_input(self, hidden)
 
     async def tell_and_ask(self: Dialog, *question: Any, **how: Any) -> str:
-        told(self.connection)
+        for _ in ("hidden", "shown"):
+            told(self.connection)
         return await ask_hidden(self, *question, **how)
 
     Connection.hide_input, Dialog.ask_hidden = tell_and_hide, tell_and_ask  # type: ignore[method-assign]

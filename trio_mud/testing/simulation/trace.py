@@ -377,7 +377,7 @@ class Trace:
             self.closing_at = trio.current_time()
         if self.aborting_at is None and server.aborting.is_set():
             self.aborting_at = trio.current_time()
-        if server.dispatcher.is_cutting:
+        if server.context.dispatcher.is_cutting:
             self.was_cut = True
         guests = inside.guests(server)
         for connection in guests:
@@ -414,7 +414,7 @@ class Trace:
         counters = server.counters
         ended = sum(n for word, n in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
         listed = len(server.connections)
-        if counters["admitted"] != listed + ended and not server.dispatcher.is_dead:
+        if counters["admitted"] != listed + ended and not server.context.dispatcher.is_dead:
             self.fault("I-26", f"{counters['admitted']} admitted, but {listed} listed and {ended} ended")
         for connection in server.connections:
             watched = self.watch(connection)

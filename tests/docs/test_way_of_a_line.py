@@ -1,0 +1,15 @@
+"""The README's table of what happens to a typed line is what a trace shows."""
+
+from __future__ import annotations
+
+from tests import way_of_a_line
+
+
+async def test_the_table_in_the_readme_is_what_a_trace_shows() -> None:
+    """Bring it up to date by `python tests/way_of_a_line.py --write`."""
+    assert way_of_a_line.in_readme() == way_of_a_line.table(await way_of_a_line.trace())
+
+
+async def test_a_line_is_answered_within_fifty_calls() -> None:
+    """The hot path: more calls are more microseconds for every line of every player."""
+    assert len(await way_of_a_line.trace()) <= 50

@@ -1,0 +1,105 @@
+"""Line takers: what has a connection's lines need not be a dialog."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_mud import GmcpMessage, Hooks, Input, LocalProtocolError
+from trio_mud.driver.connection.line_taker import BorrowedLines
+from trio_mud.driver.link.base import LinkEvent
+from trio_mud.testing import OpenMud
+
+from ..conftest import first_connection, settled
+
+
+class Forwarder:
+    """Takes every line at once, as if it sent them elsewhere; takes none while it is `busy`."""
+
+    asks_hidden, has_begun = False, True
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.events: list[LinkEvent] = []
+        self.is_asking = True
+        self.handle: BorrowedLines | None = None
+
+    def answer(self, line: str) -> None:
+        self.lines.append(line)
+
+    def received(self, event: LinkEvent) -> None:
+        self.events.append(event)
+
+    def show_input(self) -> None:
+        pass
+
+    def give_way(self) -> None:
+        pass
+
+
+async def test_a_taker_that_is_no_dialog_gets_the_lines_until_it_ends_that(mud: OpenMud) -> None:
+    hooks, lines, taker = Hooks(), list[str](), Forwarder()
+    hooks.on(Input)(lambda event: lines.append(event.line))
+    async with mud(hooks) as place:
+        player = await place.player()
+        handle = first_connection(place.server).take_lines(taker)
+        await player.type("one")
+        await player.type("two")
+        await settled()
+        handle.end()
+        await player.type("three")
+        await settled()
+    assert taker.lines == ["one", "two"]
+    assert lines == ["three"]
+
+
+async def test_lines_wait_while_the_taker_does_not_ask(mud: OpenMud) -> None:
+    taker = Forwarder()
+    async with mud(Hooks()) as place:
+        player = await place.player()
+        handle = first_connection(place.server).take_lines(taker)
+        taker.is_asking = False
+        await player.type("one")
+        await settled()
+        assert taker.lines == []
+        taker.is_asking = True
+        handle.notify()
+        await settled()
+        assert taker.lines == ["one"]
+
+
+async def test_a_line_that_is_given_back_comes_first_again(mud: OpenMud) -> None:
+    hooks, lines, taker = Hooks(), list[str](), Forwarder()
+    hooks.on(Input)(lambda event: lines.append(event.line))
+    async with mud(hooks) as place:
+        player = await place.player()
+        handle = first_connection(place.server).take_lines(taker)
+        await player.type("one")
+        await settled()
+        taker.is_asking = False
+        await player.type("two")
+        await settled()
+        handle.give_back(taker.lines.pop())
+        handle.end()
+        await settled()
+    assert lines == ["one", "two"]
+
+
+async def test_the_taker_hears_of_messages_and_the_game_gets_them_too(mud: OpenMud) -> None:
+    hooks, packages, taker = Hooks(), list[str](), Forwarder()
+    hooks.on(GmcpMessage)(lambda event: packages.append(event.package))
+    async with mud(hooks) as place:
+        player = await place.player()
+        first_connection(place.server).take_lines(taker)
+        await player.send(b"\xff\xfd\xc9\xff\xfa\xc9Room.Look\xff\xf0")
+        await settled()
+    assert packages == ["Room.Look"]
+    assert len(taker.events) >= 1
+
+
+async def test_one_taker_at_a_time(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        connection.take_lines(Forwarder())
+        with pytest.raises(LocalProtocolError, match="in a dialog already"):
+            connection.take_lines(Forwarder())

@@ -1,0 +1,54 @@
+"""What becomes of what a client's program says: facts, events, or a fault that costs no more than itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_mud import Cause, Limits
+from trio_mud.telnet.codes import CHARSET, DO, GMCP, IAC, MSDP, NAWS, NEW_ENVIRON, SB, SE, TTYPE, WILL
+from trio_mud.testing import OpenMud
+
+from ..conftest import Witness, settled
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        bytes((GMCP,)) + b"client webmud.example",  # MUDPortal's web client
+        bytes((GMCP,)) + b"char { 'hp': 1 }",
+        bytes((GMCP,)) + b'Core.Hello {"client": "Mudlet", "version": 3.14.0}',  # Mudlet 3
+        bytes((GMCP,)) + b'Core.Supports.Set ["Char 0"]',
+        bytes((GMCP,)) + b"Core.Supports.Set [" * 40,
+        bytes((GMCP,)) + b"\xff\xff",
+        bytes((GMCP,)),
+        bytes((NAWS, 0)),
+        bytes((NAWS, 0, 80, 0, 24, 0)),
+        bytes((TTYPE, 0)) + b"\x1b[31m",
+        bytes((MSDP, 2, 2, 4, 4)),
+        bytes((CHARSET, 9)) + b"?",
+        bytes((NEW_ENVIRON, 0, 0)) + b"x" * 600,
+        bytes((99,)) + b"x",
+    ],
+    ids=lambda payload: payload[:24].hex(),
+)
+async def test_content_that_cannot_be_understood_never_ends_a_connection(
+    mud: OpenMud, talkers: Witness, payload: bytes
+) -> None:
+    """K10: the frame is sound, so the player plays on, however often it comes."""
+    async with mud(talkers.hooks, limits=Limits(anomalies=1)) as place:
+        player = await place.player(columns=80, rows=24, terminal=("XTERM",))
+        await settled()
+        agreed = bytes((IAC, DO, GMCP, IAC, DO, MSDP, IAC, DO, CHARSET, IAC, WILL, NEW_ENVIRON))
+        await player.send(agreed + (bytes((IAC, SB)) + payload + bytes((IAC, SE))) * 20 + b"look\r\n")
+        await player.sees("you said look")
+    assert talkers.last_ending.cause is Cause.SHUTDOWN
+
+
+async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: Witness) -> None:
+    """K10: a faulty client is found by the counters."""
+    async with mud(talkers.hooks) as place:
+        player = await place.player(columns=80, rows=24)
+        await player.send(bytes((IAC, SB, NAWS, 1, IAC, SE)) * 7)
+        await player.type("look")
+        await player.sees("you said look")
+        assert place.server.counters["anomaly: malformed payload"] == 7

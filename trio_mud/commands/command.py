@@ -1,0 +1,66 @@
+"""One command: a function under its verbs, with the usage and the help that its signature and docstring make."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import zip_longest
+
+from .arguments import REQUIRED, Converter, Parameter, WhoT, converter_for, read_parameters
+from .errors import Mistake
+from .phrases import Phrases
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """An entry in a table of commands; what its properties say is what `help` shows."""
+
+    verbs: tuple[str, ...]  # the first is the one it is listed under, the others are its aliases
+    function: Callable[..., Awaitable[object] | None]
+    abbreviated: bool = True
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What it takes after the actor. Read at first need, when every type its annotations name is defined."""
+        return read_parameters(self.function)
+
+    @property
+    def usage(self) -> str:
+        """How to type it, such as `tell WHOM WORDS`, with brackets around what may be left out."""
+        return " ".join([self.verbs[0], *(parameter.usage for parameter in self.parameters)])
+
+    @property
+    def description(self) -> str:
+        """The whole docstring."""
+        function: object = self.function
+        while isinstance(function, partial):
+            function = function.func
+        return inspect.getdoc(function) or ""
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring; a command without one is not in the list of `help`."""
+        return self.description.partition("\n")[0]
+
+    def arguments(self, who: WhoT, words: str, own: Mapping[object, Converter[WhoT]], phrases: Phrases) -> list[object]:
+        """What the words after the verb stand for, in the order of the parameters.
+
+        Raises:
+            Mistake: Words are missing, left over, or not what they should be.
+        """
+        usage = phrases.usage.format(usage=self.usage)
+        if words and not self.parameters:
+            raise Mistake(usage)
+        values: list[object] = []
+        for parameter, word in zip_longest(self.parameters, words.split(maxsplit=max(len(self.parameters) - 1, 0))):
+            if word is None and parameter.default is REQUIRED:
+                raise Mistake(usage)
+            if word is None:
+                values.append(parameter.default)
+                continue
+            convert = converter_for(parameter.kind, own, phrases)
+            try:
+                values.append(convert(who, word))
+            except ValueError:
+                raise Mistake(f"{phrases.wrong.format(word=word, name=parameter.name)} {usage}") from None
+        return values

@@ -1,0 +1,21 @@
+"""What a table of commands says to players, each sentence replaceable."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The sentences of `Commands`. The names in braces are filled in; a phrase may leave them out.
+
+    A world in another language, or with another temper, hands its own to `Commands(phrases=Phrases(...))`.
+    """
+
+    unknown: str = 'There is no command "{word}".'
+    ambiguous: str = "Do you mean {choices}?"
+    in_full: str = "Type {verb} in full if you mean it."
+    wrong: str = '"{word}" will not do for {name}.'
+    none_of: str = '"{word}" is none of {choices}.'
+    usage: str = "Usage: {usage}"
+    aliases: str = "Also: {names}"
+    more: str = "Type {verb} and a command to read more about it."
+    either: str = "or"  # the word before the last of several choices

@@ -1,0 +1,385 @@
+"""The receiving half of a telnet link: bytes become lines for the receiver, facts about the client, and events.
+
+Theory of operation
+-------------------
+`feed` is synchronous: the poller or the connection's own task calls it with whatever was received.
+The engine gets slices of at most 512 bytes, and only while the receiver has room,
+because one read of newlines could make thousands of lines. The rest stays bytes.
+What the peer compressed waits in the engine instead and is inflated a piece a turn, since its size is unknown.
+While anything is unparsed the link is full: reading pauses, and TCP slows the sender. Nothing typed is dropped.
+
+Parsing happens in whoever's turn there is: when bytes come, when the receiver took a line (`parse_on`),
+when a deadline of the engine passed. A failure in any of them costs this link and nothing else.
+
+Parsing is metered: when the peer has caused more work than it may (`core.metering`), the rest stays bytes for a while.
+A slice that cost more than its lines ends the turn, so that the bursts of several peers interleave.
+
+A line typed while a dialog hides input is marked hidden. `_shown` counts the unparsed bytes that came before the
+hiding, `_hides_partial` remembers that part of an unfinished line came while it was on.
+
+Who uses it: `telnet.TelnetLink`, whose transport calls `feed` and `room`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Final
+
+import trio
+
+from ... import telnet
+from ...telnet import Line
+from ...telnet.options.mssp import PLAIN_REQUEST
+from ...telnet.scanner import COMMAND_COST
+from ...text import clean_line
+from ...text.cleaning import break_triggers
+from ..core.describing import innermost
+from ..core.events import Cause
+from ..core.guard import interrupt_in
+from ..core.metering import Meter
+from .base import ClientKnown, HidingRefused, Interrupted, LineCut, LinkReceiver, OutOfBand, Resized
+from .client import FactSource, Size
+from .outgoing import Outgoing
+from .sniffing import Stranger, answer, recognise
+
+logger = logging.getLogger("trio_mud")
+
+SLICE: Final = 512  # bytes given to the engine at once, so at most as many lines above the receiver's limit
+
+LEAST_COST: Final = (
+    4 * COMMAND_COST
+)  # of a slice that ends no line: a read takes 90 us, and keys repeat 40 times a second
+_REQUEST_LENGTH: Final = len(PLAIN_REQUEST)
+
+
+class Incoming:
+    """What one peer sends, until its receiver has it.
+
+    Attributes:
+        anomalies: Faults of framing and floods of the peer so far.
+        hides_input: True while what is typed is marked hidden, for a dialog's question.
+        drops_input: True once nothing that comes will be handled.
+        is_paused: True while the peer has spent its budget: nothing more is parsed or read.
+        is_stale: True if bytes were parsed since the engine was last asked when it wants the time.
+    """
+
+    __slots__ = (
+        "_first",
+        "_hides_partial",
+        "_is_behind",
+        "_is_sure",
+        "_link",
+        "_meter",
+        "_raw",
+        "_shown",
+        "_size",
+        "_skips_line",
+        "anomalies",
+        "drops_input",
+        "hides_input",
+        "is_paused",
+        "is_stale",
+        "receiver",
+    )
+
+    receiver: LinkReceiver
+
+    def __init__(self, link: Outgoing) -> None:
+        self._link = link
+        self._first = b""  # the first bytes, until it is certain that they are a player's
+        self._is_sure = False
+        self._raw: bytearray | None = None  # bytes the engine has not seen
+        self._shown = 0  # bytes of these that came before hiding began
+        self._is_behind = False  # the engine holds bytes it has not read
+        self._hides_partial = False  # part of the unfinished line came while input was hidden
+        self._skips_line = False  # the unfinished line was discarded
+        self._meter: Meter | None = None  # once the peer has sent anything other than lines
+        self._size: Size | None = None  # the last one of those that are being parsed
+        self.hides_input = False
+        self.drops_input = False
+        self.is_paused = False
+        self.is_stale = True
+        self.anomalies = 0
+
+    # What the transport calls
+
+    def feed(self, data: bytes) -> bool:
+        """Take what was received; return True if there is room for more. Never raises."""
+        link = self._link
+        if link._is_stopped:
+            return True
+        try:
+            if not self._is_sure:
+                if not (data := self._sniff(data)):
+                    return True
+            elif not (
+                self.hides_input or link.has_unparsed or self.drops_input or self.is_paused or self.receiver.is_full
+            ):
+                line = link.engine.receive_line(data)
+                if line is not None:  # one whole line of printable ASCII, as most are
+                    if len(line) == _REQUEST_LENGTH and line.upper() == PLAIN_REQUEST:
+                        link.answer_crawler()
+                        return True
+                    return self.receiver.received_line(break_triggers(line), False)
+            self._take(data)
+            self._after_parsing()
+        except BaseException as error:  # noqa: BLE001 - an option of the game's; the task that reads may read for all
+            link._fail(error)
+            return True
+        return not self.is_full
+
+    async def room(self) -> None:
+        """Wait until there is room for more."""
+        await self.receiver.wait_until(lambda: not self.is_full)
+
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        """The link is gone."""
+        self._link._fail(error)
+
+    @property
+    def is_full(self) -> bool:
+        """True if reading must pause: too much was typed, the budget is spent, or the peer does not read."""
+        link = self._link
+        return link.has_unparsed or self.receiver.is_full or self.is_paused or len(link._unsent) > link._limit
+
+    # What the link calls
+
+    @property
+    def can_parse(self) -> bool:
+        """True if `parse_on` would get further now."""
+        if self.is_paused:
+            return False
+        return self._link.engine.pending if self._is_behind else self._raw is not None
+
+    def parse_on(self) -> None:
+        """Parse what is unparsed, as far as the receiver has room."""
+        try:
+            self._parse()
+            self._after_parsing()
+        except BaseException as error:  # noqa: BLE001 - as in `feed`
+            self._link._fail(error)
+
+    def stop(self) -> None:
+        """The ending is decided: nothing is metered any more, so that every line before an end of file is handled."""
+        self.is_paused = False
+        if self._meter is not None:
+            self._meter.end()
+            self._meter = None
+
+    def drop(self) -> None:
+        """Drop what is unparsed, and all that comes later."""
+        self.drops_input = True
+        self._raw = None
+        self._is_behind = self._link.has_unparsed = self.is_paused = False
+
+    def discard(self) -> bool:
+        """Drop the lines among what is unparsed; return True if bytes were lost that were never parsed.
+
+        Telnet's own bytes among them still count.
+        """
+        link = self._link
+        raw, self._raw, self._shown = self._raw, None, 0
+        loses_bytes = raw is not None or link.engine.is_amid_line
+        link.has_unparsed = self._is_behind
+        try:
+            if raw is not None and not self._is_behind:
+                self._receive(bytes(raw), False, drops_lines=True)
+            self._skips_line = link.engine.is_amid_line
+            self._after_parsing()
+        except BaseException as error:  # noqa: BLE001 - as in `feed`
+            link._fail(error)
+        return loses_bytes
+
+    def report(self, event: telnet.TelnetEvent) -> None:
+        """Act on one engine event that is not a whole line."""
+        receiver, client, context = self.receiver, self._link.client, self._link._host.context
+        match event:
+            case telnet.GmcpReceived(package, data):
+                receiver.received(OutOfBand("gmcp", package, data))
+            case telnet.MsdpReceived(variable, value):
+                receiver.received(OutOfBand("msdp", variable, value))
+            case telnet.Interrupt(kind):
+                receiver.received(Interrupted(kind))
+            case telnet.Resized(columns, rows):
+                self._size = Size(columns or 80, rows or 24)
+            case telnet.TerminalType(name):
+                client.learn_terminal(name)
+            case telnet.ClientVariable(name, str() as value):
+                client.learn_variable(name, value)
+            case telnet.CharsetAgreed(name):
+                client.learn_charset(name, FactSource.CHARSET)
+            case telnet.CharsetRejected(names):
+                client.learn_rejected(names)
+            case telnet.FeatureAgreed(feature, agreed):
+                client.learn(feature, agreed, FactSource.NEGOTIATION)
+            case telnet.ClientHello(program, version):
+                client.learn("program", program, FactSource.GMCP)
+                client.learn("version", version, FactSource.GMCP)
+            case telnet.GmcpSupports(packages):
+                client.packages = packages
+            case telnet.Settled():
+                client.is_settled = True
+                receiver.received(ClientKnown())
+            case telnet.EchoRefused():
+                receiver.received(HidingRefused())
+            case telnet.Anomaly():
+                self._count(event)
+            case telnet.CompressionFailed(detail):
+                context.repeats.log(
+                    logging.INFO,
+                    f"{receiver.label} sends compressed bytes that cannot be read: {detail}",
+                    kind="compression",
+                    summary="connections sent compressed bytes that cannot be read",
+                )
+                context.counters["compression failed"] += 1
+                receiver.ended(Cause.PROTOCOL, context.texts.protocol_abuse)
+            case telnet.OptionFailed(code, error):
+                named = f"telnet option {code} failed"
+                context.repeats.log(
+                    logging.ERROR,
+                    f"{named} for {receiver.label}",
+                    kind=(named, type(error), innermost(error)),
+                    summary=f"{named} with {type(error).__name__}",
+                    error=error,
+                )
+                if (interrupt := interrupt_in(error)) is not None:  # in a group
+                    receiver.failed(interrupt)
+
+    def report_size(self) -> None:
+        """Report the last of the sizes that were parsed: a window that is dragged sends dozens."""
+        if self._size is not None:
+            client = self._link.client
+            client.learn("size", self._size, FactSource.NAWS)
+            self._size = None
+            self.receiver.received(Resized(*client.size))
+
+    # Steps
+
+    def _sniff(self, data: bytes) -> bytes:
+        """Return the bytes that are a player's, once that is certain; a foreign protocol ends the link."""
+        first = self._first + data
+        stranger = recognise(first)
+        self._first = first if stranger is Stranger.UNDECIDED else b""
+        self._is_sure = stranger is None
+        if stranger is None:
+            return first
+        if stranger is not Stranger.UNDECIDED:
+            link, context = self._link, self._link._host.context
+            logger.debug("%s speaks %s, not telnet", self.receiver.label, stranger.value)
+            context.counters[f"strangers: {stranger.value}"] += 1
+            link._queue(answer(stranger, context.texts.not_http))
+            self.receiver.ended(Cause.PROTOCOL)
+        return b""
+
+    def _take(self, data: bytes) -> None:
+        link = self._link
+        if len(data) <= SLICE and not link.has_unparsed and not self.is_full:
+            self._receive(data, self.hides_input)
+            return
+        if self._raw is None:
+            self._raw = bytearray()
+            link.has_unparsed = True
+        self._raw += data
+        if not self.hides_input:
+            self._shown = len(self._raw)
+        self._parse()
+
+    def _parse(self) -> None:
+        """Parse while there is room and budget, until a slice cost more than its lines.
+
+        A whole read of commands would hold up all others for some milliseconds, and the burst of ten peers for sixty.
+        """
+        receiver, is_costly = self.receiver, False
+        if self._is_behind and self.can_parse and not receiver.is_full:
+            is_costly = self._receive(b"", self.hides_input)
+        while not (is_costly or self._raw is None or self._is_behind or self.is_paused or receiver.is_full):
+            is_hidden = self.hides_input and not self._shown
+            piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
+            del self._raw[: len(piece)]
+            self._shown = max(0, self._shown - len(piece))
+            if not self._raw:
+                self._raw = None
+            is_costly = self._receive(piece, is_hidden)
+
+    def _receive(self, data: bytes, is_hidden: bool, *, drops_lines: bool = False) -> bool:
+        """Parse these bytes; return True if they cost anything beside their lines."""
+        link = self._link
+        events = link.engine.receive(data)
+        cost = link.engine.take_cost()
+        if cost < LEAST_COST and Line not in map(type, events):
+            cost = LEAST_COST
+        if cost:
+            self.is_paused = not self._spend(cost)  # before any event may end the connection, and with it the budget
+        self._report([event for event in events if type(event) is not Line] if drops_lines else events, is_hidden)
+        self._is_behind = link.engine.is_full and not self.drops_input
+        link.has_unparsed = self._is_behind or self._raw is not None
+        return bool(cost)
+
+    def _spend(self, cost: int) -> bool:
+        """Take the cost of a slice from `limits.protocol_rate`; past it nothing is parsed or read for a while.
+
+        Once the ending is decided nothing waits: the rest of the last read, 4 KiB, is parsed at once, so that every
+        line before an end of file is handled. Compressed bytes, which may mean much more, get one more burst.
+        """
+        link, context = self._link, self._link._host.context
+        rate = context.limits.protocol_rate
+        if rate is None or (link._is_stopped and not link.engine.is_full):
+            return True
+        if self._meter is None:
+            self._meter = Meter(rate, context.timers)
+        may_go_on = self._meter.spend(cost, self._resume)
+        if link._is_stopped:
+            self._meter.end()
+        return may_go_on
+
+    def _resume(self) -> None:
+        self.is_paused = False
+        self.receiver.notify()
+
+    def _report(self, events: list[telnet.TelnetEvent], is_hidden: bool) -> None:
+        receiver = self.receiver
+        for event in events:
+            if self.drops_input:
+                return  # one of them ended the connection
+            if type(event) is not Line:
+                self.report(event)
+                continue
+            if self._skips_line:
+                self._skips_line = False
+                continue
+            line, is_marked = clean_line(event.text), is_hidden or self._hides_partial
+            if len(line) == _REQUEST_LENGTH and line.upper() == PLAIN_REQUEST and not is_marked:
+                self._link.answer_crawler()
+            else:
+                receiver.received_line(line, is_marked)
+            self._hides_partial = False
+            if event.cut:
+                receiver.received(LineCut())
+        if is_hidden:  # also when the rest of it comes after that
+            self._hides_partial = self._link.engine.is_amid_line
+
+    def _after_parsing(self) -> None:
+        """The engine was given bytes: it may have answers, want the time, or have room for more."""
+        self.is_stale = True
+        self.report_size()
+        link, engine = self._link, self._link.engine
+        if link._is_unmarked and engine.prompt_mark:
+            link._mark_prompt(engine.prompt_mark)
+        if not engine.is_quiet and (engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf):
+            link.mark_dirty()
+        self.receiver.notify()
+
+    def _count(self, anomaly: telnet.Anomaly) -> None:
+        """Count a fault of the peer's.
+
+        After `limits.anomalies` faults of framing or floods the connection ends. A harmless fault never ends it.
+        """
+        context, label = self._link._host.context, self.receiver.label
+        logger.debug("%s: %s, %s", label, anomaly.kind, anomaly.detail)
+        context.counters[f"anomaly: {anomaly.kind}"] += 1
+        if anomaly.kind.is_harmless:
+            return
+        self.anomalies += 1
+        if context.limits.anomalies is not None and self.anomalies >= context.limits.anomalies:
+            self.receiver.ended(Cause.PROTOCOL, context.texts.protocol_abuse)

@@ -1,0 +1,355 @@
+"""The sending half of a telnet link: text, prompts and messages on their way through the engine to the transport.
+
+Queued bytes wait in the engine until the end of the dispatcher's batch; then they are sent with one call.
+What the transport does not take at once is finished by the writer, a task that exists only while bytes are unsent.
+Who uses it: `telnet.TelnetLink`, which adds the receiving half.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+from collections.abc import Hashable
+from typing import Final
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ...telnet import TelnetEngine
+from ...telnet.codes import ECHO, EOR, IAC
+from ...telnet.gmcp_messages import encode_gmcp
+from ...telnet.msdp_messages import Sendable
+from ...telnet.options import Gmcp, Msdp
+from ...telnet.options.mssp import PLAIN_PERIOD, render_plain
+from ...text import Text, render
+from ...transports import DeadPeer, Transport
+from ..core.checks import check_text
+from ..core.events import Cause
+from ..core.guard import own_cancellation
+from .base import LinkHost, LinkReceiver, OutOfBand
+from .client import Client
+
+MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
+MOST_SHARED: Final = 64 * 1024  # bytes of such a text; longer ones are not kept
+
+_END_OF_RECORD = bytes((IAC, EOR))  # the mark of a client that tells a prompt from other text
+
+
+class _Prompt(enum.Enum):
+    """The state of a prompt on the screen of a client that does not tell it from other text."""
+
+    NONE = enum.auto()  # there is none, or it was answered
+    SHOWN = enum.auto()  # the cursor stands behind it
+    COVERED = enum.auto()  # text was written over it: it is shown again with the next flush
+
+
+_NONE, _SHOWN, _COVERED = _Prompt  # read at every line, and an enum's attribute is slow to look up
+
+
+class Outgoing:
+    """Bytes on their way out, in order, and bounded by `limits.outbox`.
+
+    Attributes:
+        client: What is known of the peer's program; decides how texts are rendered.
+        engine: Encodes text and answers negotiation.
+        has_unparsed: As in `Link`; set by the receiving half.
+    """
+
+    __slots__ = (
+        "_awaits_line",
+        "_dropped",
+        "_host",
+        "_is_dirty",
+        "_is_stopped",
+        "_is_unmarked",
+        "_limit",
+        "_listed_at",
+        "_prompt",
+        "_prompt_state",
+        "_queued",
+        "_receiver",
+        "_transport",
+        "_unsent",
+        "_writer",
+        "client",
+        "engine",
+        "has_unparsed",
+    )
+
+    _receiver: LinkReceiver
+
+    def __init__(self, host: LinkHost, transport: Transport, engine: TelnetEngine, reserved: int) -> None:
+        self._host = host
+        self._transport = transport
+        self.client = Client()
+        self.client.attach(engine, host.context.timers.thread)
+        self.engine = engine
+        self.has_unparsed = False
+        limit = host.context.limits.outbox
+        self._limit = max(limit - reserved, limit // 2) if reserved else limit
+        self._queued = 0  # bytes given to the engine since the last flush
+        self._unsent = b""  # what the transport did not take
+        self._is_dirty = True  # from the beginning: nothing is flushed before `open` hands it to the server
+        self._is_stopped = False  # the ending is decided
+        self._writer: trio.CancelScope | None = None  # while the writer runs
+        self._dropped = 0  # messages, since the last notice
+        self._awaits_line = host.context.limits.keepalive is not None  # probes begin with the first line
+        self._listed_at = -math.inf  # when a crawler got the last answer
+        self._prompt = b""  # the last one, encoded, until it is answered
+        self._prompt_state = _NONE
+        self._is_unmarked = False  # it was sent before the client had agreed on a mark
+
+    def write(self, text: Text, *, is_last: bool = False) -> bool:
+        """Queue a text and a line end; return False if it was dropped."""
+        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
+            data = text.encode() + b"\r\n"  # reads the same everywhere; most texts are so
+        else:
+            data = self._encode(text, "Connection.write()") + b"\r\n"
+        if self._prompt_state is not _SHOWN:
+            return self._queue_last(data) if is_last else self._queue(data)
+        if is_last:
+            return self._queue_last(b"\r\n" + data)
+        if not self._queue(b"\r\n" + data):
+            return False
+        self._prompt_state = _COVERED
+        return True
+
+    def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
+        """Like `write`, with the bytes shared among clients of one kind."""
+        kind = (self.engine.encoding, self.client.rendering)
+        data = rendered.get(kind)
+        if data is None:
+            data = rendered[kind] = self._encode(text, "broadcast()") + b"\r\n"
+        if self._prompt_state is not _SHOWN:
+            return self._queue(data)
+        if not self._queue(b"\r\n" + data):
+            return False
+        self._prompt_state = _COVERED
+        return True
+
+    def prompt(self, text: Text) -> bool:
+        """Queue a text without a line end, marked as the client wants prompts marked."""
+        mark = self.engine.prompt_mark
+        data = self._encode(text, "Connection.prompt()") + mark
+        if not self._queue(data):
+            return False
+        self._is_unmarked = not mark
+        if mark != _END_OF_RECORD:
+            self._prompt = data
+            self._prompt_state = _SHOWN
+        return True
+
+    def prompt_answered(self, hidden: bool) -> None:
+        """Forget the prompt: a line was handled, so the cursor stands at the beginning of a line.
+
+        After the first line an idle link is probed.
+        """
+        if self._awaits_line:
+            self._start_keepalive()
+        self._prompt = b""
+        self._prompt_state = _NONE
+        self._is_unmarked = False
+        if hidden and self.engine.is_ours(ECHO):
+            self._queue(b"\r\n")  # the client did not show the Enter either
+
+    def send(self, message: OutOfBand) -> bool:
+        """Queue a message of GMCP or MSDP, if the client wants it."""
+        if message.protocol == "gmcp":
+            data = encode_gmcp(message.name, message.data)
+            gmcp = self.engine.option(Gmcp)
+            return gmcp is not None and gmcp.accepts(self.engine, message.name) and self._queue(data)
+        msdp = self.engine.option(Msdp)
+        value: Sendable = message.data  # type: ignore[assignment]  # `Connection.msdp` is typed
+        size = len(message.name) + len(str(value))
+        if msdp is None or self._is_stopped or not self._has_room_for(size):
+            return False
+        is_sent = msdp.report(self.engine, message.name, value)
+        self._note_queued(size if is_sent else 0)
+        return is_sent
+
+    def answer_crawler(self) -> None:
+        """Answer a crawler of a MUD listing that asked with a line, at most once a second."""
+        self._forget_prompt()
+        now = trio.current_time()
+        if now - self._listed_at >= PLAIN_PERIOD:
+            self._listed_at = now
+            self._queue(self.engine.encode(render_plain(self._host.mssp_variables())))
+
+    def mark_dirty(self) -> None:
+        """Have the receiver flushed at the end of the current batch."""
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._host.mark_dirty(self._receiver)
+
+    @property
+    def is_drained(self) -> bool:
+        """True if the transport has taken everything, and the writer has ended."""
+        return not self._is_dirty and not self._unsent and self._writer is None
+
+    async def drain(self) -> None:
+        """Wait until `is_drained`."""
+        await self._receiver.wait_until(lambda: self.is_drained)
+
+    def discard(self) -> None:
+        """The link is lost: drop everything queued, and end the writer."""
+        self._drop_queued()
+        self._is_dirty = False
+        if self._writer is not None:
+            self._writer.cancel(reason="the link is lost")
+
+    def flush(self) -> None:
+        """Send what can be sent now, leave the rest to the writer, then schedule the engine's deadlines."""
+        self._is_dirty = False
+        engine = self.engine
+        if self._prompt_state is _COVERED and not self._is_stopped:
+            engine.send_encoded(self._prompt)
+            self._prompt_state = _SHOWN
+        self._queued = 0
+        try:
+            while data := engine.data_to_send():
+                if self._writer is not None:
+                    self._unsent += data
+                elif (sent := self._transport.send_nowait(data)) < len(data):
+                    self._unsent = data[sent:]
+                    self._writer = trio.CancelScope()
+                    self._host.start_sibling(self._write_unsent, name=f"writer of {self._receiver.label}")
+                if engine.outgoing.deflater is None and not engine.outgoing.queue:
+                    break  # that was all
+        except Exception as error:  # noqa: BLE001 - the boundary of a link
+            self._fail(error)
+        if self._dropped:
+            self._notify_dropped()
+        if not engine.is_quiet:
+            self._schedule_tick()
+
+    # What `telnet.TelnetLink` adds
+
+    def _schedule_tick(self) -> None:
+        """Give the engine the time when it asks for it."""
+        raise NotImplementedError
+
+    def _start_keepalive(self) -> None:
+        """Probe the link while it is idle, from now on."""
+        raise NotImplementedError
+
+    # Parts
+
+    def _encode(self, text: Text, where: str) -> bytes:
+        """Return a text as its client reads it; `where` names the method that the game called, for an error."""
+        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
+            return text.encode()
+        if type(text) is not str:
+            text = check_text(text, where)
+        rendered = self._host.rendered
+        # Markup by identity, for its hash takes a fifth of the time that rendering does; equal ones are rarely made.
+        kind = (text if type(text) is str else id(text), self.engine.lines.charset, self.client.rendering)
+        known = rendered.get(kind)
+        if known is not None:
+            return known[1]
+        data = self.engine.encode(render(text, self.client.rendering))
+        if len(data) <= MOST_SHARED:
+            if len(rendered) >= MOST_RENDERED:
+                rendered.clear()
+            rendered[kind] = (text, data)  # the text too, so that its identity is not used again
+        return data
+
+    def _queue(self, data: bytes) -> bool:
+        """Queue encoded bytes, if there is room for them and the link is not stopped."""
+        if self._is_stopped:
+            return False
+        queued = self._queued + len(data)
+        if queued + len(self._unsent) > self._limit and not self._has_room_for(len(data)):
+            return False
+        self.engine.send_encoded(data)
+        self._queued = queued
+        if not self._is_dirty:  # `mark_dirty`, without the call: this runs for every text
+            self._is_dirty = True
+            self._host.mark_dirty(self._receiver)
+        return True
+
+    def _queue_last(self, data: bytes) -> bool:
+        """Queue the last words. They are one text, so they may exceed the bound."""
+        if not self._is_stopped:
+            self.engine.send_encoded(data)
+            self._note_queued(len(data))
+        return True
+
+    def _note_queued(self, size: int) -> None:
+        """Count bytes that were given to the engine, and have them flushed."""
+        self._queued += size
+        self.mark_dirty()
+
+    def _has_room_for(self, size: int) -> bool:
+        """Return True if a message of this size may be queued; if not, count it as dropped."""
+        if self._queued + len(self._unsent) + size <= self._limit:
+            return True
+        self._dropped += 1
+        self._host.context.counters["messages dropped"] += 1
+        self.mark_dirty()  # the next flush sends the notice
+        return False
+
+    def _mark_prompt(self, mark: bytes) -> None:
+        """Mark the prompt on the screen, which was sent before the client had agreed on a mark.
+
+        TinyFugue shows a prompt only when its mark has come.
+        """
+        self._is_unmarked = False
+        if self._prompt_state is _SHOWN:
+            self._queue(mark)
+            self._prompt += mark
+            if mark == _END_OF_RECORD:
+                self._prompt_state = _NONE  # the client redraws it by itself
+
+    def _forget_prompt(self) -> None:
+        self._prompt, self._prompt_state, self._is_unmarked = b"", _NONE, False
+
+    def _drop_queued(self) -> None:
+        self._queued, self._unsent = 0, b""
+        self.engine.outgoing.clear()
+
+    @enable_ki_protection
+    async def _write_unsent(self) -> None:
+        stall = self._host.context.limits.write_stall
+        assert self._writer is not None
+        try:
+            with self._writer:
+                while self._unsent:
+                    with trio.CancelScope() as patience:
+                        if stall is not None:
+                            patience.deadline = trio.current_time() + stall
+                        sent = await self._transport.send_some(self._unsent)
+                        self._unsent = self._unsent[sent:]
+                    if patience.cancelled_caught:
+                        self._receiver.ended(Cause.WRITE_STALL)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the boundary of a link
+            if own_cancellation(error) is None:
+                self._fail(error)
+        finally:
+            self._writer = None
+            self._notify_dropped()
+            self._receiver.notify()
+
+    def _fail(self, error: BaseException) -> None:
+        """Report why sending or parsing failed: the link is lost, or it or an option of the game's has a bug."""
+        if isinstance(error, trio.BrokenResourceError):
+            self._receiver.ended(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
+        else:
+            self._receiver.failed(error)
+
+    def _notify_dropped(self) -> None:
+        """Send the player a notice of dropped messages, once everything before it was sent."""
+        if self._dropped and not self._unsent and not self._is_stopped:
+            self._host.context.repeats.log(
+                logging.INFO,
+                f"{self._receiver.label} reads too slowly: {self._dropped} messages were dropped",
+                kind="reads too slowly",
+                summary="connections read too slowly",
+            )
+            self._dropped = 0
+            if notice := self._host.context.texts.output_dropped:
+                data = self.engine.encode(notice + "\n")
+                self.engine.send_encoded(data)  # beyond the bound: it is one line
+                self._note_queued(len(data))

@@ -1,0 +1,262 @@
+"""The dispatcher's host: which functions run for an event, and what becomes of their failures.
+
+The game's functions come from its `Hooks`; the network's own steps lie outside even the first and the last of them.
+A failure costs one call. It is logged with the function, the event and what was typed, and whoever it concerns is
+told in a sentence of `Texts`. Only an interrupt, an exit and a failure on `Started` stop the server.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Protocol
+
+import trio
+
+from ...errors import ConnectionEnded
+from ...text import Text
+from ..connection.connection import Connection, Connections
+from ..connection.events import Connect, Disconnect, Input
+from ..core.context import Context
+from ..core.describing import describe, guarded, typed
+from ..core.events import Cause, HookEvent
+from ..core.failures import log_failure
+from ..core.guard import attribute_of, describe_value, interrupt_in, is_a, log_error, unwrap_single
+from ..core.hooks import HookFunction, Hooks
+from ..core.timers import Tick
+from ..link.base import LinkReceiver
+from .events import Started
+
+logger = logging.getLogger("trio_mud")
+
+
+class Stopping(Protocol):
+    """The task tree, as far as failures need it.
+
+    Attributes:
+        fatal: Why the server ends, if something that cannot be mended is the reason.
+        last_words: What players read in a shutdown, once one has begun.
+    """
+
+    fatal: BaseException | None
+    last_words: str | None
+
+    def fail(self, error: BaseException) -> None:
+        """End the hard way, and have `serve` raise the error."""
+        ...
+
+    def interrupted(self, error: BaseException) -> None:
+        """End because of a KeyboardInterrupt or SystemExit."""
+        ...
+
+    def note_started(self) -> None:
+        """All functions on `Started` have run."""
+        ...
+
+
+class HookHost:
+    """What the dispatcher asks of its server.
+
+    Attributes:
+        hooks: The game's functions; exchanged between two events.
+        connections: The admitted connections.
+    """
+
+    _context: Context
+    _stopping: Stopping
+
+    def __init__(self, hooks: Hooks) -> None:
+        self.hooks = hooks
+        self.connections = Connections()
+        self._dirty: list[LinkReceiver] = []
+        self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
+        self.must_flush = trio.Event()  # something was written outside a batch
+
+    def attach(self, context: Context, stopping: Stopping, rendered: dict[Hashable, tuple[Text, bytes]]) -> None:
+        """Set the parts that need the dispatcher themselves: once, before anything else."""
+        self._context = context
+        self._stopping = stopping
+        self._rendered = rendered
+
+    # What the dispatcher calls
+
+    def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
+        """What runs for an event: the game's functions, the network's own steps outermost."""
+        try:
+            functions = self.hooks.functions_for(type(event))
+        except Exception as error:  # noqa: BLE001 - a registry of the game's own; the network's own steps must run
+            self.hook_failed(event, self.hooks.functions_for, error)
+            functions = ()
+        if type(event) is Input:  # as most are
+            return functions
+        if isinstance(event, Connect):
+            return (*functions, _conclude_connect)
+        if isinstance(event, Disconnect):
+            return (self._forget, *functions)
+        if isinstance(event, Tick):
+            return (_tick,)
+        if isinstance(event, Started):
+            return (*functions, self._note_started)
+        return functions
+
+    def flush(self) -> None:
+        """Send what was written, once for each connection."""
+        if self._rendered:
+            self._rendered.clear()
+        while self._dirty:  # a flush may write: that something was dropped
+            dirty, self._dirty = self._dirty, []
+            for receiver in dirty:
+                try:
+                    receiver.flush()
+                except BaseException as error:  # noqa: BLE001 - it costs this connection
+                    receiver.failed(error)
+
+    def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
+        """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
+        connection = attribute_of(event, "connection")
+        if is_a(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
+            # Any peer can cause it: it hangs up.
+            log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)
+            return
+        self._context.counters["hooks failed"] += 1
+        if isinstance(event, Started) and self._stopping.fatal is None:  # raised by `serve`, with its traceback
+            logger.critical("hook %s failed on Started: the server does not open", describe(function, error))
+            self._stopping.fail(error)
+            return
+        if isinstance(event, Tick):
+            self._log_failure("timer", event.function, error, partial(_about, event))
+        else:
+            self._log_failure("hook", function, error, partial(_about, event))
+        texts, too_slow = self._context.texts, is_a(error, trio.TooSlowError)
+        if interrupt_in(error) is not None:
+            if isinstance(event, Connect):
+                event.connection.reject(self._stopping.last_words or "", Cause.HOOK_FAILED)
+        elif isinstance(event, Connect):
+            text = texts.connect_too_slow if too_slow else texts.connect_failed
+            event.connection.reject(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
+        elif isinstance(event, Input):
+            event.connection.notify_player(texts.command_too_slow if too_slow else texts.command_failed)
+
+    def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
+        """Warn that a function returned after its deadline. What it did stands, and it costs nothing."""
+        self._context.counters["hooks late"] += 1
+        named = f"hook {describe(function)}"
+        self._context.repeats.log(
+            logging.WARNING,
+            f"{named} returned {took:.1f} s after it was called{guarded(partial(_about, event))}; "
+            f"limits.hook_deadline is {self._context.limits.hook_deadline:g} s, and it was not cancelled: "
+            f"run long work by start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True if its result "
+            f"may be lost, and let trio.Cancelled pass",
+            kind=(named, "late"),
+            summary=f"{named} returned late",
+        )
+
+    def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
+        """Warn if it was meant to refuse a visitor: the result of a hook decides nothing."""
+        if isinstance(event, Connect):
+            named = f"hook {describe(function)}"
+            self._context.repeats.log(
+                logging.WARNING,
+                f"{named} returned False{guarded(partial(_about, event))}, which refuses no one: "
+                "call event.connection.refuse(text)",
+                kind=(named, "returned False"),
+                summary=f"{named} returned False",
+            )
+
+    def hook_interrupted(self, error: BaseException) -> None:
+        """A KeyboardInterrupt or SystemExit came out of the game's code: the server ends."""
+        self._stopping.interrupted(error)
+
+    # What connections and sessions call
+
+    def mark_dirty(self, receiver: LinkReceiver) -> None:
+        """Something was written: flush at the end of the batch, or soon if none is running."""
+        self._dirty.append(receiver)
+        if not self._context.dispatcher.in_batch:
+            self.must_flush.set()
+
+    def admit(self, connection: Connection) -> None:
+        """It passed the connect hook: it is on the list now."""
+        self._context.counters["admitted"] += 1
+        self.connections.add(connection)
+        logger.debug("%s was admitted from %s", connection.label, connection.address)
+
+    def typed_first(self, connection: Connection) -> None:
+        """It typed its first line, so it is a player and no scanner: now its visit is worth a line in the log."""
+        logger.info("%s came in from %s", connection.label, connection.address)
+
+    def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
+        """A script or other work of the game raised: log it; an interrupt stops the server.
+
+        Args:
+            what: "dialog", "work".
+            function: Which was called.
+            whose: Returns " of" and its owner.
+            error: What it raised.
+        """
+        if (interrupt := interrupt_in(error)) is not None:
+            self._stopping.interrupted(interrupt)
+        self._log_failure(what, function, error, whose)
+
+    def name_unfinished(self, what: str, function: object, whose: str) -> None:
+        """Log that code of the game goes on after its cancellation; only the end of the process can end it."""
+        named = f"{what} {describe(function)}"
+        self._context.repeats.log(
+            logging.ERROR,
+            f"{named}{whose} was cancelled and does not end: let trio.Cancelled pass, "
+            "which `except BaseException` and a bare `except` catch",
+            kind=(named, "unfinished"),
+            summary=f"{named} does not end",
+        )
+
+    def name_unfinished_hooks(self) -> None:
+        """Log each hook that still waits although it was cancelled."""
+        for event, function in self._context.dispatcher.waiting():
+            self.name_unfinished("hook", function, guarded(partial(_about, event)))
+
+    # Steps
+
+    def _log_failure(self, what: str, function: object, error: BaseException, about: Callable[[], str]) -> None:
+        """Log it: an exit that the game asked for as one line, all else with its traceback, and not again and again."""
+        single = unwrap_single(error)
+        if is_a(single, SystemExit):
+            code = describe_value(attribute_of(single, "code"))
+            logger.critical("%s %s called sys.exit(%s): the server stops", what, describe(function, single), code)
+        elif is_a(single, KeyboardInterrupt):
+            logger.critical("%s %s was interrupted: the server stops", what, describe(function, single))
+        else:
+            log_failure(self._context.repeats, what, function, error, about)
+
+    def _forget(self, event: Disconnect) -> None:
+        """The network's own step, first on `Disconnect`: it is off the list before any other function runs."""
+        connection = event.connection
+        self.connections.discard(connection)
+        self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
+        log = logger.info if connection.inbox.has_typed else logger.debug
+        log("%s left: %s (%s)", connection.label, event.reason.value, event.cause)
+
+    def _note_started(self, event: Started) -> None:
+        """The network's own step, last on `Started`: connections may be accepted."""
+        self._stopping.note_started()
+
+
+def _about(event: HookEvent) -> str:
+    """What an event is about, as the log says it: ` for Input of guest-1 (#1), typed 'look'`."""
+    text = f" for {type(event).__name__}"
+    connection, session = getattr(event, "connection", None), getattr(event, "session", None)
+    if isinstance(connection, Connection):
+        text += f" of {connection.label}"
+    elif session is not None:
+        text += f" of {session!r}"
+    if isinstance(event, Input):
+        text += f", typed {'hidden' if event.connection.is_line_secret else typed(event.line)}"
+    return text
+
+
+def _conclude_connect(event: Connect) -> None:
+    event.connection.conclude_connect()
+
+
+def _tick(event: Tick) -> object:
+    return event.function()
