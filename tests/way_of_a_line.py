@@ -36,7 +36,7 @@ WHAT: Final = {  # what a file has to do with it; which files there are, and in 
     "driver/core/dispatcher.py": "gives each source with an event a turn",
     "limits.py": "counts the line against `limits.command_rate`",
     "driver/link/outgoing.py": "the link's sending half: queues what is written, and sends it once a batch",
-    "driver/server/hook_host.py": "says which functions run, the driver's own outermost, and flushes at the batch's end",
+    "driver/server/hook_host.py": "says which functions run, and flushes at the end of a batch",
     "driver/core/hooks.py": "holds your functions by the type of event, in order",
     "driver/connection/connection.py": '`connection.write("A bare room.")`, called by your function; it never waits',
     "telnet/outgoing.py": "joins what is queued",

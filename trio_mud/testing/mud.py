@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Protocol
+from typing import Protocol, Unpack
 
 import trio
 
 from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
-from ..driver.server.server import MasterServer
-from ..limits import Limits
-from ..telnet import DEFAULT_OPTIONS, Option
-from ..texts import Texts
+from ..driver.server.server import MasterServer, ServerSettings
+from ..telnet import Option
 from .failures import Failures
 from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
@@ -124,11 +122,8 @@ class Mud:
 async def open_mud(
     hooks: Hooks,
     *,
-    limits: Limits | None = None,
-    texts: Texts | None = None,
-    world: object = None,
-    options: Iterable[Option] = DEFAULT_OPTIONS,
     allow_errors: bool = False,
+    **settings: Unpack[ServerSettings],
 ) -> AsyncGenerator[Mud, None]:
     """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
 
@@ -138,12 +133,12 @@ async def open_mud(
 
     Args:
         hooks: The game.
-        limits: Those of the server, and so are `texts`, `world` and `options`.
         allow_errors: True if the game may fail; `Mud.errors` holds what was raised.
+        settings: Those of `MasterServer`, such as `limits=` and `world=`.
     """
     __tracebackhide__ = True
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
-    server.wall_clock = lambda: MILLENNIUM + trio.current_time()
+    settings.setdefault("wall_clock", lambda: MILLENNIUM + trio.current_time())
+    server = MasterServer(hooks, **settings)
     listener = PipeListener()
     failures = Failures()
     failure: BaseException | None = None
@@ -178,11 +173,8 @@ class OpenMud(Protocol):
         self,
         hooks: Hooks,
         *,
-        limits: Limits | None = None,
-        texts: Texts | None = None,
-        world: object = None,
-        options: Iterable[Option] = DEFAULT_OPTIONS,
         allow_errors: bool = False,
+        **settings: Unpack[ServerSettings],
     ) -> AbstractAsyncContextManager[Mud]:
         """Serve these hooks for the length of the block."""
         ...

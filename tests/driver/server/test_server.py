@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import logging
 import math
 import socket
@@ -33,6 +34,7 @@ from trio_mud import (
     open_tcp_listeners,
 )
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.server.server import ServerSettings
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 
@@ -1085,3 +1087,8 @@ async def test_a_function_that_has_no_need_to_wait_does_not_fail_when_the_time_i
         await place.server.closed.wait()
         assert told == [str(Cause.CANCELLED)]
         assert place.server.counters["hooks failed"] == 1  # the one that was cut
+
+
+def test_the_settings_that_serve_run_and_the_test_kit_pass_on_are_those_of_a_server() -> None:
+    parameters = inspect.signature(MasterServer).parameters.values()
+    assert {one.name for one in parameters if one.kind is one.KEYWORD_ONLY} == set(ServerSettings.__annotations__)

@@ -12,20 +12,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, Unpack
 
 import trio
 
 from ...errors import ConfigurationError, TrioMudError
-from ...limits import Limits
-from ...telnet import DEFAULT_OPTIONS, Option
-from ...texts import Texts
 from ...transports.proxy import Network, ProxyListener
 from ...transports.tcp import check_address, open_tcp_listeners
 from ...transports.tls import Certificate, open_tls_listeners
@@ -34,7 +31,7 @@ from ..core.guard import naming_forgotten_awaits, unwrap_single
 from ..core.hooks import Hooks
 from .acceptor import AnyListener
 from .log_queue import QueuedHandler
-from .server import MasterServer
+from .server import MasterServer, ServerSettings
 from .watchdog import Watchdog, end_process
 
 logger = logging.getLogger("trio_mud")
@@ -83,11 +80,8 @@ async def serve(
     host: str | None = "localhost",
     port: int = 4000,
     listeners: Sequence[AnyListener] | None = None,
-    limits: Limits | None = None,
-    texts: Texts | None = None,
-    world: object = None,
-    options: Iterable[Option] = DEFAULT_OPTIONS,
     task_status: trio.TaskStatus[MasterServer] = trio.TASK_STATUS_IGNORED,
+    **settings: Unpack[ServerSettings],
 ) -> None:
     """Serve a game until it shuts down or this is cancelled; either way every connection gets its disconnect event.
 
@@ -98,10 +92,7 @@ async def serve(
         host: Where to listen: a name, an address, or None for every interface.
         port: 0 lets the system choose.
         listeners: Listen on these instead; they are taken over.
-        limits: Every bound and deadline.
-        texts: Every sentence the driver itself says.
-        world: The game's own object, for its functions as `server.world`.
-        options: The telnet options it speaks; `[*DEFAULT_OPTIONS, Mine()]` adds one.
+        settings: Those of `MasterServer`, such as `limits=` and `texts=`.
 
     Raises:
         OSError: The port cannot be bound.
@@ -109,7 +100,7 @@ async def serve(
         Exception: A function on `Started` raised it: nobody was accepted.
     """
     check_address(host, port)
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    server = MasterServer(hooks, **settings)
     if listeners is None:
         listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer)
     await server.serve(listeners, task_status=task_status)
@@ -123,12 +114,9 @@ def run(
     tls_port: int | None = None,
     certificate: Certificate | None = None,
     proxy_from: Sequence[Network] = (),
-    limits: Limits | None = None,
-    texts: Texts | None = None,
-    world: object = None,
-    options: Iterable[Option] = DEFAULT_OPTIONS,
     on_open: OnOpen | None = None,
     record: Path | None = None,
+    **settings: Unpack[ServerSettings],
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
@@ -159,7 +147,7 @@ def run(
     """
     _refuse_import(sys._getframe(1))
     places = Places(host, port, tls_port, certificate, proxy_from)
-    server = MasterServer(hooks, limits=limits, texts=texts, world=world, options=options)
+    server = MasterServer(hooks, **settings)
     try:
         serve_places(server, places, on_open=on_open, record=record)
     except CannotListen as error:

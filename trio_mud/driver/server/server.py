@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -52,6 +53,17 @@ from .task_tree import TaskTree
 logger = logging.getLogger("trio_mud")
 
 _DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left, Tick)
+
+
+class ServerSettings(TypedDict, total=False):
+    """The keyword arguments of `MasterServer`, for functions that pass them on; it documents them."""
+
+    limits: Limits | None
+    texts: Texts | None
+    world: object
+    options: Iterable[Option]
+    services: Iterable[Service]
+    wall_clock: Callable[[], float]
 
 
 class MasterServer(TimerOwner):
