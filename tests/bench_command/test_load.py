@@ -135,7 +135,8 @@ async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
     assert json.loads(report.as_json())["latency"]["max"] is None
 
 
-async def test_more_than_the_kernel_takes_at_once_arrives_whole(echo: Hooks) -> None:
+async def test_more_than_the_kernel_takes_at_once_arrives_whole(echo: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_mud.bench.load.DRAIN", PATIENCE)  # the answers are a megabyte
     long = Script(commands=(Step(send="echo " + "x" * 3000),), think=0)
     async with serving(echo, FREE) as port:
         load = Load(plan(port, players=1, rate=2000, script=long))
