@@ -122,7 +122,7 @@ def test_an_order_is_a_number(order: Any, said: str) -> None:
         (generator, r"not the function generator at .*test_checks.py:\d+: write .* @hooks.on\(Input\)"),
         ("Admitted", r"not the text 'Admitted': write on\(Admitted\), without quotes"),
         ("on input", r"write on\(Input\), without quotes"),
-        (Callables, r"and Callables is none: write `class Callables\(HookEvent\)`"),
+        (Callables, r"and Callables is not one: write `class Callables\(HookEvent\)`"),
         (HookEvent(), r"not an event: write on\(HookEvent\)"),
         (HookEvent, "register it for each type"),
         (None, "such as Input, not None"),

@@ -1,7 +1,7 @@
-"""A connection: one peer as the game sees it, from accept to disconnect; and those that were admitted.
+"""A connection: one peer as the game sees it, from accept to disconnect; and the list of admitted connections.
 
-Above it there is the game, below it no bytes: its `link` turns those into lines. This is its face.
-What it is made of stands beside: `inbox` (what comes), `lifecycle` (its task and its ending), `dialog`.
+It handles lines and texts, and no bytes: its `link` converts between the two.
+Its parts are in the modules beside this one: `inbox` (its events), `lifecycle` (its task and its ending), `dialog`.
 """
 
 from __future__ import annotations
@@ -36,15 +36,16 @@ if TYPE_CHECKING:
 
 
 class Connection(EndingTimerOwner):
-    """One peer. Made by the server; a game keeps it as long as it likes.
+    """One peer. Created by the server; a game may keep a reference to it after it has ended.
 
     Attributes:
         server: The `MasterServer` that holds it.
-        number: Its number on this server, never used again.
-        body: The game's own object for it, None at first. Yours to set.
-        client: What is known of the peer's program.
-        dialog: The dialog that gets its lines, if one does; `start_dialog` sets it, and its end.
-        session: The stay it serves; `server.sessions.enter` sets it, and its end or a takeover.
+        number: Its number on this server, never reused.
+        body: The game's own object for it; None at first. A game may set it.
+        client: The known facts about the peer's program.
+        dialog: The dialog that receives its lines; None without one. Set by `start_dialog`.
+        session: The session it is bound to; None without one. Set by `server.sessions.enter`, and cleared by the
+            session's end or a takeover.
     """
 
     __slots__ = (
@@ -70,7 +71,7 @@ class Connection(EndingTimerOwner):
         self.session: Session | None = None
         self._refusal: tuple[str, Cause] | None = None
         self._timers: dict[Timer, None] | None = None
-        # what it is made of; not for games
+        # internal parts, not for games
         self.link = link
         self.lifecycle = Lifecycle(self, server.context, link)
         self.inbox = Inbox(self, server.context, link, self.lifecycle)
@@ -79,15 +80,15 @@ class Connection(EndingTimerOwner):
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
 
-    # What a game asks
+    # Attributes for games
 
     @property
     def name(self) -> str:
-        """A label for people and logs, `guest-7` at first. Yours to set.
+        """A label for people and logs; `guest-7` at first. A game may set it.
 
         Raises:
-            TypeError: What it is set to is no text.
-            LocalProtocolError: It is set in another thread than the server's.
+            TypeError: The new name is not a `str`.
+            LocalProtocolError: The name is set in another thread than the server's.
         """
         return self._name
 
@@ -100,64 +101,65 @@ class Connection(EndingTimerOwner):
 
     @property
     def address(self) -> str:
-        """The peer's host, in one canonical spelling; "" if its transport does not know."""
+        """The peer's host, in one canonical spelling; "" if its transport does not know it."""
         return self.link.address
 
     @property
     def idle(self) -> float:
-        """Seconds since its last line was handled, or since it came in."""
+        """Seconds since its last line was handled, or since it was admitted."""
         return trio.current_time() - self.inbox.last_line_at
 
     @property
     def refused(self) -> bool:
-        """Whether somebody refused it at the door."""
+        """True if it was refused during the connect hook."""
         return self._refusal is not None
 
     @property
     def ending(self) -> Cause | None:
-        """Why it is ending or has ended; None while it lives."""
+        """The cause of its ending; None while it lives."""
         return self.lifecycle.cause
 
     @property
     def is_line_secret(self) -> bool:
-        """Whether the last line may have been typed hidden: do not log it."""
+        """True if the last line may have been typed hidden and must not be logged."""
+        # `hide_input(False)` is usually called by the very hook that handles the secret line.
         return self.link.hides_input or self.inbox.shown_at == self.inbox.last_line_at
 
     @property
     def is_in_own_hook(self) -> bool:
-        """Whether the running task is a waiting hook of this connection, for which its next line waits."""
+        """True if the running task is a waiting hook of this connection, whose next line waits for that hook."""
         return self.server.context.dispatcher.is_in_hook_of(self.inbox)
 
-    # What a game says
+    # Methods for games
 
     @enable_ki_protection
     def write(self, text: Text) -> bool:
         """Send a text and end the line. Never waits.
 
-        The text leaves at the end of the dispatcher's batch, in order, joined with all else.
+        The text is flushed at the end of the dispatcher's batch, in order, in one send with all other output.
         A `str` is plain text: control characters in it are removed, newlines become line ends.
 
         Returns:
             False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
         """
-        if get_ident() != self.server.thread.ident:  # `check`, without the call: this runs for every text
+        if get_ident() != self.server.thread.ident:  # `check` inlined: this runs for every text
             self.server.thread.check()
         return self.link.write(text)
 
     @enable_ki_protection
     def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
-        """Like `write`, with the bytes shared among connections whose clients are of one kind. For `broadcast`."""
+        """Like `write`, and share the encoded bytes among clients of the same kind. For `broadcast`."""
         return self.link.write_shared(text, encoded)
 
     @enable_ki_protection
     def prompt(self, text: Text) -> bool:
-        """Send a text without ending the line, marked as a prompt for clients that want to know.
+        """Send a text without ending the line, with a prompt mark for clients that negotiated one.
 
-        For a client that does not, text that comes before the answer begins on a new line,
-        and the prompt is shown again behind it.
+        For other clients, text that is written before the answer begins on a new line,
+        and the prompt is repeated after it.
 
         Returns:
-            As `write` does.
+            False if it will not arrive, as for `write`.
         """
         if get_ident() != self.server.thread.ident:  # as in `write`
             self.server.thread.check()
@@ -165,18 +167,19 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
-        """Send a message of GMCP, if the client takes this package.
+        """Send a GMCP message if the client supports this package.
 
         Args:
-            package: Such as "Room.Info".
-            data: Whatever JSON can say: also dataclasses and msgspec structs. Left out, the package comes alone.
+            package: The package's name, such as "Room.Info".
+            data: Any value that can be encoded as JSON, including dataclasses and msgspec structs.
+                By default the package is sent without data.
 
         Returns:
-            False if the client does not take it, or it will not arrive for the reasons of `write`.
+            False if the client does not support the package, or the message will not arrive, as for `write`.
 
         Raises:
-            ValueError: The package's name is not one.
-            TypeError: It is no `str`, or JSON has nothing for the data.
+            ValueError: The package's name is malformed.
+            TypeError: The package's name is not a `str`, or the data cannot be encoded as JSON.
         """
         self.server.thread.check()
         if type(package) is not str:
@@ -185,10 +188,10 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def msdp(self, variable: str, value: Sendable) -> bool:
-        """Report a variable by MSDP, if the client asked to be told of it and the value has changed.
+        """Report an MSDP variable if the client has subscribed to it and the value has changed.
 
         Returns:
-            Whether it is sent.
+            True if it is sent.
         """
         self.server.thread.check()
         if type(variable) is not str:
@@ -197,7 +200,7 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def hide_input(self, hidden: bool) -> None:
-        """Ask the client to show no more, or again, what is typed. `EchoRefused` tells if it will not."""
+        """Ask the client to hide typed input, or to show it again. If it refuses, `EchoRefused` follows."""
         self.server.thread.check()
         if self.ending is None:
             if self.link.hides_input and not hidden:
@@ -206,25 +209,26 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def quit(self, text: str = "", *, cause: Cause = Cause.ASKED) -> None:
-        """End this connection once what is already written has drained.
+        """End this connection after its pending output has been sent.
 
-        Lines typed but not handled are dropped. Later calls change nothing: the first ending stands.
+        Lines typed but not handled are dropped. Later calls have no effect: the first ending stands.
 
         Args:
             text: The last words; flushed for at most `limits.quit_flush` seconds.
-            cause: Why; one whose reason is `QUIT`.
+            cause: The cause of the ending; its reason must be `QUIT`.
 
         Raises:
             ValueError: The cause belongs to another reason.
-            TypeError: The text is no `str`, or the cause no `Cause`.
+            TypeError: The text is not a `str`, or the cause is not a `Cause`.
         """
         self.server.thread.check()
         text = check_words(text, "Connection.quit()")
         if not isinstance(cause, Cause):
             raise TypeError(f"Connection.quit(cause=) takes a Cause, such as Cause.KICKED, not {article(cause)}")
         if cause.reason is not Reason.QUIT:
-            raise ValueError(f"{cause.name} is no cause for a quit: choose one whose reason is QUIT")
+            raise ValueError(f"{cause.name} is not a cause of a quit: choose one whose reason is QUIT")
         if self.ending is None:
+            # Show the input again before the last words: the client's terminal outlives this connection.
             if self.inbox.taker is not None:
                 self.inbox.taker.show_input()
             if text:
@@ -233,13 +237,13 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def refuse(self, text: str = "") -> None:
-        """Do not let this visitor in. Of several refusals the first stands; after the connect hook it is a `quit`.
+        """Refuse this connection during the connect hook. The first refusal stands; afterwards, this is a `quit`.
 
         Args:
-            text: All that the visitor reads; `texts.refused` if empty.
+            text: The only text that is sent; `texts.refused` if empty.
 
         Raises:
-            TypeError: The text is no `str`.
+            TypeError: The text is not a `str`.
         """
         self.server.thread.check()
         text = check_words(text, "Connection.refuse()")
@@ -250,17 +254,18 @@ class Connection(EndingTimerOwner):
 
     @enable_ki_protection
     def start_dialog(self, script: Script, *, deadline: float | None = None) -> None:
-        """Let a script have this connection's lines until it returns.
+        """Run a script that receives this connection's lines until it returns.
 
-        Started at the door it begins after admission, or never. On an ended connection nothing happens.
+        A dialog started during the connect hook begins after admission, or never.
+        On an ended connection this has no effect.
 
         Args:
             script: `async def script(dialog)`; it asks by `await dialog.ask("By what name? ")`.
             deadline: Seconds for the whole dialog; then the connection ends, cause `LOGIN_DEADLINE`.
 
         Raises:
-            LocalProtocolError: A dialog is going on already. Its script may await another: `await other(dialog)`.
-            TypeError: The script is no async function of one argument, or the deadline no number.
+            LocalProtocolError: Another dialog is running. Its script may await this one: `await other(dialog)`.
+            TypeError: The script is not an async function of one argument, or the deadline is not a number.
         """
         self.server.thread.check()
         check_function(script, "Connection.start_dialog()", "dialog", waits=True)
@@ -273,15 +278,15 @@ class Connection(EndingTimerOwner):
         self.lifecycle.start(dialog.run, "dialog", script)
 
     def take_lines(self, taker: LineTaker) -> BorrowedLines:
-        """Give this connection's lines to a taker instead of the game, until it ends that or the connection ends.
+        """Give this connection's lines to a taker instead of the game, until the taker or the connection ends.
 
-        For what is no dialog, such as forwarding lines to another process. One at a time.
+        For anything other than a dialog, such as forwarding lines to another process. One taker at a time.
 
         Returns:
-            The handle to call when the taker asks for its next line, gives one back, or is done.
+            The handle by which the taker asks for its next line, gives one back, or detaches.
 
         Raises:
-            LocalProtocolError: The lines are taken already, by a dialog or another taker.
+            LocalProtocolError: A dialog or another taker has the lines already.
         """
         if self.inbox.taker is not None:
             raise LocalProtocolError(
@@ -294,18 +299,18 @@ class Connection(EndingTimerOwner):
 
     @property
     def dialog(self) -> Dialog | None:
-        """The dialog that has its lines; None if there is none."""
+        """The dialog that receives its lines; None without one."""
         taker = self.inbox.taker
         return taker if isinstance(taker, Dialog) else None
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Run work that may take long beside the connection's events; it ends with the connection.
+        """Run an async function in the background; it is cancelled when the connection ends.
 
-        Its failure is logged and costs nobody else. On an ended connection nothing happens.
+        A failure is logged and has no other effect. On an ended connection this has no effect.
 
         Raises:
-            TypeError: The work is no async function without arguments.
+            TypeError: The work is not an async function without arguments.
         """
         self.server.thread.check()
         check_function(work, "Connection.start_soon()", waits=True)
@@ -313,48 +318,50 @@ class Connection(EndingTimerOwner):
         if self.ending is None:
             self.lifecycle.start(partial(run_guarded, work, partial(self.work_failed, "work", work)), "work", work)
 
-    # What the server and its other parts call; not for games
+    # Called by the server and its other parts; not for games
 
     def reject(self, text: str, cause: Cause) -> None:
-        """Refuse it, for a cause that need not be the game's. Of several refusals the first stands."""
+        """Refuse the connection with any cause, including the driver's own. The first refusal stands."""
         if self._refusal is None:
             self._refusal = (text, cause)
 
     def conclude_connect(self) -> None:
-        """The network's own step, last on `Connect`: not refused it joins the list, refused it ends.
+        """Conclude the connect hook, as its last step: list the connection if it was not refused, or else end it.
 
-        An ending decided meanwhile takes effect after the admission; a refusal outweighs it.
+        An ending decided during the hook takes effect after the admission. A refusal outweighs it: a connection
+        that was never on the list must not leave it, and its reason must be `REFUSED`.
         """
         if self._refusal is None:
             self.inbox.admit()
             self.server.host.admit(self)
-            self.link.open()  # offers and greeting leave together
+            self.link.open()  # the offers and the greeting are sent together
         else:
             text, cause = self._refusal
-            self.link.open(offers=False)  # what connect functions wrote is dropped
+            self.link.open(offers=False)  # drops everything that connect functions wrote
             self.inbox.reject()
             self.lifecycle.override(cause, text, self.notify_player)
         self.lifecycle.notify()
 
     def notify_player(self, text: str) -> None:
-        """Write one of the driver's own texts; an empty one is not sent."""
+        """Write one of the driver's own texts; an empty text is not sent."""
         self.inbox.notify_player(text)
 
     def work_failed(self, what: str, function: object, error: BaseException) -> None:
-        """A script or background work of the game raised: log it; an interrupt stops the server."""
-        if not (is_a(error, ConnectionEnded) and self.ending is not None):  # as a hook of it, see `hook_failed`
+        """Log that a script or background work of the game raised; an interrupt stops the server."""
+        # Work that asks an ended connection gets ConnectionEnded. That is how it ends, and no failure.
+        if not (is_a(error, ConnectionEnded) and self.ending is not None):
             self.server.host.work_failed(what, function, lambda: f" for {self.label}", error)
 
-    # What its lifecycle calls
+    # Called by its lifecycle
 
     @property
     def is_aborting(self) -> bool:
-        """True if the server ends the hard way."""
+        """True if the server is being stopped hard."""
         return self.server.tree.aborting.is_set()
 
     @property
     def label(self) -> str:
-        """The name and the number, for logs."""
+        """The name and the number, for log lines."""
         return f"{self.name} (#{self.number})"
 
     def handshake(self) -> AbstractContextManager[None]:
@@ -362,34 +369,36 @@ class Connection(EndingTimerOwner):
         return self.server.tree.admission.handshake(self)
 
     def locate(self, *, is_named: bool) -> bool:
-        """The address is certain; return False if too many connections come from there."""
+        """Check the rate of new connections from its address; return False if it is exceeded."""
         return self.server.tree.admission.locate(self, is_named=is_named)
 
     def typed_first(self) -> None:
-        """The first line was typed."""
+        """Take note that the first line was typed."""
         self.server.host.typed_first(self)
 
     def release(self) -> None:
-        """The input has ended: stop counting the connection for its address."""
+        """Stop counting the connection for its address, because its input has ended."""
         self.server.tree.admission.release(self)
 
     def name_unfinished(self, what: str, function: object) -> None:
-        """Log that work goes on although it was cancelled."""
+        """Log that background work still runs although it was cancelled."""
         self.server.host.name_unfinished(what, function, f" for {self.label}")
 
     def interrupted(self, error: BaseException) -> None:
-        """An interrupt came out of code of the game: the server stops."""
+        """Stop the server, because code of the game was interrupted."""
         self.server.tree.interrupted(error)
 
     def ending_decided(self) -> None:
-        """Release what ends with the active scope, before any scope is cancelled."""
-        in_dialog = self.inbox.taker is not None  # a password must not become a command
+        """Release everything that ends with the active scope, before any scope is cancelled."""
+        # After a link death, typed lines are still handled. Lines meant for a dialog are not: one of them may be
+        # a password, which must not become a command.
+        in_dialog = self.inbox.taker is not None
         self.inbox.end(drop_lines=in_dialog or not self.lifecycle.is_link_dead)
         self.cancel_timers()
         self.server.tree.admission.release(self)
 
     def closed(self) -> None:
-        """The link is closed; `Disconnect` may still wait for its turn."""
+        """Take note that the link is closed; `Disconnect` may still wait for its turn."""
         self.server.tree.leave(self)
 
     def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
@@ -419,7 +428,7 @@ class Connection(EndingTimerOwner):
 
 
 class Connections:
-    """The admitted connections: `len`, `in`, and iteration over a snapshot, so a loop may end some.
+    """The admitted connections. Supports `len`, `in`, and iteration over a snapshot, so a loop may end some.
 
     Only the dispatcher changes it, inside the connect and disconnect hooks, so it needs no lock.
     """
@@ -437,15 +446,15 @@ class Connections:
         return isinstance(connection, Connection) and self._by_number.get(connection.number) is connection
 
     def add(self, connection: Connection) -> None:
-        """It was admitted."""
+        """Add an admitted connection."""
         self._by_number[connection.number] = connection
 
     def discard(self, connection: Connection) -> None:
-        """It has ended, admitted or not."""
+        """Remove a connection that has ended; it may never have been admitted."""
         self._by_number.pop(connection.number, None)
 
     def clear(self) -> None:
-        """Nobody is here."""
+        """Remove all connections."""
         self._by_number.clear()
 
 
@@ -455,12 +464,12 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
 
     Args:
         text: As for `Connection.write`; the line is ended.
-        to: The listeners; `server.connections` for everybody. Those that have ended are passed over.
-        but: Who does not hear it: one connection, or several.
+        to: The recipients; `server.connections` for all. Connections that have ended are skipped.
+        but: One connection, or several, that are left out.
 
     Raises:
-        TypeError: That is no text, also if nobody is there to hear it; or `to` is a single connection, or holds
-            something else than connections.
+        TypeError: The text is neither a `str` nor `Markup`, checked even without recipients; or `to` is a single
+            connection, or holds anything other than connections.
     """
     text = check_text(text, "broadcast()")
     if isinstance(to, Connection):

@@ -1,7 +1,6 @@
 """Dialogs: straight-line scripts that borrow one connection's lines, such as a login.
 
-A dialog is a task that lasts no longer than its connection's stay:
-it ends at its `await` when the connection does, and its `finally` runs.
+A dialog is a task that ends with its connection: it is cancelled at its `await`, and its `finally` runs.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class Dialog(Questions):
-    """One conversation with one connection. Made by `Connection.start_dialog`.
+    """One conversation with one connection. Created by `Connection.start_dialog`.
 
-    Hidden input is the dialog's from a hidden question on, until something else than another one follows.
-    What is typed meanwhile answers hidden questions and nothing else: what none of them took is dropped.
+    Input is hidden from a hidden question until the dialog does anything other than ask another hidden question.
+    Lines typed meanwhile answer hidden questions only; those that no question took are dropped.
 
     Attributes:
-        connection: Whose lines it borrows.
-        hiding_refused: Whether the client said that it shows what is typed all the same, or did not say in time
-            that it hides it. Known some moments after the question was put: ask when it is answered.
+        connection: The connection whose lines it borrows.
+        hiding_refused: True if the client refused to hide typed input, or did not confirm it in time.
+            Known a moment after the question was sent: read it when the question is answered.
     """
 
     __slots__ = (
@@ -68,11 +67,11 @@ class Dialog(Questions):
         self.has_begun = False
         self._answer: str | None = None  # given, and not yet received by the script
         self.asks_hidden = False  # a hidden question waits for its line
-        self._hides_input = False  # the client was asked to, and not yet to show it again
+        self._hides_input = False  # the client was asked to hide input, and not yet to show it again
         self.hiding_refused = False
 
     async def settled(self, *, silence: float = math.inf) -> None:
-        """Wait until the client has told what it is, or has had a second to: as the event `Settled` does.
+        """Wait until the client has reported its abilities, for at most about a second: as for the event `Settled`.
 
         Args:
             silence: Seconds after which a client that has answered nothing at all, such as netcat, is not waited for.
@@ -95,29 +94,29 @@ class Dialog(Questions):
     async def ask(self, question: Text, *, within: float | None = None) -> str:
         """Show a question as a prompt and wait for one line.
 
-        What was typed ahead answers at once; what is typed after the answer waits for the next question,
-        or becomes `Input` when the dialog is over. So does a line that comes when the question was given up.
+        A line typed ahead answers at once. A line typed after the answer waits for the next question,
+        or becomes `Input` when the dialog is over. So does a line that arrives after the question timed out.
 
         Args:
-            question: Without a line end.
-            within: Seconds until the question is given up.
+            question: The prompt, without a line end.
+            within: Seconds to wait for the line.
 
         Raises:
             trio.TooSlowError: No line came `within` these seconds.
             WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
             ConnectionEnded: Called after the connection's ending was decided.
             LocalProtocolError: Two tasks ask at the same time.
-            TypeError: The question is no text, or `within` no number.
+            TypeError: The question is neither a `str` nor `Markup`, or `within` is not a number.
         """
         self.connection.server.thread.check()
         return await self._ask(question, within, "Dialog.ask()", hidden=False)
 
     async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
-        """Like `ask`, and what is typed does not show: for passwords.
+        """Like `ask`, but hide the typed line: use it for passwords.
 
-        However it ends, the client shows again what is typed, unless the next thing is another hidden question.
-        A line that comes when the question was given up is dropped: it must not become a command.
-        Not every client can hide; see `hiding_refused`.
+        When the question ends in any way, the client shows input again, unless another hidden question follows.
+        A line that arrives after the question timed out is dropped: it must not become a command.
+        Not every client can hide input; see `hiding_refused`.
         """
         self.connection.server.thread.check()
         return await self._ask(question, within, "Dialog.ask_hidden()", hidden=True)
@@ -129,9 +128,9 @@ class Dialog(Questions):
             check_seconds(within, f"{where[:-1]}within=)", may_be_infinite=True)
         self._check()
         if self._asked is not None:
-            raise LocalProtocolError(f"{connection.name} is being asked already: ask one question at a time")
+            raise LocalProtocolError(f"a question to {connection.name} is open already: ask one question at a time")
         if connection.ending is not None:
-            await trio.lowlevel.checkpoint()  # a dialog of a gone connection ends here
+            await trio.lowlevel.checkpoint()  # the scope of a dialog is cancelled already, so it ends here
             raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
         if hidden:
             self._hide_input()
@@ -148,11 +147,15 @@ class Dialog(Questions):
             return str(answer)
         finally:
             self._asked, self.asks_hidden = None, False
-            if self._answer is not None and not hidden:  # it came in the moment in which the question was given up
+            # The answer can arrive in the same moment as the timeout. A plain line is then put back; a hidden one
+            # is dropped, since it may be a password.
+            if self._answer is not None and not hidden:
                 self.lines.give_back(self._answer)
             self._answer = None
             if hidden and connection.ending is None:
-                connection.link.mark_dirty()  # its flush shows the input, unless another hidden question comes first
+                # The flush shows the input again, unless another hidden question is asked first: between two
+                # passwords the echo must not flicker, since a line typed ahead would show.
+                connection.link.mark_dirty()
 
     def _hide_input(self) -> None:
         if not self._hides_input:
@@ -160,7 +163,7 @@ class Dialog(Questions):
             self.connection.link.hide_input(True, marks=True)
 
     def show_input(self) -> None:
-        """Have the client show again what is typed, if it was hidden for a question."""
+        """Ask the client to show typed input again, if it was hidden for a question."""
         if self._hides_input:
             self._hides_input = False
             self.connection.link.hide_input(False, marks=True, ends_line=False)
@@ -175,14 +178,14 @@ class Dialog(Questions):
             raise LocalProtocolError(f"this dialog with {connection.name} is over: ask from its script")
 
     def received(self, event: LinkEvent) -> None:
-        """What the link reports beside lines: what `settled` waits for may have come."""
+        """Take note of an event of the link: input cannot be hidden, or the client is known."""
         if type(event) is HidingRefused:
             self.hiding_refused = True
         elif type(event) is ClientKnown and self._woken is not None:
             self._woken.set()
 
     def give_way(self) -> None:
-        """Nothing to do: a takeover ends the connection, and with it this dialog."""
+        """Do nothing: a takeover ends the connection, and so this dialog."""
 
     @property
     def _texts(self) -> Texts:
@@ -193,20 +196,21 @@ class Dialog(Questions):
 
     @property
     def is_asking(self) -> bool:
-        """Whether it waits for a line."""
+        """True if it waits for a line."""
         return self._asked is not None and not self._asked.is_set()
 
     def answer(self, line: str) -> None:
-        """Give it the line it waits for."""
+        """Deliver the line that the dialog waits for."""
         assert self._asked is not None
         self._answer = line
         self._asked.set()
 
     @enable_ki_protection
     async def run(self) -> None:
-        """Run the script to its end. A script that raises costs itself, and the lines that wait for it.
+        """Run the script to its end. If it raises, it ends, and the lines that wait for it are dropped.
 
-        If it was started at the door, nobody knows whom it would have let in: the connection ends too.
+        If a script started during the connect hook raises, the connection ends too: it was probably the login,
+        and a player must not enter the game without one.
         """
         connection, self.has_begun = self.connection, True
         try:
@@ -222,15 +226,15 @@ class Dialog(Questions):
 
     def _failed(self, error: BaseException) -> None:
         if is_a(error, ConnectionEnded):
-            return  # it asked on after the end, and that ended it
-        if is_a(error, NoAnswer):  # a player can bring it about, and must not fill the log
+            return  # the script asked after the connection's ending: that is how it ends
+        if is_a(error, NoAnswer):  # a player can cause it at will, so it is not logged
             self.connection.notify_player(self.connection.server.texts.no_answer)
             return
         connection = self.connection
         connection.work_failed("dialog", self._script, error)
         connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
         if interrupt_in(error) is not None:
-            return  # the server stops, and says so itself
+            return  # the server stops, and sends its own text
         if self._is_at_the_door:
             connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
         else:

@@ -1,7 +1,7 @@
-"""A line editor: lines are added at the end, and what begins with a dot is a command.
+"""A line editor: a line is added at the end, unless it begins with a dot, which marks a command.
 
-It asks nothing and writes nothing: it is given lines, and tells what to show.
-Who uses it: `Dialog.edit`, which asks for the lines.
+It does no I/O: it takes lines and returns the text to show.
+Used by `Dialog.edit`, which asks for the lines.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _AT_LINE = re.compile(r"\.([dir]) +(\d{1,9})(?: (.*))?")  # a command, the line'
 
 
 class Editor:
-    """One text being written.
+    """One text being edited.
 
     Attributes:
-        is_over: Whether the player has ended it.
+        is_over: True if the player has ended it.
         result: The text, once it is over; None if the player gave up.
     """
 
@@ -31,14 +31,14 @@ class Editor:
 
     @property
     def text(self) -> str:
-        """What is written so far."""
+        """The text written so far."""
         return "\n".join(self._lines)
 
     def take(self, line: str) -> str:
-        """Take what the player typed; return what to show, if anything."""
+        """Take a typed line; return the text to show, "" for none."""
         if not line.startswith("."):
             return self._put(len(self._lines), 0, line)
-        if line.startswith(".."):  # a line that is to begin with a dot begins with two, as in mail
+        if line.startswith(".."):  # an escaped dot, as in SMTP (RFC 5321, 4.5.2)
             return self._put(len(self._lines), 0, line[1:])
         match line.rstrip():
             case ".":

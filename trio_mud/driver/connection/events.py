@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from ...telnet import InterruptKind, Json, MsdpValue
     from .connection import Connection
 
-    Subject = Connection  # what an event of this module is about; its parts know it by this name only
+    Subject = Connection  # the subject of these events; parts of a connection import this name only
 
 
 @dataclass(frozen=True, slots=True)
 class Connect(HookEvent):
-    """Somebody is at the door; any function may `connection.refuse(text)`.
+    """A connection was accepted; any function may call `connection.refuse(text)`.
 
-    Exactly one for every connection that passed its transport's handshake.
-    What is written now, and the dialogs started now, are held until all functions have run:
-    after a refusal they are dropped, and the first refusal's text is all that the visitor reads.
-    A function that raises, or waits longer than `limits.hook_deadline`, refuses.
+    Exactly one is queued for every connection that passed its transport's handshake.
+    Texts written and dialogs started now are held until all functions have run.
+    After a refusal they are dropped, and only the text of the first refusal is sent.
+    A function that raises, or waits longer than `limits.hook_deadline`, refuses the connection.
     """
 
     connection: Connection
@@ -29,17 +29,17 @@ class Connect(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Admitted(HookEvent):
-    """Nobody refused: the connection is on the list. Its next event after `Connect`, before any `Input`."""
+    """The connection was not refused and is on the list. Its next event after `Connect`, before any `Input`."""
 
     connection: Connection
 
 
-@dataclass(slots=True, unsafe_hash=True)  # immutable by custom: to freeze it would add 0.3 us to each line
+@dataclass(slots=True, unsafe_hash=True)  # not frozen: that would add 0.3 us to each line
 class Input(HookEvent):
-    """One line was typed, without its ending, escapes and control characters.
+    """A line was typed; line end, escapes and control characters are removed.
 
-    Lines come in the order typed, after `Admitted` and before `Disconnect`, never outside.
-    Lines that a dialog asked for raise no `Input`.
+    Lines come in the order typed, after `Admitted` and before `Disconnect`.
+    Lines that a dialog asked for are not reported by `Input`.
     """
 
     connection: Connection
@@ -48,7 +48,7 @@ class Input(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class WindowSize(HookEvent):
-    """The client told the size of its window, in characters; `connection.client.size` holds it already."""
+    """The client reported the size of its window, in characters; `connection.client.size` holds it already."""
 
     connection: Connection
     columns: int
@@ -57,10 +57,10 @@ class WindowSize(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Settled(HookEvent):
-    """The client has told what it is, or has had a second to: `connection.client` is as good as it gets at first.
+    """The client has reported its abilities, or has had a second to do so; `connection.client` holds them.
 
-    Once for each admitted connection that lives so long. A game that begins here knows the client's width, colours
-    and screen reader before its first screen; in a dialog, `await dialog.settled()` waits for the same.
+    Queued once for each admitted connection, unless it ends earlier. A game that begins here knows the client's
+    width, colours and screen reader before its first screen. In a dialog, `await dialog.settled()` waits for the same.
     """
 
     connection: Connection
@@ -68,10 +68,11 @@ class Settled(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class GmcpMessage(HookEvent):
-    """The client sent a message of GMCP, other than those of `Core`, which the driver handles.
+    """The client sent a GMCP message. Messages of the package `Core` are handled by the driver.
 
-    In turn with the lines. Nothing in the data is to be trusted, not even its shape, and its texts are not cleaned.
-    `package` is spelt as it was sent: compare `package.lower()`. Passwords come this way, so data does not show.
+    Messages come in turn with the lines. The data is not to be trusted: its shape may be wrong, and its texts are
+    not cleaned. `package` is spelled as it was sent: compare `package.lower()`.
+    Passwords can be sent this way, so the repr leaves the data out.
     """
 
     connection: Connection
@@ -81,7 +82,7 @@ class GmcpMessage(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class MsdpMessage(HookEvent):
-    """The client sent a variable by MSDP, or asks for one that it was not told yet (`REPORT`, `SEND`)."""
+    """The client sent an MSDP variable, or requested one that was not reported yet (`REPORT`, `SEND`)."""
 
     connection: Connection
     variable: str
@@ -90,7 +91,7 @@ class MsdpMessage(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Interrupt(HookEvent):
-    """The player pressed a key of the client's that is to stop what goes on, such as ^C."""
+    """The player pressed an interrupt key of the client, such as ^C."""
 
     connection: Connection
     kind: InterruptKind
@@ -98,9 +99,9 @@ class Interrupt(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class EchoRefused(HookEvent):
-    """The client does not hide what is typed, although `hide_input` asked for it, so a password may show.
+    """The client does not hide typed input although `hide_input` requested it, so a password may show.
 
-    It refused, did not answer in time, or agreed and took that back before the input was shown again.
+    It refused, did not answer in time, or agreed and withdrew that before the input was shown again.
     """
 
     connection: Connection
@@ -108,10 +109,10 @@ class EchoRefused(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Disconnect(HookEvent):
-    """It is over; the connection is off the list, and nothing more is read from it or written to it.
+    """The connection has ended: it is off the list, and nothing more is read from it or written to it.
 
-    Exactly one for every `Connect`, and the connection's last event.
-    `reason` is `REFUSED` if and only if it was never admitted.
+    Exactly one is queued for every `Connect`. It is the connection's last event.
+    `reason` is `REFUSED` if and only if the connection was never admitted.
     """
 
     connection: Connection

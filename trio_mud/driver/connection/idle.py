@@ -1,7 +1,7 @@
-"""The idle timeout of one admitted connection: a warning, then the end.
+"""The idle timeout of one admitted connection: a warning, then the ending.
 
-Nothing is done for a line: a deadline that comes too early, since there was a line meanwhile, moves on.
-Exists only where `limits.idle` asks for it, from the first line on.
+A line does not move the deadline, which keeps lines cheap. A deadline that passes too early, because a line came
+meanwhile, is set again. The monitor exists only if `limits.idle` is set, and starts with the first line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WARNING: Final = 60.0  # seconds between warning and ending, but never more than
 
 
 class Idler(Protocol):
-    """What is timed: the inbox."""
+    """The inbox, as far as its idle monitor needs it."""
 
     last_line_at: float
 
@@ -28,7 +28,7 @@ class Idler(Protocol):
         ...
 
     def notify_player(self, text: str) -> None:
-        """Write one of the driver's own texts."""
+        """Write one of the driver's own texts to the player."""
         ...
 
     def ended(self, cause: Cause, text: str = "") -> None:
@@ -36,7 +36,7 @@ class Idler(Protocol):
         ...
 
     def failed(self, error: BaseException) -> None:
-        """The check raised."""
+        """Take note that the check raised."""
         ...
 
 
@@ -50,16 +50,16 @@ class IdleMonitor:
         self._idler = idler
         self._timeout = timeout
         self._deadline: Deadline | None = None
-        self._warned_of: float | None = None  # the moment from which the idleness counts that was warned of
+        self._warned_of: float | None = None  # the `last_line_at` of the last warning
         self._check()
 
     def end(self) -> None:
-        """The ending of the connection is decided."""
+        """Cancel the deadline, because the connection is ending."""
         if self._deadline is not None:
             self._deadline.cancel()
 
     def _check(self) -> None:
-        """Warn, or end, or come back later: counted from the last line, or from now if one waits."""
+        """Warn, end the connection, or check again later. Time counts from the last line, or from now if one waits."""
         idler, now = self._idler, trio.current_time()
         since = now if idler.has_lines else idler.last_line_at
         warn_at = since + self._timeout - min(WARNING, self._timeout / 2)

@@ -1,16 +1,17 @@
-"""A connection's inbox: everything that comes from it, in the order hooks see it.
+"""A connection's inbox: its events, in the order in which hooks receive them.
 
 Theory of operation
 -------------------
-The inbox is the connection's *source*. Asked for its next event it yields `Connect`, then `Admitted`,
-then ticks, resizes and typed lines, and last, when nothing more is read or written, `Disconnect`.
-So the order of these events and their number need no waiting and no flags.
+The inbox is the connection's *source*. When asked for its next event it yields `Connect`, then `Admitted`,
+then ticks, resizes and typed lines, and at last, when nothing more is read or written, `Disconnect`.
+So neither the order of these events nor their number needs waiting or flags.
 
 It is also the *receiver* of the connection's link. Lines, and messages that wait in turn with them, are queued up to
-`limits.typeahead` and `limits.max_typeahead_bytes`; past either `is_full` makes the link stop parsing and reading.
-Signals (ticks, resizes) overtake lines, but never two in a row, so that fast timers cannot keep a line waiting.
+`limits.typeahead` and `limits.max_typeahead_bytes`. Past either, `is_full` makes the link stop parsing and reading
+(backpressure). Signals (ticks, resizes) overtake lines, but never two in a row while a line waits, so that fast timers
+cannot delay it for long.
 
-Lines go to the line taker, such as a dialog, while there is one and it asks; otherwise they become `Input`.
+A line goes to the line taker, such as a dialog, when the taker asks. Without a taker it becomes `Input`.
 """
 
 from __future__ import annotations
@@ -49,19 +50,19 @@ if TYPE_CHECKING:
 
 
 class _Stage(enum.Enum):
-    """Which event comes next."""
+    """The state of the inbox, by the event that comes next."""
 
-    AWAY = enum.auto()  # none: the handshake is not over
+    AWAY = enum.auto()  # no event: the handshake is not over
     NEW = enum.auto()  # Connect
-    AT_THE_DOOR = enum.auto()  # none: the connect hook runs
+    AT_THE_DOOR = enum.auto()  # no event: the connect hook runs
     WELCOME = enum.auto()  # Admitted
-    OPEN = enum.auto()  # ticks, resizes, lines; when closed and none is left, Disconnect
-    GONE = enum.auto()  # none ever
+    OPEN = enum.auto()  # ticks, resizes, lines; then Disconnect, when closed and nothing is left
+    GONE = enum.auto()  # no event: Disconnect was the last
 
 
 _UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
-_TOGETHER = 5  # lines that are let through at once past the rate; to wait for each costs more than most lines do
-_OPEN = _Stage.OPEN  # read at every line, and an enum's attribute is slow to look up
+_TOGETHER = 5  # lines released at once past the rate; a pause for each line would cost more than the line itself
+_OPEN = _Stage.OPEN  # read for every line, and the attribute of an enum is slow to look up
 
 
 class Ending(Protocol):
@@ -78,7 +79,7 @@ class Ending(Protocol):
     wakeup: trio.Event | None
 
     def notify(self) -> None:
-        """Something the connection's task may wait for has changed."""
+        """Make the connection's task check its condition again."""
         ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -90,37 +91,37 @@ class Ending(Protocol):
         ...
 
     def lose_link(self, cause: Cause) -> None:
-        """The link is lost."""
+        """End the connection, because its link is lost."""
         ...
 
     def fail(self, error: BaseException) -> None:
-        """The driver, a transport or code of the game called by them has a bug."""
+        """End the connection, because the driver, a transport or code of the game that they call raised."""
         ...
 
     def typed_first(self) -> None:
-        """The first line was typed, so the connection is a player's and no scanner's."""
+        """Take note that the first line was typed: the peer is probably a player and not a scanner."""
         ...
 
 
 class Inbox(Source):
-    """One connection's events, and what its link reports.
+    """One connection's events, and the receiver of its link.
 
     Args:
-        subject: The connection that the events carry; nothing else is asked of it.
+        subject: The connection that the events carry. The inbox uses only its label.
         context: The shared parts of the server.
-        link: Where lines come from.
+        link: The source of lines.
         ending: The connection's lifecycle.
 
     Attributes:
-        lines: The lines, and the events that wait in turn with them, oldest first. A list: empty it takes 56 bytes
-            against the 760 of a deque, and it never grows long.
-        is_full: True if the link is to stop parsing.
-        taker: Takes the lines in the game's place.
-        observer: Learns what becomes of the lines; None unless the connection is recorded.
-        after_event: Called once, when all functions of the event in flight have run; for sessions that wait for that.
-        on_gone: Called when all functions of `Disconnect` have run; for the session it serves.
+        lines: The lines, and the events that wait in turn with them, oldest first. A list, because an empty one takes
+            56 bytes against the 760 of a deque, and it stays short.
+        is_full: True if the link must stop parsing.
+        taker: Receives the lines in place of the game.
+        observer: Notified of the fate of each line; None unless the connection is recorded.
+        after_event: Called once, when all functions of the event in flight have run; used by sessions.
+        on_gone: Called when all functions of `Disconnect` have run; used by the session it is bound to.
         last_line_at: When the last line was handled, or the connection was admitted; on trio's clock.
-        shown_at: `last_line_at` of the line that was the last when typing was shown again: `hide_input(False)`.
+        shown_at: The value of `last_line_at` at the last `hide_input(False)`.
         has_typed: True if a line was typed.
     """
 
@@ -162,12 +163,12 @@ class Inbox(Source):
         self._stage = _Stage.AWAY
         self._limits = context.limits
         self._room = context.limits.typeahead  # lines and messages
-        self._weight = 0  # bytes of those that are not light
+        self._weight = 0  # bytes of the items that are not light
         self._rate = context.limits.command_rate
         self._is_closed = False
-        self._is_shut = False  # nothing typed will be handled
+        self._is_shut = False  # further input is dropped
         self._signals: list[HookEvent | Timer] | None = None
-        self._owes_line = False  # a signal came before a line that waited, so the line is next
+        self._owes_line = False  # a signal has overtaken a waiting line, so the line is next
         self._first_input: Deadline | None = None
         self._idle: IdleMonitor | None = None
         self._throttle: Deadline | None = None  # while lines come faster than limits.command_rate
@@ -183,7 +184,7 @@ class Inbox(Source):
         self.has_typed = False
         link.attach(self)
 
-    # What the lifecycle and the connection call
+    # Called by the lifecycle and the connection
 
     @property
     def is_undecided(self) -> bool:
@@ -202,18 +203,18 @@ class Inbox(Source):
 
     @property
     def is_served(self) -> bool:
-        """True if everything that came was handled. A taker has handled its line when it asks again."""
+        """True if all received input was handled. A taker has handled its line when it asks again."""
         if self.lines or self._link.has_unparsed or self._signals or self.is_busy:
             return False
         return self.taker is None or self.taker.is_asking
 
     def arrive(self) -> None:
-        """The handshake is over: queue `Connect`."""
+        """Queue `Connect`, because the handshake is over."""
         self._stage = _Stage.NEW
         self.wake()
 
     def admit(self) -> None:
-        """The connection is admitted: `Admitted` is next, and the first line is waited for."""
+        """Yield `Admitted` next, and start the deadline of the first line."""
         self._stage = _Stage.WELCOME
         self.last_line_at = trio.current_time()
         if self._ending.cause is not None:
@@ -225,11 +226,11 @@ class Inbox(Source):
             self._first_input = self._context.timers.at(trio.current_time() + timeout, self._input_timed_out, self)
 
     def reject(self) -> None:
-        """The connection is refused: `Disconnect` is next."""
+        """Yield `Disconnect` next, because the connection is refused."""
         self._stage = _Stage.OPEN
 
     def signal(self, signal: HookEvent | Timer) -> None:
-        """Queue something other than a line: it waits neither behind the lines nor for a taker."""
+        """Queue a tick or an event that overtakes the lines and does not go to a taker."""
         if self._ending.cause is not None:
             return
         if self._signals is None:
@@ -238,13 +239,13 @@ class Inbox(Source):
         self.wake()
 
     def replace_signal(self, signal: HookEvent) -> None:
-        """Queue a signal in place of waiting ones of its type, which it makes obsolete; so their number is bounded."""
+        """Queue a signal in place of the waiting ones of its type, so that their number is bounded."""
         if self._signals:
             self._signals = [waiting for waiting in self._signals if type(waiting) is not type(signal)]
         self.signal(signal)
 
     def end(self, *, drop_lines: bool) -> None:
-        """The ending is decided: only typed lines may still come before `Disconnect`."""
+        """Drop signals and deadlines, because the ending is decided; only typed lines may precede `Disconnect`."""
         self._signals = None
         for deadline in (self._first_input, self._throttle):
             if deadline is not None:
@@ -260,19 +261,19 @@ class Inbox(Source):
             self.taker = None
 
     def discard_lines(self) -> None:
-        """Drop what was typed so far; what is typed from now on is handled."""
+        """Drop the input received so far; later input is handled."""
         self._clear()
         loses_bytes = self._link.discard_input()
         if self.observer is not None:
             self.observer.lines_discarded(loses_bytes=loses_bytes)
 
     def drop_lines(self) -> None:
-        """Drop everything typed, now and later."""
+        """Drop all input, including later input."""
         self._link.drop_input()
         self._shut()
 
     def give_back(self, line: str) -> None:
-        """Put back a line that the taker did not want after all: it is the oldest again."""
+        """Put back a line that the taker did not use, as the oldest."""
         if not self._is_shut:
             self.lines.insert(0, line)
             self._weight += weight_of(line)
@@ -281,16 +282,16 @@ class Inbox(Source):
                 self.observer.line_given_back()
 
     def close(self) -> None:
-        """Nothing more is read or written: what is left is handled, then `Disconnect` comes."""
+        """Yield the rest and then `Disconnect`: nothing more is read or written."""
         self._is_closed = True
         self.wake()
 
     def notify_player(self, text: str) -> None:
-        """Write one of the driver's own texts; an empty one is not sent."""
+        """Write one of the driver's own texts; an empty text is not sent."""
         if text:
             self._link.write(text)
 
-    # What the link calls
+    # Called by the link
 
     @property
     def label(self) -> str:
@@ -302,17 +303,17 @@ class Inbox(Source):
         if self._is_shut:
             return True
         self.lines.append(line := HiddenLine(line) if hidden else line)
-        if len(line) > SHORT:  # most lines are shorter, and cost no call
+        if len(line) > SHORT:  # most lines are shorter, and need no call
             self._weight += weight_of(line)
             self._measure()
         elif len(self.lines) >= self._room:
             self.is_full = True
-        if not self.is_queued and not self.is_busy and self.has_event():  # `wake`, without the call
+        if not self.is_queued and not self.is_busy and self.has_event():  # `wake` inlined
             self._dispatcher.put(self)
         return not self.is_full
 
     def received(self, event: LinkEvent) -> None:
-        """Take anything that is not a line."""
+        """Queue an event of the link, and pass it to the taker."""
         subject = self._subject
         match event:
             case OutOfBand("gmcp", name, data):
@@ -333,14 +334,14 @@ class Inbox(Source):
             self.taker.received(event)
 
     def ended(self, cause: Cause, text: str = "") -> None:
-        """The link is lost, or was abused."""
+        """End the connection, because the link is lost or the peer broke the protocol."""
         if cause.reason is Reason.QUIT:
             self._ending.quit(text, cause)
         else:
             self._ending.lose_link(cause)
 
     def notify(self) -> None:
-        """Look again at the link: the connection's task, and the dispatcher if there is an event."""
+        """Wake the connection's task, and queue this source if it has an event: the link's state has changed."""
         self.wake()
         self._ending.notify()
 
@@ -349,15 +350,16 @@ class Inbox(Source):
         await self._ending.wait_until(condition)
 
     def flush(self) -> None:
-        """Hand everything written to the transport. The server calls it once a batch."""
+        """Pass all pending output to the transport. The server calls it once per batch."""
         taker = self.taker
         if taker is not None and not taker.asks_hidden:
-            taker.show_input()  # only now, so that input stays hidden between two hidden questions
+            # Done here and not when a hidden question ends, so that input is still hidden between two of them.
+            taker.show_input()
         self._link.flush()
         if self._ending.wakeup is not None:
             self._ending.notify()
 
-    # What the dispatcher calls
+    # Called by the dispatcher
 
     def has_event(self) -> bool:
         if self._stage is _OPEN:
@@ -379,7 +381,7 @@ class Inbox(Source):
         return None
 
     def failed(self, error: BaseException) -> None:
-        self.drop_lines()  # or the same bytes could fail at each turn
+        self.drop_lines()  # otherwise the same bytes could fail at every turn
         self._ending.fail(error)
 
     def event_over(self, event: HookEvent) -> None:
@@ -396,6 +398,7 @@ class Inbox(Source):
 
     def _take_while_open(self) -> HookEvent | None:
         if self._signals:
+            # A signal overtakes the lines once; then a line comes, so that fast timers cannot starve the player.
             has_line = self._has_line()
             if not (has_line and self._owes_line):
                 self._owes_line = has_line
@@ -408,7 +411,7 @@ class Inbox(Source):
             return self._take_line()
         link = self._link
         if link.has_unparsed and not self.is_full and link.can_parse:
-            link.taken()
+            link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
             return None
         if not self._is_closed:
             return None
@@ -422,12 +425,13 @@ class Inbox(Source):
         return bool(self.lines and self._may_take_line()) or (link.has_unparsed and not self.is_full and link.can_parse)
 
     def _may_take_line(self) -> bool:
-        if self._throttle is not None and not self._is_closed:
+        if self._throttle is not None and not self._is_closed:  # a dead link can send no more, so its lines do not wait
             return False
+        # Events that wait in turn with the lines do not go to a taker, so they pass while it does not ask.
         return self.taker is None or self.taker.is_asking or not isinstance(self.lines[0], str)
 
     def _take_line(self) -> HookEvent | None:
-        """Take the oldest line: for the taker that asks for it, or else as an `Input`."""
+        """Take the oldest line: give it to the taker that asks for it, or return it as an `Input`."""
         link, taker = self._link, self.taker
         line = self.lines.pop(0)
         if self._weight:
@@ -441,12 +445,13 @@ class Inbox(Source):
         if self._rate is not None:
             self._full_at, wait = self._rate.spend(self._full_at, now)
             if wait > 0:
+                # A deadline for each line would cost more than the line: pause longer, then let several through.
                 several = min(_TOGETHER, self._rate.burst - 1) / self._rate.per_second
                 self._pause_until(now + max(wait, min(several, SHORTEST_PAUSE)))
         if link.has_unparsed:
             link.taken()
             if self._is_shut:
-                return None  # what came behind it has ended the connection
+                return None  # the bytes after this line have ended the connection
         if self._ending.wakeup is not None:
             self._ending.notify()  # there is room to read on
         if not isinstance(line, str):
@@ -457,7 +462,7 @@ class Inbox(Source):
         is_hidden = type(line) is HiddenLine
         if is_hidden and not (taker is not None and taker.asks_hidden):
             self._context.counters["hidden lines dropped"] += 1
-            return None  # half a password, or one too many: it must not become a command
+            return None  # it may be a password that no question took, which must not become a command
         link.prompt_answered(is_hidden)
         if taker is None:
             return Input(self._subject, line)
@@ -473,7 +478,7 @@ class Inbox(Source):
             self._monitor_idleness()
 
     def _queue(self, item: HookEvent | Payload) -> None:
-        """Queue something that waits in turn with the lines, and counts as one."""
+        """Queue an item that waits in turn with the lines and counts as one."""
         if not self._is_shut:
             self.lines.append(item)
             self._weight += weight_of(item)
@@ -496,7 +501,7 @@ class Inbox(Source):
             self.observer.stop_tracking()
 
     def _input_timed_out(self) -> None:
-        """The connection was admitted and never typed a line."""
+        """End the connection, because no line was typed in time."""
         self._ending.quit(self._context.texts.no_input, Cause.LOGIN_DEADLINE)
 
     def _monitor_idleness(self) -> None:
@@ -505,7 +510,7 @@ class Inbox(Source):
             self._idle = IdleMonitor(self._context, self, timeout)
 
     def _pause_until(self, when: float) -> None:
-        """Lines come faster than `limits.command_rate`: the next ones wait, and none is dropped."""
+        """Hold the next lines back, because they exceed `limits.command_rate`. None is dropped."""
         if self._throttle is None and not self._is_closed:
             self._throttle = self._context.timers.at(when, self._continue, self)
 

@@ -1,26 +1,26 @@
-"""The lifecycle of a connection: its one task, its two scopes, and the decision how it ends.
+"""The lifecycle of a connection: its one task, its two scopes, and the decision of its ending.
 
 Theory of operation
 -------------------
 Indentation is lifetime::
 
-    handshake               PROXY header, TLS, the first byte of what may be a proxy's health check;
-    |                       if it fails the connection never existed: no event at all
+    handshake               PROXY header, TLS, the first byte of a possible health check;
+    |                       if it fails, the connection raises no event at all
     link scope              cancelled when the link is lost; never by a quit
     ├─ Connect is handled; nothing was read or offered before
     ├─ active scope         cancelled when the ending is decided; nothing more is read
-    │  └─ reading; at end of file everything typed is served first
+    │  └─ reading; at end of file all typed lines are served first
     └─ last words           the link drains, within limits.quit_flush
     then the link is closed, and the inbox yields Disconnect
 
-So after a quit the active scope was cancelled and the link scope was not; after a link death both were,
+So after a quit the active scope was cancelled and the link scope was not. After a link death both were,
 and trio lets only the outermost of the two catch the cancellation.
-The link scope is also cancelled when the link is lost while last words drain; the ending stays a quit.
+The link scope is also cancelled when the link is lost while last words drain; the ending is then still a quit.
 
-Dialogs, the game's own work and the link's writer are siblings of this task, each in a scope of its own, and this
-task waits for them: a nursery for each connection would take more than a kilobyte, and most have nothing to run.
-The end of the active scope cancels the scopes of the first two; the writer's ends with the link scope, so that a
-quit never cuts a text in half.
+Dialogs, background work and the link's writer are siblings of this task, each in a scope of its own. This task waits
+for them. A nursery for each connection would take more than a kilobyte, and most connections have nothing to run.
+The end of the active scope cancels the scopes of dialogs and work. The writer's scope ends with the link scope, so
+that a quit never cuts a text in half.
 
 An ending is always decided before a scope is cancelled, and the first decision stands.
 """
@@ -55,17 +55,17 @@ class Owner(Protocol):
 
     @property
     def label(self) -> str:
-        """The name and the number, for logs."""
+        """The name and the number, for log lines."""
         ...
 
     @property
     def refused(self) -> bool:
-        """True if the connect hook, or a bound, refused it."""
+        """True if the connect hook or a limit refused it."""
         ...
 
     @property
     def is_aborting(self) -> bool:
-        """True if the server ends the hard way, and nothing may take long."""
+        """True if the server is being stopped hard, and nothing may take long."""
         ...
 
     def handshake(self) -> AbstractContextManager[None]:
@@ -73,19 +73,23 @@ class Owner(Protocol):
         ...
 
     def locate(self, *, is_named: bool) -> bool:
-        """The address is certain; return False if too many connections come from there."""
+        """Check the rate of new connections from its address; return False if it is exceeded.
+
+        Args:
+            is_named: False if the peer has not named the address of the client, as in a proxy's health check.
+        """
         ...
 
     def typed_first(self) -> None:
-        """The first line was typed."""
+        """Take note that the first line was typed."""
         ...
 
     def release(self) -> None:
-        """The input has ended: stop counting the connection for its address."""
+        """Stop counting the connection for its address, because its input has ended."""
         ...
 
     def ending_decided(self) -> None:
-        """Release what ends with the active scope, before any scope is cancelled."""
+        """Release everything that ends with the active scope, before any scope is cancelled."""
         ...
 
     def quit(self, text: str, *, cause: Cause) -> None:
@@ -93,15 +97,15 @@ class Owner(Protocol):
         ...
 
     def name_unfinished(self, what: str, function: object) -> None:
-        """Log that work goes on although it was cancelled."""
+        """Log that work still runs although it was cancelled."""
         ...
 
     def interrupted(self, error: BaseException) -> None:
-        """An interrupt came out of code of the game: the server stops."""
+        """Stop the server, because code of the game was interrupted."""
         ...
 
     def closed(self) -> None:
-        """The link is closed; `Disconnect` may still wait for its turn."""
+        """Take note that the link is closed; `Disconnect` may still wait for its turn."""
         ...
 
     def start_sibling(self, work: Work, *, name: str) -> None:
@@ -110,14 +114,14 @@ class Owner(Protocol):
 
 
 class Lifecycle:
-    """One connection's task. Owns its link, and closes it, always.
+    """One connection's task. Owns its link and always closes it.
 
     Attributes:
-        cause: Why the connection is ending or has ended; None while it lives.
+        cause: The cause of its ending; None while it lives.
         last_words: The text of its ending.
         link_scope: Cancelled when the link is lost, and never by a quit.
         active_scope: Inside it; cancelled when the ending is decided. None before the verdict.
-        wakeup: Set by `notify` while the task waits for something of the connection's own; otherwise None.
+        wakeup: Set by `notify` while the task waits in `wait_until`; otherwise None.
     """
 
     __slots__ = (
@@ -146,8 +150,8 @@ class Lifecycle:
         self._handshake: trio.CancelScope | None = None
         self.link_scope = trio.CancelScope()
         self.active_scope: trio.CancelScope | None = None
-        self._works: dict[trio.CancelScope, tuple[str, object]] | None = None  # the dialogs and work that run, by scope
-        self._overdue: Deadline | None = None  # when work that is still there is named
+        self._works: dict[trio.CancelScope, tuple[str, object]] | None = None  # dialogs and work that run, by scope
+        self._overdue: Deadline | None = None  # when unfinished work is logged
         self._to_start: list[tuple[Work, str, object]] | None = None  # when the active scope begins
         self._closing: trio.CancelScope | None = None
         self.wakeup: trio.Event | None = None
@@ -155,7 +159,7 @@ class Lifecycle:
         self.last_words = ""
 
     def attach(self, inbox: Inbox) -> None:
-        """Set the inbox: once, before anything else."""
+        """Set the inbox. Called once, before any other method."""
         self._inbox = inbox
 
     # Endings
@@ -166,9 +170,10 @@ class Lifecycle:
         return self.cause is not None and self.cause.reason is Reason.LINKDEATH
 
     def end(self, cause: Cause, text: str = "") -> None:
-        """Decide the ending, and only then cancel what it ends. The first decision stands."""
+        """Decide the ending, then cancel the scopes. The first decision stands."""
         if self.cause is not None:
             return
+        # Before any cancel: code that wakes up cancelled, and every later call, must find the ending decided.
         self.cause, self.last_words = cause, text
         self._to_start = None  # if the active scope has not begun, it never does
         self._owner.ending_decided()
@@ -188,7 +193,10 @@ class Lifecycle:
             self._owner.name_unfinished(what, function)
 
     def override(self, cause: Cause, text: str, write: Callable[[str], object]) -> None:
-        """End by a refusal, which outweighs an ending decided during the connect hook; a living link reads it."""
+        """End by a refusal, which replaces an ending decided during the connect hook.
+
+        The text is sent unless the link is lost.
+        """
         self.cause = None
         if not self.link_scope.cancel_called:
             write(text)
@@ -199,18 +207,18 @@ class Lifecycle:
         self._owner.quit(text, cause=cause)
 
     def typed_first(self) -> None:
-        """The first line was typed."""
+        """Take note that the first line was typed."""
         self._owner.typed_first()
 
     def lose_link(self, cause: Cause) -> None:
-        """The link is gone: nothing more is written. If no ending was decided before, this is it."""
+        """End by the loss of the link, unless an ending was decided before; nothing more is written."""
         self.end(cause)
-        self._link.discard()
+        self._link.discard()  # pending output can no longer be sent, and its writer must not wait for the peer
         self.link_scope.cancel(reason="the link is lost")
         self.notify()
 
     def fail(self, error: BaseException) -> None:
-        """The driver, a transport or code of the game called by them has a bug: it costs this connection."""
+        """End the connection, because the driver, a transport or code of the game that they call raised."""
         self._context.repeats.log(
             logging.ERROR,
             f"connection {self._owner.label} failed",
@@ -231,12 +239,12 @@ class Lifecycle:
     # Siblings
 
     def start(self, work: Work, what: str, function: object) -> None:
-        """Run this as long as the active scope lasts, from its beginning on.
+        """Run work until the active scope ends; it starts when that scope begins.
 
         Args:
             work: The task.
             what: Its role, as for `log_failure`.
-            function: Of the game, which the work calls.
+            function: The game's function that the work calls.
         """
         if self.active_scope is None:
             if self._to_start is None:
@@ -271,12 +279,15 @@ class Lifecycle:
     # Waiting
 
     def notify(self) -> None:
-        """Something the task may wait for has changed."""
+        """Make the task check the condition of `wait_until` again."""
         if self.wakeup is not None:
             self.wakeup.set()
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds; whatever may change it calls `notify`. For the connection's own task only."""
+        """Wait until the condition holds. For the connection's own task only.
+
+        Code that may change the condition calls `notify`.
+        """
         while not condition():
             self.wakeup = trio.Event()
             await self.wakeup.wait()
@@ -286,26 +297,29 @@ class Lifecycle:
 
     @enable_ki_protection
     async def run(self) -> None:
-        """Do the handshake, then live. However that goes, the link is closed and the inbox yields Disconnect."""
+        """Do the handshake, then serve. In every case the link is closed and the inbox yields `Disconnect`."""
         if not await self._has_arrived():
-            self.end(Cause.RESET)  # no event reports it
+            self.end(Cause.RESET)  # releases what it holds; no event reports it, since Connect was not queued
             await self._close(gently=False)
             self._owner.closed()
             return
-        is_whole = False  # everything written was taken
+        is_whole = False  # all output was sent
         try:
             is_whole = await self._live()
         except GeneratorExit:
-            raise
+            raise  # the coroutine is closed by the garbage collector; awaiting anything would raise RuntimeError
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
+            # A cancellation of this task is no failure, and need not be raised again: the task ends below.
             if own_cancellation(error) is None:
                 self.fail(error)
         finally:
-            self.end(Cause.ERROR)
+            self.end(Cause.ERROR)  # has no effect unless `_live` failed before it decided an ending
             if not self.is_link_dead:  # a lost link has discarded its output already
                 self._link.discard()
             if self._works is not None or not self._link.is_drained:
-                with trio.CancelScope(shield=True):  # all of it is cancelled already, so this is short
+                # Nothing may outlive the connection. All siblings are cancelled already, so this wait is short,
+                # unless a game's function swallows its cancellation; then `_name_unfinished` logs it.
+                with trio.CancelScope(shield=True):
                     await self._link.drain()
                     await self.wait_until(lambda: self._works is None)
             self._inbox.close()
@@ -313,7 +327,7 @@ class Lifecycle:
             self._owner.closed()
 
     async def _has_arrived(self) -> bool:
-        """Return True if the peer did in time what its transport asks; before that the connection does not exist."""
+        """Do the handshake; return True if the peer completed it in time. No event is raised before."""
         if not self._link.needs_handshake and self.cause is None:
             await self._link.handshake()
             return True
@@ -334,34 +348,35 @@ class Lifecycle:
             if self.cause is not None:
                 self._handshake.cancel(reason="ended before it began")
             try:
+                # First the PROXY header, which is cheap: a flood is rejected before TLS costs CPU time.
                 self._hurry_if_refused()
                 await link.locate()
-                if owner.locate(is_named=not link.may_be_health_check):  # before anything else costs time
+                if owner.locate(is_named=not link.may_be_health_check):
                     self._hurry_if_refused()
                     await link.handshake()
                     has_arrived = True
                 else:
-                    why, counted_as = "connections from there come too fast", "closed by rate"
+                    why, counted_as = "too many new connections from this address", "closed by rate"
             except trio.BrokenResourceError as error:
-                why = str(error) or str(error.__cause__ or "the link is gone")
+                why = str(error) or str(error.__cause__ or "the link is lost")
         self._handshake = None
         if not has_arrived:
             failure = "health checks" if link.may_be_health_check else "handshakes failed"
             self._context.counters[counted_as or failure] += 1
             if self.cause is not None:
-                why = f"it ended before ({self.cause})"
-            logger.debug("%s from %s never arrived: %s", owner.label, link.address or "an unknown address", why)
+                why = f"the connection was ended ({self.cause})"
+            logger.debug("handshake of %s from %s failed: %s", owner.label, link.address or "an unknown address", why)
         return has_arrived
 
     def _hurry_if_refused(self) -> None:
-        """Let a peer that is refused already hold its place for no longer than any other that is."""
+        """Shorten the handshake of a connection that a limit refused already, so that it frees its slot soon."""
         assert self._handshake is not None
         if self._owner.refused:
             deadline = trio.current_time() + self._context.limits.linger
             self._handshake.deadline = min(self._handshake.deadline, deadline)
 
     async def _live(self) -> bool:
-        """Stand in the link scope; return True if everything written was taken."""
+        """Serve inside the two scopes; return True if all output was sent."""
         inbox, link = self._inbox, self._link
         is_whole = False
         with self.link_scope:
@@ -380,19 +395,23 @@ class Lifecycle:
                         except trio.BrokenResourceError as error:
                             lost = Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET
                         self.lose_link(lost)
-                        await trio.lowlevel.checkpoint()  # both scopes are cancelled: this leaves them by that
+                        # Both scopes are cancelled now. Leaving them by the cancellation keeps their
+                        # `cancelled_caught` true to the ending, as when the poller reports the loss.
+                        await trio.lowlevel.checkpoint()
                     finally:
-                        self.end(Cause.ERROR)
+                        self.end(Cause.ERROR)  # has no effect unless `read` raised something unexpected
                 await self.wait_until(lambda: self._works is None)
             if not self.is_link_dead:
                 with trio.move_on_after(self._context.limits.quit_flush):
                     await link.drain()
-                # Asked here, inside the scope: after a loss `discard` would make a link look drained.
+                # Read inside the scope: after a loss, `discard` makes the link look drained.
                 is_whole = link.is_drained and not self.link_scope.cancel_called
         return is_whole
 
     async def _serve_the_rest(self) -> bool:
-        """After the end of file, serve what was typed; return True if everything written was taken."""
+        """After the end of file, serve all typed lines; return True if all output was sent."""
+        # A client may half-close (`printf 'look\nquit\n' | nc`): its lines deserve their answers, and a `quit`
+        # among them makes the ending a quit. The peer counts for its address no longer: it can send nothing.
         inbox, link = self._inbox, self._link
         self._owner.release()
         with trio.move_on_after(self._context.limits.quit_flush):
@@ -400,7 +419,7 @@ class Lifecycle:
         return link.is_drained
 
     async def _close(self, *, gently: bool) -> None:
-        """Close the link: gently if everything written was taken, but never for long."""
+        """Close the link: gently if all output was sent, within `limits.linger`."""
         assert self.cause is not None, "it is decided before anything closes"
         timeout = self._context.limits.linger if gently and not self._owner.is_aborting else 0
         try:
@@ -410,4 +429,4 @@ class Lifecycle:
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
             if own_cancellation(error) is None:
-                log_error(error, "the transport of %s did not close", self._owner.label)
+                log_error(error, "the transport of %s failed to close", self._owner.label)

@@ -1,6 +1,6 @@
-"""What may take a connection's lines in the game's place, and what may watch them.
+"""Protocols: a line taker receives a connection's lines in place of the game; an observer watches them.
 
-Who uses it: `Dialog` is a line taker; so is whatever forwards lines elsewhere. A recording observes.
+`Dialog` is a line taker, as is any code that forwards lines elsewhere. A recording is an observer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class LineTaker(Protocol):
 
     Attributes:
         asks_hidden: True while a hidden question waits for its line.
-        has_begun: False as long as it may still be dropped without notice, when the connection ends first.
+        has_begun: False while it may still be dropped without notice if the connection ends first.
     """
 
     asks_hidden: bool
@@ -24,7 +24,7 @@ class LineTaker(Protocol):
 
     @property
     def is_asking(self) -> bool:
-        """True if it wants a line now; otherwise lines wait in the inbox."""
+        """True if it waits for a line now; otherwise lines wait in the inbox."""
         ...
 
     def answer(self, line: str) -> None:
@@ -32,35 +32,44 @@ class LineTaker(Protocol):
         ...
 
     def received(self, event: LinkEvent) -> None:
-        """Take note of something the link reported; the game gets its event too."""
+        """Take note of an event of the link; the game receives it too."""
         ...
 
     def show_input(self) -> None:
-        """Have the client show again what is typed, if it was hidden for this taker."""
+        """Ask the client to show typed input again, if it was hidden for this taker."""
         ...
 
     def give_way(self) -> None:
-        """Let go of the lines: another connection took over, or the session resumed elsewhere."""
+        """Detach from the lines: another connection took over, or the session resumed elsewhere."""
         ...
 
 
 class InputObserver(Protocol):
-    """Learns what becomes of each line, without changing it. See `Inbox.observer`."""
+    """Is notified of the fate of each line, without changing it. See `Inbox.observer`."""
 
     def line_taken(self, *, is_secret: bool, is_lent: bool) -> None:
-        """The oldest line was taken: by a hook, or (`is_lent`) by a line taker, which may yet give it back."""
+        """Take note that the oldest line was taken.
+
+        Args:
+            is_secret: True if it may have been typed hidden.
+            is_lent: True if a line taker has it, which may still give it back; False if it became an event.
+        """
         ...
 
     def line_given_back(self) -> None:
-        """The line that a taker had is the oldest again."""
+        """Take note that a taker gave its line back: it is the oldest again."""
         ...
 
     def lines_discarded(self, *, loses_bytes: bool) -> None:
-        """Everything typed so far was dropped; `loses_bytes`: some of it was never parsed into lines."""
+        """Take note that everything typed so far was dropped.
+
+        Args:
+            loses_bytes: True if some of it was never parsed into lines.
+        """
         ...
 
     def stop_tracking(self) -> None:
-        """Nothing typed will be taken any more."""
+        """Take note that no further line will be taken."""
         ...
 
 
@@ -69,7 +78,7 @@ class BorrowedLines:
 
     Args:
         give_back: Puts a line back as the oldest.
-        wake: Has the connection offer its next line.
+        wake: Makes the connection offer its next line.
         end: Detaches the taker.
     """
 
@@ -81,13 +90,13 @@ class BorrowedLines:
         self._end = end
 
     def notify(self) -> None:
-        """Offer the next line: the taker asks now."""
+        """Request the next line: the taker asks now."""
         self._wake()
 
     def give_back(self, line: str) -> None:
-        """Put a line back: it is the oldest again."""
+        """Put a line back as the oldest."""
         self._give_back(line)
 
     def end(self) -> None:
-        """Detach the taker: lines are `Input` again. A second call does nothing."""
+        """Detach the taker: lines become `Input` again. A second call has no effect."""
         self._end()

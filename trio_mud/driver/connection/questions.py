@@ -1,7 +1,7 @@
-"""What a dialog can ask that takes more than one line: yes or no, one of several, page after page, a whole text.
+"""The questions of a dialog that are built from `ask`: yes or no, a choice, a pager, a line editor.
 
-Each is made of `Dialog.ask`, which says how lines come and go, and of the driver's `Texts`, which a game may replace.
-Who uses it: scripts, through `Dialog`.
+Their texts are in the driver's `Texts`, which a game may replace.
+Used by scripts, through `Dialog`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .editor import Editor
 
 T = TypeVar("T")
 
-TRIES = 5  # answers to one question; who means to answer it needs two
+TRIES = 5  # answers to one question; a player who wants to answer rarely needs more than two
 
 
 class _Asked(Protocol):
@@ -32,7 +32,7 @@ class _Asked(Protocol):
 
 
 class Questions:
-    """The half of a `Dialog` that asks by its other half."""
+    """Base class of `Dialog` with the questions that need only its `ask`."""
 
     __slots__ = ()
 
@@ -43,22 +43,22 @@ class Questions:
         raise NotImplementedError
 
     def _give_back(self, line: str) -> None:
-        """Put back a line that was no answer."""
+        """Put back a line that was not an answer."""
         raise NotImplementedError
 
     async def ask(self, question: Text, *, within: float | None = None) -> str:
-        """Ask for one line; the other half's."""
+        """Ask for one line; `Dialog` implements it."""
         raise NotImplementedError
 
     async def confirm(self, question: Text, *, default: bool | None = None) -> bool:
-        """Ask for yes or no, in the words of `texts.yes` and `texts.no`; anything else is asked again.
+        """Ask for yes or no, in the words of `texts.yes` and `texts.no`; repeat the question after other answers.
 
         Args:
-            question: Shown as it is, so say what may be answered: "Burn the letter? (yes/no) ".
-            default: What an empty line says; None: it says nothing.
+            question: Shown unchanged, so it should name the answers: "Burn the letter? (yes/no) ".
+            default: The meaning of an empty line; None repeats the question.
 
         Raises:
-            NoAnswer: Neither was said five times.
+            NoAnswer: Five answers were neither yes nor no.
         """
         texts = self._texts
         for _ in range(TRIES):
@@ -78,18 +78,18 @@ class Questions:
     async def choose(self, question: Text, options: Sequence[T]) -> T: ...
 
     async def choose(self, question: Text, options: Mapping[str, T] | Sequence[T]) -> T:
-        """List the options with numbers, and let one be chosen by its number, its name or a beginning of that.
+        """List the options with numbers, and ask for one by its number, its name or the beginning of its name.
 
         Args:
             question: Shown below the list.
-            options: By their names, or things whose `str` is their name. Case does not matter.
+            options: A mapping by name, or a sequence of objects whose `str` is their name. Case does not matter.
 
         Returns:
             The mapping's value, or the sequence's item.
 
         Raises:
-            NoAnswer: None was chosen five times.
-            ValueError: There are none.
+            NoAnswer: Five answers named no single option.
+            ValueError: There are no options.
         """
         by_name = dict(options) if isinstance(options, Mapping) else {str(option): option for option in options}
         if not by_name:
@@ -104,13 +104,13 @@ class Questions:
         raise self._no_answer()
 
     async def page(self, text: Text) -> bool:
-        """Show a long text, a window at a time: Enter reads on, and a word of `texts.page_stop` stops.
+        """Show a long text one window at a time: Enter continues, a word of `texts.page_stop` stops.
 
-        Any other line stops too, and is not lost: it is the next line of this dialog, or else becomes `Input`.
-        The window may change its size meanwhile. A screen reader gets everything at once.
+        Any other line stops too and is put back: it is the next line of this dialog, or becomes `Input`.
+        The window may be resized meanwhile. A client with a screen reader receives the whole text at once.
 
         Returns:
-            Whether all of it was shown.
+            True if all of it was shown.
         """
         connection, read = self.connection, 0
         client, texts = connection.client, self._texts
@@ -137,14 +137,14 @@ class Questions:
         most_bytes: int = 32 * 1024,
         draft: Callable[[str], object] | None = None,
     ) -> str | None:
-        """Let a text be written, line by line; `texts.edit_help` says how.
+        """Let the player write a text line by line; `texts.edit_help` lists the editor's commands.
 
         Args:
-            text: What it begins with.
-            most_lines: No line is added beyond these.
-            most_bytes: Nor beyond these, in UTF-8.
-            draft: Called after each line with all that is written so far. A dialog ends with its connection: keep the
-                draft on the session, and give it as `text` when the player is back.
+            text: The initial text.
+            most_lines: The greatest number of lines.
+            most_bytes: The greatest size in bytes, in UTF-8.
+            draft: Called after each line with the whole text so far. A dialog ends with its connection: keep the
+                draft on the session, and pass it as `text` when the player returns.
 
         Returns:
             The lines, with newlines between them; None if the player gave up.
@@ -165,7 +165,7 @@ class Questions:
 
 
 def _named(answer: str, names: Sequence[str]) -> Sequence[str]:
-    """The names that an answer may mean: its very name first, then its number, then all that begin so."""
+    """Return the names that an answer may mean: the exact name, or else the number, or else all with that prefix."""
     if not answer:
         return []
     if exact := [name for name in names if name.casefold() == answer]:
@@ -176,7 +176,7 @@ def _named(answer: str, names: Sequence[str]) -> Sequence[str]:
 
 
 def _unread(text: Text, read: int, width: int | None) -> tuple[int, list[Markup]]:
-    """The lines, at this width, that hold what is not read, and how much ink stands before them."""
+    """Return the ink (visible characters) before the unread lines, and those lines, wrapped at this width."""
     lines = pages(text, width, rows=2)  # one line each
     if not read:
         return 0, lines
@@ -190,5 +190,5 @@ def _unread(text: Text, read: int, width: int | None) -> tuple[int, list[Markup]
 
 
 def _ink(text: Markup) -> int:
-    """How many characters can be seen: what stays the same however a text is wrapped."""
+    """Return the number of visible characters, which does not depend on how the text is wrapped."""
     return sum(map(len, text.plain.split()))

@@ -1,8 +1,8 @@
-"""What waits in an inbox, and what it weighs: typed lines, and messages that wait in turn with them.
+"""The items that wait in an inbox, and their size: typed lines, and messages that wait in turn with them.
 
-Their number is bounded by `limits.typeahead`. Those that are large are bounded in bytes, too, by
-`limits.max_typeahead_bytes`: 64 lines of 4 KiB are no burden, 64 messages of 64 KiB each are.
-A message waits as the JSON it means, for the objects it decodes to may take twenty times the memory.
+Their number is bounded by `limits.typeahead`. Large ones are also bounded in bytes, by
+`limits.max_typeahead_bytes`: a few dozen large messages would otherwise hold megabytes.
+A message waits as JSON, since the objects that it decodes to can take twenty times the memory.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .events import GmcpMessage, MsdpMessage
 if TYPE_CHECKING:
     from .events import Subject
 
-SHORT: Final = 29  # characters; a line of so few is light, whatever they are
-LIGHT: Final = 192  # bytes of a line or payload; the number of lighter ones is bound enough
+SHORT: Final = 29  # characters; a line up to this length is light even at 4 bytes a character
+LIGHT: Final = 192  # bytes of a line or payload; lighter ones are bounded by their number alone
 
 
 class HiddenLine(str):
-    """A line typed while a dialog hid it: an answer to hidden questions and to nothing else. Its repr hides it too."""
+    """A line typed while input was hidden. It answers hidden questions only, and its repr does not show it."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ class HiddenLine(str):
 
 
 class Payload:
-    """A GMCP or MSDP message that waits for its turn, as JSON: its size is known, and is that of what came."""
+    """A GMCP or MSDP message that waits for its turn, as JSON, so that its size is known and close to that received."""
 
     __slots__ = ("_body", "_kind", "_name", "_subject")
 
@@ -45,7 +45,7 @@ class Payload:
         return object.__sizeof__(self) + getsizeof(self._body)
 
     def event(self) -> HookEvent:
-        """The event that its turn makes of it."""
+        """Return the event of this message."""
         return self._kind(self._subject, self._name, from_json(self._body))
 
 
@@ -53,6 +53,6 @@ Waiting = str | HookEvent | Payload
 
 
 def weight_of(item: Waiting) -> int:
-    """Bytes of memory that a line or message counts for; 0 for a light one."""
+    """Return the bytes that a line or message counts for; 0 for a light one."""
     size = getsizeof(item)
     return size if size > LIGHT else 0

@@ -1,7 +1,7 @@
-"""The calendar: the moment at which a time of day comes on a date, whatever the clocks of a zone do.
+"""The calendar: the moment of a time of day on a date, also across changes of daylight saving time (DST).
 
-Pure arithmetic. A moment is a POSIX timestamp in seconds, a zone of None is the machine's own; no clock is asked here.
-Who uses it: `timers.DailyTimer`.
+Pure arithmetic that reads no clock. A moment is a POSIX timestamp in seconds. A zone of None is the machine's own.
+Used by `timers.DailyTimer`.
 """
 
 from __future__ import annotations
@@ -14,32 +14,34 @@ DAY = timedelta(days=1)
 
 
 def zone_of(name: tzinfo | str | None) -> tzinfo | None:
-    """The zone of this name, such as "Europe/Berlin"; anything but a name is one already.
+    """Return the time zone of this name, such as "Europe/Berlin"; a zone is returned unchanged.
 
     Raises:
-        ValueError: This machine knows no zone of that name.
+        ValueError: This machine has no zone of that name.
     """
     if not isinstance(name, str):
         return name
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # the latter two for what could be no name
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # ValueError, OSError: malformed names
         raise ValueError(f'there is no time zone {name!r}: write one like "Europe/Berlin" or "UTC"') from error
 
 
 def moment_of(day: date, clock: time, zone: tzinfo | None) -> float:
-    """When the clocks of the zone first show this time of this date, or would if they did not jump over it.
+    """Return the moment at which the clocks of the zone show this time on this date.
 
-    A time that comes twice: the first. One that does not come: the moment of the jump.
+    At the end of DST a time occurs twice: the first is returned.
+    At its start a time is skipped: the moment of the jump is returned.
     """
-    # PEP 495: of a time that comes twice, fold 0 is the first. One that does not come is read by the offset
-    # before the jump in fold 0, so that it lies behind the jump, and by that after it in fold 1, so before.
+    # PEP 495: for a time that occurs twice, fold=0 is the first. A skipped time is read with the offset before
+    # the jump if fold=0, which gives a moment after the jump, and with the offset after it if fold=1, which
+    # gives one before. So the jump lies between the two, and is found by bisection.
     wanted = datetime.combine(day, clock.replace(tzinfo=None, fold=0))
     moment = wanted.replace(tzinfo=zone).timestamp()
     before = wanted.replace(tzinfo=zone, fold=1).timestamp()
     if before >= moment:
         return moment
-    first, last = math.floor(before), math.ceil(moment)  # clocks jump at whole seconds
+    first, last = math.floor(before), math.ceil(moment)  # transitions are at whole seconds
     while last - first > 1:
         middle = (first + last) // 2
         if _shown_at(middle, zone) < wanted:
@@ -50,11 +52,11 @@ def moment_of(day: date, clock: time, zone: tzinfo | None) -> float:
 
 
 class Daily:
-    """Every date has one moment; each comes once, in order, whatever happens to the clock that is looked at.
+    """A daily moment that is due once for each date, in order, even if the wall clock is set.
 
-    Set forward past the moment, the date is due when somebody looks; whole dates jumped over are counted as one.
-    Set back, a date that has been is not due again; but what was set back by more than a day was wrong before,
-    and those dates are forgotten.
+    If the clock is set forward past the moment, the date is due at the next look. Several dates skipped at once
+    are due together. If the clock is set back, a date that was due already is not due again. A clock that is set
+    back by more than a day was wrong before, so the dates it showed are forgotten.
     """
 
     __slots__ = ("_clock", "_done", "_next", "_zone")
@@ -71,7 +73,7 @@ class Daily:
         return self._moment_of(self._next)
 
     def look(self, now: float) -> int:
-        """The clock shows `now`: how many dates have become due since the last look."""
+        """Return how many dates have become due since the last look; the wall clock shows `now`."""
         if self.due > now:
             self._mind_a_clock_set_back(now)
             return 0
@@ -88,7 +90,7 @@ class Daily:
             self._next = min(self._next, earliest)
 
     def _first_after(self, now: float) -> date:
-        """The first date whose moment is still to come."""
+        """Return the first date whose moment is after `now`."""
         day = self._date_at(now)
         while self._moment_of(day) <= now:
             day += DAY
@@ -102,5 +104,5 @@ class Daily:
 
 
 def _shown_at(moment: float, zone: tzinfo | None) -> datetime:
-    """What a clock of the zone shows then."""
+    """Return the date and time that a clock of the zone shows at this moment."""
     return datetime.fromtimestamp(moment, zone).replace(tzinfo=None)

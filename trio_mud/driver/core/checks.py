@@ -1,7 +1,7 @@
-"""Checks of what a game hands to the driver, made where it is handed over: the traceback then ends in the game's line.
+"""Checks of the arguments of public methods, made on entry, so that the traceback ends in the game's own line.
 
-Each raises TypeError or ValueError with one sentence: the fact, then what to write.
-Who uses it: the public methods of the driver, before they change anything.
+Each raises TypeError or ValueError with one sentence: the fact, then the correction.
+Used by the public methods of the driver, before they change anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GENERATOR = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 def article(thing: object) -> str:
-    """Return the type of a thing with its article, and the value too if that is a number or a short text."""
+    """Return the type of a thing with its article, and its value if that is a number or a short text."""
     if thing is None:
         return "None"
     name = type(thing).__name__
@@ -31,7 +31,7 @@ def article(thing: object) -> str:
 
 
 def check_text(text: object, where: str) -> Text:
-    """Return a text that a client can be sent, as an exact `str` unless it is `Markup`.
+    """Return a text that can be sent to a client, as an exact `str` unless it is `Markup`.
 
     Raises:
         TypeError: It is neither a `str` nor `Markup`.
@@ -44,12 +44,12 @@ def check_text(text: object, where: str) -> Text:
 
 
 def check_words(text: object, where: str) -> str:
-    """Return a text that is also logged or handed on, as an exact `str`.
+    """Return a text that is also logged or passed on, as an exact `str`.
 
-    A subclass of `str` has methods of the game, which may raise whenever the driver uses the text.
+    A subclass of `str` has methods of the game, which may raise when the driver uses the text.
 
     Raises:
-        TypeError: It is no `str`.
+        TypeError: It is not a `str`.
     """
     if not isinstance(text, str):
         raise TypeError(f"{where} takes a str, not {article(text)}: {_how_to_make_text(text)}")
@@ -58,17 +58,17 @@ def check_words(text: object, where: str) -> str:
 
 def _how_to_make_text(thing: object) -> str:
     if inspect.iscoroutine(thing):
-        thing.close()  # or Python warns that it was never awaited
+        thing.close()  # otherwise Python warns that it was never awaited
         return "write `await` in front of the call, in an `async def`"
     return "use str() or an f-string"
 
 
 def check_number(number: object, where: str, wanted: str = "a number") -> None:
-    """Raise unless this is a number that can be compared with others; infinity is one.
+    """Raise unless this is a number that can be compared with others; infinity is allowed.
 
     Raises:
-        TypeError: It is none.
-        ValueError: It is "not a number", NaN.
+        TypeError: It is not a number.
+        ValueError: It is NaN.
     """
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{where} takes {wanted}, not {article(number)}")
@@ -77,11 +77,11 @@ def check_number(number: object, where: str, wanted: str = "a number") -> None:
 
 
 def check_seconds(seconds: object, where: str, *, at_least: float = 0.0, may_be_infinite: bool = False) -> None:
-    """Raise unless this is a sensible number of seconds.
+    """Raise unless this is a valid number of seconds.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is smaller than `at_least`, not a number, or infinite where it must not be.
+        TypeError: It is not a number.
+        ValueError: It is smaller than `at_least`, NaN, or infinite without `may_be_infinite`.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"{where} takes a number of seconds, such as 2.5, not {article(seconds)}")
@@ -94,19 +94,19 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
     """Raise unless this is a function that can be called with these arguments.
 
     Args:
-        function: Of the game: a function, a method, a partial, any callable.
-        where: What it was given to, such as "every()".
-        arguments: The names of the positional arguments it will get.
-        waits: Only an async function, or a callable that may return an awaitable, will do.
+        function: The game's function, method, partial or other callable.
+        where: The call that it was passed to, such as "every()".
+        arguments: The names of the positional arguments that it will receive.
+        waits: True if it must be an async function, or a callable that may return an awaitable.
 
     Raises:
-        TypeError: It cannot be called so, is a generator, or is a plain function where an async one is wanted.
+        TypeError: It cannot be called with these arguments, is a generator, or is a plain function although `waits`.
     """
     call = f"({', '.join(arguments)})"
     kind = "async function" if waits else "function"
     if inspect.iscoroutine(function):
         name = getattr(function, "__name__", "function")
-        function.close()  # or Python warns that it was never awaited
+        function.close()  # otherwise Python warns that it was never awaited
         raise TypeError(f"{where} takes the function itself, not what it returned: write {name}, without the call")
     if not callable(function):
         raise TypeError(f"{where} takes a function, not {article(function)}: write its name, without the call")
@@ -135,13 +135,13 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
 
 
 def _word(function: object) -> str:
-    """The name of a function as it can stand behind `def`."""
+    """Return the name of a function as it can be written after `def`."""
     name = getattr(function, "__name__", "")
     return name if isinstance(name, str) and name.isidentifier() and name != "__call__" else "function"
 
 
 def accepts(function: Callable[..., object], count: int) -> bool:
-    """Whether the function itself takes so many positional arguments; a wrapper counts, not what it wraps."""
+    """Return True if the function takes `count` positional arguments; a wrapper counts, not the wrapped function."""
     if isinstance(function, MethodType):
         return accepts(function.__func__, count + 1)
     if isinstance(function, FunctionType):  # timers are started often, and inspect.signature takes 20 us
@@ -162,10 +162,10 @@ def accepts(function: Callable[..., object], count: int) -> bool:
 
 
 def _never_waits(function: object) -> bool:
-    """Whether this is a plain `def` that does not say that it returns an awaitable.
+    """Return True if this is a plain `def` that is not annotated to return an awaitable.
 
-    A lambda and a callable object may return one, which only calling them shows. So may a plain function whose
-    annotation says it, or which wraps an async one by `functools.wraps`.
+    A lambda or a callable object may return an awaitable, which shows only when it is called. The same holds for a
+    plain function with such an annotation, or one that wraps an async function by `functools.wraps`.
     """
     if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
         return False

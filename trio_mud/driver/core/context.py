@@ -1,4 +1,4 @@
-"""What every part of a server is handed in place of the server itself."""
+"""The shared parts of a server, passed to its other parts in place of the server itself."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Context:
         texts: Every sentence that the driver sends to players.
         counters: How often each thing happened, by a short description.
         timers: The heap of deadlines, on trio's clock.
-        repeats: Logs what any peer can cause, at most once per `log_interval`.
-        dispatcher: Runs the hooks; sources queue themselves there.
+        repeats: Logs failures that a peer can cause, at most once per `log_interval`.
+        dispatcher: Runs the hooks; sources queue themselves with it.
         wall_clock: Returns seconds since 1970; for display and `daily` only, never for deadlines.
     """
 

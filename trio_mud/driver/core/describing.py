@@ -1,7 +1,7 @@
-"""Functions, typed lines and objects of a game, as errors and log lines name them.
+"""Names of functions, typed lines and objects of a game in error texts and log lines.
 
 Pure functions. Code of the game may run in `guarded` only.
-Who uses it: whatever reports a failure or refuses an argument.
+Used by every module that reports a failure or rejects an argument.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .guard import attribute_of, traceback_of
 
 MOST_TYPED: Final = 200  # characters of a typed line that are quoted
 
-_OTHER_WORDS: Final = {  # what other servers call it
+_OTHER_WORDS: Final = {  # the names that other servers use
     "ask": "start_dialog",
     "close": "quit",
     "disconnect": "quit",
@@ -37,7 +37,7 @@ _MEANT: Final = {
 def describe(function: object, error: BaseException | None = None) -> str:
     """Return the function's name, file and line: `talk at tavern.py:12`.
 
-    The line is the one that raised `error`, if that can be told, or else the one where the function begins.
+    The line is the one in the function that raised `error`, if it is in the traceback; otherwise the first line.
     """
     inner = unwrap(function)
     name = attribute_of(inner, "__qualname__")
@@ -64,13 +64,13 @@ def unwrap(function: object) -> object:
 
 
 def typed(line: object) -> str:
-    """Return a typed line as it is quoted in the log."""
+    """Return a typed line as quoted in the log."""
     text = str(line)
     return repr(text) if len(text) <= MOST_TYPED else f"{text[:MOST_TYPED]!r} and {len(text) - MOST_TYPED} more"
 
 
 def guarded(text: Callable[[], str]) -> str:
-    """Return a text about objects of the game; their `__repr__` and `__str__` may raise, and cost only the text."""
+    """Return a text about objects of the game. If their `__repr__` or `__str__` raises, only the text is lost."""
     try:
         return text()
     except BaseException as error:  # noqa: BLE001 - code of the game
@@ -78,7 +78,7 @@ def guarded(text: Callable[[], str]) -> str:
 
 
 def innermost(error: BaseException) -> tuple[str, int] | None:
-    """Return the file and the line where an error was raised."""
+    """Return the file and the line at which an error was raised."""
     trace, place = traceback_of(error), None
     while trace is not None:
         place = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
@@ -87,7 +87,7 @@ def innermost(error: BaseException) -> tuple[str, int] | None:
 
 
 def advice(error: BaseException) -> str:
-    """Return `; …` with what to write instead, if the error's own words do not say that. Never raises."""
+    """Return `; …` with a correction for a common mistake that the error text does not explain. Never raises."""
     try:
         if type(error) is AttributeError and error.name and type(error.obj).__module__.startswith("trio_mud."):
             return _nearest_attribute(type(error.obj), error.name)

@@ -3,23 +3,23 @@
 Theory of operation
 -------------------
 The memory channel carries *sources* (a connection, a timer, the server's posts), not events.
-A source stands in the channel at most once, so the channel needs no bound of its own,
-and it is *asked* for its next event when its turn comes, so order and once-only need no waiting.
+A source is in the channel at most once, so the number of sources bounds the channel.
+It is *asked* for its next event when its turn comes, so order and once-only delivery need no waiting.
 A flooder with a thousand lines and a slow typist with one therefore alternate.
 
 The dispatcher drains ready sources in batches of `limits.batch` and flushes all output once per batch.
-Between two batches lies a checkpoint, so timers stay on time.
+There is a checkpoint between two batches, so timers stay on time.
 
-A plain function runs inline: an atomic step of the world, in one total order with all others.
-A returned awaitable continues in a task of the dispatcher's nursery: its source is *busy* and gets no turn
-until the event's remaining functions have run, while all other sources go on.
+A plain function runs inline: it is an atomic step of the world, in one total order with all others.
+A returned awaitable continues in a task of the dispatcher's nursery. Its source is *busy* and gets no turn
+until the event's remaining functions have run. All other sources go on.
 
-`_load` counts the sources that are queued, handed over or busy.
-It, never the length of the channel, says whether everything is handled.
+`_load` counts the sources that are queued, handed over or busy. Everything is handled when it is 0.
+The length of the channel cannot show that: a busy source is not in the channel.
 
-Everything that is called for one source, its events and their functions, costs that source when it raises.
+When a method of a source or a hook function raises, the failure costs that source and no other.
 A plain function that enters a cancel scope and does not exit it leaves it open in the dispatcher's own task.
-The loop stands in a scope of its own, so that such a scope cannot end it.
+The loop runs in a scope of its own, so the leaked scope cannot end it.
 
 The dispatcher knows neither sockets nor players. If it dies, the server stops.
 """
@@ -42,24 +42,24 @@ from .hooks import HookFunction
 
 
 class Gatekeeper(Protocol):
-    """Whoever may hold up a source until another one has nothing left."""
+    """Defers a source's turns until another source is drained."""
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether there are events that must be handled first."""
+        """True if the other source has events that must be handled first."""
         ...
 
     @property
     def source(self) -> Source:
-        """Where those come from."""
+        """The other source."""
         ...
 
 
 class Source:
-    """Something events come from, in order. Subclasses say which; the dispatcher minds the two flags.
+    """Yields events in order. Subclasses choose which; the dispatcher maintains the two flags.
 
     Attributes:
-        gatekeeper: Who may have this source wait, if anybody.
+        gatekeeper: Defers the turns of this source; None if nothing does.
     """
 
     __slots__ = ("_dispatcher", "gatekeeper", "is_busy", "is_queued")
@@ -71,22 +71,22 @@ class Source:
         self.gatekeeper: Gatekeeper | None = None
 
     def has_event(self) -> bool:
-        """Whether `take_event` may have something now."""
+        """Return True if `take_event` may return an event now."""
         raise NotImplementedError
 
     def take_event(self) -> HookEvent | None:
-        """The next event, or None if there is none or this turn was used up without one."""
+        """Return the next event, or None if there is none or this turn was used without one."""
         raise NotImplementedError
 
     def event_over(self, event: HookEvent) -> None:
-        """All functions of the event have run."""
+        """Take note that all functions of the event have run."""
 
     def failed(self, error: BaseException) -> None:
-        """One of these methods raised, or what is due for this source."""
+        """Take note that a method, deadline or callback of this source raised."""
         log_error(error, "an event was lost, a %s failed", type(self).__name__)
 
     def wake(self) -> None:
-        """Stand in line for a turn, if there is an event. Any number of calls cost one turn."""
+        """Queue this source for a turn if it has an event. Repeated calls cost one turn."""
         if not self.is_queued and not self.is_busy and self.has_event():
             self._dispatcher.put(self)
 
@@ -106,7 +106,7 @@ class QueueSource(Source):
         self.wake()
 
     def put_first(self, event: HookEvent) -> None:
-        """Queue an event before all that wait."""
+        """Queue an event before all waiting ones."""
         self.waiting.insert(0, event)
         self.wake()
 
@@ -118,30 +118,30 @@ class QueueSource(Source):
 
 
 class Household(Protocol):
-    """What the dispatcher asks of the server it works for."""
+    """The server, as far as the dispatcher needs it."""
 
     def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
-        """The functions to run, the network's own steps outermost."""
+        """Return the functions to run, the network's own steps outermost."""
         ...
 
     def flush(self) -> None:
-        """Send what was written in this batch."""
+        """Send everything written in this batch."""
         ...
 
     def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
-        """A function of this event raised, or was cut; it costs that call."""
+        """Report a function that raised or was cancelled at its deadline; the failure costs that call."""
         ...
 
     def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
-        """A waiting function returned after its deadline, in which nothing could cancel it; it costs nothing."""
+        """Report a function that returned after its deadline because it could not be cancelled; it costs nothing."""
         ...
 
     def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
-        """A function returned False, which decides nothing."""
+        """Report a function that returned False, which has no effect."""
         ...
 
     def hook_interrupted(self, error: BaseException) -> None:
-        """Ctrl-C or SystemExit came out of a function: the server stops."""
+        """Stop the server: a function raised KeyboardInterrupt or SystemExit."""
         ...
 
 
@@ -168,12 +168,12 @@ class Dispatcher:
         self._load = 0  # sources queued, handed over or busy
         self._quiet = trio.Event()
         self._waiting: dict[Source, _Wait] = {}
-        self._gated: dict[Source, dict[Source, None]] = {}  # by the source they wait for
+        self._gated: dict[Source, dict[Source, None]] = {}  # deferred sources, by the source they wait for
         self._nursery: trio.Nursery | None = None
         self.is_dead = False
         self.is_cutting = False
-        self.in_batch = False  # what is written now is flushed at the batch's end
-        self.now = -math.inf  # when the batch began; its events need no clock of their own
+        self.in_batch = False  # output written now is flushed at the end of the batch
+        self.now = -math.inf  # when the batch began: reading the clock for each line costs too much
 
     def put(self, source: Source) -> None:
         """Give this source a turn. Does nothing when the dispatcher is dead."""
@@ -186,7 +186,7 @@ class Dispatcher:
 
     @property
     def is_working(self) -> bool:
-        """Whether any source is queued or busy."""
+        """True if any source is queued or busy."""
         return self._load > 0 and not self.is_dead
 
     async def drained(self) -> None:
@@ -196,22 +196,23 @@ class Dispatcher:
             await self._quiet.wait()
 
     def cut(self) -> None:
-        """Time is up: waiting hooks end at their await, later ones at their first."""
+        """Cancel the waiting hooks at their await, and later ones at their first await."""
         self.is_cutting = True
         for wait in self._waiting.values():
             wait.scope.cancel(reason="the server's cleanup time is over")
 
     def waiting(self) -> list[tuple[HookEvent, HookFunction]]:
-        """The events and their functions that have begun and wait."""
+        """Return the functions that have begun and wait, each with its event."""
         return [(wait.event, wait.function) for wait in self._waiting.values()]
 
     def stop(self) -> None:
-        """End `run`, even from within a shielded scope that a hook function has left open."""
+        """End `run`, even inside a shielded scope that a hook function has left open."""
+        # A cancel would not reach the loop inside such a scope; the end of the channel does.
         self.is_dead = True
         self._to_ready.close()
 
     def is_in_hook_of(self, source: Source) -> bool:
-        """Whether the running task is a waiting hook of this source, which a wait for the source would deadlock."""
+        """Return True if the running task is a waiting hook of this source: to wait for the source would deadlock."""
         wait = self._waiting.get(source)
         return wait is not None and wait.task is trio.lowlevel.current_task()
 
@@ -221,6 +222,7 @@ class Dispatcher:
         try:
             async with trio.open_nursery() as self._nursery:
                 try:
+                    # Each leaked scope ends one call; its cancellation is then over, and the loop starts again.
                     while True:
                         await run_guarded(self._run_batches, self._left_open)
                 except trio.EndOfChannel:
@@ -236,7 +238,8 @@ class Dispatcher:
             self._run_batch(await self._ready.receive())
 
     def _left_open(self, error: BaseException) -> None:
-        """A scope that a plain function left open was cancelled, and has ended the loop; nothing is lost."""
+        """Log that a cancel scope left open by a plain function has ended the loop between two batches."""
+        # Between batches no event is in flight, so nothing is lost. Inside one, it is a bug of the driver.
         if self.in_batch or not isinstance(error, RuntimeError):
             raise error
         log_error(error, "a plain hook function has left a cancel scope open: exit every scope that it enters")
@@ -246,7 +249,7 @@ class Dispatcher:
         self.now = trio.current_time()
         self._turn(source)
         left, turn, receive = self._limits.batch - 1, self._turn, self._ready.receive_nowait
-        while self._in_channel and left:
+        while self._in_channel and left:  # a counter: WouldBlock would cost an exception for each batch
             left -= 1
             turn(receive())
         self._household.flush()
@@ -259,14 +262,16 @@ class Dispatcher:
         source.is_queued = False
         keeper = source.gatekeeper
         if keeper is not None and keeper.is_unsettled:
+            # A deferred source is not load: `drained` waits for the source in front, which queues it again.
             self._load -= 1
             self._gated.setdefault(keeper.source, {})[source] = None
             return
-        source.is_busy = True  # before it is asked: what it reads for its answer may wake it
+        source.is_busy = True  # before `take_event`, which may parse bytes and so wake the source
         try:
             event = source.take_event()
+            # An iterator, so that a task can run the rest of the functions after the one that waits.
             functions = None if event is None else iter(self._household.functions_for(event))
-        except BaseException as error:  # noqa: BLE001 - whatever a source raises costs that source
+        except BaseException as error:  # noqa: BLE001 - a failure costs that source
             self._source_failed(source, error)
             event = functions = None
         if event is None or functions is None:
@@ -275,7 +280,7 @@ class Dispatcher:
             self._step(source, event, functions)
 
     def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
-        """Run the functions that are left of this event, up to the first that waits."""
+        """Run the remaining functions of this event, up to the first that waits."""
         for function in functions:
             try:
                 result = function(event)
@@ -285,14 +290,14 @@ class Dispatcher:
                     if result is False:
                         self._household.hook_returned_false(event, function)
                     continue
-            except BaseException as error:  # noqa: BLE001 - whatever a hook raises is that hook's
+            except BaseException as error:  # noqa: BLE001 - a failure costs that hook
                 self._report(source, event, function, error)
             else:
                 assert self._nursery is not None
                 self._waiting[source] = _Wait(event, function)
                 name = f"hook for {type(event).__name__}"
                 self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
-                return
+                return  # the source stays busy, and counts as load, until that task is done
         source.is_busy = False
         try:
             source.event_over(event)
@@ -301,7 +306,7 @@ class Dispatcher:
         self._turn_over(source)
 
     def _turn_over(self, source: Source) -> None:
-        """Let the source stand in line again, or let in who waited for its events."""
+        """Queue the source again if it has events; otherwise wake the sources deferred behind it."""
         self._load -= 1
         source.is_busy = False
         try:
@@ -332,7 +337,7 @@ class Dispatcher:
             with wait.scope as scope:
                 if deadline is not None:
                     scope.deadline = began + deadline
-                if self.is_cutting:
+                if self.is_cutting:  # an async function still runs up to its first await
                     scope.cancel(reason="the server's cleanup time is over")
                 failed = partial(self._report, source, event, function)
                 await run_guarded(self._await_result, failed, event, function, result)
@@ -340,12 +345,13 @@ class Dispatcher:
                 why = "the server's time was over" if self.is_cutting else f"waited longer than {deadline} s"
                 self._report(source, event, function, trio.TooSlowError(why))
             elif scope.cancel_called and trio.current_time() >= scope.deadline:
-                # It waited for a thread, shielded itself, or swallowed a Cancelled. What it did stands.
+                # It waited for a thread, shielded itself, or swallowed a Cancelled. A thread cannot be
+                # cancelled, so this is no failure: its effects stand, and it is only named in the log.
                 self._household.hook_late(event, function, trio.current_time() - began)
         finally:
             del self._waiting[source]
         self._step(source, event, functions)
-        if not self._load:
+        if not self._load:  # no batch may follow that would notice
             self._quiet.set()
 
     async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> object:
@@ -358,7 +364,7 @@ class Dispatcher:
             if (interrupt := interrupt_in(error)) is not None:
                 self._household.hook_interrupted(interrupt)
             self._household.hook_failed(event, function, error)
-        except BaseException as another:  # noqa: BLE001 - the report calls what belongs to the source
+        except BaseException as another:  # noqa: BLE001 - the report calls code of the source
             self._source_failed(source, another)
 
     def _source_failed(self, source: Source, error: BaseException) -> None:

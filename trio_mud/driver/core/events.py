@@ -1,6 +1,6 @@
-"""What every event is, and the two words that say why a connection ended.
+"""The base class of all events, and the reason and cause of an ending.
 
-Each event class stands beside its subject: those of a connection in `connection.events`, of a session in
+Each event class is defined beside its subject: those of a connection in `connection.events`, of a session in
 `sessions.events`, of the server in `server.events`, of a timer in `timers`.
 """
 
@@ -10,18 +10,18 @@ import enum
 
 
 class Reason(enum.Enum):
-    """How a connection ended, in the one word that games decide by."""
+    """How a connection ended: one of three, so that a game can decide by it."""
 
     QUIT = "quit"
     """The server or the game ended it; its last words were flushed."""
     LINKDEATH = "linkdeath"
-    """The link is gone; nothing more was written."""
+    """The link was lost; nothing more was written."""
     REFUSED = "refused"
     """It was never admitted."""
 
 
 class Cause(enum.Enum):
-    """What exactly ended a connection; every cause belongs to one reason.
+    """The exact cause of an ending; every cause belongs to one reason.
 
     Attributes:
         reason: The reason this cause belongs to.
@@ -62,6 +62,9 @@ class Cause(enum.Enum):
 
 
 class HookEvent:
-    """Something happened. A game derives its own events, as frozen dataclasses, and posts them: `MasterServer.post`."""
+    """The base class of all events.
+
+    A game derives its own as frozen dataclasses and queues them by `MasterServer.post`.
+    """
 
     __slots__ = ()

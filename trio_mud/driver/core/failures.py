@@ -1,9 +1,9 @@
-"""Log records that repeat: the first of each kind in full, then at most one line an interval for all that follow.
+"""Rate limiting of log records: the first of each kind is logged in full, the next ones at most once per interval.
 
-A failing command that ten players type would otherwise write a traceback for each line.
+A failing command that ten players type would otherwise log a traceback for each line.
 A *kind* is a function, the type of its error and the place where it was raised, so two different faults never hide
 each other. The table of kinds is bounded.
-Who uses it: the server, for every failure of a game's code and for lines that a peer can cause.
+Used by the server for every failure of a game's code and for log lines that a peer can cause.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .timers import Deadline, Timers
 
 logger = logging.getLogger("trio_mud")
 
-MOST_KINDS: Final = 256  # entries; a flood of different kinds pushes out the oldest
+MOST_KINDS: Final = 256  # entries; beyond them, the oldest is dropped
 
 
 class _Kind:
-    """One kind of record: when it was last logged, and how many were left out since."""
+    """One kind of record: when it was last logged, and how many records were left out since."""
 
     __slots__ = ("deadline", "left_out", "level", "logged_at", "summary")
 
@@ -41,7 +41,7 @@ class RepeatLimiter:
     """Logs each kind of record at most once per `limits.log_interval`, and counts the rest.
 
     Args:
-        timers: Calls for the summaries.
+        timers: The heap that the deadlines of the summaries are set on.
         interval: Seconds; None logs every record.
     """
 
@@ -56,11 +56,11 @@ class RepeatLimiter:
         """Log a message, unless one of its kind was logged within the interval.
 
         Args:
-            level: Of the message and of the summary.
+            level: The level of the message and of the summary.
             message: The whole text.
             kind: Messages of equal kinds count as repetitions.
-            summary: Begins the line that says how many were left out.
-            error: Its traceback is logged with the message.
+            summary: The beginning of the line that counts the records left out.
+            error: The exception whose traceback is logged with the message.
         """
         now = trio.current_time()
         known = self._kinds.get(kind)
@@ -77,7 +77,7 @@ class RepeatLimiter:
             known.deadline = self._timers.at(known.logged_at + self._interval, partial(self._summarise, kind))
 
     def flush(self) -> None:
-        """Log the summaries that are still due, and forget everything."""
+        """Log the summaries that are still due, and forget all kinds."""
         for kind in list(self._kinds):
             self._summarise(kind)
 
@@ -97,10 +97,11 @@ def log_failure(
     """Log that a function of the game raised, with its name, file and line, and with the traceback.
 
     Args:
-        what: Its role: "hook", "timer", "dialog".
-        function: Which was called.
-        error: What it raised.
-        context: Returns what follows "failed": the event, the connection, and what was typed.
+        limiter: Limits repeated failures of one kind.
+        what: The function's role: "hook", "timer", "dialog".
+        function: The function that was called.
+        error: The exception.
+        context: Returns the text after "failed": the event, the connection, and the typed line.
     """
     named = f"{what} {describe(function, error)}"
     limiter.log(

@@ -1,23 +1,23 @@
-"""The boundary around a game's own code: a failure costs the call that raised, and nothing else.
+"""The boundary around a game's own code: a failure costs the call that raised and nothing else.
 
 Theory of operation
 -------------------
 Game code runs inside tasks of the driver: hooks, dialogs, background work, timers, telnet options, descriptions.
-Whatever it raises must stay with the connection, the session or the event that it ran for.
+An exception must stay with the connection, the session or the event that the code ran for.
 Asynchronous code runs through `run_guarded`. Synchronous calls on a hot path are wrapped in `try` where they are made.
 
-`Cancelled` needs care, because a nursery whose task raises it stops in silence. Only trio raises it, for a scope
+`Cancelled` needs care, because a nursery whose task raises it stops silently. Only trio raises it, for a scope
 around the running task. Game code can catch one and raise it later in another task, as a cache does that keeps the
-exception of the task that filled it. `is_own_cancellation` tells the two apart: if no scope around the task is
-cancelled, the exception is foreign, and it is a failure like any other.
+exception of the task that filled it. `own_cancellation` distinguishes the two: if no scope around the task is
+cancelled, the exception is foreign and is a failure like any other.
 
 A cancel scope that game code enters and never exits, as `break` out of an async generator does (PEP 789), makes the
 exit of the scope around it raise. So `run_guarded` has a scope of its own, and the exception is raised inside it.
 
 Nothing here calls a method of an exception or of a value from the game without a `try` around it. A class of a game
-can replace every attribute of an exception, `__class__` and `__traceback__` too. So its kind is that of its type, which
-`isinstance` does not stop at, its attributes are read by the descriptors of `BaseException`, and an exception that
-cannot be formatted is logged as a plain one in its place.
+can replace every attribute of an exception, including `__class__` and `__traceback__`. So exceptions are compared by
+`type()`, since `isinstance` reads `__class__`; attributes are read by the descriptors of `BaseException`; and an
+exception that cannot be formatted is replaced in the log by a plain one.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ Args = TypeVarTuple("Args")
 
 
 async def run_guarded(function: Callable[[*Args], Awaitable[object]], failed: OnFailure, *args: *Args) -> None:
-    """Call an async function of a game and wait for it; pass on only a cancellation of the running task.
+    """Await an async function of a game; raise only a cancellation of the running task.
 
     Args:
-        function: What to call. It may turn out to return something that cannot be awaited.
+        function: The function to call. Its result may turn out not to be awaitable.
         failed: Called with every other exception; a cancellation of the running task is taken out of a group first.
-            Also called with a TypeError if the function returns a coroutine that it has not awaited.
+            Called with a TypeError if the function returns a coroutine that it has not awaited.
         args: Its arguments.
     """
     task = trio.lowlevel.current_task()
@@ -78,37 +78,39 @@ async def run_guarded(function: Callable[[*Args], Awaitable[object]], failed: On
 
 
 def own_cancellation(error: BaseException) -> BaseException | None:
-    """The `Cancelled` in an exception if it is the running task's own; None if there is none, or a foreign one."""
+    """Return the `Cancelled` in an exception if it is the running task's own; otherwise None."""
     for leaf in _leaves(error):
         if is_a(leaf, trio.Cancelled):
+            # trio offers no way to ask for whom a Cancelled was raised. -inf means that a scope around this task
+            # is cancelled, shields included.
             return leaf if trio.current_effective_deadline() == -math.inf else None
     return None
 
 
 def interrupt_in(error: BaseException) -> BaseException | None:
-    """The KeyboardInterrupt or SystemExit that an exception is or holds: the server is to stop."""
+    """Return the KeyboardInterrupt or SystemExit in an exception, which stops the server; None if there is none."""
     return _part(error, (KeyboardInterrupt, SystemExit), wanted=True)
 
 
 def unwrap_single(error: BaseException) -> BaseException:
-    """The exception that nurseries wrapped in groups, if it is the only one; otherwise the group."""
+    """Return the exception that nurseries wrapped in groups if it is the only one; otherwise the group."""
     while is_a(error, BaseExceptionGroup) and len(inner := _EXCEPTIONS.__get__(error)) == 1:
         error = inner[0]
     return error
 
 
 def is_a(error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    """True if the type of an exception is one of these kinds. Never raises, unlike `isinstance`."""
+    """Return True if the type of an exception is one of these kinds. Never raises, unlike `isinstance`."""
     return issubclass(type(error), kinds)
 
 
 def traceback_of(error: BaseException) -> TracebackType | None:
-    """The traceback of an exception, whatever its class says. Never raises."""
+    """Return the traceback of an exception, even if its class overrides the attribute. Never raises."""
     return cast("TracebackType | None", _TRACEBACK.__get__(error))
 
 
 def presentable(error: BaseException) -> BaseException:
-    """The exception or, if it cannot be formatted, a plain one with its type's name and its traceback. Never raises."""
+    """Return the exception, or a plain one with its traceback if it cannot be formatted. Never raises."""
     try:
         for _ in traceback.TracebackException(type(error), error, traceback_of(error), compact=True).format():
             pass
@@ -120,10 +122,10 @@ def presentable(error: BaseException) -> BaseException:
 
 
 def allow_interrupts(function: Callable[..., object]) -> None:
-    """Let Ctrl-C interrupt this function of a game, unlike the driver around it, which is protected.
+    """Let Ctrl-C interrupt this function of a game. The driver around it stays protected.
 
-    An interrupt inside the driver's own steps could lose an event;
-    an endless loop in a game's function is what Ctrl-C is for.
+    An interrupt inside the driver's own steps could lose an event.
+    An endless loop in a game's function must be interruptible.
     """
     inner = function
     while isinstance(inner, partial | MethodType):
@@ -136,15 +138,15 @@ def allow_interrupts(function: Callable[..., object]) -> None:
 
 
 def describe_value(value: object) -> str:
-    """The `repr` of a value of the game, or its type if that raises. Never raises."""
+    """Return the `repr` of a value of the game, or its type if that raises. Never raises."""
     try:
         return repr(value)
-    except BaseException as error:  # noqa: BLE001 - a description costs nobody anything
+    except BaseException as error:  # noqa: BLE001 - a failing description must not hide the failure described
         return f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
 
 
 def attribute_of(value: object, name: str) -> object:
-    """An attribute of an object of the game, None if it has none or reading it raises. Never raises."""
+    """Return an attribute of an object of the game; None if it is missing or reading it raises. Never raises."""
     try:
         return getattr(value, name, None)
     except BaseException:  # noqa: BLE001 - as in `describe_value`
@@ -152,7 +154,7 @@ def attribute_of(value: object, name: str) -> object:
 
 
 def log_error(error: BaseException | None, message: str, *args: object, level: int = logging.ERROR) -> None:
-    """Log an error with its traceback. Never raises, whatever the handlers and filters of the log do."""
+    """Log an error with its traceback. Never raises, even if a log handler or filter does."""
     try:
         logger.log(level, message, *args, exc_info=None if error is None else presentable(error))
     except BaseException:  # noqa: BLE001 - it reports a failure, and must not be a second one
@@ -165,10 +167,10 @@ def log_error(error: BaseException | None, message: str, *args: object, level: i
 
 @contextmanager
 def naming_forgotten_awaits() -> Iterator[None]:
-    """Have Python's warning of a coroutine that was never awaited say where the coroutine was made.
+    """Make Python's warning about a coroutine that was never awaited name the line that created it.
 
-    Its own line number is that of the code which runs when the coroutine is dropped, which is often the driver's.
-    It costs 0.1 us for each call of an async function.
+    By default the warning names the line that ran when the coroutine was dropped, which is often the driver's.
+    Tracking costs 0.1 us for each call of an async function.
     """
     depth = sys.get_coroutine_origin_tracking_depth()
     sys.set_coroutine_origin_tracking_depth(max(1, depth))
@@ -180,7 +182,7 @@ def naming_forgotten_awaits() -> Iterator[None]:
 
 def _not_awaited(coroutine: CoroutineType[object, object, object]) -> TypeError:
     name, code = coroutine.__qualname__.rpartition("<locals>.")[2], coroutine.cr_code
-    coroutine.close()  # or Python warns of it, too
+    coroutine.close()  # or Python warns about it too
     return TypeError(
         f"it returned {name}(…) of {code.co_filename}:{code.co_firstlineno}, which was never awaited: "
         f"write `await {name}(…)`"
@@ -188,11 +190,12 @@ def _not_awaited(coroutine: CoroutineType[object, object, object]) -> TypeError:
 
 
 def _abandon_nurseries(task: trio.lowlevel.Task, keep: int) -> None:
-    """End nurseries that game code has left open, and forget them.
+    """Cancel nurseries that game code has left open, and forget them.
 
-    A task that exits with one would raise in the nursery around it. There is no public way to close such a nursery;
-    if a version of trio keeps the list elsewhere, this does nothing. One that counts as closed is not waited for: a
-    finalizer of an async generator that did so would have this task run again after its end, which crashes trio.
+    A task that exits with an open nursery would raise in the nursery around it. trio has no public way to close one;
+    if a version of trio keeps the list elsewhere, this does nothing. A nursery marked as closed is not waited for.
+    Otherwise the finalizer of an async generator would wait for it and reschedule this task after its end, which
+    crashes trio.
     """
     for nursery in task.child_nurseries[keep:]:
         nursery.cancel_scope.cancel(reason="it was left open")
@@ -209,7 +212,7 @@ def _is_running(task: trio.lowlevel.Task) -> bool:
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in nested groups, in order, or the exception itself, however deep they are nested."""
+    """Yield the exceptions in nested groups, in order, or the exception itself. The nesting may have any depth."""
     waiting: list[BaseException] = [error]
     while waiting:
         inner = waiting.pop()
@@ -222,10 +225,10 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 def _part(
     error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...], *, wanted: bool
 ) -> BaseException | None:
-    """The part of an exception that is of these kinds, or that is not; None if that is nothing of it.
+    """Return the part of an exception that is of these kinds, or that is not; None if that part is empty.
 
-    `split` of a group would call `derive` of its class, which may be a game's own and may raise. What is left of a
-    nested group is flat: code that wraps its last group at each try makes them deeper than Python may recurse.
+    `split` of a group would call `derive` of its class, which may be a game's own and may raise. The rest of a
+    nested group is returned flat: code that wraps its last group at each retry nests deeper than Python may recurse.
     """
     leaves = list(_leaves(error))
     parts = [leaf for leaf in leaves if is_a(leaf, kinds) is wanted]

@@ -1,6 +1,6 @@
 """The hooks: for each type of event, the functions that run for it, in order.
 
-A registry is plain data. It runs nothing; the dispatcher does.
+A registry is plain data. The dispatcher runs the functions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LAST: Final = math.inf
 
 E = TypeVar("E", bound=HookEvent)
 R = TypeVar("R")
-HookFunction = Callable[[Any], object]  # which event it takes is checked where it is registered
+HookFunction = Callable[[Any], object]  # the type of its event is checked where it is registered
 
 
 class _Registration(NamedTuple):
@@ -37,18 +37,17 @@ class _Registration(NamedTuple):
 class Hooks:
     """The functions of a game, by the type of event they run for.
 
-    What a function returns says what it did:
-    a plain function is one atomic step of the world;
-    a returned awaitable (so, an `async def`) may wait, holds up only the source of its event,
-    and is cut at `limits.hook_deadline`.
-    A function that raises is logged and costs one call.
+    A plain function is one atomic step of the world.
+    An `async def`, or any function that returns an awaitable, may wait. It blocks only the source of its event
+    and is cancelled at `limits.hook_deadline`.
+    A function that raises is logged; the failure costs one call.
     """
 
     def __init__(self) -> None:
         self._registered: dict[type[HookEvent], list[_Registration]] = {}
         self._in_order: dict[type[HookEvent], tuple[HookFunction, ...]] = {}
         self._numbers = itertools.count()
-        self._homes: weakref.WeakSet[HomeThread] = weakref.WeakSet()  # of the servers whose game it is
+        self._homes: weakref.WeakSet[HomeThread] = weakref.WeakSet()  # the threads of the servers that use it
 
     def on(self, event_type: type[E], *, order: float = 0) -> Callable[[Callable[[E], R]], Callable[[E], R]]:
         """Run the decorated function for every event of exactly this type.
@@ -61,9 +60,9 @@ class Hooks:
         A change takes effect with the next event: one that has begun keeps its functions.
 
         Raises:
-            TypeError: That is no type of event, the order is no number, or the function cannot be called with an event
-                as its only argument, or is a generator.
-            LocalProtocolError: A server serves it, in another thread.
+            TypeError: `event_type` is not a type of event, `order` is not a number, or the function cannot be called
+                with an event as its only argument or is a generator.
+            LocalProtocolError: A server that uses these hooks runs in another thread.
         """
         for home in self._homes:
             home.check()
@@ -89,7 +88,7 @@ class Hooks:
         return not any(self._registered.values())
 
     def include(self, other: Hooks) -> None:
-        """Add all functions that another registry has now, in its order among equals."""
+        """Add all functions that another registry holds now. Among equal orders, its registration order is kept."""
         for home in self._homes:
             home.check()
         if not isinstance(other, Hooks):
@@ -99,10 +98,10 @@ class Hooks:
                 self._add(event_type, registration.order, registration.function)
 
     def remove(self, function: Callable[..., object]) -> None:
-        """Take every registration of this function back; it runs for the next event no more.
+        """Remove every registration of this function. A change takes effect with the next event.
 
         Raises:
-            ValueError: It was not registered here.
+            ValueError: The function was not registered here.
         """
         for home in self._homes:
             home.check()
@@ -114,14 +113,14 @@ class Hooks:
                 registered[:] = kept
                 self._in_order.pop(event_type, None)
         if not found:
-            raise ValueError(f"{function!r} is on none of these hooks")
+            raise ValueError(f"{function!r} is not registered on these hooks: pass the function itself")
 
     def serve_in(self, home: HomeThread) -> None:
-        """Accept changes in the thread of this server only, once it serves. For `MasterServer`."""
+        """Accept changes only in the thread of this server, once it serves. For `MasterServer`."""
         self._homes.add(home)
 
     def functions_for(self, event_type: type[HookEvent]) -> tuple[HookFunction, ...]:
-        """The functions for this type as they stand now, in the order they run."""
+        """Return the functions for this type in the order they run; a later change makes a new tuple."""
         functions = self._in_order.get(event_type)
         if functions is None:
             functions = tuple(registration.function for registration in self._registered.get(event_type, ()))
@@ -136,17 +135,18 @@ class Hooks:
 
 
 def _no_event_type(given: object) -> str:
-    """Return what to write in place of an argument of `on` that is no type of event."""
+    """Return the error text for an argument of `on` that is not a type of event."""
     if isinstance(given, str):
         name = given if given.isidentifier() else "Input"
         return f"Hooks.on() takes a type of event, not the text {given!r}: write on({name}), without quotes"
     if isinstance(given, HookEvent):
         return f"Hooks.on() takes a type of event, not an event: write on({type(given).__name__})"
     if given is HookEvent:
-        return "Hooks.on() takes one type of event, and none is exactly a HookEvent: register it for each type"
+        return "Hooks.on() takes one type of event, and no event is exactly a HookEvent: register it for each type"
     if isinstance(given, type):
         return (
-            f"Hooks.on() takes a type of event, and {given.__name__} is none: write `class {given.__name__}(HookEvent)`"
+            f"Hooks.on() takes a type of event, and {given.__name__} is not one: "
+            f"write `class {given.__name__}(HookEvent)`"
         )
     if callable(given):
         return (
@@ -157,10 +157,10 @@ def _no_event_type(given: object) -> str:
 
 
 def _check_bound(function: object, where: str) -> None:
-    """Raise if this is a method without its object, as a decorator inside a class gets it.
+    """Raise if this is a method without its object, such as one decorated inside a class.
 
     Raises:
-        TypeError: Its first parameter is `self`, or it is a classmethod.
+        TypeError: The first parameter is `self`, or the function is a classmethod.
     """
     if isinstance(function, FunctionType):
         code = function.__code__

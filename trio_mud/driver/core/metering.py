@@ -1,11 +1,11 @@
-"""Metering: a peer may cause work, beside its short lines, at a certain rate; past it, its bytes wait.
+"""Metering: limits the rate at which the bytes of a peer are parsed, apart from short lines.
 
-The telnet engine counts what the parsing of a peer's bytes costs (`TelnetEngine.take_cost`) and has no clock.
-Here the cost is taken from a token bucket. When the bucket is empty, nothing of this peer is parsed or read until a
-deadline in the timers' heap refills it, and TCP slows the sender. Nothing is dropped.
-Short lines are metered on their own, by `limits.command_rate`.
+The telnet engine counts the cost of parsing a peer's bytes (`TelnetEngine.take_cost`) and has no clock.
+This module takes the cost from a token bucket. When the bucket is empty, nothing of this peer is parsed or read until
+a deadline in the timers' heap refills it, and TCP slows the sender (backpressure). Nothing is dropped.
+Short lines are metered separately, by `limits.command_rate`.
 
-Used by the inbox, one meter for each connection that has sent anything other than short lines.
+Used by the telnet link: one meter for each connection that has sent anything other than short lines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import trio
 from ...limits import Rate
 from .timers import Deadline, Timers
 
-SHORTEST_PAUSE: Final = 0.25  # seconds; a pause costs some 0.2 ms, and bytes of a long payload would cause hundreds
+SHORTEST_PAUSE: Final = 0.25  # seconds; a pause costs about 0.2 ms, and a long payload would cause hundreds of them
 TOKEN: Final = 256  # the engine's unit for one command; a token of `limits.protocol_rate`
 
 
@@ -38,14 +38,14 @@ class Meter:
         self._pause: Deadline | None = None  # while the bucket is empty
 
     def spend(self, cost: int, resume: Callable[[], None]) -> bool:
-        """Take the cost of what was parsed; the bucket may go below zero by one slice.
+        """Take the cost of parsed bytes from the bucket, which may go below zero by one slice.
 
         Args:
-            cost: As `TelnetEngine.take_cost` returns it.
+            cost: The result of `TelnetEngine.take_cost`.
             resume: Called when there are tokens again.
 
         Returns:
-            True if parsing may go on; if not, `resume` will be called.
+            True if parsing may continue. If False, `resume` will be called.
         """
         now = trio.current_time()
         self._full_at, wait = self._rate.spend(self._full_at, now, cost / TOKEN)

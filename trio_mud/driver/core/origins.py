@@ -1,7 +1,8 @@
-"""Origins: which peers count as one place, and how fast new connections come from each.
+"""Origins: the addresses that count as one, and the rate of new connections from each.
 
-An origin is an IPv4 address, an IPv6 /64, or a name of the transport's own; "" stands for unknown and is never limited.
-Used by the admission, which counts what each origin has, and by the sessions, which count what it left behind.
+An origin is an IPv4 address, an IPv6 /64, or a name given by the transport; "" means unknown and is never limited.
+Used by the admission, which counts the connections of each origin, and by the sessions, which count the link-dead
+ones.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import Final
 
 from ...limits import Rate
 
-HOUSEHOLD: Final = 64  # bits of an IPv6 address that its network owns; the rest one household chooses freely
+HOUSEHOLD: Final = 64  # bits of an IPv6 prefix; a subscriber chooses the other 64 bits freely
 MOST_ORIGINS: Final = 4096  # buckets in the table, about 1 MiB
-_ROUNDING: Final = 1e-6  # seconds; sums of a third of a second are not exact
+_ROUNDING: Final = 1e-6  # seconds; a sum of floats such as 1/3 is not exact
 
 
 def origin_of(address: str) -> str:
-    """Return what an address is counted as."""
+    """Return the origin that an address counts for."""
     if ":" not in address:
         return address
     try:
@@ -33,16 +34,16 @@ def origin_of(address: str) -> str:
 class AcceptBuckets:
     """A token bucket for each origin, in a table of bounded size.
 
-    A bucket that is full again says no more than none, and is dropped.
-    Past `MOST_ORIGINS` the origin that came least recently is forgotten.
+    A bucket that is full again is the same as none, and is dropped.
+    Past `MOST_ORIGINS` the least recent origin is dropped.
 
     Args:
-        rate: Of each bucket; None for no limit.
+        rate: The rate of each bucket; None for no limit.
     """
 
     def __init__(self, rate: Rate | None) -> None:
         self._rate = rate
-        self._full_at: dict[str, float] = {}  # when each bucket will be full again; the least recent origin first
+        self._full_at: dict[str, float] = {}  # when each bucket is full again; least recent first
 
     def __len__(self) -> int:
         return len(self._full_at)
@@ -50,10 +51,10 @@ class AcceptBuckets:
     def spend(self, origin: str, now: float) -> bool:
         """Take a token for one connection.
 
-        An origin that is past its rate spends nothing by trying.
+        An origin past its rate spends nothing by trying, so honest players behind it get in as tokens return.
 
         Returns:
-            False if the origin's bucket is empty: refuse the connection.
+            False if the origin's bucket is empty: the connection must be refused.
         """
         if self._rate is None or not origin:
             return True
@@ -64,7 +65,7 @@ class AcceptBuckets:
         return has_token
 
     def _forget_some(self, now: float) -> None:
-        """Drop up to two of the least recent origins, so that a call costs the same however many there are."""
+        """Drop up to two of the least recent origins, so that the cost of a call does not grow with the table."""
         for _ in range(2):
             oldest = next(iter(self._full_at))
             if self._full_at[oldest] > now and len(self._full_at) <= MOST_ORIGINS:

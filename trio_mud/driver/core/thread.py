@@ -1,8 +1,8 @@
-"""The thread that a server's event loop runs in, and the refusal of calls from any other.
+"""The thread of a server's event loop, and the refusal of calls from any other thread.
 
-Nothing in trio may be used from another thread. A call that finds out halfway has changed state already and has lost
-a task, so every public method that changes anything asks first.
-Who uses it: `MasterServer`, and through it whatever belongs to it.
+trio must not be used from another thread. A call that fails halfway has changed state already and has lost a task,
+so every public method that changes anything checks the thread first.
+Used by `MasterServer` and everything that belongs to it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class HomeThread:
         self.ident = get_ident()
 
     def check(self) -> None:
-        """Refuse the call of a public method unless it is made in the server's own thread.
+        """Refuse a call of a public method from any thread but the server's own.
 
         Raises:
-            LocalProtocolError: It is not, and nothing has been changed.
+            LocalProtocolError: The call is made in another thread; nothing has been changed.
         """
         if get_ident() != self.ident and self.ident:
             _refuse(sys._getframe(1))

@@ -1,8 +1,8 @@
-"""Time: one heap and one waiting task for every deadline and timer of a server.
+"""Timers: one heap and one waiting task for every deadline and timer of a server.
 
-A `Deadline` is the driver's own: a plain call at a moment, inline.
-A `Timer` is the game's: when it is due it becomes an event of its owner, in turn with all others.
-All of that runs by trio's clock, which nobody sets; only a `DailyTimer` looks at the wall clock, too.
+A `Deadline` belongs to the driver: it calls a function inline at a moment.
+A `Timer` belongs to the game: when due, it becomes an event of its owner, in turn with all others.
+Both use trio's clock, which is monotonic. Only a `DailyTimer` reads the wall clock as well.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ TimerFunction = Callable[[], object]  # plain or async, without arguments
 
 @dataclass(frozen=True, slots=True)
 class Tick(HookEvent):
-    """A timer is due. The driver's own: its one function is the timer's.
+    """A timer is due. Internal: its only function is the timer's.
 
     Attributes:
+        timer: The timer.
+        function: The function of the timer.
         connection: The connection that owns the timer; None for timers of a session or the server.
     """
 
@@ -40,21 +42,21 @@ class Tick(HookEvent):
     connection: object
 
 
-SHORTEST_PERIOD: Final = 0.01  # seconds; the loop of a busy server has no finer grain
-LOOK_AGAIN: Final = 3600.0  # seconds after which a wall clock that was set is noticed
-_LOOK_SOON: Final = 0.001  # seconds; the wall clock may run a little slower than trio's
+SHORTEST_PERIOD: Final = 0.01  # seconds; the loop of a busy server has no finer resolution
+LOOK_AGAIN: Final = 3600.0  # seconds between two looks at the wall clock, which may have been set
+_LOOK_SOON: Final = 0.001  # seconds; the wall clock may run slightly slower than trio's clock
 
 
 class DeadlineOwner(Protocol):
-    """What a deadline belongs to, and what its failure costs."""
+    """The owner of a deadline, which bears the cost of its failure."""
 
     def failed(self, error: BaseException) -> None:
-        """The function of a deadline raised."""
+        """Take note that the function of a deadline raised."""
         ...
 
 
 class Deadline:
-    """One call at one moment. Cancelling it releases the function and its owner at once, not when it would be due."""
+    """One call at one moment. Cancelling it releases the function and the owner at once, not when it would be due."""
 
     __slots__ = ("_function", "_owner", "_timers", "when")
 
@@ -68,11 +70,11 @@ class Deadline:
 
     @property
     def is_set(self) -> bool:
-        """Whether the call is still to come."""
+        """True if the call is still to come."""
         return self._function is not None
 
     def cancel(self) -> None:
-        """It will not be called. Once called or cancelled this does nothing."""
+        """Cancel the call. Does nothing if the function was called or the deadline cancelled before."""
         if self._function is not None:
             self._function = self._owner = None
             self._timers.forget_one()
@@ -84,7 +86,7 @@ class Deadline:
             return
         try:
             function()
-        except BaseException as error:  # noqa: BLE001 - it costs the owner, and no other deadline
+        except BaseException as error:  # noqa: BLE001 - a failure costs the owner and no other deadline
             if owner is None:
                 log_error(error, "a deadline failed")
             else:
@@ -96,7 +98,7 @@ class Timers:
 
     Args:
         batch: How many deadlines may pass before every other task has a turn.
-        thread: The server's; timers are cancelled in no other.
+        thread: The server's thread; a timer can be cancelled in no other.
     """
 
     def __init__(self, batch: int, thread: HomeThread) -> None:
@@ -111,7 +113,7 @@ class Timers:
     def at(self, when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
         """Call the function at `when` on trio's clock, between two dispatcher batches.
 
-        After `stop` it is never called. If it raises, that is logged and costs the owner.
+        After `stop` it is never called. If it raises, the error is logged and costs the owner.
         """
         deadline = Deadline(self, when, function, owner)
         if self._is_stopped:
@@ -123,7 +125,7 @@ class Timers:
         return deadline
 
     def stop(self) -> None:
-        """Cancel all there are, and all that come."""
+        """Cancel all deadlines, including those that are set later."""
         self._is_stopped = True
         for _, _, deadline in self._heap:
             deadline._function = None
@@ -131,7 +133,8 @@ class Timers:
         self._cancelled = 0
 
     def forget_one(self) -> None:
-        """An entry was cancelled; when most are, the heap is built anew without them."""
+        """Count a cancelled entry; when most entries are cancelled, rebuild the heap without them."""
+        # Removal from the middle of a heap is linear. Counting makes it constant in the long run.
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].is_set]
@@ -139,7 +142,7 @@ class Timers:
             self._cancelled = 0
 
     def __len__(self) -> int:
-        """How many calls are still to come."""
+        """Return how many calls are still to come."""
         return len(self._heap) - self._cancelled
 
     @enable_ki_protection
@@ -148,15 +151,15 @@ class Timers:
         while True:
             self._pass_some()
             self._changed = trio.Event()
-            # Even if the next one is overdue this is a checkpoint.
+            # A checkpoint even if the next deadline is overdue, so that other tasks run between two batches.
             with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
                 await self._changed.wait()
 
     def _pass_some(self) -> None:
-        """Let deadlines pass that are due now, a batch at most.
+        """Call the deadlines that are due now, at most a batch.
 
-        Those that become due meanwhile wait for the next turn: a period shorter than what it takes to get here
-        would otherwise never let go.
+        Deadlines that become due meanwhile wait for the next turn. Otherwise a timer whose period is shorter than
+        its own run time would loop here for ever.
         """
         now = trio.current_time()
         for _ in range(self._batch):
@@ -172,11 +175,11 @@ class Timers:
 class Timer:
     """The handle of `after`, `every` and `daily`; ends with its owner.
 
-    A periodic timer ticks at t0 + k * period, however late a tick is handled.
-    At most one tick waits at any time; those that fall due meanwhile are skipped and counted.
+    A periodic timer ticks at t0 + k * period, even if a tick is handled late.
+    At most one tick waits at any time; ticks that become due meanwhile are skipped and counted.
 
     Attributes:
-        skipped: How many ticks fell due and were not handled, because another one waited or the clock had jumped.
+        skipped: How many ticks were due and not handled, because another one waited or the clock had jumped.
     """
 
     __slots__ = (
@@ -216,12 +219,12 @@ class Timer:
 
     @property
     def is_active(self) -> bool:
-        """Whether it will still call its function."""
+        """True if it will still call its function."""
         return self._function is not None
 
     @enable_ki_protection
     def cancel(self) -> None:
-        """Call the function no more, not even for a tick that already waits. Any later call does nothing."""
+        """Stop calling the function, even for a tick that already waits. Later calls have no effect."""
         self._timers.thread.check()
         if self._function is not None:
             self._function = None
@@ -229,15 +232,15 @@ class Timer:
             self._ended(self)
 
     def failed(self, error: BaseException) -> None:
-        """The clock or the owner raised when it was due: it ends."""
+        """Cancel the timer, because the wall clock or the owner raised when it was due."""
         log_error(error, "a timer failed and is cancelled")
         self.cancel()
 
     def take(self) -> TimerFunction | None:
-        """The waiting tick's turn has come: the function to run for it."""
+        """Return the function to run for the waiting tick; None if the timer was cancelled."""
         self.is_pending = False
         function = self._function
-        if not self._deadline.is_set:  # it was the last one
+        if not self._deadline.is_set:  # this tick is the last
             self.cancel()
         return function
 
@@ -245,12 +248,12 @@ class Timer:
         periods = 1
         if self._period is not None:
             periods = max(1, math.ceil((trio.current_time() - self._deadline.when) / self._period))
-            self._passed += periods  # a sum of periods would drift by what each addition rounds
+            self._passed += periods  # counted, since adding up periods would drift by rounding
             self._deadline = self._timers.at(self._first + self._passed * self._period, self._fall_due, self)
         self._tick(periods)
 
     def _tick(self, count: int) -> None:
-        """So many ticks fell due at once: one of them is delivered, unless one waits."""
+        """Deliver one of the ticks that are due at once, unless one waits already; count the others as skipped."""
         self.skipped += count - 1
         if self.is_pending:
             self.skipped += 1
@@ -260,7 +263,7 @@ class Timer:
 
 
 class DailyTimer(Timer):
-    """Ticks once a date, by the wall clock; looks at it at least once an hour, for anybody may set it."""
+    """Ticks once per date, by the wall clock, which it reads at least once an hour in case it was set."""
 
     __slots__ = ("_daily", "_wall_clock")
 
@@ -286,12 +289,12 @@ class DailyTimer(Timer):
             self._tick(count)
 
     def _pause(self, now: float) -> float:
-        """Seconds until the next look, when the wall clock shows `now`."""
+        """Return the seconds until the next look at the wall clock, which shows `now`."""
         return min(LOOK_AGAIN, max(_LOOK_SOON, self._daily.due - now))
 
 
 class TimerSource(Source):
-    """A server's timer as a source of its own, so that one slow tick holds up no other."""
+    """A server's timer as a source of its own, so that a slow tick delays no other timer."""
 
     __slots__ = ("timer",)
 
@@ -300,7 +303,7 @@ class TimerSource(Source):
         self.timer: Timer | None = None
 
     def deliver(self, timer: Timer) -> None:
-        """Stand in line with this timer's tick."""
+        """Queue this source for the timer's tick."""
         self.timer = timer
         self.wake()
 
@@ -313,13 +316,13 @@ class TimerSource(Source):
 
 
 def tick_of(timer: Timer, connection: object = None) -> Tick | None:
-    """The event of a waiting tick, or None if its timer was cancelled meanwhile."""
+    """Return the event of a waiting tick, or None if its timer was cancelled meanwhile."""
     function = timer.take()
     return None if function is None else Tick(timer, function, connection)
 
 
 class TimerOwner:
-    """`after` and `every`, for whatever timers can belong to; they end with it."""
+    """Has `after` and `every`; the timers end with their owner."""
 
     __slots__ = ()
 
@@ -333,7 +336,7 @@ class TimerOwner:
 
         Raises:
             ValueError: The delay is negative or not finite.
-            TypeError: The delay is no number, or the function takes arguments.
+            TypeError: The delay is not a number, or the function takes arguments.
         """
         self._clock.thread.check()
         where = f"{type(self).__name__}.after()"
@@ -343,9 +346,9 @@ class TimerOwner:
 
     @enable_ki_protection
     def every(self, period: float, function: TimerFunction) -> Timer:
-        """Call a plain or async function each `period` seconds, as an event of this owner.
+        """Call a plain or async function every `period` seconds, as an event of this owner.
 
-        The k-th call is due k * period from now. Late ones are skipped and counted, never made up for.
+        The k-th call is due k * period from now. Missed calls are skipped and counted, not made up for.
 
         Args:
             period: Seconds, 0.01 or more.
@@ -353,7 +356,7 @@ class TimerOwner:
 
         Raises:
             ValueError: The period is shorter or not finite.
-            TypeError: The period is no number, or the function takes arguments.
+            TypeError: The period is not a number, or the function takes arguments.
         """
         self._clock.thread.check()
         where = f"{type(self).__name__}.every()"
@@ -366,9 +369,9 @@ class TimerOwner:
 
 
 class EndingTimerOwner(TimerOwner):
-    """A timer owner that ends: its timers tick as events of its own source, and end with it.
+    """An owner that ends. Its timers tick as events of its own source and are cancelled when it ends.
 
-    A subclass sets `_timers` to None; the dictionary is made for the first timer, since most owners have none.
+    A subclass sets `_timers` to None. The dictionary is created with the first timer, since most owners have none.
     """
 
     __slots__ = ("_timers",)
@@ -382,7 +385,7 @@ class EndingTimerOwner(TimerOwner):
         raise NotImplementedError
 
     def cancel_timers(self) -> None:
-        """No timer of this owner ticks any more."""
+        """Cancel all timers of this owner."""
         for timer in list(self._timers or ()):
             timer.cancel()
 
