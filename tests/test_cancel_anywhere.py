@@ -1,6 +1,6 @@
 """I-20: scenes of a server's life, each cut at each of its steps by a cancel from outside; what must hold holds.
 
-Usually every so-many-th step is tried, beginning elsewhere each day; `pytest --whole` tries all of them.
+Usually every so-many-th step is tried, of another schedule each day; `pytest --whole` tries all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import pytest
 import trio
-import trio.testing
 import trustme
 
 from trio_mud import (
@@ -39,11 +38,10 @@ from trio_mud import (
     broadcast,
 )
 from trio_mud.testing import Pipe, PipeListener
+from trio_mud.testing.simulation import DeterministicRun
 from trio_mud.transports.proxy import ProxyListener
 from trio_mud.transports.streams import StreamListener
 from trio_mud.transports.tls import Certificate, TlsListener
-
-from .test_cancellation import CutAt
 
 SAMPLE = 15  # cuts of each scene, without --whole
 LIMITS = Limits(
@@ -65,9 +63,14 @@ TYPES = (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left)
 
 
 class Stage:
-    """A server, its door, and what its hooks saw."""
+    """A server, its door, and what its hooks saw.
+
+    Attributes:
+        steps: Of all tasks, from when the server was open until it had ended.
+    """
 
     def __init__(self) -> None:
+        self.steps = 0
         self.events: list[HookEvent] = []
         self.buried: list[int] = []
         self.hooks = Hooks()
@@ -120,17 +123,19 @@ class Stage:
     def type(self, pipe: Pipe, *lines: str) -> None:
         self.start(partial(pipe.client.send_all, "".join(f"{line}\r\n" for line in lines).encode()))
 
-    async def run(self, scene: Scene, cut: CutAt) -> None:
+    async def run(self, scene: Scene, cut_at: int | None, run: DeterministicRun) -> None:
         """Play it; the scope of the cut holds the server and nothing else."""
         async with trio.open_nursery() as self.audience:
-            with cut.scope:
+            with trio.CancelScope() as scope:
                 async with trio.open_nursery() as nursery:
                     secure = ProxyListener(StreamListener(self.secure), [ipaddress.ip_network(PROXY)])
                     doors = [self.listener, TlsListener(secure, certificate())]
                     await nursery.start(self.server.serve, doors)
                     self.audience.start_soon(self._play, scene)
-                    cut.is_counting = True
-            cut.is_counting = False
+                    begun = run.steps.count
+                    if cut_at is not None:
+                        run.steps.cut_at, run.steps.cut = begun + cut_at, scope.cancel
+            self.steps = run.steps.count - begun
             self.audience.cancel_scope.cancel()
 
     async def _play(self, scene: Scene) -> None:
@@ -158,7 +163,6 @@ class Stage:
         assert server.closed.is_set()  # I-18, I-19
         assert len(server.connections) == len(server.sessions) == len(server.context.timers) == 0  # I-15
         assert not server.tree.accepted
-        assert not server.context.dispatcher.is_working
 
 
 Scene = Callable[[Stage], Awaitable[None]]
@@ -184,6 +188,35 @@ async def _unless_it_ends(act: Callable[[], Awaitable[object]]) -> None:
 
 
 # The scenes
+
+
+async def a_conversation(stage: Stage) -> None:
+    """A waiting door, a refusal, dialogs, ticks, a waiting hook, a reset, a half-close and a quit."""
+
+    async def login(dialog: Dialog) -> None:
+        dialog.connection.write("Welcome, " + await dialog.ask("Name? "))
+
+    @stage.hooks.on(Connect)
+    async def keep_the_door(event: Connect) -> None:
+        await trio.sleep(0.1)
+        if event.connection.number == 3:
+            event.connection.refuse("No.")
+
+    @stage.hooks.on(Admitted)
+    def greet(event: Admitted) -> None:
+        event.connection.start_dialog(login)
+        event.connection.every(0.3, lambda: event.connection.write("tick"))
+
+    quitter, lost, _, half = [stage.call(capacity=capacity) for capacity in (9, 64, 65, 66)]
+    await trio.sleep(0.2)
+    stage.type(quitter, "ann", "hello")
+    stage.type(lost, "bob", "wait 0.5", "look")
+    stage.type(half, "cid", "look")
+    await trio.sleep(0.6)
+    lost.reset()
+    stage.start(half.client.send_eof)
+    stage.type(quitter, "quit", "never")
+    await trio.sleep(1)
 
 
 async def a_login_with_a_hidden_question(stage: Stage) -> None:
@@ -352,6 +385,7 @@ async def a_broadcast_to_many(stage: Stage) -> None:
 
 
 SCENES: Final[list[Scene]] = [
+    a_conversation,
     a_login_with_a_hidden_question,
     a_refusal,
     a_takeover,
@@ -369,39 +403,44 @@ SCENES: Final[list[Scene]] = [
 ]
 
 
-def play(scene: Scene, step: int | None) -> tuple[Stage, CutAt]:
-    """Play a scene, cut at this step, and check."""
-    cut = CutAt(step)
+def play(scene: Scene, step: int | None, seed: int = 1) -> Stage:
+    """Play a scene by the schedule of a seed, cut at this step, and check."""
+    run = DeterministicRun(seed)
     stage = Stage()
 
     async def main() -> None:
         before = trio.lowlevel.current_statistics().tasks_living
-        with trio.fail_after(1000):
-            await stage.run(scene, cut)
+        await stage.run(scene, step, run)
         assert trio.lowlevel.current_statistics().tasks_living == before  # I-14
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0), instruments=[cut])
+    run(main)
     stage.check()
-    return stage, cut
+    return stage
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_scene_goes_to_its_end_when_nobody_cuts_it(scene: Scene) -> None:
-    stage, cut = play(scene, None)
-    assert cut.steps > 50
+    stage = play(scene, None)
+    assert stage.steps > 50
     assert not stage.server.aborting.is_set() or scene is a_shutdown_with_a_hanging_hook
+
+
+def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None:
+    stage = play(a_conversation, None)
+    endings = {event.connection.number: event.reason for event in stage.events if isinstance(event, Disconnect)}
+    assert endings == {1: Reason.QUIT, 2: Reason.LINKDEATH, 3: Reason.REFUSED, 4: Reason.LINKDEATH}
 
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_scene_cut_at_any_step_loses_nothing(scene: Scene, request: pytest.FixtureRequest) -> None:
     """One disconnect for each connect and one `Left` for each `Entered`, nobody on a list, and no task left."""
-    _, whole = play(scene, None)
-    every = 1 if request.config.getoption("--whole") else max(1, whole.steps // SAMPLE)
-    first = 1 + dt.date.today().toordinal() % every
-    for step in range(first, whole.steps + 1, every):
+    seed = dt.date.today().toordinal()
+    steps = play(scene, None, seed).steps
+    every = 1 if request.config.getoption("--whole") else max(1, steps // SAMPLE)
+    for step in range(1 + seed % every, steps + 1, every):
         try:
-            play(scene, step)
+            play(scene, step, seed)
         except BaseException as error:
-            error.add_note(f"{scene.__name__} was cut at step {step}")
+            error.add_note(f"{scene.__name__} was cut at step {step} of seed {seed}")
             raise
