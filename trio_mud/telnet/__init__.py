@@ -1,6 +1,6 @@
-"""Telnet without I/O: the engine, its events, and what is needed to write an option.
+"""Telnet without I/O: the engine, its events, and the base classes for an option.
 
-Imports nothing but the standard library and msgspec; no trio, no clock, no logging, no socket.
+It imports only the standard library and msgspec: no trio, no clock, no logging, no socket.
 """
 
 from .engine import TelnetEngine

@@ -1,7 +1,7 @@
-"""Names of charsets, as IANA registers them, and the codecs of Python that they mean.
+"""Names of charsets as registered with IANA, and the Python codecs for them.
 
-A peer's word never goes to `codecs.lookup` as it is: that imports modules by name, and some codecs are no charsets.
-Functions and tables without state; the option CHARSET uses them.
+A name sent by a peer is never passed to `codecs.lookup` as it is: that imports modules by name, and some codecs are
+not charsets. The module holds functions and tables without state; the CHARSET option uses them.
 
 Source: IANA's registry of character sets (RFC 2978); UTS #22 1.4 for how names are compared
 """
@@ -10,7 +10,7 @@ import re
 from encodings.aliases import aliases
 from typing import Final
 
-# The names by which we speak of them.  All of these charsets are supersets of ASCII.
+# The names used in negotiation. All of these charsets are supersets of ASCII.
 CODECS: Final = {
     "UTF-8": "utf-8",
     "US-ASCII": "ascii",
@@ -30,7 +30,7 @@ CODECS: Final = {
     "WINDOWS-31J": "cp932",
 }
 
-# Registered aliases that Python's own table does not have, or has for another charset.
+# Registered aliases that are missing in Python's own table, or stand there for another charset.
 _MORE_ALIASES: Final = {
     "ANSI_X3.4-1986": "US-ASCII",
     "ISO_646.irv:1991": "US-ASCII",
@@ -44,15 +44,15 @@ _MORE_ALIASES: Final = {
 
 
 def codec_of(name: str) -> str | None:
-    """Return the codec that a registered name or alias of a charset means; None if it is not one of `CODECS`.
+    """Return the codec for a registered name or alias of a charset; None if it is not one of `CODECS`.
 
-    Upper and lower case are the same, and whatever is neither letter nor digit does not count: TinTin++ before 2022
-    accepts " UTF-8", Mudlet writes "ISO 8859-1", a player "utf8".
+    Case is ignored, and so is every character that is neither a letter nor a digit: TinTin++ before 2022 accepts "
+    UTF-8", Mudlet writes "ISO 8859-1", and a player types "utf8".
     """
     if not name.isascii():
         return None
     key = _key(name)
-    return _BY_KEY.get(key) or _BY_KEY.get(key.removeprefix("cs"))  # cs: the alias of each name for MIBs (RFC 3808)
+    return _BY_KEY.get(key) or _BY_KEY.get(key.removeprefix("cs"))  # cs: the MIB alias of each name (RFC 3808)
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,6 @@
-"""What time does to an engine: deadlines pass, and what was asked as the connection began is settled.
+"""The effect of time on an engine: deadlines expire, and the initial negotiation settles.
 
-The engine is told the time by whoever has a clock, and has it counted here.
+The engine has no clock; its caller passes the time to `tick`, which calls this module.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .negotiation import Change
 
 
 def expire(engine: EngineParts, now: float, *, is_read: bool) -> None:
-    """Do what is due by now, and report once when nothing is awaited any more or has been for long enough."""
+    """Handle each expired deadline, and emit `Settled` once when the initial negotiation is complete or timed out."""
     is_settled = False
     for key in engine.deadlines.expire(now):
         if key == SETTLING:
@@ -29,12 +29,12 @@ def expire(engine: EngineParts, now: float, *, is_read: bool) -> None:
 
 
 def is_due_to_settle(engine: EngineParts) -> bool:
-    """Whether `Settled` is still to be reported, every question answered, and every option content with the answers."""
+    """True if `Settled` was not reported yet, every question was answered, and no option waits for more."""
     return SETTLING in engine.deadlines and not engine.negotiation.is_asking and engine.option_set.is_settled(engine)
 
 
 def _pass(engine: EngineParts, key: int) -> None:
-    """A deadline has passed."""
+    """Handle one expired deadline."""
     if key >= OPTION:
         engine.option_set.expire(engine, key)
     elif key == PAYLOAD:

@@ -1,6 +1,6 @@
-"""The bytes that telnet gives a meaning to, and their names.
+"""The byte values that have a meaning in telnet, and their names.
 
-No behaviour lives here.  The scanner, the options and the playbook use it.
+Constants only. The scanner, the options and the playbook use them.
 
 Source: RFC 854 (commands), RFC 885 (EOR), RFC 1184 (EOF, SUSP, ABORT)
 """
@@ -32,7 +32,7 @@ ECHO: Final = 1
 SGA: Final = 3
 TIMING_MARK: Final = 6
 TTYPE: Final = 24
-END_OF_RECORD: Final = 25  # the option; EOR is the command that it allows
+END_OF_RECORD: Final = 25  # the option; EOR is the command it permits
 NAWS: Final = 31
 LINEMODE: Final = 34
 NEW_ENVIRON: Final = 39
@@ -45,7 +45,7 @@ MSP: Final = 90
 MXP: Final = 91
 GMCP: Final = 201
 
-# Bytes of payload, for options whose payload always has as many (RFC 1073).
+# Length of the payload in bytes, for options whose payload has a fixed length (RFC 1073).
 PAYLOAD_LENGTHS: Final = {NAWS: 4}
 
 COMMAND_NAMES: Final = {
@@ -71,7 +71,7 @@ COMMAND_NAMES: Final = {
     IAC: "IAC",
 }
 
-# More than we speak: a log or a playbook should name what a client said, not only what we understood.
+# Includes options that are not implemented here: logs and playbooks name everything a client sent.
 OPTION_NAMES: Final = {
     0: "BINARY",
     ECHO: "ECHO",
@@ -106,10 +106,10 @@ OPTION_NAMES: Final = {
 
 
 def command_name(code: int) -> str:
-    """Name a command byte the way the RFCs do, or in hex if they do not."""
+    """Return the name of a command byte as in the RFCs, or its value in hex if they have none."""
     return COMMAND_NAMES.get(code, f"{code:02x}")
 
 
 def option_name(code: int) -> str:
-    """Name an option the way its specification does, or by its number."""
+    """Return the name of an option as in its specification, or its number as text."""
     return OPTION_NAMES.get(code, str(code))

@@ -1,29 +1,29 @@
-"""Deadlines without a clock: what is begun now is counted from the next time that is told.
+"""Deadlines without a clock: a deadline counts from the first time passed in after its start.
 
-One engine owns one; the negotiation table and the options keep theirs in it too, each under a number of its own.
+Each engine owns one `Deadlines`; the negotiation table and the options use it too, each under its own keys.
 """
 
 import math
 from collections.abc import Iterator
 from typing import Final, Self
 
-# Their keys.  Below 0x200 the sides of options whose answer is awaited, as negotiation numbers them.
-BUDGET: Final = 0x200  # of answers
-SETTLING: Final = 0x201  # of what was asked as the connection began
-PAYLOAD: Final = 0x202  # an unfinished one
-ARE_YOU_THERE: Final = 0x203  # since the last answer
-ABORT_OUTPUT: Final = 0x204  # since AO was obeyed
-OPTION: Final = 0x300  # and its code: whatever the option counts
+# The keys. Below 0x200: the side of an option whose answer is awaited, numbered as in negotiation.
+BUDGET: Final = 0x200  # period of the answer budget
+SETTLING: Final = 0x201  # answers to the initial offers
+PAYLOAD: Final = 0x202  # end of an unfinished payload
+ARE_YOU_THERE: Final = 0x203  # since the last answer to AYT
+ABORT_OUTPUT: Final = 0x204  # since the last AO that was obeyed
+OPTION: Final = 0x300  # plus the option's code: the deadline of that option
 
 
 class Deadlines:
-    """Numbered deadlines, each of them fresh (begun since the last `expire`) or due at a moment.
+    """Deadlines by number, each either fresh (started since the last `expire`) or due at a point in time.
 
-    It costs nothing while none is running, as in most connections most of the time.
+    It holds no dict while no deadline runs, which is the usual state of a connection.
 
     Attributes:
-        fresh: Seconds, to be counted from the next `expire`, by key; None if there are none.
-        due: Moments, by key; None if there are none.
+        fresh: Seconds from the next `expire`, by key; None if there are none.
+        due: Points in time, by key; None if there are none.
     """
 
     __slots__ = ("due", "fresh")
@@ -36,22 +36,22 @@ class Deadlines:
         return bool((self.fresh and key in self.fresh) or (self.due and key in self.due))
 
     def copy(self) -> Self:
-        """Make another with the same deadlines, which then go their own ways."""
+        """Return an independent copy with the same deadlines."""
         other = type(self)()
         other.fresh = self.fresh and self.fresh.copy()
         other.due = self.due and self.due.copy()
         return other
 
     def start(self, key: int, seconds: float) -> None:
-        """Begin this one, from its beginning if it is running."""
+        """Start a deadline, or restart it if it is running."""
         self.stop(key)
         if self.fresh is None:
             self.fresh = {}
         self.fresh[key] = seconds
 
     def stop(self, key: int) -> None:
-        """Forget this one, if it is running."""
-        # An emptied dict would keep its room.
+        """Cancel a deadline if it is running."""
+        # Drop an empty dict, which would keep its memory.
         if self.fresh and self.fresh.pop(key, None) is not None and not self.fresh:
             self.fresh = None
         if self.due and self.due.pop(key, None) is not None and not self.due:
@@ -59,13 +59,13 @@ class Deadlines:
 
     @property
     def next(self) -> float | None:
-        """When `expire` has something to do: -inf for at once, None for never."""
+        """The time at which `expire` has something to do: -inf for at once, None for never."""
         if self.fresh is not None:
             return -math.inf
         return None if self.due is None else min(self.due.values())
 
     def expire(self, now: float) -> Iterator[int]:
-        """Count the fresh ones from now; yield each that has passed, having forgotten it."""
+        """Count the fresh deadlines from now; remove and yield the key of each expired one."""
         fresh, self.fresh = self.fresh, None
         if fresh:
             until = {seconds: now + seconds for seconds in set(fresh.values())}  # equal ones share one object
@@ -73,7 +73,7 @@ class Deadlines:
         if self.due is None or min(self.due.values()) > now:
             return
         for key, due in list(self.due.items()):
-            # What was done about one before may have stopped this one, or begun it anew.
+            # The caller's handling of an earlier key may have stopped or restarted this one.
             if due <= now and self.due is not None and self.due.get(key) == due:
                 self.stop(key)
                 yield key

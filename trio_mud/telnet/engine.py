@@ -1,7 +1,7 @@
-"""The telnet engine: bytes in, events out, bytes back.
+"""The telnet engine: received bytes in, events out, bytes to send back.
 
-It never waits, never logs, has no clock and knows no socket, so it behaves the same under any transport and in any
-test.  The driver's connection owns one; so may a client, a bot or a test.  Here its parts meet:
+It never waits, never logs, and has no clock and no socket, so it behaves the same under any transport and in any test.
+The driver's link owns one; a client, a bot or a test can own one as well. Data flows through its parts like this:
 
     receive ──► scanner ──► interpreter ──► lines · negotiation · option set ──► an option
            └─ plain text ───────────────────┘
@@ -30,25 +30,26 @@ from .scanner import Scanner, in_text
 
 
 class TelnetEngine(Engine):
-    """One connection's telnet, as a machine to be driven.
+    """The telnet state machine of one connection.
 
-    Three calls drive it.  Pass what the peer sent to `receive` and act on the events it returns; after that, and
-    after any other call, send what `data_to_send` returns; and call `tick` when `next_deadline` has come.
+    The caller makes three calls. Pass received bytes to `receive` and handle the events it returns. After that and
+    after any other call, send the bytes that `data_to_send` returns. Call `tick` when `next_deadline` has come.
 
-    Whatever the peer sends, nothing raises and nothing grows without bound: its faults come back as `Anomaly`.
+    No input from the peer raises an exception or makes the engine grow without bound. Faults of the peer are returned
+    as `Anomaly` events.
 
     Args:
-        options: What this engine speaks; the offers among them are queued at once, in this order.
-        line_limit: Bytes of a line that are kept.
-        subnegotiation_limit: Bytes of a payload that are collected; an option may name its own limit.
-        settle_within: Seconds after the first tick until `Settled` is reported, if the answers do not come earlier;
-            None: it is not reported.
-        are_you_there: The answer to AYT, given at most once a second; none if empty.
+        options: The supported options; the offers among them are queued at once, in this order.
+        line_limit: Maximum bytes of a line; the rest is discarded.
+        subnegotiation_limit: Maximum bytes of a payload; an option may set its own limit.
+        settle_within: Seconds from the first tick after which `Settled` is reported even if answers are missing; None:
+            it is never reported.
+        are_you_there: The answer to AYT, sent at most once a second; empty for no answer.
 
     Source: RFC 854, 855, 1123 3.2-3.3
     """
 
-    # The parts are for the other modules of this package; whoever drives an engine or writes an option calls methods.
+    # The attributes are for the other modules of this package; users of an engine and authors of options call methods.
     __slots__ = (
         "_mark",
         "_mark_changes",
@@ -71,8 +72,8 @@ class TelnetEngine(Engine):
         self,
         options: Iterable[Option] = DEFAULT_OPTIONS,
         *,
-        line_limit: int = 4096,  # bytes; Evennia keeps 6000, LDMud 1000
-        subnegotiation_limit: int = 8192,  # bytes; libtelnet keeps 16 KiB, Twisted 4
+        line_limit: int = 4096,  # bytes; Evennia allows 6000, LDMud 1000
+        subnegotiation_limit: int = 8192,  # bytes; libtelnet allows 16 KiB, Twisted 4
         settle_within: float | None = 1.0,  # seconds
         are_you_there: str = "[Yes]",
     ) -> None:
@@ -80,71 +81,72 @@ class TelnetEngine(Engine):
         self.are_you_there = are_you_there
         self.subnegotiation_limit = subnegotiation_limit
         self.events: list[TelnetEvent] = []
-        self.unfinished: bytearray | None = None  # the payload that a deadline is running for
-        self.inflater: Inflater | None = None  # once anything was compressed
+        self.unfinished: bytearray | None = None  # the payload that the PAYLOAD deadline counts for
+        self.inflater: Inflater | None = None  # created at the first compressed stream
         self.scanner = Scanner()
         self.lines = LineAssembler(line_limit)
-        self.encoding = "utf-8"  # of text on its way out; `charset` sets it
+        self.encoding = "utf-8"  # of output; set by `charset`
         self.chosen_charset: str | None = None
         self.outgoing = Outgoing(initial.offers)
         self.deadlines = initial.deadlines.copy()
         self.negotiation = initial.negotiation.copy(self.deadlines)
         self.option_set = OptionSet(initial.options, self.deadlines)
         self._mark = b""
-        self._mark_changes = -1  # what the negotiation had counted when it was looked up
+        self._mark_changes = -1  # `negotiation.changes` when the mark was computed
 
-    # What the connection calls.
+    # Called by the connection.
 
     def receive_line(self, data: bytes) -> str | None:
-        """Take bytes that are one short line of printable ASCII, as most are; None leaves them to `receive`.
+        """Return the text of bytes that are one short line of printable ASCII; None leaves them to `receive`.
 
-        Such a line leads to nothing else: there is nothing new to send, and no other moment to wait for.
+        This is the fast path for typed lines. Such a line changes nothing else: no output is queued and no deadline
+        starts.
         """
         if self.scanner.state is not in_text or self.inflater is not None or self.events:
             return None
         return self.lines.receive_line(data)
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
-        """Take bytes from the peer and return what they mean, in order.
+        """Process bytes from the peer and return their events in order.
 
-        The events are the same however the bytes are cut into calls.
+        The events do not depend on how the bytes are split into calls.
         """
         if self.inflater is not None:
             self.inflater.feed(data)
         else:
             Interpreter(self).read(data)
-        if self.inflater is not None:  # perhaps since a moment ago
+        if self.inflater is not None:  # a stream may have begun in this call
             Interpreter(self).read_on(self.inflater)
         return self._take_events()
 
     @property
     def is_amid_line(self) -> bool:
-        """Whether the beginning of a line has come and its end has not."""
+        """True if the beginning of a line was received and its end was not."""
         return self.lines.is_unfinished
 
     @property
     def pending(self) -> bool:
-        """Whether bounded work is left from bytes already received: if so, call `receive(b"")` before reading on.
+        """True if received bytes remain to be processed: call `receive(b"")` before reading on.
 
-        Always false as long as no option compresses what the peer sends.
+        It is always False as long as no option inflates the peer's bytes.
         """
         return self.inflater is not None and self.inflater.is_full and not self.inflater.is_paused
 
     @property
     def is_full(self) -> bool:
-        """Whether received bytes wait in here, for `receive(b"")` or, past what a peer may make of them, for `tick`.
+        """True if received bytes wait here, either for `receive(b"")` or, above the inflation limits, for `tick`.
 
-        If so, read nothing from the peer, for there is no other bound to what waits.
+        While it is True, do not read from the peer: the waiting bytes have no other bound.
         """
         return self.inflater is not None and self.inflater.is_full
 
     def take_cost(self) -> int:
-        """What `receive` has worked on since the last call, for whoever grants a peer so much and no more.
+        """Return the cost of the work done by `receive` since the last call, for a caller with a budget for each peer.
 
-        A command or a negotiation costs 256, a payload 256 and 1 for each byte; an editing key 256, a doubled ff in
-        text 64, and a byte of a compressed stream, or one that a line has no room for, 1.  A byte of a line beyond
-        the first 128 costs 8, once the line is whole.  The rest is short lines, which can be counted, and one
-        unfinished line.
+        A command or a negotiation costs 256, and a payload 256 plus 1 for each byte. An editing key costs 256, a
+        doubled ff in text 64. A compressed byte costs 1, as does a byte beyond the limit of a line. In a finished line
+        each byte after the first 128 costs 8. Short lines cost nothing here, because the caller can count them, nor
+        does the one unfinished line.
         """
         scanner, lines, inflater = self.scanner, self.lines, self.inflater
         cost = scanner.cost + lines.cost
@@ -156,23 +158,23 @@ class TelnetEngine(Engine):
         return cost
 
     def data_to_send(self) -> bytes:
-        """Take everything queued for the peer; empty if there is nothing.
+        """Return the bytes queued for the peer and remove them; b"" if there are none.
 
-        Call it until it is empty.  What one call returns must go out in one write: Mudlet looks no further
-        than one segment for the start of a compressed stream.
+        Call it until it returns b"". Send the result of each call in one write: Mudlet looks for the start of a
+        compressed stream in one segment only.
         """
         return self.outgoing.take()
 
     @property
     def has_data_to_send(self) -> bool:
-        """Whether `data_to_send` would return anything."""
+        """True if `data_to_send` would return anything."""
         return self.outgoing.has_data
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing to see to: nothing to send, no moment to wait for, no input left inside.
+        """True if nothing is left to do: nothing to send, no deadline, no unprocessed input.
 
-        While anything is compressed it is not quiet.
+        It is False as long as anything is compressed.
         """
         deadlines, outgoing = self.deadlines, self.outgoing
         return (
@@ -185,37 +187,39 @@ class TelnetEngine(Engine):
         )
 
     def end_compression(self) -> None:
-        """Send plain bytes from here on, as whoever takes over the socket will; what is queued is sent as it was.
+        """Send plain bytes from here on, so that another process can take over the socket.
 
-        It also takes back an offer of MCCP2.  `enable_ours` makes a new one.
+        Output queued so far is sent as it was.
+
+        It also withdraws an offer of MCCP2. `enable_ours` offers it again.
         """
         self.disable_ours(MCCP2)
 
     def encode(self, text: str) -> bytes:
-        """Turn text into bytes for the peer: charset, newline to CR LF, ff doubled.
+        """Encode text for the peer, with newlines as CR LF and ff doubled.
 
-        It queues nothing and changes nothing: engines with equal `charset` may share the result.  What the charset
-        does not have becomes a question mark; a lone CR becomes CR NUL (RFC 854) and NUL is left out.
+        It queues nothing and changes nothing, so engines with the same `charset` can share the result. A character
+        that is missing in the charset becomes a question mark. A lone CR becomes CR NUL (RFC 854), and NUL is removed.
         """
         return encode(text, self.encoding)
 
     def send_encoded(self, data: bytes) -> None:
-        """Queue bytes made by `encode`, of this engine or of one with the same charset."""
+        """Queue bytes returned by `encode` of this engine or of one with the same charset."""
         self.outgoing.queue.append(data)
 
     def send_text(self, text: str) -> None:
-        """Queue text; it does not end the line, so write the newline yourself."""
+        """Queue text. The line is not ended: include the newline."""
         self.outgoing.put(encode(text, self.encoding))
 
     def send_prompt(self, text: str) -> None:
-        """Queue text and the mark by which clients know a prompt, so that both leave in one write."""
+        """Queue text and the prompt mark as one chunk, so that both are sent in one write."""
         self.outgoing.put(encode(text, self.encoding) + self.prompt_mark)
 
     def hide_input(self, hidden: bool, *, ends_line: bool = True) -> None:
-        """Ask the peer not to show what is typed, or to show it again.
+        """Ask the peer to stop showing typed input, or to show it again.
 
-        The peer may refuse; `EchoRefused` then says so.  When it did hide the input it did not show the Enter
-        either, so showing again begins with a line end of ours; `ends_line` is false if there was one already.
+        The peer may refuse, which is reported as `EchoRefused`. A peer that hid its input did not show the Enter
+        either, so a line end is sent before input shows again. Pass `ends_line=False` if one was sent already.
         """
         if hidden == self.lines.hidden:
             return
@@ -227,15 +231,15 @@ class TelnetEngine(Engine):
 
     @property
     def input_hidden(self) -> bool:
-        """Whether what is typed now is meant to be hidden, if the peer agreed or not: do not log it."""
+        """True if input typed now should be hidden, whether or not the peer agreed. Do not log it."""
         return self.lines.hidden
 
     @property
     def prompt_mark(self) -> bytes:
-        """What stands behind each prompt, so that clients know it for one: EOR, GA or nothing, never both.
+        """The mark after each prompt, by which clients recognise it: EOR, GA or nothing.
 
-        EOR if that is agreed.  GA as RFC 854 has it if the peer refused EOR, unless SGA is agreed; but not as long as
-        it has not answered, for perhaps it will agree, or knows no telnet and would show the bytes.
+        EOR if it is agreed. GA as in RFC 854 if the peer refused EOR, unless SGA is agreed. Nothing until the peer has
+        answered: it may still agree, or it may not speak telnet and would show the bytes.
         """
         if self._mark_changes != self.negotiation.changes:
             self._mark_changes = self.negotiation.changes
@@ -243,28 +247,28 @@ class TelnetEngine(Engine):
         return self._mark
 
     def option(self, kind: type[AnOption]) -> AnOption | None:
-        """This connection's own copy of an option, to call its methods; None without it, or when it has failed."""
+        """Return this connection's copy of an option; None if the option is not supported or has failed."""
         option = self.option_set.get(kind.code)
         return option if isinstance(option, kind) else None
 
     def tick(self, now: float, *, is_read: bool = True) -> list[TelnetEvent]:
-        """Tell the time in seconds of any clock that does not go back; return what has happened by it.
+        """Advance the time, and return the events of deadlines that have expired.
 
-        Whatever began since the last tick, such as a question put to the peer, is counted from now.
+        A deadline started since the last tick, such as that of a question to the peer, counts from now.
 
         Args:
-            now: The time.
-            is_read: Whether all that came was given to `receive`. If not, no unfinished payload is given up,
-                for its end may have come.
+            now: The time in seconds, from any clock that does not go back.
+            is_read: True if all received bytes were passed to `receive`. If False, an unfinished payload does not time
+                out, because its end may have been received.
         """
         expire(self, now, is_read=is_read)
         return self._take_events()
 
     @property
     def next_deadline(self) -> float | None:
-        """When to call `tick`: -inf for as soon as possible, None for not at all as things stand.
+        """The time at which to call `tick`: -inf for as soon as possible, None if no call is needed.
 
-        Any other call may change it, `receive` too.
+        Any other call may change it, including `receive`.
         """
         if self.events:
             return -math.inf
@@ -277,17 +281,17 @@ class TelnetEngine(Engine):
 
     @property
     def has_answers(self) -> bool:
-        """True if the peer has answered anything that it was asked, so that it speaks telnet."""
+        """True if the peer has answered any question, and therefore speaks telnet."""
         return self.negotiation.has_answers
 
     @property
     def charset(self) -> str:
-        """The Python codec, by its canonical name, in which text travels both ways.
+        """The charset of text in both directions, as the canonical name of a Python codec.
 
-        A change holds for text sent and lines finished from now on.  Setting one that is not a superset of ASCII
-        raises ValueError, for telnet could not be read in it, and an unknown one LookupError.
+        A change applies to text sent and lines finished from now on. Setting a charset that is not a superset of ASCII
+        raises ValueError, because telnet cannot be read in it; an unknown one raises LookupError.
 
-        With "ascii", lines are read as UTF-8: a peer that sends more than it claims to know most likely means that.
+        With "ascii", lines are read as UTF-8: a peer that sends more than ASCII most likely sends UTF-8.
         """
         return self.encoding
 
@@ -297,7 +301,7 @@ class TelnetEngine(Engine):
         self.lines.charset = "utf-8" if self.encoding == "ascii" else self.encoding
 
     def choose_charset(self, name: str | None) -> None:
-        """Set the charset by the user's own choice, which no negotiation changes any more; None lets it change again.
+        """Set the charset chosen by the user; negotiation does not change it. None allows negotiation again.
 
         Raises:
             LookupError: The codec is unknown.
@@ -309,11 +313,11 @@ class TelnetEngine(Engine):
         self.chosen_charset = name
 
     def agree_charset(self, name: str) -> None:
-        """Use the charset that was agreed with the peer, unless the user has chosen one."""
+        """Use the charset agreed with the peer, unless the user has chosen one."""
         if self.chosen_charset is None:
             self.charset = name
 
-    # What options call: `Engine` says what each does.
+    # Called by options; documented in `Engine`.
 
     def emit(self, event: TelnetEvent) -> None:
         self.events.append(event)
@@ -354,7 +358,7 @@ class TelnetEngine(Engine):
     def is_theirs(self, code: int) -> bool:
         return self.negotiation.is_on(code, ours=False)
 
-    # Its own.
+    # Internal.
 
     def _want(self, code: int, *, ours: bool, enabled: bool) -> None:
         was_on = self.negotiation.is_on(code, ours)

@@ -1,6 +1,6 @@
-"""What a telnet engine reports: small values, compared by value.
+"""The events that a telnet engine reports: small objects, compared by value.
 
-They say what the peer sent, never what the game should do about it; the driver turns them into hook events.
+They describe input from the peer, not how the game should react. The driver converts them to hook events.
 """
 
 import reprlib
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias, final
 
-# What JSON can say; numbers have up to 32 characters.
+# Every value JSON can express; numbers have at most 32 characters.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-# What MSDP can say; it knows no numbers.
+# Every value MSDP can express; it has no numbers.
 MsdpValue: TypeAlias = "str | list[MsdpValue] | dict[str, MsdpValue]"
 
 
@@ -20,13 +20,13 @@ MsdpValue: TypeAlias = "str | list[MsdpValue] | dict[str, MsdpValue]"
 class Line:
     """The peer ended a line.
 
-    `cut` is true if it was longer than the limit: `text` is its beginning, the rest was discarded up to its end.
-    `hidden` is true if it was meant not to show as it was typed, if the peer hid it or not: do not log it.  It says
-    how to treat the line, not what it is, so lines compare without it.
+    `cut` is True if the line exceeded the limit: `text` is its beginning, and the rest was discarded. `hidden` is True
+    if the input should have been hidden while it was typed, whether or not the peer hid it; do not log such a line.
+    Lines compare equal without regard to `hidden`.
     """
 
-    # A plain slotted class, immutable by custom: one is made for every line typed, and to freeze it would add 0.16 us
-    # to the 0.65 us that a short line costs in all.
+    # A plain slotted class, immutable by convention: one is created for every typed line, and freezing it would add
+    # 0.16 us to the 0.65 us that a short line costs in all.
     __match_args__ = ("text", "cut")
     __slots__ = ("cut", "hidden", "text")
 
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Resized:
-    """The peer's window has this many characters: columns within 10..1000, rows within 5..1000, None if unknown."""
+    """The size of the peer's window in characters: 10..1000 columns, 5..1000 rows, each None if unknown."""
 
     columns: int | None
     rows: int | None
@@ -58,9 +58,9 @@ class Resized:
 
 @dataclass(frozen=True, slots=True)
 class TerminalType:
-    """The peer gave one of its names: 1 to 64 printable ASCII characters, as sent.
+    """The peer sent one of its names: 1 to 64 printable ASCII characters, unchanged.
 
-    MUD clients give up to three in order: the program, the terminal, and `MTTS` with a number of capability bits.
+    MUD clients send up to three in order: the program, the terminal, and `MTTS` with a number of capability bits.
     """
 
     name: str
@@ -68,11 +68,11 @@ class TerminalType:
 
 @dataclass(frozen=True, slots=True)
 class ClientVariable:
-    """The peer told a variable of its program: one that was asked for, or one of a few that clients volunteer.
+    """The peer sent a variable of its program: one that was asked for, or one of a few that clients volunteer.
 
-    The value is not to be trusted: whoever sits there may have written it.  It is for display and for choosing
-    colours, never for a path, a command, an address or the question who somebody is.  It has at most 512
-    characters, all of them printable; None means that the peer says it has no such variable.
+    Do not trust the value: the user may have written it. Use it for display and for choosing colours, never for a
+    path, a command, an address or to identify a user. It has at most 512 characters, all printable; None means that
+    the peer reports having no such variable.
     """
 
     name: str
@@ -81,11 +81,11 @@ class ClientVariable:
 
 @dataclass(frozen=True, slots=True)
 class CharsetAgreed:
-    """Text travels in this charset from here on, in both directions; the engine already uses it.
+    """A charset was agreed for text in both directions; the engine already uses it.
 
-    With `TelnetEngine.choose_charset` in force it does not: the user's choice comes first.
+    If `TelnetEngine.choose_charset` is in force, the engine keeps the user's choice instead.
 
-    `name` is that of the Python codec, as in `TelnetEngine.charset`.
+    `name` is the name of the Python codec, as in `TelnetEngine.charset`.
     """
 
     name: str
@@ -93,9 +93,9 @@ class CharsetAgreed:
 
 @dataclass(frozen=True, slots=True)
 class CharsetRejected:
-    """The peer takes none of the charsets that it was asked for; the engine goes on as before.
+    """The peer rejected all charsets that were offered; the engine continues with the previous one.
 
-    `names` are those of the Python codecs.  Source: TinTin++ in the C locale rejects UTF-8.
+    `names` are the names of the Python codecs. Source: TinTin++ in the C locale rejects UTF-8.
     """
 
     names: tuple[str, ...]
@@ -103,17 +103,17 @@ class CharsetRejected:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The peer has answered what it was asked as the connection began, or has had time enough to.
+    """The peer has answered all initial offers, or the time for the answers is over.
 
-    Once for each engine, after all events that tell the answers; later answers may still come.
+    It is reported once per engine, after all events for these answers. Later answers may still come.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureAgreed:
-    """Text may carry something from here on, or may not any more: `mxp`, tags in it, or `sounds`, triggers of MSP.
+    """A feature of text was switched on or off: `mxp` (tags) or `sounds` (MSP triggers).
 
-    Text sent after this must be made for it: with MXP a `<` that is not escaped would be a tag.
+    Text sent after this event must be made for it: with MXP on, a `<` that is not escaped begins a tag.
     """
 
     feature: str
@@ -122,17 +122,17 @@ class FeatureAgreed:
 
 @dataclass(frozen=True, slots=True)
 class EchoRefused:
-    """The peer does not hide its input, so what is typed now may show.
+    """The peer does not hide its input, so what is typed now may show on the screen.
 
-    It refused, it did not answer in time, or it agreed and took that back while its input was to be hidden.
+    It refused, did not answer in time, or agreed and switched back while its input was to be hidden.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """The peer's program gave its name and version in GMCP: up to 64 printable characters each, "" if left out.
+    """The name and version of the peer's program, received by GMCP: up to 64 printable characters each, "" if missing.
 
-    Early, late or never, and up to four times in a connection's life.  It is only what the peer says.
+    It may come early, late or never, and up to four times per connection. It is not verified.
     """
 
     program: str
@@ -141,19 +141,19 @@ class ClientHello:
 
 @dataclass(frozen=True, slots=True)
 class GmcpSupports:
-    """The packages that the peer takes by GMCP are now these, in lower case, with the version of each."""
+    """The packages that the peer now supports by GMCP, in lower case, with the version of each."""
 
     packages: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GmcpReceived:
-    """The peer sent this package of the game's by GMCP; `data` is None if it came without any.
+    """The peer sent a GMCP package for the game; `data` is None if it came without data.
 
-    The package is spelt as it was sent: compare by `key`.  Nothing in the data is to be trusted, not
-    even its shape, and its texts may hold control characters.
+    The package is spelt as the peer spelt it; compare by `key`. Do not trust the data, including its types. Its
+    strings may contain control characters.
 
-    Passwords come this way, so what belongs to `Char.Login` does not show, and of all else only the beginning.
+    Passwords may be sent this way, so the repr omits data of `Char.Login` and shortens all other data.
     """
 
     package: str
@@ -161,7 +161,7 @@ class GmcpReceived:
 
     @property
     def key(self) -> str:
-        """The package in lower case."""
+        """The package name in lower case."""
         return self.package.lower()
 
     def __repr__(self) -> str:
@@ -171,10 +171,10 @@ class GmcpReceived:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MsdpReceived:
-    """The peer sent this variable by MSDP, or a command that the option leaves to the game.
+    """The peer sent an MSDP variable, or a command that the option leaves to the game.
 
-    Such are REPORT and SEND, whose value is the name or a list of names of variables that were not given a value yet.
-    Texts may hold control characters, but none of 00-06.
+    Such commands are REPORT and SEND for variables that have no value yet; the value is their name or a list of names.
+    Strings may contain control characters, except 00-06.
     """
 
     variable: str
@@ -186,9 +186,9 @@ class MsdpReceived:
 
 @dataclass(frozen=True, slots=True)
 class Subnegotiation:
-    """The peer sent this payload, already undoubled, for an option that no handler knows.
+    """The peer sent a payload for an unsupported option; doubled ff are already single.
 
-    Some options carry passwords, so the payload does not show.
+    Some options carry passwords, so the repr omits the payload.
     """
 
     option: int
@@ -197,13 +197,13 @@ class Subnegotiation:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The peer sent IAC and this byte, and telnet itself has no answer to it."""
+    """The peer sent IAC and this byte, which the engine does not answer by itself."""
 
     code: int
 
 
 class InterruptKind(StrEnum):
-    """The ways in which a peer may want to stop what is going on."""
+    """The commands by which a peer asks to interrupt the current activity."""
 
     INTERRUPT = "interrupt process"
     BREAK = "break"
@@ -213,38 +213,38 @@ class InterruptKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """The peer's user pressed a key that stops things, such as ^C in a client that has a command for it."""
+    """The peer sent an interrupt, as some clients do for ^C."""
 
     kind: InterruptKind
 
 
 class AnomalyKind(StrEnum):
-    """The ways in which a peer breaks the protocol."""
+    """The kinds of protocol violations."""
 
     OVERSIZED_SUBNEGOTIATION = "oversized subnegotiation"
     MALFORMED_SUBNEGOTIATION = "malformed subnegotiation"
-    """Its frame is broken: another command came before IAC SE."""
+    """The frame is broken: another command came before IAC SE."""
     MALFORMED_PAYLOAD = "malformed payload"
-    """Its frame is sound, and its content cannot be understood; the content was dropped."""
+    """The frame is valid, but the content is not; the content was dropped."""
     UNEXPECTED_SUBNEGOTIATION = "unexpected subnegotiation"
     UNFINISHED_SUBNEGOTIATION = "unfinished subnegotiation"
     NEGOTIATION_FLOOD = "negotiation flood"
 
     @property
     def is_harmless(self) -> bool:
-        """True if programs that mean no harm send it: the frame around it is sound, so the stream is still readable.
+        """True if well-meaning programs send it: its frame is valid, so the stream is still readable.
 
-        MUDPortal's web client greets by GMCP in bare words at each login, some scripts write JSON with single quotes,
-        some clients send the size of their window before they are asked.
+        MUDPortal's web client sends its GMCP greeting as bare words at each login, some scripts write JSON with single
+        quotes, and some clients send their window size before it was asked for.
         """
         return self in (AnomalyKind.MALFORMED_PAYLOAD, AnomalyKind.UNEXPECTED_SUBNEGOTIATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """The peer broke the protocol; the engine dealt with it and goes on.
+    """The peer violated the protocol; the engine handled it and continues.
 
-    `detail` never quotes the peer's bytes, so it may go into a log.
+    `detail` never quotes the peer's bytes, so it is safe to log.
     """
 
     kind: AnomalyKind
@@ -253,9 +253,9 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class CompressionFailed:
-    """The peer's compressed bytes cannot be read on, or must not; the engine ignores all that comes after them.
+    """The peer's compressed stream is invalid or exceeds its limits; the engine ignores all further bytes.
 
-    There is no way back to text, so end the connection.  `detail` never quotes the peer's bytes.
+    Text cannot be read again after it, so close the connection. `detail` never quotes the peer's bytes.
     """
 
     detail: str
@@ -263,9 +263,9 @@ class CompressionFailed:
 
 @dataclass(frozen=True, slots=True)
 class OptionFailed:
-    """One of our option handlers raised; the option is off for this engine and everything else goes on.
+    """An option handler of ours raised; the option is off for this engine and everything else continues.
 
-    The engine does not log: whoever reads this event should, with the traceback of `error`.
+    The engine does not log. The caller should log this event with the traceback of `error`.
     """
 
     code: int
@@ -277,7 +277,7 @@ _brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring, _brief.maxlon
 
 
 def _shorten(value: object) -> str:
-    """Show the beginning of a value that may be large."""
+    """Return the beginning of the repr of a value that may be large."""
     shown = _brief.repr(value)
     return shown if len(shown) <= 200 else shown[:197] + "..."
 

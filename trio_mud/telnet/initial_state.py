@@ -1,7 +1,7 @@
-"""How a connection begins: what is offered, and what waits for an answer.
+"""The initial state of an engine: offers to send, and the answers it waits for.
 
-A server has one list of options for all its connections, and its offers are a good part of what a connect costs; so
-they are made once, and each engine begins with a copy.
+All connections of a server share one list of options, and making the offers is a large part of the cost of a connect.
+So the state is computed once, and each engine begins with a copy.
 """
 
 from functools import lru_cache
@@ -15,7 +15,7 @@ from .options.base import Option, Policy
 
 
 class InitialState(NamedTuple):
-    """How every connection begins that speaks the same options."""
+    """The initial state of every engine with the same options."""
 
     options: SharedOptions
     offers: bytes
@@ -25,11 +25,11 @@ class InitialState(NamedTuple):
 
 @lru_cache(maxsize=8)
 def initial_state(options: tuple[Option, ...], settle_within: float | None) -> InitialState:
-    """How a connection with these options begins; the parts are to be copied, not used.
+    """Return the initial state for these options; the caller must copy its mutable parts.
 
     Raises:
         ValueError: Two options have the same code.
-        TypeError: The `subnegotiation_limit` of an option is no number.
+        TypeError: The `subnegotiation_limit` of an option is not a number.
     """
     shared = SharedOptions(options)
     offers = bytearray()

@@ -1,9 +1,10 @@
-"""How an engine understands its peer: what each thing that the scanner finds in the stream leads to.
+"""Interprets the input found by the scanner.
 
-Lines go to the assembler, negotiation to the table, payloads to their options; the rest is done here, or reported.
+Text goes to the line assembler, negotiation to the table, and payloads to their options. Commands are handled here or
+reported.
 
-The engine makes an `Interpreter` for each read that is more than plain text, rather than keep one: two objects that
-hold each other would wait for the cycle collector when the connection has ended.
+The engine creates an `Interpreter` for each read that is more than plain text instead of keeping one: two objects that
+refer to each other would wait for the cycle collector after the connection has ended.
 """
 
 from __future__ import annotations
@@ -51,12 +52,12 @@ from .options.base import Engine
 from .outgoing import Outgoing
 from .scanner import Scanner, in_text
 
-PAYLOAD_DEADLINE: Final = 30.0  # seconds; no honest peer pauses as long within one
-ARE_YOU_THERE_PERIOD: Final = 1.0  # seconds between two answers; someone waits for the first, a flood for all
-ABORT_OUTPUT_PERIOD: Final = 1.0  # seconds in which AO is obeyed once: it looks at everything that is queued
+PAYLOAD_DEADLINE: Final = 30.0  # seconds; no honest peer pauses that long inside a payload
+ARE_YOU_THERE_PERIOD: Final = 1.0  # seconds between two answers; a person waits for the first, a flood asks for all
+ABORT_OUTPUT_PERIOD: Final = 1.0  # seconds during which AO is obeyed once, because it scans the whole queue
 
 _ASKS_FOR_NOTHING: Final = frozenset((NOP, GA, EOR, DM))
-_EDITING_KEYS: Final = {EC: b"\x7f", EL: b"\x15"}  # what clients in keystroke mode send for the same
+_EDITING_KEYS: Final = {EC: b"\x7f", EL: b"\x15"}  # sent for the same purpose by clients in keystroke mode
 _INTERRUPTS: Final = {
     IP: InterruptKind.INTERRUPT,
     BRK: InterruptKind.BREAK,
@@ -66,7 +67,7 @@ _INTERRUPTS: Final = {
 
 
 class EngineParts(Engine, Protocol):
-    """The engine as the interpreter and the clock see it: with the parts it is made of."""
+    """The engine as seen by the interpreter and the clock, including its parts."""
 
     are_you_there: str
     deadlines: Deadlines
@@ -82,7 +83,7 @@ class EngineParts(Engine, Protocol):
 
 
 class Interpreter:
-    """One read of one engine: the scanner's receiver."""
+    """The receiver of the scanner's calls, for one read of one engine."""
 
     __slots__ = ("_engine",)
 
@@ -90,7 +91,7 @@ class Interpreter:
         self._engine = engine
 
     def read(self, data: bytes) -> None:
-        """Read bytes, up to the beginning of a compressed stream."""
+        """Process bytes, up to the beginning of a compressed stream."""
         engine = self._engine
         if engine.scanner.state is in_text and IAC not in data:
             engine.lines.receive(data, engine.events)
@@ -102,7 +103,7 @@ class Interpreter:
             engine.inflater.put_back(data[read:])
 
     def read_on(self, inflater: Inflater) -> None:
-        """Read the next piece of what was received and may be compressed."""
+        """Process the next piece of input, inflated if a stream is on."""
         try:
             piece = inflater.take()
         except BrokenStream as fault:
@@ -113,7 +114,7 @@ class Interpreter:
             self.read(piece)
 
     def give_up_payload(self) -> None:
-        """Its end has not come in time."""
+        """Drop an unfinished payload whose end did not come in time."""
         scanner = self._engine.scanner
         scanner.give_up_payload()
         self._engine.unfinished = None
@@ -121,14 +122,14 @@ class Interpreter:
             AnomalyKind.UNFINISHED_SUBNEGOTIATION, f"after {PAYLOAD_DEADLINE:g} seconds for option {scanner.option}"
         )
 
-    # What the scanner calls (scanner.Receiver).
+    # Called by the scanner (scanner.Receiver).
 
     def heard_text(self, data: bytes) -> None:
         """Assemble lines."""
         self._engine.lines.receive(data, self._engine.events)
 
     def heard_command(self, code: int) -> None:
-        """Do what a command asks for, or report it."""
+        """Assemble lines."""
         if code in _INTERRUPTS:
             self._engine.emit(Interrupt(_INTERRUPTS[code]))
         elif code in _EDITING_KEYS:
@@ -141,10 +142,10 @@ class Interpreter:
             self._engine.emit(Command(code))
 
     def heard_negotiation(self, verb: int, code: int) -> None:
-        """Answer as the table says and tell the option what has changed."""
+        """Answer a negotiation according to the table and notify the option of a change."""
         engine = self._engine
         if verb == DO and code == TIMING_MARK:
-            # RFC 860: an event, not a state; each one is answered, by a WILL or by nothing at all.
+            # RFC 860: an event, not a state. Each one is answered by WILL, or not at all once the budget is spent.
             if engine.negotiation.spend():
                 engine.outgoing.put_verb(WILL, TIMING_MARK)
             else:
@@ -160,7 +161,7 @@ class Interpreter:
             engine.option_set.tell(engine, code, ours, outcome.change)
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        """Hand a payload to its option, or report it if there is none or it is off."""
+        """Pass a payload to its option; report it if the option is unsupported or off."""
         engine = self._engine
         if code not in engine.option_set:
             engine.emit(Subnegotiation(code, payload))
@@ -172,21 +173,21 @@ class Interpreter:
             self.heard_anomaly(AnomalyKind.UNEXPECTED_SUBNEGOTIATION, f"{option_name(code)} is not on")
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
-        """Report a fault of the peer."""
+        """Report a protocol violation."""
         self._engine.emit(Anomaly(kind, detail))
 
     def payload_limit(self, code: int) -> int:
-        """The option's own limit once it is agreed; until then, and without one, the engine's."""
+        """Return the option's own limit if it has one and is agreed, otherwise the engine's limit."""
         engine = self._engine
         limit = engine.option_set.payload_limit(code)
         if limit is not None and (engine.is_ours(code) or engine.is_theirs(code)):
             return limit
         return engine.subnegotiation_limit
 
-    # Its own.
+    # Internal.
 
     def _time_payload(self) -> None:
-        """Another payload is unfinished than before, or none."""
+        """Restart the payload deadline for another payload, or stop it if none is unfinished."""
         engine = self._engine
         engine.unfinished = engine.scanner.payload
         if engine.unfinished is None:
@@ -195,7 +196,7 @@ class Interpreter:
             engine.deadlines.start(PAYLOAD, PAYLOAD_DEADLINE)
 
     def _refuse_stream(self) -> None:
-        """A stream began that was not agreed on, so what follows is no text."""
+        """Stop reading: a stream began without agreement, so the following bytes are not text."""
         engine = self._engine
         if engine.inflater is None:
             engine.inflater = Inflater(InflationLimits())
@@ -215,6 +216,6 @@ class Interpreter:
             engine.outgoing.drop_text()
 
 
-@lru_cache(maxsize=256)  # in a flood they are all alike
+@lru_cache(maxsize=256)  # messages of one flood are mostly the same
 def _flood(verb: int, code: int) -> Anomaly:
     return Anomaly(AnomalyKind.NEGOTIATION_FLOOD, f"{command_name(verb)} {option_name(code)} not answered")

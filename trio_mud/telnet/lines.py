@@ -1,7 +1,7 @@
 """The line assembler: data bytes in, finished lines out.
 
-It sees the data of the stream only; telnet commands were taken out before.  It does not clean: whatever is not a
-line end or an editing key stays in the text.  The engine owns one.
+Telnet commands were removed before. It does not clean text: everything except line ends and editing keys stays in the
+line. Each engine owns one.
 """
 
 import codecs
@@ -14,7 +14,7 @@ from wcwidth import grapheme_boundary_before
 from .events import Line, TelnetEvent
 from .scanner import COMMAND_COST
 
-# Clients in keystroke mode leave the editing to us: DEL 7f and ^U 15 from telnet(1) and PuTTY, BS 08 from others.
+# Clients in keystroke mode leave editing to the server: DEL 7f and ^U 15 from telnet(1) and PuTTY, BS 08 from others.
 _EDITING_KEYS: Final = re.compile(rb"\x15|[\x08\x7f]+")
 
 # A function key or an arrow: CSI, CSI [ of the Linux console, CSI 3 $ of rxvt, SS2 and SS3, or ESC and one character.
@@ -22,9 +22,9 @@ _KEY: Final = re.compile(rb"\x1b(?:\[(?:\[[!-~]?|[0-9]\$|[0-?]*[ -/]*[@-~]?)|[NO
 _LONGEST_KEY: Final = 16  # bytes
 
 FREE_LENGTH: Final = 128  # bytes of a line that cost nothing
-LONG_LINE_COST: Final = 8  # of each byte beyond them, which must be cleaned, handled and shown to others
+LONG_LINE_COST: Final = 8  # for each byte beyond them, which must be cleaned, handled and shown to others
 
-# Bytes at the end of a line in which its last character is looked for: wcwidth looks back over 16 code points.
+# Bytes at the end of a line in which its last character is searched: wcwidth looks back over 16 code points.
 _TAIL: Final = 64
 
 # Numbers, because `int in bytes` takes 14 ns for a short line and `bytes in bytes` 100 ns.
@@ -37,25 +37,25 @@ _DEL: Final = 0x7F
 
 
 class LineAssembler:
-    """Cuts data into lines, whatever the client's Enter key sends and wherever the network cut it.
+    """Splits data into lines, for any line ending and any segmentation by the network.
 
-    A line ends at CR or LF at once.  After CR one LF or NUL is swallowed if it is the next data byte, be it in a
-    later chunk or behind a telnet command.  That covers CR LF, CR NUL, LF and CR, all of which are sent by real
-    clients (RFC 854, RFC 1123 3.3.1).
+    A line ends at CR or LF at once. After CR, one LF or NUL is skipped if it is the next data byte, even in a later
+    chunk or after a telnet command. That covers CR LF, CR NUL, LF and CR, all of which real clients send (RFC 854, RFC
+    1123 3.3.1).
 
-    Bytes are collected and decoded when the line is finished, so a code point may be cut by the network, and a
-    stray lead byte cannot swallow the line's end.
+    Bytes are collected and decoded when the line is finished, so a code point may be split by the network, and a stray
+    lead byte cannot consume the line ending.
 
-    An erasing key takes what the player sees as one character: a letter with its accents, a family of emoji.  In
-    UTF-8 the last character is found from the end.  In GBK, Big5, Shift-JIS and their kin it is not, because the last
-    byte of one may be the whole of another; there, a line is kept in UTF-8 from its first erasing key on, and its
-    limit counts those bytes.
+    An erasing key removes one character as seen by the player: a letter with its accents, or an emoji sequence. In
+    UTF-8 the last character is found from the end. In GBK, Big5, Shift-JIS and similar charsets that is impossible,
+    because the last byte of one character may be a whole other character. There a line is stored as UTF-8 from its
+    first erasing key on, and the limit counts those bytes.
 
     Attributes:
         charset: The codec of lines finished from now on.
-        cost: The work done beside finished short lines, in the scanner's unit: an editing key costs as much as the
-            command EC, a byte that is cut off 1, and a byte that makes a line long `LONG_LINE_COST`.
-        hidden: True if lines finished now were not meant to show.
+        cost: The work done except for short finished lines, in the scanner's unit: an editing key costs as much as the
+            command EC, a discarded byte 1, and a byte that makes a line long `LONG_LINE_COST`.
+        hidden: True if lines finished now were typed while input should be hidden.
     """
 
     __slots__ = ("_after_cr", "_decoder", "_free", "_is_cut", "_limit", "_partial", "charset", "cost", "hidden")
@@ -66,15 +66,15 @@ class LineAssembler:
         self._limit = limit
         self._free = min(limit, FREE_LENGTH)
         self._partial = bytearray()
-        self._decoder: codecs.IncrementalDecoder | None = None  # if the partial line is kept in UTF-8 instead
+        self._decoder: codecs.IncrementalDecoder | None = None  # set if the partial line is stored as UTF-8 instead
         self._is_cut = False
         self._after_cr = False
         self.cost = 0
 
     def receive_line(self, data: bytes) -> str | None:
-        """Take data that is a short line of printable ASCII, as clients send what was typed; otherwise take nothing.
+        """Return the text of data that is one short line of printable ASCII; otherwise return None and consume nothing.
 
-        Where all is printable there is no other line end and no editing key.
+        Printable text contains no other line ending and no editing key.
         """
         if not data.endswith(b"\n") or not data.isascii() or self._partial or self._after_cr or self._is_cut:
             return None
@@ -99,7 +99,7 @@ class LineAssembler:
                 self._append(finished[0])
                 events.append(self._finish())
                 del finished[0]
-            # In the data as a whole or in none of its lines: asked once, not line by line.
+            # Checked once for all data instead of line by line.
             is_edited = _DEL in data or _BS in data or _NAK in data
             for line in finished:
                 if is_edited or len(line) > self._free:
@@ -111,18 +111,18 @@ class LineAssembler:
             self._append(rest)
 
     def edit(self, key: bytes) -> None:
-        """Obey one editing key, as if it had come as a data byte; a command paid for it."""
+        """Apply one editing key received as a telnet command, whose cost the scanner has counted."""
         self._after_cr = False
         if not self._is_cut:
             self._erase(key)
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether a line was begun and not ended."""
+        """True if a line was begun and not ended."""
         return bool(self._partial) or self._is_cut
 
     def _append(self, data: bytes) -> None:
-        """Add data without line ends to the unfinished line, obeying its editing keys in the order typed."""
+        """Add data without line endings to the unfinished line, applying its editing keys in order."""
         at = 0
         for key in _EDITING_KEYS.finditer(data):
             self._keep(data[at : key.start()])
@@ -148,9 +148,9 @@ class LineAssembler:
         self._partial += data
 
     def _decode(self, decoder: codecs.IncrementalDecoder, data: bytes, room: int) -> bytes:
-        """Return data as UTF-8, up to the byte whose character no longer fits.
+        """Return data as UTF-8, up to and including the first character that does not fit.
 
-        Those behind it cost 1 each as they are, because that is what they cost if they come in a later chunk.
+        Each byte after it costs 1, the same as if it came in a later chunk.
         """
         state = decoder.getstate()
         decoded = decoder.decode(data).encode()
@@ -176,7 +176,7 @@ class LineAssembler:
             self._partial[:] = self._decoder.decode(self._partial).encode()
         for _ in keys:
             if self._decoder is not None and self._decoder.getstate()[0]:
-                self._decoder.reset()  # the beginning of a character whose end did not come
+                self._decoder.reset()  # an incomplete character
                 continue
             self._forget_keys()
             if not self._partial:
@@ -186,10 +186,10 @@ class LineAssembler:
             else:
                 self._erase_character()
         if not self._partial:
-            self._decoder = None  # a line that has not begun is read as it comes
+            self._decoder = None  # an empty line begins again in its own charset
 
     def _forget_keys(self) -> None:
-        """Remove function keys from the end: they show nothing, and half of one would take what is typed next."""
+        """Remove function keys from the end: they show nothing, and half of one would consume the input after it."""
         partial = self._partial
         while (start := partial.rfind(b"\x1b", max(len(partial) - _LONGEST_KEY, 0))) >= 0:
             if _KEY.fullmatch(partial, start) is None:
@@ -197,7 +197,7 @@ class LineAssembler:
             del partial[start:]
 
     def _erase_character(self) -> None:
-        """Remove the last character of a line in UTF-8, all its code points."""
+        """Remove the last character of a UTF-8 line, with all its code points."""
         partial = self._partial
         if partial[-1] < 0x80:
             partial.pop()
@@ -207,19 +207,19 @@ class LineAssembler:
             self._erase_code_point()
 
     def _erase_code_point(self) -> None:
-        """Remove the last code point, all its bytes; a stray byte counts as one."""
+        """Remove the last code point with all its bytes; a stray byte counts as one."""
         partial = self._partial
         last = partial.pop()
         if not 0x80 <= last < 0xC0:
             return
-        for length in range(1, min(3, len(partial)) + 1):  # A code point has at most three bytes before its last.
+        for length in range(1, min(3, len(partial)) + 1):  # a code point has at most three bytes before its last
             byte = partial[-length]
             if byte >= 0xC0:
                 if length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4):
                     del partial[-length:]
                 return
             if byte < 0x80:
-                return  # A stray continuation byte: there is nothing before it that belongs to it.
+                return  # a stray continuation byte: the bytes before it do not belong to it
 
     def _finish(self) -> Line:
         charset = self.charset
@@ -228,7 +228,7 @@ class LineAssembler:
                 self._partial += self._decoder.decode(b"", True).encode()
             self._decoder, charset = None, "utf-8"
         if self._is_cut:
-            # The cut may lie inside a character: a decoder that hopes for more leaves such a tail out.
+            # The line may have been cut inside a character. An incremental decoder drops such an incomplete end.
             decoder = codecs.getincrementaldecoder(charset)("replace")
             line = Line(decoder.decode(self._partial), cut=True, hidden=self.hidden)
         else:

@@ -1,12 +1,12 @@
-r"""MSDP messages: variables and values, out of a payload and into one.
+r"""MSDP messages: decoding a payload into variables and values, and encoding them.
 
-What a variable means is the option's business, and then the game's.  The option uses it.
+The option and the game interpret the variables. The MSDP option uses this module.
 
     message  = (VAR text (VAL value)+)*
     value    = text | TABLE_OPEN message TABLE_CLOSE | ARRAY_OPEN (VAL value)* ARRAY_CLOSE
-    text     = bytes without 00-06 and ff, taken for UTF-8
+    text     = bytes without 00-06 and ff, decoded as UTF-8
 
-A variable with several values, as in REPORT, means the same as one with an array of them.
+A variable with several values, as in REPORT, is equivalent to one with an array of them.
 
 Source: the MSDP specification of the TinTin++ project
 """
@@ -24,23 +24,23 @@ TABLE_CLOSE: Final = 4
 ARRAY_OPEN: Final = 5
 ARRAY_CLOSE: Final = 6
 
-MAX_DEPTH: Final = 16  # tables and arrays within each other
-MAX_MARKS: Final = 4096  # the bytes 01-06 of one message
-MAX_VARIABLES: Final = 64  # of one message; clients send one, Mudlet two
+MAX_DEPTH: Final = 16  # nested tables and arrays
+MAX_MARKS: Final = 4096  # bytes 01-06 in one message
+MAX_VARIABLES: Final = 64  # in one message; clients send one, Mudlet two
 MAX_NAME: Final = 64  # bytes of a variable's name
 
 _PIECE: Final = re.compile(rb"([\x01-\x06])([^\x01-\x06]*)")
 _NOT_TEXT: Final = b"\0\1\2\3\4\5\6\xff"
 _NOT_MARKS: Final = bytes(set(range(256)) - set(range(VAR, ARRAY_CLOSE + 1)))
 _CLOSING: Final = {TABLE_OPEN: TABLE_CLOSE, ARRAY_OPEN: ARRAY_CLOSE}
-_END: Final = 0  # stands for the mark behind the last piece
+_END: Final = 0  # the mark after the last piece
 
-# What we can say; a boolean becomes 1 or 0, a number its digits, and None an empty text.
+# Values that can be sent: a boolean becomes 1 or 0, a number its digits, and None an empty text.
 Sendable: TypeAlias = "str | int | float | Mapping[str, Sendable] | Sequence[Sendable] | None"
 
 
 def decode_msdp(payload: bytes) -> list[MsdpReceived] | Anomaly:
-    """Read a payload; whatever it is, nothing raises, and what is wrong with it is told without quoting it."""
+    """Decode a payload. It never raises; a fault is returned as an `Anomaly` that does not quote it."""
     if 0x00 in payload or 0xFF in payload:
         return malformed("00 or ff in a text")
     if _count_marks(payload) > MAX_MARKS:
@@ -55,14 +55,14 @@ def decode_msdp(payload: bytes) -> list[MsdpReceived] | Anomaly:
 
 
 def encode_msdp(variable: str, value: Sendable) -> bytes:
-    """Make the payload that gives a variable a value, within the bounds that `decode_msdp` sets.
+    """Encode the payload that sets a variable, within the limits of `decode_msdp`.
 
-    What a text may not hold is left out of values and of the keys of tables.
+    Bytes that MSDP does not allow are removed from values and from table keys.
 
     Raises:
-        ValueError: The variable's name is empty, too long or holds such bytes, a table's key is empty, or the value
+        ValueError: The variable's name is empty, too long or contains such bytes, a table key is empty, or the value
             is too large or too deep.
-        TypeError: MSDP has nothing for such a value.
+        TypeError: The value has no representation in MSDP.
     """
     check_name(variable)
     pieces = [bytes((VAR,)), variable.encode(), bytes((VAL,))]
@@ -74,20 +74,20 @@ def encode_msdp(variable: str, value: Sendable) -> bytes:
 
 
 def check_name(variable: str) -> str:
-    """Return a name that a variable may have; raise ValueError for any other."""
+    """Return the name of a variable; raise ValueError if it is invalid."""
     if not is_name(variable):
         raise ValueError(f"{variable!r} cannot name an MSDP variable; use up to {MAX_NAME} bytes without 00-06")
     return variable
 
 
 def is_name(variable: str) -> bool:
-    """Whether a variable may have this name."""
+    """True if this name is valid for a variable."""
     cleaned = _clean(variable)
     return 0 < len(cleaned) <= MAX_NAME and cleaned.decode() == variable
 
 
 def malformed(what: str) -> Anomaly:
-    """Report a message that cannot be understood."""
+    """Return the anomaly for a message that cannot be decoded."""
     return Anomaly(AnomalyKind.MALFORMED_PAYLOAD, f"MSDP: {what}")
 
 
@@ -145,16 +145,16 @@ def _depth_of(value: MsdpValue) -> int:
 
 
 class _MalformedError(Exception):
-    """The payload leaves the grammar; it never leaves this module."""
+    """The payload does not match the grammar; internal to this module."""
 
 
 class _Reader:
-    """Takes a payload apart by the grammar above, a method for each rule."""
+    """Parses a payload by the grammar above, with one method for each rule."""
 
     __slots__ = ("_at", "_pieces")
 
     def __init__(self, payload: bytes) -> None:
-        self._pieces: list[tuple[bytes, bytes]] = _PIECE.findall(payload)  # each mark with the text behind it
+        self._pieces: list[tuple[bytes, bytes]] = _PIECE.findall(payload)  # each mark with the text after it
         self._at = 0
         if payload and payload[0] != VAR:
             raise _MalformedError("does not begin with a variable")
@@ -174,7 +174,7 @@ class _Reader:
             values = self._values(depth)
             if not values:
                 raise _MalformedError("a variable without a value")
-            # Several are an array, which is known only now; so the outermost ones measure all that lies within them.
+            # Several values form an array, which is known only now, so the depth of its members is measured here.
             if len(values) > 1 and depth + _depth_of(values) > MAX_DEPTH:
                 raise _MalformedError(f"over {MAX_DEPTH} deep")
             variables.append((name.decode("utf-8", "replace"), values[0] if len(values) == 1 else values))
@@ -204,11 +204,11 @@ class _Reader:
         return value
 
     def _mark(self) -> int:
-        """The mark of the piece to be read next."""
+        """Return the mark of the current piece."""
         return self._pieces[self._at][0][0] if self._at < len(self._pieces) else _END
 
     def _take(self) -> bytes:
-        """Go on to the next piece; return the text of this one."""
+        """Return the text of the current piece and move to the next one."""
         text = self._pieces[self._at][1]
         self._at += 1
         return text

@@ -1,54 +1,55 @@
-"""Which options are on: the tolerant negotiation table.
+"""The negotiation table: the state of each option, tolerant of clients that do not follow the RFCs.
 
-It decides what to answer and what has changed; it sends nothing and calls no option.  The engine owns one.
+It decides what to answer and what has changed; it sends nothing and calls no option. Each engine owns one.
 
 Theory of operation
 ===================
 
-Every option has two sides, ours (we say WILL or WONT, the peer DO or DONT) and theirs (we say DO or DONT, the peer
-WILL or WONT).  Both obey the same table, so below a *yes* is WILL or DO and a *no* is WONT or DONT.  A side is
+Every option has two sides: ours (we send WILL or WONT, the peer DO or DONT) and theirs (we send DO or DONT, the peer
+WILL or WONT). Both follow the same table, so below a *yes* is WILL or DO, and a *no* is WONT or DONT. The states of a
+side are
 
-    OFF     where everything starts
+    OFF     the initial state
     ASKED   we have sent a yes that is not answered yet
-    LATE    as ASKED, but the deadline has passed: the game was told no; a late yes still switches on
+    LATE    as ASKED, but the deadline has passed and a refusal was reported; a late yes still switches on
     ON      agreed
 
-RFC 1143 (the Q method) has states for "our no is not acknowledged yet" and waits in them before it asks anew.  Real
+RFC 1143 (the Q method) has states for "our no is not acknowledged yet" and waits in them before it asks again. Real
 clients make that impossible: TinTin++ 2.02 and telnetlib3 5.0 never acknowledge a no, so the second password of a
-session would wait for ever, and show.  We take RFC 854 by its word instead: the peer *must* obey a no, so the side
-is OFF as soon as we have sent it, and if we want it on again we ask at once.
+session would wait forever, and show. This table follows RFC 854 instead: the peer *must* obey a no. So a side is OFF
+as soon as we have sent a no, and we can ask again at once.
 
-What remains is to recognise answers to questions that we have taken back since.  What we have sent about a side and
-not heard about is a queue in which yes and no alternate, and whose last entry is what we want now; so its length
-(`open`) says all about it.  Answers come in the order of the questions, and each one heard is held against the oldest:
+Answers to withdrawn questions must therefore be recognised. The unacknowledged messages of one side form a queue in
+which yes and no alternate, and the last entry is the current wish. Its length (`open`) is the only state needed.
+Answers arrive in the order of the questions, and each is compared with the oldest entry:
 
-    it fits          that question is closed
-    yes to our no    nobody acknowledges like that: the no was ignored, this answers our next yes; both are closed
-    no to our yes    the yes was refused, so taking it back will not be acknowledged; both are closed
+    it matches       that entry is closed
+    yes to our no    no client acknowledges a no like that: it was ignored, and this answers our next yes; close both
+    no to our yes    the yes was refused, so the no that withdraws it is not acknowledged; close both
 
-If what is wanted now has not been answered by that, the answer is dropped.  Only the others, and whatever comes when
-nothing is open, go to the table.  Example, a password asked for twice within one round trip:
+If the last entry is still open after that, the answer is dropped. All other messages, including those received while
+nothing is open, go to the table. Example: a password is asked for twice within one round trip.
 
     sent      WILL        WONT        WILL
     received        DO (dropped)  DONT (dropped)  DO (agreed)
 
-If an earlier no was never acknowledged and a later yes is refused, that refusal is dropped by mistake: the deadline
-(two seconds, counted by `tick`) then decides instead.  A late question that is taken back is forgotten, for it may
-never be answered.
+If an earlier no was never acknowledged and a later yes is refused, that refusal is dropped by mistake. Then the
+deadline decides (two seconds, counted by `tick`). A late question that is withdrawn is removed from the queue, because
+it may never be answered.
 
-Why nothing loops: a no that changes nothing is never answered, nor a yes that changes nothing, and
-- a yes after we have switched a side off is the acknowledgement of a peer that answers contrarily (busybox telnet
-  answers DONT NAWS with WILL NAWS), and gets silence;
-- an unwelcome yes is refused each time it comes, as RFC 1143 wants.  Twisted's and telnetlib3's clients wait for that
-  answer and would wait for ever.  Our refusal is a no, so a peer that follows any RFC does not answer it;
-- a budget bounds all answers to what the peer began.  It ends the exchange with a peer that has no state at all and
-  answers even our acknowledgements, and with one that answers a refusal by asking again.  A minute after half of it
-  was spent it is whole again.  The exchange does not start again by that, because neither side is speaking then, and
-  a connection that lasts for weeks never runs dry.
+No negotiation loops, because a yes or a no that changes nothing is not answered. The special cases are:
+- a yes after we have switched a side off is treated as an acknowledgement and not answered: busybox telnet answers
+  DONT NAWS with WILL NAWS;
+- an unwelcome yes is refused each time, as RFC 1143 requires: Twisted's and telnetlib3's clients wait for the refusal
+  and would otherwise wait forever. The refusal is a no, so a peer that follows any RFC does not answer it;
+- a budget limits the answers to messages that the peer began. It stops the exchange with a peer that keeps no state
+  and answers even acknowledgements, and with one that answers a refusal by asking again. A minute after half of it was
+  spent it is restored in full. That does not restart the exchange, because both sides are silent then, and a
+  connection that lasts for weeks never exhausts it.
 
-PuTTY's WILL NAWS crosses our DO NAWS and is not repeated: in ASKED a request counts as the answer.
+PuTTY's WILL NAWS crosses our DO NAWS and is not repeated: in ASKED, a request counts as the answer.
 
-Source: RFC 854 (negotiation), RFC 1143 (Q method); the clients as named, observed on the wire
+Source: RFC 854 (negotiation), RFC 1143 (Q method); the named clients, as observed on the network
 """
 
 from __future__ import annotations
@@ -62,11 +63,11 @@ from .deadlines import BUDGET, Deadlines
 
 ANSWER_DEADLINE: Final = 2.0  # seconds; clients answer offers within one round trip
 ANSWER_BUDGET: Final = 512  # answers: every option can be refused once on both sides
-BUDGET_PERIOD: Final = 60.0  # seconds from half a budget to a whole one
+BUDGET_PERIOD: Final = 60.0  # seconds until half a budget is restored in full
 
 
 class State(Enum):
-    """Where one side of one option stands."""
+    """The state of one side of one option."""
 
     OFF = auto()
     ASKED = auto()
@@ -75,40 +76,40 @@ class State(Enum):
 
 
 class Heard(IntEnum):
-    """What the peer said, and how we feel about it."""
+    """A received verb, classified by our policy."""
 
-    WELCOME = 0  # a yes that our policy accepts
-    UNWELCOME = 1  # a yes that it does not
+    WELCOME = 0  # a yes that the policy accepts
+    UNWELCOME = 1  # a yes that the policy does not accept
     NO = 2
 
 
 class Answer(Enum):
-    """What we say to a peer, or ask of it; the verb depends on the side."""
+    """Our answer to the peer; the verb depends on the side."""
 
     YES = auto()
     NO = auto()
 
 
 class Change(Enum):
-    """What the option has to be told."""
+    """A change that is reported to the option."""
 
     ENABLED = auto()
     DISABLED = auto()
     REFUSED = auto()
 
 
-# Asked for at each message, and an attribute of an enum is slow to find.
+# Constants, because they are used for each message and looking up an attribute of an enum is slow.
 _OFF, _ASKED, _, _ = State
 _WELCOME, _UNWELCOME, _NO = Heard
 _NOES: Final = (WONT, DONT)
 
-# What the peer says, once answers to questions taken back are out of the way.
+# Received verbs, after answers to withdrawn questions were removed.
 _TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | None]]] = {
     (State.OFF, Heard.WELCOME): (State.ON, Answer.YES, Change.ENABLED),
     (State.OFF, Heard.UNWELCOME): (State.OFF, Answer.NO, None),  # see Negotiation._refuse
     (State.OFF, Heard.NO): (State.OFF, None, None),
     (State.ASKED, Heard.WELCOME): (State.ON, None, Change.ENABLED),
-    (State.ASKED, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),  # We asked: what we refuse is being asked.
+    (State.ASKED, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),  # we asked, so the policy does not apply
     (State.ASKED, Heard.NO): (State.OFF, None, Change.REFUSED),
     (State.LATE, Heard.WELCOME): (State.ON, None, Change.ENABLED),
     (State.LATE, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),
@@ -120,31 +121,31 @@ _TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | Non
 
 
 class Outcome(NamedTuple):
-    """What one message of the peer leads to."""
+    """The effect of one received message."""
 
     verb: int | None = None  # to be sent with the option
     change: Change | None = None
-    is_flood: bool = False  # an answer is withheld because the budget is spent
+    is_flood: bool = False  # an answer was withheld because the budget is spent
 
 
 _NOTHING: Final = Outcome()
 
 
 class _Move(NamedTuple):
-    """What one message of the peer does to a side."""
+    """The effect of one received message on a side."""
 
-    side: _Side  # where it stands then
+    side: _Side  # the new state
     answer: Answer | None = None
-    outcome: Outcome = _NOTHING  # for whoever need not answer
-    is_dropped: bool = False  # it answered a question that was taken back
+    outcome: Outcome = _NOTHING  # prepared for moves that need no answer
+    is_dropped: bool = False  # it answered a withdrawn question
 
 
 class _Side:
-    """Where one side of one option stands; a value, shared by all connections where it stands so.
+    """The state of one side of one option: an immutable value, shared by all connections with the same state.
 
     Attributes:
         state: Its state.
-        open: What we have sent and not heard about: yes and no in turn, the last one as in `state`.
+        open: Length of the queue of unacknowledged messages: yes and no alternate, and the last one is as in `state`.
     """
 
     __slots__ = ("_moves", "open", "state")
@@ -152,22 +153,22 @@ class _Side:
     def __init__(self, state: State, open_: int) -> None:
         self.state = state
         self.open = open_
-        self._moves: list[_Move | None] = [None, None, None]  # by what is heard, once it was
+        self._moves: list[_Move | None] = [None, None, None]  # computed at first use, by verb received
 
     def ask(self) -> _Side | None:
-        """Want it on; return where it stands then, or None if no yes is to be sent."""
+        """Return the side after a request to switch it on, or None if no yes needs to be sent."""
         if self.state is State.OFF:
             return _side(State.ASKED, self.open + 1)
         return _side(State.ASKED, self.open) if self.state is State.LATE else None
 
     def stop(self) -> _Side | None:
-        """Want it off; return where it stands then, or None if no no is to be sent."""
+        """Return the side after a request to switch it off, or None if no no needs to be sent."""
         if self.state is State.OFF:
             return None
         return _side(State.OFF, 1 if self.state is State.LATE else self.open + 1)
 
     def hear(self, heard: Heard) -> _Move:
-        """Hold an answer against the open questions, then go where the table says: worked out once for everybody."""
+        """Return the move for a received verb; it is computed once and then shared by all connections."""
         move = self._moves[heard]
         if move is None:
             move = self._moves[heard] = self._held(heard) if self.open else self._moved(heard)
@@ -186,11 +187,11 @@ class _Side:
         return _Move(_side(state, self.open), answer, Outcome(None, change))
 
     def expire(self) -> _Side:
-        """Wait no longer for the answer to the last question."""
+        """Return the side after the deadline of the last question has passed."""
         return _side(State.LATE, self.open)
 
 
-# A connection has some ten sides; made anew for each they would take more memory than all the rest of it.
+# A connection has about ten sides; separate objects would take more memory than the rest of the table.
 @lru_cache(maxsize=64)
 def _side(state: State, open_: int) -> _Side:
     return _Side(state, open_)
@@ -202,7 +203,7 @@ _NEW: Final = _side(State.OFF, 0)
 class Negotiation:
     """The sides of all options of one connection, and the budget of answers.
 
-    A side costs memory only when it has been asked for or agreed to, not when it was merely refused.
+    A side takes memory only if it was asked for or agreed, not if it was only refused.
     """
 
     __slots__ = ("_answers_left", "_deadlines", "_sides", "changes")
@@ -211,39 +212,39 @@ class Negotiation:
         self._deadlines = deadlines
         self._sides = {} if sides is None else sides
         self._answers_left = ANSWER_BUDGET
-        self.changes = 0  # how often something may have moved: whoever keeps a conclusion asks for this first
+        self.changes = 0  # counts possible changes, so that callers can cache what they derive
 
     def copy(self, deadlines: Deadlines) -> Self:
-        """Make another that stands where this one does, with a copy of its deadlines."""
+        """Return a copy of the table that uses the given copy of its deadlines."""
         other = type(self)(deadlines, self._sides.copy())
         other._answers_left = self._answers_left
         return other
 
     def is_on(self, code: int, ours: bool) -> bool:
-        """Whether this side is agreed."""
+        """True if this side is agreed."""
         side = self._sides.get(_key(code, ours))
         return side is not None and side.state is State.ON
 
     def is_unanswered(self, code: int, ours: bool) -> bool:
-        """Whether we want this side and have not been answered, in time or not at all."""
+        """True if we have asked for this side and got no answer, whether or not the deadline has passed."""
         side = self._sides.get(_key(code, ours))
         return side is not None and side.state in (State.ASKED, State.LATE)
 
     @property
     def has_answers(self) -> bool:
-        """True if the peer has answered any question of ours, or asked one."""
+        """True if the peer has answered any of our questions, or asked one."""
         return not all(side.state in (State.ASKED, State.LATE) for side in self._sides.values())
 
     @property
     def is_asking(self) -> bool:
-        """Whether any question of ours may still be answered in time."""
-        for side in self._sides.values():  # noqa: SIM110 - asked for at each read as long as anything is settling
+        """True if any of our questions is open and its deadline has not passed."""
+        for side in self._sides.values():  # noqa: SIM110 - called at each read until negotiation settles
             if side.state is _ASKED:
                 return True
         return False
 
     def want(self, code: int, ours: bool, enabled: bool) -> int | None:
-        """Want a side on or off; return the verb to send, if any is needed."""
+        """Request a side on or off; return the verb to send, or None if none is needed."""
         key = _key(code, ours)
         side = self._sides.get(key, _NEW)
         moved = side.ask() if enabled else side.stop()
@@ -258,7 +259,7 @@ class Negotiation:
         return WONT if ours else DONT
 
     def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
-        """Take the peer's verb; `is_welcome` says whether a request out of the blue would be accepted."""
+        """Process a received verb. `is_welcome` is True if an unsolicited request would be accepted."""
         self.changes += 1
         ours = verb >= DO
         heard = _NO if verb in _NOES else _WELCOME if is_welcome else _UNWELCOME
@@ -276,7 +277,7 @@ class Negotiation:
             if heard is _UNWELCOME:
                 return self._refuse(ours)
             if heard is _WELCOME and not self._answers_left:
-                return Outcome(is_flood=True)  # No yes can be said, so it must stay off.
+                return Outcome(is_flood=True)  # the budget allows no yes, so the side must stay off
         self._sides[key] = move.side
         self._deadlines.stop(key)
         return move.outcome if move.answer is None else self._answer(move, ours)
@@ -290,13 +291,13 @@ class Negotiation:
         return Outcome(WONT if ours else DONT, change)
 
     def _refuse(self, ours: bool) -> Outcome:
-        """Answer a request with no; the side stays as it is, and need not be remembered."""
+        """Refuse a request; the state does not change and need not be stored."""
         if not self.spend():
             return Outcome(is_flood=True)
         return Outcome(WONT if ours else DONT)
 
     def spend(self) -> bool:
-        """Take one answer from the budget, or return False if it is spent."""
+        """Take one answer from the budget; return False if it is spent."""
         if not self._answers_left:
             return False
         self._answers_left -= 1
@@ -305,7 +306,7 @@ class Negotiation:
         return True
 
     def expire(self, key: int) -> int | None:
-        """One of our deadlines has passed; return the option whose question was not answered, if it was that."""
+        """Handle an expired deadline; return the code of the option whose question was not answered, if any."""
         if key == BUDGET:
             self._answers_left = ANSWER_BUDGET
             return None

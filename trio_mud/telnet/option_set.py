@@ -1,7 +1,7 @@
-"""The options that one engine speaks, and its own copies of those it has used.
+"""The options of one engine, and its own copies of those in use.
 
-Whether an option is on is negotiation's business; what it does is the option's.  Here it is told what has happened,
-and here it ends if it raises.  The engine owns one, and lends itself at each call for the option to speak through.
+Negotiation decides whether an option is on; the option decides what it does. This module passes events to options, and
+drops an option that raises. Each engine owns one set and passes itself to each call.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .options.base import Engine, Option, Policy
 
 Args = TypeVarTuple("Args")
 
-_REFUSED: Final = Change.REFUSED  # asked for at each answer, and an attribute of an enum is slow to find
+_REFUSED: Final = Change.REFUSED  # compared at each answer; an attribute of an enum is slow to look up
 
 
 class SharedOptions:
-    """A list of options, looked through once for all the engines that share it."""
+    """A list of options, inspected once for all engines that share it."""
 
     __slots__ = ("by_code", "mind_refusal", "payload_limits", "welcome", "with_state")
 
@@ -38,13 +38,13 @@ class SharedOptions:
                 raise TypeError(f"option {code} has {limit!r} as subnegotiation_limit: use bytes as an int, or None")
             if limit is not None:
                 self.payload_limits[code] = limit
-        # An option without attributes, as several are, may be shared by all engines.
+        # Options without attributes, of which there are several, are shared by all engines.
         self.with_state = frozenset(code for code, option in self.by_code.items() if _keeps_state(type(option)))
-        # Most options are refused by someone, and need no copy to be told of it.
+        # Most options are refused by some clients, and need no copy if they do not override `on_refused`.
         self.mind_refusal = frozenset(
             code for code, option in self.by_code.items() if type(option).on_refused is not Option.on_refused
         )
-        # Whose requests are accepted, for ours and for theirs.
+        # Options whose requests are accepted, for our side (True) and theirs (False).
         self.welcome = {
             ours: frozenset(
                 code
@@ -61,21 +61,21 @@ def _keeps_state(kind: type[Option]) -> bool:
 
 
 class OptionSet:
-    """Looks options up by code, tells them what concerns them and forgets those that have failed."""
+    """Looks up options by code, calls their handlers, and drops those that have failed."""
 
     __slots__ = ("_deadlines", "_shared", "_used")
 
     def __init__(self, shared: SharedOptions, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._shared = shared
-        self._used: dict[int, Option | None] = {}  # our copies; None: it has failed
+        self._used: dict[int, Option | None] = {}  # our copies; None for an option that has failed
 
     def __contains__(self, code: int) -> bool:
-        """Whether there is such an option, even a failed one."""
+        """True if the option is supported, even if it has failed."""
         return code in self._shared.by_code
 
     def get(self, code: int) -> Option | None:
-        """This engine's own copy of an option; None if there is none or it has failed."""
+        """Return this engine's copy of an option; None if it is not supported or has failed."""
         if code in self._used:
             return self._used[code]
         shared = self._shared.by_code.get(code)
@@ -85,21 +85,21 @@ class OptionSet:
         return option
 
     def in_use(self) -> list[tuple[int, Option]]:
-        """Our copies made so far, by code."""
+        """Return the copies made so far, with their codes."""
         return [(code, option) for code, option in self._used.items() if option is not None]
 
     def is_welcome(self, code: int, ours: bool) -> bool:
-        """Whether a peer's request for this side would be accepted."""
+        """True if a peer's request for this side would be accepted."""
         return code in self._shared.welcome[ours] and self._used.get(code, self) is not None
 
     def payload_limit(self, code: int) -> int | None:
-        """The option's own limit on payloads, if it names one."""
+        """Return the option's own limit on payloads, if it has one."""
         return self._shared.payload_limits.get(code)
 
-    # What the options are told.
+    # Calls to the options' handlers.
 
     def tell(self, engine: Engine, code: int, ours: bool, change: Change) -> None:
-        """One side of an option has changed."""
+        """Notify an option that one of its sides has changed."""
         if change is _REFUSED and code not in self._shared.mind_refusal:
             return
         option = self.get(code)
@@ -113,23 +113,23 @@ class OptionSet:
             self._guard(engine, code, option.on_theirs, engine, change is Change.ENABLED)
 
     def hand_over(self, engine: Engine, code: int, payload: bytes) -> None:
-        """A payload for an option that is on."""
+        """Pass a payload to an option that is on."""
         option = self.get(code)
         if option is not None:
             self._guard(engine, code, option.on_subnegotiation, engine, payload)
 
     def start_deadline(self, code: int, seconds: float) -> None:
-        """Count for an option, from the beginning if it is counting."""
+        """Start or restart the deadline of an option."""
         self._deadlines.start(OPTION | code, seconds)
 
     def expire(self, engine: Engine, key: int) -> None:
-        """The time has passed that an option counted."""
+        """Notify an option that its deadline has passed."""
         option = self.get(key - OPTION)
         if option is not None:
             self._guard(engine, key - OPTION, option.on_deadline, engine)
 
     def is_settled(self, engine: Engine) -> bool:
-        """Whether every option is content with the answers; one of which we have no copy was never asked."""
+        """True if no option waits for an answer. An option without a copy was never asked."""
         for code, option in self.in_use():
             try:
                 if not option.is_settled(engine):
@@ -138,17 +138,17 @@ class OptionSet:
                 self._give_up(engine, code, error)
         return True
 
-    # Its own.
+    # Internal.
 
     def _guard(self, engine: Engine, code: int, step: Callable[[*Args], None], *args: *Args) -> None:
-        """Run a step of an option; if it raises, that option is over and nothing else."""
+        """Call a handler of an option; if it raises, only that option is dropped."""
         try:
             step(*args)
         except BaseException as error:  # noqa: BLE001 - the event carries it to the driver, which logs it
             self._give_up(engine, code, error)
 
     def _give_up(self, engine: Engine, code: int, error: BaseException) -> None:
-        # By its type: an exception can have a `__class__` that raises. GeneratorExit is a failure like any other here.
+        # Tested by type: an exception can have a `__class__` that raises. GeneratorExit counts as a failure here.
         if issubclass(type(error), KeyboardInterrupt | SystemExit):
             raise error
         self._used[code] = None

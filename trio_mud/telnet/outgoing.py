@@ -1,6 +1,6 @@
-"""What is queued for the peer: text and telnet's own, in the order in which they were said.
+"""The output queue: text and telnet commands, in the order in which they were queued.
 
-It knows the shape of what telnet says, not when to say it.  The engine owns one; it is emptied by whoever sends.
+It encodes telnet commands but does not decide when to send them. Each engine owns one, and its caller empties it.
 """
 
 from typing import Final
@@ -14,26 +14,26 @@ _START_OF_STREAM: Final = bytes((IAC, SB, MCCP2, IAC, SE))
 
 
 class Outgoing:
-    """A queue of chunks, compressed as long as that is agreed.
+    """A queue of chunks, compressed while MCCP2 is on.
 
     Attributes:
-        queue: What was queued and not taken, for whoever has encoded bytes to add to.
-        deflater: What compresses, as long as anything is compressed.
+        queue: Chunks not taken yet; encoded bytes may be appended.
+        deflater: The compressor, while anything is compressed.
     """
 
     __slots__ = ("deflater", "queue")
 
     def __init__(self, first: bytes) -> None:
         self.queue = [first] if first else []
-        self.deflater: Deflater | None = None  # as long as anything is compressed
+        self.deflater: Deflater | None = None  # None unless something is compressed
 
     @property
     def has_data(self) -> bool:
-        """Whether `take` would return anything."""
+        """True if `take` would return anything."""
         return bool(self.queue) or (self.deflater is not None and self.deflater.has_chunks)
 
     def take(self) -> bytes:
-        """Everything queued, or as much of it as goes out in one write; empty if there is nothing."""
+        """Return the queued bytes, or the part that goes into one write; b"" if there are none."""
         queue = self.queue
         if self.deflater is not None:
             data = self.deflater.take(queue)
@@ -47,21 +47,21 @@ class Outgoing:
         return data
 
     def put(self, data: bytes) -> None:
-        """Queue bytes that are encoded already."""
+        """Queue encoded bytes."""
         self.queue.append(data)
 
     def put_verb(self, verb: int, code: int) -> None:
-        """Queue WILL, WONT, DO or DONT and an option."""
+        """Queue a verb (WILL, WONT, DO or DONT) and an option."""
         self.queue.append(bytes((IAC, verb, code)))
 
     def put_payload(self, code: int, payload: bytes) -> None:
-        """Queue a subnegotiation, ff doubled."""
+        """Queue a subnegotiation, with ff doubled."""
         self.queue.append(bytes((IAC, SB, code)) + double_iac(payload) + bytes((IAC, SE)))
 
     def drop_text(self) -> None:
-        """Drop the text that is queued; what telnet itself has to say must be said all the same.
+        """Drop queued text, but not telnet commands, which must still be sent.
 
-        The mark tells the peer where output begins again (RFC 854).
+        The data mark shows the peer where output begins again (RFC 854).
         """
         self.queue[:] = [data for data in self.queue if not is_text(data)]
         self.queue.append(_DATA_MARK)
@@ -72,12 +72,12 @@ class Outgoing:
         self.deflater = None
 
     def start_compression(self) -> None:
-        """Compress what is queued after this, behind a marker that tells the peer."""
+        """Compress everything queued after this call; a marker announces it to the peer."""
         if self.deflater is None:
             self.deflater = Deflater()
         self.deflater.start(self.queue, _START_OF_STREAM)
 
     def stop_compression(self) -> None:
-        """Compress what is queued already, and nothing after it."""
+        """Compress everything queued so far, and nothing after it."""
         if self.deflater is not None:
             self.deflater.stop(self.queue)

@@ -1,20 +1,20 @@
-"""The scanner: takes telnet commands out of the stream, wherever the network cut it.
+"""The scanner: separates telnet commands from data, however the network cut the stream.
 
-It knows the shape of commands, not their meaning: that is the receiver's (`hearing.py`).  The engine owns one.
+It knows the syntax of commands; the receiver (`interpreter.py`) knows their meaning. Each engine owns one.
 
-Seven states, each a function that takes the data from `at` on and returns where to go on:
+It has seven states, each a function that consumes data from `at` and returns the next position:
 
     in_text ──IAC──► after_iac ──verb──► after_verb ──option──► in_text
                          └──────SB────► after_sb ──option──► in_payload ◄──IAC IAC── after_payload_iac
                                                                  └────────IAC────────────►┘ ──SE──► in_text
 
-Peers that do not double the ff of a payload are understood as far as they can be.  The byte behind IAC is a command
-only from EC (EOF, the lowest command) up; below that both are data.  Where ff completes a payload whose length is
-fixed, the seventh state, `after_whole_payload`, looks whether SE follows at once.
+Peers that do not double ff inside a payload are understood as far as possible. The byte after IAC is a command only
+from EOF (236, the lowest command) up; below that, both bytes are data. If ff completes a payload of fixed length, the
+seventh state, `after_whole_payload`, checks whether SE follows at once.
 
-A payload is searched for the next IAC and copied once; nothing is looked at twice, so a payload that comes in
-many small pieces costs as much as one that comes whole.  A command or a payload that lies whole in the data, as most
-do, is reported without leaving `in_text`.
+A payload is searched for the next IAC and copied once. No byte is read twice, so a payload that arrives in many small
+pieces costs as much as one that arrives whole. A complete command or payload within the data, the common case, is
+reported without leaving `in_text`.
 """
 
 from collections.abc import Callable
@@ -26,38 +26,38 @@ from .events import AnomalyKind
 _IAC: Final = bytes((IAC,))
 _VERBS: Final = frozenset((WILL, WONT, DO, DONT))
 
-ESCAPE_COST: Final = 64  # of a doubled ff in text, which cuts the text in two and so costs much more than a byte
-COMMAND_COST: Final = 256  # of a command, a negotiation or a payload's frame; a byte of a payload costs 1
+ESCAPE_COST: Final = 64  # for a doubled ff in text, which splits the text and so costs much more than a byte
+COMMAND_COST: Final = 256  # for a command, a negotiation or a payload's frame; each byte of a payload costs 1
 
 
 class Receiver(Protocol):
-    """Who hears what the scanner found, in the order of the stream."""
+    """The receiver of scanned input, called in the order of the stream."""
 
     def heard_text(self, data: bytes) -> None:
-        """Data between commands, never empty; IAC IAC is already one ff."""
+        """Process data between commands, never empty; doubled ff are already single."""
 
     def heard_command(self, code: int) -> None:
-        """IAC and one more byte."""
+        """Process IAC and a command byte."""
 
     def heard_negotiation(self, verb: int, code: int) -> None:
-        """WILL, WONT, DO or DONT and an option."""
+        """Process a verb (WILL, WONT, DO or DONT) and an option."""
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        """A whole payload, IAC IAC already one ff."""
+        """Process a complete payload; doubled ff are already single."""
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
-        """A payload that was given up."""
+        """Process a payload that was dropped."""
 
     def payload_limit(self, code: int) -> int:
-        """The most bytes that a payload for this option may have now."""
+        """Return the current maximum of payload bytes for this option."""
         ...
 
 
 class Scanner:
-    """Remembers between two calls in the middle of which command the stream stands.
+    """The state of scanning between two calls.
 
     Attributes:
-        cost: What was scanned so far, in bytes of payload; see `COMMAND_COST`. It is the same however the data is cut.
+        cost: The cost of all scanned input, see `COMMAND_COST`. It does not depend on how the data is cut.
     """
 
     __slots__ = ("cost", "is_stopped", "limit", "option", "payload", "state")
@@ -67,19 +67,19 @@ class Scanner:
         self.state: State = in_text
         self.is_stopped = False
         self.cost = 0
-        self.option: int | None = None  # of a payload; between a verb and its option the verb
-        self.payload: bytearray | None = None  # None in a payload: it was too long and is being discarded.
-        self.limit = 0  # bytes of payload, asked when the option is known
+        self.option: int | None = None  # the option of the payload; in `after_verb`, the verb
+        self.payload: bytearray | None = None  # in a payload, None: it exceeded the limit and is discarded
+        self.limit = 0  # bytes of payload, set when the option is known
 
     def stop(self) -> None:
-        """Read no further in this call than the payload that is being reported: what follows is not telnet."""
+        """Stop this call after the payload being reported, because the bytes after it are not telnet."""
         self.is_stopped = True
 
     def receive(self, data: bytes, receiver: Receiver) -> int:
-        """Report everything in the data; what is unfinished waits for the next call.
+        """Report everything in the data; an unfinished command waits for the next call.
 
         Returns:
-            How many bytes were read: all, unless the receiver called `stop`.
+            The number of bytes read: all of them, unless the receiver called `stop`.
         """
         at, end = 0, len(data)
         self.is_stopped = False
@@ -88,7 +88,7 @@ class Scanner:
         return at
 
     def give_up_payload(self) -> None:
-        """Keep nothing of the unfinished payload; as with one that is too long, listen again at its end."""
+        """Drop the unfinished payload, and skip its remaining bytes as for one that exceeded the limit."""
         self.payload = None
 
 
@@ -175,7 +175,7 @@ def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int
     code, option, payload = data[at], scanner.option, scanner.payload
     if code == IAC:
         if option is None:
-            _open(scanner, receiver, IAC)  # Option 255 itself, doubled like any other ff.
+            _open(scanner, receiver, IAC)  # option 255 itself, doubled like any other ff
         else:
             _collect(scanner, receiver, _IAC, 0, 1)
             is_whole = payload is not None and len(payload) == PAYLOAD_LENGTHS.get(option)
@@ -185,8 +185,8 @@ def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int
         _close(scanner, receiver)
         return at + 1
     if code < EOF:
-        # No command has so small a number, so the ff was data that the peer did not double.  Clients that do not
-        # double send a window of 255 columns like that (QMud, 2026).
+        # No command has such a low number, so the ff was a data byte that was not doubled. Clients that do not double
+        # send a window of 255 columns like that (QMud, 2026).
         if option is None:
             _open(scanner, receiver, IAC)
             _collect(scanner, receiver, data, at, at + 1)
@@ -195,18 +195,18 @@ def after_payload_iac(scanner: Scanner, receiver: Receiver, data: bytes, at: int
             _collect(scanner, receiver, bytes((IAC, code)), 0, 2)
         return at + 1
     if option is not None and payload is None:
-        scanner.state = in_payload  # Too long, so perhaps not telnet at all: only its true end makes us listen again.
+        scanner.state = in_payload  # oversized, so perhaps not telnet at all: only IAC SE ends it
         return at + 1
-    # A command inside: give up the payload, obey the command and resume, as telnet(1) and libtelnet do.
-    # TinTin++ and PuTTY would swallow what follows, up to the next IAC SE.
+    # A command inside a payload: drop the payload, obey the command and resume, as telnet(1) and libtelnet do.
+    # TinTin++ and PuTTY would discard everything up to the next IAC SE.
     scanner.payload = None
     receiver.heard_anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, f"broken off by IAC {command_name(code)}")
     return after_iac(scanner, receiver, data, at)
 
 
 def after_whole_payload(scanner: Scanner, receiver: Receiver, data: bytes, at: int) -> int:
-    # Behind ff ff, which completed a payload of a fixed length, a peer that doubles goes on with IAC SE, and one that
-    # does not with SE: to that peer the first ff was data, such as 255 rows, and the second was IAC.
+    # After ff ff, which completed a payload of fixed length, a peer that doubles continues with IAC SE. A peer that
+    # does not double continues with SE: its first ff was data, such as 255 rows, and the second was IAC.
     if data[at] == SE:
         _close(scanner, receiver)
         return at + 1
@@ -218,7 +218,7 @@ def _close(scanner: Scanner, receiver: Receiver) -> None:
     option, payload = scanner.option, scanner.payload
     scanner.state = in_text
     scanner.payload = None
-    # Without an option byte (FluffOS saw it in the wild) or with too long a payload there is nothing to report.
+    # A payload without an option byte (FluffOS observed it) or over the limit is not reported.
     if option is not None and payload is not None:
         receiver.heard_subnegotiation(option, bytes(payload))
 
@@ -231,7 +231,7 @@ def _open(scanner: Scanner, receiver: Receiver, option: int) -> None:
 
 
 def _collect(scanner: Scanner, receiver: Receiver, data: bytes, start: int, end: int) -> None:
-    scanner.cost += end - start  # also of what is discarded
+    scanner.cost += end - start  # discarded bytes count as well
     payload = scanner.payload
     if payload is None:
         return

@@ -1,9 +1,9 @@
-"""The telnet options that a server speaks, one file each.
+"""The supported telnet options, one in each file.
 
-`DEFAULT_OPTIONS` is the one place to edit when an option is added; its order is the order of the offers: first who
-the client is, then what it can do, compression last.  MSSP is not among them, for only the game knows its figures: put
-`Mssp(…)` in front of them.  Nor are MXP and MSP, for a game that has no use for tags or sounds in its text is better
-off without them: put `Mxp()` and `Msp()` behind them.
+`DEFAULT_OPTIONS` is the one place to edit when an option is added. Its order is the order of the offers: first the
+client's identity, then its abilities, compression last. MSSP is not included, because only the game knows its figures:
+insert `Mssp(…)` at the front. MXP and MSP are not included either, because a game that sends no tags and no sounds is
+better off without them: append `Mxp()` and `Msp()`.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
-"""What an option is: one telnet option's part in the engine, in a file of its own.
+"""The base class of telnet options, and the engine's interface to them.
 
-To add one, write a subclass in this package and name it in `options/__init__.py`; a game may also pass its own to
-`TelnetEngine(options=…)`.  Bytes of the option alone belong here; when it is on or off is negotiation's.  An option
-sees the engine as the protocol `Engine`, and so knows nothing of its parts.
+To add an option, write a subclass in this package and name it in `options/__init__.py`; a game may also pass its own
+to `TelnetEngine(options=…)`. An option handles its own payloads; negotiation decides when it is on. Options use the
+engine through the protocol `Engine` and do not depend on its parts.
 """
 
 from __future__ import annotations
@@ -17,92 +17,93 @@ AnOption = TypeVar("AnOption", bound="Option")
 
 
 class Engine(Protocol):
-    """The engine as its options see it; `TelnetEngine` is the one there is."""
+    """The engine as seen by its options; `TelnetEngine` implements it."""
 
     __slots__ = ()
 
     @property
     def charset(self) -> str:
-        """The Python codec in which text travels both ways; it can be set, see `TelnetEngine.charset`."""
+        """The Python codec of text in both directions; settable, see `TelnetEngine.charset`."""
 
     @charset.setter
     def charset(self, name: str) -> None: ...
 
     @property
     def chosen_charset(self) -> str | None:
-        """The charset that the user chose, which no negotiation changes; None: it is still open."""
+        """The charset chosen by the user, which negotiation does not change; None if there is none."""
 
     @property
     def input_hidden(self) -> bool:
-        """Whether what is typed now is meant to be hidden, if the peer agreed or not: do not log it."""
+        """True if input typed now should be hidden, whether or not the peer agreed. Do not log it."""
 
     def option(self, kind: type[AnOption]) -> AnOption | None:
-        """This connection's own copy of an option, to call its methods; None without it, or when it has failed."""
+        """Return this connection's copy of an option; None if the option is not supported or has failed."""
 
     def emit(self, event: TelnetEvent) -> None:
-        """Report an event with those of the current `receive` or `tick`, or else of the next."""
+        """Report an event with those of the current `receive` or `tick`, or else with the next."""
 
     def send_text(self, text: str) -> None:
-        """Queue text; it does not end the line, so write the newline yourself."""
+        """Queue text. The line is not ended: include the newline."""
 
     def send_encoded(self, data: bytes) -> None:
-        """Queue bytes made by `TelnetEngine.encode`, of this engine or of one with the same charset."""
+        """Queue bytes returned by `TelnetEngine.encode` of this engine or of one with the same charset."""
 
     def send_subnegotiation(self, code: int, payload: bytes) -> None:
-        """Queue a payload for the peer's side of an option, ff doubled."""
+        """Queue a payload for the peer's side of an option, with ff doubled."""
 
     def agree_charset(self, name: str) -> None:
-        """Use the charset that was agreed with the peer, unless the user has chosen one."""
+        """Use the charset agreed with the peer, unless the user has chosen one."""
 
     def start_compression(self) -> None:
-        """Compress what is queued after this, behind a marker that tells the peer."""
+        """Compress everything queued after this call; a marker announces it to the peer."""
 
     def stop_compression(self) -> None:
-        """Compress what is queued already, and nothing after it."""
+        """Compress everything queued so far, and nothing after it."""
 
     def start_inflation(self, limits: InflationLimits) -> None:
-        """Inflate what follows the payload that is being reported; the limits stand from the first time on."""
+        """Inflate everything after the payload being reported; the limits of the first call stay in force."""
 
     def set_deadline(self, code: int, seconds: float) -> None:
-        """Have the option's `on_deadline` called after so many seconds from the next tick; it has one at a time."""
+        """Call the option's `on_deadline` this many seconds after the next tick; each option has one deadline."""
 
     def enable_ours(self, code: int) -> None:
-        """Ask to switch our side of an option on, unless it is or is being asked for."""
+        """Ask to switch our side of an option on, unless it is on or was asked for."""
 
     def disable_ours(self, code: int) -> None:
-        """Switch our side of an option off, at once; the peer has no say."""
+        """Switch our side of an option off at once; the peer must accept it."""
 
     def enable_theirs(self, code: int) -> None:
-        """Ask the peer to switch its side of an option on, unless it is or is being asked for."""
+        """Ask the peer to switch its side of an option on, unless it is on or was asked for."""
 
     def disable_theirs(self, code: int) -> None:
-        """Tell the peer to switch its side of an option off; it counts as off at once."""
+        """Ask the peer to switch its side of an option off; it counts as off at once."""
 
     def is_ours(self, code: int) -> bool:
-        """Whether our side of an option is agreed on."""
+        """True if our side of an option is agreed."""
 
     def is_theirs(self, code: int) -> bool:
-        """Whether the peer's side of an option is agreed on."""
+        """True if the peer's side of an option is agreed."""
 
 
 class Policy(Enum):
-    """What we think of an option on one side."""
+    """Our policy for one side of an option."""
 
-    REFUSE = auto()  # The peer may not ask for it; we still may, by `enable_ours` and `enable_theirs`.
-    ACCEPT = auto()  # The peer may ask for it.
-    OFFER = auto()  # It may, and we ask for it as the connection starts.
+    REFUSE = auto()  # refuse requests of the peer; `enable_ours` and `enable_theirs` may still ask
+    ACCEPT = auto()  # accept requests of the peer
+    OFFER = auto()  # accept requests, and ask as the connection starts
 
 
 class Option:
-    """A telnet option: what it is called, who may want it, and what it does.
+    """A telnet option: its code, its policy for both sides, and its handlers.
 
-    Give a subclass a `code` and override what it needs; every method here does nothing.  The object in an engine's
-    list of options is shared by all connections: each engine works on a shallow copy, made at its first
-    use, so a method may keep what it learns in attributes of `self`, as long as it replaces values rather than
-    changing shared ones.  Name those attributes in `__slots__`, for there are many connections.
+    Give a subclass a `code` and override the methods it needs; the methods here do nothing. The object in the list of
+    options is shared by all connections: each engine works on a shallow copy, made at first use. So a method may store
+    state in attributes of `self` if it replaces values instead of changing shared ones. Name those attributes in
+    `__slots__`, because each connection has a copy.
 
-    A method that raises costs the option, not the connection: the engine reports `OptionFailed` and switches it off.
-    Only KeyboardInterrupt and SystemExit go through.  The class attributes are read once, when the server is made.
+    If a method raises, only the option is lost, not the connection: the engine reports `OptionFailed` and switches it
+    off. Only KeyboardInterrupt and SystemExit propagate. The class attributes are read once, when the server is
+    created.
     """
 
     __slots__ = ()
@@ -113,20 +114,20 @@ class Option:
     subnegotiation_limit: ClassVar[int | None] = None  # bytes of payload once agreed; None: the engine's
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
-        """Our side was agreed on, or went off by whoever's wish."""
+        """Our side was switched on or off, by either peer."""
 
     def on_theirs(self, engine: Engine, enabled: bool) -> None:
-        """Their side was agreed on, or went off by whoever's wish."""
+        """The peer's side was switched on or off, by either peer."""
 
     def on_refused(self, engine: Engine) -> None:
-        """The peer refused what we asked for, or did not answer in time; a late yes may still follow."""
+        """The peer refused our request or did not answer in time; a late agreement may still follow."""
 
     def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
-        """The peer sent this payload while the option was on; IAC IAC is already one ff."""
+        """The peer sent this payload while the option was on; doubled ff are already single."""
 
     def on_deadline(self, engine: Engine) -> None:
-        """The time has passed that `engine.set_deadline` was given."""
+        """The deadline set with `engine.set_deadline` has passed."""
 
     def is_settled(self, engine: Engine) -> bool:
-        """Whether nothing is awaited that the peer was asked as the connection began; see `Settled`."""
+        """True if no answer to an initial question is missing; see `Settled`."""
         return True

@@ -1,4 +1,4 @@
-"""CHARSET: both sides agree on how text becomes bytes.
+"""CHARSET: agrees with the peer on the encoding of text.
 
 Source: RFC 2066
 """
@@ -20,21 +20,21 @@ TTABLE_REJECTED: Final = 5
 
 
 class Charset(Option):
-    """Asks the peer for one of our charsets, and accepts the first that we know of those it asks for.
+    """Asks the peer for one of our charsets, and accepts the first supported one of those it asks for.
 
-    Only who said WILL and heard DO may ask.  We do say WILL; a peer that says WILL too is let ask, but while our own
-    question is open its is rejected, as RFC 2066 wants of a server.  Translation tables are refused.  No DO is
-    offered: TinTin++ keeps one flag for both directions and answers only one of them.
+    Only the side that sent WILL and received DO may ask. We send WILL. A peer that also sends WILL may ask, but while
+    our own question is open its question is rejected, as RFC 2066 requires of a server. Translation tables are
+    refused. DO is not offered: TinTin++ keeps one flag for both directions and answers only one of them.
 
     An agreement changes the engine's charset at once, unless the user has chosen another one
-    (`TelnetEngine.choose_charset`).  A rejection changes nothing here: `CharsetRejected` reports what the peer does
-    not take, and the caller decides, for it may know what the peer does take.
+    (`TelnetEngine.choose_charset`). A rejection changes nothing here: it is reported as `CharsetRejected`, and the
+    caller decides, because it may know which charset the peer supports.
 
     Args:
-        names: What to ask for, the best first.
+        names: The charsets to ask for, the preferred one first.
 
     Raises:
-        ValueError: One of them is no name or alias of `CODECS`, or there are none.
+        ValueError: A name is not a name or alias in `CODECS`, or there are none.
     """
 
     __slots__ = ("_is_waiting", "_names")
@@ -53,7 +53,7 @@ class Charset(Option):
     def on_ours(self, engine: Engine, enabled: bool) -> None:
         self._is_waiting = enabled
         if enabled:
-            # The first byte of the list says what separates it.
+            # The first byte of the list is its separator.
             _say(engine, REQUEST, "".join(f";{name}" for name in self._names).encode())
 
     def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
@@ -79,15 +79,15 @@ class Charset(Option):
             for name in parse_request(request):
                 codec = codec_of(name)
                 if codec is not None and engine.chosen_charset in (None, codec):
-                    _say(engine, ACCEPTED, name.encode("ascii"))  # As the peer spells it.
+                    _say(engine, ACCEPTED, name.encode("ascii"))  # as the peer spelt it
                     _agree(engine, codec)
                     return
         _say(engine, REJECTED)
 
 
 def parse_request(data: bytes) -> list[str]:
-    """Read what follows REQUEST: a separator and names between separators, perhaps after the offer of a table."""
-    if data.startswith(b"[TTABLE"):  # "[TTABLE ]" and one byte of version
+    """Parse the bytes after REQUEST: a separator and names between separators, perhaps after the offer of a table."""
+    if data.startswith(b"[TTABLE"):  # "[TTABLE ]" and one version byte
         data = data[data.find(b"]") + 2 :] if b"]" in data else b""
     names = data[1:].split(data[:1]) if data else []
     return [name.decode("ascii", "replace") for name in names]

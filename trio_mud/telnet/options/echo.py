@@ -1,4 +1,4 @@
-"""ECHO: we claim to echo what is typed and do not, so that a password does not show.
+"""ECHO: claims to echo input and does not, so that a password does not show.
 
 Source: RFC 857
 """
@@ -11,11 +11,10 @@ from .base import Engine, Option
 
 
 class Echo(Option):
-    """Hides input on the engine's wish (`hide_input`), never on the peer's.
+    """Hides input at the engine's request (`hide_input`), never at the peer's.
 
-    PuTTY says DO ECHO unasked as it connects.  To agree would switch its local echo off for good, so both sides'
-    policies are REFUSE.  SGA is left alone: agreed together with ECHO it makes telnet(1), PuTTY and busybox send
-    key by key.
+    PuTTY sends DO ECHO unasked as it connects. Agreeing would switch its local echo off for good, so the policy of
+    both sides is REFUSE. SGA is not used: together with ECHO it makes telnet(1), PuTTY and busybox send key by key.
     """
 
     __slots__ = ()
@@ -23,7 +22,7 @@ class Echo(Option):
     code = ECHO
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
-        if not enabled and engine.input_hidden:  # the peer took it back while it should hide
+        if not enabled and engine.input_hidden:  # the peer switched it back on while input should be hidden
             engine.emit(EchoRefused())
 
     def on_refused(self, engine: Engine) -> None:
@@ -31,7 +30,7 @@ class Echo(Option):
 
 
 def hide_input(engine: Engine, hidden: bool, ends_line: bool) -> None:
-    """Ask the peer to hide what is typed, or to show it again, see `TelnetEngine.hide_input`."""
+    """Ask the peer to hide input or to show it again, see `TelnetEngine.hide_input`."""
     if hidden:
         engine.enable_ours(ECHO)
         return

@@ -1,4 +1,4 @@
-"""GMCP: messages of JSON beside the text, by which a client shows gauges, maps and sounds.
+"""GMCP: JSON messages beside the text, for gauges, maps and sounds in the client.
 
 Source: the Generic MUD Communication Protocol as IRE and Mudlet describe it; there is no RFC
 """
@@ -16,9 +16,9 @@ from ..gmcp_messages import NO_DATA, decode_gmcp, encode_gmcp, malformed, openin
 from .base import Engine, Option, Policy
 from .msdp import Msdp
 
-MAX_PACKAGES: Final = 128  # of one client; Mudlet names ten, its scripts may add some
-MAX_HELLOS: Final = 4  # of one connection; a client says it once, a script perhaps once more
-MAX_PINGS: Final = 8  # that are answered in one period; a client's gauge pings every few seconds at most
+MAX_PACKAGES: Final = 128  # packages per client; Mudlet names ten, its scripts may add some
+MAX_HELLOS: Final = 4  # per connection; a client sends one, a script perhaps another
+MAX_PINGS: Final = 8  # answered pings per period; a client's gauge pings every few seconds at most
 PING_PERIOD: Final = 10.0  # seconds, from the first ping of a period
 MAX_PROGRAM: Final = 64  # characters of a program's name, and of its version
 
@@ -28,31 +28,31 @@ _PING: Final = encode_gmcp("Core.Ping")
 
 
 class Gmcp(Option):
-    """Reports what a client sends as `GmcpReceived`, and sends it the packages that it understands.
+    """Reports messages from the client as `GmcpReceived`, and sends the packages that the client supports.
 
-    What belongs to the protocol is dealt with here: `Core.Hello` becomes a `ClientHello`, `Core.Supports` a
-    `GmcpSupports` when it changes anything, `Core.Ping` is answered, `Core.KeepAlive` and `Core.Goodbye` ask for
-    nothing, and `MSDP` goes to that option.  Mudlet sends its greeting in one segment with all else, before it can
-    have read a word of ours; other clients never greet.
+    The messages of the protocol itself are handled here: `Core.Hello` is reported as `ClientHello`, `Core.Supports` as
+    `GmcpSupports` if it changes anything, and `Core.Ping` is answered. `Core.KeepAlive` and `Core.Goodbye` need no
+    answer, and `MSDP` is passed to that option. Mudlet sends its greeting in one segment with its other answers,
+    before it can have read our messages; other clients never send one.
     """
 
     __slots__ = ("_hellos", "_packages", "_pings")
 
     code = GMCP
     ours = Policy.OFFER
-    subnegotiation_limit = 64 * 1024  # bytes; of what clients send only whole files of a map come near
+    subnegotiation_limit = 64 * 1024  # bytes; of client messages, only whole map files come near it
 
     def __init__(self) -> None:
         self._packages: Mapping[str, int] = _NONE
         self._hellos = 0
-        self._pings = 0  # answered in this period
+        self._pings = 0  # in this period
 
-    # What the connection calls.
+    # Called by the connection.
 
     def supports(self, package: str) -> bool:
-        """Whether the client takes this package: it, or a package above it, as "Char" is above "Char.Vitals".
+        """True if the client supports this package, or a package above it ("Char" is above "Char.Vitals").
 
-        Every client takes Core.  Upper and lower case are the same.
+        Every client supports Core. Case is ignored.
         """
         name = package.lower()
         if name == "core" or name.startswith("core."):
@@ -67,27 +67,27 @@ class Gmcp(Option):
         return self._packages
 
     def accepts(self, engine: Engine, package: str) -> bool:
-        """Whether a message of this package may be sent now: GMCP is agreed and the client takes the package.
+        """True if a message of this package may be sent now: GMCP is agreed and the client supports the package.
 
-        For a message that is encoded once for many: `if gmcp.accepts(engine, …): engine.send_encoded(encoded)`.
+        Use it for a message that is encoded once for many: `if gmcp.accepts(engine, …): engine.send_encoded(encoded)`.
         """
         return engine.is_ours(GMCP) and self.supports(package)
 
     def send(self, engine: Engine, package: str, data: object = NO_DATA, *, undeclared: bool = False) -> bool:
-        """Queue a message, unless the client has no use for it.
+        """Queue a message if the client supports its package.
 
         Args:
-            engine: The one this option belongs to.
+            engine: The engine that this option belongs to.
             package: Its name, such as `Char.Vitals`.
-            data: As for `encode_gmcp`; nothing at all if left out.
-            undeclared: Send it even if the client did not name the package: Mudlet takes `Client.GUI` and
-                `Client.Map` without ever saying so.
+            data: As for `encode_gmcp`; omit it to send no data.
+            undeclared: Send it even if the client did not name the package: Mudlet supports `Client.GUI` and
+                `Client.Map` without naming them.
 
         Returns:
-            Whether it was queued: False if GMCP is not agreed or the package not supported.
+            True if it was queued, False if GMCP is not agreed or the package is not supported.
 
         Raises:
-            ValueError: Such a package cannot exist, whoever the client is; otherwise as `encode_gmcp`.
+            ValueError: The package name is invalid, for any client; otherwise as `encode_gmcp`.
         """
         opening(package)
         if not (self.accepts(engine, package) or (undeclared and engine.is_ours(GMCP))):
@@ -95,7 +95,7 @@ class Gmcp(Option):
         engine.send_encoded(encode_gmcp(package, data))
         return True
 
-    # What the engine calls.
+    # Called by the engine.
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
         if not enabled:
@@ -123,7 +123,7 @@ class Gmcp(Option):
             case _:
                 engine.emit(message)
 
-    # Our own.
+    # Internal.
 
     def _hear_hello(self, engine: Engine, data: Json) -> None:
         if self._hellos == MAX_HELLOS:
@@ -134,7 +134,7 @@ class Gmcp(Option):
         if not isinstance(data, dict):
             engine.emit(malformed("a hello that is no object"))
             return
-        parts = {key.lower(): value for key, value in data.items()}  # some clients capitalise their keys
+        parts = {key.lower(): value for key, value in data.items()}  # some clients capitalise the keys
         program, version = _label(parts.get("client", "")), _label(parts.get("version", ""))
         if program is None or version is None:
             engine.emit(malformed("a hello without a short name and version"))
@@ -142,7 +142,7 @@ class Gmcp(Option):
             engine.emit(ClientHello(program, version))
 
     def _hear_supports(self, engine: Engine, verb: str, data: Json) -> None:
-        """Change the table as told; what cannot be read is left out, and reported once for the message."""
+        """Update the table of packages; unreadable entries are skipped and reported once per message."""
         packages = {} if verb == "set" else dict(self._packages)
         entries = data if isinstance(data, list) else [data]
         fault = ""
@@ -174,7 +174,7 @@ class Gmcp(Option):
 
 
 def _label(value: Json) -> str | None:
-    """The text that a program is called by; None if this is none."""
+    """Return a program's name or version as text; None if the value is neither text nor a number."""
     if isinstance(value, int | float):
         return str(value)
     return value if isinstance(value, str) and len(value) <= MAX_PROGRAM and value.isprintable() else None

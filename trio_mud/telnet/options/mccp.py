@@ -1,10 +1,10 @@
-"""MCCP: what we send is compressed (version 2), or what the peer sends (version 3).
+"""MCCP: compresses our output (version 2), and inflates the peer's (version 3).
 
-Each is an option of its own: a game that wants neither leaves it out of the engine's options.  Over TLS both are
-better left out, for the length of what is compressed tells about secrets beside it (the CRIME attack).
+Each version is an option: a game that does not want it omits it from the engine's options. Omit both over TLS, because
+the length of compressed data reveals secrets in it (the CRIME attack).
 
-MCCP1 (85) began with a subnegotiation that no telnet parser understands, and MCCPX (88), a draft of 2025 that lets
-both sides choose a method, is deployed nowhere: the engine refuses both, as any option that it does not know.
+Unknown options are refused, including MCCP1 (85), which begins with a subnegotiation that no telnet parser
+understands, and MCCPX (88), a draft of 2025 with a choice of methods, which is deployed nowhere.
 
 Source: the MCCP specification of 2004 for version 2, TinTin++ and its description of version 3; RFC 1950
 """
@@ -18,9 +18,9 @@ from .base import Engine, Option, Policy
 
 
 class Mccp2(Option):
-    """Compresses what we send, from the marker IAC SB MCCP2 IAC SE on, until either side says no.
+    """Compresses our output, from the marker IAC SB MCCP2 IAC SE until either side switches it off.
 
-    The option may be agreed again afterwards, and then begins a new stream.
+    The option may be agreed again afterwards, which begins a new stream.
     """
 
     __slots__ = ()
@@ -36,15 +36,15 @@ class Mccp2(Option):
 
 
 class Mccp3(Option):
-    """Inflates what the peer sends, from the byte behind its IAC SB MCCP3 IAC SE on, until it ends the stream.
+    """Inflates the peer's output, from the byte after its IAC SB MCCP3 IAC SE until the peer ends the stream.
 
-    TinTin++ answers our offer with DO, the beginning and the first compressed bytes in one write.  telnetlib3 5.0
-    sends plain text behind the beginning: that cannot be told from a broken stream, and ends as one.
+    TinTin++ answers our offer with DO, the start marker and the first compressed bytes in one write. telnetlib3 5.0
+    sends plain text after the marker, which cannot be distinguished from a broken stream and is handled as one.
 
-    When either side takes the option back the stream goes on, for it is the sender who knows where it ends.
+    If either side switches the option off, the stream continues, because only the sender knows where it ends.
 
     Args:
-        limits: What the peer may make of its bytes.
+        limits: Limits on the expansion of the peer's bytes.
     """
 
     __slots__ = ("_limits",)

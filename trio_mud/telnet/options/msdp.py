@@ -1,4 +1,4 @@
-"""MSDP: variables of the game that a client has reported to it whenever they change.
+"""MSDP: variables of the game that are reported to the client whenever they change.
 
 Source: the MUD Server Data Protocol as the TinTin++ project describes it, and its form inside GMCP
 """
@@ -14,8 +14,8 @@ from ..gmcp_messages import encode_gmcp
 from ..msdp_messages import Sendable, check_name, decode_msdp, encode_msdp, is_name, malformed
 from .base import Engine, Option, Policy
 
-MAX_REPORTED: Final = 128  # variables of one client, where the game has not said which there are
-MAX_ANSWERS: Final = 256  # given in one period: a client may ask for all variables at once, and for the lists
+MAX_REPORTED: Final = 128  # variables per client, if the game has not named the reportable ones
+MAX_ANSWERS: Final = 256  # answers per period: a client may ask for all variables at once, and for the lists
 ANSWER_PERIOD: Final = 10.0  # seconds, from the first answer of a period
 
 COMMANDS: Final = ("LIST", "REPORT", "RESET", "SEND", "UNREPORT")
@@ -30,49 +30,49 @@ LISTS: Final = (
 
 
 class Msdp(Option):
-    """Keeps what a client wants reported, and reports it when `report` brings another value than the last.
+    """Stores the variables a client asked for, and sends one when `report` changes its value.
 
-    It answers LIST, REPORT, UNREPORT, SEND and RESET by itself.  What it has no answer to comes as `MsdpReceived`:
-    the client's own variables, and REPORT or SEND of variables that have no value yet, so that the game can give one.
+    It answers LIST, REPORT, UNREPORT, SEND and RESET by itself. Everything else is reported as `MsdpReceived`: the
+    client's own variables, and REPORT or SEND of variables without a value, so that the game can set one.
 
     Args:
-        reportable: The variables that the game offers.  Without any, a client may ask for whatever it likes, and is
-            offered those that `report` has named since.
-        configurable: The variables that a client may set, for its LIST; what it sets comes as `MsdpReceived`.
+        reportable: The variables that the game offers. If empty, a client may ask for any variable, and is offered
+            those passed to `report` so far.
+        configurable: The variables that a client may set, listed on request; values are reported as `MsdpReceived`.
 
     Raises:
-        ValueError: A name is empty, too long or holds what MSDP keeps for itself.
+        ValueError: A name is empty, too long or contains bytes that MSDP reserves.
     """
 
     __slots__ = ("_answers", "_configurable", "_reportable", "_talk")
 
     code = MSDP
     ours = Policy.OFFER
-    subnegotiation_limit = 64 * 1024  # bytes; the most that libtelnet's 16 KiB and Mudlet's 5 MiB leave sensible
+    subnegotiation_limit = 64 * 1024  # bytes; libtelnet allows 16 KiB, Mudlet 5 MiB
 
     def __init__(self, reportable: Iterable[str] = (), *, configurable: Iterable[str] = ()) -> None:
         self._reportable = tuple(dict.fromkeys(map(check_name, reportable)))
         self._configurable = tuple(dict.fromkeys(map(check_name, configurable)))
         self._talk: _Talk | None = None
-        self._answers = 0  # given in this period
+        self._answers = 0  # sent in this period
 
-    # What the connection calls.
+    # Called by the connection.
 
     def report(self, engine: Engine, variable: str, value: Sendable) -> bool:
-        """Give a variable its value; the client hears of it if it asked to and the value is another.
+        """Set the value of a variable, and queue it for the client if it asked for it and the value has changed.
 
-        Until a client speaks MSDP nothing is kept, so give values again when it asks (`MsdpReceived`).
+        Nothing is stored until the client uses MSDP, so report values again when it asks (`MsdpReceived`).
 
         Args:
-            engine: The one this option belongs to.
-            variable: One of the reportable ones, such as `HEALTH`.
-            value: Text, a number, or lists and dicts of such.
+            engine: The engine that this option belongs to.
+            variable: A reportable variable, such as `HEALTH`.
+            value: Text, a number, or lists and dicts of them.
 
         Returns:
-            Whether a message was queued.
+            True if a message was queued.
 
         Raises:
-            ValueError: The variable is none of the reportable ones; otherwise as `encode_msdp`.
+            ValueError: The variable is not reportable; otherwise as `encode_msdp`.
         """
         if self._reportable and variable not in self._reportable:
             raise ValueError(f"{variable!r} is not among the reportable variables of this Msdp; name it there as well")
@@ -87,10 +87,10 @@ class Msdp(Option):
         return True
 
     def send(self, engine: Engine, variable: str, value: Sendable) -> bool:
-        """Queue a variable and its value, asked for or not, changed or not.
+        """Queue a variable and its value, whether or not it was asked for or has changed.
 
         Returns:
-            Whether it was queued: False if the client speaks no MSDP.
+            True if it was queued, False if the client does not use MSDP.
 
         Raises:
             ValueError: As `encode_msdp`.
@@ -111,10 +111,10 @@ class Msdp(Option):
 
     @property
     def has_reportable(self) -> bool:
-        """Whether there is anything that a client could ask for."""
+        """True if there is any variable that a client could ask for."""
         return bool(self._reportable or (self._talk is not None and self._talk.values))
 
-    # What the engine and the other option call.
+    # Called by the engine and by the GMCP option.
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
         self._talk = _Talk() if enabled else None
@@ -126,7 +126,7 @@ class Msdp(Option):
         self._hear(engine, payload, is_inside_gmcp=False)
 
     def hear_json(self, engine: Engine, variables: dict[str, Json]) -> None:
-        """The peer sent these inside GMCP, and wants its answers there."""
+        """Process variables received inside GMCP; answers are sent the same way."""
         try:
             payload = b"".join(encode_msdp(name, value) for name, value in variables.items())
         except ValueError:
@@ -134,7 +134,7 @@ class Msdp(Option):
         else:
             self._hear(engine, payload, is_inside_gmcp=True)
 
-    # Our own.
+    # Internal.
 
     def _hear(self, engine: Engine, payload: bytes, *, is_inside_gmcp: bool) -> None:
         messages = decode_msdp(payload)
@@ -180,7 +180,7 @@ class Msdp(Option):
                 case _:
                     continue
             if not self._may_answer:
-                return  # and spare the work
+                return  # the remaining answers would be refused
             self._answer(engine, talk, encode_msdp(name.upper(), members))
 
     def _answer_report(self, engine: Engine, talk: _Talk, names: list[str]) -> None:
@@ -208,11 +208,11 @@ class Msdp(Option):
 
     @property
     def _may_answer(self) -> bool:
-        """Whether the peer has not asked for too much in this period."""
+        """True if the answers of this period are not used up."""
         return self._answers < MAX_ANSWERS
 
     def _answer(self, engine: Engine, talk: _Talk, payload: bytes) -> bool:
-        """Say it, unless the peer asks for too much; return whether it was said."""
+        """Queue an answer, unless the answers of this period are used up; return True if it was queued."""
         if not self._may_answer:
             return False
         if not self._answers:
@@ -226,14 +226,14 @@ class Msdp(Option):
 
 
 class _Talk:
-    """What one client has asked for, and what it has been told."""
+    """The requests of one client, and the values sent to it."""
 
     __slots__ = ("is_inside_gmcp", "reported", "values")
 
     def __init__(self) -> None:
-        self.is_inside_gmcp = False  # as it last spoke
-        self.values: dict[str, bytes] = {}  # the payload of each variable that has a value
-        self.reported: dict[str, bytes] = {}  # the payload last sent for each variable asked for; empty: none yet
+        self.is_inside_gmcp = False  # as in its last message
+        self.values: dict[str, bytes] = {}  # the payload of each variable with a value
+        self.reported: dict[str, bytes] = {}  # the payload last sent of each requested variable; empty: none yet
 
 
 def _is_heard(engine: Engine, talk: _Talk) -> bool:
@@ -245,7 +245,7 @@ def _say(engine: Engine, talk: _Talk, payload: bytes) -> None:
         engine.send_subnegotiation(MSDP, payload)
         return
     variables = decode_msdp(payload)
-    assert not isinstance(variables, Anomaly)  # we made it, within the same bounds
+    assert not isinstance(variables, Anomaly)  # made here, within the same limits
     engine.send_encoded(encode_gmcp("MSDP", {each.variable: each.value for each in variables}))
 
 
@@ -257,7 +257,7 @@ def _reset(engine: Engine, talk: _Talk, names: list[str]) -> None:
 
 
 def _names(value: MsdpValue) -> list[str]:
-    """The names that a command is about, each once."""
+    """Return the names in a command's value, without duplicates."""
     members = value if isinstance(value, list) else [value]
     return list(dict.fromkeys(member for member in members if isinstance(member, str)))
 

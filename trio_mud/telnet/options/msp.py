@@ -1,7 +1,7 @@
-"""MSP: triggers in the text, by which a client plays sounds.
+"""MSP: triggers in the text that make a client play sounds.
 
-The option only agrees on it; `trio_mud.text` makes the triggers and breaks those that players type.  It is not among
-the default options: Client.Media of GMCP does the same beside the text, where no player can come near it.
+The option only agrees on it; `trio_mud.text` makes the triggers and neutralises those typed by players. It is not a
+default option: Client.Media of GMCP does the same outside the text, where players cannot forge it.
 
 Source: Mud Sound Protocol 0.3
 """

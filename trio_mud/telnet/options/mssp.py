@@ -15,7 +15,7 @@ VAR: Final = 1
 VAL: Final = 2
 
 PERIOD: Final = 60.0  # seconds between two answers to one peer
-PLAIN_REQUEST: Final = "MSSP-REQUEST"  # the line by which a crawler without telnet asks, in upper or lower case
+PLAIN_REQUEST: Final = "MSSP-REQUEST"  # the line sent by a crawler without telnet, in upper or lower case
 PLAIN_PERIOD: Final = 1.0  # seconds between two answers to that line
 
 Value = str | int | Sequence[str | int]
@@ -23,11 +23,11 @@ Variables = Mapping[str, Value]
 
 
 class Mssp(Option):
-    """Tells the peer the game's variables when it agrees to hear them, at most once a minute.
+    """Sends the game's variables to a peer that agrees to the option, at most once a minute.
 
     Args:
-        variables: Is called for each answer and returns names and values, several values as a sequence.  The standard
-            requires NAME, PLAYERS and UPTIME, which is the second of the epoch at which the game started.
+        variables: Called for each answer; returns names and values, several values as a sequence. The standard
+            requires NAME, PLAYERS and UPTIME, the start of the game in seconds since the epoch.
     """
 
     __slots__ = ("_is_resting", "_variables")
@@ -50,7 +50,7 @@ class Mssp(Option):
 
 
 def render(variables: Variables) -> bytes:
-    """Write variables as a payload: for each 01, its name and, before each of its values, 02."""
+    """Encode variables as a payload: for each variable 01 and its name, then 02 and a value for each value."""
     return b"".join(
         bytes((VAR,)) + name.encode() + b"".join(bytes((VAL,)) + value.encode() for value in values)
         for name, values in _cleaned(variables)
@@ -58,7 +58,7 @@ def render(variables: Variables) -> bytes:
 
 
 def render_plain(variables: Variables) -> str:
-    """Write variables as the answer to the line `PLAIN_REQUEST`: one a line, its values behind tabs."""
+    """Render variables as the answer to the line `PLAIN_REQUEST`: one variable a line, its values after tabs."""
     rows = ("\t".join((name, *values)) for name, values in _cleaned(variables))
     return "\n".join(("MSSP-REPLY-START", *rows, "MSSP-REPLY-END", ""))
 
@@ -69,6 +69,6 @@ def _cleaned(variables: Variables) -> Iterator[tuple[str, list[str]]]:
 
 
 def _clean(text: str) -> str:
-    """Leave out what has a meaning in one form or the other: 00, 01, 02, tab, line ends; ff cannot occur in UTF-8."""
+    """Remove characters with a meaning in either form: 00, 01, 02, tab, line ends. ff does not occur in UTF-8."""
     printable = (character for character in text if character >= " ")
     return "".join(printable).encode("utf-8", "replace").decode()

@@ -1,9 +1,9 @@
-"""MXP: tags in the text, by which a client makes links of words.
+"""MXP: tags in the text, which a client shows as links.
 
-The option agrees on it and locks the mode; tags and the escaping of all other text are `trio_mud.text`'s.  It is not
-among the default options: a client that has MXP on reads every line as markup, so a game should want it.
+The option agrees on it and locks the mode; `trio_mud.text` makes tags and escapes all other text. It is not a default
+option: a client with MXP on parses every line as markup, so a game should choose it.
 
-Source: MXP 1.0 (Zugg Software); Mudlet 4.20 for what clients do
+Source: MXP 1.0 (Zugg Software); Mudlet 4.20 for the behaviour of clients
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from ..codes import MXP
 from ..events import FeatureAgreed
 from .base import Engine, Option, Policy
 
-# Open mode, and locked: &lt; is read as <, and a tag that a player got through could do no more than bold.  Mode 7,
-# locked, would be stricter with tags and show every &lt; as it is.
+# Open mode, and locked: &lt; is read as <, and a tag that a player smuggled in could only set bold and similar. Mode
+# 7, locked, would reject all tags and show every &lt; as it is.
 LOCK_OPEN: Final = b"\x1b[5z"
 
 
 class Mxp(Option):
-    """Offers tags, locks the mode as soon as it is agreed, and reports `FeatureAgreed("mxp", ...)`.
+    """Offers tags, locks the mode when it is agreed, and reports `FeatureAgreed("mxp", ...)`.
 
-    In the tradition of zMUD the peer's side means the same as ours: a client may say WILL instead of DO, or both.
-    It is never asked for its VERSION or what it can SUPPORT: the answers come as typed lines, and could be typed.
-    What a client puts into a payload has no meaning.
+    Since zMUD both sides of this option mean the same: a client may send WILL instead of DO, or both. It is never
+    asked for its VERSION or SUPPORT: the answers arrive as typed lines, and could be typed. Payloads have no meaning.
     """
 
     __slots__ = ("_is_on",)

@@ -1,4 +1,4 @@
-"""NAWS: the peer tells the size of its window, at once and after every change.
+"""NAWS: the peer sends the size of its window, at once and after every change.
 
 Source: RFC 1073
 """
@@ -11,14 +11,14 @@ from ..codes import NAWS
 from ..events import Anomaly, AnomalyKind, Resized
 from .base import Engine, Option, Policy
 
-COLUMNS: Final = (10, 1000)  # characters; what lies outside is taken for the nearest end
+COLUMNS: Final = (10, 1000)  # characters; sizes outside the range are clamped
 ROWS: Final = (5, 1000)  # characters
 
 
 class Naws(Option):
-    """Reports each size as a `Resized`, clamped to what a game can lay text out for.
+    """Reports each size as a `Resized`, clamped to sizes for which a game can lay out text.
 
-    The payload is 2 x 2 bytes, big-endian: columns, rows.  Zero means unknown; curl sends 0 x 0.
+    The payload is 2 x 2 bytes, big-endian: columns, rows. Zero means unknown; curl sends 0 x 0.
     """
 
     __slots__ = ()

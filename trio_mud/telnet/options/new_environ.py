@@ -1,4 +1,4 @@
-"""NEW-ENVIRON: the peer tells variables, of which we ask for a few by name.
+"""NEW-ENVIRON: the peer sends variables of its program that are asked for by name.
 
 Source: RFC 1572; MNES (Mud New-Environ Standard) for the names
 """
@@ -23,7 +23,7 @@ ESC: Final = 2
 USERVAR: Final = 3
 
 MNES_NAMES: Final = ("CLIENT_NAME", "CLIENT_VERSION", "MTTS", "CHARSET", "TERMINAL_TYPE")
-# What Mudlet since 4.18 may tell besides, as USERVARs, and COLORTERM, which telnetlib3 adds to its answer.
+# Variables that Mudlet since 4.18 may send unasked as USERVARs, and COLORTERM, which telnetlib3 adds to its answer.
 VOLUNTEERED_NAMES: Final = (
     "256_COLORS",
     "ANSI",
@@ -50,31 +50,31 @@ VOLUNTEERED_NAMES: Final = (
     "WORD_WRAP",
 )
 
-MAX_REQUEST: Final = 240  # bytes; inetutils has room for 256, and the telnet of Windows crashed on a long one
-MAX_VARIABLES: Final = 64  # of one message
+MAX_REQUEST: Final = 240  # bytes; inetutils has room for 256, and the telnet of Windows crashed on a long request
+MAX_VARIABLES: Final = 64  # in one message
 MAX_NAME: Final = 64  # bytes
 MAX_VALUE: Final = 512  # bytes
 
-_TOKEN: Final = re.compile(rb"[\x00\x01\x03](?:[^\x00-\x03]|\x02.)*", re.DOTALL)  # a kind, and its text with ESC in it
+_TOKEN: Final = re.compile(rb"[\x00\x01\x03](?:[^\x00-\x03]|\x02.)*", re.DOTALL)  # a type byte and its escaped text
 _ESCAPED: Final = re.compile(rb"\x02(.)", re.DOTALL)
 
 
 class NewEnviron(Option):
-    """Asks for some variables by name and reports what comes as `ClientVariable`.
+    """Asks for some variables by name and reports the answers as `ClientVariable`.
 
-    It never asks for all there are: servers have had to do with `USER=-f root` (CVE-2026-24061), and clients with
-    giving away their environment (CVE-2005-0488).  What was not asked for is ignored, but for a few harmless names
-    that clients volunteer; PuTTY answers any question with USER.
+    It never asks for all variables: that was exploited with `USER=-f root` against servers (CVE-2026-24061), and to
+    read the environment of clients (CVE-2005-0488). Variables that were not asked for are ignored, except for a few
+    harmless names that clients volunteer; PuTTY answers any question with USER.
 
-    Clients of MNES answer with one message for each variable, TinTin++ for one, others with a single message; INFO
-    may tell a change at any time.
+    MNES clients answer with one message for each variable, TinTin++ with one message for one variable, others with a
+    single message. INFO may report a change at any time.
 
     Args:
-        names: What to ask for.
-        volunteered: What to report as well if it comes unasked.
+        names: The variables to ask for.
+        volunteered: Further variables that are reported if they come unasked.
 
     Raises:
-        ValueError: A name is USER, or is not one of 1 to 64 characters of printable ASCII, or they are too many.
+        ValueError: A name is USER, or is not 1 to 64 characters of printable ASCII, or there are too many names.
     """
 
     __slots__ = ("_awaited", "_names", "_request", "_welcome")
@@ -105,7 +105,7 @@ class NewEnviron(Option):
     def on_subnegotiation(self, engine: Engine, payload: bytes) -> None:
         if payload[:1] not in (bytes((IS,)), bytes((INFO,))):
             return
-        variables: dict[str, str | None] = {}  # the last of equal names counts
+        variables: dict[str, str | None] = {}  # of duplicate names the last counts
         faults = 0
         for at, (name, value) in enumerate(parse_variables(payload[1:])):
             if at == MAX_VARIABLES:
@@ -121,10 +121,10 @@ class NewEnviron(Option):
         for known, text in variables.items():
             engine.emit(ClientVariable(known, text))
         if payload[0] == IS:
-            # One variable that was asked for is an answer as in MNES: the others follow one by one.
+            # A single variable that was asked for is an answer as in MNES: the others follow one by one.
             answered = frozenset(variables)
             is_one_by_one = len(answered) == 1 and answered <= self._names
-            self._awaited = (is_one_by_one and self._awaited - answered) or _NONE  # which all share
+            self._awaited = (is_one_by_one and self._awaited - answered) or _NONE  # one shared empty set
 
     def is_settled(self, engine: Engine) -> bool:
         return not self._awaited
@@ -134,11 +134,11 @@ _NONE: Final[frozenset[str]] = frozenset()
 
 
 def parse_variables(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-    """Read what follows IS or INFO, in order: names and values, None for a name without one.
+    """Parse the bytes after IS or INFO; yield names and values in order, None for a name without a value.
 
-    A variable is VAR or USERVAR (00 or 03), its name, and perhaps VALUE (01) and its value; in both ESC (02) says
-    that the next byte is no such code.  telnet(1) sends a name alone for a variable that it does not have.  Bytes
-    where no variable begins are passed over.
+    A variable is VAR or USERVAR (00 or 03) and its name, optionally followed by VALUE (01) and its value. In both, ESC
+    (02) makes the next byte a literal. telnet(1) sends a name alone for a variable that it does not have. Bytes
+    outside a variable are skipped.
     """
     name: bytes | None = None
     for token in _TOKEN.finditer(data):
@@ -155,5 +155,5 @@ def parse_variables(data: bytes) -> Iterator[tuple[bytes, bytes | None]]:
 
 
 def _printable(value: bytes) -> str:
-    """Decode a value and leave out controls, which would reach a log or another's terminal."""
+    """Decode a value without control characters, which would reach a log or another terminal."""
     return "".join(character for character in value.decode("utf-8", "replace") if character.isprintable())

@@ -1,4 +1,4 @@
-"""EOR and SGA: what stands behind a prompt, so that a client knows it for one.
+"""EOR and SGA: the mark after a prompt, by which a client recognises it.
 
 Source: RFC 885 (EOR), RFC 858 (SGA)
 """
@@ -28,10 +28,10 @@ class Eor(Option):
 
 
 class Sga(Option):
-    """Lets the peer leave out its go-aheads, which we ignore anyway.
+    """Lets the peer omit its go-aheads, which are ignored anyway.
 
-    Ours is not offered, nor agreed to when telnet(1) or PuTTY ask: to them it means keystroke mode.  A game that
-    wants just that asks for it itself, by `enable_ours(SGA)`.
+    Our side is neither offered nor agreed when telnet(1) or PuTTY ask for it: to them it means keystroke mode. A game
+    that wants that mode requests it with `enable_ours(SGA)`.
     """
 
     __slots__ = ()
@@ -41,7 +41,7 @@ class Sga(Option):
 
 
 def prompt_mark(negotiation: Negotiation) -> bytes:
-    """The mark as things stand, see `TelnetEngine.prompt_mark`."""
+    """Return the current prompt mark, see `TelnetEngine.prompt_mark`."""
     if negotiation.is_on(END_OF_RECORD, ours=True):
         return _END_OF_RECORD
     if negotiation.is_on(SGA, ours=True) or negotiation.is_unanswered(END_OF_RECORD, ours=True):

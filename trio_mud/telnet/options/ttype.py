@@ -1,4 +1,4 @@
-"""TTYPE: the peer names its program, its terminal and, by the MTTS convention, its abilities.
+"""TTYPE: the peer sends its program, its terminal and, by the MTTS convention, its capabilities.
 
 Source: RFC 1091; MTTS (Mud Terminal Type Standard) for the order of the names
 """
@@ -14,16 +14,16 @@ from .base import Engine, Option, Policy
 IS: Final = 0
 SEND: Final = 1
 
-MAX_REPLIES: Final = 5  # TinyFugue 5 has four names and then repeats; some clients have names without end
+MAX_REPLIES: Final = 5  # TinyFugue 5 sends four names and then repeats; some clients never stop
 MAX_NAME: Final = 64  # bytes of printable ASCII
 
 
 class Ttype(Option):
-    """Asks for one name after the other and reports each new one as a `TerminalType`.
+    """Asks for one name after another and reports each new one as a `TerminalType`.
 
-    It stops at a repeated name, which is how RFC 1091 ends the list, at "MTTS n", which MUD clients give last, and
-    after five replies.  A name it did not ask for is ignored.  An empty name, which clients send for a terminal that
-    is not set, is not reported, nor one that is malformed; the next name is asked for all the same.
+    It stops at a repeated name, which ends the list by RFC 1091, at "MTTS n", which MUD clients send last, and after
+    five replies. A name that was not asked for is ignored. An empty name, sent by clients whose terminal is not set,
+    is not reported, nor is an invalid one; the next name is still asked for.
     """
 
     __slots__ = ("_is_waiting", "_names", "_sends_left")
@@ -45,7 +45,7 @@ class Ttype(Option):
         if not self._is_waiting or payload[:1] != bytes((IS,)):
             return
         self._is_waiting = False
-        name = payload[1 : MAX_NAME + 2].decode("ascii", "replace")  # a byte more than may be, to see that it is there
+        name = payload[1 : MAX_NAME + 2].decode("ascii", "replace")  # one byte over the limit, to detect a longer name
         if name in self._names:
             self._names = ()
             return
