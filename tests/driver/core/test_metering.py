@@ -197,11 +197,12 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
-async def test_bytes_one_at_a_time_are_read_no_oftener_than_the_budget_allows(
+async def test_bytes_one_at_a_time_are_read_four_times_a_second_past_the_budget(
     autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int], data: bytes
 ) -> None:
     """What gathers in a pause, here as in a kernel, is read at once."""
-    async with open_house(witness.hooks, limits=SLOW) as house:
+    limits = Limits(protocol_rate=Rate(200, burst=100), command_rate=None)
+    async with open_house(witness.hooks, limits=limits) as house:
         await house.wire()
         connection = first_connection(house.server)
         gathered = bytearray()
@@ -210,8 +211,8 @@ async def test_bytes_one_at_a_time_are_read_no_oftener_than_the_budget_allows(
             if not link_of(connection)._incoming.is_full:
                 feed(connection, bytes(gathered))
                 gathered.clear()
-            await trio.sleep(0.01)
-        assert len(parsed) <= (20 + 10 * trio.current_time()) / 4 + data.count(b"\n") + 1
+            await trio.sleep(0.005)
+        assert len(parsed) <= 100 / 3 + 4 * trio.current_time() + data.count(b"\n")
         await trio.sleep(30)
         assert sum(parsed) + len(gathered) == len(data)
         assert not link_of(connection)._incoming.is_full

@@ -52,7 +52,10 @@ class Meter:
         if not wait:
             return True
         self.end()
-        self._pause = self._timers.at(now + max(wait, SHORTEST_PAUSE), resume)
+        pause = max(wait, SHORTEST_PAUSE)
+        # What is earned beyond the first token is lost. Otherwise a pause would be followed by many reads of one byte.
+        self._full_at += pause - wait
+        self._pause = self._timers.at(now + pause, resume)
         return False
 
     def end(self) -> None:
