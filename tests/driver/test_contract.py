@@ -21,6 +21,7 @@ from trio_mud import (
     open_tcp_listeners,
 )
 from trio_mud.testing import OpenMud, PipeListener
+from trio_mud.testing.tasks import every_task
 
 from .conftest import Witness
 
@@ -218,14 +219,8 @@ async def test_s13_a_nursery_runs_listener_connections_and_a_dispatcher_reading_
 ) -> None:
     async with mud(witness.hooks) as place:
         await place.player()
-        root = trio.lowlevel.current_root_task()
-        assert root is not None
-        names, to_visit = [], [root]
-        while to_visit:
-            task = to_visit.pop()
-            names.append(task.name)
-            to_visit += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-        assert {"trio_mud listener", "trio_mud run", "guest-1"} <= set(names)
+        names = {task.name for task in every_task()}
+        assert {"trio_mud listener", "trio_mud run", "guest-1"} <= names
 
 
 async def test_s13_cancel_scopes_model_linkdeath_versus_quit(mud: OpenMud, talkers: Witness) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import trio
 from trio.testing import MockClock
 
 from ..driver.core.guard import unwrap_single
+from .tasks import waiting_places
 from .threads import ThreadWatch, watch_threads
 
 T = TypeVar("T")
@@ -80,19 +81,5 @@ class DeadlockWatch(trio.abc.Instrument):
         now = time.monotonic()
         self._idle_since = min(self._idle_since, now)
         if now - self._idle_since > DEADLOCK and not self._scope.cancel_called:
-            self._waiting = sorted(_places())
+            self._waiting = waiting_places(*_OTHERS)
             self._scope.cancel(reason="a deadlock")
-
-
-def _places() -> Iterator[str]:
-    """Where each task waits that is in code of a test or a game, innermost first."""
-    root = trio.lowlevel.current_root_task()
-    tasks = [root] if root is not None else []
-    while tasks:
-        task = tasks.pop()
-        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-        frames = [(frame.f_code, line) for frame, line in task.iter_await_frames()]
-        for code, line in reversed(frames):
-            if not any(path in code.co_filename for path in _OTHERS):
-                yield f"{task.name} at {code.co_filename}:{line}, in {code.co_name}"
-                break

@@ -26,6 +26,7 @@ from typing import Any, Final, Protocol
 import trio
 from trio.testing import MockClock
 
+from ..tasks import waiting_places
 from .threads import Threads
 
 STEPS: Final = 100_000  # of all tasks together; the busiest seeds known take 10,000
@@ -154,9 +155,9 @@ class VirtualClock:
         if seconds == math.inf:
             if self.threads.speak_at_last():
                 return
-            raise Deadlock(f"every task waits, and no deadline is left:{''.join(sorted(_places()))}")
+            raise Deadlock(f"every task waits, and no deadline is left:{_places()}")
         if self.now > self.latest:
-            raise Livelock(f"at {self.now:g} s it is still not over:{''.join(sorted(_places()))}")
+            raise Livelock(f"at {self.now:g} s it is still not over:{_places()}")
         if seconds > 0:
             self.now += seconds
 
@@ -252,18 +253,9 @@ def _scheduler() -> Any:
     return scheduler
 
 
-def _places() -> Iterator[str]:
-    """Where each task waits."""
-    root = trio.lowlevel.current_root_task()
-    tasks = [root] if root is not None else []
-    while tasks:
-        task = tasks.pop()
-        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-        frames = [(frame.f_code, line) for frame, line in task.iter_await_frames()]
-        own = [(code, line) for code, line in frames if "/trio/" not in code.co_filename]
-        if own:
-            code, line = own[-1]
-            yield f"\n  {task.name} at {code.co_filename}:{line}, in {code.co_name}"
+def _places() -> str:
+    """Where each task waits, a line each."""
+    return "".join(f"\n  {place}" for place in waiting_places("/trio/"))
 
 
 def real_seconds() -> float:

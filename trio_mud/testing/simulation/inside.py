@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from sys import getsizeof
 from typing import Any
-
-import trio
 
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
@@ -102,13 +100,3 @@ def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
 def posts(server: MasterServer) -> int:
     """Events posted and not yet handled."""
     return len(server._posts.waiting)
-
-
-def task_names() -> Iterable[str]:
-    """The name of every task there is."""
-    root = trio.lowlevel.current_root_task()
-    tasks = [root] if root is not None else []
-    while tasks:
-        task = tasks.pop()
-        tasks += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
-        yield task.name

@@ -37,6 +37,7 @@ from ...driver.server.server import MasterServer
 from ...driver.sessions.events import Entered, Left, LinkLost, Resumed
 from ...driver.sessions.session import Session
 from ...telnet.options.mssp import PLAIN_REQUEST
+from ..tasks import every_task
 from . import inside
 from .determinism import Steps
 from .plan import KNOWN, Plan
@@ -236,10 +237,10 @@ class Trace:
             if happening.at < self.calm_at - PATIENCE:
                 self.fault("I-19", f"after the calm {happening.told()} is still not over")
         living = [connection.number for connection in inside.guests(server)]
-        for name in inside.task_names():
-            found = _GUEST.fullmatch(name)
+        for task in every_task():
+            found = _GUEST.fullmatch(task.name)
             if found is not None and int(found[1]) not in living:
-                self.fault("I-14", f"the task {name!r} has outlived its connection")
+                self.fault("I-14", f"the task {task.name!r} has outlived its connection")
         for connection in inside.guests(server):
             has_waited = connection.idle > PATIENCE and inside.waiting(connection)[0]
             if has_waited and connection.ending is None and connection.dialog is None:
