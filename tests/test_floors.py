@@ -77,7 +77,7 @@ ORDER = {
     ],
     "driver": [
         *inside("core", "events", "guard", "describing", "checks", "thread", "hooks", "dispatcher", "calendar"),
-        *inside("core", "timers", "failures", "metering", "origins", "context", "service"),
+        *inside("core", "timers", "queue_source", "failures", "metering", "origins", "context", "service"),
         *inside("link", "client", "base", "sniffing", "outgoing", "incoming", "telnet"),
         *inside("connection", "events", "line_taker", "waiting", "idle", "inbox", "lifecycle", "editor"),
         *inside("connection", "questions", "dialog", "connection"),

@@ -91,32 +91,6 @@ class Source:
             self._dispatcher.put(self)
 
 
-class QueueSource(Source):
-    """A source that is a plain queue: events put from outside, taken in order."""
-
-    __slots__ = ("waiting",)
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
-        self.waiting: list[HookEvent] = []
-
-    def put(self, event: HookEvent) -> None:
-        """Queue an event."""
-        self.waiting.append(event)
-        self.wake()
-
-    def put_first(self, event: HookEvent) -> None:
-        """Queue an event before all waiting ones."""
-        self.waiting.insert(0, event)
-        self.wake()
-
-    def has_event(self) -> bool:
-        return bool(self.waiting)
-
-    def take_event(self) -> HookEvent | None:
-        return self.waiting.pop(0) if self.waiting else None
-
-
 class Household(Protocol):
     """The server, as far as the dispatcher needs it."""
 

@@ -19,7 +19,6 @@ from trio.lowlevel import enable_ki_protection
 
 from .calendar import Daily
 from .checks import check_function, check_seconds
-from .dispatcher import Dispatcher, Source
 from .events import HookEvent
 from .guard import allow_interrupts, log_error
 from .thread import HomeThread
@@ -291,28 +290,6 @@ class DailyTimer(Timer):
     def _pause(self, now: float) -> float:
         """Return the seconds until the next look at the wall clock, which shows `now`."""
         return min(LOOK_AGAIN, max(_LOOK_SOON, self._daily.due - now))
-
-
-class TimerSource(Source):
-    """A server's timer as a source of its own, so that a slow tick delays no other timer."""
-
-    __slots__ = ("timer",)
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__(dispatcher)
-        self.timer: Timer | None = None
-
-    def deliver(self, timer: Timer) -> None:
-        """Queue this source for the timer's tick."""
-        self.timer = timer
-        self.wake()
-
-    def has_event(self) -> bool:
-        return self.timer is not None and self.timer.is_pending
-
-    def take_event(self) -> HookEvent | None:
-        timer = self.timer
-        return None if timer is None or not timer.is_pending else tick_of(timer)
 
 
 def tick_of(timer: Timer, connection: object = None) -> Tick | None:

@@ -31,13 +31,14 @@ from ..connection.events import Admitted, Connect, Disconnect, Input
 from ..core.calendar import Daily, zone_of
 from ..core.checks import article, check_function, check_seconds, check_words
 from ..core.context import Context
-from ..core.dispatcher import Dispatcher, QueueSource
+from ..core.dispatcher import Dispatcher
 from ..core.events import HookEvent
 from ..core.failures import RepeatLimiter
 from ..core.hooks import Hooks
+from ..core.queue_source import QueueSource
 from ..core.service import Service
 from ..core.thread import HomeThread
-from ..core.timers import DailyTimer, Tick, Timer, TimerFunction, TimerOwner, Timers, TimerSource
+from ..core.timers import DailyTimer, Tick, Timer, TimerFunction, TimerOwner, Timers
 from ..link.base import LinkHost
 from ..link.telnet import TelnetLink
 from ..recording.recorder import SESSION, SESSIONS, Recorder
@@ -248,13 +249,13 @@ class MasterServer(TimerOwner):
         check_function(function, "MasterServer.daily()")
         if time.tzinfo is not None:
             raise ValueError(f"{time!r} names a zone itself: leave it out there, and give it as tz")
-        source = TimerSource(self.context.dispatcher)
+        source = QueueSource(self.context.dispatcher)
         return DailyTimer(
             self.context.timers,
             Daily(time, zone_of(tz), self.wall_clock()),
             function,
             wall_clock=lambda: self.wall_clock(),
-            deliver=source.deliver,
+            deliver=source.put,
             ended=lambda timer: None,
         )
 
@@ -393,7 +394,5 @@ class MasterServer(TimerOwner):
         return self.context.timers
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
-        source = TimerSource(self.context.dispatcher)
-        return Timer(
-            self.context.timers, delay, function, period=period, deliver=source.deliver, ended=lambda timer: None
-        )
+        source = QueueSource(self.context.dispatcher)
+        return Timer(self.context.timers, delay, function, period=period, deliver=source.put, ended=lambda timer: None)

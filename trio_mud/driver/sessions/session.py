@@ -12,10 +12,10 @@ from trio.lowlevel import enable_ki_protection
 
 from ...text import Text
 from ..core.checks import check_function, check_seconds, check_text, check_words
-from ..core.dispatcher import Source
 from ..core.events import Cause, HookEvent
 from ..core.guard import describe_value
-from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers, tick_of
+from ..core.queue_source import QueueSource
+from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers
 from .events import Left, LinkLost
 
 if TYPE_CHECKING:
@@ -44,30 +44,15 @@ class FrozenKey:
         return isinstance(other, FrozenKey) and bool(self.key is other.key or self.key == other.key)
 
 
-class KeySource(Source):
+class KeySource(QueueSource):
     """All events of one key, in order, also across successive stays."""
 
-    __slots__ = ("_forget", "handle", "waiting")
+    __slots__ = ("_forget", "handle")
 
     def __init__(self, server: MasterServer, handle: FrozenKey, forget: Callable[[FrozenKey], object]) -> None:
         super().__init__(server.context.dispatcher)
         self.handle = handle
-        self.waiting: list[HookEvent | Timer] = []
         self._forget = forget
-
-    def post(self, event: HookEvent | Timer) -> None:
-        """Queue an event."""
-        self.waiting.append(event)
-        self.wake()
-
-    def has_event(self) -> bool:
-        return bool(self.waiting)
-
-    def take_event(self) -> HookEvent | None:
-        if not self.waiting:
-            return None
-        event = self.waiting.pop(0)
-        return tick_of(event) if isinstance(event, Timer) else event
 
     def event_over(self, event: HookEvent) -> None:
         if not self.waiting:
@@ -222,7 +207,7 @@ class Session(EndingTimerOwner):
 
     def post(self, event: HookEvent) -> None:
         """Queue an event of this session."""
-        self._source.post(event)
+        self._source.put(event)
 
     def link(self, connection: Connection) -> None:
         """This connection serves it from now on; what was missed is sent."""
@@ -295,7 +280,7 @@ class Session(EndingTimerOwner):
         return self.ending is not None
 
     def _deliver_tick(self, timer: Timer) -> None:
-        self._source.post(timer)
+        self._source.put(timer)
 
 
 def _size_of(text: Text) -> int:
