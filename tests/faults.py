@@ -1,6 +1,6 @@
-"""The page of faults, made from faults.toml: `python tests/faults.py --write` writes it anew.
+"""The page of faults, made from faults.toml: `python tests/faults.py --write` brings it up to date.
 
-Who uses it: whoever changed a row or a test's name, and test_faults.py, which compares.
+Run it after changing a row or the name of a test; `test_faults.py` compares.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PAGE = CHECKOUT / "docs" / "reference" / "faults.md"
+PAGE = CHECKOUT / "docs" / "project" / "faults.md"
 SOURCE = Path(__file__).with_suffix(".toml")
 
 CHAPTERS = {
     "N": "The network",
     "P": "Abuse of protocols",
     "A": "The game's own code",
-    "U": "Who somebody is",
-    "S": "What is stored",
-    "O": "Operating it",
+    "U": "Identity",
+    "S": "Storage",
+    "O": "Operation",
     "D": "Several processes",
-    "K": "Kinds of attacks and of mistakes",
+    "K": "Kinds of attacks and mistakes",
 }
 
 HEAD = """\
 # Faults
 
-What a server may meet, what you may rely on then, and the tests that prove it.
-What is called deterministic runs in memory and in virtual time.
-What is called real talks over sockets of this machine, or to a process of its own.
-Tests of `tests/interop` need the programs of others: `nox -s interop` runs them.
-Tests that take seconds or start other programs are marked as slow: `nox -s slow` runs them, and `nox` all others.
-A row that is not proved, or not wholly, says so.
+This page lists the faults that a server may meet, the behaviour you may rely on, and the tests that prove it.
+Deterministic tests run in memory and in virtual time.
+Real tests use sockets of this machine, or start a process.
+Tests in `tests/interop` need other programs: `nox -s interop` runs them.
+Tests that take seconds or start programs are marked as slow: `nox -s slow` runs them, and `nox` all others.
+A row that is not proved, or only in part, says so.
 
-Of {rows} faults {proved} are met, {partly} of these in part.
+Of {rows} faults {proved} are handled, {partly} of these in part.
 For {deterministic} of them there are deterministic tests, for {real} real ones.
-The other {missing} are waiting for what they are about.
+The other {missing} concern features that do not exist yet.
 """
 
 
@@ -56,12 +56,12 @@ class Fault:
 
     @property
     def is_met(self) -> bool:
-        """Whether it is proved, at least in part."""
+        """True if it is proved, at least in part."""
         return not self.note.startswith("not yet")
 
     @property
     def is_met_in_part(self) -> bool:
-        """Whether the note tells what is missing."""
+        """True if the note says what is missing."""
         return self.note.startswith("partly")
 
 
@@ -101,14 +101,14 @@ def _render_one(fault: Fault) -> str:
 
 
 def main() -> None:
-    """Write the page, or say whether it is the one of the rows."""
+    """Write the page, or fail if it differs from the rows."""
     parser = argparse.ArgumentParser(description="The page of faults.")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(CHECKOUT)} anew")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(CHECKOUT)}")
     page = render(read())
     if parser.parse_args().write:
         PAGE.write_text(page, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page:
-        sys.exit(f"{PAGE.relative_to(CHECKOUT)} is not what {SOURCE.name} says: --write makes it anew")
+        sys.exit(f"{PAGE.relative_to(CHECKOUT)} differs from {SOURCE.name}: --write brings it up to date")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,241 @@
+"""The parts of pages that are copied from elsewhere: programs, lists of public names, and a session on a terminal.
+
+    python -m tests.docs.generated            list the pages that are out of date
+    python -m tests.docs.generated --write    bring them up to date
+
+A comment before a code block names the program, and the part of it that is shown:
+
+    <!-- code: tavern.py -->
+    <!-- code: tavern.py, function come_in -->
+    <!-- code: questions.py, from "# start" to "# hidden" -->
+
+A comment before a table names the module whose public names it lists, or the class whose
+members, or fields with their defaults:
+
+    <!-- names: trio_mud.errors -->
+    <!-- members: trio_mud.testing:Player -->
+    <!-- fields: trio_mud.texts:Texts -->
+
+Used by `test_generated.py`, which compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import enum
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from trio_mud import HookEvent
+
+from .pages import CHECKOUT, DOCS
+
+BLOCK = re.compile(
+    r"(?P<mark><!-- (?P<kind>code|names|members|fields): (?P<argument>[^>]+?) -->\n)"
+    r"(?P<copy>```[\s\S]*?\n```\n|(?:\|.*\n)*)"
+)
+LANGUAGES = {".py": "python", ".txt": "text"}
+CODE = re.compile(
+    r'(?P<file>[\w./-]+)(?:, function (?P<function>\w+))?(?:, from "(?P<start>.+?)")?(?: to "(?P<end>.+?)")?'
+)
+
+
+def pages() -> list[Path]:
+    """Every page that may hold a copy, the README included."""
+    return [CHECKOUT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts)]
+
+
+def render(page: Path) -> str:
+    """A page with each of its copies made again."""
+    makers: dict[str, Callable[[Path, str], str]] = {
+        "code": _code,
+        "names": _names,
+        "members": _members,
+        "fields": _fields,
+    }
+
+    def make(block: re.Match[str]) -> str:
+        return block["mark"] + makers[block["kind"]](page, block["argument"])
+
+    return BLOCK.sub(make, page.read_text(encoding="utf-8"))
+
+
+def copied_programs(page: Path) -> Iterator[Path]:
+    """The files of which a page shows a part."""
+    for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
+        if block["kind"] == "code" and (found := CODE.fullmatch(block["argument"])):
+            yield page.parent / found["file"]
+
+
+# Programs
+
+
+def _code(page: Path, argument: str) -> str:
+    found = CODE.fullmatch(argument)
+    assert found, f"{page.name}: {argument!r} names no part of a program"
+    program = page.parent / found["file"]
+    text = program.read_text(encoding="utf-8")
+    if found["function"]:
+        text = _function(text, found["function"])
+    if found["start"]:
+        text = _lines_after(text, found["start"])
+    if found["end"]:
+        text = _lines_before(text, found["end"])
+    return f"```{LANGUAGES[program.suffix]}\n{text.strip(chr(10))}\n```\n"
+
+
+def _function(text: str, name: str) -> str:
+    (node,) = [node for node in ast.parse(text).body if getattr(node, "name", None) == name]
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+
+
+def _lines_after(text: str, mark: str) -> str:
+    return text[text.index("\n", text.index(mark)) :]
+
+
+def _lines_before(text: str, mark: str) -> str:
+    return text[: text.rindex("\n", 0, text.index(mark)) + 1]
+
+
+# Public names
+
+
+def _names(_page: Path, argument: str) -> str:
+    """The public names of a module, in groups, with the first line of each docstring."""
+    module = importlib.import_module(argument)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name in sorted(_public(module), key=str.lower):
+        value = getattr(module, name)
+        groups.setdefault(_group(value), []).append((name, _promise(value) or _comment(module, name)))
+    order = ["class", "event", "function", "exception", "enumeration", "constant"]
+    rows = [(name, group, promise) for group in order for name, promise in groups.get(group, [])]
+    return _table(("name", "kind", "promise"), rows)
+
+
+def _members(_page: Path, argument: str) -> str:
+    """The public methods and attributes of a class, in the order of its source."""
+    module, _, name = argument.partition(":")
+    cls: type = getattr(importlib.import_module(module), name)
+    return _table(("name", "promise"), [(shown, promise) for shown, promise in members(cls)])
+
+
+def _fields(_page: Path, argument: str) -> str:
+    """The fields of a dataclass with their defaults."""
+    module, _, name = argument.partition(":")
+    fields = dataclasses.fields(getattr(importlib.import_module(module), name))
+    return _table(("name", "default"), [(field.name, str(field.default).replace("\n", " ")) for field in fields])
+
+
+def members(cls: type) -> Iterator[tuple[str, str]]:
+    """Each public attribute and method of a class as it is written in code, and the first line of its docstring."""
+    yield from _attributes(cls)
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] != "trio_mud":
+            continue
+        for name, value in vars(base).items():
+            if name.startswith("_") or name in seen:
+                continue
+            seen.add(name)
+            function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+            if not inspect.isfunction(function) or not (promise := _promise(function)):
+                continue
+            waits = "await " if inspect.iscoroutinefunction(function) else ""
+            yield (name if isinstance(value, property) else f"{waits}{name}{_parameters(function)}"), promise
+
+
+def _attributes(cls: type) -> Iterator[tuple[str, str]]:
+    """The attributes that the docstring of a class lists."""
+    _, _, listed = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:\n")
+    for entry in re.findall(r"^    (?! )(.+(?:\n {8}.+)*)", listed.split("\n\n")[0], re.M):
+        name, _, promise = " ".join(entry.split()).partition(": ")
+        yield name, promise
+
+
+def _parameters(function: Callable[..., object]) -> str:
+    _, *parameters = inspect.signature(function).parameters.values()
+    marks: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    shown: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in "".join(shown):
+            shown.append("*")
+        shown.append(marks.get(parameter.kind, "") + parameter.name + ("=…" if _has_default(parameter) else ""))
+    return f"({', '.join(shown)})"
+
+
+def _has_default(parameter: inspect.Parameter) -> bool:
+    return parameter.default is not inspect.Parameter.empty
+
+
+def _public(module: ModuleType) -> list[str]:
+    listed: list[str] | None = getattr(module, "__all__", None)
+    if listed is not None:
+        return listed
+    own = (name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__)
+    return [name for name in own if not name.startswith("_")]
+
+
+def _group(value: object) -> str:
+    if not inspect.isclass(value):
+        return "function" if callable(value) else "constant"
+    for base, group in ((BaseException, "exception"), (HookEvent, "event"), (enum.Enum, "enumeration")):
+        if issubclass(value, base):
+            return group
+    return "class"
+
+
+def _promise(value: object) -> str:
+    """The first paragraph's first sentence; a class without a docstring of its own has none."""
+    text = getattr(value, "__doc__", None) if callable(value) or inspect.isclass(value) else None
+    if not text or (dataclasses.is_dataclass(value) and text.startswith(f"{getattr(value, '__name__', '')}(")):
+        return ""
+    return " ".join(inspect.cleandoc(text).split("\n\n")[0].split())
+
+
+def _comment(module: ModuleType, name: str) -> str:
+    """The comment behind a constant, in the module or in the one that it comes from."""
+    for source in {module, *(m for m in sys.modules.values() if (m.__name__ or "").startswith(module.__name__))}:
+        if getattr(source, "__file__", None):
+            text = Path(str(source.__file__)).read_text(encoding="utf-8")
+            if found := re.search(rf"^{name}\b[^#\n]*=[^#\n]*#\s*(.+)$", text, re.M):
+                return found[1]
+    return ""
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, *others in rows:
+        cells = [f"`{name}`", *(_escape(other) for other in others)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("``", "`")
+
+
+def main() -> None:
+    """Write the pages, or list those that are out of date."""
+    parser = argparse.ArgumentParser(description="The copied parts of pages.")
+    parser.add_argument("--write", action="store_true", help="bring the pages up to date")
+    write: bool = parser.parse_args().write
+    stale = [page for page in pages() if page.read_text(encoding="utf-8") != render(page)]
+    for page in stale:
+        if write:
+            page.write_text(render(page), encoding="utf-8")
+    if stale and not write:
+        names = ", ".join(page.relative_to(CHECKOUT).as_posix() for page in stale)
+        sys.exit(f"not up to date: {names}; python -m tests.docs.generated --write brings them up to date")
+
+
+if __name__ == "__main__":
+    main()
