@@ -270,7 +270,7 @@ async def test_a_bare_connection_may_be_the_actor(mud: OpenMud) -> None:
 
 
 def test_one_verb_cannot_mean_two_commands_of_a_table(commands: Commands[Bird]) -> None:
-    with pytest.raises(ValueError, match=r"'sit' is already .*sit.*lambda"):
+    with pytest.raises(ValueError, match=r"'sit' is taken by .*sit.*lambda"):
         commands.verb("perch", "Sit")(lambda who: None)
     assert "perch" not in [command.verbs[0] for command in commands]
 

@@ -95,14 +95,14 @@ def test_only_web_addresses_are_links_into_the_web(address: str) -> None:
 def test_a_link_has_one_target() -> None:
     with pytest.raises(ValueError, match="choose one of send, prompt and web"):
         link("x", send="y", web="https://example.org")
-    with pytest.raises(ValueError, match="say what it sends"):
+    with pytest.raises(ValueError, match="give it the command to send"):
         link("")
 
 
 def test_a_link_is_never_longer_than_clients_take() -> None:
     longest = LONGEST_URI - len("send:")
     assert len(render(link("x", send="a" * longest), OSC8)) == LONGEST_URI + len(osc8("", "x"))
-    with pytest.raises(ValueError, match=r"4097 bytes, and 4096 can be sent"):
+    with pytest.raises(ValueError, match=r"4097 bytes, and the maximum is 4096"):
         link("x", send="a" * (longest + 1))
     with pytest.raises(ValueError, match="is too long for a link"):
         link("x", web="http://" + "é" * 1000)

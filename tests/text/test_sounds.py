@@ -64,7 +64,7 @@ def test_whatever_cannot_be_said_in_a_trigger_is_refused() -> None:
         music("a", repeats=-2)
     with pytest.raises(ValueError, match="priority is -1"):
         sound("a", priority=-1)
-    with pytest.raises(ValueError, match="is no kind of sound"):
+    with pytest.raises(ValueError, match="is not a kind of sound"):
         sound("a", kind="a b")
     for url in ("ftp://x", "http://x/)", "http://x y", "http://é"):
         with pytest.raises(ValueError, match="percent-encode it"):

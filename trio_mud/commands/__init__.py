@@ -1,7 +1,7 @@
-"""A table of commands: what a player types, matched to a function and its arguments.
+"""A table of commands: matches typed lines to functions and their arguments.
 
-The first thing every author needs, and independent of any world: it knows nothing of rooms, and an actor is anything
-with a `write`, a player of your own as well as a bare `Connection`::
+It is independent of any world and does not know rooms. An actor is any object with a `write` method, such as a player
+class of the game or a `Connection`::
 
     commands = Commands[Connection]()
 
@@ -14,11 +14,11 @@ with a `write`, a player of your own as well as a bare `Connection`::
     def obey(event: Input) -> Awaitable[object] | None:
         return commands.run(event.connection, event.line)
 
-Now `say hello`, `sa hello` and `'hello` do what they should, `say` alone answers `Usage: say WORDS`, and `help` lists
-it. The order of registration never matters: not of verbs, not of converters, not of the tables that include others.
+Now `say hello`, `sa hello` and `'hello` run the command, `say` alone is answered with `Usage: say WORDS`, and `help`
+lists it. The order of registration does not matter, neither of verbs nor of converters nor of included tables.
 
-`matches` and `listing` do for a world's own names what the table does for verbs. `APOSTROPHES` are all the marks that a
-player's keyboard may make of the key of the apostrophe.
+`matches` and `listing` offer the same matching for a world's own names. `APOSTROPHES` are all the characters that a
+player's keyboard may produce for the apostrophe key.
 """
 
 from .command import Command

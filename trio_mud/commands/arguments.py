@@ -1,6 +1,6 @@
-"""From the annotations of a function to the arguments of a command.
+"""Converts words to the arguments of a command, following the annotations of its function.
 
-Nothing here knows of verbs, rooms or players. What an annotation stands for::
+It is independent of verbs, rooms and players. The annotations mean::
 
     str, or none              the words as they were typed
     int, float                a number
@@ -8,11 +8,11 @@ Nothing here knows of verbs, rooms or players. What an annotation stands for::
     an Enum                   the name of a member in lower case, `_` as `-`; shortened, or an alias of the member
     a Literal of strings      one of them, also shortened
     X | None                  as X, and it may be left out
-    Annotated[X, function]    what `function(who, words)` makes of the words, for this parameter alone
-    any other type            what the converter registered for it makes of the words
+    Annotated[X, function]    the result of `function(who, words)`, for this parameter only
+    any other type            the result of the converter registered for it
 
-Each argument is one word, but the last is all that is left of the line, whatever its type: so `words: str` is a whole
-sentence, and a converter of things can look for `old brass lantern`.
+Each argument is one word, but the last is the rest of the line, whatever its type: so `words: str` is a whole sentence,
+and a converter of things can look for `old brass lantern`.
 """
 
 import enum
@@ -30,13 +30,13 @@ from .phrases import Phrases
 WhoT = TypeVar("WhoT")
 Converter = Callable[[WhoT, str], object]
 
-REQUIRED = object()  # the default of a parameter that has none
+REQUIRED = object()  # the default of a parameter without one
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument a command takes after its actor."""
+    """An argument that a command takes after its actor."""
 
     name: str  # as the usage shows it
     kind: object  # the annotation, without `| None`
@@ -44,39 +44,39 @@ class Parameter:
 
     @property
     def usage(self) -> str:
-        """How it looks in a line of usage: `TIMES`, or `[TIMES]` where it may be left out."""
+        """Its form in a line of usage: `TIMES`, or `[TIMES]` if it is optional."""
         return self.name if self.default is REQUIRED else f"[{self.name}]"
 
 
 def check_shape(function: Callable[..., object]) -> None:
-    """Raise TypeError unless a line can call `function`; its annotations are not read yet.
+    """Raise TypeError unless a typed line can call `function`; annotations are not read yet.
 
-    It takes an actor and plain parameters; keyword-only ones are not for players, and need a default.
+    It must take an actor and plain parameters. Keyword-only parameters are not for players and need a default.
     """
     parameters = inspect.signature(function).parameters.values()
     if not any(parameter.kind in POSITIONAL for parameter in parameters):
-        raise TypeError(f"{function!r} takes nothing; the first parameter of a command is whoever typed it")
+        raise TypeError(f"{function!r} has no parameters: the first parameter of a command is the actor")
     for parameter in parameters:
         if parameter.kind not in POSITIONAL and not is_left_alone(parameter):
-            raise TypeError(f"{function!r}: no player can type {str(parameter)!r}; take plain parameters")
+            raise TypeError(f"{function!r}: no player can type {str(parameter)!r}: use plain parameters")
 
 
 def is_left_alone(parameter: inspect.Parameter) -> bool:
-    """Whether a function that has it can be called without it."""
+    """True if a function with this parameter can be called without it."""
     return parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not parameter.empty
 
 
 def read_parameters(function: Callable[..., object]) -> tuple[Parameter, ...]:
-    """The parameters of `function` after the first, which is the actor.
+    """Return the parameters of `function` after the first, which is the actor.
 
-    Annotations that are strings are looked up now, so a function may name a type that was defined after it.
+    Annotations that are strings are evaluated now, so a function may name a type that was defined after it.
     """
     _, *rest = inspect.signature(function, eval_str=True).parameters.values()
     return tuple(read_parameter(parameter) for parameter in rest if parameter.kind in POSITIONAL)
 
 
 def read_parameter(parameter: inspect.Parameter) -> Parameter:
-    """One parameter as the player will meet it."""
+    """Return one parameter as it appears to the player."""
     kind, default = parameter.annotation, parameter.default
     if default is parameter.empty:
         default = REQUIRED
@@ -90,10 +90,10 @@ def read_parameter(parameter: inspect.Parameter) -> Parameter:
 
 
 def converter_for(kind: object, own: Mapping[object, Converter[WhoT]], phrases: Phrases) -> Converter[WhoT]:
-    """What turns words into a `kind`: a converter of one's `own` before those every table knows.
+    """Return the converter from words to a `kind`: one from `own`, or else a built-in one.
 
     Raises:
-        TypeError: Nothing does.
+        TypeError: There is no converter.
     """
     if kind in own:
         return own[kind]
@@ -107,16 +107,16 @@ def converter_for(kind: object, own: Mapping[object, Converter[WhoT]], phrases: 
         return choice({spoken(name): member for name, member in kind.__members__.items()}, phrases)
     if kind in BUILT_IN:
         return BUILT_IN[kind]
-    raise TypeError(f"no converter makes a {kind!r} of what a player types; register one with `converter`")
+    raise TypeError(f"no converter makes a {kind!r} from typed words: register one with `converter`")
 
 
 def spoken(name: str) -> str:
-    """The name of an enum's member as a player types it."""
+    """Return the name of an enum member as a player types it."""
     return name.lower().replace("_", "-")
 
 
 def choice(options: Mapping[str, object], phrases: Phrases) -> Converter[object]:
-    """A converter to one of a few: exact, or shortened as long as it is clear which is meant."""
+    """Return a converter to one of several options: exact, or shortened if it is unambiguous."""
 
     def first_names(names: Iterable[str]) -> dict[object, str]:
         firsts: dict[object, str] = {}
@@ -135,21 +135,21 @@ def choice(options: Mapping[str, object], phrases: Phrases) -> Converter[object]
 
 
 def whole_number(who: object, word: str) -> int:
-    """At most 18 digits: nobody means more, and `int` accepts underscores."""
+    """Convert to a whole number of at most 18 digits, without the underscores that `int` accepts."""
     if not re.fullmatch(r"[+-]?\d{1,18}", word):
         raise ValueError(word)
     return int(word)
 
 
 def number(who: object, word: str) -> float:
-    """A decimal number; `nan`, `inf` and exponents are no way to count apples."""
+    """Convert to a decimal number, without `nan`, `inf` and exponents."""
     if not re.fullmatch(r"[+-]?\d{1,18}(\.\d{1,18})?", word):
         raise ValueError(word)
     return float(word)
 
 
 def yes_or_no(who: object, word: str) -> bool:
-    """Yes or no in the usual words, also shortened."""
+    """Convert yes or no in the usual words, also shortened."""
     answers = {"yes": True, "no": False, "on": True, "off": False, "true": True, "false": False}
     found = {answers[name] for name in matches(word, answers)}
     if len(found) != 1:

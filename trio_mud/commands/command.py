@@ -1,4 +1,4 @@
-"""One command: a function under its verbs, with the usage and the help that its signature and docstring make."""
+"""A command: a function and its verbs, with usage and help from its signature and docstring."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,20 +13,20 @@ from .phrases import Phrases
 
 @dataclass(frozen=True, eq=False)
 class Command:
-    """An entry in a table of commands; what its properties say is what `help` shows."""
+    """An entry in a table of commands; `help` shows its properties."""
 
-    verbs: tuple[str, ...]  # the first is the one it is listed under, the others are its aliases
+    verbs: tuple[str, ...]  # the first is listed, the others are its aliases
     function: Callable[..., Awaitable[object] | None]
     abbreviated: bool = True
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
-        """What it takes after the actor. Read at first need, when every type its annotations name is defined."""
+        """The parameters after the actor. Read at first use, when all annotated types are defined."""
         return read_parameters(self.function)
 
     @property
     def usage(self) -> str:
-        """How to type it, such as `tell WHOM WORDS`, with brackets around what may be left out."""
+        """The usage, such as `tell WHOM WORDS`, with brackets around optional parameters."""
         return " ".join([self.verbs[0], *(parameter.usage for parameter in self.parameters)])
 
     @property
@@ -39,14 +39,14 @@ class Command:
 
     @property
     def summary(self) -> str:
-        """The first line of the docstring; a command without one is not in the list of `help`."""
+        """The first line of the docstring; a command without one is not listed by `help`."""
         return self.description.partition("\n")[0]
 
     def arguments(self, who: WhoT, words: str, own: Mapping[object, Converter[WhoT]], phrases: Phrases) -> list[object]:
-        """What the words after the verb stand for, in the order of the parameters.
+        """Convert the words after the verb to arguments, in the order of the parameters.
 
         Raises:
-            Mistake: Words are missing, left over, or not what they should be.
+            Mistake: Words are missing, left over, or cannot be converted.
         """
         usage = phrases.usage.format(usage=self.usage)
         if words and not self.parameters:

@@ -1,4 +1,4 @@
-"""The table: verbs, what each of them runs, and the help that lists them."""
+"""The table of commands: verbs, their functions, and the help that lists them."""
 
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,13 +12,13 @@ from .phrases import Phrases
 
 
 class Actor(Protocol):
-    """Whoever types commands: all a table asks of them is that they can be written to."""
+    """The player or other object that types commands; it only needs a `write` method."""
 
     def write(self, text: str, /) -> object:
         """Show `text` as a line of its own."""
 
 
-# Contravariant, so that the table of all guests can be included in that of the wizards among them.
+# Contravariant, so that a table for all players can be included in a table for wizards.
 ActorT = TypeVar("ActorT", bound=Actor, contravariant=True)
 KindT = TypeVar("KindT")
 P = ParamSpec("P")
@@ -26,19 +26,19 @@ AnswerT = TypeVar("AnswerT", bound=Awaitable[object] | None)
 
 
 class Commands(Generic[ActorT]):
-    """Verbs, their arguments and their help, for one kind of actor.
+    """Verbs, their arguments and their help, for one type of actor.
 
-    A table holds no state of a game: one at the top of a module serves any number of worlds.
-    Iterating over it gives its `Command`s in the order of their verbs, those of included tables among them.
+    A table holds no state of a game: a module-level table can serve any number of worlds. Iterating over it yields its
+    `Command`s in the order of their verbs, including those of included tables.
 
     Args:
-        help_verbs: Those that explain the others; `()` for none, to write your own with `explain`.
-        phrases: What the table itself says to players.
+        help_verbs: Verbs of the help command; `()` for none, to write your own with `explain`.
+        phrases: Sentences of the table to players.
     """
 
     def __init__(self, *, help_verbs: tuple[str, ...] = ("help", "?"), phrases: Phrases | None = None) -> None:
         self.phrases = phrases or Phrases()
-        # In both, a table's own entries first, then those of the tables it includes, which stay theirs.
+        # Both maps begin with the table's own entries, followed by those of included tables, which are not copied.
         self._verbs: ChainMap[str, Command] = ChainMap({})
         self._converters: ChainMap[object, Converter[ActorT]] = ChainMap({})
         self._help = help_verbs[0] if help_verbs else ""
@@ -48,20 +48,21 @@ class Commands(Generic[ActorT]):
     def verb(
         self, *verbs: str, abbreviated: bool = True
     ) -> Callable[[Callable[Concatenate[ActorT, P], AnswerT]], Callable[Concatenate[ActorT, P], AnswerT]]:
-        """Make a command of the function below, plain or async; the function itself stays as it is.
+        """Register the decorated function, plain or async, as a command; the function is returned unchanged.
 
-        Its first parameter is the actor, the others are the arguments: `arguments.py` says what they can be.
-        Its docstring is the help; without one the command works, but is not listed.
-        Anywhere inside it, `raise Mistake("You cannot go that way.")` turns a request down.
+        Its first parameter is the actor, the others are the arguments; `arguments.py` lists their types. Its docstring
+        is the help; without one the command works but is not listed. In the function, `raise Mistake("You cannot go
+        that way.")` rejects a request.
 
         Args:
-            verbs: The verb, then its aliases; with none, the name of the function. A verb that is all punctuation
+            verbs: The verb, then its aliases; by default the name of the function. A verb without letters or digits
                 needs no space after it: `'hello`, `:smiles`.
-            abbreviated: Whether the beginning of a verb will do; not for what nobody should do by accident.
+            abbreviated: True if the beginning of the verb is enough; pass False for commands that should not run by
+                accident.
 
         Raises:
-            ValueError: This table has that verb already, or no player could type it.
-            TypeError: The function has parameters that no player could fill.
+            ValueError: This table already has that verb, or no player could type it.
+            TypeError: The function has parameters that a typed line cannot fill.
         """
 
         def register(function: Callable[Concatenate[ActorT, P], AnswerT]) -> Callable[Concatenate[ActorT, P], AnswerT]:
@@ -75,10 +76,10 @@ class Commands(Generic[ActorT]):
     def converter(
         self, kind: type[KindT]
     ) -> Callable[[Callable[[ActorT, str], KindT]], Callable[[ActorT, str], KindT]]:
-        """Make arguments of type `kind` with the function below, out of the actor and the words typed.
+        """Register the decorated function as the converter from words to type `kind`; it takes the actor and the words.
 
-        It raises `Mistake` with a sentence for the player, or `ValueError` to have them told the usage.
-        An annotation `Annotated[Guest, anybody]` does the same for one parameter: the same kind, looked for elsewhere.
+        It raises `Mistake` with a sentence for the player, or `ValueError` to show the usage. An annotation
+        `Annotated[Guest, anybody]` uses the function `anybody` for one parameter only.
         """
 
         def register(function: Callable[[ActorT, str], KindT]) -> Callable[[ActorT, str], KindT]:
@@ -88,35 +89,35 @@ class Commands(Generic[ActorT]):
         return register
 
     def include(self, other: "Commands[ActorT]") -> None:
-        """Answer to everything in `other` too, now and later; a verb both have is this table's.
+        """Add the commands of `other`, including those registered later; for a verb in both, this table's is used.
 
-        So a world keeps a table beside each kind of command, and a wizard's table includes the players'.
+        A world can keep a table for each kind of command, and a wizard's table includes the players'.
         """
         self._verbs.maps.append(other._verbs)
         self._converters.maps.append(other._converters)
 
     def run(self, who: ActorT, line: str) -> Awaitable[object] | None:
-        """Do what `line` says, and hand back what is left to await: None unless the command is async.
+        """Run the command in `line`; return the awaitable of an async command, otherwise None.
 
-        Mistakes are told to `who`: an unknown verb, wrong arguments, and those the command raises, now or when it is
-        awaited. Any other error is the author's and reaches the caller.
+        A mistake is written to `who`: an unknown verb, wrong arguments, or one raised by the command, now or when it
+        is awaited. Any other exception propagates to the caller.
         """
         try:
             answer = self._obey(who, line.strip())
         except Mistake as mistake:
             who.write(str(mistake))
             return None
-        # A command without types may return anything; only what can be awaited is of interest.
+        # An untyped command may return any object; only awaitables are returned.
         return told_of_mistakes(who, answer) if isinstance(answer, Awaitable) else None
 
     def find(self, line: str) -> tuple[Command, str]:
-        """The command that `line` begins with, and the rest of the line.
+        """Return the command that `line` begins with, and the rest of the line.
 
-        A verb in full wins over punctuation, and that over an abbreviation. Any blank ends a verb, and for a verb
-        that is punctuation a curly or full-width mark serves as well.
+        A complete verb takes precedence over a punctuation verb, and that over an abbreviation. Any blank ends a verb.
+        For a punctuation verb, a curly or full-width variant is accepted as well.
 
         Raises:
-            Mistake: No command is meant, or it is not clear which.
+            Mistake: There is no such command, or the abbreviation is ambiguous.
         """
         word, rest = [*line.split(maxsplit=1), "", ""][:2]
         if command := self._verbs.get(word.casefold()):
@@ -129,7 +130,7 @@ class Commands(Generic[ActorT]):
         return self._guess(word), rest
 
     def explain(self, verb: str = "") -> str:
-        """The text of `help VERB`, or of `help` alone: the list of all that have a docstring.
+        """Return the text of `help VERB`, or of `help` alone: the list of all commands with a docstring.
 
         Raises:
             Mistake: There is no such command.
@@ -144,7 +145,7 @@ class Commands(Generic[ActorT]):
         return "\n".join([*parts, *(["", command.description] if command.description else [])])
 
     def check(self) -> None:
-        """Raise TypeError if a command takes what no converter makes: for the end of a module, or for a test."""
+        """Raise TypeError if an argument has no converter; call it at the end of a module, or in a test."""
         for command in self:
             for parameter in command.parameters:
                 try:
@@ -161,7 +162,7 @@ class Commands(Generic[ActorT]):
             if verb.split() != [verb]:
                 raise ValueError(f"a verb is one word, and {verb!r} is not")
             if verb in own:
-                raise ValueError(f"{verb!r} is already {own[verb].function!r}, and cannot be {command.function!r} too")
+                raise ValueError(f"{verb!r} is taken by {own[verb].function!r}: use another for {command.function!r}")
         own.update(dict.fromkeys(command.verbs, command))
 
     def _obey(self, who: ActorT, line: str) -> Awaitable[object] | None:
@@ -194,12 +195,12 @@ class Commands(Generic[ActorT]):
 
 
 def is_punctuation(verb: str) -> bool:
-    """Whether no space need follow: `'` and `:`, but not `@dig`."""
+    """True if no space is needed after it: for `'` and `:`, but not for `@dig`."""
     return not any(map(str.isalnum, verb))
 
 
 async def told_of_mistakes(who: Actor, answer: Awaitable[object]) -> None:
-    """Await the rest of an async command, with the same manners as `Commands.run`."""
+    """Await the rest of an async command, and write its mistakes as `Commands.run` does."""
     try:
         await answer
     except Mistake as mistake:

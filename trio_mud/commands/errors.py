@@ -1,9 +1,9 @@
-"""What a player asked for and cannot have."""
+"""The exception for a request that is rejected."""
 
 
 class Mistake(Exception):
-    """What a player asked for cannot be done, and the text says why.
+    """A player's request cannot be done; the text gives the reason.
 
-    Raise it in a converter or anywhere inside a command: `Commands.run` writes the text to whoever typed the line.
-    It is an answer, not a failure; nothing is logged.
+    Raise it in a converter or anywhere inside a command: `Commands.run` writes the text to the actor. It is an answer,
+    not a failure; nothing is logged.
     """

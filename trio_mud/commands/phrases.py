@@ -1,13 +1,13 @@
-"""What a table of commands says to players, each sentence replaceable."""
+"""The sentences that a table of commands shows to players, each replaceable."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The sentences of `Commands`. The names in braces are filled in; a phrase may leave them out.
+    """The sentences of `Commands`. The names in braces are filled in; a phrase may omit them.
 
-    A world in another language, or with another temper, hands its own to `Commands(phrases=Phrases(...))`.
+    A world in another language or style passes its own to `Commands(phrases=Phrases(...))`.
     """
 
     unknown: str = 'There is no command "{word}".'
@@ -18,4 +18,4 @@ class Phrases:
     usage: str = "Usage: {usage}"
     aliases: str = "Also: {names}"
     more: str = "Type {verb} and a command to read more about it."
-    either: str = "or"  # the word before the last of several choices
+    either: str = "or"  # placed before the last of several choices

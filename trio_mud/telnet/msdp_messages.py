@@ -120,7 +120,7 @@ def _append(pieces: list[bytes], value: Sendable, depth: int) -> None:
                 _append(pieces, member, depth + 1)
             pieces.append(bytes((ARRAY_CLOSE,)))
         case _:
-            raise TypeError(f"MSDP has nothing for a {type(value).__name__}; make it text, a number, a list or a dict")
+            raise TypeError(f"MSDP cannot encode a {type(value).__name__}: use text, a number, a list or a dict")
 
 
 def _clean(text: str) -> bytes:
@@ -130,13 +130,13 @@ def _clean(text: str) -> bytes:
 def _clean_key(key: str) -> bytes:
     cleaned = _clean(key)
     if not cleaned:
-        raise ValueError(f"{key!r} cannot be a key of an MSDP table; name its members")
+        raise ValueError(f"{key!r} cannot be a key of an MSDP table: use a name")
     return cleaned
 
 
 def _check_depth(depth: int) -> None:
     if depth == MAX_DEPTH:
-        raise ValueError(f"a value lies over {MAX_DEPTH} deep, more than MSDP clients read; make it flatter")
+        raise ValueError(f"a value is nested over {MAX_DEPTH} deep, more than MSDP clients read: make it flatter")
 
 
 def _depth_of(value: MsdpValue) -> int:

@@ -29,7 +29,7 @@ class SharedOptions:
         self.by_code: dict[int, Option] = {}
         for option in options:
             if option.code in self.by_code:
-                raise ValueError("two options have the same code; an engine can speak only one of them")
+                raise ValueError("two options have the same code: use only one of them")
             self.by_code[option.code] = option
         self.payload_limits: dict[int, int] = {}
         for code, option in self.by_code.items():

@@ -1,14 +1,14 @@
-"""Text for players: what is plain, what is markup, and how both become what a client shows.
+"""Text for players: cleaning, markup, wrapping and rendering for each client.
 
-A `str` is plain text, always: no part of it can become an escape, a colour, a tag or a sound.  Markup is a type of
-its own.  Charset and line ends are the telnet engine's.
+A `str` is always plain text: no part of it can become an escape, a colour, a tag or a sound. Markup is a separate
+type. Encoding and line endings are handled by the telnet engine.
 
-    cleaning    what players type, and every str
-    markup      templates, links; styles, colours, links and sounds are what it is made of
-    wrapping    lines that fit a window; edits are how
-    paging      pages that do
-    transliteration   what a client's charset lacks
-    rendering   the last step: a text as one kind of client reads it
+    cleaning    removes control characters from player input and from every str
+    markup      templates and links; based on styles, colours, links and sounds
+    wrapping    breaks lines to the width of a window, as a list of edits
+    paging      splits text into pages that fit a window
+    transliteration   replaces characters that a client's charset lacks
+    rendering   the last step: converts text for one kind of client
 """
 
 from .cleaning import clean_line, clean_text

@@ -1,12 +1,12 @@
-"""Cleaning: what is left of a text when it may no longer command a terminal.
+"""Cleaning: removes everything from a text that could control a terminal.
 
-Used for what players type and for what a game writes as `str`; markup cleans its parts with it.  It does not judge
-words, widths or names: that is the game's.
+Used for player input and for text that a game writes as `str`; markup cleans its parts with it. It does not restrict
+words, widths or names; the game does that.
 
-Three passes, each over the text once.  The first swallows escape sequences whole, so that the tail of one ("[31m")
-does not stay behind as litter.  The second keeps what is known to be harmless, puts a space for what separates words,
-and drops the rest, so it is safe whatever the first has missed: a code point that this Python does not know is
-dropped, too.  The third bounds what is piled upon one character.
+It makes three passes, each linear in the length of the text. The first removes escape sequences whole, so that no part
+of one ("[31m") remains. The second keeps harmless characters, replaces separators by a space, and drops the rest. So
+the result is safe even if the first pass missed a sequence, and code points unknown to this Python are dropped. The
+third limits the number of marks on one character.
 
 Source: ECMA-48 5.4 (control sequences), 5.6 (control strings), ECMA-35 13.2 (two-byte escapes), 8.3 (SS2 and SS3);
 function keys of xterm, rxvt and the Linux console; Unicode categories; Mud Sound Protocol 0.3
@@ -18,8 +18,8 @@ from typing import Final
 
 from wcwidth import wcwidth
 
-# Each alternative is a run of disjoint classes with an optional end, so nothing is ever matched twice.
-# A control string ends at ST, or at BEL as in xterm; CAN, SUB and ESC break it off, and so does the end of the line.
+# Each alternative is a sequence of disjoint classes with an optional end, so the pattern never backtracks. A control
+# string ends at ST, or at BEL as in xterm; CAN, SUB, ESC and the end of the line abort it.
 _ESCAPES: Final = re.compile(
     r"(?:\x1b\[|\x9b)(?:\[[!-~]?"  # F1 to F5 of the Linux console: CSI [ A
     r"|[0-9]\$"  # shifted keys of rxvt: CSI 3 $
@@ -29,35 +29,35 @@ _ESCAPES: Final = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 
-# Spaces that `str.isprintable` counts as unprintable (category Zs), and the joiners, without which a family of emoji
-# falls apart and Persian is misspelt.  Other format characters (Cf) stay out: bidi controls reorder the lines of
-# others, tags and zero-width ones hide text.
+# Spaces that `str.isprintable` counts as unprintable (category Zs), and the joiners, which emoji sequences and Persian
+# spelling need. Other format characters (Cf) are dropped: bidi controls reorder other players' lines, and tags and
+# zero-width characters hide text.
 _SPACES: Final = frozenset("\u00a0\u1680\u202f\u205f\u3000").union(map(chr, range(0x2000, 0x200B)))
 _JOINERS: Final = frozenset("\u200c\u200d")
 _KEPT_IN_LINE: Final = _SPACES | _JOINERS | {"\t"}
 _KEPT_IN_TEXT: Final = _KEPT_IN_LINE | {"\n"}
 
-# What separates words or lines: VT, FF, NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR.
+# Separators of words or lines: VT, FF, NEL, LINE SEPARATOR, PARAGRAPH SEPARATOR.
 _SEPARATORS: Final = dict.fromkeys(map(ord, "\v\f\x85\u2028\u2029"), " ")
 
-# Marks and joiners upon one character.  Pointed and chanted Hebrew has four, a Tibetan stack seldom six; what has
-# more is meant to run over the lines of others.
+# Marks and joiners on one character. Pointed and chanted Hebrew has four, a Tibetan stack seldom six; more than that
+# is used to overflow into other lines.
 MARKS: Final = 6
-# Whatever takes no width is no letter, but for fillers and the vowels and finals of decomposed Hangul.  So a run
-# without letters and spaces is suspect, and only suspects are looked at one by one.
+# Zero-width characters are not letters, except fillers and the vowels and finals of decomposed Hangul. So only runs
+# without letters and spaces are suspect, and only those are checked character by character.
 _SUSPECT: Final = re.compile(rf"(?:[^\w\s\0-\u02ff]|[\u1160-\u11ff\u3164\ud7b0-\ud7ff\uffa0]){{{MARKS + 1},}}")
-_FAR: Final = re.compile(rf"[^\0-\u02ff]{{{MARKS + 1}}}")  # a run beyond Latin: quickly found out for most texts
+_FAR: Final = re.compile(rf"[^\0-\u02ff]{{{MARKS + 1}}}")  # a run beyond Latin: a fast first check
 
-# What a client takes for a sound to play.  The protocol wants it at the start of a line and in capitals, some clients
-# want neither.  One ! is enough, for another may be at the end of what was sent before.
+# Text that a client may interpret as a sound trigger. The protocol requires it in capitals at the start of a line, but
+# some clients accept it anywhere in any case. One ! is enough, because the previous output may end with another.
 _TRIGGER: Final = re.compile(r"!(?=(?:SOUND|MUSIC)\()", re.IGNORECASE)
 
 
 def clean_line(text: str) -> str:
-    """Make one line of a player's input harmless: no control character but tab, no escape sequence, one line.
+    """Return one line of player input without control characters except tab, escape sequences and line breaks.
 
-    Sound triggers are broken by a space, for some clients obey them without having agreed to anything.
-    Never raises, whatever the text; takes time linear in its length.
+    Sound triggers are broken by a space, because some clients obey them without negotiation. It never raises, and
+    takes time linear in the length of the text.
     """
     if not (text.isascii() and text.isprintable()):
         text = _clean(text, _KEPT_IN_LINE)
@@ -65,9 +65,9 @@ def clean_line(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Make text of the game harmless in the same way, but let newlines and sound triggers stand.
+    """Return text of the game cleaned in the same way, but with its newlines and sound triggers.
 
-    It does not raise and is fast for text that is clean already, as most is.
+    It never raises, and is fast for clean text, the common case.
     """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
@@ -75,17 +75,17 @@ def clean_text(text: str) -> str:
 
 
 def exact(text: str) -> str:
-    """Return a text as a `str` and no subclass of it; none of the methods of a subclass is called."""
+    """Return a text as an exact `str`, not a subclass; no method of a subclass is called."""
     return str.__str__(text)
 
 
 def break_triggers(text: str) -> str:
-    """Put a space into everything that a client could take for a sound to play."""
+    """Insert a space into everything that a client could interpret as a sound trigger."""
     return _TRIGGER.sub("! ", text) if "!" in text else text
 
 
 def triggers(text: str) -> list[int]:
-    """Where the spaces go that `break_triggers` puts in."""
+    """Return the positions at which `break_triggers` inserts spaces."""
     return [match.end() for match in _TRIGGER.finditer(text)] if "!" in text else []
 
 

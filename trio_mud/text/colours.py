@@ -1,7 +1,7 @@
-"""Colours: the numbers they have here, and the nearest ones a terminal can show.
+"""Colours: their numbers in this package, and the nearest ones a terminal can show.
 
-0 to 7 are those of ECMA-48, 8 to 15 their bright kin; the terminal's owner decides how they look.
-`RGB` and above are true colours: RGB | 0xrrggbb.
+0 to 7 are the colours of ECMA-48, 8 to 15 their bright variants; the user's terminal defines how they look. Numbers
+from `RGB` are true colours: RGB | 0xrrggbb.
 """
 
 import re
@@ -11,17 +11,17 @@ RGB: Final = 1 << 24
 NAMES: Final = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 _NOTATION: Final = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
-# The sixteen as xterm shows them unless told otherwise.
+# The sixteen colours with xterm's default values.
 _SIXTEEN: Final = (
     *(0x000000, 0xCD0000, 0x00CD00, 0xCDCD00, 0x0000EE, 0xCD00CD, 0x00CDCD, 0xE5E5E5),
     *(0x7F7F7F, 0xFF0000, 0x00FF00, 0xFFFF00, 0x5C5CFF, 0xFF00FF, 0x00FFFF, 0xFFFFFF),
 )
-_WEIGHTS: Final = (2, 4, 3)  # of red, green and blue in a difference: the eye sees green best
-_CUBE: Final = (0, 95, 135, 175, 215, 255)  # the steps of each channel in colours 16 to 231 of xterm's 256
+_WEIGHTS: Final = (2, 4, 3)  # weights of red, green and blue in a difference: the eye is most sensitive to green
+_CUBE: Final = (0, 95, 135, 175, 215, 255)  # the channel values of colours 16 to 231 in xterm's 256
 
 
 def colour_named(name: str) -> int | None:
-    """The colour of a name (red, bright-red, #ff8800, #f80); None if there is none of that name."""
+    """Return the number of a named colour (red, bright-red, #ff8800, #f80); None if the name is unknown."""
     bright = name.removeprefix("bright-")
     if bright in NAMES:
         return NAMES.index(bright) + (8 if bright != name else 0)
@@ -32,14 +32,14 @@ def colour_named(name: str) -> int | None:
 
 
 def nearest_of_16(colour: int) -> int:
-    """The colour itself if it is one of the sixteen, else the one most like it."""
+    """Return the colour itself if it is one of the sixteen, else the most similar of them."""
     if colour < RGB:
         return colour
     return min(range(16), key=lambda number: _distance(colour, _SIXTEEN[number]))
 
 
 def nearest_of_256(colour: int) -> int:
-    """The number in xterm's palette of what is most like a true colour; never of the sixteen, whose looks vary."""
+    """Return the number in xterm's palette most similar to a true colour, except the sixteen, which users redefine."""
     wanted = channels(colour)
     steps = [min(range(6), key=lambda step: abs(_CUBE[step] - channel)) for channel in wanted]
     red, green, blue = (_CUBE[step] for step in steps)
@@ -51,11 +51,11 @@ def nearest_of_256(colour: int) -> int:
 
 
 def channels(colour: int) -> tuple[int, int, int]:
-    """Red, green and blue of a true colour, 0 to 255 each."""
+    """Return red, green and blue of a true colour, 0 to 255 each."""
     return colour >> 16 & 255, colour >> 8 & 255, colour & 255
 
 
 def _distance(one: int, other: int) -> int:
-    """How unlike two true colours are."""
+    """Return a measure of the difference of two true colours."""
     pairs = zip(_WEIGHTS, channels(one), channels(other), strict=True)
     return sum([weight * (channel - another) ** 2 for weight, channel, another in pairs])

@@ -1,6 +1,6 @@
-"""Edits: changes to a text by position, found in the plain text and made to text and markup alike.
+"""Edits: replacements by position, computed on the plain text and applied to text and markup alike.
 
-What is put in has no style, so a break in an underlined sentence does not underline the next line's indentation.
+Inserted text has no style, so a line break in an underlined sentence does not underline the indentation after it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from .styles import PLAIN
 
 
 class Edit(NamedTuple):
-    """Replace what stands from `start` to `end`. Several edits of one text are in order and do not overlap."""
+    """Replaces the text from `start` to `end`. The edits of one text are in order and do not overlap."""
 
     start: int
     end: int
@@ -19,7 +19,7 @@ class Edit(NamedTuple):
 
 
 def edit_text(text: str, edits: Sequence[Edit]) -> str:
-    """Make the edits in a plain text."""
+    """Apply the edits to a plain text."""
     pieces: list[str] = []
     at = 0
     for edit in edits:
@@ -30,9 +30,9 @@ def edit_text(text: str, edits: Sequence[Edit]) -> str:
 
 
 def edit_spans(spans: Sequence[Span], edits: Sequence[Edit]) -> list[Span]:
-    """Make the edits in spans, each of which may be cut by many, and each edit may reach over many."""
+    """Apply the edits to spans. A span may contain several edits, and an edit may cover several spans."""
     edited: list[Span] = []
-    begin = kept = number = 0  # where the span begins; up to where everything is done; how many edits are
+    begin = kept = number = 0  # start of the span; position up to which all is done; number of edits applied
     for text, style in spans:
         end = begin + len(text)
         while number < len(edits) and edits[number].start < end:

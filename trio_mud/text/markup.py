@@ -4,15 +4,15 @@
 
 Tags:
     <b> <i> <u>                     bold, italic, underlined
-    <red> ... <bright-red> ...      black red green yellow blue magenta cyan white, and their bright kin
-    <#ff8800> or <#f80>             any colour; the nearest one where the client shows 256 or 16
-    <on-red> <on-#204060> ...       the same, behind the text
+    <red> ... <bright-red> ...      black red green yellow blue magenta cyan white, and their bright variants
+    <#ff8800> or <#f80>             any colour; the nearest one if the client shows 256 or 16
+    <on-red> <on-#204060> ...       the same, as background
 
-A tag is closed by its own name: <#f80>embers</#f80>.  They nest; the inner colour wins, styles add up.  A literal
-brace is written twice, and so is a literal <.
+A tag is closed by its own name: <#f80>embers</#f80>. Tags nest: the inner colour wins, and styles add up. Write a
+literal brace or a literal < twice.
 
-The template is code and is trusted for its tags; values are not.  Never build a template from a player's text.
-Links and sounds are values, made by `link`, `sound` and `music`: only Markup can carry them.
+The template is code, and its tags are trusted; values are not. Never build a template from a player's text. Links and
+sounds are values, created by `link`, `sound` and `music`: only Markup can contain them.
 """
 
 import re
@@ -30,18 +30,18 @@ Span: TypeAlias = tuple[str, Style]
 
 @dataclass(frozen=True, slots=True)
 class Markup:
-    """A text with styles; immutable, and clean by construction when it comes from the functions of this package.
+    """A text with styles; immutable, and clean if it was created by the functions of this package.
 
-    It can be a value in another template, and be added to other markup or to a `str`, which is cleaned.
-    As a `str` it is its plain text.
+    It can be a value in another template, and be added to other markup or to a `str`, which is cleaned. Converted to
+    `str` it is its plain text.
     """
 
     spans: tuple[Span, ...]
-    sounds: tuple[str, ...] = ()  # triggers; they play when the text arrives
+    sounds: tuple[str, ...] = ()  # triggers, which play when the text arrives
 
     @property
     def plain(self) -> str:
-        """The text without any style."""
+        """The text without styles."""
         return "".join([text for text, _ in self.spans])
 
     def __str__(self) -> str:
@@ -58,12 +58,13 @@ Text: TypeAlias = str | Markup
 
 
 def markup(template: str, /, **values: object) -> Markup:
-    """Fill a template: `{name}` is replaced by the value of that name.
+    """Fill a template: each `{name}` is replaced by the value of that name.
 
-    A Markup value keeps its styles; any other is turned into a `str` and cleaned, and its braces and < are text.
+    A Markup value keeps its styles. Any other value is converted to `str` and cleaned, and its braces and < are
+    literal.
 
     Raises:
-        ValueError: The template has an unknown, unclosed or misnested tag, or a field that has no value.
+        ValueError: The template has an unknown, unclosed or misnested tag, or a field without a value.
     """
     spans: list[Span] = []
     sounds: tuple[str, ...] = ()
@@ -81,7 +82,7 @@ def markup(template: str, /, **values: object) -> Markup:
 
 
 def join(separator: Text, texts: Iterable[Text]) -> Markup:
-    """Put texts into one, with a separator between each two, as `str.join` does."""
+    """Join texts with a separator between them, as `str.join` does."""
     between = _spans(separator, PLAIN)
     spans: list[Span] = []
     sounds: list[str] = []
@@ -93,16 +94,16 @@ def join(separator: Text, texts: Iterable[Text]) -> Markup:
 
 
 def link(text: Text, *, send: str = "", prompt: str = "", web: str = "") -> Markup:
-    """Make a text that can be clicked, where the client knows links; elsewhere it is the text alone.
+    """Make a text clickable in clients that support links; elsewhere it is plain text.
 
         link("north")                        sends its own words
         link("a goose", send="feed goose")   sends a command
-        link("Ann", prompt="tell Ann ")      puts a command into the input line, to be finished
-        link("our page", web="https://...")  opens an address, which is shown in brackets to those who cannot click
+        link("Ann", prompt="tell Ann ")      puts a command into the input line, to be completed
+        link("our page", web="https://...")  opens an address, shown in brackets in clients without links
 
     Raises:
-        ValueError: More than one target, an address of another scheme than http and https, nothing to send, or more
-            than 4096 bytes.
+        ValueError: There is more than one target, the address has a scheme other than http and https, there is nothing
+            to send, or the link is longer than 4096 bytes.
     """
     if bool(send) + bool(prompt) + bool(web) > 1:
         raise ValueError(f"the link {str(text)!r} has several targets: choose one of send, prompt and web")
@@ -136,9 +137,9 @@ _TOKEN: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=512)  # templates; they stand in the code, so there are not many
+@lru_cache(maxsize=512)  # templates are literals in code, so there are not many
 def _parse(template: str) -> tuple[tuple[str | _Field, Style], ...]:
-    """Cut a template into texts and fields, each with its style."""
+    """Split a template into texts and fields, each with its style."""
     pieces: list[tuple[str | _Field, Style]] = []
     style, outer = PLAIN, []  # outer: each open tag with the style around it
     at = 0

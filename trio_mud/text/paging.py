@@ -1,4 +1,4 @@
-"""Paging: a long text in pieces that fit a window. Who turns the pages is the game's."""
+"""Paging: splits a long text into pages that fit a window. The game asks the player to turn them."""
 
 from .markup import Markup, Span, Text, markup
 from .styles import PLAIN
@@ -6,7 +6,7 @@ from .wrapping import wrap
 
 
 def pages(text: Text, columns: int | None, rows: int) -> list[Markup]:
-    """Cut a text into pages, wrapped to a window, each leaving a row for the question that turns it.
+    """Split a text into pages, wrapped to a window. Each page leaves one row for the question after it.
 
     In a dialog::
 
@@ -16,8 +16,8 @@ def pages(text: Text, columns: int | None, rows: int) -> list[Markup]:
                 break
 
     Args:
-        text: What is to be read. Blank lines at its end are dropped.
-        columns: The width the text will be rendered with, so that it is not wrapped twice; None for any.
+        text: The text. Blank lines at its end are dropped.
+        columns: The width the text will be rendered with, so that it is not wrapped twice; None for no limit.
         rows: The height of the window.
 
     Returns:
@@ -42,7 +42,7 @@ def _lines(text: Markup) -> list[list[Span]]:
 
 
 def _page(lines: list[list[Span]]) -> Markup:
-    """Join lines again."""
+    """Join lines to one text."""
     page = list(lines[0])
     for line in lines[1:]:
         page += [("\n", PLAIN), *line]

@@ -1,8 +1,7 @@
-"""Rendering: a text as one kind of client reads it.
+"""Rendering: converts a text for one kind of client.
 
-The last of the gates before the wire: whatever a text was made of, what leaves here holds no control character but
-newline and tab, no escape that this package did not make, and, for clients that would listen to them, no tag and no
-sound that a player could have typed.
+This is the last check before output. The result contains no control character except newline and tab, and no escape
+that this package did not make. For clients that interpret them, it contains no tag and no sound typed by a player.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,10 +18,10 @@ from .wrapping import breaks
 
 
 class Rendering(NamedTuple):
-    """A kind of client. Equal ones read the same, so it is a key for what several may share."""
+    """A kind of client. Clients with equal renderings can share rendered text, so it is used as a key."""
 
     colours: int = 0  # 0 for none, 8, 16, 256 or 1 << 24; numbers between count as the lower one
-    width: int | None = None  # columns a line may fill; None if the client wraps, or a reader does
+    width: int | None = None  # columns of a line; None if the client wraps
     links: bool = False  # OSC 8
     mxp: bool = False  # agreed, and locked to mode 5 (open), in which < and & must be escaped
     sounds: bool = False  # MSP is agreed
@@ -33,16 +32,16 @@ DEAFEST: Final = Rendering()
 
 
 def render(text: Text, rendering: Rendering | int = DEAFEST) -> str:
-    """Turn text into what may be sent to a client.
+    """Convert text to a `str` that may be sent to a client.
 
-    The only control characters in the result are newline, tab and, where the client knows them, the escapes for
-    colours, styles and links that markup asks for. Each is undone at the end and before each newline.
+    The only control characters in the result are newline, tab and, if the client supports them, escapes for the
+    colours, styles and links of markup. Each escape is closed at the end and before each newline.
 
     Args:
         text: A str, which is cleaned, or Markup, which is clean.
-        rendering: The kind of client; a number stands for one that knows just so many colours.
+        rendering: The kind of client; a number means a client with that many colours and nothing else.
     """
-    if isinstance(text, str) and text.isascii() and text.isprintable():  # most are, and need nothing more
+    if isinstance(text, str) and text.isascii() and text.isprintable():  # the common case, which needs no changes
         if isinstance(rendering, int):
             return text
         if not rendering.mxp and not rendering.sounds and (rendering.width is None or len(text) <= rendering.width):
@@ -84,7 +83,7 @@ def _render_markup(text: Markup, rendering: Rendering) -> str:
 
 
 def _styled(text: str, style: Style, rendering: Rendering) -> str:
-    """Switch a style on and off again in each line by itself: what comes between is a client's own, or nobody's."""
+    """Switch a style on and off in each line separately, so that text in between is not styled."""
     before = style.escape(rendering.colours)
     after = RESET if before else ""
     if style.link is not None and (rendering.links or rendering.mxp):
@@ -98,7 +97,7 @@ def _styled(text: str, style: Style, rendering: Rendering) -> str:
 
 
 def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
-    """Tell where links into the web lead, unless their text does; then they are text like what stands around them."""
+    """Show the address of each web link whose text does not contain it, as text in the style around it."""
     if not [True for _, style in spans if style.link is not None]:
         return spans
     told: list[Span] = []
@@ -111,7 +110,7 @@ def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
 
 
 def _looks(span: Span) -> Style:
-    """How a piece looks to a client without links."""
+    """Return the style of a span in clients without links."""
     style = span[1] if span[1].link is None else span[1]._replace(link=None)
     return PLAIN if style == PLAIN else style
 

@@ -1,4 +1,4 @@
-"""Styles: how a piece of text looks, what a click on it does, and the tags that say so."""
+"""Styles: the appearance and the link of a piece of text, and the tags for them."""
 
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ TRUECOLOUR: Final = 1 << 24
 
 
 class Style(NamedTuple):
-    """How a piece of text looks; all false and None is how the terminal looks by itself."""
+    """The appearance of a piece of text; with False and None everywhere, the terminal's default."""
 
     colour: int | None = None  # as in colours.py
     background: int | None = None
@@ -21,7 +21,7 @@ class Style(NamedTuple):
     link: Link | None = None
 
     def over(self, outer: "Style") -> "Style":
-        """This style inside another: its colours and its link win, the rest adds up."""
+        """Return this style inside another: its colours and its link win, the rest adds up."""
         if outer is PLAIN:
             return self
         return Style(
@@ -34,20 +34,20 @@ class Style(NamedTuple):
         )
 
     def escape(self, colours: int) -> str:
-        """The escape sequence that switches the looks on, coming from no style at all; empty if there is nothing."""
+        """Return the escape sequence that switches from the default to this style; empty if nothing changes."""
         if colours < 8:
             return ""
         return _escape(self.colour, self.background, self.bold, self.italic, self.underlined, colours)
 
 
-@lru_cache(maxsize=1024)  # looks; a game has dozens, unless it computes colours
+@lru_cache(maxsize=1024)  # distinct styles; a game has dozens, unless it computes colours
 def _escape(
     colour: int | None, background: int | None, bold: bool, italic: bool, underlined: bool, colours: int
 ) -> str:
     codes = []
     if colours < 16 and colour is not None:
         colour = nearest_of_16(colour)
-        bold, colour = bold or colour >= 8, colour % 8  # Eight-colour terminals show bold as bright.
+        bold, colour = bold or colour >= 8, colour % 8  # eight-colour terminals show bold as bright
     if colours < 16 and background is not None:
         background = nearest_of_16(background) % 8
     if bold:
@@ -64,7 +64,7 @@ def _escape(
 
 
 def _code(colour: int, colours: int, base: int) -> str:
-    """The parameter of SGR for a colour; `base` is 30 for the text and 40 for what is behind it."""
+    """Return the SGR parameter of a colour; `base` is 30 for the text and 40 for the background."""
     if colour >= RGB and colours >= TRUECOLOUR:
         red, green, blue = channels(colour)
         return f"{base + 8};2;{red};{green};{blue}"
@@ -80,7 +80,7 @@ _LOOKS: Final = {"b": Style(bold=True), "i": Style(italic=True), "u": Style(unde
 
 
 def style_of(tag: str) -> Style | None:
-    """The style of a tag's name; None if there is no such tag."""
+    """Return the style of a tag; None if there is no such tag."""
     if tag in _LOOKS:
         return _LOOKS[tag]
     name = tag.removeprefix("on-")

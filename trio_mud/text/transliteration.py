@@ -1,7 +1,7 @@
-"""Transliteration: a text in the characters that a client's charset has.
+"""Transliteration: replaces the characters that a client's charset lacks.
 
-A character that the charset lacks becomes its nearest ASCII: typographic quotes and dashes become plain ones, letters
-lose their marks or are spelt by their sound.  Only what has no such spelling becomes a question mark.
+Each is replaced by its nearest ASCII: typographic quotes and dashes become plain ones, and letters lose their marks or
+are spelt by their sound. A character without such a spelling becomes a question mark.
 
 This is a step of rendering, before anything is escaped: U+2039 becomes "<", which must not open a tag.
 
@@ -19,7 +19,7 @@ _HANDLER: Final = "trio_mud.nearest"
 
 
 def transliterate(text: str, charset: str) -> str:
-    """Replace what a charset lacks.
+    """Replace the characters that a charset lacks.
 
     Args:
         text: Clean text.
@@ -27,7 +27,7 @@ def transliterate(text: str, charset: str) -> str:
     """
     if charset == "utf-8" or text.isascii():
         return text
-    text = unicodedata.normalize("NFC", text)  # a letter and its accent are two characters that few charsets have
+    text = unicodedata.normalize("NFC", text)  # few charsets have combining accents
     if unsafe := _in_c1(charset):
         text = text.translate(unsafe)
     return text.encode(charset, _HANDLER).decode(charset, "replace")
@@ -35,8 +35,8 @@ def transliterate(text: str, charset: str) -> str:
 
 @lru_cache(maxsize=1024)
 def nearest(character: str) -> str:
-    """The nearest ASCII of one character: "" for one that is not seen, "?" if there is none."""
-    from anyascii import anyascii  # 2.6 MB of tables, for few clients
+    """Return the nearest ASCII of one character: "" for an invisible one, "?" if there is none."""
+    from anyascii import anyascii  # 2.6 MB of tables, needed by few clients
 
     return anyascii(character) or ("" if wcwidth(character) == 0 else "?")
 
@@ -49,13 +49,13 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_HANDLER, _replace)
 
 
-@lru_cache(maxsize=64)  # charsets, which are fewer
+@lru_cache(maxsize=64)  # more than there are charsets
 def _in_c1(charset: str) -> dict[int, str]:
-    """What to put for signs whose byte some terminals take for a control of C1, as xterm does in KOI8-R.
+    """Return replacements for symbols whose byte some terminals take for a C1 control, as xterm does in KOI8-R.
 
-    Windows-1252 has a quote at 9b, which is CSI.  Letters stay, for nobody could write Czech in Windows-1250 or
-    Russian in IBM866 without: a terminal that shows these charsets shows their letters.  In charsets of several bytes
-    a byte of C1 is a part of a character.
+    Windows-1252 has a quote at 9b, which is CSI. Letters are kept: without them Czech in Windows-1250 and Russian in
+    IBM866 could not be written, and a terminal that shows these charsets shows their letters. In multi-byte charsets a
+    C1 byte is part of a character.
     """
     replaced = {}
     for byte in range(0x80, 0xA0):

@@ -1,14 +1,14 @@
-"""Wrapping: lines that fit a window.
+"""Wrapping: breaks lines to the width of a window.
 
-A line is broken at spaces, and between the characters of Chinese and Japanese, which have none; a word longer than a
-line is cut.  The author's newlines stay, and so does the indentation of a line, which the lines broken off it share.
-Spaces at a break are gone; nothing else is.
+A line is broken at spaces, and between the characters of Chinese and Japanese, which use no spaces; a word longer than
+a line is cut. The author's newlines are kept, and so is the indentation of a line, which its continuation lines share.
+Only spaces at a break are removed.
 
-The width of a character is what wcwidth says of its whole cluster: a family of emoji takes two columns.  Clusters are
-measured one by one: wcwidth 0.9.4 takes quadratic time for a run of flags (12 s for 100,000).
+The width of a character is wcwidth's width of its grapheme cluster: an emoji sequence takes two columns. Clusters are
+measured one by one, because wcwidth 0.9.4 takes quadratic time for a run of flags (12 s for 100,000).
 
-The time is linear in the length of a text.  A line of narrow text is not looked at character by character, and any
-other line is measured once, for however many windows it is then wrapped.
+The time is linear in the length of the text. A line of narrow text is not examined character by character, and any
+other line is measured once, even if it is wrapped for several windows.
 """
 
 import re
@@ -23,24 +23,24 @@ from .edits import Edit, edit_spans, edit_text
 from .markup import Markup, Text
 
 TAB: Final = 8  # columns
-LONGEST_MEASURED: Final = 8192  # characters of a line whose measures are remembered; of 4096 words they take 650 KiB
-_ONE_TAB: Final = -1  # in place of the columns of a gap
+LONGEST_MEASURED: Final = 8192  # characters of a line that is cached; its 4096 words take 650 KiB
+_ONE_TAB: Final = -1  # stands for the columns of a gap
 _SOME_TABS: Final = -2
 
-# Text in which every character takes one column and lines are broken at spaces only; most text is.
+# Text in which every character takes one column and lines are broken at spaces only, the common case.
 _NARROW: Final = re.compile(
     "[ -~\u00a0-\u02ff\u0370-\u0482\u048a-\u0530\u2010-\u2015\u2018-\u201f\u2026\u20ac\u2500-\u259f]*"
 )
 
-# A break may stand after any space but those that forbid it (00a0, 2007, 202f).
+# Spaces at which a line may be broken: all except 00a0, 2007 and 202f, which forbid it.
 _BLANK: Final = " \\t\\u1680\\u2000-\\u2006\\u2008-\\u200a\\u205f\\u3000"
-# What needs no space for a break: ideographs, kana, full-width forms.  Not Hangul: Koreans write spaces.
+# Characters between which a line may be broken: ideographs, kana, full-width forms. Not Hangul: Korean uses spaces.
 _IDEOGRAPH: Final = (
     "\\u2e80-\\u2fdf\\u3005-\\u3007\\u3021-\\u3029\\u3040-\\u312f\\u3190-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff"
     "\\uff01-\\uff07\\uff09-\\uff3a\\uff3c-\\uff5a\\uff5c-\\uff5e\\uff65-\\uff9f\\U00020000-\\U0003fffd"
 )
 _OPENING: Final = "\\u3008\\u300a\\u300c\\u300e\\u3010\\u3014\\u3016\\uff08\\uff3b\\uff5b\\uff5f"
-# What may not begin a line: marks of any sort, closing brackets, stops, small kana.
+# Characters that may not begin a line: marks of any kind, closing brackets, stops, small kana.
 _FOLLOWING: Final = (
     "\\u0300-\\u036f\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u200c\\u200d\\u20d0-\\u20ff\\ufe00-\\ufe0f\\ufe20-\\ufe2f"
     "\\U000e0100-\\U000e01ef\\u2025\\u2026\\u3001\\u3002\\u3005\\u3009\\u300b\\u300d\\u300f\\u3011\\u3015\\u3017\\u3041"
@@ -65,12 +65,12 @@ def wrap(text: Markup, width: int | None, *, hanging: int = 0) -> Markup: ...
 def wrap(text: Text, width: int | None, *, hanging: int = 0) -> Text:
     """Break the lines of a text that are wider than `width`.
 
-    `render` does it for every text; call it yourself for a hanging indentation.
+    `render` does this for every text; call it directly for a hanging indentation.
 
     Args:
         text: A str, which is cleaned, or Markup, which keeps its styles.
-        width: In columns; None for as it is. A character that is wider stands on a line by itself.
-        hanging: Columns by which lines that were broken off are indented more than the one they belong to.
+        width: In columns; None for no wrapping. A wider character is put on a line of its own.
+        hanging: Additional indentation of continuation lines, in columns.
     """
     if isinstance(text, str):
         text = clean_text(text)
@@ -82,7 +82,7 @@ def wrap(text: Text, width: int | None, *, hanging: int = 0) -> Text:
 
 
 def breaks(text: str, width: int, hanging: int = 0) -> list[Edit]:
-    """What to change in a clean text so that it is wrapped."""
+    """Return the edits that wrap a clean text."""
     width = max(width, 1)
     if len(text) <= width and text.isascii() and text.isprintable():
         return []
@@ -99,7 +99,7 @@ def breaks(text: str, width: int, hanging: int = 0) -> list[Edit]:
 
 
 def _break_narrow(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit]:
-    """Break a line of narrow text, by looking back from where it must end: a few steps for each line."""
+    """Break a line of narrow text by searching backwards from its maximum end: a few steps per line."""
     end, at = len(line), len(line) - len(line.lstrip(" "))
     if at == end:
         yield Edit(begin + width, begin + end, "")
@@ -137,7 +137,7 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
             yield Edit(begin, begin + at, " " * indent)
             column = indent
     following = min(indent + hanging, _deepest(width))
-    is_fresh = True  # nothing but indentation stands on the line
+    is_fresh = True  # True while the line contains only indentation
     for gap, start, end, size in _measure(line).words:
         if not is_fresh:
             if gap >= 0:
@@ -162,7 +162,7 @@ def _break_any(line: str, begin: int, width: int, hanging: int) -> Iterator[Edit
             column += size
             is_fresh = False
         at = end
-    while at < len(line):  # what is left is blank, and stays as far as it fits
+    while at < len(line):  # the rest is blank; it is kept as far as it fits
         column = _after_blanks(line[at], column)
         if column > width:
             yield Edit(begin + at, begin + len(line), "")
@@ -188,14 +188,14 @@ def _fits(line: str, width: int) -> bool:
 
 
 class _Measured(NamedTuple):
-    """A line, measured once for windows of any width."""
+    """The measurements of a line, for windows of any width."""
 
-    words: list[tuple[int, int, int, int]]  # columns of the gap before it; where it begins and ends; its own columns
+    words: list[tuple[int, int, int, int]]  # columns of the gap before it; its start and end; its own columns
     columns: int  # of the whole line, if it has no tabs
 
 
 def _measure(line: str) -> _Measured:
-    """Measure a line; the last few are remembered, for a line is often wrapped for many windows in a row."""
+    """Measure a line; recent results are cached, because a line is often wrapped for many windows in a row."""
     return _measured(line) if len(line) <= LONGEST_MEASURED else _measured.__wrapped__(line)
 
 
@@ -213,7 +213,7 @@ def _measured(line: str) -> _Measured:
 
 
 def _deepest(width: int) -> int:
-    """How far a line may be indented: half of it, and a wide character must find room."""
+    """Return the maximum indentation: half the width, and less if a wide character would not fit."""
     return max(min(width // 2, width - 2), 0)
 
 
@@ -223,7 +223,7 @@ def _end_of_blanks(line: str, at: int) -> int:
 
 
 def _after_blanks(blanks: str, column: int) -> int:
-    """In which column these blanks end."""
+    """Return the column after these blanks."""
     if blanks == "\t":
         return column + TAB - column % TAB
     for blank in blanks:
@@ -232,14 +232,14 @@ def _after_blanks(blanks: str, column: int) -> int:
 
 
 def _gap(blanks: str) -> int:
-    """How many columns these blanks take; where there are tabs it depends on the column before them."""
+    """Return the columns of these blanks; with tabs in them it depends on the column before."""
     if blanks == "\t":
         return _ONE_TAB
     return _SOME_TABS if "\t" in blanks else _after_blanks(blanks, 0)
 
 
 def _columns(word: str) -> int:
-    """How wide a word without blanks is."""
+    """Return the columns of a word without blanks."""
     if word.isascii():
         return len(word)
     if len(word) == 1:

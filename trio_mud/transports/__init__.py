@@ -1,7 +1,6 @@
-"""Transports: what moves bytes between a peer and a connection, and the listeners they come from.
+"""Transports move bytes between a peer and a connection; listeners accept them.
 
-A transport knows no telnet, no lines and no players.
-Both kinds have one face, so that the driver above them is the same code:
+A transport knows no telnet, no lines and no players. All kinds share one interface, so the driver is the same for all:
 `tcp` works on raw non-blocking sockets, `streams` on any `trio.abc.Stream`.
 """
 
@@ -16,16 +15,16 @@ import trio
 if TYPE_CHECKING:
     from .poller import Poller
 
-# What Linux says of a link when nobody answered for too long: that, or what a router reported meanwhile.
+# Errors that Linux reports when a peer did not answer for too long: a timeout, or what a router reported meanwhile.
 _UNANSWERED: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN}
 
 
 class DeadPeer(trio.BrokenResourceError):
-    """The link is gone since the peer has not answered for too long; it may never know."""
+    """The link is lost because the peer has not answered for too long. The peer may not know it."""
 
 
 def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
-    """What to raise for a failed read or write: whether the peer was silent or tore the link is in its causes."""
+    """Return the exception to raise for a failed read or write: `DeadPeer` if the peer timed out."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _UNANSWERED:
@@ -35,10 +34,10 @@ def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
 
 
 class Reader(Protocol):
-    """Whoever listens to a transport."""
+    """The receiver of a transport's bytes."""
 
     def feed(self, data: bytes) -> bool:
-        """Take what was received, and say whether there is room for more."""
+        """Process received bytes; return True if there is room for more."""
         ...
 
     async def room(self) -> None:
@@ -46,130 +45,129 @@ class Reader(Protocol):
         ...
 
     def lost(self, error: trio.BrokenResourceError) -> None:
-        """Take note that the link is gone, before `listen` raises this error.
+        """Handle the loss of the link, before `listen` raises this error.
 
-        A poller calls it from its own task, so that the reader can cancel the task that listens instead of letting it
-        wake up to an exception.
+        A poller calls it from its own task, so that the reader can cancel the listening task instead of waking it with
+        an exception.
         """
         ...
 
 
 class Transport(Protocol):
-    """One peer's bytes, in and out. Whoever accepted it closes it."""
+    """The bytes of one peer, in both directions. The task that accepted it closes it."""
 
     @property
     def address(self) -> str:
-        """Where the peer is, for people and for counting: a host without a port, or "" if not known."""
+        """The peer's host without a port, for display and for counting; "" if unknown."""
         ...
 
     @property
     def is_secure(self) -> bool:
-        """Whether nobody on the way can read what is sent."""
+        """True if nothing on the way to the peer can read what is sent."""
         ...
 
     @property
     def shakes_hands(self) -> bool:
-        """Whether there is anything to be waited for in `locate` or `handshake`; if not, they need not be called."""
+        """True if `locate` or `handshake` may wait for the peer; if False, they need not be called."""
         ...
 
     @property
     def may_be_health_check(self) -> bool:
-        """True if a proxy opened this link for itself, or cannot say for whom; certain after `locate`.
+        """True if a proxy opened this link for itself, or did not report its peer; certain after `locate`.
 
-        Such a link becomes a connection with its first byte: a health check sends none.
+        Such a link becomes a connection with its first byte, because a health check sends none.
         """
         ...
 
     async def locate(self) -> None:
-        """Learn where the peer is: read the PROXY header, if one is due. Called first, and once.
+        """Determine the peer's address by reading the PROXY header, if one is due. Called first, and once.
 
-        This waits for the peer; bound it. Only after it `address` is certain.
-        Where there is nothing to do it does not even yield.
+        It waits for the peer, so bound it. `address` is certain only after it. If nothing is due, it does not yield.
 
         Raises:
-            trio.BrokenResourceError: There is no header, or the peer is gone; the message says what.
+            trio.BrokenResourceError: The header is missing, or the peer is gone; the message says which.
         """
         ...
 
     async def handshake(self) -> None:
-        """Do what else must be done before the peer counts as arrived: TLS. Called after `locate`, and once.
+        """Complete the TLS handshake, if there is one. Called after `locate`, and once.
 
-        This waits for the peer; bound it. Only after it `is_secure` is certain.
-        Where there is nothing to do it does not even yield.
+        It waits for the peer, so bound it. `is_secure` is certain only after it. If nothing is due, it does not yield.
 
         Raises:
-            trio.BrokenResourceError: The peer did not do its part, or is gone; the message says what.
+            trio.BrokenResourceError: The peer failed the handshake, or is gone; the message says which.
         """
         ...
 
     def send_nowait(self, data: bytes) -> int:
-        """Hand over what can be taken at once, and say how many bytes that were.
+        """Send the bytes that can be sent at once, and return their number.
 
-        While a poller listens, a lost link may be left to `listen` to tell, and what is sent meanwhile is lost.
+        While a poller listens, the loss of the link may be reported by `listen` only, and bytes sent in between are
+        lost.
 
         Raises:
-            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
+            trio.BrokenResourceError: The link is lost; `DeadPeer` if the peer did not answer.
         """
         ...
 
     async def send_some(self, data: bytes) -> int:
-        """Wait until at least one byte could be handed over, and say how many were.
+        """Wait until at least one byte can be sent, and return the number of bytes sent.
 
         Raises:
-            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
+            trio.BrokenResourceError: The link is lost; `DeadPeer` if the peer did not answer.
         """
         ...
 
     async def receive(self) -> bytes:
-        """Wait for bytes; b"" at the end of file.
+        """Wait for bytes; return b"" at the end of file.
 
         Raises:
-            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
+            trio.BrokenResourceError: The link is lost; `DeadPeer` if the peer did not answer.
         """
         ...
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Hand everything that comes to the reader, as long as it has room, until the end of file.
+        """Pass all received bytes to the reader, while it has room, until the end of file.
 
         Args:
             reader: Called from this task or from the poller's.
-            poller: Receives in this task's place, if the transport lies on a socket that it can read.
+            poller: Receives in place of this task, if the transport uses a socket that the poller can read.
 
         Raises:
-            trio.BrokenResourceError: The link is gone; `DeadPeer` if because nobody answered.
+            trio.BrokenResourceError: The link is lost; `DeadPeer` if the peer did not answer.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close without losing what was sent: what the peer still sends is read and thrown away.
+        """Close without losing sent bytes: input that still arrives is read and discarded.
 
-        This waits for the peer; bound it. Cancelled, it closes at once.
+        It waits for the peer, so bound it. If cancelled, it closes at once.
         """
         ...
 
     async def aclose_forcefully(self) -> None:
-        """Close at once, without waiting for anything."""
+        """Close at once, without waiting."""
         ...
 
 
 async def listen_by_receiving(transport: Transport, reader: Reader) -> None:
-    """`Transport.listen`, for those that can only be waited for."""
+    """Implement `Transport.listen` for transports that can only be read by waiting in `receive`."""
     while data := await transport.receive():
         if not reader.feed(data):
             await reader.room()
 
 
 class Listener(Protocol):
-    """Where peers come from."""
+    """A source of peers."""
 
     async def accept(self) -> Sequence[Transport]:
-        """Wait for peers, at least one.
+        """Wait for peers; return at least one.
 
         Raises:
-            OSError: None could be accepted; the caller decides whether to try again.
+            OSError: None could be accepted; the caller decides whether to retry.
         """
         ...
 
     async def aclose(self) -> None:
-        """Accept nobody any more."""
+        """Stop accepting peers."""
         ...

@@ -1,15 +1,15 @@
-"""The poller: one task that receives for many sockets, where the system has epoll.
+"""The poller: one task that receives for many sockets, on systems with epoll.
 
-A task that waits for its own socket costs trio a registration, a wake-up and a switch for each read, and they cost
-most of what a line costs at all (docs/topics/performance.md).
-Here the sockets stand in a set of the poller's own, whose descriptor alone is registered with trio;
-whoever listens to a socket is called with what came, and its task sleeps until the link pauses or ends.
+A task that waits for its own socket costs trio a registration, a wakeup and a switch for each read, which is most of
+the cost of a line (docs/topics/performance.md). The poller registers the sockets with an epoll set of its own, and
+only its descriptor with trio. It passes received bytes to the reader of each socket, whose task sleeps until the link
+pauses or ends.
 
-At most `turn` sockets are read before everybody else has a turn, so that timers stay on time: fewer than the
-dispatcher serves in a batch, or lines would queue up before it, and what a timer does behind them.
-Endings are cheap to notice and dear to handle, so they are told in slices, and those who play on are found first.
+At most `turn` sockets are read before all other tasks run, so that timers stay on time. That is fewer than the
+dispatcher serves in a batch; otherwise lines would queue up before the dispatcher, and timers behind them. Endings are
+cheap to detect and expensive to handle, so they are reported in slices, and active peers are read first.
 
-A server owns one; `TcpTransport.listen` uses it.
+Each server owns one; `TcpTransport.listen` uses it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trio_mud")
 
-RECEIVE: Final = 4096  # bytes a read
-TURN: Final = 32  # sockets; by 64 of 10,000 busy ones, as many as the dispatcher's, a 10 ms timer is 5 ms late, not 1
-ENDINGS: Final = 16  # links whose end is told in one turn; 64 would hold up the others for 20 ms
+RECEIVE: Final = 4096  # bytes per read
+TURN: Final = 32  # sockets; with 64 (the dispatcher's batch) of 10,000 busy ones, a 10 ms timer is 5 ms late, not 1
+ENDINGS: Final = 16  # lost links reported per turn; 64 would delay the others by 20 ms
 
 
 class Watch:
@@ -58,19 +58,19 @@ class Watch:
         self._reader = reader
         self._socket = sock
         self._receive = sock.recv
-        self._task: Task | None = None  # while it sleeps
-        self._pause: trio.CancelScope | None = None  # while it waits for room
+        self._task: Task | None = None  # the listening task, while it sleeps
+        self._pause: trio.CancelScope | None = None  # set while the task waits for room
         self._feed = reader.feed
         self.fileno = sock.fileno()
         self.is_paused = False
         self.is_over = False
-        self.error: Exception | None = None  # why it is over, or will be; None at the end of file
+        self.error: Exception | None = None  # the reason for the end; None at the end of file
 
     async def listen(self) -> None:
-        """Sleep until the end of file; what comes goes to the reader meanwhile.
+        """Sleep until the end of file; received bytes go to the reader meanwhile.
 
         Raises:
-            trio.BrokenResourceError: The link is gone.
+            trio.BrokenResourceError: The link is lost.
         """
         try:
             while not self.is_over:
@@ -89,8 +89,8 @@ class Watch:
             raise self.error
 
     def read(self) -> None:
-        """There is something: hand it on, or notice the end."""
-        receive, feed = self._receive, self._feed  # called from a slot it would be looked up the slow way
+        """Read from the socket and pass the bytes on, or handle the end."""
+        receive, feed = self._receive, self._feed  # local variables, because calling a slot of `self` is slower
         try:
             data = receive(RECEIVE)
         except (BlockingIOError, InterruptedError):
@@ -108,31 +108,31 @@ class Watch:
             self._poller.end(self, error)
 
     def read_error(self) -> None:
-        """Nothing is read now, and yet the kernel has something to say: the link is gone."""
+        """Handle an error: the socket has no input, but the kernel reports an event, so the link is lost."""
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         error = OSError(number, os.strerror(number)) if number else ConnectionResetError("both ends are shut down")
         self._poller.end(self, self.error or error)
 
     def note(self, error: OSError) -> None:
-        """Sending has failed: that is why it will end, for the kernel tells the reason only once."""
+        """Store the error of a failed send as the reason for the end, because the kernel reports it only once."""
         if self.error is None:
             self.error = error
 
     def close(self) -> None:
-        """The socket is about to be closed: whoever still listens is told so."""
+        """Stop watching a socket that is about to be closed; the listening task gets ClosedResourceError."""
         if not self.is_over:
             self.error = trio.ClosedResourceError("it was closed here")
             self._poller.forget(self)
             self.wake()
 
     def tell_end(self) -> None:
-        """Tell the reader of a loss, and let the listening task go on, if the reader has not cancelled it."""
+        """Report a loss to the reader, and wake the listening task unless the reader has cancelled it."""
         if (loss := self._loss()) is not None:
             self._reader.lost(loss)
         self.wake()
 
     def wake(self) -> None:
-        """Let the listening task see what has become of its link."""
+        """Wake the listening task so that it handles the end of its link."""
         if self._pause is not None:
             self._pause.cancel(reason="the link is over")
         if self._task is not None:
@@ -150,12 +150,12 @@ class Watch:
 
 
 class Poller:
-    """The sockets of one server that are read without a task of their own being woken.
+    """The sockets of one server that are read without waking a task for each.
 
-    The set and its descriptor exist from the first socket on, until `run` ends.
+    The epoll set and its descriptor exist from the first socket until `run` ends.
 
     Args:
-        turn: How many sockets are read before all other tasks have a turn.
+        turn: The number of sockets read before all other tasks run.
     """
 
     def __init__(self, turn: int = TURN) -> None:
@@ -163,22 +163,22 @@ class Poller:
         self._epoll: select.epoll | None = None
         self._is_wanted = trio.Event()
         self._watched: dict[int, Watch] = {}  # by descriptor
-        self._ended: deque[Watch] = deque()  # to be told, a slice a turn
+        self._ended: deque[Watch] = deque()  # to be reported, a slice per turn
 
     @staticmethod
     def is_possible() -> bool:
-        """Whether this system has epoll."""
+        """True if this system has epoll."""
         return hasattr(select, "epoll")
 
     def __len__(self) -> int:
-        """How many sockets are in the set."""
+        """The number of sockets in the set."""
         return len(self._watched)
 
     def watch(self, sock: socket.socket, reader: Reader) -> Watch:
-        """Read this socket from now on, until `forget`. The caller keeps the socket.
+        """Start reading this socket, until `forget`. The caller owns the socket.
 
         Raises:
-            OSError: The kernel watches no more of them for this user.
+            OSError: The kernel's limit of watched descriptors is reached.
         """
         if self._epoll is None:
             self._epoll = select.epoll()
@@ -189,38 +189,38 @@ class Poller:
         return watch
 
     def pause(self, watch: Watch) -> None:
-        """Read no more of it for now. Its reset is still noticed: without being asked the kernel tells of that."""
+        """Pause reading. A reset is still detected, because the kernel reports it without being asked."""
         watch.is_paused = True
         assert self._epoll is not None
         self._epoll.modify(watch.fileno, 0)
         watch.wake()
 
     def resume(self, watch: Watch) -> None:
-        """Read it again."""
+        """Resume reading."""
         watch.is_paused = False
         if not watch.is_over and self._epoll is not None:
             self._epoll.modify(watch.fileno, select.EPOLLIN)
 
     def end(self, watch: Watch, error: Exception | None = None) -> None:
-        """It is over: take it out of the set at once, or the kernel would tell at every turn; and tell soon."""
+        """Remove an ended socket at once, because the kernel would report it in every turn; report its end soon."""
         watch.error = error
         self.forget(watch)
         self._ended.append(watch)
 
     def forget(self, watch: Watch) -> None:
-        """Read it no more. Before its descriptor is closed, for the next socket may get the same number."""
+        """Stop watching. Call it before the descriptor is closed, because the next socket may get the same number."""
         watch.is_over = True
         if self._watched.get(watch.fileno) is watch:
             del self._watched[watch.fileno]
             if self._epoll is not None:
                 try:
                     self._epoll.unregister(watch.fileno)
-                except OSError:  # somebody else has closed it
-                    logger.exception("a socket was closed behind the poller's back")
+                except OSError:  # another part of the program has closed it
+                    logger.exception("a socket was closed while the poller was watching it")
 
     @enable_ki_protection
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Run until cancelled."""
         await self._is_wanted.wait()
         assert self._epoll is not None
         try:
@@ -238,14 +238,15 @@ class Poller:
         watched = self._watched
         found = epoll.poll(0, self._turn)
         for fileno, _ in found:
-            watch = watched.get(fileno)  # looked up at each event: the one before may have ended it
+            watch = watched.get(fileno)  # looked up for each event, because an earlier one may have ended it
             if watch is None:
                 continue
             if watch.is_paused:
                 watch.read_error()
             else:
                 watch.read()
-        # A full turn: somebody who plays on may stand behind a thousand who are gone, and be found in the next.
+        # After a full turn, more active peers may be waiting behind many ended ones, so report only one end and read
+        # again.
         slice_ = 1 if len(found) == self._turn else ENDINGS
         for _ in range(min(slice_, len(self._ended))):
             self._ended.popleft().tell_end()

@@ -1,8 +1,8 @@
-"""The PROXY protocol, versions 1 and 2: a proxy in front of the server says where the peer really is.
+"""The PROXY protocol, versions 1 and 2: a proxy in front of the server sends the address of its peer.
 
-First the parser, which does no I/O; then its place in a transport's handshake.
-A header is taken from those proxies only whose networks were named, for anybody can write one;
-from them it is required. What follows it belongs to the next layer: telnet, or TLS.
+The first half is the parser, which does no I/O; the second is the transport that uses it. A header is accepted only
+from the configured networks of proxies, because any peer could send one, and from those it is required. The bytes
+after it belong to the next layer: telnet, or TLS.
 
 Source: "The PROXY protocol, Versions 1 & 2", haproxy.org, sections 2.1 and 2.2
 """
@@ -23,14 +23,14 @@ from .tcp import TcpTransport, canonical_host
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _V1 = b"PROXY "
-_V1_LONGEST = 107  # bytes, with its line end; section 2.1
+_V1_LONGEST = 107  # bytes, including its line ending; section 2.1
 _V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 _V2_START = 16  # bytes: the signature, version and command, family and protocol, 2 of length (big-endian)
-_V2_LONGEST = 4096  # bytes; what TLVs say about a peer is short, and nginx reads no more either
+_V2_LONGEST = 4096  # bytes; the TLVs about a peer are short, and nginx has the same limit
 
 _TLV_SSL = 0x20
-_CLIENT_SSL = 0x01  # bit of its first byte: the peer came to the proxy by TLS
-_SSL_FIXED = 5  # bytes in front of the TLVs within: 1 of bits, 4 that tell of a certificate
+_CLIENT_SSL = 0x01  # bit of its first byte: the peer is connected to the proxy by TLS
+_SSL_FIXED = 5  # bytes before the nested TLVs: 1 of bits, 4 about a certificate
 
 
 class NoProxyHeader(ValueError):
@@ -39,13 +39,13 @@ class NoProxyHeader(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """What a proxy says of its peer.
+    """The information that a proxy sends about its peer.
 
     Attributes:
-        size: Bytes of the header; what follows is the peer's.
-        address: Where the peer is, in canonical spelling; "" if the proxy speaks for itself or does not know.
-        port: The peer's port; 0 where there is no address.
-        is_secure: Whether the peer came to the proxy by TLS.
+        size: Bytes of the header; the bytes after it are the peer's.
+        address: The peer's address in canonical spelling; "" if the proxy connects for itself or does not know it.
+        port: The peer's port; 0 without an address.
+        is_secure: True if the peer is connected to the proxy by TLS.
     """
 
     size: int
@@ -55,10 +55,10 @@ class ProxyHeader:
 
 
 def read_header(received: bytes) -> ProxyHeader | None:
-    """The header at the beginning of what was received; None while more of it must come.
+    """Parse the header at the beginning of the received bytes; return None if it is incomplete.
 
     Raises:
-        NoProxyHeader: There is none, or a malformed one; known as soon as it can be.
+        NoProxyHeader: It is missing or malformed; raised as soon as that is certain.
     """
     if received.startswith(_V2):
         return _read_v2(received)
@@ -70,7 +70,7 @@ def read_header(received: bytes) -> ProxyHeader | None:
 
 
 def _read_v1(received: bytes) -> ProxyHeader | None:
-    """One line: `PROXY TCP4 192.0.2.1 192.0.2.9 56324 4000`; of `PROXY UNKNOWN` the rest says nothing."""
+    """Parse a line: `PROXY TCP4 192.0.2.1 192.0.2.9 56324 4000`; after `PROXY UNKNOWN` the rest is ignored."""
     line, end, _ = received[:_V1_LONGEST].partition(b"\r\n")
     if not end:
         if len(received) >= _V1_LONGEST:
@@ -103,7 +103,7 @@ def _is_port(text: str) -> bool:
 
 
 def _read_v2(received: bytes) -> ProxyHeader | None:
-    """Binary: the start, then addresses and ports, then TLVs, as many bytes as the start says."""
+    """Parse the binary form: the fixed start, then addresses, ports and TLVs of the length given in the start."""
     if len(received) < _V2_START:
         return None
     command, family, length = struct.unpack_from("!BBH", received, len(_V2))
@@ -114,39 +114,39 @@ def _read_v2(received: bytes) -> ProxyHeader | None:
         raise NoProxyHeader(f"it is longer than {_V2_LONGEST} bytes")
     if len(received) < size:
         return None
-    if command & 0xF == 0:  # LOCAL: the proxy asks for itself whether the server lives
+    if command & 0xF == 0:  # LOCAL: a health check of the proxy itself
         return ProxyHeader(size)
     body = received[_V2_START:size]
     addresses = {0x1: 2 * 4 + 2 * 2, 0x2: 2 * 16 + 2 * 2, 0x3: 2 * 108}.get(family >> 4, 0)  # bytes
     if length < addresses:
         raise NoProxyHeader("it is shorter than its addresses")
-    host = body[: {0x11: 4, 0x21: 16}.get(family, 0)]  # TCP over IPv4 or IPv6; nothing else can be told from here
+    host = body[: {0x11: 4, 0x21: 16}.get(family, 0)]  # TCP over IPv4 or IPv6; other families are not supported
     address, port = "", 0
     if host:
         address = canonical_host(str(ipaddress.ip_address(host)))
-        (port,) = struct.unpack_from("!H", body, 2 * len(host))  # the source's comes first
+        (port,) = struct.unpack_from("!H", body, 2 * len(host))  # the source port comes first
     is_secure = False
     for kind, value in _tlvs(body[addresses:]):
         if kind == _TLV_SSL:
             if len(value) < _SSL_FIXED:
-                raise NoProxyHeader("what it says of TLS is too short")
+                raise NoProxyHeader("its TLS information is too short")
             is_secure = bool(value[0] & _CLIENT_SSL)
     return ProxyHeader(size, address, port, is_secure)
 
 
 def _tlvs(rest: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each TLV: 1 byte of kind, 2 bytes of length (big-endian), so many bytes of value."""
+    """Yield each TLV: 1 byte of type, 2 bytes of length (big-endian), and the value."""
     while rest:
         if len(rest) < 3 or len(rest) < 3 + (length := int.from_bytes(rest[1:3], "big")):
-            raise NoProxyHeader("its last TLV is cut")
+            raise NoProxyHeader("its last TLV is incomplete")
         yield rest[0], rest[3 : 3 + length]
         rest = rest[3 + length :]
 
 
 class ProxiedTransport:
-    """A transport whose peer is a trusted proxy: `locate` reads where its own peer is. Owns the other transport.
+    """A transport from a trusted proxy: `locate` reads the address of the actual peer. It owns the other transport.
 
-    Before that it has no address, so that nobody is counted under the proxy's.
+    Before that it has no address, so that no connection is counted under the proxy's address.
     """
 
     __slots__ = ("_rest", "_transport", "address", "is_secure", "may_be_health_check")
@@ -155,7 +155,7 @@ class ProxiedTransport:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._rest = b""  # received behind the header
+        self._rest = b""  # bytes received after the header
         self.address = ""
         self.is_secure = False
         self.may_be_health_check = False
@@ -164,7 +164,7 @@ class ProxiedTransport:
         """Read the header.
 
         Raises:
-            trio.BrokenResourceError: There is none.
+            trio.BrokenResourceError: The header is missing.
         """
         await self._transport.locate()
         received = b""
@@ -176,7 +176,9 @@ class ProxiedTransport:
             if header is not None:
                 break
             if not (data := await self._transport.receive()):
-                raise trio.BrokenResourceError(f"no PROXY header from {self._transport.address}: it ended before")
+                raise trio.BrokenResourceError(
+                    f"no PROXY header from {self._transport.address}: the peer closed the link"
+                )
             received += data
         self._rest = received[header.size :]
         self.address = header.address or self._transport.address
@@ -186,7 +188,7 @@ class ProxiedTransport:
     def _is_own_end(self, header: ProxyHeader) -> bool:
         """True if the header names the very socket it came from.
 
-        haproxy 2.6 sends that for its health checks in version 1, where it could send UNKNOWN.
+        haproxy 2.6 sends that for its health checks in version 1, although it could send UNKNOWN.
         """
         return isinstance(self._transport, TcpTransport) and (header.address, header.port) == (
             self._transport.address,
@@ -194,19 +196,19 @@ class ProxiedTransport:
         )
 
     async def handshake(self) -> None:
-        """As the transport below."""
+        """Delegate to the transport below."""
         await self._transport.handshake()
 
     def send_nowait(self, data: bytes) -> int:
-        """As the transport below."""
+        """Delegate to the transport below."""
         return self._transport.send_nowait(data)
 
     async def send_some(self, data: bytes) -> int:
-        """As the transport below."""
+        """Delegate to the transport below."""
         return await self._transport.send_some(data)
 
     async def receive(self) -> bytes:
-        """What came behind the header first, then what the transport below receives."""
+        """Return the bytes received after the header first, then delegate to the transport below."""
         if self._rest:
             data, self._rest = self._rest, b""
             await trio.lowlevel.checkpoint()
@@ -214,27 +216,27 @@ class ProxiedTransport:
         return await self._transport.receive()
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """What came behind the header first, then as the transport below."""
+        """Pass on the bytes received after the header, then delegate to the transport below."""
         if self._rest and not reader.feed(await self.receive()):
             await reader.room()
         await self._transport.listen(reader, poller)
 
     async def aclose(self) -> None:
-        """As the transport below."""
+        """Delegate to the transport below."""
         await self._transport.aclose()
 
     async def aclose_forcefully(self) -> None:
-        """As the transport below."""
+        """Delegate to the transport below."""
         await self._transport.aclose_forcefully()
 
 
 class ProxyListener:
-    """A listener some of whose peers are proxies. Owns the other listener.
+    """A listener that accepts peers from proxies and directly. It owns the other listener.
 
     Args:
-        listener: Where they come from.
-        proxy_from: The networks whose peers are proxies; everybody else is taken for what he seems,
-            and a header of his for his first words.
+        listener: The listener that accepts both.
+        proxy_from: The networks of the proxies. The address of any other peer is its own, and a header from it is
+            treated as input.
     """
 
     def __init__(self, listener: Listener, proxy_from: Sequence[Network]) -> None:
@@ -257,6 +259,6 @@ class ProxyListener:
             return False
         try:
             address = ipaddress.ip_address(host)
-        except ValueError:  # not known, or no address
+        except ValueError:  # unknown, or not an address
             return False
         return any(address in network for network in self._proxy_from)

@@ -1,6 +1,6 @@
 """Any `trio.abc.Stream` as a transport, and any `trio.abc.Listener` as a source of them.
 
-Streams cannot send without waiting, so everything written goes through the connection's rest-writer.
+Streams cannot send without waiting, so all output is sent by the connection's writer task.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from . import Reader, broken, listen_by_receiving
 from .poller import RECEIVE, Poller
 from .tcp import canonical_host
 
-PIECE = 16 * 1024  # bytes; a slow peer that takes so many within the write-stall limit is alive
+PIECE = 16 * 1024  # bytes; a slow peer that accepts this much within the write-stall limit is alive
 
 
 class StreamTransport:
-    """A stream's bytes. Owns the stream.
+    """A transport on a stream, which it owns.
 
     Args:
-        stream: Any.
-        address: Where its peer is; otherwise what `stream.address` says, or the socket below it.
+        stream: Any stream.
+        address: The peer's address; by default `stream.address`, or that of the socket below it.
     """
 
     __slots__ = ("_stream", "address", "is_secure", "shakes_hands")
@@ -35,15 +35,15 @@ class StreamTransport:
         self.is_secure = self.shakes_hands = isinstance(stream, trio.SSLStream)
 
     async def locate(self) -> None:
-        """The stream told its address when it was made."""
+        """Do nothing: the address was set when the transport was created."""
 
     async def handshake(self) -> None:
-        """That of TLS, if the stream is one of trio's for that."""
+        """Do the TLS handshake, if the stream is a `trio.SSLStream`."""
         if isinstance(self._stream, trio.SSLStream):
             await self._stream.do_handshake()
 
     def send_nowait(self, data: bytes) -> int:
-        """Nothing: a stream may always have to wait."""
+        """Send nothing, because a stream may have to wait."""
         return 0
 
     async def send_some(self, data: bytes) -> int:
@@ -56,18 +56,18 @@ class StreamTransport:
         return len(piece)
 
     async def receive(self) -> bytes:
-        """Receive what the stream gives, 4096 bytes at most, as from a socket: what is typed ahead has a bound."""
+        """Receive up to 4096 bytes, the same as from a socket, because typeahead is bounded."""
         try:
             return bytes(await self._stream.receive_some(RECEIVE))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise broken(error, f"{self.address} is gone") from error
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Wait for each piece: a stream is read by its own means."""
+        """Pass on each piece received by waiting for the stream."""
         await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
-        """Say the end where the stream can, read on until the peer says it too, then close."""
+        """Send the end of file if the stream can, read until the peer's end of file, then close."""
         try:
             if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
@@ -79,12 +79,12 @@ class StreamTransport:
             await self._stream.aclose()
 
     async def aclose_forcefully(self) -> None:
-        """Close the stream without its farewells."""
+        """Close the stream without a closing handshake."""
         await trio.aclose_forcefully(self._stream)
 
 
 class StreamListener:
-    """The streams of a trio listener, one at a time. Owns the listener."""
+    """Accepts the streams of a trio listener, one at a time. It owns the listener."""
 
     def __init__(self, listener: trio.abc.Listener[Any]) -> None:
         self._listener = listener
@@ -99,7 +99,7 @@ class StreamListener:
 
 
 def _address_of(stream: trio.abc.Stream) -> str:
-    """Where the stream's peer is, as far as it can be found out."""
+    """Return the address of the stream's peer, or "" if it cannot be determined."""
     if (address := getattr(stream, "address", None)) is not None:
         return str(address)
     if isinstance(stream, trio.SSLStream):
@@ -107,7 +107,7 @@ def _address_of(stream: trio.abc.Stream) -> str:
     if isinstance(stream, trio.SocketStream):
         try:
             address = stream.socket.getpeername()
-        except OSError:  # gone already
+        except OSError:  # already closed
             return ""
         return canonical_host(address[0]) if isinstance(address, tuple) else ""
     return ""

@@ -1,7 +1,7 @@
-"""TCP on raw non-blocking sockets: sent to at once, waited for only when the kernel's buffer is full.
+"""TCP on raw non-blocking sockets: sends at once, and waits only if the kernel's buffer is full.
 
-A `trio.SocketStream` yields to the scheduler at every call and tries each receive in vain before it waits;
-for thousands of small lines that is most of the cost (docs/topics/performance.md).
+A `trio.SocketStream` yields to the scheduler at every call, and tries each receive in vain before it waits. For
+thousands of short lines that is most of the cost (docs/topics/performance.md).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from trio.lowlevel import notify_closing, wait_readable, wait_writable
 from . import Reader, broken, listen_by_receiving
 from .poller import RECEIVE, Poller, Watch
 
-BACKLOG = 4096  # connections waiting in the kernel; it caps this itself
-ACCEPTS = 64  # connections accepted in one go
+BACKLOG = 4096  # connections waiting in the kernel, which applies its own limit as well
+ACCEPTS = 64  # connections accepted per call
 KEEPALIVE_PROBES = 3
 
-# After these the kernel reports the socket as readable at once and for ever.
+# After these errors the kernel reports the socket as readable at once and forever.
 _LOST = {errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT}
 
 _WaitFunction = Callable[[int], Awaitable[None]]
 
 
 class TcpTransport:
-    """One accepted socket. Owns it.
+    """An accepted socket, which it owns.
 
     Attributes:
         address: The peer's host.
@@ -46,21 +46,22 @@ class TcpTransport:
     def __init__(self, sock: socket.socket, address: str = "", port: int = 0) -> None:
         self._socket = sock
         self._fileno = sock.fileno()
-        self._watch: Watch | None = None  # while a poller reads it
+        self._watch: Watch | None = None  # set while a poller reads it
         self.address = address
-        self.port = port  # from `accept`: a socket that was reset no longer knows it
+        self.port = port  # from `accept`, because a socket that was reset has lost it
 
     async def locate(self) -> None:
-        """TCP has done that."""
+        """Do nothing: TCP knows the address."""
 
     async def handshake(self) -> None:
-        """TCP has done that."""
+        """Do nothing: TCP needs no handshake here."""
 
     def send_nowait(self, data: bytes) -> int:
-        """Give the kernel what it takes.
+        """Send as much as the kernel accepts.
 
-        Where a poller watches, a lost link is told by `listen`, in turn with all others that are lost, and until then
-        whatever is sent is taken and lost: or a word to thousands who have gone would end them all at once.
+        While a poller watches, the loss of a link is reported by `listen`, in turn with the other lost links. Until
+        then sent bytes are accepted and lost. Otherwise a broadcast to thousands of lost links would end them all at
+        once.
         """
         try:
             return self._socket.send(data)
@@ -83,7 +84,7 @@ class TcpTransport:
                 return sent
 
     async def receive(self) -> bytes:
-        """Up to 4 KiB, as soon as there is anything."""
+        """Wait for input; return up to 4 KiB."""
         while True:
             await self._wait(wait_readable)
             try:
@@ -96,7 +97,7 @@ class TcpTransport:
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
         """Let the poller receive, if there is one."""
         if poller is not None and self._fileno >= 0:
-            with contextlib.suppress(OSError):  # the kernel watches no more of them; this task can still wait
+            with contextlib.suppress(OSError):  # the kernel's limit is reached; this task can still wait itself
                 self._watch = poller.watch(self._socket, reader)
         if self._watch is None:
             await listen_by_receiving(self, reader)
@@ -107,9 +108,9 @@ class TcpTransport:
                 self._watch = None
 
     async def aclose(self) -> None:
-        """Say the end, throw away what the peer still sends until it ends too, then close.
+        """Send the end of file, discard further input until the peer's end of file, then close.
 
-        Closed with unread input, TCP would send a reset, which can overtake the last words.
+        Closing with unread input would send a reset, which can overtake the last output.
         """
         try:
             with contextlib.suppress(OSError):
@@ -130,7 +131,7 @@ class TcpTransport:
             if self._watch is not None:
                 self._watch.close()
             notify_closing(self._fileno)
-            self._fileno = -1  # the number may soon be another socket's
+            self._fileno = -1  # the number may be reused by another socket
             self._socket.close()
 
     async def _wait(self, wait: _WaitFunction) -> None:
@@ -138,21 +139,21 @@ class TcpTransport:
             raise trio.BrokenResourceError(f"the link to {self.address} was closed")
         try:
             await wait(self._fileno)
-        except trio.ClosedResourceError as error:  # while it waited
+        except trio.ClosedResourceError as error:  # closed while this task waited
             raise trio.BrokenResourceError(f"the link to {self.address} was closed") from error
 
 
 class TcpListener:
-    """A listening socket. Owns it."""
+    """A listening socket, which it owns."""
 
     def __init__(self, sock: socket.socket, *, dead_peer: float | None = None) -> None:
         sock.setblocking(False)
-        _prepare(sock, dead_peer)  # what is accepted from it inherits that
+        _prepare(sock, dead_peer)  # accepted sockets inherit these options
         self._socket = sock
-        self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port it is bound to
+        self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port that it is bound to
 
     async def accept(self) -> Sequence[TcpTransport]:
-        """Wait for peers, and take all that wait, up to 64.
+        """Wait for peers, and accept all that are waiting, at most 64.
 
         Raises:
             OSError: None could be accepted.
@@ -171,14 +172,14 @@ class TcpListener:
                 except OSError:
                     if not accepted:
                         raise
-                    break  # those accepted come first; the error comes again
+                    break  # return the accepted ones first; the error will occur again
                 sock.setblocking(False)
                 accepted.append(TcpTransport(sock, canonical_host(address[0]), address[1]))
             if accepted:
                 return accepted
 
     async def aclose(self) -> None:
-        """Close the listening socket. Whoever waits in `accept` is told."""
+        """Close the listening socket. A task waiting in `accept` gets ClosedResourceError."""
         if self._socket.fileno() >= 0:
             notify_closing(self._socket)
             self._socket.close()
@@ -186,15 +187,15 @@ class TcpListener:
 
 
 def check_address(host: object, port: object, name: str = "port") -> None:
-    """Raise unless these could be a host and a port; whether the host is known is the resolver's to say.
+    """Raise unless the values are a possible host and port; the resolver decides whether the host exists.
 
     Raises:
-        TypeError: The host is no `str` and not None, or the port is no `int`.
-        ValueError: There is no such port, or the host holds what no name or address has.
+        TypeError: The host is neither a `str` nor None, or the port is not an `int`.
+        ValueError: The port is out of range, or the host contains characters that no name or address has.
     """
     if isinstance(port, bool) or not isinstance(port, int):
         raise TypeError(f"{name} = {port!r}: write a number from 0 to 65535")
-    if not 0 <= port <= 65535:  # the resolver would take the remainder of a larger one
+    if not 0 <= port <= 65535:  # the resolver would reduce a larger one modulo 65536
         raise ValueError(f"{name} = {port}: write a number from 1 to 65535, or 0 for any free one")
     if host is None or host == "":
         return
@@ -213,18 +214,18 @@ def check_address(host: object, port: object, name: str = "port") -> None:
 async def open_tcp_listeners(
     port: int, *, host: str | None = "localhost", dead_peer: float | None = None
 ) -> list[TcpListener]:
-    """Listen on every address that `host` has: for "localhost" that is 127.0.0.1 and ::1.
+    """Listen on every address of `host`: for "localhost" these are 127.0.0.1 and ::1.
 
     Args:
         port: 0 lets the system choose; then the addresses of one host may get different ports.
         host: None or "" means every interface, IPv4 and IPv6.
-        dead_peer: TCP keepalive ends the link to a peer that has been silent for so many seconds.
+        dead_peer: Seconds of silence after which TCP keepalive ends the link to a peer.
 
     The caller owns the listeners; `MasterServer.serve` takes them over and closes them.
 
     Raises:
-        OSError: Nothing could be bound; none is left open.
-        TypeError, ValueError: There can be no such host or port.
+        OSError: No address could be bound; none is left open. TypeError, ValueError: The host or the port is not
+            possible.
     """
     check_address(host, port)
     found = await trio.socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -237,7 +238,7 @@ async def open_tcp_listeners(
             except OSError as error:
                 if error.errno != errno.EAFNOSUPPORT:
                     raise
-                unsupported = error  # a machine without IPv6
+                unsupported = error  # the machine has no IPv6
                 continue
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -248,7 +249,7 @@ async def open_tcp_listeners(
             except OSError as error:
                 sock.close()
                 if error.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6:
-                    unsupported = error  # named, but switched off, as ::1 is in many containers
+                    unsupported = error  # in the hosts file but switched off, as ::1 is in many containers
                     continue
                 raise
             listeners.append(TcpListener(sock, dead_peer=dead_peer))
@@ -257,31 +258,31 @@ async def open_tcp_listeners(
     except OSError as error:
         for listener in listeners:
             await listener.aclose()
-        error.filename = f"{host or 'any address'} port {port}"  # for whoever listens at several
+        error.filename = f"{host or 'any address'} port {port}"  # for a caller that listens on several ports
         raise
     return listeners
 
 
 def take_over(listener: trio.SocketListener, *, dead_peer: float | None = None) -> TcpListener:
-    """The same listening socket as ours; trio's object is left without one."""
+    """Return a listener on the same socket; trio's object is left without one."""
     sock = listener.socket
     family, kind, protocol = sock.family, sock.type, sock.proto
     return TcpListener(socket.socket(family, kind, protocol, fileno=sock.detach()), dead_peer=dead_peer)
 
 
 def canonical_host(host: str) -> str:
-    """One spelling for one host: an IPv4 address mapped into IPv6 is the IPv4 address, a zone is left out."""
+    """Return one spelling for each host: an IPv4-mapped IPv6 address becomes IPv4, and the zone is removed."""
     if ":" not in host:
         return host
     try:
         address = ipaddress.IPv6Address(host.partition("%")[0])
-    except ValueError:  # no address, but the word of some other kind of transport
+    except ValueError:  # not an address, but a name given by another kind of transport
         return host
     return str(address.ipv4_mapped or address)
 
 
 def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
-    """Send small lines at once, take urgent data inline, and notice a vanished peer within `dead_peer` seconds."""
+    """Send short lines at once, receive urgent data inline, and detect a lost peer within `dead_peer` seconds."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     if dead_peer is None:
@@ -293,8 +294,8 @@ def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
         ("TCP_KEEPIDLE", interval),
         ("TCP_KEEPINTVL", interval),
         ("TCP_KEEPCNT", probes),
-        # Nobody is probed while something sent is not acknowledged: that is repeated for a quarter of an hour.
+        # The kernel does not probe a peer while sent data is unacknowledged; it retransmits for a quarter of an hour.
         ("TCP_USER_TIMEOUT", 1000 * interval * (probes + 1)),  # milliseconds; RFC 5482
     ):
-        if (option := getattr(socket, name, None)) is not None:  # not every system has each
+        if (option := getattr(socket, name, None)) is not None:  # options that exist on this system
             sock.setsockopt(socket.IPPROTO_TCP, option, value)

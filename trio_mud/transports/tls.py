@@ -1,10 +1,10 @@
 """TLS over any other transport: encrypted from the first byte, on a port of its own.
 
-Python's `ssl` does the cryptography on bytes in memory; here they are moved.
-`trio.SSLStream` could, too, but it can send nothing without waiting, so that every line would cost a task,
-and it closes the socket right behind its farewell, so that late input would turn the last words into a reset.
+Python's `ssl` does the cryptography on bytes in memory; this module moves the bytes. `trio.SSLStream` cannot send
+without waiting, so every line would cost a task. It also closes the socket right after its close_notify, so late input
+would turn the last output into a reset.
 
-There is no STARTTLS: whoever can read a plain beginning can also suppress the offer in it.
+There is no STARTTLS: an attacker who can read the plain beginning can also suppress the offer in it.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from .validity import Validity, validity_of
 
 logger = logging.getLogger("trio_mud")
 
-WARN_BEFORE = dt.timedelta(days=14)  # that a certificate ends; who renews by a machine does it with 30 days left
+WARN_BEFORE = dt.timedelta(days=14)  # before the certificate ends; automated renewal is done with 30 days left
 MOST_PEM = 1024 * 1024  # bytes of a file; a chain of four certificates has 8 KiB
-PIECE = 16 * 1024  # bytes encrypted at once, as many as one TLS record holds
-RECEIVE = 4096  # bytes a read
-UNREAD_ANSWERS = 64 * 1024  # bytes of the protocol's own that may wait for a peer that asks and does not read
+PIECE = 16 * 1024  # bytes encrypted at once, the maximum of one TLS record
+RECEIVE = 4096  # bytes per read
+UNREAD_ANSWERS = 64 * 1024  # bytes of protocol answers queued for a peer that sends requests and does not read
 
-# Key exchange on an elliptic curve and authenticated encryption, as Mozilla's "intermediate" profile has them.
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all those of TLS 1.3 are of this kind
+# Elliptic-curve key exchange and authenticated encryption, as in Mozilla's "intermediate" profile.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all ciphers of TLS 1.3 are of this kind
 GROUPS = "X25519:P-256"
 CURVE = "prime256v1"  # OpenSSL's name of P-256
 
 
 class Certificate:
-    """A server's certificate and key, in two PEM files; read at once, and again by `reload`.
+    """A server's certificate and key, from two PEM files; read at once, and again by `reload`.
 
     Args:
-        certificate: The file of the certificate, followed by those between it and its root.
-        key: The file of its private key, without a passphrase; None if the first file holds that too.
-        wall_clock: Tells the time in seconds since 1970.
+        certificate: The file of the certificate, followed by its intermediate certificates.
+        key: The file of its private key, without a passphrase; None if the first file contains it.
+        wall_clock: Returns the time in seconds since 1970.
 
-    The log has one warning of a certificate that is not valid yet, ends within 14 days, or has ended:
-    when it is read, or at the first handshake after that began.
+    One warning is logged for a certificate that is not valid yet, ends within 14 days, or has expired: when it is
+    read, or at the first handshake after that began.
 
     Attributes:
-        context: What new handshakes use.
-        validity: From when to when it is valid; None if that cannot be read.
+        context: Used for new handshakes.
+        validity: Its period of validity; None if that cannot be read.
 
     Raises:
-        ConfigurationError: A file cannot be read or does not hold what it should; the message names it.
+        ConfigurationError: A file cannot be read or has the wrong content; the message names it.
     """
 
     def __init__(
@@ -73,15 +73,15 @@ class Certificate:
         self._read()
 
     def reload(self) -> None:
-        """Use what the files hold now for every handshake from now on; who is connected stays so.
+        """Read the files again, for all new handshakes; existing connections are not affected.
 
         Raises:
-            ConfigurationError: As when it was made; the old certificate stays in use.
+            ConfigurationError: As for the constructor; the old certificate stays in use.
         """
         self._read()
 
     def warn_in_time(self) -> None:
-        """Write to the log if its dates ask for somebody to do something; of each of its troubles once."""
+        """Log a warning if the certificate's dates require action; once for each problem."""
         now = dt.datetime.fromtimestamp(self._wall_clock(), dt.UTC)
         trouble = "" if self.validity is None else _trouble(self.validity, now)
         if trouble and trouble not in self._told:
@@ -91,11 +91,11 @@ class Certificate:
     def _read(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.options |= ssl.OP_NO_RENEGOTIATION  # each one costs us more than the peer: CVE-2011-1473
-        context.options |= ssl.OP_NO_COMPRESSION  # its length tells what is in it: CVE-2012-4929
+        context.options |= ssl.OP_NO_RENEGOTIATION  # each one costs the server more than the peer: CVE-2011-1473
+        context.options |= ssl.OP_NO_COMPRESSION  # the compressed length reveals the content: CVE-2012-4929
         # A ticket left unread by a client that only sends would turn its end of file into a reset.
         context.num_tickets = 0
-        context.options |= ssl.OP_NO_TICKET  # nor in TLS 1.2, where one key would open all of them
+        context.options |= ssl.OP_NO_TICKET  # off in TLS 1.2 too, where one key would decrypt all of them
         context.set_ciphers(CIPHERS)
         _restrict_groups(context)
         pem = _check_holds(self.path, b"CERTIFICATE-----", "certificate")
@@ -106,25 +106,27 @@ class Certificate:
 
         try:
             context.load_cert_chain(self.path, self.key_path, password=refuse_to_ask)
-        except OSError as error:  # those of ssl are, too
+        except OSError as error:  # including those of ssl
             why = getattr(error, "reason", None) or error
             if why == "KEY_VALUES_MISMATCH":
                 raise ConfigurationError(f"{self.key_path} is not the key of the certificate in {self.path}") from error
-            raise ConfigurationError(f"{self.path} or {self.key_path} is damaged ({why}): get them anew") from error
+            raise ConfigurationError(
+                f"{self.path} or {self.key_path} is damaged ({why}): replace both files"
+            ) from error
         self.context = context
         self._told: set[str] = set()
         self.validity: Validity | None = None
-        with contextlib.suppress(ValueError):  # OpenSSL took it, so it may be used
+        with contextlib.suppress(ValueError):  # OpenSSL accepted it, so it is usable
             self.validity = validity_of(pem)
         self.warn_in_time()
 
 
 def _restrict_groups(context: ssl.SSLContext) -> None:
-    """Allow no group that costs the server much: a recorded ClientHello may be sent again and again.
+    """Exclude groups that are expensive for the server, because a recorded ClientHello can be replayed.
 
-    OpenSSL's defaults include ffdhe8192, for which the server computes 180 ms, and the peer nothing:
-    CVE-2002-20001. P-256 costs 0.1 ms. Before Python 3.15 only a single curve can be named; it excludes the
-    finite fields too, and clients that guessed another curve are asked to try again (RFC 8446, section 4.1.4).
+    OpenSSL's defaults include ffdhe8192, which costs the server 180 ms and the peer nothing: CVE-2002-20001. P-256
+    costs 0.1 ms. Before Python 3.15 only a single curve can be set. That excludes the finite fields too, and clients
+    that guessed another curve are asked to retry (RFC 8446, section 4.1.4).
     """
     if (set_groups := getattr(context, "set_groups", None)) is not None:
         set_groups(GROUPS)
@@ -133,7 +135,7 @@ def _restrict_groups(context: ssl.SSLContext) -> None:
 
 
 def _trouble(validity: Validity, now: dt.datetime) -> str:
-    """What is wrong with these dates and what to do about it; "" if nothing is."""
+    """Return the problem with these dates and its remedy; "" if there is none."""
     begins, ends = (f"{when:%Y-%m-%d %H:%M} UTC" for when in validity)
     if now < validity.begins:
         return f"is not valid before {begins}: set the clock of this machine right, or get another"
@@ -145,7 +147,7 @@ def _trouble(validity: Validity, now: dt.datetime) -> str:
 
 
 def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
-    """What is in the file."""
+    """Return the content of a file; raise ConfigurationError if it cannot be the PEM file of this kind."""
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):  # reading a device or a pipe may never end
@@ -153,7 +155,7 @@ def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
         if about.st_size > MOST_PEM:
             raise ConfigurationError(f"{path} holds {about.st_size} bytes, too many for a {what}: name its PEM file")
         pem = path.read_bytes()
-    except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
+    except (OSError, ValueError) as error:  # a path containing NUL raises ValueError
         raise ConfigurationError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if mark not in pem:
         raise ConfigurationError(f"{path} holds no {what}: name the PEM file that does")
@@ -161,15 +163,15 @@ def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
 
 
 class TlsTransport:
-    """The server's end of TLS over another transport, which it owns.
+    """The server side of TLS over another transport, which it owns.
 
-    What `send_nowait` and `send_some` did not report as taken must be offered again before anything else:
-    it may be encrypted and partly sent already. That is the rule of OpenSSL, too (SSL_write).
+    Bytes that `send_nowait` and `send_some` did not report as sent must be offered again before any other bytes: they
+    may already be encrypted and partly sent. OpenSSL has the same rule (SSL_write).
 
     Args:
-        transport: The one below.
-        certificate: Ours.
-        handshake_turn: Held for each step of a handshake, and shared by transports whose steps must not come at once.
+        transport: The transport below.
+        certificate: The server's certificate.
+        handshake_turn: A lock held for each step of a handshake, shared by transports whose steps must take turns.
     """
 
     __slots__ = (
@@ -194,29 +196,29 @@ class TlsTransport:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
-        self._unsent = b""  # encrypted, and not taken by the transport yet
-        self._owed = 0  # bytes of the caller's that are in it
-        self._is_sending = False  # a task waits for the transport to take it
+        self._unsent = b""  # encrypted bytes that the transport has not accepted yet
+        self._owed = 0  # the caller's bytes in them
+        self._is_sending = False  # True while a task waits for the transport to accept them
 
     @property
     def address(self) -> str:
-        """Where the transport below says the peer is."""
+        """The address reported by the transport below."""
         return self._transport.address
 
     @property
     def may_be_health_check(self) -> bool:
-        """As the transport below. A health check may speak TLS and still send nothing within it."""
+        """As reported by the transport below. A health check may do a TLS handshake and send nothing inside it."""
         return self._transport.may_be_health_check
 
     async def locate(self) -> None:
-        """As the transport below."""
+        """Delegate to the transport below."""
         await self._transport.locate()
 
     async def handshake(self) -> None:
-        """Agree on keys, with the certificate of this moment.
+        """Agree on keys, with the current certificate.
 
         Raises:
-            trio.BrokenResourceError: The peer does not speak TLS, or none we accept.
+            trio.BrokenResourceError: The peer does not use TLS, or supports no version or cipher that is accepted.
         """
         await self._transport.handshake()
         self._certificate.warn_in_time()
@@ -229,18 +231,18 @@ class TlsTransport:
                 await self._flush()
             except ssl.SSLError as error:
                 with contextlib.suppress(trio.BrokenResourceError):
-                    await self._flush()  # the alert that tells the peer why
-                raise trio.BrokenResourceError(f"no TLS with {self.address}: {error.reason}") from error
+                    await self._flush()  # sends the alert with the reason to the peer
+                raise trio.BrokenResourceError(f"TLS handshake with {self.address} failed: {error.reason}") from error
             else:
                 await self._flush()
                 self._tls = tls
                 return
             if not (received := await self._transport.receive()):
-                raise trio.BrokenResourceError(f"no TLS with {self.address}: it ended before")
+                raise trio.BrokenResourceError(f"TLS handshake with {self.address} failed: the peer closed the link")
             self._incoming.write(received)
 
     def send_nowait(self, data: bytes) -> int:
-        """Encrypt and send as long as the transport takes it at once."""
+        """Encrypt and send as much as the transport accepts at once."""
         taken = 0
         while taken < len(data):
             if not self._owed:
@@ -253,16 +255,16 @@ class TlsTransport:
         return taken
 
     async def send_some(self, data: bytes) -> int:
-        """Encrypt up to 16 KiB, and wait until the transport has taken it; go on while it takes more at once."""
+        """Encrypt up to 16 KiB and wait until the transport has accepted it; continue while it accepts more at once."""
         while not (taken := self.send_nowait(data)):
             await self._flush()
         return taken
 
     async def receive(self) -> bytes:
-        """What was decrypted, up to 4 KiB; b"" when the peer said in the cipher that it ends.
+        """Return up to 4 KiB of decrypted bytes; b"" after the peer's close_notify.
 
         Raises:
-            trio.BrokenResourceError: The link is gone, was cut by somebody else, or carries what is not TLS.
+            trio.BrokenResourceError: The link is lost, was cut without close_notify, or carries invalid TLS.
         """
         assert self._tls is not None, "the handshake comes first"
         while True:
@@ -272,50 +274,50 @@ class TlsTransport:
                 self._push()
             except ssl.SSLError as error:
                 self._push()
-                raise trio.BrokenResourceError(f"{self.address} does not keep to TLS: {error.reason}") from error
+                raise trio.BrokenResourceError(f"{self.address} violates the TLS protocol: {error.reason}") from error
             else:
                 return received
             if len(self._unsent) + self._outgoing.pending > UNREAD_ANSWERS:
-                raise trio.BrokenResourceError(f"{self.address} asks for new keys and does not read the answers")
+                raise trio.BrokenResourceError(f"{self.address} requests key updates and does not read the answers")
             if not (encrypted := await self._transport.receive()):
-                raise trio.BrokenResourceError(f"{self.address} was cut off: its end is not in the cipher")
+                raise trio.BrokenResourceError(f"the link to {self.address} was cut: TLS ended without close_notify")
             self._incoming.write(encrypted)
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Wait for each piece, for it has to be decrypted."""
+        """Pass on each piece, which has to be decrypted first."""
         await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
-        """Say the end in the cipher, then as the transport below does."""
+        """Send close_notify, then close the transport below."""
         try:
             if self._tls is not None:
                 with contextlib.suppress(ssl.SSLError, trio.BrokenResourceError):
-                    with contextlib.suppress(ssl.SSLWantReadError):  # the peer has not said it yet, and need not
+                    with contextlib.suppress(ssl.SSLWantReadError):  # the peer has not sent its own yet, and need not
                         self._tls.unwrap()
                     await self._flush()
         finally:
             await self._transport.aclose()
 
     async def aclose_forcefully(self) -> None:
-        """As the transport below."""
+        """Delegate to the transport below."""
         await self._transport.aclose_forcefully()
 
     def _encrypt(self, piece: bytes) -> int:
         assert self._tls is not None, "the handshake comes first"
         try:
             return self._tls.write(piece)
-        except ssl.SSLError as error:  # the peer has broken the protocol, and the reader knows
-            raise trio.BrokenResourceError(f"no TLS with {self.address} any more: {error.reason}") from error
+        except ssl.SSLError as error:  # the peer has violated the protocol, and the reader gets the error
+            raise trio.BrokenResourceError(f"TLS with {self.address} has failed: {error.reason}") from error
 
     def _push(self) -> None:
-        """Hand over what is encrypted, as far as it is taken at once; in order, so not while a task waits with it."""
+        """Send encrypted bytes as far as accepted at once; in order, so not while another task is sending."""
         if not self._is_sending:
             self._unsent += self._outgoing.read()
             if self._unsent:
                 self._unsent = self._unsent[self._transport.send_nowait(self._unsent) :]
 
     async def _flush(self) -> None:
-        """Wait until the transport has taken all that is encrypted."""
+        """Wait until the transport has accepted all encrypted bytes."""
         self._push()
         self._is_sending = True
         try:
@@ -327,14 +329,14 @@ class TlsTransport:
 
 
 class TlsListener:
-    """A listener whose peers speak TLS. Owns the other listener; the certificate may serve several.
+    """A listener whose peers use TLS. It owns the other listener; a certificate may be shared by several.
 
-    A step of a handshake computes for 0.3 ms with a key on P-256, 0.7 ms with RSA of 2048 bits, 6 ms with RSA of 4096.
-    So its peers take turns: a lock is handed on once in each pass of trio's scheduler, and between two steps
-    every other task that is ready has run. Without it, peers that speak at once would stop all others together.
+    A handshake step computes for 0.3 ms with a key on P-256, 0.7 ms with RSA of 2048 bits, 6 ms with RSA of 4096. So
+    the peers take turns: a lock is passed on once per pass of trio's scheduler, and between two steps every other
+    ready task runs. Without it, simultaneous handshakes would block all other tasks together.
 
     Attributes:
-        address: Host and port it is bound to, if that was told.
+        address: Host and port that it is bound to, if known.
     """
 
     def __init__(self, listener: Listener, certificate: Certificate, *, address: tuple[str, int] = ("", 0)) -> None:
@@ -344,7 +346,7 @@ class TlsListener:
         self.address = address
 
     async def accept(self) -> Sequence[TlsTransport]:
-        """Wait for peers; each shakes hands later, in its own time."""
+        """Wait for peers; their handshakes are done later by their own tasks."""
         return [
             TlsTransport(transport, self._certificate, self._handshake_turn)
             for transport in await self._listener.accept()
@@ -363,15 +365,15 @@ async def open_tls_listeners(
     dead_peer: float | None = None,
     proxy_from: Sequence[Network] = (),
 ) -> list[TlsListener]:
-    """Listen as `open_tcp_listeners` does, to peers that speak TLS.
+    """Listen for peers that use TLS, otherwise as `open_tcp_listeners`.
 
     Args:
         port: As there; so are `host` and `dead_peer`.
-        certificate: Shared by all of them: keep it, and `certificate.reload()` renews it.
-        proxy_from: Networks of proxies that say where their peers are, in front of TLS.
+        certificate: Shared by all listeners: keep a reference, and renew it with `certificate.reload()`.
+        proxy_from: Networks of proxies that send a PROXY header before TLS.
 
     Raises:
-        OSError: Nothing could be bound; none is left open.
+        OSError: No address could be bound; none is left open.
     """
     return [
         TlsListener(ProxyListener(listener, proxy_from), certificate, address=listener.address)

@@ -1,8 +1,8 @@
-"""From when to when a certificate is valid, read out of its PEM file.
+"""The period of validity of a certificate, read from its PEM file.
 
-Python's `ssl` tells that of a peer's certificate and not of one's own, so this walks its DER as far as those dates.
-What it is not: a judgement of anything else in it, nor a parser of DER in general.
-Who uses it: `tls.Certificate`, once OpenSSL has taken the file.
+Python's `ssl` reports it for a peer's certificate but not for the server's own, so this module parses the DER up to
+these dates. It is not a general DER parser and validates nothing else. `tls.Certificate` uses it after OpenSSL has
+accepted the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 _BLOCK: Final = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----\s(.*?)-----END ", re.DOTALL)
 
-# The types of DER that lie on the way, ITU-T X.690.
+# The DER types in use, ITU-T X.690.
 _INTEGER: Final = 0x02
 _SEQUENCE: Final = 0x30
 _VERSION: Final = 0xA0  # [0], constructed
@@ -23,21 +23,21 @@ _GENERALIZED_TIME: Final = 0x18  # 15 bytes: YYYYMMDDHHMMSSZ
 
 
 class Validity(NamedTuple):
-    """The two ends, both in UTC."""
+    """Start and end, both in UTC."""
 
     begins: dt.datetime
     ends: dt.datetime
 
 
 def validity_of(pem: bytes) -> Validity:
-    """That of the first certificate in a PEM file, which is the server's own.
+    """Return the validity of the first certificate in a PEM file, which is the server's own.
 
         Certificate ::= SEQUENCE { tbsCertificate SEQUENCE {
             version [0] OPTIONAL, serialNumber INTEGER, signature SEQUENCE, issuer SEQUENCE,
             validity SEQUENCE { notBefore Time, notAfter Time }, ... } ... }
 
     Raises:
-        ValueError: There is none, or it is not built like that.
+        ValueError: There is none, or it has another structure.
 
     Source: RFC 5280, section 4.1
     """
@@ -54,15 +54,15 @@ def validity_of(pem: bytes) -> Validity:
 
 
 def _take(der: bytes, *kinds: int) -> tuple[bytes, bytes]:
-    """The content of the first value, which is of one of these types, and what follows it."""
+    """Return the content of the first value, which must be of one of these types, and the bytes after it."""
     if len(der) < 2 or der[0] not in kinds:
-        raise ValueError("not the DER of a certificate")
+        raise ValueError("the certificate is not valid DER")
     length, begin = der[1], 2
     if length & 0x80:  # then it is the length of the length
         begin += length & 0x7F
         length = int.from_bytes(der[2:begin], "big")
     if len(der) < begin + length:
-        raise ValueError("a certificate that is cut off")
+        raise ValueError("the certificate is incomplete")
     return der[begin : begin + length], der[begin + length :]
 
 
@@ -73,6 +73,6 @@ def _two_times(der: bytes) -> tuple[dt.datetime, dt.datetime]:
 
 
 def _time(text: bytes) -> dt.datetime:
-    if len(text) == 13:  # of this century until 49, of the last from 50 on
+    if len(text) == 13:  # years up to 49 are 20xx, from 50 on 19xx
         text = (b"20" if text < b"50" else b"19") + text
     return dt.datetime.strptime(text.decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=dt.UTC)

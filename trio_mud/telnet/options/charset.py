@@ -46,7 +46,7 @@ class Charset(Option):
     def __init__(self, names: tuple[str, ...] = ("UTF-8",)) -> None:
         unknown = [name for name in names if codec_of(name) is None]
         if unknown or not names:
-            raise ValueError(f"no charset to ask for: {', '.join(unknown) or 'none'}; known are {', '.join(CODECS)}")
+            raise ValueError(f"unknown charsets: {', '.join(unknown) or '(empty)'}; choose from {', '.join(CODECS)}")
         self._names = names
         self._is_waiting = False
 

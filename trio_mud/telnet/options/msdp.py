@@ -75,7 +75,7 @@ class Msdp(Option):
             ValueError: The variable is not reportable; otherwise as `encode_msdp`.
         """
         if self._reportable and variable not in self._reportable:
-            raise ValueError(f"{variable!r} is not among the reportable variables of this Msdp; name it there as well")
+            raise ValueError(f"{variable!r} is not reportable: add it to the variables of this Msdp")
         talk = self._talk
         if talk is None or not _is_heard(engine, talk):
             return False

@@ -91,7 +91,7 @@ class NewEnviron(Option):
             if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_NAME):
                 raise ValueError(f"variable {name!r} must have 1 to {MAX_NAME} characters of printable ASCII")
             if name.upper() == "USER":
-                raise ValueError("the variable USER is a trap for servers that believe it; ask in a dialog")
+                raise ValueError("the variable USER must not be trusted: ask for the name in a dialog")
         self._request = bytes((SEND,)) + b"".join(bytes((VAR,)) + name.encode() for name in names)
         if not names or len(self._request) >= MAX_REQUEST:
             raise ValueError(f"ask for at least one variable, and in less than {MAX_REQUEST} bytes")
