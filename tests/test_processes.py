@@ -190,7 +190,7 @@ def test_a_second_signal_ends_even_a_program_that_spins(tmp_path: Path, first: s
         complaints = process.stderr.read()
         process.wait(PATIENCE)
     assert process.returncode == 130
-    assert "the process is ended as it stands" in complaints
+    assert "the process is ended without saving" in complaints
 
 
 def run_program(folder: Path, program: str, *, stderr: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -294,12 +294,12 @@ run(hooks, host="127.0.0.1", port=0)
         (
             "host='127.0.0.1', port=PORT",
             75,
-            "cannot listen at 127.0.0.1 port PORT: Address already in use; choose another with port=",
+            "cannot bind 127.0.0.1 port PORT: Address already in use; choose another with port=",
         ),
         (
             "host='no-such-host.invalid', port=0",
             2,
-            "host 'no-such-host.invalid' is no name or address known here; choose another with host=",
+            "host 'no-such-host.invalid' is unknown; choose another with host=",
         ),
     ],
 )
@@ -371,4 +371,4 @@ def test_a_process_whose_work_swallows_its_cancellation_names_it_and_ends(
     (named,) = [line for line in complaints.splitlines() if "does not end:" in line and "swallow at " in line]
     assert f"work swallow at {tmp_path / 'clockwork.py'}:" in named
     assert f" {whose} was cancelled and does not end: let trio.Cancelled pass" in named
-    assert "the process is ended as it stands" in complaints
+    assert "the process is ended without saving" in complaints

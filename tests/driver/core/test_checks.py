@@ -227,7 +227,7 @@ WRONG: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     ),
     "enter, key": (
         lambda guest, session: guest.server.sessions.enter(["ann"], guest),
-        r"^Sessions.enter\(\) takes a key that is hashable.*'list'",
+        r"^Sessions.enter\(\) takes a hashable key.*'list'",
     ),
     "enter, connection": (
         lambda guest, session: guest.server.sessions.enter("ann", "ann"),

@@ -86,7 +86,7 @@ async def type_lines(hooks: Hooks, *lines: str, limits: Limits) -> MasterServer:
 def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     """What the watchdog has logged at a level: at least what a test causes, and more where the machine stands still."""
     messages = [record.getMessage() for record in caplog.records if record.levelno == level]
-    return [message for message in messages if "stood still" in message]
+    return [message for message in messages if "the event loop" in message]
 
 
 def told_of(caplog: pytest.LogCaptureFixture, function: str) -> list[str]:
@@ -113,9 +113,9 @@ def test_a_function_that_computes_too_long_is_told_of_once_with_its_stack_and_it
 
     [first] = told_of(caplog, "work_until_told")
     place = rf"grind at {re.escape(__file__)}:{grind.__code__.co_firstlineno + 3}"  # the line that does not return
-    assert re.fullmatch(rf"everything has stood still for \d+\.\d s in {place}, for Input of .*guest-1.*", first)
+    assert re.fullmatch(rf"the event loop has been blocked for \d+\.\d s in {place}, for Input of .*guest-1.*", first)
     second = told(caplog, logging.WARNING)[-1]
-    assert re.fullmatch(r"everything goes on after it stood still for \d+\.\d s", second)
+    assert re.fullmatch(r"the event loop runs again after it was blocked for \d+\.\d s", second)
     assert len(told(caplog, logging.WARNING)) == len(told(caplog, logging.ERROR)) == server.counters["stood still"]
 
 
@@ -293,11 +293,11 @@ def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -
         rest = process.stderr.read()  # to its end
         process.wait(PATIENCE)
 
-    assert "everything has stood still for" in said
+    assert "the event loop has been blocked for" in said
     assert "Input of" in said
     assert process.returncode == 1
-    assert "in grind\n" in rest.split("the process is ended as it stands")[0]
-    assert "in grind\n" in rest.split("the process is ended as it stands")[1]  # the stacks of all threads
+    assert "in grind\n" in rest.split("the process is ended without saving")[0]
+    assert "in grind\n" in rest.split("the process is ended without saving")[1]  # the stacks of all threads
 
 
 @pytest.mark.slow
@@ -316,4 +316,4 @@ def test_a_process_that_was_stopped_is_not_blamed_for_it(tmp_path: Path) -> None
         _, complaints = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0
-    assert "stood still" not in complaints
+    assert "the event loop" not in complaints

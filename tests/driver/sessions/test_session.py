@@ -327,7 +327,7 @@ async def test_who_may_not_enter_is_told_why(mud: OpenMud) -> None:
         player = await place.player()
         sessions, connection = place.server.sessions, met[0]
         sessions.enter("ann", connection)
-        with pytest.raises(LocalProtocolError, match="serves"):
+        with pytest.raises(LocalProtocolError, match="bound"):
             sessions.enter("bob", connection)
         connection.session = None
         with pytest.raises(ValueError, match="grace"):

@@ -1,6 +1,6 @@
-"""The acceptor: one accept loop for each listener, for as long as the server takes connections.
+"""The acceptor: one accept loop for each listener, as long as the server accepts connections.
 
-What a failed accept means is decided here: go on at once, go on after a rest, or give up and say so.
+After a failed accept it retries at once, retries after a pause, or raises, depending on the errno.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ _GONE_BEFORE_ACCEPT: Final = frozenset(
     }
 )
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_REST: Final = 0.1  # seconds before accepting is tried again when the machine has no descriptor left
+_REST: Final = 0.1  # seconds until the next accept when no file descriptor is left
 
 
 class Acceptor:
-    """The listeners of one server. Owns them, and closes them.
+    """The listeners of one server. Owns them and closes them.
 
     Args:
-        listeners: Ours, or any of trio's.
-        limits: For the pace of accepting.
-        may_connect: Called with the address of each peer that came; False closes it at once.
+        listeners: Listeners of this package, or any of trio's.
+        limits: The limits of the accept rate and of cleanup.
+        may_connect: Called with the address of each accepted peer; False closes the connection at once.
         on_accept: Called with the transport of each other peer.
-        count: Called with a word for each accept that failed.
+        count: Called with the name of a counter for each accept and each failure.
     """
 
     def __init__(
@@ -73,18 +73,18 @@ class Acceptor:
         self._last_warning = -math.inf
 
     def close(self) -> None:
-        """Accept no more connections. Those that there are stay."""
-        self._scope.cancel(reason="the server accepts no more")
+        """Stop accepting. Existing connections are not affected."""
+        self._scope.cancel(reason="the server has stopped accepting")
 
     @enable_ki_protection
     async def run(self, opened: Callable[[], None]) -> None:
-        """Accept until `close`, then close the listeners, whatever they make of it.
+        """Accept until `close` is called, then close the listeners. A failure to close is logged.
 
         Args:
-            opened: Called once accepting has begun; also if it was closed before that.
+            opened: Called once accepting has begun, even if `close` was called before.
 
         Raises:
-            OSError: A listener failed for good.
+            OSError: A listener failed permanently.
         """
         try:
             with self._scope:
@@ -99,7 +99,7 @@ class Acceptor:
                     with trio.move_on_after(self._limits.cleanup):
                         await listener.aclose()
                 except Exception:
-                    logger.exception("a listener did not close")
+                    logger.exception("a listener failed to close")
 
     @enable_ki_protection
     async def _accept_from(self, listener: Listener) -> None:
@@ -120,11 +120,13 @@ class Acceptor:
             if refused:
                 await self._close_refused(refused)
             if rate is not None and (accepted := len(transports) - len(refused)):
+                # After a restart all players reconnect at once and none of them is at fault: the loop sleeps, and
+                # the kernel keeps the others in its backlog.
                 self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), accepted)
                 await trio.sleep(wait)
 
     async def _close_refused(self, transports: Sequence[Transport]) -> None:
-        """Close peers that came too fast. It waits for nothing, so it may be shielded."""
+        """Close connections past the rate of their address. Nothing here waits, so the shield is safe."""
         with trio.CancelScope(shield=True):
             for transport in transports:
                 self._count("closed by rate")
@@ -145,11 +147,11 @@ class Acceptor:
 
 
 def _did_not_close(error: BaseException) -> None:
-    log_error(error, "the transport of a peer that came too fast did not close")
+    log_error(error, "the transport of a rate-limited connection failed to close")
 
 
 def _ours(listener: AnyListener, dead_peer: float | None) -> Listener:
-    """Any listener as one of ours."""
+    """Return the listener, wrapped if it is one of trio's."""
     if isinstance(listener, trio.SocketListener) and listener.socket.family in (socket.AF_INET, socket.AF_INET6):
         return take_over(listener, dead_peer=dead_peer)
     if isinstance(listener, trio.abc.Listener):

@@ -1,4 +1,4 @@
-"""Who may come in as far as numbers go: how many in all, how many and how fast from one origin, how many handshakes."""
+"""Admission limits: connections in total and for each origin, their rate, and concurrent handshakes."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ logger = logging.getLogger("trio_mud")
 
 
 class Admission:
-    """Counts the connections there are, and how fast they come, by their origin.
+    """Counts the connections and the rate of new ones, by origin.
 
-    `accept` says whether a peer may become a connection at all, or is closed without an event.
+    A peer that `accept` rejects is closed without an event.
 
     Args:
-        limits: How many there may be.
-        texts: What those past them read.
-        count: Called with a word for each handshake that was dropped.
+        limits: The limits to enforce.
+        texts: The texts for refused connections.
+        count: Called with the name of a counter for each handshake that was dropped.
     """
 
     def __init__(self, limits: Limits, texts: Texts, count: Callable[[str], None]) -> None:
         self._limits = limits
         self._texts = texts
         self._count_event = count
-        self._handshakes: dict[Connection, None] = {}  # that run, the oldest first
+        self._handshakes: dict[Connection, None] = {}  # running handshakes, the oldest first
         self._warned_at: dict[str, float] = {}  # when each kind of warning was logged last
         self._total = 0
         self._by_origin: Counter[str] = Counter()
-        self._origins: dict[int, str] = {}  # which one each connection counts for, by its number
+        self._origins: dict[int, str] = {}  # the origin that each connection counts for, by its number
         self._buckets = AcceptBuckets(limits.accept_rate_per_address)
 
     def accept(self, address: str) -> bool:
-        """Take a token of the address's origin for a new connection; "" is an unknown one, and unlimited.
+        """Take a token of the address's origin for a new connection; "" is unknown and not limited.
 
         Returns:
-            False if the origin is past `limits.accept_rate_per_address`: close the connection before it costs more.
+            False if the origin exceeds `limits.accept_rate_per_address`: the connection must be closed.
         """
         if self._buckets.spend(origin_of(address), trio.current_time()):
             return True
         self._warn(
-            "connections from %s come faster than limits.accept_rate_per_address and are closed; raise it if many "
+            "connections from %s exceed limits.accept_rate_per_address and are closed; raise it if many "
             "players share this address",
             address,
         )
         return False
 
     def arrive(self, connection: Connection) -> None:
-        """Count a new connection, and refuse it if it is one too many. The connect hook still runs and sees that."""
+        """Count a new connection, and refuse it past a limit. Connect functions still run and see the refusal."""
         self._total += 1
         if self._limits.connections is not None and self._total > self._limits.connections:
             connection.reject(self._texts.server_full, Cause.FULL)
@@ -65,15 +65,17 @@ class Admission:
 
     @contextmanager
     def handshake(self, connection: Connection) -> Iterator[None]:
-        """Count a handshake while it runs; past the bound the oldest is dropped in its favour."""
+        """Count a handshake while it runs; past the limit the oldest one is dropped."""
         most = self._limits.max_handshakes
+        # The oldest, not the newest: under an attack by stalled handshakes, an honest one, which takes a second,
+        # is still completed.
         if most is not None and len(self._handshakes) >= most:
             oldest = next(iter(self._handshakes))
             del self._handshakes[oldest]
             oldest.lifecycle.abort()
             self._count_event("handshakes dropped")
             self._warn(
-                "%d handshakes run at once: the oldest is dropped; raise limits.max_handshakes if these are players",
+                "%d handshakes run at once and the oldest is dropped; raise limits.max_handshakes if these are players",
                 most,
             )
         self._handshakes[connection] = None
@@ -83,16 +85,16 @@ class Admission:
             self._handshakes.pop(connection, None)
 
     def locate(self, connection: Connection, *, is_named: bool) -> bool:
-        """Count a connection where it comes from, once that is certain: behind a proxy, after the header.
+        """Count a connection for its true origin, which behind a proxy is known after the PROXY header.
 
         Args:
-            is_named: False if the address is a proxy's own. Its health checks may come as fast as it likes.
+            is_named: False if the address is the proxy's own; its health checks are not limited.
 
         Returns:
-            False if it comes from elsewhere than it seemed, and faster than that origin may: close it.
+            False if the origin has changed and the new one exceeds its rate: the connection must be closed.
         """
         origin, before = origin_of(connection.address), self._origins.get(connection.number)
-        if before is None or origin == before:  # released, or known
+        if before is None or origin == before:  # released, or counted correctly already
             return True
         if is_named and not self.accept(connection.address):
             return False
@@ -101,19 +103,19 @@ class Admission:
         return True
 
     def release(self, connection: Connection) -> None:
-        """Stop counting a connection for its origin: it has ended its input, or is ending. A second call does nothing.
+        """Stop counting a connection for its origin, at its end of file or its ending. Later calls have no effect.
 
-        Until it is closed it still counts against `limits.connections`, for it has a descriptor.
+        Until it is closed it still counts against `limits.connections`, since it uses a file descriptor.
         """
         self._discount(connection)
 
     def leave(self, connection: Connection) -> None:
-        """It is gone, refused or not."""
+        """Stop counting a connection that is closed."""
         self._total -= 1
         self._discount(connection)
 
     def _warn(self, text: str, *values: object) -> None:
-        """Log a warning, each kind at most once in `limits.log_interval`."""
+        """Log a warning, each kind at most once per `limits.log_interval`."""
         now = trio.current_time()
         if now - self._warned_at.get(text, -math.inf) >= (self._limits.log_interval or 0):
             self._warned_at[text] = now

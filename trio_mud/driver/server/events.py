@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Started(HookEvent):
-    """The server runs: the first event of all. Nobody is accepted before its functions have run.
+    """The server runs: the first event of all. No connection is accepted before its functions have run.
 
     A function that raises, or waits longer than `limits.hook_deadline`, ends `serve` with that error.
     """

@@ -1,8 +1,8 @@
-"""The dispatcher's host: which functions run for an event, and what becomes of their failures.
+"""The dispatcher's host: chooses the functions that run for an event, and handles their failures.
 
-The game's functions come from its `Hooks`; the network's own steps lie outside even the first and the last of them.
-A failure costs one call. It is logged with the function, the event and what was typed, and whoever it concerns is
-told in a sentence of `Texts`. Only an interrupt, an exit and a failure on `Started` stop the server.
+The game's functions come from its `Hooks`. The network's own steps run before the first or after the last of them.
+A failure costs one call. It is logged with the function, the event and the typed line, and the player concerned
+receives a sentence of `Texts`. Only an interrupt, an exit and a failure on `Started` stop the server.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Stopping(Protocol):
     """The task tree, as far as failures need it.
 
     Attributes:
-        fatal: Why the server ends, if something that cannot be mended is the reason.
-        last_words: What players read in a shutdown, once one has begun.
+        fatal: The unrecoverable error that ends the server; None without one.
+        last_words: The text that players receive, once a shutdown has begun; otherwise None.
     """
 
     fatal: BaseException | None
     last_words: str | None
 
     def fail(self, error: BaseException) -> None:
-        """End the hard way, and have `serve` raise the error."""
+        """Take the hard path, and make `serve` raise the error."""
         ...
 
     def interrupted(self, error: BaseException) -> None:
@@ -51,15 +51,15 @@ class Stopping(Protocol):
         ...
 
     def note_started(self) -> None:
-        """All functions on `Started` have run."""
+        """Take note that all functions on `Started` have run."""
         ...
 
 
 class HookHost:
-    """What the dispatcher asks of its server.
+    """The server's side of the dispatcher.
 
     Attributes:
-        hooks: The game's functions; exchanged between two events.
+        hooks: The game's functions; may be replaced between two events.
         connections: The admitted connections.
     """
 
@@ -71,24 +71,24 @@ class HookHost:
         self.connections = Connections()
         self._dirty: list[LinkReceiver] = []
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
-        self.must_flush = trio.Event()  # something was written outside a batch
+        self.must_flush = trio.Event()  # output was written outside a batch
 
     def attach(self, context: Context, stopping: Stopping, rendered: dict[Hashable, tuple[Text, bytes]]) -> None:
-        """Set the parts that need the dispatcher themselves: once, before anything else."""
+        """Set the parts that themselves need the dispatcher. Called once, before any other method."""
         self._context = context
         self._stopping = stopping
         self._rendered = rendered
 
-    # What the dispatcher calls
+    # Called by the dispatcher
 
     def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
-        """What runs for an event: the game's functions, the network's own steps outermost."""
+        """Return the functions to run for an event: the game's functions, the network's own steps outermost."""
         try:
             functions = self.hooks.functions_for(type(event))
         except Exception as error:  # noqa: BLE001 - a registry of the game's own; the network's own steps must run
             self.hook_failed(event, self.hooks.functions_for, error)
             functions = ()
-        if type(event) is Input:  # as most are
+        if type(event) is Input:  # first, since most events are
             return functions
         if isinstance(event, Connect):
             return (*functions, _conclude_connect)
@@ -101,27 +101,27 @@ class HookHost:
         return functions
 
     def flush(self) -> None:
-        """Send what was written, once for each connection."""
-        if self._rendered:
+        """Flush each dirty connection once."""
+        if self._rendered:  # texts shared within a batch; kept longer, they would hold memory
             self._rendered.clear()
-        while self._dirty:  # a flush may write: that something was dropped
+        while self._dirty:  # a flush may itself write: the notice that output was dropped
             dirty, self._dirty = self._dirty, []
             for receiver in dirty:
                 try:
                     receiver.flush()
-                except BaseException as error:  # noqa: BLE001 - it costs this connection
+                except BaseException as error:  # noqa: BLE001 - a failure costs this connection
                     receiver.failed(error)
 
     def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
-        """Log it, and tell whom it concerns. If it is on `Connect` it refuses, on `Started` it ends the server."""
+        """Log a failure and notify the player. On `Connect` it refuses the connection; on `Started` the server ends."""
         connection = attribute_of(event, "connection")
         if is_a(error, ConnectionEnded) and isinstance(connection, Connection) and connection.ending is not None:
-            # Any peer can cause it: it hangs up.
+            # Any peer can cause this by hanging up while a hook waits, so it is no failure of the game.
             log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)
             return
         self._context.counters["hooks failed"] += 1
         if isinstance(event, Started) and self._stopping.fatal is None:  # raised by `serve`, with its traceback
-            logger.critical("hook %s failed on Started: the server does not open", describe(function, error))
+            logger.critical("hook %s failed on Started: the server does not start", describe(function, error))
             self._stopping.fail(error)
             return
         if isinstance(event, Tick):
@@ -130,7 +130,7 @@ class HookHost:
             self._log_failure("hook", function, error, partial(_about, event))
         texts, too_slow = self._context.texts, is_a(error, trio.TooSlowError)
         if interrupt_in(error) is not None:
-            if isinstance(event, Connect):
+            if isinstance(event, Connect):  # the connect hook fails closed: a check that did not run must not admit
                 event.connection.reject(self._stopping.last_words or "", Cause.HOOK_FAILED)
         elif isinstance(event, Connect):
             text = texts.connect_too_slow if too_slow else texts.connect_failed
@@ -139,7 +139,7 @@ class HookHost:
             event.connection.notify_player(texts.command_too_slow if too_slow else texts.command_failed)
 
     def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
-        """Warn that a function returned after its deadline. What it did stands, and it costs nothing."""
+        """Warn that a function returned after its deadline. Its effects stand, and it costs nothing."""
         self._context.counters["hooks late"] += 1
         named = f"hook {describe(function)}"
         self._context.repeats.log(
@@ -153,7 +153,7 @@ class HookHost:
         )
 
     def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
-        """Warn if it was meant to refuse a visitor: the result of a hook decides nothing."""
+        """Warn on `Connect`, where False was probably meant to refuse: the result of a hook has no effect."""
         if isinstance(event, Connect):
             named = f"hook {describe(function)}"
             self._context.repeats.log(
@@ -165,42 +165,42 @@ class HookHost:
             )
 
     def hook_interrupted(self, error: BaseException) -> None:
-        """A KeyboardInterrupt or SystemExit came out of the game's code: the server ends."""
+        """Stop the server: code of the game raised KeyboardInterrupt or SystemExit."""
         self._stopping.interrupted(error)
 
-    # What connections and sessions call
+    # Called by connections and sessions
 
     def mark_dirty(self, receiver: LinkReceiver) -> None:
-        """Something was written: flush at the end of the batch, or soon if none is running."""
+        """Mark a connection dirty; it is flushed at the end of the current batch, or by the flusher task."""
         self._dirty.append(receiver)
         if not self._context.dispatcher.in_batch:
             self.must_flush.set()
 
     def admit(self, connection: Connection) -> None:
-        """It passed the connect hook: it is on the list now."""
+        """Add a connection that passed the connect hook to the list."""
         self._context.counters["admitted"] += 1
         self.connections.add(connection)
         logger.debug("%s was admitted from %s", connection.label, connection.address)
 
     def typed_first(self, connection: Connection) -> None:
-        """It typed its first line, so it is a player and no scanner: now its visit is worth a line in the log."""
+        """Log the connection, which has typed its first line and so is probably a player and not a scanner."""
         logger.info("%s came in from %s", connection.label, connection.address)
 
     def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
-        """A script or other work of the game raised: log it; an interrupt stops the server.
+        """Log that a script or other work of the game raised; an interrupt stops the server.
 
         Args:
-            what: "dialog", "work".
-            function: Which was called.
-            whose: Returns " of" and its owner.
-            error: What it raised.
+            what: The function's role: "dialog", "work".
+            function: The function that was called.
+            whose: Returns " for " and its owner.
+            error: The exception.
         """
         if (interrupt := interrupt_in(error)) is not None:
             self._stopping.interrupted(interrupt)
         self._log_failure(what, function, error, whose)
 
     def name_unfinished(self, what: str, function: object, whose: str) -> None:
-        """Log that code of the game goes on after its cancellation; only the end of the process can end it."""
+        """Log that code of the game still runs after its cancellation; only the end of the process can stop it."""
         named = f"{what} {describe(function)}"
         self._context.repeats.log(
             logging.ERROR,
@@ -218,7 +218,7 @@ class HookHost:
     # Steps
 
     def _log_failure(self, what: str, function: object, error: BaseException, about: Callable[[], str]) -> None:
-        """Log it: an exit that the game asked for as one line, all else with its traceback, and not again and again."""
+        """Log an exit that the game requested as one line, and any other failure with its traceback, rate-limited."""
         single = unwrap_single(error)
         if is_a(single, SystemExit):
             code = describe_value(attribute_of(single, "code"))
@@ -229,7 +229,7 @@ class HookHost:
             log_failure(self._context.repeats, what, function, error, about)
 
     def _forget(self, event: Disconnect) -> None:
-        """The network's own step, first on `Disconnect`: it is off the list before any other function runs."""
+        """Take the connection off the list, as the first step on `Disconnect`, before any function of the game runs."""
         connection = event.connection
         self.connections.discard(connection)
         self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
@@ -237,12 +237,12 @@ class HookHost:
         log("%s left: %s (%s)", connection.label, event.reason.value, event.cause)
 
     def _note_started(self, event: Started) -> None:
-        """The network's own step, last on `Started`: connections may be accepted."""
+        """Allow connections to be accepted, as the last step on `Started`."""
         self._stopping.note_started()
 
 
 def _about(event: HookEvent) -> str:
-    """What an event is about, as the log says it: ` for Input of guest-1 (#1), typed 'look'`."""
+    """Return a description of an event for the log: ` for Input of guest-1 (#1), typed 'look'`."""
     text = f" for {type(event).__name__}"
     connection, session = getattr(event, "connection", None), getattr(event, "session", None)
     if isinstance(connection, Connection):

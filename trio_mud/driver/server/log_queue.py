@@ -1,8 +1,8 @@
 """A log handler that never waits: a bounded queue, and a thread that writes.
 
-A pipe that nobody reads, a stopped terminal or a slow disk makes each write to standard error wait. A handler that
-writes itself stops the event loop then, and a signal handler that logs stops the shutdown, too.
-Who uses it: the command line, and `run` if the program has not configured logging; any other program may, by
+A pipe without a reader, a stopped terminal or a slow disk makes each write to standard error wait. A handler that
+writes in the caller's thread then blocks the event loop, and a signal handler that logs blocks the shutdown.
+Used by the command line, and by `run` if the program has not configured logging. Any other program may use it by
 `logging.getLogger().addHandler(QueuedHandler(sys.stderr))`.
 """
 
@@ -20,25 +20,25 @@ from typing import Final, TextIO
 
 __all__ = ["QueuedHandler"]
 
-FLUSH: Final = 1.0  # seconds that a flush waits for the stream, at most
-MOST: Final = 1024 * 1024  # characters that wait for the stream
+FLUSH: Final = 1.0  # seconds that a flush waits at most
+MOST: Final = 1024 * 1024  # characters in the queue
 
 
 class QueuedHandler(logging.Handler):
     """Formats log records at once, and writes them to a stream in a thread of its own.
 
-    Records that find the queue full, or that the stream refuses, are dropped and counted. The number is written as
-    `N log lines dropped` as soon as the stream takes text again.
+    Records are dropped and counted when the queue is full or the stream fails. The number is written as
+    `N log lines dropped` as soon as the stream accepts text again.
     No record and no object of the game outlives the call: the queue holds text.
 
     Args:
-        stream: Written to by its file descriptor if it has one: its buffer then stays unlocked, or Python would abort
-            at its exit while this thread waits. None: everything is dropped.
+        stream: Written to by its file descriptor if it has one, so that its buffer's lock is not held while this
+            thread waits; otherwise Python would abort at exit. None drops everything.
         most: Characters that may wait.
 
     Attributes:
-        dropped: How many records were lost so far.
-        counters: Where "log lines dropped" is counted, too.
+        dropped: How many records were dropped so far.
+        counters: A counter whose "log lines dropped" is increased too; None without one.
     """
 
     def __init__(self, stream: TextIO | None, most: int = MOST) -> None:
@@ -46,8 +46,8 @@ class QueuedHandler(logging.Handler):
         self._stream = stream
         self._most = most
         self._queue: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()  # its put is reentrant
-        self._put = 0  # characters; only `emit` changes it
-        self._written = 0  # likewise, and only the thread does
+        self._put = 0  # characters; changed only by `emit`, which holds the handler's lock
+        self._written = 0  # characters; changed only by the thread
         self._unreported = 0
         self.dropped = 0
         self.counters: Counter[str] | None = None
@@ -69,7 +69,7 @@ class QueuedHandler(logging.Handler):
         self._queue.put(text)
 
     def flush(self) -> None:
-        """Wait until everything queued is written, for a second at most."""
+        """Wait until all queued text is written, for at most `FLUSH` seconds."""
         if self._thread is not None:
             written = threading.Event()
             self._queue.put(written)
@@ -90,7 +90,7 @@ class QueuedHandler(logging.Handler):
             if isinstance(item, str):
                 try:
                     write(item)
-                except (OSError, ValueError):  # a full disk, a reader that has gone, a closed stream
+                except (OSError, ValueError):  # a full disk, a closed pipe, a closed stream
                     with self._locked():
                         self._drop()
                 self._written += len(item)
@@ -111,8 +111,8 @@ class QueuedHandler(logging.Handler):
 
 
 def _writer(stream: TextIO | None) -> Callable[[str], None]:
-    """Return what writes a text to a stream, all of it, however long that takes."""
-    assert stream is not None, "nothing is queued without"
+    """Return a function that writes a whole text to a stream, and waits as long as that takes."""
+    assert stream is not None, "nothing is queued without a stream"
     descriptor = None
     with suppress(OSError, ValueError, AttributeError):
         descriptor = stream.fileno()
@@ -129,7 +129,7 @@ def _writer(stream: TextIO | None) -> Callable[[str], None]:
         while data:
             try:
                 data = data[os.write(descriptor, data) :]
-            except BlockingIOError:  # some other program made the terminal non-blocking
+            except BlockingIOError:  # another program made the terminal non-blocking
                 select.select([], [descriptor], [])
 
     return write_raw

@@ -1,7 +1,7 @@
-"""What a game tells MUD listings about itself, checked where it is given.
+"""The MSSP variables of a game, which MUD listings read, checked when they are set.
 
-The figures are sent to whoever asks, long after they were set: a wrong one must be found by its author, not by a peer.
-Who uses it: `MasterServer.mssp`.
+They are sent long after they were set, so an invalid value is reported to its author at once and not in a peer's turn.
+Used by `MasterServer.mssp`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class MsspVariables(UserDict[str, Variable]):
     """Names and values as in the Mud Server Status Protocol. A number is stored as its text.
 
     Args:
-        variables: The first of them.
-        home: The thread of the server that they belong to; no other one may change them.
+        variables: The initial names and values.
+        home: The thread of the server, which alone may change them.
 
     Raises:
-        TypeError: A name is no text, or a value is neither a text nor a number nor a sequence of these.
-        LocalProtocolError: It is changed in another thread than the server's.
+        TypeError: A name is not a `str`, or a value is neither a `str` nor a number nor a sequence of these.
+        LocalProtocolError: A variable is changed in another thread than the server's.
     """
 
     def __init__(self, variables: Mapping[str, Variable], home: HomeThread | None = None) -> None:
@@ -36,7 +36,7 @@ class MsspVariables(UserDict[str, Variable]):
             self[name] = value
 
     def as_text(self) -> dict[str, str | Sequence[str]]:
-        """What is sent: each value as a text, or several of them."""
+        """Return the variables as they are sent: each value as a text or a sequence of texts."""
         return cast("dict[str, str | Sequence[str]]", dict(self.data))
 
     def __setitem__(self, name: str, value: Variable) -> None:
@@ -51,12 +51,12 @@ class MsspVariables(UserDict[str, Variable]):
         super().__delitem__(name)
 
     def __ior__(self, other: Mapping[str, Variable] | Iterable[tuple[str, Variable]]) -> Self:  # type: ignore[override,misc]
-        self.update(MsspVariables(dict(other)))  # checked, all of them, before any is set
+        self.update(MsspVariables(dict(other)))  # checks all before any is set
         return self
 
 
 def _as_text(name: str, value: object) -> str | tuple[str, ...]:
-    if isinstance(value, bool):  # 1 and 0 in the protocol, and a subclass of int
+    if isinstance(value, bool):  # bool is a subclass of int; MSSP writes 1 and 0
         return str(int(value))
     if isinstance(value, str | int | float):
         return exact(str(value))

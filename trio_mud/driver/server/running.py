@@ -1,4 +1,4 @@
-"""A server from nothing: open the listeners, serve, and for a whole program mind the signals too."""
+"""Runs a server: opens the listeners and serves; for a whole program, handles the signals as well."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ logger = logging.getLogger("trio_mud")
 
 EXIT_CRASHED: Final = 1
 EXIT_USAGE: Final = 2
-EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: it may work later
+EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may retry
 EXIT_INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
-PATIENCE: Final = 2.0  # seconds past all deadlines before the process is ended from outside the event loop
+PATIENCE: Final = 2.0  # seconds past all deadlines until the process is ended from outside the event loop
 
 
 class CannotListen(TrioMudError):
-    """No listener could be opened; the message says where and why.
+    """A port cannot be bound, or the host is unknown; the message names the address and the error.
 
     Attributes:
         status: The exit status of a program that ends by it.
@@ -53,18 +53,18 @@ class CannotListen(TrioMudError):
 
     def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-            super().__init__(f"host {host!r} is no name or address known here")
+            super().__init__(f"host {host!r} is unknown")
             self.status = EXIT_USAGE
         else:
             where = error.filename or f"{host} port {port}"
-            super().__init__(f"cannot listen at {where}: {error.strerror or error}")
+            super().__init__(f"cannot bind {where}: {error.strerror or error}")
             self.status = EXIT_UNAVAILABLE
         is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         self.parameter = "host" if is_host else parameter
 
 
 class Place(NamedTuple):
-    """Where a server listens."""
+    """An address that a server listens on."""
 
     host: str
     port: int
@@ -83,21 +83,22 @@ async def serve(
     task_status: trio.TaskStatus[MasterServer] = trio.TASK_STATUS_IGNORED,
     **settings: Unpack[ServerSettings],
 ) -> None:
-    """Serve a game until it shuts down or this is cancelled; either way every connection gets its disconnect event.
+    """Serve a game until it shuts down or the call is cancelled; in both cases all disconnect events are handled.
 
-    `server = await nursery.start(partial(serve, hooks, port=4000))` goes on once it accepts.
+    `server = await nursery.start(partial(serve, hooks, port=4000))` returns once the server accepts.
 
     Args:
         hooks: The game.
-        host: Where to listen: a name, an address, or None for every interface.
-        port: 0 lets the system choose.
-        listeners: Listen on these instead; they are taken over.
-        settings: Those of `MasterServer`, such as `limits=` and `texts=`.
+        host: The interface to listen on: a name, an address, or None for all interfaces.
+        port: The port; 0 lets the system choose.
+        listeners: Used in place of `host` and `port`; the server takes ownership.
+        task_status: For `nursery.start`.
+        settings: The arguments of `MasterServer`, such as `limits=` and `texts=`.
 
     Raises:
         OSError: The port cannot be bound.
-        TypeError, ValueError: An argument is not what it should be.
-        Exception: A function on `Started` raised it: nobody was accepted.
+        TypeError, ValueError: An argument is invalid.
+        Exception: A function on `Started` raised it; no connection was accepted.
     """
     check_address(host, port)
     server = MasterServer(hooks, **settings)
@@ -120,29 +121,31 @@ def run(
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
-    The first signal shuts down: players are told, what was written is flushed, the disconnect hooks run.
-    A second one ends at once. SIGHUP loads the certificate anew, and ends nothing.
-    A function that holds everybody up is told of in the log, see `limits.watchdog`.
+    The first signal shuts down: players receive the last words, output is flushed, the disconnect hooks run.
+    A second signal ends the program at once. SIGHUP reloads the certificate.
+    A function that blocks the event loop is logged, see `limits.watchdog`.
 
     Args:
-        tls_port: Listen there too, to peers that speak TLS; 0 lets the system choose.
-        certificate: For those; without it there is no TLS.
-        proxy_from: Networks of proxies: who connects from there must say by the PROXY protocol where its peer is.
-        on_open: Told of the server and the places where it listens; without it they are printed.
+        hooks: As for `serve`.
+        host: As for `serve`.
+        port: As for `serve`.
+        tls_port: A second port, for TLS; 0 lets the system choose.
+        certificate: The certificate for TLS; without it there is no TLS.
+        proxy_from: The networks of proxies; connections from there must begin with a PROXY protocol header.
+        on_open: Called with the server and the addresses it listens on; by default they are printed.
         record: A folder for recordings of all connections; see `MasterServer.record`.
+        settings: As for `serve`.
 
-    The others are those of `serve`.
-
-    Unless the program has configured logging, warnings and errors go to standard error meanwhile, through a queue, so
-    that a stream that takes nothing never stops the server.
+    Unless the program has configured logging, warnings and errors are written to standard error through a queue, so
+    that a blocked stream never stops the server.
 
     Raises:
-        OSError: The folder for recordings cannot be made.
-        TypeError, ValueError: An argument is not what it should be, or there is a port for TLS and no certificate.
+        OSError: The folder for recordings cannot be created.
+        TypeError, ValueError: An argument is invalid, or only one of `tls_port` and `certificate` is given.
         RuntimeError: A module calls it while it is imported.
-        SystemExit: With 75 if a port cannot be bound, and 2 if the host is unknown, after a sentence that says so; with
-            130 after a second signal; with 1 if code of the game will not end; with its own status if a function of the
-            game called `sys.exit`.
+        SystemExit: With status 75 if a port cannot be bound and 2 if the host is unknown, after a sentence on standard
+            error; 130 after a second signal; 1 if code of the game does not end; or the status of a `sys.exit` in a
+            function of the game.
         Exception: A function on `Started` raised it, or the server crashed.
     """
     _refuse_import(sys._getframe(1))
@@ -157,7 +160,7 @@ def run(
 
 
 def _refuse_import(caller: FrameType) -> None:
-    """Raise if a module calls `run` while it is imported, by `trio-mud run`, by a test or by another module."""
+    """Raise if a module calls `run` while `trio-mud run`, a test or another module imports it."""
     name = caller.f_globals.get("__name__")
     if caller.f_code.co_name == "<module>" and name != "__main__" and caller.f_globals.get("__spec__") is not None:
         raise RuntimeError(
@@ -168,7 +171,7 @@ def _refuse_import(caller: FrameType) -> None:
 def serve_places(
     server: MasterServer, places: Places, *, on_open: OnOpen | None = None, record: Path | None = None
 ) -> None:
-    """Do what `run` does, for a program that says itself why it cannot listen.
+    """Do the work of `run`, but raise `CannotListen` to the caller.
 
     Raises:
         CannotListen: A port cannot be bound, or the host is unknown.
@@ -193,17 +196,17 @@ def serve_places(
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open what was closed at the start, as `2>&-` does: else a player's socket would be what crash reports go to."""
+    """Open standard descriptors that are closed, as by `2>&-`; a player's socket would otherwise get their number."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # POSIX assigns the lowest free number
 
 
 @contextmanager
 def _logging(server: MasterServer) -> Iterator[None]:
-    """Show what is logged, unless the program has configured that, and never wait for the stream."""
+    """Write the log to standard error through a queue, unless the program has configured logging."""
     root, own = logging.getLogger(), None
     if not logger.hasHandlers():
         own = QueuedHandler(sys.stderr, server.limits.max_log)
@@ -223,13 +226,13 @@ def _logging(server: MasterServer) -> Iterator[None]:
 
 @contextmanager
 def _collecting_seldom() -> Iterator[None]:
-    """Look for cyclic garbage less often: a server keeps most of what it makes, so Python looks through it in vain.
+    """Run the cyclic garbage collector less often, since a server keeps most of its objects.
 
-    As it is set by default that takes a fifth of what it costs to let somebody in. A connection that has ended is
-    such garbage, so it must not be too seldom.
+    With Python's default thresholds it takes a fifth of the cost of admitting a connection. A connection that has
+    ended is cyclic garbage, so collection must not be too rare.
     """
     thresholds = gc.get_threshold()
-    gc.freeze()  # nor through what was there before
+    gc.freeze()  # excludes the objects that exist already
     gc.set_threshold(10_000, 10, 10)
     try:
         yield
@@ -240,10 +243,10 @@ def _collecting_seldom() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where to listen, and to whom; the arguments of `run`.
+    """The addresses to listen on; the arguments of `run`.
 
     Raises:
-        TypeError, ValueError: There can be no such host or port, or only half of what TLS needs is there.
+        TypeError, ValueError: A host or port is invalid, or only one of `tls_port` and `certificate` is given.
     """
 
     host: str | None
@@ -257,13 +260,13 @@ class Places:
         if self.tls_port is not None:
             check_address(self.host, self.tls_port, "tls_port")
         if (self.tls_port is None) != (self.certificate is None):
-            raise ValueError("TLS needs both: tls_port= says where, certificate= who we are")
+            raise ValueError("TLS needs a port and a certificate: pass both tls_port= and certificate=")
 
     async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
-        """Open all or, if one cannot be opened, none.
+        """Open all listeners, or none if one cannot be opened.
 
         Raises:
-            CannotListen: One cannot be opened.
+            CannotListen: A listener cannot be opened.
         """
         try:
             plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
@@ -299,7 +302,7 @@ async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnO
                 await program.start(server.serve, listeners)
                 on_open(server, places)
                 if server.hooks.is_empty:
-                    logger.warning("this game has no functions, so nobody reads anything: register some by @hooks.on")
+                    logger.warning("the game has no hooks, so players receive no text: register some by @hooks.on")
                 await server.closed.wait()
             finally:
                 watch.cancel(reason="the server has ended")
@@ -310,9 +313,9 @@ async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnO
 async def _watch_the_end(
     server: MasterServer, signals: _Signals, *, task_status: trio.TaskStatus[trio.CancelScope]
 ) -> None:
-    """Once nothing is left to wait for the program ends, even if code of the game swallows its cancellation.
+    """End the process if code of the game swallows its cancellation and so keeps the server from ending.
 
-    That is on the hard path, and when all events are handled at the end of a shutdown.
+    The time counts from the beginning of the hard path, or from when all events are handled in a shutdown.
     """
     with trio.CancelScope(shield=True) as scope:
         task_status.started(scope)
@@ -328,9 +331,9 @@ async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals
 
 
 class _Signals:
-    """SIGINT and SIGTERM: the first shuts down, the second ends at once. SIGHUP: the certificate is loaded anew.
+    """Handles SIGINT and SIGTERM (the first shuts down, the second ends at once) and SIGHUP (reloads the certificate).
 
-    The handlers do not need the event loop to listen: a game that spins without a checkpoint cannot keep the program.
+    The handlers work without the event loop, so that a game in an endless loop cannot keep the program running.
     """
 
     def __init__(self, server: MasterServer, certificate: Certificate | None) -> None:
@@ -353,7 +356,7 @@ class _Signals:
             self._forced.cancel()
 
     def exit_after(self, seconds: float, status: int) -> None:
-        """End the process then, whatever it is doing, unless it ends by itself; a later call postpones nothing."""
+        """End the process after these seconds unless it ends by itself. A later call cannot postpone that."""
         now = time.monotonic()
         if self._forced is not None:
             if self._forced_at <= now + seconds:
@@ -370,29 +373,30 @@ class _Signals:
         if self.count == 1:
             self._token.run_sync_soon(self._server.shutdown)
             self.exit_after(limits.drain + limits.cleanup + PATIENCE, EXIT_CRASHED)
-            logger.info("%s: shutting down; once more ends at once", signal.Signals(number).name)  # last: it may wait
+            # Last, since it may wait for the stream.
+            logger.info("%s received: shutting down; a second one ends at once", signal.Signals(number).name)
         elif self.count == 2:
             self._token.run_sync_soon(partial(self._server.abort, within=0))
             self.exit_after(PATIENCE, EXIT_INTERRUPTED)
-            logger.warning("%s again: ending at once", signal.Signals(number).name)
+            logger.warning("%s received again: ending at once", signal.Signals(number).name)
 
     def _hear_hangup(self, number: int, frame: object) -> None:
         self._token.run_sync_soon(self._reload, idempotent=True)
 
     def _reload(self) -> None:
         if self._certificate is None:
-            logger.info("SIGHUP: there is no certificate to load anew")
+            logger.info("SIGHUP received: there is no certificate to reload")
             return
         try:
             self._certificate.reload()
         except ConfigurationError as error:
-            logger.error("SIGHUP: the certificate stays the old one: %s", error)  # noqa: TRY400 - no bug of ours
+            logger.error("SIGHUP received: the old certificate is kept: %s", error)  # noqa: TRY400 - not a bug
         else:
-            logger.info("SIGHUP: from now on the certificate is what %s holds now", self._certificate.path)
+            logger.info("SIGHUP received: the certificate was reloaded from %s", self._certificate.path)
 
     @staticmethod
     def _exit(status: int) -> None:
-        end_process(status, "code of the game does not end: the process is ended as it stands")
+        end_process(status, "code of the game does not end: the process is ended without saving")
 
 
 def _print_places(server: MasterServer, places: Sequence[Place]) -> None:

@@ -1,6 +1,6 @@
-"""The master server: the face that a game sees, and the maker of everything behind it.
+"""The master server: the public interface of a server, which creates all its parts.
 
-`task_tree` has the tasks and the ways to end, `hook_host` the functions that run and the reports of their failures.
+`task_tree` has the tasks and their end, `hook_host` chooses the functions to run and reports their failures.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost
 
 
 class ServerSettings(TypedDict, total=False):
-    """The keyword arguments of `MasterServer`, for functions that pass them on; it documents them."""
+    """The keyword arguments of `MasterServer`, where they are documented, for functions that pass them on."""
 
     limits: Limits | None
     texts: Texts | None
@@ -68,21 +68,22 @@ class ServerSettings(TypedDict, total=False):
 
 
 class MasterServer(TimerOwner):
-    """Handles all incoming connections of one game. No global state: several servers live in one process.
+    """Handles all incoming connections of one game. It uses no global state: one process can run several servers.
 
     Args:
         hooks: The game's functions.
         limits: Every bound and deadline.
-        texts: Every sentence the driver itself says.
-        world: The game's own object, for its functions to find as `server.world`.
-        options: The telnet options it speaks, `Mssp` added; none at all if empty.
-        services: Parts of the game that run as long as the server does. Started in this order before `Started` is
-            queued and before the first connection is accepted, closed in reverse order after the last event.
-        wall_clock: Tells the time of day to `daily`, in seconds since 1970.
+        texts: Every sentence that the driver sends to players.
+        world: The game's own object, which its functions find as `server.world`.
+        options: The telnet options to support; `Mssp` is added unless they are empty.
+        services: Parts of the game that run as long as the server does. They are started in this order before
+            `Started` is queued and before the first connection is accepted, and closed in reverse order after the
+            last event.
+        wall_clock: Returns the time of day for `daily`, in seconds since 1970.
 
     Attributes:
-        sessions: The stays of players, by key.
-        counters: How often what happened, by words such as "accepted" or "refused: full".
+        sessions: The sessions of players, by key.
+        counters: How often each thing happened, by a description such as "accepted" or "refused: full".
     """
 
     def __init__(
@@ -121,7 +122,7 @@ class MasterServer(TimerOwner):
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
             self._options = (Mssp(self.mssp_variables), *self._options)
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
-        self.make_engine()  # raises here if an option is wrong, and not for each visitor
+        self.make_engine()  # an invalid option raises here, and not for each connection
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
         poller = Poller(max(1, self.limits.batch // 2)) if Poller.is_possible() else None
@@ -137,18 +138,18 @@ class MasterServer(TimerOwner):
         )
         self.host.attach(self.context, self.tree, self.link_host.rendered)
         self._recorder: Recorder | None = None
-        self._recorders: list[Recorder] = []  # this one, and those before it
+        self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)
         self._posts = QueueSource(self.context.dispatcher)
 
-    # What a game asks and says
+    # For games
 
     @property
     def hooks(self) -> Hooks:
-        """The game's functions; may be exchanged, between two events.
+        """The game's functions. Set it to replace them between two events.
 
         Raises:
-            TypeError: What it is set to is no `Hooks`.
+            TypeError: The new value is not a `Hooks`.
         """
         return self.host.hooks
 
@@ -159,14 +160,14 @@ class MasterServer(TimerOwner):
 
     @property
     def mssp(self) -> MsspVariables:
-        """The variables that MUD listings get, by the names of the Mud Server Status Protocol; set at least "NAME".
+        """The variables for MUD listings, by the names of the Mud Server Status Protocol; set at least "NAME".
 
         "PLAYERS" and "UPTIME" are added to each answer unless they are set here. PLAYERS is the number of sessions
         with a live link or, in a game that has not used sessions, of the admitted connections that have typed a
-        line. Crawlers and visitors who have not logged in are not counted.
+        line. Crawlers and peers that have not logged in are not counted.
 
         Raises:
-            TypeError: A value is neither a text nor a number nor a sequence of these.
+            TypeError: A value is neither a `str` nor a number nor a sequence of these.
         """
         return self._mssp
 
@@ -182,7 +183,7 @@ class MasterServer(TimerOwner):
 
     @property
     def is_closing(self) -> bool:
-        """Whether a shutdown or the hard path has begun."""
+        """True if a shutdown or the hard path has begun."""
         return self.tree.is_closing
 
     @property
@@ -192,16 +193,16 @@ class MasterServer(TimerOwner):
 
     @property
     def handled(self) -> trio.Event:
-        """Set when all events are handled, and nothing is left but to end the game's own work."""
+        """Set when all events are handled, and only the game's own work remains to be ended."""
         return self.tree.handled
 
     @property
     def closed(self) -> trio.Event:
-        """Set when everything is over and `serve` is about to return."""
+        """Set when all tasks have ended and `serve` is about to return."""
         return self.tree.closed
 
     def mssp_variables(self) -> Variables:
-        """Return what MUD listings get now; a value that the game has set takes precedence."""
+        """Return the current variables for MUD listings; a value that the game has set takes precedence."""
         variables: dict[str, Value] = dict(self._mssp.as_text())
         variables.setdefault("PLAYERS", self._count_players())
         variables.setdefault("UPTIME", self._began)
@@ -213,14 +214,14 @@ class MasterServer(TimerOwner):
 
         Raises:
             Overloaded: `limits.posts` events are waiting already.
-            TypeError: It is no event.
-            ValueError: The event is one that only the driver can know of.
+            TypeError: `event` is not a `HookEvent`.
+            ValueError: Only the driver may queue events of this type.
         """
         self.thread.check()
         if not isinstance(event, HookEvent):
             raise TypeError(f"MasterServer.post() takes an object of a HookEvent subclass, not {article(event)}")
         if isinstance(event, _DRIVERS_OWN):
-            raise ValueError(f"{type(event).__name__} is the driver's to tell: post events of your own types")
+            raise ValueError(f"only the driver queues {type(event).__name__} events: post events of your own types")
         if self.context.dispatcher.is_cutting or self.context.dispatcher.is_dead:
             return
         if len(self._posts.waiting) >= self.limits.posts:
@@ -229,26 +230,27 @@ class MasterServer(TimerOwner):
 
     @enable_ki_protection
     def daily(self, time: dt.time, function: TimerFunction, *, tz: dt.tzinfo | str | None = None) -> Timer:
-        """Call a plain or async function every day when the clocks of a zone show a time, as an event of the server.
+        """Call a plain or async function every day at a local time, as an event of the server.
 
-        Once for each date: when clocks are set back at that hour, the first time; when they jump over it, as they jump.
-        A machine whose clock is set is noticed within the hour: no date comes twice, and one jumped over comes then.
+        The call is due once for each date. If daylight saving time (DST) makes the time occur twice, the first one
+        counts; if DST skips it, the call is due at the jump. If the machine's clock is set, that is noticed within
+        an hour: no date comes twice, and a date that was skipped comes then.
 
         Args:
-            time: The time of day; the first call is due when it next comes.
+            time: The time of day; the first call is due when it next occurs.
             function: As in `after`.
-            tz: The zone, or its name, such as "Europe/Berlin"; None is the machine's own.
+            tz: The time zone or its name, such as "Europe/Berlin"; None is the machine's own.
 
         Raises:
-            ValueError: There is no such zone, or the time names one itself.
-            TypeError: That is no time, or no function without arguments.
+            ValueError: There is no such zone, or `time` has a zone itself.
+            TypeError: `time` is not a `datetime.time`, or the function takes arguments.
         """
         self.thread.check()
         if not isinstance(time, dt.time):
             raise TypeError(f"MasterServer.daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
         check_function(function, "MasterServer.daily()")
         if time.tzinfo is not None:
-            raise ValueError(f"{time!r} names a zone itself: leave it out there, and give it as tz")
+            raise ValueError(f"{time!r} has a time zone itself: leave it out there, and pass it as tz")
         source = QueueSource(self.context.dispatcher)
         return DailyTimer(
             self.context.timers,
@@ -261,20 +263,21 @@ class MasterServer(TimerOwner):
 
     @enable_ki_protection
     def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
-        """Write down what new connections send and are sent, from now on; those that are there stay as they are.
+        """Record the input and output of new connections from now on. Existing connections are not affected.
 
-        What is typed hidden is not written down, nor what of telnet speaks of logins and passwords; all else is.
-        `trio_mud.testing.replay` plays it again.
-        A connection is recorded once something is typed, with what passed before.
-        A file that cannot be written, or not fast enough, costs the recording of its connection and nothing else.
+        Hidden input and the telnet options that carry logins and passwords are left out; all else is recorded.
+        `trio_mud.testing.replay` replays a recording.
+        A recording begins with the first bytes, but a file is created only once something is typed.
+        If a file cannot be written, or not fast enough, that recording ends and the connection goes on.
 
         Args:
-            folder: Gets a file for each such connection, which only its owner may read. None: record no more new ones.
-            most_bytes: Of each file; the rest of its session is not written down.
-            most_sessions: Of those in which something is typed; later ones are not written down.
+            folder: The folder for one file for each connection, readable by its owner only. None stops recording new
+                connections.
+            most_bytes: The greatest size of a file in bytes; the rest of its session is not recorded.
+            most_sessions: The greatest number of connections recorded; later ones are not recorded.
 
         Raises:
-            OSError: There is no such folder, and it cannot be made.
+            OSError: The folder does not exist and cannot be created.
         """
         self.thread.check()
         self._recorder = None
@@ -286,26 +289,26 @@ class MasterServer(TimerOwner):
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Run work that may take long beside everything else; it ends with the server.
+        """Run an async function in the background; it is cancelled when the server ends.
 
-        Its failure is logged and costs nobody else.
+        A failure is logged and has no other effect.
 
         Raises:
-            RuntimeError: The server does not serve; start work from a hook, on `Started` or later.
-            TypeError: The work is no async function without arguments.
+            RuntimeError: The server is not running; start work from a hook, on `Started` or later.
+            TypeError: The work is not an async function without arguments.
         """
         self.thread.check()
         self.tree.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
 
     @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:
-        """Close the doors, tell every connection, flush, run the disconnect hooks, and let `serve` return.
+        """Stop accepting, quit every connection with a text, run the disconnect hooks, and make `serve` return.
 
-        Never waits; may be called from a hook. A second call changes nothing.
+        Never waits; may be called from a hook. A second call has no effect.
 
         Args:
-            text: The last words to everybody; `texts.shutdown` if empty.
-            within: Seconds until whoever is left is cut off; `limits.drain` if None.
+            text: The last words for all players; `texts.shutdown` if empty.
+            within: Seconds until the remaining connections are cut; `limits.drain` if None.
         """
         self.thread.check()
         text = check_words(text, "MasterServer.shutdown()")
@@ -315,12 +318,12 @@ class MasterServer(TimerOwner):
 
     @enable_ki_protection
     def abort(self, *, within: float | None = None) -> None:
-        """End the hard way: no last words, every link is cut, then the disconnect hooks run.
+        """Take the hard path: cut every link without last words, then run the disconnect hooks. Never waits.
 
-        A cancel from outside, an interrupt or an error that nobody can mend does the same. Never waits.
+        A cancel from outside, an interrupt and an unrecoverable error do the same.
 
         Args:
-            within: Seconds for everything that cleans up; `limits.cleanup` if None. A later call may only shorten it.
+            within: Seconds for all cleanup; `limits.cleanup` if None. A later call may only shorten it.
         """
         self.thread.check()
         self.tree.abort(within)
@@ -329,25 +332,26 @@ class MasterServer(TimerOwner):
     async def serve(
         self, listeners: Sequence[AnyListener], *, task_status: trio.TaskStatus[MasterServer] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Serve until `shutdown`, a cancel, or an error that nobody can mend.
+        """Serve until `shutdown`, a cancel, or an unrecoverable error.
 
         `nursery.start(server.serve, listeners)` returns this server once it accepts.
-        A server serves once.
+        A server serves only once.
 
         Args:
-            listeners: Those of `open_tcp_listeners`, or any `trio.abc.Listener`. Taken over, and closed at the end.
+            listeners: Those of `open_tcp_listeners`, or any `trio.abc.Listener`. The server takes ownership and closes
+                them at the end.
 
         Raises:
-            OSError: A listener failed for good.
-            BaseException: Whatever came out of a hook as KeyboardInterrupt or SystemExit, or killed the dispatcher.
-                In each case the connections have been ended, and their disconnect hooks have run if they could.
+            OSError: A listener failed permanently.
+            BaseException: A hook raised KeyboardInterrupt or SystemExit, or the dispatcher died.
+                In each case all connections were ended, and their disconnect hooks have run if possible.
         """
         await self.tree.serve(listeners, partial(task_status.started, self))
 
-    # What its parts call; not for games
+    # Called by its parts; not for games
 
     def connect(self, transport: Transport) -> Connection:
-        """Make the connection of an accepted transport, and its link: telnet, unless the transport brings another."""
+        """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
         number = next(self._numbers)
         if (make_link := getattr(transport, "make_link", None)) is not None:
             return Connection(self, make_link(self.link_host), number)
@@ -366,14 +370,14 @@ class MasterServer(TimerOwner):
         self._posts.put_first(Started(self))
 
     async def close_recordings(self) -> None:
-        """Wait until recordings are in their files, but not for long."""
+        """Wait until recordings are written to their files, within a time limit."""
         for recorder in self._recorders:
             await recorder.aclose()
 
     def make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
-        """Return a telnet engine as this server's options and limits want it; its offers wait to be sent.
+        """Return a new telnet engine with this server's options and limits; its offers are not sent yet.
 
-        An encrypted link is not compressed: lengths would tell what is in it (the attack called CRIME).
+        An encrypted link is not compressed: the length would reveal the content (CRIME, CVE-2012-4929).
         """
         options = self._uncompressed_options if is_secure else self._options
         return TelnetEngine(options, line_limit=self.limits.line, subnegotiation_limit=self.limits.subnegotiation)

@@ -1,9 +1,9 @@
-"""The watchdog: notices that one function does not return, which holds up everybody, and says in the log which it is.
+"""The watchdog: detects a function that blocks the event loop, and logs its stack.
 
-A thread asks the event loop now and then to answer. So it costs the game nothing, and finds whatever holds the loop:
-a plain hook, a waiting one between two awaits, a dialog, a timer. What it cannot find while it lasts is a function
-in C that lets no other thread run.
-Who uses it: `run`, for a whole program. Never a test in virtual time, whose loop it would wake at true moments.
+A thread asks the event loop periodically to answer. That costs the game nothing, and finds any code that blocks the
+loop: a plain hook, an async hook between two awaits, a dialog, a timer. It cannot see a C function that holds the GIL
+until that function returns.
+Used by `run`, for a whole program. Not for tests in virtual time, whose loop it would wake in real time.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_mud")
 
 EXIT_HELD_UP: Final = 1  # as for any crash
-STEPS: Final = 10  # looks at the clock in each `limits.watchdog`, while it waits for an answer
-LAST_WORDS: Final = 2.0  # seconds to write the log before the process is ended without them
+STEPS: Final = 10  # readings of the clock in each `limits.watchdog`, while it waits for an answer
+LAST_WORDS: Final = 2.0  # seconds to write the log before the process is ended anyway
 
 
 class StandsStill(Exception):
-    """Nothing else runs. Never raised: its traceback is where the function was that did not return."""
+    """The event loop is blocked. Never raised: its traceback shows where the function is that does not return."""
 
 
 class Watchdog:
-    """Watches the event loop of the running task for the length of a `with` block, unless `limits.watchdog` is None."""
+    """Watches the event loop of the running task during a `with` block, unless `limits.watchdog` is None."""
 
     def __init__(self, server: MasterServer) -> None:
         self._counters = server.counters
@@ -69,7 +69,9 @@ class Watchdog:
         with suppress(trio.RunFinishedError):
             while not self._is_over.wait(patience / 2):
                 self._answered.clear()
-                if self._is_over.is_set():  # since when nobody answers, and what `__exit__` said may just be cleared
+                # Checked after the clear: `__exit__` may have set both events just before it, and the loop answers
+                # no longer.
+                if self._is_over.is_set():
                     return
                 self._token.run_sync_soon(self._answered.set)
                 self._wait_for_the_answer(patience)
@@ -80,7 +82,8 @@ class Watchdog:
         while not has_answered:
             began, worked = time.monotonic(), time.process_time()
             has_answered = self._answered.wait(step)
-            # A process that was stopped did not work meanwhile; one whose threads could not run did.
+            # A process stopped by SIGSTOP or a suspended machine uses no CPU time, so that time does not count.
+            # A C function that holds the GIL keeps this thread from running but uses CPU time, so it counts.
             waited += min(time.monotonic() - began, step + time.process_time() - worked)
             if waited < patience or self._is_over.is_set():
                 continue
@@ -91,7 +94,7 @@ class Watchdog:
             if not has_answered and self._abort_after is not None and waited >= self._abort_after:
                 self._abort(waited)
         if is_told:
-            logger.warning("everything goes on after it stood still for %.1f s", waited)
+            logger.warning("the event loop runs again after it was blocked for %.1f s", waited)
 
     def _count(self) -> None:
         self._counters["stood still"] += 1
@@ -104,30 +107,30 @@ class Watchdog:
             module = str(frame.f_globals.get("__name__"))
             is_in_task = is_in_task and not (module == _TRIO_LOOP and frame.f_code.co_name == "unrolled_run")
             if is_in_task and not f"{module}.".startswith(_NOT_THE_GAME):
-                where = f" in {_place(frame)}"  # the outermost one of the game's, which the driver has called
+                where = f" in {_place(frame)}"  # in the end the outermost frame of the game, called by the driver
             stack = TracebackType(stack, frame, frame.f_lasti, frame.f_lineno)
             if module == _DISPATCHER:
                 event = frame.f_locals.get("event")
                 what = f", for {_named(event)}" if isinstance(event, HookEvent) else what
             frame = frame.f_back
         error = StandsStill(
-            "a function does not return, and nothing else runs: write `await trio.sleep()` for time.sleep(), "
+            "a function does not return and blocks the event loop: write `await trio.sleep()` for time.sleep(), "
             "and trio.to_thread.run_sync() for calls that block"
         ).with_traceback(stack)
-        log_error(error, "everything has stood still for %.1f s%s%s", waited, where, what)
+        log_error(error, "the event loop has been blocked for %.1f s%s%s", waited, where, what)
 
     def _abort(self, waited: float) -> None:
-        text = f"everything stood still for {waited:.1f} s: the process is ended as it stands"
+        text = f"the event loop was blocked for {waited:.1f} s: the process is ended without saving"
         end_process(EXIT_HELD_UP, text, shows_stacks=True)
 
 
 def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
-    """End the process from a thread. A log that cannot be written, perhaps by the same fault, does not keep it.
+    """End the process from a thread, even if the log cannot be written, perhaps because of the same fault.
 
     Args:
         status: The exit status.
         text: The last line of the log.
-        shows_stacks: Write the stack of every thread to standard error.
+        shows_stacks: True to write the stack of every thread to standard error.
     """
     last_moment = threading.Timer(LAST_WORDS, os._exit, (status,))
     last_moment.daemon = True
@@ -138,28 +141,29 @@ def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
         with suppress(OSError, ValueError, AttributeError, RuntimeError, UnsupportedOperation):  # no standard error
             descriptor = sys.stderr.fileno()
             blocks = os.get_blocking(descriptor)
-            os.set_blocking(descriptor, False)  # faulthandler writes with the GIL held: no thread could end it
+            # faulthandler writes with the GIL held: if the stream blocked, no thread could end the process.
+            os.set_blocking(descriptor, False)
             faulthandler.dump_traceback(all_threads=True)
             os.set_blocking(descriptor, blocks)
     os._exit(status)
 
 
 _DRIVER: Final = "trio_mud.driver."
-_DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # whose frames know which event is being handled
-_TRIO_LOOP: Final = "trio._core._run"  # where every task is called from
+_DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # its frames hold the event in flight
+_TRIO_LOOP: Final = "trio._core._run"  # calls every task
 _NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
 
 
 def _place(frame: FrameType) -> str:
-    """The function of a frame, its file, and the line that it is at: `work at mill.py:21`."""
+    """Return the function of a frame, its file, and its current line: `work at mill.py:21`."""
     name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
     return f"{name} at {frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _named(event: HookEvent) -> str:
-    """The event and its subject, without calling code of the game: it might wait for what the loop holds."""
+    """Return the event and its subject without calling code of the game, which might wait for the blocked loop."""
     kind = type(event)
-    if not kind.__module__.startswith(_DRIVER):  # one of the game's own, whose attributes may be anything
+    if not kind.__module__.startswith(_DRIVER):  # an event of the game, whose attributes may run any code
         return kind.__name__
     if (connection := getattr(event, "connection", None)) is not None:
         return f"{kind.__name__} of {connection!r}"

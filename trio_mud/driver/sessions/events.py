@@ -1,4 +1,4 @@
-"""The events of one session, in the order of its stay."""
+"""The events of one session, in the order in which they occur."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entered(HookEvent):
-    """A stay began: `server.sessions.enter` made this session. Comes before its connection's next `Input`."""
+    """A session began: `server.sessions.enter` created it. Comes before its connection's next `Input`."""
 
     session: Session
 
@@ -22,7 +22,7 @@ class Entered(HookEvent):
 class LinkLost(HookEvent):
     """The session's link is dead, and its player may return until the grace is over.
 
-    Comes after the connection's own `Disconnect`; not if somebody has taken over before that was handled.
+    Comes after the connection's own `Disconnect`, unless another connection took over before that was handled.
     """
 
     session: Session
@@ -30,10 +30,10 @@ class LinkLost(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Resumed(HookEvent):
-    """The player is back, or has taken over from another connection. Comes before the new connection's next `Input`.
+    """The player has returned or has taken over from another connection. Comes before the connection's next `Input`.
 
-    What was written meanwhile has been sent already.
-    `took_over` is True if the session was taken from a connection that served it, so that no `LinkLost` came before.
+    Output that was missed meanwhile has been sent already.
+    `took_over` is True if the session was taken from a live connection, in which case no `LinkLost` preceded.
     """
 
     session: Session
@@ -42,11 +42,11 @@ class Resumed(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class Left(HookEvent):
-    """The stay is over; the session's last event, exactly one for each `Entered`.
+    """The session is over. Its last event, exactly one for each `Entered`.
 
-    `reason` is `QUIT` if somebody decided it, `LINKDEATH` if nobody came back in time, or if the session could not wait
-    because `limits.max_link_dead` or `limits.max_link_dead_per_address` was reached; `cause` is `EXPIRED` only after
-    a grace.
+    `reason` is `QUIT` if the game or the server ended it. It is `LINKDEATH` if the player did not return in time, or
+    if the session could not wait because `limits.max_link_dead` or `limits.max_link_dead_per_address` was reached.
+    `cause` is `EXPIRED` only after a grace.
     """
 
     session: Session

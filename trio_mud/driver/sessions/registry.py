@@ -1,23 +1,23 @@
-"""Sessions: one player's stay in the game, which outlives a dead link and takes up the next connection.
+"""The registry of sessions: a session is one player in the game, and outlives the loss of a connection.
 
 Theory of operation
 -------------------
-A session is known by its *key*, a name or an account; at any moment at most one stay has a key.
-Whoever enters a key starts a stay, resumes a link-dead one, or meets a living one, by policy.
-Everything is decided inside `enter`, `leave`, the end of a `Disconnect`, and the end of the grace,
-all of them steps between two checkpoints: who comes first in the dispatcher's order wins, and nothing can race.
+A session is identified by its *key*, a name or an account. At any moment at most one session has a key.
+A connection that enters a key starts a session, resumes a link-dead one, or meets a live one; a policy decides the
+last case. Each change is made inside `enter`, `leave`, the end of a `Disconnect`, or the end of the grace.
+All of these are steps between two checkpoints: the first in the dispatcher's order wins, and there are no races.
 
-The events of a key are queued under the key, not under the stay,
-so the `Left` of one stay precedes the `Entered` of the next.
-A connection that serves a session waits for the session's queued and running events before its own next one,
-so `Entered` or `Resumed` precede its next `Input`.
+The events of a session are queued under its key, not under the session,
+so the `Left` of one session precedes the `Entered` of the next with that key.
+A connection bound to a session waits for the session's queued and running events before its own next one,
+so `Entered` or `Resumed` precedes its next `Input`.
 
-A connection's `Disconnect` comes first and at once, session or not.
-When its last function has run the session learns of it:
-a quit ends the stay (`Left`); a link death suspends it (`LinkLost`),
-until somebody returns (`Resumed`) or the grace is over (`Left`).
-Where too many wait already, in all or from the address of the last connection, there is no grace (`Left` at once).
-After a takeover the old connection belongs to nobody, and its `Disconnect` says nothing of the session.
+A connection's `Disconnect` comes first and at once, with or without a session.
+The session is notified when the last function of `Disconnect` has run:
+a quit ends the session (`Left`); a link death suspends it (`LinkLost`),
+until the player returns (`Resumed`) or the grace is over (`Left`).
+If too many sessions wait already, in total or from the address of the last connection, there is no grace (`Left` at
+once). After a takeover the old connection is unbound, and its `Disconnect` does not affect the session.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ if TYPE_CHECKING:
     from ..connection.connection import Connection
     from .session import Server
 
-TOKEN_BYTES: Final = 16  # 128 bits: not to be guessed
+TOKEN_BYTES: Final = 16  # 128 bits cannot be guessed
 
 
 class Duplicate(enum.Enum):
-    """What a second connection for a living session does."""
+    """The policy for a second connection that enters a live session."""
 
     TAKE_OVER = enum.auto()
-    """It takes the session; the first is told and ends, cause `TAKEOVER`."""
+    """The new connection takes the session; the old one receives `texts.taken_over` and ends, cause `TAKEOVER`."""
     REFUSE = enum.auto()
     """`enter` raises `KeyTaken`; nothing changes."""
     SHARE = enum.auto()
-    """Both serve the session: what it writes goes to both. No event says so."""
+    """Both connections are bound to the session and receive its output. No event reports it."""
 
 
 class Sessions:
     """The sessions of one server, by key.
 
     Attributes:
-        new_secret: Makes a token that cannot be guessed; yours to set, where runs are to be alike.
+        new_secret: Returns a token that cannot be guessed. Set it where runs must be reproducible, as in tests.
         are_used: True if any session has ever begun.
     """
 
@@ -74,8 +74,8 @@ class Sessions:
         self._by_key: dict[FrozenKey, Session] = {}
         self._sources: dict[FrozenKey, KeySource] = {}
         self._link_dead = 0  # sessions that wait for their player
-        self._link_dead_from: Counter[str] = Counter()  # those, by the origin of the last connection
-        self._tokens: dict[str, tuple[Session, float]] = {}  # and when it is void, on trio's clock
+        self._link_dead_from: Counter[str] = Counter()  # the same, by the origin of the last connection
+        self._tokens: dict[str, tuple[Session, float]] = {}  # the session, and when the token expires (trio's clock)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -84,7 +84,7 @@ class Sessions:
         return iter(list(self._by_key.values()))
 
     def get(self, key: Hashable) -> Session | None:
-        """The stay that has this key now, linked or not."""
+        """Return the session that has this key now, link-dead or not; None if there is none."""
         return self._by_key.get(FrozenKey(key))
 
     @enable_ki_protection
@@ -97,24 +97,24 @@ class Sessions:
         grace: float | None = None,
         on_duplicate: Duplicate = Duplicate.TAKE_OVER,
     ) -> Session:
-        """Start a stay, resume a link-dead one, or meet a living one by policy. Never waits.
+        """Start a session, resume a link-dead one, or apply the policy to a live one. Never waits.
 
         `Entered` or `Resumed` follows, before the connection's next `Input`.
-        A stay whose only connection is quitting ends first, and a new one begins.
+        A session whose only connection is quitting ends first, and a new one begins.
 
         Args:
-            key: Of the player: a name, an account; anything hashable.
-            connection: An admitted one that serves no session yet.
-            body: The game's object for a new stay; one that goes on keeps its own.
-            grace: Seconds that a new stay waits after a link death; `limits.grace` if None, `math.inf` for ever.
-            on_duplicate: What to do if the stay is linked.
+            key: The key of the player, such as a name or an account; any hashable object.
+            connection: An admitted connection that is not bound to a session yet.
+            body: The game's object for a new session; an existing session keeps its own.
+            grace: Seconds that a new session waits after a link death; `limits.grace` if None, `math.inf` for ever.
+            on_duplicate: The policy if the session is live.
 
         Raises:
-            ConnectionEnded: The connection's ending is decided. A hook of it that raises this has not failed.
-            LocalProtocolError: It was not admitted, or serves a session already.
-            KeyTaken: The stay is linked, and the policy is `REFUSE`.
+            ConnectionEnded: The connection's ending is decided. If one of its hooks raises this, it is not a failure.
+            LocalProtocolError: The connection was not admitted, or is bound to a session already.
+            KeyTaken: The session is live, and the policy is `REFUSE`.
             ValueError: The grace is negative.
-            TypeError: The key is not hashable, or something else is not what it is called.
+            TypeError: The key is not hashable, or another argument has the wrong type.
         """
         self._server.thread.check()
         if isinstance(key, str):
@@ -122,7 +122,7 @@ class Sessions:
         try:
             handle = key if isinstance(key, FrozenKey) else FrozenKey(key)
         except TypeError as error:
-            raise TypeError(f"Sessions.enter() takes a key that is hashable, such as a name: {error}") from None
+            raise TypeError(f"Sessions.enter() takes a hashable key, such as a name: {error}") from None
         if not isinstance(on_duplicate, Duplicate):
             raise TypeError(
                 f"Sessions.enter(on_duplicate=) takes a Duplicate, such as Duplicate.REFUSE, not "
@@ -130,6 +130,7 @@ class Sessions:
             )
         self._check(connection, grace)
         session = self._by_key.get(handle)
+        # The player has quit but the last words still drain: to take over would undo a quit that is decided.
         if session is not None and session.connections and all(map(_is_quitting, session.connections)):
             self._end_quitting(session)
             session = None
@@ -148,46 +149,46 @@ class Sessions:
             self._take_from_all(session)
             event = Resumed(session, took_over=True)
         session.link(connection)
-        if event is not None and not session.awaited:
+        if event is not None and not session.awaited:  # otherwise `event_over` posts it
             session.post(event)
         return session
 
     @enable_ki_protection
     def resume(self, token: str, connection: Connection) -> Session:
-        """Enter the session that gave this token, taking over if it is linked. The token is void then.
+        """Enter the session that this token belongs to, taking over if it is live. The token is void afterwards.
 
         Raises:
-            BadToken: It is void.
-            ConnectionEnded, LocalProtocolError: As for `enter`; the token stays good.
+            BadToken: The token is void.
+            ConnectionEnded, LocalProtocolError: As for `enter`; the token remains valid.
         """
         self._server.thread.check()
         self._check(connection, None)
-        session, void_at = self._tokens.pop(token, (None, 0.0))  # none there is of a stay that is over
+        session, void_at = self._tokens.pop(token, (None, 0.0))  # `finish` has removed those of ended sessions
         if session is None or trio.current_time() >= void_at:
             raise BadToken("this token is void: log in")
-        return self.enter(session.source.handle, connection)  # whatever its key has become
+        return self.enter(session.source.handle, connection)  # the handle: the key object may have changed its hash
 
-    # What sessions and connections tell
+    # Called by sessions and connections
 
     def give_token(self, session: Session, lifetime: float) -> str:
-        """A new token for a session, instead of the one it had."""
+        """Return a new token for a session; the previous one is void."""
         self._tokens.pop(session._token, None)
         if session.ending is not None:
-            raise BadToken(f"the session of {describe_value(session.key)} is over: nobody can resume it")
+            raise BadToken(f"the session of {describe_value(session.key)} is over: log in again")
         session._token = token = check_words(self.new_secret(), "new_secret()")
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
 
     def event_over(self, connection: Connection, session: Session) -> None:
-        """An event has run of a connection that this session was taken from meanwhile: `Resumed` waited for that."""
+        """Queue the deferred `Resumed`: the old connection's event in flight at the takeover has been handled."""
         session.awaited.remove(connection)
-        if not session.awaited and session.connections:  # a stay that is over has none
+        if not session.awaited and session.connections:  # an ended session has no connections
             session.post(Resumed(session, took_over=True))
         for link in session.connections:
             link.inbox.wake()
 
     def link_ended(self, connection: Connection) -> None:
-        """The last function of its `Disconnect` has run."""
+        """Suspend or end the session of a connection, because all functions on its `Disconnect` have run."""
         session = connection.session
         if session is None:
             return
@@ -195,7 +196,7 @@ class Sessions:
         assert cause is not None
         session.unlink(connection)
         if session.connections:
-            return  # others share it
+            return  # another connection shares it
         if cause.reason is Reason.QUIT:
             self.finish(session, cause)
         elif session.is_leaving:
@@ -210,7 +211,7 @@ class Sessions:
             self.finish(session, cause)
 
     def finish(self, session: Session, cause: Cause) -> None:
-        """The stay is over. A second call changes nothing."""
+        """End a session. A second call has no effect."""
         if session.ending is None:
             self._by_key.pop(session.source.handle, None)
             self._tokens.pop(session._token, None)
@@ -218,7 +219,7 @@ class Sessions:
             session.end(cause)
 
     def close(self) -> None:
-        """The server ends: every stay is over."""
+        """End all sessions, because the server ends."""
         for session in self:
             for connection in session.connections:
                 session.unlink(connection)
@@ -227,22 +228,24 @@ class Sessions:
     # Steps
 
     def _check(self, connection: Connection, grace: float | None) -> None:
-        if not hasattr(connection, "inbox"):  # the class cannot be imported here
+        if not hasattr(connection, "inbox"):  # the class may be imported for types only, to avoid a cycle
             raise TypeError(f"Sessions.enter() takes a connection, such as event.connection, not {article(connection)}")
         if grace is not None:
             check_number(grace, "Sessions.enter(grace=)")
         if connection.ending is not None and not connection.inbox.is_undecided:
-            # Also while its last hooks and dialogs still run: a dead link must not take a session from a living player.
-            raise ConnectionEnded(f"{connection.name} has ended and cannot enter", connection.ending.reason)
+            # Its last hooks and dialogs may still run, but a dead link must not take a session from a live player.
+            raise ConnectionEnded(
+                f"the connection of {connection.name} has ended: it cannot enter a session", connection.ending.reason
+            )
         if connection not in self._server.connections:
-            raise LocalProtocolError(f"{connection.name} was not admitted: enter from `Admitted` or later")
+            raise LocalProtocolError(f"{connection.name} was not admitted: enter on `Admitted` or later")
         if connection.session is not None:
-            raise LocalProtocolError(f"{connection.name} serves {connection.session!r} already: leave that first")
+            raise LocalProtocolError(f"{connection.name} is bound to {connection.session!r} already: leave it first")
         if grace is not None and not grace >= 0:
-            raise ValueError(f"a grace is a number of seconds, 0 or more, not {grace!r}")
+            raise ValueError(f"Sessions.enter(grace=) takes a number of seconds, 0 or more, not {grace!r}")
 
     def _may_wait(self, origin: str) -> bool:
-        """Whether one more session whose last connection came from there may wait for its player."""
+        """Return True if one more session with this origin of its last connection may wait for its player."""
         limits = self._server.limits
         if limits.max_link_dead is not None and self._link_dead >= limits.max_link_dead:
             return False
@@ -250,7 +253,7 @@ class Sessions:
         return most is None or not origin or self._link_dead_from[origin] < most
 
     def _stop_waiting(self, session: Session) -> None:
-        """Its player is back, or it ends: it does not count as link-dead any more."""
+        """Stop counting a session as link-dead, because its player has returned or it ends."""
         origin, session.last_origin = session.last_origin, None
         if origin is not None:
             self._link_dead -= 1
@@ -273,12 +276,16 @@ class Sessions:
         self.finish(session, causes[-1] or Cause.ASKED)
 
     def _take_from_all(self, session: Session) -> None:
-        """The old links end, and their typed lines are nobody's, also those of a link already dead."""
+        """Unbind and quit the old connections, and drop their typed lines."""
+        # The lines too of a link that is dead but not yet handled: commands typed before the takeover must not run
+        # after `Resumed`, mixed with those of the new connection.
         for old in session.connections:
             session.unlink(old)
             old.quit(self._server.texts.taken_over, cause=Cause.TAKEOVER)
             old.inbox.drop_lines()
-            if old.inbox.is_busy:  # never two hooks of one player at once
+            if old.inbox.is_busy:
+                # `Resumed` waits for the event in flight, so that never two hooks of one player run at once. It does
+                # not wait for the old `Disconnect`, which could be held up by a flush.
                 session.awaited.append(old)
                 old.inbox.after_event += (partial(self.event_over, old, session),)
 

@@ -1,4 +1,4 @@
-"""One session: what it holds, what it keeps for a return, and what ends with it. The registry decides its turns."""
+"""One session: its connections, its missed output, its timers and work. The registry changes its state."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from ..connection.connection import Connection
     from ..server.server import MasterServer
 
-    Server = MasterServer  # what a session belongs to; its registry knows it by this name only
+    Server = MasterServer  # the owner of a session; the registry imports it by this name only
 
 
 class FrozenKey:
-    """A key of the game as it was when it was entered: its hash stays, and equal keys are compared once more.
+    """A key of the game with the hash it had when it was entered.
 
-    An object of the game may change its hash later, or raise when it is asked for it.
+    An object of the game may change its hash later, or raise when it is hashed.
     """
 
     __slots__ = ("_hash", "key")
@@ -45,7 +45,7 @@ class FrozenKey:
 
 
 class KeySource(QueueSource):
-    """All events of one key, in order, also across successive stays."""
+    """All events of one key, in order, across successive sessions."""
 
     __slots__ = ("_forget", "handle")
 
@@ -60,13 +60,13 @@ class KeySource(QueueSource):
 
 
 class Session(EndingTimerOwner):
-    """One stay. Made by `Sessions.enter`.
+    """One player in the game. Created by `Sessions.enter`.
 
     Attributes:
         server: The server it belongs to.
-        key: What it is known by.
-        body: The game's own object for it. Yours to set.
-        ending: Why it is over; None while it lasts.
+        key: Its key.
+        body: The game's own object for it. A game may set it.
+        ending: The cause of its ending; None while it lasts.
     """
 
     __slots__ = (
@@ -98,15 +98,15 @@ class Session(EndingTimerOwner):
         self._grace = grace
         self._connections: list[Connection] = []
         self._expiry: Deadline | None = None  # while its link is dead
-        self._missed: list[Text] | None = None  # what was written to nobody, for the return
-        self._missed_size = 0
-        self._lost = 0  # texts of it that were too many
+        self._missed: list[Text] | None = None  # texts written while its link is dead, replayed on return
+        self._missed_size = 0  # bytes
+        self._lost = 0  # missed texts dropped past `limits.replay`
         self._timers: dict[Timer, None] | None = None
         self._works: dict[trio.CancelScope, object] | None = None
-        self._overdue: Deadline | None = None  # when work that is still there is named
+        self._overdue: Deadline | None = None  # when unfinished work is logged
         self._token = ""
         self.is_leaving = False
-        self.awaited: list[Connection] = []  # old links, for whose events in flight `Resumed` waits
+        self.awaited: list[Connection] = []  # old connections with an event in flight, which `Resumed` waits for
         self.last_origin: str | None = None  # the origin of its last connection, while its link is dead
 
     def __repr__(self) -> str:
@@ -114,23 +114,23 @@ class Session(EndingTimerOwner):
 
     @property
     def connection(self) -> Connection | None:
-        """The connection that serves it, the newest of several; None while its link is dead."""
+        """The connection bound to it, the newest of several; None while its link is dead."""
         return self._connections[-1] if self._connections else None
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """All that serve it, the oldest first."""
+        """All connections bound to it, the oldest first."""
         return tuple(self._connections)
 
     @enable_ki_protection
     def write(self, text: Text) -> bool:
-        """Send a text and end the line, or keep it for the return, up to `limits.replay` bytes.
+        """Send a text and end the line; while the link is dead, keep it for replay, up to `limits.replay` bytes.
 
         Returns:
-            False if nobody will read it: the session is over, or every connection dropped it.
+            False if it will not arrive: the session is over, or every connection dropped it.
 
         Raises:
-            TypeError: That is no text; also if nobody is there to read it.
+            TypeError: The text is neither a `str` nor `Markup`; checked even while the link is dead.
         """
         self.server.thread.check()
         if type(text) is not str:
@@ -147,17 +147,17 @@ class Session(EndingTimerOwner):
 
     @enable_ki_protection
     def leave(self, text: str = "") -> None:
-        """End the stay: its connections quit, and `Left` follows their `Disconnect`, or comes at once without one.
+        """End the session: its connections quit and `Left` follows their `Disconnect`; without one, it comes at once.
 
         Args:
-            text: The last words to whoever is connected.
+            text: The last words, sent to its connections.
 
         Raises:
-            TypeError: The text is no `str`.
+            TypeError: The text is not a `str`.
         """
         self.server.thread.check()
         text = check_words(text, "Session.leave()")
-        self.is_leaving = True  # also if a link is found to be dead before it has quit
+        self.is_leaving = True  # it must end even if a link turns out to be dead before the quit
         if not self._connections:
             self.server.sessions.finish(self, Cause.ASKED)
         for connection in list(self._connections):
@@ -165,13 +165,13 @@ class Session(EndingTimerOwner):
 
     @enable_ki_protection
     def resume_token(self, *, lifetime: float = 3600.0) -> str:
-        """A secret that lets one connection resume this session once; an earlier one is void.
+        """Return a secret that lets one connection resume this session once; an earlier one is void.
 
         Args:
-            lifetime: Seconds after which it is void.
+            lifetime: Seconds until it is void.
 
         Raises:
-            TypeError: The lifetime is no number.
+            TypeError: The lifetime is not a number.
         """
         self.server.thread.check()
         check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
@@ -179,10 +179,12 @@ class Session(EndingTimerOwner):
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Run work that may take long; it ends with the session, and its failure is logged and costs nobody else.
+        """Run an async function in the background; it is cancelled when the session ends.
+
+        A failure is logged and has no other effect. On an ended session this has no effect.
 
         Raises:
-            TypeError: The work is no async function without arguments.
+            TypeError: The work is not an async function without arguments.
         """
         self.server.thread.check()
         check_function(work, "Session.start_soon()", waits=True)
@@ -193,16 +195,16 @@ class Session(EndingTimerOwner):
         works[scope] = work
         self._works = works
 
-    # What the registry tells it
+    # Called by the registry
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether an event of it is queued or running, or is still to be queued."""
+        """True if an event of it is queued, running, or still to be queued."""
         return bool(self._source.waiting) or self._source.is_busy or bool(self.awaited)
 
     @property
     def source(self) -> KeySource:
-        """Where its events come from."""
+        """The source of its events."""
         return self._source
 
     def post(self, event: HookEvent) -> None:
@@ -210,7 +212,7 @@ class Session(EndingTimerOwner):
         self._source.put(event)
 
     def link(self, connection: Connection) -> None:
-        """This connection serves it from now on; what was missed is sent."""
+        """Bind a connection, and send it the missed output."""
         self._connections.append(connection)
         connection.session = connection.inbox.gatekeeper = self
         connection.inbox.on_gone = partial(self.server.sessions.link_ended, connection)
@@ -226,19 +228,19 @@ class Session(EndingTimerOwner):
         self._lost = self._missed_size = 0
 
     def unlink(self, connection: Connection) -> None:
-        """This connection serves it no more."""
+        """Unbind a connection."""
         self._connections.remove(connection)
         connection.session = connection.inbox.gatekeeper = connection.inbox.on_gone = None
         connection.inbox.wake()
 
     def suspend(self, expire: Callable[[], None]) -> None:
-        """Its link is dead: what is written is kept, for as long as the grace lasts."""
+        """Start the grace, because the link is dead, and queue `LinkLost`."""
         if self._grace < math.inf:
             self._expiry = self._clock.at(trio.current_time() + self._grace, expire)
         self.post(LinkLost(self))
 
     def end(self, cause: Cause) -> None:
-        """It is over, with all that belongs to it."""
+        """End the session: cancel its timers and work, and queue `Left`."""
         self.ending = cause
         if self._expiry is not None:
             self._expiry.cancel()
@@ -252,7 +254,7 @@ class Session(EndingTimerOwner):
         self.post(Left(self, cause.reason, cause))
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
-        assert self._works is not None, "it is in there"
+        assert self._works is not None, "the scope is in it"
         del self._works[scope]
         if not self._works and self._overdue is not None:
             self._overdue.cancel()
@@ -262,7 +264,7 @@ class Session(EndingTimerOwner):
             self.server.host.name_unfinished("work", work, f" for {self!r}")
 
     def _keep(self, text: Text) -> None:
-        """Keep a text for the return; of too many the oldest go."""
+        """Keep a text for replay; past `limits.replay`, drop the oldest."""
         if self._missed is None:
             self._missed = []
         limit = self.server.limits.replay
@@ -284,5 +286,5 @@ class Session(EndingTimerOwner):
 
 
 def _size_of(text: Text) -> int:
-    """Bytes that a text and its line end take; so even nothing is not free."""
+    """Return the bytes of a text and its line end, so that even an empty text counts."""
     return len(str(text).encode(errors="replace")) + 2
