@@ -7,8 +7,9 @@ drops an option that raises. Each engine owns one set and passes itself to each 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVarTuple
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeVar, TypeVarTuple
 
 from .deadlines import OPTION, Deadlines
 from .events import OptionFailed
@@ -16,6 +17,9 @@ from .negotiation import Change
 from .options.base import Engine, Option, Policy
 
 Args = TypeVarTuple("Args")
+AnOption = TypeVar("AnOption", bound=Option | None)
+
+_NOTHING: Final[Mapping[int, Option | None]] = MappingProxyType({})
 
 _REFUSED: Final = Change.REFUSED  # compared at each answer; an attribute of an enum is slow to look up
 
@@ -68,7 +72,7 @@ class OptionSet:
     def __init__(self, shared: SharedOptions, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._shared = shared
-        self._used: dict[int, Option | None] = {}  # our copies; None for an option that has failed
+        self._used = _NOTHING  # our copies, by code; None for an option that has failed
 
     def __contains__(self, code: int) -> bool:
         """True if the option is supported, even if it has failed."""
@@ -81,7 +85,11 @@ class OptionSet:
         shared = self._shared.by_code.get(code)
         if shared is None or code not in self._shared.with_state:
             return shared
-        option = self._used[code] = copy.copy(shared)
+        return self._use(code, copy.copy(shared))
+
+    def _use(self, code: int, option: AnOption) -> AnOption:
+        used = self._used
+        self._used = {**used, code: option}  # a copy: few options keep a state, and most engines use none of these
         return option
 
     def in_use(self) -> list[tuple[int, Option]]:
@@ -151,7 +159,7 @@ class OptionSet:
         # Tested by type: an exception can have a `__class__` that raises. GeneratorExit counts as a failure here.
         if issubclass(type(error), KeyboardInterrupt | SystemExit):
             raise error
-        self._used[code] = None
+        self._use(code, None)
         self._deadlines.stop(OPTION | code)
         engine.emit(OptionFailed(code, error))
         engine.disable_ours(code)

@@ -7,7 +7,7 @@ A transport knows no telnet, no lines and no players. All kinds share one interf
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -126,7 +126,7 @@ class Transport(Protocol):
         """
         ...
 
-    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
+    def listen(self, reader: Reader, poller: Poller | None = None) -> Awaitable[None]:
         """Pass all received bytes to the reader, while it has room, until the end of file.
 
         Args:

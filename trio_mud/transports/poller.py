@@ -49,6 +49,7 @@ class Watch:
         "_task",
         "error",
         "fileno",
+        "has_ended",
         "is_over",
         "is_paused",
     )
@@ -63,7 +64,8 @@ class Watch:
         self._feed = reader.feed
         self.fileno = sock.fileno()
         self.is_paused = False
-        self.is_over = False
+        self.is_over = False  # nothing more is read
+        self.has_ended = False  # the listening task has gone on, too
         self.error: Exception | None = None  # the reason for the end; None at the end of file
 
     async def listen(self) -> None:
@@ -83,6 +85,8 @@ class Watch:
                     self._poller.resume(self)
         finally:
             self._poller.forget(self)
+            self.has_ended = True
+            del self._feed, self._reader  # they refer to the transport, which keeps this
         if (loss := self._loss()) is not None:
             raise loss from self.error
         if self.error is not None:
@@ -127,6 +131,8 @@ class Watch:
 
     def tell_end(self) -> None:
         """Report a loss to the reader, and wake the listening task unless the reader has cancelled it."""
+        if self.has_ended:
+            return
         if (loss := self._loss()) is not None:
             self._reader.lost(loss)
         self.wake()

@@ -68,7 +68,7 @@ class TcpTransport:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
-            if self._watch is not None and error.errno in _LOST:
+            if self._watch is not None and not self._watch.has_ended and error.errno in _LOST:
                 self._watch.note(error)
                 return len(data)
             raise broken(error, f"cannot send to {self.address}") from error
@@ -78,7 +78,7 @@ class TcpTransport:
         while True:
             await self._wait(wait_writable)
             sent = self.send_nowait(data)
-            if self._watch is not None and self._watch.error is not None:
+            if self._watch is not None and not self._watch.has_ended and self._watch.error is not None:
                 raise broken(self._watch.error, f"cannot send to {self.address}") from self._watch.error
             if sent:
                 return sent
@@ -94,18 +94,16 @@ class TcpTransport:
             except OSError as error:
                 raise broken(error, f"{self.address} is gone") from error
 
-    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Let the poller receive, if there is one."""
+    def listen(self, reader: Reader, poller: Poller | None = None) -> Awaitable[None]:
+        """Have the poller receive, if there is one.
+
+        A plain function: a coroutine of its own would take 240 bytes for as long as the connection lives.
+        """
         if poller is not None and self._fileno >= 0:
             with contextlib.suppress(OSError):  # the kernel's limit is reached; this task can still wait itself
                 self._watch = poller.watch(self._socket, reader)
-        if self._watch is None:
-            await listen_by_receiving(self, reader)
-        else:
-            try:
-                await self._watch.listen()
-            finally:
-                self._watch = None
+                return self._watch.listen()
+        return listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
         """Send the end of file, discard further input until the peer's end of file, then close.

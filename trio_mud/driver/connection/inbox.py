@@ -17,14 +17,13 @@ A line goes to the line taker, such as a dialog, when the taker asks. Without a 
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
 from ..core.context import Context
-from ..core.dispatcher import Source
+from ..core.dispatcher import NEVER, Source
 from ..core.events import Cause, HookEvent, Reason
 from ..core.metering import SHORTEST_PAUSE
 from ..core.timers import Deadline, Timer, tick_of
@@ -172,7 +171,7 @@ class Inbox(Source):
         self._first_input: Deadline | None = None
         self._idle: IdleMonitor | None = None
         self._throttle: Deadline | None = None  # while lines come faster than limits.command_rate
-        self._full_at = -math.inf  # when the bucket of that rate is full again
+        self._full_at = NEVER  # when the bucket of that rate is full again
         self.lines: list[Waiting] = []
         self.is_full = False
         self.taker: LineTaker | None = None
@@ -180,7 +179,7 @@ class Inbox(Source):
         self.after_event: tuple[Callable[[], None], ...] = ()
         self.on_gone: Callable[[], None] | None = None
         self.last_line_at = trio.current_time()
-        self.shown_at = -math.inf
+        self.shown_at = NEVER
         self.has_typed = False
         link.attach(self)
 
@@ -403,6 +402,8 @@ class Inbox(Source):
             if not (has_line and self._owes_line):
                 self._owes_line = has_line
                 signal = self._signals.pop(0)
+                if not self._signals:
+                    self._signals = None
                 return tick_of(signal, self._subject) if isinstance(signal, Timer) else signal
             self._owes_line = False
         if self._dispatcher.is_cutting:

@@ -10,13 +10,13 @@ Used by the telnet link: one meter for each connection that has sent anything ot
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
 from ...limits import Rate
+from .dispatcher import NEVER
 from .timers import Deadline, Timers
 
 SHORTEST_PAUSE: Final = 0.25  # seconds; a pause costs about 0.2 ms, and a long payload would cause hundreds of them
@@ -34,7 +34,7 @@ class Meter:
     def __init__(self, rate: Rate, timers: Timers) -> None:
         self._rate = rate
         self._timers = timers
-        self._full_at = -math.inf  # when the bucket will be full again, on trio's clock
+        self._full_at = NEVER  # when the bucket will be full again, on trio's clock
         self._pause: Deadline | None = None  # while the bucket is empty
 
     def spend(self, cost: int, resume: Callable[[], None]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ...telnet import TelnetEngine
@@ -87,7 +88,7 @@ class Client:
         self.rendering = _PLAIN
         self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
-        self.packages: Mapping[str, int] = {}
+        self.packages: Mapping[str, int] = _NONE
         self.is_settled = False
 
     def attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
@@ -316,6 +317,7 @@ class Client:
         self.plain_columns = 0 if is_marked else self.rendering.width or sys.maxsize
 
 
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
 _USUAL_SIZE: Final = Size(80, 24)
 _PLAIN: Final = Rendering()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import logging
-import math
 from collections.abc import Hashable
 from typing import Final
 
@@ -25,6 +24,7 @@ from ...telnet.options.mssp import PLAIN_PERIOD, render_plain
 from ...text import Text, render
 from ...transports import DeadPeer, Transport
 from ..core.checks import check_text
+from ..core.dispatcher import NEVER
 from ..core.events import Cause
 from ..core.guard import own_cancellation
 from .base import LinkHost, LinkReceiver, OutOfBand
@@ -95,7 +95,7 @@ class Outgoing:
         self._writer: trio.CancelScope | None = None  # while the writer runs
         self._dropped = 0  # messages, since the last notice
         self._awaits_line = host.context.limits.keepalive is not None  # probes begin with the first line
-        self._listed_at = -math.inf  # when a crawler got the last answer
+        self._listed_at = NEVER  # when a crawler got the last answer
         self._prompt = b""  # the last one, encoded, until it is answered
         self._prompt_state = _NONE
         self._is_unmarked = False  # it was sent before the client had agreed on a mark
