@@ -151,7 +151,7 @@ async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact
         assert not incoming.is_full
         for _ in range(3):
             assert not incoming.is_full
-            feed(connection, b"!SOUND(" * 18 + b"\n")  # it grows by the spaces that break the triggers
+            feed(connection, b"!SOUND(" * 20 + b"\n")  # it grows by the spaces that break the triggers
         assert incoming.is_full
         inbox.discard_lines()
         assert not incoming.is_full

@@ -789,7 +789,7 @@ def test_a_certificate_that_cannot_be_used_is_named_with_what_to_do(folder: Path
     for files, complaint in [
         ((folder / "nowhere.pem", key), "nowhere.pem cannot be read: No such file or directory"),
         ((folder, key), "is not a regular file: name the PEM file of the certificate"),
-        ((Path("a\0b"), key), "cannot be read: embedded null byte"),
+        ((Path("a\0b"), key), "embedded null"),
         ((good, folder / "nowhere.pem"), "nowhere.pem cannot be read: No such file or directory"),
         ((key, key), "key.pem holds no certificate: name the PEM file that does"),
         ((good, good), "certificate.pem holds no private key: name the PEM file that does"),
