@@ -1,9 +1,9 @@
-"""`trio-mud bench`: a crowd of scripted players for your own game, and what they measured.
+"""`trio-mud bench`: scripted players that measure how fast your own game answers.
 
-    command ──► script          what each of them types, from a TOML file
+    command ──► script          the lines of each player, from a TOML file
        └──────► load ──bytes──► player ──► ear     one player, without I/O
-                  └──► tally ──► histogram          what came of it all
-                         └──► report                in words, or JSON
+                  └──► tally ──► histogram          the measurements
+                         └──► report                as text or JSON
 
-It knows nothing of the driver, and talks to any line-based server over telnet.
+It is independent of the driver, and works with any line-based server over telnet.
 """

@@ -1,4 +1,4 @@
-"""`trio-mud bench`: what the shell says made into a plan, and what comes of it into words and an exit status."""
+"""`trio-mud bench`: turns the command line into a plan, and the result into a report and an exit status."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .report import Report
 from .script import Script, read_script
 
 ALL_WELL: Final = 0
-NOT_ALL_WELL: Final = 1  # somebody was lost, or something not answered
+NOT_ALL_WELL: Final = 1  # a connection was lost, or a command not answered
 NOT_TO_BE_HAD: Final = 75  # EX_TEMPFAIL of sysexits.h: it may work later
-INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
+INTERRUPTED: Final = 130  # the status that shells report for a program ended by SIGINT
 
 _POSITIVE = validators.Number(gt=0)
 _NOT_NEGATIVE = validators.Number(gte=0)
@@ -46,28 +46,28 @@ def bench(
     quiet: Annotated[float | None, Parameter(validator=_POSITIVE)] = None,
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
-    """Let scripted players play your own server, and measure how long it takes to answer.
+    """Let scripted players play on your own server, and measure how long it takes to answer.
 
-    It is for a server that is yours: anybody else's would call it an attack.
-    Lift the server's limits for the test, such as per_address, accept_rate, accept_rate_per_address and command_rate.
+    Use it on your own server only: on any other it is an attack.
+    Raise the server's limits for the test, such as per_address, accept_rate, accept_rate_per_address and command_rate.
 
-    One core of it types and hears some tens of thousands of commands a second; it says when it is itself too busy.
+    One core handles some tens of thousands of commands a second; the report warns if the load itself was too busy.
 
-    Exit status: 0 all answered, 1 somebody was lost or something not answered, 2 usage, 75 no connection, 130 Ctrl-C.
+    Exit status: 0 all answered, 1 a connection or an answer was missing, 2 usage, 75 no connection, 130 Ctrl-C.
 
     Args:
         host: The server's name or address.
         port: Its port, for plain telnet.
-        players: How many play.
+        players: Number of players.
         rate: Commands a second of each player, sent on schedule whether answered or not; latency counts from when
-            a command was due. Without it each waits for its answer, and thinks.
-        duration: Seconds measured, once all are in.
+            a command was due. Without it each player waits for its answer, and thinks.
+        duration: Seconds measured, once all players are in the game.
         ramp: Seconds in which they connect; by default a hundred a second.
         script: A TOML file: how to log in, what to type, what to wait for.
-        think: Seconds between an answer and the next command, without a rate; 1 unless the script says otherwise.
+        think: Seconds between an answer and the next command, without a rate; default 1, or as in the script.
         until_prompt: Only the mark of a prompt (GA or EOR) ends an answer.
         expect: This text ends an answer; {n} is the player's number.
-        quiet: Otherwise so many seconds of silence do, or a prompt's mark; 0.1 unless the script says otherwise.
+        quiet: Seconds of silence that end an answer, if no mark or text does; default 0.1, or as in the script.
         json: One line of JSON for a program, in seconds.
     """
     asked = read_script(script) if script else Script()
@@ -96,7 +96,7 @@ def bench(
 def _with(
     script: Script, *, think: float | None, until_prompt: bool, expect: str | None, quiet: float | None
 ) -> Script:
-    """The script, with what the command line said laid over it."""
+    """Return the script with the options of the command line applied."""
     try:
         if until_prompt:
             script = replace(script, prompt=True, expect=expect)
@@ -136,7 +136,7 @@ async def _measure(load: Load) -> tuple[Report, bool]:
 
 
 def _not_connected(plan: Plan, error: OSError) -> int:
-    """Say why nobody came in, and what to do."""
+    """Report why no player could connect, and the remedy."""
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         raise ConfigurationError(f"host {plan.host!r} is no name or address known here") from error
     cause = next(_causes(error))
@@ -149,7 +149,7 @@ def _not_connected(plan: Plan, error: OSError) -> int:
 
 
 def _causes(error: BaseException) -> Iterator[OSError]:
-    """The errors of the single addresses that were tried, and at last the error itself."""
+    """Yield the errors of the addresses that were tried, and last the error itself."""
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
             yield from _causes(part)

@@ -1,4 +1,4 @@
-"""How a scripted player hears: text and the marks of prompts, with telnet answered as a simple client would."""
+"""The telnet side of a scripted player: receives text and prompt marks, and answers as a simple client would."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..telnet.scanner import in_text
 
 
 class Listener(Protocol):
-    """Who wants to know."""
+    """The receiver of text and prompt marks."""
 
     def hear_text(self, data: bytes) -> None:
-        """Text, without telnet."""
+        """Process text, without telnet commands."""
 
     def hear_mark(self) -> None:
-        """A prompt is whole."""
+        """Process the end of a prompt."""
 
 
 class _MarksPrompts(Option):
-    """Agrees that the server marks its prompts with EOR."""
+    """Agrees to have prompts marked with EOR."""
 
     code = END_OF_RECORD
     theirs = Policy.ACCEPT
 
 
 class _LetsHide(Option):
-    """Agrees when the server wants to hide a password."""
+    """Agrees to hide a password."""
 
     code = ECHO
     theirs = Policy.ACCEPT
@@ -38,7 +38,7 @@ _OPTIONS = (_MarksPrompts(), _LetsHide())
 
 
 class Ear(Interpreter):
-    """One player's: it refuses every option but the two that a load has a use for."""
+    """The telnet client of one player. It refuses every option except the two that a load needs."""
 
     __slots__ = ("_listener", "engine")
 
@@ -48,20 +48,20 @@ class Ear(Interpreter):
         self._listener = listener
 
     def take(self, data: bytes) -> None:
-        """Hear what the server sent; what is to be answered lies in the engine."""
+        """Process bytes from the server; answers are queued in the engine."""
         scanner = self.engine.scanner
         if scanner.state is in_text and IAC not in data:
             self._listener.hear_text(data)
         else:
             scanner.receive(data, self)
-            self.engine.events.clear()  # whatever else was said concerns no script
+            self.engine.events.clear()  # scripts do not use other events
 
     def heard_text(self, data: bytes) -> None:
-        """It is the script's."""
+        """Pass text to the player."""
         self._listener.hear_text(data)
 
     def heard_command(self, code: int) -> None:
-        """GA and EOR end a prompt; the rest is the engine's."""
+        """End a prompt at GA or EOR; pass everything else to the engine."""
         if code in (GA, EOR):
             self._listener.hear_mark()
         else:

@@ -1,7 +1,7 @@
-"""Durations by the million in a few kilobytes: counted in classes that grow with what they hold.
+"""A histogram of durations: millions of them in a few kilobytes.
 
-Each power of two is cut into 128 classes, so that a percentile read from it is at most 0.8 % too large.
-Source: the idea is that of HdrHistogram, by Gil Tene.
+Each power of two is divided into 128 classes, so a percentile read from it is at most 0.8 % too large. Source: based
+on HdrHistogram by Gil Tene.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from array import array
 from typing import Final
 
 FINE: Final = 7  # bits: 2 ** 7 classes in each power of two
-LONGEST: Final = (1 << 40) - 1  # microseconds, twelve days; what is longer counts as this
+LONGEST: Final = (1 << 40) - 1  # microseconds, twelve days; longer durations count as this
 
 
 class Histogram:
-    """Counts durations. Its memory is the same however many there are.
+    """Counts durations in constant memory.
 
     Attributes:
-        count: How many were recorded.
-        longest: Seconds of the longest, exactly.
+        count: Number of recorded durations.
+        longest: The longest duration in seconds, exactly.
     """
 
     __slots__ = ("_counts", "count", "longest")
@@ -29,7 +29,7 @@ class Histogram:
         self.longest = 0.0
 
     def record(self, seconds: float) -> None:
-        """Count one duration; a negative one counts as none."""
+        """Count a duration; a negative one counts as 0."""
         microseconds = int(seconds * 1e6)
         self._counts[_class_of(min(max(microseconds, 0), LONGEST))] += 1
         self.count += 1
@@ -37,7 +37,7 @@ class Histogram:
             self.longest = seconds
 
     def percentile(self, percent: float) -> float | None:
-        """Seconds that so many percent of the durations did not exceed; None if there are none."""
+        """Return the seconds that this percentage of the durations did not exceed; None if there are none."""
         if not self.count:
             return None
         wanted = max(1, -(-self.count * percent // 100))  # rounded up: the 99th percent of 10 is the tenth
@@ -55,6 +55,6 @@ def _class_of(microseconds: int) -> int:
 
 
 def _most_in(number: int) -> int:
-    """The microseconds at which a class ends."""
+    """Return the upper end of a class in microseconds."""
     shift = max(0, (number >> FINE) - 1)
     return (number - (shift << FINE) + 1 << shift) - (1 if shift else 0)

@@ -1,7 +1,7 @@
-"""Moves the bytes of a crowd of players: raw non-blocking sockets, one selector, one task.
+"""The I/O of a load: raw non-blocking sockets, one selector, one task.
 
-A task for each player would cost more than the player does, and the load must not be slower than what it measures.
-`Load` owns the sockets; the players know nothing of them.
+A task for each player would cost more than the player itself, and the load must be faster than the server it measures.
+`Load` owns the sockets; the players do no I/O.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .plan import Plan
 from .player import Player
 from .tally import Tally
 
-PATIENCE: Final = 10.0  # seconds for the first connection, and after the ramp for the last one to be in
-DRAIN: Final = 2.0  # seconds for the answers that are owed at the end
-RECEIVE: Final = 65536  # bytes a read
+PATIENCE: Final = 10.0  # seconds for the first connection, and after the ramp for the last login
+DRAIN: Final = 2.0  # seconds for outstanding answers at the end
+RECEIVE: Final = 65536  # bytes per read
 
 _UNDER_WAY: Final = {errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR}
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -37,19 +37,19 @@ class _Link:
     def __init__(self, player: Player, sock: socket.socket, asked: float) -> None:
         self.player = player
         self.sock = sock
-        self.asked = asked  # when it began to connect
+        self.asked = asked  # time of the connect call
         self.stands = False
-        self.rest = b""  # what the kernel did not take
-        self.wakes = math.inf  # the earliest moment for it in the queue
+        self.rest = b""  # bytes that the kernel did not accept
+        self.wakes = math.inf  # the earliest time queued for this player
 
 
 class Load:
-    """One run of one plan.
+    """One run of a plan.
 
     Attributes:
-        tally: What was seen so far, at any moment.
-        stage: What it is doing, in a word.
-        began: When it began, on the clock of trio.
+        tally: The measurements so far; may be read at any time.
+        stage: The current phase, in words.
+        began: Start of the run, on trio's clock.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -59,18 +59,18 @@ class Load:
         self.began = math.inf
         self._links: dict[int, _Link] = {}  # by number of the player
         self._selector = selectors.DefaultSelector()
-        self._moments: list[tuple[float, int]] = []  # a heap: when to wake which player
-        self._called = 0  # players that have been told to connect
+        self._moments: list[tuple[float, int]] = []  # a heap of times and the players to wake
+        self._called = 0  # players that have begun to connect
         self._address: tuple[socket.AddressFamily, object] | None = None
         self._clock: Callable[[], float] = trio.current_time
 
     async def run(self) -> None:
-        """Connect them all, let them play for the time of the plan, and hang up.
+        """Connect all players, let them play for the planned time, and disconnect.
 
-        Cancelled, it hangs up at once; what was measured so far stands in the tally.
+        If cancelled, it disconnects at once; the tally keeps the measurements so far.
 
         Raises:
-            OSError: Not even the first could connect.
+            OSError: The first player could not connect.
         """
         self._clock = trio.lowlevel.current_clock().current_time
         try:
@@ -91,15 +91,15 @@ class Load:
 
     @property
     def unanswered(self) -> int:
-        """Commands of the measured time that have no answer now."""
+        """The number of measured commands without an answer."""
         return self.tally.due - self.tally.latency.count
 
     @property
     def online(self) -> int:
-        """Players that are in the game now."""
+        """The number of players in the game."""
         return sum(link.player.is_in for link in self._links.values())
 
-    # When it is over
+    # End conditions
 
     def _nobody_is_left(self) -> bool:
         return self._called == self.plan.players and not self._links
@@ -119,7 +119,7 @@ class Load:
     # The loop
 
     async def _go_on(self, is_over: Callable[[], bool], until: float) -> None:
-        """Move bytes until then, or until it is over, which is looked at ten times a second at most."""
+        """Move bytes until the given time, or until `is_over` is true, which is checked at most ten times a second."""
         look_again = 0.0
         while (now := self._clock()) < until:
             self._call(now)
@@ -159,14 +159,14 @@ class Load:
         while self._moments and self._moments[0][0] <= now:
             moment, number = heapq.heappop(self._moments)
             link = self._links.get(number)
-            if link is None or moment != link.wakes:  # gone, or in the queue anew
+            if link is None or moment != link.wakes:  # closed, or queued again for another time
                 continue
             link.wakes = math.inf
             link.player.wake(self._clock())
             self._flush(link)
 
     def _flush(self, link: _Link) -> None:
-        """Send what the player has to say, and remember when it has to say more."""
+        """Send the player's output, and queue the time of its next action."""
         data = link.player.data_to_send()
         if link.rest:
             data = link.rest + data
@@ -190,7 +190,7 @@ class Load:
     # Connections
 
     async def _connect_first(self) -> None:
-        """Find an address of the host at which somebody listens."""
+        """Find an address of the host that accepts connections."""
         asked = self._clock()
         sock: socket.socket | None = None
         with trio.move_on_after(PATIENCE):
@@ -206,13 +206,13 @@ class Load:
         self._connected(link)
 
     def _next_call(self) -> float:
-        """When the next player is to connect."""
+        """Return the time at which the next player connects."""
         if self._called == self.plan.players:
             return math.inf
         return self.began + self._called * self.plan.ramp_seconds / self.plan.players
 
     def _call(self, now: float) -> None:
-        """Let those players connect whose time has come."""
+        """Connect the players that are due."""
         while self._next_call() <= now:
             self._called += 1
             assert self._address is not None
@@ -225,7 +225,7 @@ class Load:
             sock.setblocking(False)
             link = self._links[self._called] = self._link(sock, now)
             self._selector.register(sock, _WRITE, link)
-            error_number = sock.connect_ex(address)  # type: ignore[arg-type]  # what getpeername said
+            error_number = sock.connect_ex(address)  # type: ignore[arg-type]  # as returned by getpeername
             if error_number and error_number not in _UNDER_WAY:
                 self._lose(link, _why(OSError(error_number, os.strerror(error_number))))
 

@@ -1,4 +1,4 @@
-"""How large a load is, and what the machine must grant for it."""
+"""The size of a load, and the resources it needs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Final
 from ..errors import ConfigurationError
 from .script import Script
 
-SPARE: Final = 64  # descriptors that the process needs beside its connections
-RAMP_RATE: Final = 100.0  # connections a second where nothing else is said; what a server of trio_mud accepts
+SPARE: Final = 64  # file descriptors needed besides the connections
+RAMP_RATE: Final = 100.0  # connections per second by default; the accept rate of a trio_mud server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What `Load` shall do."""
+    """The parameters of a load."""
 
     host: str
     port: int
     players: int = 10
     rate: float | None = None
-    """Commands a second of each player; None: each waits for its answer and thinks."""
+    """Commands per second and player; None: each player waits for its answer and then for its think time."""
     ramp: float | None = None
     """Seconds in which the players connect; None: a hundred a second."""
     duration: float = 10.0
@@ -30,20 +30,20 @@ class Plan:
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """The address of the server, for messages."""
         return f"{self.host} port {self.port}"
 
     @property
     def ramp_seconds(self) -> float:
-        """The ramp, or what stands for it."""
+        """The ramp, or its default."""
         return self.players / RAMP_RATE if self.ramp is None else self.ramp
 
 
 def raise_descriptors(players: int) -> None:
-    """See to it that this process may hold so many connections.
+    """Raise the limit of file descriptors so that this process can hold the connections.
 
     Raises:
-        ConfigurationError: It may not.
+        ConfigurationError: The hard limit is too low.
     """
     needed = players + SPARE
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,11 +1,11 @@
-"""One scripted player, without I/O and without a clock: told what it hears and what time it is, it says what to send.
+"""A scripted player without I/O and without a clock: it is given input and the time, and returns output.
 
-It logs in, then types.  With a rate it types on schedule, whether it is answered or not, and the latency of each
-command counts from the moment it was due: a server that stalls for a second is charged with every command that had to
-wait in that second, not only with the one it was busy with.  Without a rate it waits for the answer, and thinks.
+It logs in, then types. With a rate it types on schedule, whether or not it is answered, and the latency of each
+command counts from the time it was due. So a server that stalls for a second is charged with every command that waited
+in that second, not only with the one being processed. Without a rate it waits for the answer and its think time.
 
-Where nothing but silence ends an answer, a command cannot be sent before the last one is answered: it is sent late,
-and its latency still counts from when it was due.
+If only silence ends an answer, a command cannot be sent before the previous one is answered. It is sent late, and its
+latency still counts from the time it was due.
 
 Source: Gil Tene on "coordinated omission", and his wrk2
 """
@@ -22,13 +22,13 @@ from .ear import Ear
 from .script import Script, Step
 from .tally import Tally
 
-PATIENCE = 5.0  # seconds for a greeting; then the server is one that says nothing at first
-MOST_OWED = 1000  # answers; past it commands that are due are not sent
+PATIENCE = 5.0  # seconds to wait for a greeting, which some servers do not send
+MOST_OWED = 1000  # answers; commands due beyond this number are not sent
 LAST_WORDS = 200  # characters
 
 
 def in_letters(number: int) -> str:
-    """A number from 1 as a spreadsheet names its columns, for names without digits: a, b, … z, aa, ab and so on."""
+    """Return a number from 1 in letters like a spreadsheet column, for names without digits: a, b, … z, aa, ab."""
     letters = ""
     while number:
         number, letter = divmod(number - 1, 26)
@@ -37,23 +37,23 @@ def in_letters(number: int) -> str:
 
 
 class _Owed(NamedTuple):
-    """An answer that is waited for."""
+    """An outstanding answer."""
 
-    due: float  # when its command was
-    text: bytes | None  # that is looked for; None: a mark or silence
-    asked: float  # when it was sent
+    due: float  # time at which the command was due
+    text: bytes | None  # expected text; None: a mark or silence
+    asked: float  # time at which the command was sent
 
 
 class Player:
-    """One of a crowd.
+    """One of the players of a load.
 
-    Three calls drive it: `begin` when its connection stands, `hear` for what comes, `wake` when `next_moment` has come.
-    After each, send what `data_to_send` returns.
+    The caller makes three calls: `begin` when the connection is established, `hear` for received bytes, and `wake`
+    when `next_moment` has come. After each, send the bytes that `data_to_send` returns.
 
     Args:
-        number: Its own, from 1.
-        phase: Where between 0 and 1 in the period of its commands it begins, so that a crowd does not type as one.
-        rate: Commands a second; None: the next when the last one is answered and thought about.
+        number: Its number, from 1.
+        phase: The start of its first command, as a fraction of the period, so that players do not type simultaneously.
+        rate: Commands per second; None: each command follows the answer to the last one and the think time.
     """
 
     __slots__ = (
@@ -99,23 +99,23 @@ class Player:
             )
             for step in script.commands
         )
-        self._done = 0  # commands begun
+        self._done = 0  # number of commands begun
         self._ear = Ear(self)
         self._owed: deque[_Owed] = deque()
         self._rest = b""  # text in which the next answer may begin
-        self._last = b""  # text heard last
+        self._last = b""  # the last text received
         self._heard_at = 0.0
-        self._heard_since = False  # since the answer now waited for was asked for, or became the first owed
-        self._marks = False  # the server marks the prompts behind its answers
-        self._next = math.inf  # when the next line is due
+        self._heard_since = False  # text was received since the awaited answer became the first outstanding one
+        self._marks = False  # True if the server marks the prompts after its answers
+        self._next = math.inf  # time at which the next line is due
         self._now = 0.0
         self._out: list[bytes] = []
-        self._think = 0.0  # seconds after the answer to the line sent last
+        self._think = 0.0  # seconds of thinking after the answer to the last line
         self._is_stopped = False
         self.is_in = False
 
     def begin(self, now: float) -> None:
-        """The connection stands."""
+        """Start the player: its connection is established."""
         self._now = now
         self._heard_at = now
         if self._login:
@@ -124,16 +124,16 @@ class Player:
             self._owed.append(_Owed(now, None, now))
 
     def hear(self, data: bytes, now: float) -> None:
-        """Take bytes from the server."""
+        """Process bytes from the server."""
         self._now = now
-        if self._silence_ends() <= now:  # nobody woke it in time
+        if self._silence_ends() <= now:  # `wake` was not called in time
             self._be_answered(self._heard_at)
         self._ear.take(data)
         if self._next <= now:
             self._type()
 
     def wake(self, now: float) -> None:
-        """It is so late now."""
+        """Advance the time."""
         self._now = now
         if self._silence_ends() <= now:
             self._be_answered(self._heard_at if self._heard_since else now)
@@ -141,12 +141,12 @@ class Player:
             self._type()
 
     def stop(self) -> None:
-        """Type no more; answers are still heard."""
+        """Stop typing; answers are still processed."""
         self._is_stopped = True
         self._next = math.inf
 
     def data_to_send(self) -> bytes:
-        """Take what is to be sent now; empty if there is nothing."""
+        """Return and remove the bytes to send; b"" if there are none."""
         if self._ear.engine.has_data_to_send:
             self._out.append(self._ear.engine.data_to_send())
         if not self._out:
@@ -157,24 +157,24 @@ class Player:
 
     @property
     def next_moment(self) -> float:
-        """When to call `wake`; inf for not at all as things stand."""
+        """The time at which to call `wake`; inf if no call is needed."""
         return min(self._silence_ends(), math.inf if self._must_wait() else self._next)
 
     @property
     def owes_nothing(self) -> bool:
-        """Whether every command that was sent is answered."""
+        """True if every sent command is answered."""
         return not self._owed
 
     @property
     def last_words(self) -> str:
-        """The last line that the server said, made harmless; empty if it said none."""
+        """The last line received from the server, without control characters; empty if there was none."""
         lines = [line for line in self._last.decode("utf-8", "replace").splitlines() if line.strip()]
         return "".join(c if c.isprintable() else "?" for c in lines[-1].strip()[:LAST_WORDS]) if lines else ""
 
-    # What the ear calls
+    # Called by the ear
 
     def hear_text(self, data: bytes) -> None:
-        """Look for the answer in it."""
+        """Search the text for the expected answer."""
         self._last = data
         self._heard_at = self._now
         self._heard_since = True
@@ -190,16 +190,16 @@ class Player:
         self._rest = b""
 
     def hear_mark(self) -> None:
-        """A prompt is whole, and with it an answer that waits for that."""
+        """End the prompt, and an answer that waits for it."""
         if self._owed and self._owed[0].text is None:
-            # A game may mark the questions of its login, and no other prompt.
+            # A game may mark the questions of its login and no other prompt.
             self._marks |= self.is_in or not self._script.login
             self._be_answered(self._now)
 
-    # Its own
+    # Internal
 
     def _mine(self, step: Step) -> Step:
-        """A step with this player's number."""
+        """Return a step with this player's number filled in."""
         send, expect = step.send, step.expect
         return replace(
             step,
@@ -211,7 +211,7 @@ class Player:
         return text.replace("{n}", str(self.number)).replace("{a}", in_letters(self.number))
 
     def _must_wait(self) -> bool:
-        """Whether the next command may not be sent before the last one is answered."""
+        """True if the next command may not be sent before the last one is answered."""
         return bool(self._owed) and (
             self._period is None or not self.is_in or (self._owed[0].text is None and not self._goes_by_marks)
         )
@@ -221,7 +221,7 @@ class Player:
         return self._marks or (self._script.prompt and self.is_in)
 
     def _silence_ends(self) -> float:
-        """When silence will answer what is owed; inf where it does not."""
+        """Return the time at which silence ends the outstanding answer; inf if it does not."""
         if not self._owed or self._owed[0].text is not None or self._goes_by_marks:
             return math.inf
         if self._heard_since:
@@ -230,7 +230,7 @@ class Player:
         return math.inf if greeted else self._owed[0].asked + PATIENCE
 
     def _type(self) -> None:
-        """Send what is due."""
+        """Send the commands that are due."""
         while self._next <= self._now and not self._is_stopped and not self._must_wait():
             due = self._next
             if not self.is_in:

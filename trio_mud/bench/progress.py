@@ -1,4 +1,4 @@
-"""What is said while a load runs: a bar on a terminal, now and then a line elsewhere."""
+"""The progress display of a running load: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import trio
 from .load import Load
 
 WIDTH: Final = 30  # characters of the bar
-QUICK: Final = 0.2  # seconds between two states of the bar
+QUICK: Final = 0.2  # seconds between two updates of the bar
 SLOW: Final = 5.0  # seconds between two lines
 
 
 async def show_progress(load: Load, out: TextIO) -> None:
-    """Tell how far the load is, until cancelled; a bar is wiped out at the end."""
+    """Show the progress of the load until cancelled; a bar is erased at the end."""
     is_terminal = out.isatty()
     try:
         while True:
@@ -28,7 +28,7 @@ async def show_progress(load: Load, out: TextIO) -> None:
 
 
 def told(load: Load) -> str:
-    """Where it stands, in words."""
+    """Return the state of the load in words."""
     tally = load.tally
     lost = f", {sum(tally.lost.values())} lost" if tally.lost else ""
     answered = f", {tally.latency.count:,} answered" if load.stage != "connecting" else ""
@@ -36,7 +36,7 @@ def told(load: Load) -> str:
 
 
 def bar(load: Load) -> str:
-    """How much of the time is over."""
+    """Return a bar for the elapsed part of the time."""
     plan, now = load.plan, trio.current_time()
     whole = plan.ramp_seconds + plan.duration
     if load.stage == "connecting":

@@ -1,4 +1,4 @@
-"""What a load has measured: in words for whoever ran it, or as JSON for a program."""
+"""The report of a load: its measurements as text for people or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .histogram import Histogram
 from .load import Load
 
 PERCENTILES: Final = (50, 90, 99, 99.9)
-BUSY: Final = 0.9  # of a core; a load that takes more measures itself
+BUSY: Final = 0.9  # of a core; above it, the load measures itself
 
 _Figures = dict[str, float | int | None]
 
 
 class Report:
-    """The figures of one load, over or broken off.
+    """The figures of one load, finished or interrupted.
 
     Args:
-        load: Whose tally it is.
-        cpu: Seconds of processor time that the load itself took while it measured.
+        load: The load to report on.
+        cpu: Processor time of the load itself during the measurement, in seconds.
     """
 
     def __init__(self, load: Load, cpu: float, now: float) -> None:
@@ -31,12 +31,12 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everybody stayed and every command was answered."""
+        """True if no connection was lost and every command was answered."""
         tally = self._load.tally
         return not tally.lost and not self._load.unanswered and bool(tally.latency.count)
 
     def as_json(self) -> str:
-        """One object on one line; every duration is in seconds, null where there is none."""
+        """Return one JSON object on one line; durations are in seconds, null if there is none."""
         load, tally, plan = self._load, self._load.tally, self._load.plan
         connecting = tally.last_connect - tally.first_connect
         return json.dumps(
@@ -65,7 +65,7 @@ class Report:
         )
 
     def as_text(self) -> str:
-        """A few lines."""
+        """Return a few lines of text."""
         load, tally, plan = self._load, self._load.tally, self._load.plan
         lines = [
             f"{tally.logged_in} of {plan.players} players came in at {plan.where}; measured for {self.seconds:.1f} s.",

@@ -1,4 +1,4 @@
-"""What a scripted player types, and how it knows an answer: TOML in, a checked `Script` out.
+"""The script of a player: its lines and how it recognises answers, read from TOML and validated.
 
 think = 2.0                                         # seconds between an answer and the next command
 
@@ -34,20 +34,20 @@ from ..errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A line to send, if any, and what to wait for then.
+    """A line to send, and the answer to wait for; one of them may be missing.
 
     Raises:
-        ValueError: It does neither, or something of it makes no sense.
+        ValueError: Both are missing, or a value is invalid.
     """
 
     send: str | None = None
-    """The line, without its end; `{n}` is the player's number, and `{a}` the same in letters. None: only wait."""
+    """The line, without its ending; `{n}` is the player's number, `{a}` the same in letters. None: only wait."""
 
     expect: str | None = None
-    """Text that answers it; `{n}` and `{a}` likewise. None: as for all commands; in a login, a prompt or silence."""
+    """Text that ends the answer; `{n}` and `{a}` as above. None: as for all commands; in a login, prompt or silence."""
 
     think: float | None = None
-    """Seconds before the next line. None: as for all commands, and in a login none."""
+    """Seconds before the next line. None: as for all commands; in a login, none."""
 
     def __post_init__(self) -> None:
         if self.send is None and self.expect is None:
@@ -62,31 +62,31 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All that one player does.
+    """The behaviour of one player.
 
-    An answer is known by a text, by the prompt's mark, or by silence after it.
+    An answer ends with a text, with the mark of a prompt, or with silence after it.
 
     Raises:
-        ValueError: A value makes no sense.
+        ValueError: A value is invalid.
     """
 
     login: tuple[Step, ...] = ()
-    """What gets a player into the game; without it, the greeting is waited for. None of it is measured."""
+    """The steps that bring a player into the game; if empty, the greeting is awaited. They are not measured."""
 
     commands: tuple[Step, ...] = (Step(send="look"), Step(send="say hello from {n}"), Step(send="who"))
-    """What is typed then, over and over."""
+    """The commands, typed in turn until the end."""
 
     think: float = 1.0
     """Seconds between an answer and the next command."""
 
     expect: str | None = None
-    """Text that answers a command which names none of its own."""
+    """Text that ends the answer to a command without one of its own."""
 
     prompt: bool = False
-    """Whether only a prompt's mark answers a command, GA or EOR. Otherwise silence does as well."""
+    """True if only a prompt mark ends an answer, GA or EOR. Otherwise silence ends it as well."""
 
     quiet: float = 0.1
-    """Seconds of silence after which an answer is whole, as long as the server has marked no prompt."""
+    """Seconds of silence after which an answer is complete, until the server has marked a prompt."""
 
     def __post_init__(self) -> None:
         if not self.commands:
@@ -104,10 +104,10 @@ class Script:
 
 
 def read_script(path: Path) -> Script:
-    """Return the script that the file at `path` holds.
+    """Read the script in the file at `path`.
 
     Raises:
-        ConfigurationError: It cannot be read, or is not a script; one line says what to correct.
+        ConfigurationError: It cannot be read or is not a script; one line states what to correct.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def read_script(path: Path) -> Script:
 
 
 def _unknown_keys(table: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
-    """Each key that means nothing, with those that would; msgspec ignores such keys."""
+    """Yield each unknown key and the known ones at its place; msgspec ignores unknown keys."""
     of_script, of_step = ([field.name for field in fields(kind)] for kind in (Script, Step))
     for key, value in table.items():
         if key not in of_script:

@@ -1,4 +1,4 @@
-"""What a crowd of players has seen: counts and durations, all of bounded size. Many players write into one."""
+"""The measurements of a load: counts and durations of bounded size, shared by all its players."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections import Counter
 
 from .histogram import Histogram
 
-KINDS_OF_LOSS = 20  # told apart; a server may give each player words of its own
+KINDS_OF_LOSS = 20  # reasons counted separately; a server may close each connection with another text
 ELSE = "for other reasons"
 
 
 class Tally:
-    """Counts what the players report.
+    """Counts events reported by the players.
 
-    Only commands due within the measured time are counted: from `begin` to `end`.
+    Only commands that were due within the measured time are counted: from `begin` to `end`.
 
     Attributes:
-        latency: From the moment a command was due until its answer.
-        late: From the moment a command was due until it was sent: the load's own fault, or an answer waited for.
-        connecting: From the first packet until the connection stood.
-        lost: Connections that could not be made or did not last, by why.
+        latency: From the time a command was due until its answer.
+        late: From the time a command was due until it was sent, because the load was late or waited for an answer.
+        connecting: From the first packet until the connection was established.
+        lost: Connections that failed or were closed, by reason.
     """
 
     def __init__(self) -> None:
@@ -33,35 +33,35 @@ class Tally:
         self.last_connect = -math.inf
         self.logged_in = 0
         self.due = 0  # commands
-        self.not_sent = 0  # of these: too many answers were owed already
+        self.not_sent = 0  # of these, because too many answers were outstanding
         self.bytes_in = 0
         self.bytes_out = 0
         self.began = math.inf
         self.ended = math.inf
 
     def counts(self, due: float) -> bool:
-        """Whether a command that was due then is one of the measured ones."""
+        """True if a command that was due at this time is measured."""
         return self.began <= due < self.ended
 
     def connect(self, asked: float, now: float) -> None:
-        """A connection stands."""
+        """Record an established connection."""
         self.connected += 1
         self.connecting.record(now - asked)
         self.first_connect = min(self.first_connect, asked)
         self.last_connect = max(self.last_connect, now)
 
     def send(self, due: float, now: float, *, is_sent: bool = True) -> None:
-        """A command was due, and is sent only now, or not at all."""
+        """Record a command that was due, and is sent now or not at all."""
         if self.counts(due):
             self.due += 1
             self.late.record(now - due)
             self.not_sent += not is_sent
 
     def answer(self, due: float, now: float) -> None:
-        """The command that was due then is answered."""
+        """Record the answer to the command that was due at this time."""
         if self.counts(due):
             self.latency.record(now - due)
 
     def lose(self, why: str) -> None:
-        """A connection is lost, or was never made."""
+        """Record a connection that failed or was closed."""
         self.lost[why if why in self.lost or len(self.lost) < KINDS_OF_LOSS else ELSE] += 1

@@ -1,4 +1,4 @@
-"""Test your game without sockets and without waiting: the fixture `mud`, its players, and peers that misbehave.
+"""Test your game without sockets and without waiting: the fixture `mud`, its players, and misbehaving peers.
 
     async def test_a_lost_guest_stares(mud):
         async with mud(hooks) as tavern:
@@ -6,15 +6,15 @@
             await ann.vanish()
             await bob.sees("stares into the fire")
 
-Time is virtual: an hour's sleep takes as long as what happens in it.
-While a thread of `trio.to_thread.run_sync` works, time stands still.
-A test in which nothing could ever happen again fails, and says where it waits.
-So does one in which the game's own code raised, unless it is given `allow_errors=True`.
-The same goes for tests under Hypothesis: each example has a clock and a server of its own.
+Time is virtual: an hour passes as fast as its events can be handled.
+While a thread of `trio.to_thread.run_sync` runs, virtual time stands still.
+A deadlocked test fails, and the message shows where each task waits.
+A test also fails if the game's own code raised, unless it passes `allow_errors=True`.
+The same holds for tests with Hypothesis: each example has its own clock and server.
 
-`trio_mud.testing.peers` are clients that misbehave; `Playbook` holds a telnet engine to a script.
-`replay` plays recordings of true sessions again.
-`pip install trio-mud[testing]` brings what it needs.
+`trio_mud.testing.peers` are misbehaving clients; `Playbook` checks a telnet engine against a script.
+`replay` repeats recorded sessions.
+`pip install trio-mud[testing]` installs the dependencies.
 """
 
 from .mud import Mud, OpenMud, open_mud

@@ -1,9 +1,9 @@
-"""The failures of a game's own code while a server under test serves it.
+"""Collects the failures of a game's own code while a server under test serves it.
 
-The driver logs what a hook, dialog, timer or work raised, and goes on; a test should not pass then.
-So this listens to the driver's log, to the records that come from the tasks of one server.
+The driver logs exceptions of hooks, dialogs, timers and work, and continues; a test should then fail. So this handler
+collects them from the driver's log, limited to records of the tasks of one server.
 
-Who uses it: `mud`.
+Used by `mud`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Failures(logging.Handler):
     """Collects the exceptions that the driver logs as errors.
 
     Attributes:
-        errors: In the order they were logged, each with a note that says what failed.
+        errors: In the order they were logged, each with a note that states what failed.
     """
 
     def __init__(self) -> None:
@@ -29,17 +29,17 @@ class Failures(logging.Handler):
         self.errors: list[BaseException] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the exception of a record, if it has one and is of this server."""
+        """Store the exception of a record, if it has one and belongs to this server."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and _serving.get() is self and not any(error is known for known in self.errors):
             note = f"{record.getMessage()}; if the game is meant to fail here, write mud(…, allow_errors=True)"
-            with suppress(Exception):  # a class of the game's own, which may take none
+            with suppress(Exception):  # exceptions of the game may reject notes
                 error.add_note(note)
             self.errors.append(error)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Collect what the tasks log that are started in this block, by the current task or by each other."""
+        """Collect the log records of all tasks started in this block, directly or indirectly."""
         logger = logging.getLogger("trio_mud")
         before = _serving.get()
         _serving.set(self)
@@ -51,12 +51,12 @@ class Failures(logging.Handler):
             _serving.set(before)
 
     def sole(self) -> BaseException:
-        """The error if there is one, and a group of them if there are several."""
+        """Return the single error, or a group if there are several."""
         if len(self.errors) == 1:
             return self.errors[0]
         return BaseExceptionGroup(f"{len(self.errors)} failures in the game's code", self.errors)
 
     def told(self) -> str:
-        """All of them with their tracebacks, for a test that failed otherwise: they may be the reason."""
+        """Return all errors with tracebacks, for a test that failed otherwise, because they may be the cause."""
         parts = ("".join(traceback.format_exception(error)).rstrip() for error in self.errors)
         return "\n\n".join(("the game's code had failed before:", *parts))

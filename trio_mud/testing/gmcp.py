@@ -1,4 +1,4 @@
-"""The client's side of GMCP, for players of the kit: it says which packages it takes, and keeps what it is sent."""
+"""The client side of GMCP for test players: announces packages, and stores received messages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Message = tuple[str, Json]
 
 
 class TakesGmcp(Option):
-    """Greets as clients do, as soon as the server offers GMCP.
+    """Sends the greeting of a client as soon as the server offers GMCP.
 
     Args:
-        packages: Those it takes, with a version if it matters, such as "Room 1".
-        messages: Where each message of the server's is put, as package and data.
+        packages: The supported packages, with a version if needed, such as "Room 1".
+        messages: Receives each message of the server, as package and data.
     """
 
     code = GMCP
     theirs = Policy.ACCEPT
-    subnegotiation_limit = 1024 * 1024  # bytes; Mudlet takes 5 MiB
+    subnegotiation_limit = 1024 * 1024  # bytes; Mudlet accepts 5 MiB
 
     def __init__(self, packages: Sequence[str], messages: list[Message]) -> None:
         self._packages = [name if " " in name else f"{name} 1" for name in packages]

@@ -1,4 +1,4 @@
-"""A whole server in a test: no sockets, no waiting, players on pipes."""
+"""A complete server in a test: no sockets, no waiting, players on pipes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Mud:
     """The server under test.
 
     Attributes:
-        server: The `MasterServer`, serving.
-        listener: Its only door; `listener.fail(OSError(...))` makes an accept fail.
-        nursery: For the test's own tasks; they end with the server.
-        errors: What hooks, dialogs, timers and other work of the game have raised so far; of the same failure,
+        server: The running `MasterServer`.
+        listener: Its only listener; `listener.fail(OSError(...))` makes an accept fail.
+        nursery: For the test's own tasks; they are cancelled when the server ends.
+        errors: The exceptions raised so far by hooks, dialogs, timers and other work of the game; of the same failure,
             repeated within `limits.log_interval`, only the first.
     """
 
@@ -43,12 +43,12 @@ class Mud:
         self._players = 0
 
     def connect(self, *, address: str = "", capacity: int = CAPACITY, latency: float = 0.0) -> Pipe:
-        """A bare connection, for peers that do as they like: use `pipe.client`.
+        """Open a connection without a player, for peers with their own behaviour: use `pipe.client`.
 
         Args:
-            address: Where it says it is; by default every connection is somewhere else.
-            capacity: Bytes each way before a sender must wait.
-            latency: Seconds, of virtual time, from sent to received.
+            address: The client's address; by default every connection has another one.
+            capacity: Bytes in each direction before a sender must wait.
+            latency: Seconds of virtual time from sending to receiving.
         """
         self._players += 1
         here = self._players
@@ -72,17 +72,17 @@ class Mud:
         capacity: int = CAPACITY,
         latency: float = 0.0,
     ) -> Player:
-        """A player at the door; returns when every task waits, so the connect hook has usually run.
+        """Connect a player; return when every task waits, so the connect hook has usually run.
 
         Args:
-            address: Where it says it is; by default every player is somewhere else.
-            columns: The width of its window; without it and `rows` the client does not tell.
-            rows: The height.
-            terminal: What its program answers to TTYPE, in order, such as `("MUDLET", "XTERM-256COLOR", "MTTS 13")`.
-            gmcp: The packages of GMCP it takes, such as `("Room", "Comm.Channel")`.
-            options: Whatever else of telnet its program speaks; seen from its side, `theirs` is the server's.
-            capacity: Bytes each way before a sender must wait.
-            latency: Seconds, of virtual time, from sent to received.
+            address: The client's address; by default every player has another one.
+            columns: The width of its window; without it and `rows` the client does not send its size.
+            rows: The height of its window.
+            terminal: The answers of its program to TTYPE, in order, such as `("MUDLET", "XTERM-256COLOR", "MTTS 13")`.
+            gmcp: The GMCP packages it supports, such as `("Room", "Comm.Channel")`.
+            options: Further telnet options of its program; seen from its side, `theirs` is the server's.
+            capacity: Bytes in each direction before a sender must wait.
+            latency: Seconds of virtual time from sending to receiving.
         """
         pipe = self.connect(address=address, capacity=capacity, latency=latency)
         program = Terminal(columns, rows, terminal, gmcp=gmcp, more=options)
@@ -102,12 +102,12 @@ class Mud:
         return player
 
     async def pass_time(self, seconds: float) -> None:
-        """Let so much virtual time pass, and everything happen that happens in it."""
+        """Advance virtual time by this many seconds, and handle every event in them."""
         await trio.sleep(seconds)
         await settle()
 
     async def race(self, *steps: Callable[[], Awaitable[object]]) -> None:
-        """Let several things be done at the same moment, in whatever order the scheduler takes them, and settle.
+        """Run several steps at the same moment, in the order chosen by the scheduler, and settle.
 
         Args:
             steps: Such as `ann.vanish` or `partial(bob.type, "quit")`.
@@ -127,13 +127,13 @@ async def open_mud(
 ) -> AsyncGenerator[Mud, None]:
     """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
 
-    Its wall clock goes with the clock of the test, from noon of 1 January 2000 in UTC.
-    A failed expectation in the block comes out as itself, not inside an exception group.
-    If the code of the game raised, the block raises that at its end, with its traceback.
+    Its wall clock follows the virtual clock, starting at noon of 1 January 2000 in UTC. A failed expectation in the
+    block is raised as itself, not inside an exception group. If the code of the game raised, the block raises that
+    exception at its end, with its traceback.
 
     Args:
         hooks: The game.
-        allow_errors: True if the game may fail; `Mud.errors` holds what was raised.
+        allow_errors: True if the game may fail; `Mud.errors` contains the exceptions.
         settings: Those of `MasterServer`, such as `limits=` and `world=`.
     """
     __tracebackhide__ = True
@@ -152,7 +152,7 @@ async def open_mud(
                 except BaseException as error:
                     failure = error
                     raise
-                await settle()  # what has been typed is handled, and may fail
+                await settle()  # typed lines are handled, and may fail
                 server.shutdown()
                 await server.closed.wait()
                 players.cancel_scope.cancel(reason="the block is over")
@@ -167,7 +167,7 @@ async def open_mud(
 
 
 class OpenMud(Protocol):
-    """The type of the fixture `mud`, for annotations: that of `open_mud`."""
+    """The type of the fixture `mud`, for annotations; it has the signature of `open_mud`."""
 
     def __call__(
         self,

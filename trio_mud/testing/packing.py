@@ -1,7 +1,7 @@
-"""The client's side of compression and of charsets, for programs of the kit's players.
+"""The client side of compression and of charsets, for the programs of test players.
 
-Who uses it: the simulator's players give these options to their `Terminal`, which inflates what it is sent;
-what they send they compress themselves.
+Used by the simulator's players, which pass these options to their `Terminal`. The terminal inflates received data; the
+players compress their own output.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ..telnet.options.charset import ACCEPTED, REJECTED, REQUEST, parse_request
 
 
 class TakesMccp2(Option):
-    """Lets the server compress."""
+    """Lets the server compress its output."""
 
     code = MCCP2
     theirs = Policy.ACCEPT
 
 
 class SendsMccp3(Option):
-    """Begins to compress as soon as the server offers to inflate; whoever sends has to, behind these bytes."""
+    """Starts compression as soon as the server offers to inflate; the sender must compress after these bytes."""
 
     code = MCCP3
     theirs = Policy.ACCEPT
@@ -33,7 +33,7 @@ class SendsMccp3(Option):
 
 
 class TakesCharset(Option):
-    """Accepts one of these charsets if the server asks for it; otherwise it asks for them itself. RFC 2066."""
+    """Accepts one of these charsets if the server asks for it; otherwise asks for them itself. RFC 2066."""
 
     code = CHARSET
     theirs = Policy.ACCEPT
@@ -57,4 +57,4 @@ class TakesCharset(Option):
                     engine.charset = CODECS[name]
                     return
             engine.send_subnegotiation(CHARSET, bytes((REJECTED,)))
-            engine.enable_ours(CHARSET)  # who wants to ask must have said WILL
+            engine.enable_ours(CHARSET)  # the asking side must have sent WILL

@@ -1,4 +1,4 @@
-"""A bounded pipe in memory: two stream ends that can fill, lag, stall and be reset, as a network can.
+"""A bounded pipe in memory: two stream ends that can fill, lag, stall and be reset, like a network connection.
 
 trio's own memory streams never fill and cannot be reset.
 """
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import trio
 
-CAPACITY = 64 * 1024  # bytes each way before the sender must wait; a socket pair holds about as much
+CAPACITY = 64 * 1024  # bytes in each direction before the sender must wait; a socket pair holds about as much
 
 
 class _Way:
@@ -21,20 +21,20 @@ class _Way:
 
     def __init__(self, capacity: int, latency: float | Callable[[], float], cut: Callable[[int], int] | None) -> None:
         self.capacity = capacity  # bytes
-        self.latency = latency  # seconds from sent to received
-        self.cut = cut  # how many bytes of those that have arrived are received at once
-        self.size = 0  # bytes on the way
-        self.chunks: deque[tuple[float, bytes]] = deque()  # when each arrives
-        self.is_ended = False  # its sender will send no more
-        self.is_broken = False  # something was lost: nothing is received behind what is left
+        self.latency = latency  # seconds from sending to receiving
+        self.cut = cut  # maps the number of arrived bytes to the number received at once
+        self.size = 0  # bytes in transit
+        self.chunks: deque[tuple[float, bytes]] = deque()  # the arrival time of each
+        self.is_ended = False  # the sender will send nothing more
+        self.is_broken = False  # bytes were lost: nothing is received after the remaining ones
         self.is_reset = False  # neither end sends or receives any more
-        self.is_abandoned = False  # its receiver is closed: what is sent is lost
-        self.is_known_abandoned = False  # and its sender knows, having sent once
+        self.is_abandoned = False  # the receiver is closed: sent bytes are lost
+        self.is_known_abandoned = False  # the sender has sent once since, and knows it
         self.is_stalled = False  # nothing arrives
         self._changed = trio.Event()
 
     def change(self) -> None:
-        """Wake whoever waits on this direction."""
+        """Wake the tasks that wait on this direction."""
         self._changed.set()
         self._changed = trio.Event()
 
@@ -43,20 +43,20 @@ class _Way:
             await self._changed.wait()
 
     def put(self, data: bytes) -> int:
-        """Take what there is room for."""
+        """Accept as many bytes as there is room for."""
         part = data[: max(0, self.capacity - self.size)]
         if part:
             lag = self.latency() if callable(self.latency) else self.latency
             arrival = trio.current_time() + lag
             if self.chunks:
-                arrival = max(arrival, self.chunks[-1][0])  # nothing overtakes
+                arrival = max(arrival, self.chunks[-1][0])  # chunks never overtake each other
             self.chunks.append((arrival, part))
             self.size += len(part)
             self.change()
         return len(part)
 
     def take(self, max_bytes: int) -> bytes:
-        """What has arrived, at most so many bytes."""
+        """Return bytes that have arrived, at most `max_bytes`."""
         if self.arrival > trio.current_time():
             return b""
         when, data = self.chunks.popleft()
@@ -70,7 +70,7 @@ class _Way:
         return data
 
     def lose(self, *, arrived: bool) -> None:
-        """Forget what is on the way, if it has `arrived` too; when anything is lost, the receiver will notice."""
+        """Discard the bytes in transit, and with `arrived` the arrived ones too; the receiver then gets an error."""
         now = trio.current_time()
         while self.chunks and (arrived or self.chunks[-1][0] > now):
             self.size -= len(self.chunks.pop()[1])
@@ -79,17 +79,17 @@ class _Way:
 
     @property
     def arrival(self) -> float:
-        """When the next bytes arrive."""
+        """The time at which the next bytes arrive."""
         return self.chunks[0][0] if self.chunks and not self.is_stalled else math.inf
 
 
 class PipeEnd(trio.abc.HalfCloseableStream):
-    """One end. What one end sends the other receives."""
+    """One end. It receives what the other end sends."""
 
     def __init__(self, outgoing: _Way, incoming: _Way, address: str) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
-        self.address = address  # where the other end says it is
+        self.address = address  # the address of the other end
         self._is_closed = False
         self._is_sending = False
         self._is_receiving = False
@@ -135,7 +135,7 @@ class PipeEnd(trio.abc.HalfCloseableStream):
                 self._check()
 
     async def send_eof(self) -> None:
-        """Send no more; the other direction stays open."""
+        """Send the end of file; the other direction stays open."""
         with self._alone_sending():
             await trio.lowlevel.checkpoint()
             self._check()
@@ -143,7 +143,7 @@ class PipeEnd(trio.abc.HalfCloseableStream):
             self._outgoing.change()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """What has arrived; b"" at the end of file."""
+        """Return bytes that have arrived; b"" at the end of file."""
         if max_bytes is not None and operator.index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._is_receiving:
@@ -166,10 +166,10 @@ class PipeEnd(trio.abc.HalfCloseableStream):
             self._is_receiving = False
 
     async def aclose(self) -> None:
-        """Close: the other end reads what is on the way, then the end of file.
+        """Close: the other end reads the bytes in transit, then the end of file.
 
-        As in TCP, whoever closes before it has read everything, or is still sent to,
-        answers with a reset, and that overtakes what it sent last: what has not arrived yet is lost.
+        As in TCP, an end that closes with unread input, or receives more of it, answers with a reset. The reset
+        overtakes its last output: bytes that have not arrived yet are lost.
         """
         if not self._is_closed:
             self._is_closed = True
@@ -182,23 +182,23 @@ class PipeEnd(trio.abc.HalfCloseableStream):
         await trio.lowlevel.checkpoint()
 
     def reset(self) -> None:
-        """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""
+        """Reset the connection at once: both ends raise `trio.BrokenResourceError`, and bytes in transit are lost."""
         for way in (self._outgoing, self._incoming):
             way.is_reset = True
             way.lose(arrived=True)
 
     def stall(self) -> None:
-        """Let nothing arrive any more, either way, as when a cable is pulled."""
+        """Stop delivery in both directions, as when a cable is pulled."""
         self._outgoing.is_stalled = self._incoming.is_stalled = True
 
     def resume(self) -> None:
-        """Let everything arrive again."""
+        """Resume delivery in both directions."""
         for way in (self._outgoing, self._incoming):
             way.is_stalled = False
             way.change()
 
     def _put(self, data: bytes) -> int:
-        """Send what there is room for. As in TCP, the first that is sent to a closed end is lost without a word."""
+        """Send as much as there is room for. As in TCP, the first bytes sent to a closed end are lost silently."""
         way = self._outgoing
         if way.is_known_abandoned:
             raise trio.BrokenResourceError("the other end was closed")
@@ -213,10 +213,10 @@ class Pipe:
     """Both ends of one connection.
 
     Args:
-        capacity: Bytes each way before a sender must wait.
-        latency: Seconds from sent to received, or a function that tells them anew for each piece; none overtakes.
-        address: Where the client says it is.
-        cut: Told how many bytes of a piece have arrived, says how many are received at once; all of them if None.
+        capacity: Bytes in each direction before a sender must wait.
+        latency: Seconds from sending to receiving, or a function that returns them for each piece; order is kept.
+        address: The client's address.
+        cut: Maps the number of arrived bytes of a piece to the number received at once; all of them if None.
     """
 
     def __init__(
@@ -232,40 +232,40 @@ class Pipe:
         self.server = PipeEnd(down, up, address)
 
     def reset(self) -> None:
-        """Break the connection at once: both ends raise `trio.BrokenResourceError`, what was on the way is lost."""
+        """Reset the connection at once: both ends raise `trio.BrokenResourceError`, and bytes in transit are lost."""
         self.client.reset()
 
 
 class PipeListener(trio.abc.Listener[PipeEnd]):
-    """A door without a network: `connect` on one side, `accept` on the other."""
+    """A listener without a network: `connect` on one side, `accept` on the other."""
 
     def __init__(self) -> None:
         self._put, self._get = trio.open_memory_channel[Pipe | OSError](math.inf)
 
     def connect(self, pipe: Pipe) -> None:
-        """Stand at the door with a pipe.
+        """Queue a pipe to be accepted.
 
         Raises:
-            ConnectionRefusedError: The door is closed.
+            ConnectionRefusedError: The listener is closed.
         """
         try:
             self._put.send_nowait(pipe)
         except trio.BrokenResourceError:
-            raise ConnectionRefusedError("nobody listens here any more") from None
+            raise ConnectionRefusedError("the listener is closed") from None
 
     def fail(self, error: OSError) -> None:
-        """Let one accept raise this error."""
+        """Make one accept raise this error."""
         self._put.send_nowait(error)
 
     async def accept(self) -> PipeEnd:
-        """The next that was connected."""
+        """Return the next connected end."""
         found = await self._get.receive()
         if isinstance(found, OSError):
             raise found
         return found.server
 
     async def aclose(self) -> None:
-        """Accept no more; who still stands at the door is reset."""
+        """Stop accepting; pipes that were not accepted are reset."""
         while True:
             try:
                 waiting = self._get.receive_nowait()

@@ -1,4 +1,4 @@
-r"""Playbooks: a telnet conversation as a script, and a check that the network may cut it anywhere.
+r"""Playbooks: a telnet conversation as a script, and a check that the result does not depend on segmentation.
 
     (
         Playbook(TelnetEngine())
@@ -8,7 +8,7 @@ r"""Playbooks: a telnet conversation as a script, and a check that the network m
         .says(b"")
     )
 
-For tests of engines and options, ours and a game's own.  Each step is checked as it is made; one that fails raises
+For tests of engines and options, including a game's own. Each step is checked when it is called; a failed step raises
 AssertionError with the conversation so far.
 """
 
@@ -34,10 +34,10 @@ _TAKES_OPTION = (SB, WILL, WONT, DO, DONT)
 
 
 class Playbook:
-    """Plays the peer of an engine, step by step, and holds the engine to the script.
+    """Plays the peer of an engine step by step, and compares the engine with the script.
 
-    Bytes may be given as they are or spelt: names of commands and options (`EOR` is the command; write the option as
-    19), two hex digits for any other byte, in lower case because EC is a command.
+    Bytes may be given literally or spelt: names of commands and options (`EOR` is the command; write the option as
+    19), and two hex digits for any other byte, in lower case because EC is a command.
     """
 
     def __init__(self, engine: TelnetEngine) -> None:
@@ -45,25 +45,25 @@ class Playbook:
         self._transcript: list[str] = []
 
     def hears(self, data: bytes | str, *events: TelnetEvent) -> Self:
-        """The engine receives these bytes and reports exactly these events."""
+        """Pass these bytes to the engine, which must report exactly these events."""
         data = unspell(data)
         self._note("hears", spell(data))
         return self._reports(events, self.engine.receive(data))
 
     def says(self, data: bytes | str) -> Self:
-        """The engine has queued exactly these bytes since the last `says`; none if empty."""
+        """Expect that the engine has queued exactly these bytes since the last `says`; none if empty."""
         expected, actual = unspell(data), drain(self.engine)
         self._note("says", spell(actual))
         return self._check(spell(expected), spell(actual), expected == actual)
 
     def calls(self, name: str, *arguments: object) -> Self:
-        """The program calls this method of the engine, such as `.calls("hide_input", True)`."""
+        """Call a method of the engine, such as `.calls("hide_input", True)`."""
         self._note("calls", f"{name}({', '.join(map(repr, arguments))})")
         getattr(self.engine, name)(*arguments)
         return self
 
     def ticks(self, now: float, *events: TelnetEvent) -> Self:
-        """The clock shows `now`, and the engine reports exactly these events."""
+        """Set the clock to `now`; the engine must report exactly these events."""
         self._note("ticks", str(now))
         return self._reports(events, self.engine.tick(now))
 
@@ -87,7 +87,7 @@ class Playbook:
 
 
 def spell(data: bytes) -> str:
-    """Write bytes as telnet names, hex for what has none, and text in quotes."""
+    """Spell bytes as telnet names, hex digits, and text in quotes."""
     words: list[str] = []
     text = bytearray()
     at = 0
@@ -119,7 +119,7 @@ def _end_quote(words: list[str], text: bytearray) -> None:
 
 
 def unspell(script: bytes | str) -> bytes:
-    """Read what a playbook may contain: bytes as they are, or names and pairs of hex digits."""
+    """Parse the bytes of a playbook: literal bytes, or names and pairs of hex digits."""
     if isinstance(script, bytes):
         return script
     data = bytearray()
@@ -132,12 +132,12 @@ def unspell(script: bytes | str) -> bytes:
 
 
 def drain(engine: TelnetEngine) -> bytes:
-    """Take everything an engine has to send, as one byte string."""
+    """Return and remove all bytes that an engine has queued, as one byte string."""
     return b"".join(iter(engine.data_to_send, b""))
 
 
 def converse(engine: TelnetEngine, *chunks: bytes) -> tuple[list[TelnetEvent], bytes]:
-    """Give an engine these chunks one by one; return all its events and all it has to send."""
+    """Pass the chunks to an engine one by one; return all its events and all queued bytes."""
     events: list[TelnetEvent] = []
     sent = drain(engine)
     for chunk in chunks:
@@ -149,9 +149,9 @@ def converse(engine: TelnetEngine, *chunks: bytes) -> tuple[list[TelnetEvent], b
 
 
 def check_every_split(data: bytes, make_engine: Callable[[], TelnetEngine] = TelnetEngine) -> None:
-    """Assert that the bytes mean the same whole, cut in two at every offset, and one by one.
+    """Assert that the bytes have the same effect whole, cut in two at every offset, and one by one.
 
-    The same means equal events and equal bytes to send, from a new engine each time.
+    The effect is the events and the bytes to send, from a new engine each time.
     """
     whole = converse(make_engine(), data)
     ways = [(data[:cut], data[cut:]) for cut in range(len(data) + 1)]

@@ -1,4 +1,4 @@
-"""Players for tests: they type and read, and can go wrong in the ways that players do."""
+"""Players for tests: they type and read, and can fail in the ways that real clients do."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .terminal import Terminal
 from .threads import settle
 
 PATIENCE = 10.0  # seconds of virtual time until an expectation fails
-EXCERPT = 1000  # characters of the screen that a failure quotes
+EXCERPT = 1000  # characters of the screen quoted by a failure
 
 
 class Player:
-    """One client of the server under test. Made by `Mud.player`.
+    """A client of the server under test. Created by `Mud.player`.
 
-    Reads all the time, so that nothing waits for it, until `stop_reading`.
-    Its expectations go through what it read in order: each looks behind the last one met.
+    It reads all the time, so that the server never waits for it, until `stop_reading`. Its expectations follow the
+    received text in order: each one searches after the previous match.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class Player:
         self._again = again
         self._terminal = terminal
         self._name = name
-        self._seen = 0  # characters of the screen that expectations have passed
+        self._seen = 0  # characters of the screen already matched by expectations
         self._news = trio.Event()
         self._end = ""  # how the connection ended, in words
-        self._sending = trio.StrictFIFOLock()  # what is typed and what the terminal answers are one stream
+        self._sending = trio.StrictFIFOLock()  # typed lines and the terminal's answers share one stream
         self._may_read = trio.Event()
         self._may_read.set()
         self._receiving: trio.CancelScope | None = None
         nursery.start_soon(self._read, name=f"{name} reads")
 
-    # What it does
+    # Actions
 
     async def type(self, *lines: str) -> None:
         """Type lines, each ended by Enter.
@@ -56,7 +56,7 @@ class Player:
         await self.send("".join(f"{line}\r\n" for line in lines).encode())
 
     async def send(self, data: bytes) -> None:
-        """Send bytes as they are.
+        """Send bytes unchanged.
 
         Raises:
             trio.BrokenResourceError: The connection has ended.
@@ -69,89 +69,89 @@ class Player:
             raise trio.BrokenResourceError(f"{self._name} cannot send {data[:80]!r}: {why}") from error
 
     async def hang_up(self) -> None:
-        """Close the connection in the orderly way: the server reads an end of file."""
+        """Close the connection in order: the server reads an end of file."""
         self._over("it hung up")
         await self._pipe.client.aclose()
 
     async def finish_typing(self) -> None:
-        r"""Send the end of file and read on, as `printf 'quit\n' | nc` does."""
+        r"""Send the end of file and keep reading, as `printf 'quit\n' | nc` does."""
         async with self._sending:
             await self._pipe.client.send_eof()
 
     async def vanish(self) -> None:
-        """Break the connection, as a killed client or a rebooted router does: the server sees a reset."""
+        """Reset the connection, as a killed client or a rebooted router does."""
         self._over("it vanished")
         self._pipe.reset()
         await trio.lowlevel.checkpoint()
 
     def go_silent(self) -> None:
-        """Be gone without a word, as when a cable is pulled: nothing arrives either way, and no end."""
+        """Stop all delivery, as when a cable is pulled: nothing arrives in either direction, and no end."""
         self._pipe.client.stall()
 
     def plug_in(self) -> None:
-        """Plug the cable in again: what was on the way arrives."""
+        """Resume delivery: bytes in transit arrive."""
         self._pipe.client.resume()
 
     async def come_back(self) -> Player:
-        """Connect anew with the same program from the same address, whatever became of this connection.
+        """Connect again with the same program from the same address, in any state of this connection.
 
         Returns:
-            The player on the new connection; this one stays what it is.
+            The player on the new connection; this one is not changed.
         """
         if self._again is None:
             raise RuntimeError(f"{self._name} does not know its way back: only those of `Mud.player` do")
         return await self._again()
 
     def stop_reading(self) -> None:
-        """Leave what the server sends where it is; the pipe between fills."""
+        """Stop reading; the pipe between server and client fills."""
         self._may_read = trio.Event()
         if self._receiving is not None:
             self._receiving.cancel(reason=f"{self._name} has stopped reading")
 
     def read_on(self) -> None:
-        """Read again, beginning with what has waited."""
+        """Read again, beginning with the bytes in the pipe."""
         self._may_read.set()
 
     async def resize(self, columns: int, rows: int) -> None:
-        """Change the window's size, and tell the server if it asked to be told."""
+        """Change the window's size, and send it to the server if NAWS is agreed."""
         self._terminal.resize(columns, rows)
         await self.send(self._terminal.data_to_send())
 
     async def send_gmcp(self, package: str, data: object = NO_DATA) -> None:
-        """Send a message of GMCP, without asking whether the server agreed to it."""
+        """Send a GMCP message, even if the server has not agreed to GMCP."""
         await self.send(encode_gmcp(package, data))
 
-    # What it expects
+    # Expectations
 
     @property
     def screen(self) -> str:
-        """Everything it read so far, as text: line ends are newlines, telnet is left out, colours are not."""
+        """All text received so far: line endings are newlines, telnet commands are removed, colours are not."""
         return self._terminal.text
 
     @property
     def unread(self) -> str:
-        """What no expectation has passed yet."""
+        """The text after the last match."""
         return self.screen[self._seen :]
 
     @property
     def gmcp(self) -> list[Message]:
-        """Every message of GMCP it got so far, as package and data; none unless it was made with `gmcp=`."""
+        """Every GMCP message received so far, as package and data; empty unless the player was created with `gmcp=`."""
         return self._terminal.gmcp
 
     @property
     def input_hidden(self) -> bool:
-        """Whether the server asked to hide what is typed, and this client does."""
+        """True if the server asked to hide input and this client agreed."""
         return self._terminal.engine.is_theirs(ECHO)
 
     async def sees(self, text: str, *, within: float = PATIENCE) -> str:
-        """Wait for a text, and pass it.
+        """Wait for a text, and continue after it.
 
         Args:
-            text: Part of what is to be read, newlines included.
+            text: Part of the expected output, including newlines.
             within: Seconds of virtual time to wait.
 
         Returns:
-            What was passed, the text included.
+            The output up to and including the text.
 
         Raises:
             AssertionError: It did not come in time, or the connection ended without it.
@@ -167,10 +167,10 @@ class Player:
         return self._pass(found + len(text))
 
     async def sees_nothing(self) -> None:
-        """Nothing more has come, nor comes until every task waits; the rest of the line seen last does not count.
+        """Assert that no further output comes until every task waits; the rest of the last line seen is ignored.
 
         Raises:
-            AssertionError: Something came.
+            AssertionError: There was further output.
         """
         __tracebackhide__ = True
         await settle()
@@ -180,15 +180,15 @@ class Player:
             raise AssertionError(f"{self._name} should have seen nothing more{self._what_it_saw()}")
 
     async def catches_up(self) -> str:
-        """Read until every task waits, and pass everything; returns it."""
+        """Read until every task waits; return all output and continue after it."""
         await settle()
         return self._pass(len(self.screen))
 
     async def sees_the_end(self, *, within: float = PATIENCE) -> str:
-        """Wait until the server closes the connection, and pass everything before; returns it.
+        """Wait until the server closes the connection; return all output before that.
 
         Raises:
-            AssertionError: It stayed open.
+            AssertionError: The connection is still open.
         """
         __tracebackhide__ = True
         with trio.move_on_after(within):
@@ -203,7 +203,7 @@ class Player:
         return self.screen[start:until]
 
     def _what_it_saw(self, missing: str = "") -> str:
-        """The end of a failure's message: what an author needs to see what went wrong."""
+        """Return the details of a failure: the output before and after the last match."""
         passed, unread = self.screen[: self._seen], self.unread
         lines = ["", f"  unread: {_excerpt(unread)}", f"  before: {_excerpt(passed)}"]
         if missing and missing in passed:
@@ -214,7 +214,7 @@ class Player:
             lines.append("  It has stopped reading.")
         return "\n".join(lines)
 
-    # How it reads
+    # Internal
 
     async def _something_new(self) -> None:
         self._news = trio.Event()
@@ -245,5 +245,5 @@ class Player:
 
 
 def _excerpt(text: str) -> str:
-    """The end of a text, where most often the reason is."""
+    """Return the end of a text, which usually shows the cause."""
     return repr(text) if len(text) <= EXCERPT else f"... {text[-EXCERPT:]!r}"

@@ -1,6 +1,6 @@
-"""The pytest plugin: a fixture `mud`, and virtual time for every test that uses it.
+"""The pytest plugin: the fixture `mud`, and virtual time for every test that uses it.
 
-It comes with the package; nothing needs to be configured, and pytest-trio's `trio_mode` may be on or off.
+It is installed with the package and needs no configuration; pytest-trio's `trio_mode` may be on or off.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from .mud import OpenMud, open_mud
 from .virtual import DeadlockWatch, run_in_virtual_time, with_sole_error
 
 
-@pytest.fixture(scope="session")  # it has no state, and Hypothesis warns of fixtures that are made for each test
+@pytest.fixture(scope="session")  # it has no state, and Hypothesis warns about function-scoped fixtures
 def mud() -> OpenMud:
     """Serve hooks in a test, without sockets and in virtual time.
 
-    `async with mud(hooks) as tavern:` serves them; `await tavern.player()` is a player at the door.
+    `async with mud(hooks) as tavern:` serves them; `await tavern.player()` connects a player.
     """
     return open_mud
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that use `mud`: pytest-trio takes a clock only from a test's own arguments."""
+    """Mark the tests that use `mud`: pytest-trio accepts a clock only from a test's own arguments."""
     for item in items:
         if _plays_in_mud(item):
             if not config.pluginmanager.hasplugin("trio"):
@@ -38,16 +38,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                     f"{item.nodeid} uses `mud`, which runs on trio, but asyncio_mode = auto runs every async test on "
                     f"asyncio: set it to strict, and mark the tests that need asyncio"
                 )
-            item.add_marker(pytest.mark.trio(run=run_in_virtual_time))  # before that of trio_mode, and so it counts
+            item.add_marker(pytest.mark.trio(run=run_in_virtual_time))  # takes precedence over that of trio_mode
 
 
-# Tests under Hypothesis: pytest-trio runs each example with `trio.run`, and takes nothing but a test's own arguments.
-# So each example gets a clock as an argument from outside, and a layer inside takes it away from the test's own.
+# Tests with Hypothesis: pytest-trio runs each example with `trio.run` and accepts only the test's own arguments. So an
+# outer layer adds a clock to the arguments of each example, and an inner layer removes it.
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """The layer inside; after it, pytest-trio puts its own around."""
+    """The inner layer; pytest-trio wraps it afterwards."""
     handle = _hypothesis_of(item)
     if handle is None or not _plays_in_mud(item):
         return (yield)
@@ -67,7 +67,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """The layer outside."""
+    """The outer layer."""
     handle = _hypothesis_of(pyfuncitem)
     if handle is None or pyfuncitem.get_closest_marker("trio") is None or "mud" not in pyfuncitem.fixturenames:
         return (yield)
@@ -78,13 +78,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         clock, watch = MockClock(autojump_threshold=0), DeadlockWatch()
         with_sole_error(functools.partial(run, clock=clock, watch=watch, **arguments))
 
-    run_example.__name__ = pyfuncitem.function.__name__  # as which Hypothesis shows the example
+    run_example.__name__ = pyfuncitem.function.__name__  # the name that Hypothesis shows
     handle.inner_test = run_example
     return (yield)
 
 
 def _asyncio_takes_all(config: pytest.Config) -> bool:
-    """True if pytest-asyncio is installed and in its mode "auto", in which it takes also the tests of trio."""
+    """True if pytest-asyncio is installed in its mode "auto", in which it also runs the tests of trio."""
     if not config.pluginmanager.hasplugin("asyncio"):
         return False
     mode = config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")
@@ -92,11 +92,11 @@ def _asyncio_takes_all(config: pytest.Config) -> bool:
 
 
 def _plays_in_mud(item: pytest.Item) -> bool:
-    """Whether this is an async test that uses `mud`."""
+    """True for an async test that uses `mud`."""
     function = getattr(_hypothesis_of(item), "inner_test", getattr(item, "obj", None))
     return "mud" in getattr(item, "fixturenames", ()) and inspect.iscoroutinefunction(function)
 
 
 def _hypothesis_of(item: pytest.Item) -> Any:
-    """Where Hypothesis lets others exchange the function under test: the attribute `inner_test` of this."""
+    """Return the handle whose attribute `inner_test` Hypothesis provides for replacing the tested function."""
     return getattr(getattr(item, "obj", None), "hypothesis", None)

@@ -1,10 +1,11 @@
-"""Recordings of true sessions as regression tests: what was typed then is typed again, and must get the same answers.
+"""Recorded sessions as regression tests: the recorded input is sent again, and must get the same answers.
 
     async def test_the_ferryman_lets_ann_pass(mud):
         async with mud(hooks) as tavern:
             await replay(tavern, Path("recorded/20261124T201500-4711-7.txt"), hidden="sesame")
 
-The bytes are sent at their moments, in virtual time; the answers are compared as one stream, whenever they came.
+The bytes are sent at their recorded times, in virtual time. The answers are compared as one stream, without regard to
+their times.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from .pipe import Pipe
 from .playbook import spell
 from .threads import settle
 
-ROOM: Final = 1024 * 1024  # bytes each way: nobody waits for a replayed client
+ROOM: Final = 1024 * 1024  # bytes in each direction, so that the server never waits for a replayed client
 EXPECTED: Final = "the recording"
 ACTUAL: Final = "this time"
 CLOSED: Final = "(the server closes)"
@@ -47,7 +48,7 @@ _NO_BYTES: Final = ("hidden", "eof", "lost", "closed", "shutdown", "left-out", "
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a recording: when, in seconds since its beginning, and what happened."""
+    """One line of a recording: the time in seconds since its beginning, and the event."""
 
     when: float
     kind: str
@@ -55,19 +56,19 @@ class Step:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the client did it, and not the server."""
+        """True for an event of the client, False for one of the server."""
         return self.kind not in ("out", "closed", "shutdown", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a file of `MasterServer.record` says.
+    """The content of a file written by `MasterServer.record`.
 
     Attributes:
         number: The connection's number on the server.
-        address: Where it came from.
-        began: When; in the zone UTC.
-        steps: What happened, in order.
+        address: The client's address.
+        began: The time of its start, in UTC.
+        steps: The events, in order.
     """
 
     number: int
@@ -77,19 +78,19 @@ class Recorded:
 
     @property
     def output(self) -> bytes:
-        """All that the client was sent."""
+        """All bytes sent to the client."""
         return b"".join(step.data for step in self.steps if step.kind == "out")
 
 
 def read_recording(path: Path) -> Recorded:
-    """Read a recording; a last line that a crash or a full disk has cut is left out.
+    """Read a recording; a last line truncated by a crash or a full disk is skipped.
 
     Raises:
-        ValueError: The file is no recording; the message says in which line.
+        ValueError: The file is not a recording; the message names the line.
     """
     lines = path.read_text(encoding="ascii").split("\n")[:-1]
     if not lines or lines[0] != FORMAT:
-        raise ValueError(f"{path} is no recording: it does not begin with {FORMAT!r}")
+        raise ValueError(f"{path} is not a recording: it does not begin with {FORMAT!r}")
     told: dict[str, str] = {}
     steps: list[Step] = []
     for number, line in enumerate(lines[1:], 2):
@@ -123,21 +124,21 @@ def _step_of(line: str) -> Step:
 async def replay(
     mud: Mud, *paths: Path, hidden: str = "hidden", same: Callable[[str], str] = lambda line: line
 ) -> None:
-    """Play recordings again, and compare what comes back.
+    """Play recordings again, and compare the answers.
 
-    Several begin at the distances at which they were recorded, in the order of their numbers.
-    What is not in the files must be given: the world as it was, the seed of its dice, and whatever was typed hidden.
-    The server offers no compression, as when it recorded, and numbers its connections as then.
+    Several recordings begin with the same time differences as they were recorded, in the order of their numbers.
+    Supply the state that is not in the files: the world at the time, the random seed, and hidden input. The server
+    offers no compression, as during recording, and numbers its connections as in the files.
 
     Args:
-        mud: Where; best one that has done nothing else.
-        paths: Files that `MasterServer.record` has written.
-        hidden: What is typed where something was typed hidden.
-        same: Makes lines equal that may differ, such as `lambda line: re.sub(r"[0-9]+ o'clock", "…", line)`.
+        mud: The server under test, preferably newly started.
+        paths: Files written by `MasterServer.record`.
+        hidden: Typed in place of each hidden line.
+        same: Maps lines that may differ to equal ones, such as `lambda line: re.sub(r"[0-9]+ o'clock", "…", line)`.
 
     Raises:
-        AssertionError: Other answers came than are recorded; the message shows which, with telnet spelt out.
-        ValueError: A file is no recording.
+        AssertionError: The answers differ; the message shows the difference, with telnet commands spelt out.
+        ValueError: A file is not a recording.
     """
     __tracebackhide__ = True
     recordings = sorted([(read_recording(path), path) for path in paths], key=lambda found: found[0].number)
@@ -168,7 +169,8 @@ class _Client:
         pipe = await self._connect()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive, pipe)
-            # What came in one piece leaves in one piece, but what answers the server not before it has spoken.
+            # Input received in one piece is sent in one piece, but an answer to the server only after the server's
+            # message.
             turns = itertools.groupby(self.recorded.steps, lambda step: (step.when, step.is_ours))
             for (when, is_ours), steps in turns:
                 await trio.sleep_until(start + when)
@@ -200,7 +202,7 @@ class _Client:
             if "lost" in kinds:
                 pipe.client.reset()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the server has ended it: the difference will show
+            pass  # the server has closed it: the comparison reports it
 
     async def _receive(self, pipe: Pipe) -> None:
         with contextlib.suppress(trio.BrokenResourceError):
@@ -209,7 +211,7 @@ class _Client:
         self._is_closed = True
 
     def difference(self, same: Callable[[str], str]) -> str:
-        """What differs, as a text; "" if nothing does."""
+        """Return the difference as text; "" if there is none."""
         kinds = {step.kind for step in self.recorded.steps}
         recorded, received = self.recorded.output, bytes(self._received)
         if "stopped" in kinds:
@@ -227,5 +229,5 @@ class _Client:
 
 
 def _spelt(data: bytes) -> list[str]:
-    """An output for people: a line of text or a command of telnet a line, each line end left out."""
+    """Return output in readable form: one line of text or one telnet command per line, without line endings."""
     return [spell(piece.removesuffix(b"\r\n")) for piece in _PIECES.findall(data)]

@@ -1,7 +1,7 @@
-"""The command `python -m trio_mud.testing.simulate`: many seeds against the real server, and yours against your game.
+"""The command `python -m trio_mud.testing.simulate`: plays many seeds against the real server, or against your game.
 
-It turns what the shell says into seeds, plays them in batches, and tells what came of them.
-Seeds that fail are kept in a file and come first the next time.
+It converts the command line to seeds, plays them in batches, and reports the results. Failing seeds are stored in a
+file and played first the next time.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from .simulation.trace import Trace
 __all__ = ["main"]
 
 CLEAN: Final = 0
-FOUND: Final = 1  # a seed failed, or a fault never fired
+FOUND: Final = 1  # a seed failed, or a fault never occurred
 WRONG_USAGE: Final = 2
-KEPT: Final = Path(".simulation-seeds")  # failing seeds, one a line, with the game if it is not bundled
+KEPT: Final = Path(".simulation-seeds")  # failing seeds, one per line, with the game if it is not bundled
 SEEDS: Final = 200
-ENOUGH: Final = 1000  # seeds after which every fault must have fired
+ENOUGH: Final = 1000  # seeds after which every fault must have occurred
 
-LONGEST: Final = 2000  # characters of one fault
+LONGEST: Final = 2000  # characters of the report of one fault
 
 MakeGame = Callable[[Trace], Game]
 
@@ -75,7 +75,7 @@ def run_seeds(
     cuts: Annotated[int | None, Parameter(show_default=False)] = None,
     kept: Annotated[Path, Parameter()] = KEPT,
 ) -> int:
-    """Play seeds, and tell of the first invariant that each failing one broke.
+    """Play seeds, and report the first invariant that each failing one broke.
 
     Args:
         game_or_seed: MODULE:NAME, a Hooks or a function that returns one; or a seed to replay.
@@ -83,13 +83,13 @@ def run_seeds(
         seed: A seed of that game to replay.
         seeds: How many.
         first: The first of them.
-        jobs: Processes at a time; one for each core is right.
+        jobs: Processes at a time; one for each core is best.
         play: Only this one of the bundled games: hostile, careless or mudlib.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
-        only: Numbers of steps, such as 0,3,7: replay the seed with these of its script and no others.
-        cuts: A seed whose evening is cancelled from outside at each of its steps, one run for each.
-        kept: Where seeds that failed are kept, to be played first the next time.
+        only: Numbers of steps, such as 0,3,7: replay the seed with only these steps of its script.
+        cuts: A seed whose run is cancelled from outside at each of its steps, one run for each.
+        kept: The file of failing seeds, which are played first the next time.
     """
     name = ""
     if game_or_seed is not None and game_or_seed.lstrip("-").isdigit():
@@ -116,7 +116,7 @@ def run_seeds(
         run_batches(
             [*before, *(number for number in range(first, first + seeds) if number not in before)],
             jobs=jobs,
-            batch=BATCH if make is None else 1,  # a game's module may keep a state: each seed begins with a fresh one
+            batch=BATCH if make is None else 1,  # a game's module may have state, so each seed needs a new process
             game=make,
             name=name or play,
         ),
@@ -128,7 +128,7 @@ def run_seeds(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what `arguments` say and return the exit status."""
+    """Run the command with these arguments and return the exit status."""
     try:
         status = app(arguments, print_error=False, exit_on_error=False)
     except cyclopts.CycloptsError as error:
@@ -144,8 +144,8 @@ def _complain(text: str) -> int:
 
 
 def _game(name: str, lines: Path | None) -> MakeGame:
-    """How the author's game is made for each run."""
-    find_game(name)  # if there is none, better now
+    """Return the factory that creates the author's game for each run."""
+    find_game(name)  # fails early if the game does not exist
     words: Sequence[str] = WORDS
     if lines is not None:
         try:
@@ -165,7 +165,7 @@ def _numbers(only: str) -> list[int]:
 
 
 def _read(kept: Path, game: str) -> list[int]:
-    """The seeds that failed before."""
+    """Return the seeds that failed before."""
     if not kept.exists():
         return []
     rows = [row.partition(" ") for row in kept.read_text(encoding="utf-8").splitlines()]
@@ -173,7 +173,7 @@ def _read(kept: Path, game: str) -> list[int]:
 
 
 def _keep(kept: Path, game: str, failed: Iterable[int]) -> None:
-    """Forget the seeds of this game that do not fail any more, and keep those that do."""
+    """Update the file: remove the seeds of this game that no longer fail, and add those that do."""
     others = []
     if kept.exists():
         others = [row for row in kept.read_text(encoding="utf-8").splitlines() if row.partition(" ")[2] != game]
@@ -185,14 +185,14 @@ def _keep(kept: Path, game: str, failed: Iterable[int]) -> None:
 
 
 class _Show:
-    """What is printed."""
+    """Prints the results."""
 
     def __init__(self, game: str, lines: Path | None) -> None:
         self._game = game
         self._lines = lines
 
     def progress(self, tallies: Iterable[Tally], total: int) -> Tally:
-        """Follow many seeds; tell of each that fails at once."""
+        """Sum up the results of many seeds, and report each failing one at once."""
         whole, began = Tally(), real_seconds()
         told = began
         for tally in tallies:
@@ -207,7 +207,7 @@ class _Show:
         return whole
 
     def failure(self, outcome: Outcome, only: str = "") -> None:
-        """All that is needed to see it again."""
+        """Print everything needed to reproduce a failure."""
         number, text = outcome.violations[0]
         print(f"\nseed {outcome.seed} breaks {number}: {text[:LONGEST]}")
         for other, more in outcome.violations[1:4]:
@@ -218,7 +218,7 @@ class _Show:
         print(f"  again: {self._command(outcome.seed, only)}", flush=True)
 
     def replayed(self, outcome: Outcome, only: str) -> int:
-        """One seed."""
+        """Print the result of one seed."""
         if outcome.violations:
             self.failure(outcome, only)
             return FOUND
@@ -229,7 +229,7 @@ class _Show:
         return CLEAN
 
     def cut(self, outcomes: Iterable[Outcome]) -> int:
-        """One evening, cut everywhere."""
+        """Print the results of one run, cancelled at each step."""
         count = 0
         for outcome in outcomes:
             count += 1
@@ -241,7 +241,7 @@ class _Show:
         return CLEAN
 
     def shrunk(self, script: Plan, make: MakeGame | None) -> int:
-        """The shortest script that still fails in the same way."""
+        """Print the shortest script that still fails in the same way."""
         whole = in_fork(script, game=make)
         if not whole.violations:
             print(f"seed {script.seed} does not fail")
@@ -253,7 +253,7 @@ class _Show:
         return FOUND
 
     def coverage(self, tally: Tally, *, must: bool) -> bool:
-        """Tell what was reached; whether every fault fired, if it must."""
+        """Print the coverage; return True if every fault occurred, or `must` is False."""
         print("\nhow often each came off:")
         print("  " + ", ".join(f"{name} {count}" for name, count in tally.fired.most_common()))
         print(f"pairs of events: {len(tally.pairs)}, the rarest:")
@@ -274,7 +274,7 @@ class _Show:
 
 
 def _commit() -> str:
-    """At which commit this package stands, if it stands in a repository."""
+    """Return the commit of this package's repository, or "" outside of one."""
     try:
         told = subprocess.run(  # noqa: S603
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],  # noqa: S607

@@ -1,6 +1,6 @@
-"""The tree of tasks of this run, and where each of them waits.
+"""The task tree of this run, and the place at which each task waits.
 
-Who uses it: `virtual` and the simulator, to name the tasks of a deadlock; tests of the tree's shape.
+Used by `virtual` and the simulator to name the tasks of a deadlock, and by tests of the tree's shape.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import trio
 
 
 def every_task() -> Iterator[trio.lowlevel.Task]:
-    """Yield every task there is."""
+    """Yield every task."""
     root = trio.lowlevel.current_root_task()
     tasks = [root] if root is not None else []
     while tasks:
@@ -21,10 +21,10 @@ def every_task() -> Iterator[trio.lowlevel.Task]:
 
 
 def waiting_places(*others: str) -> list[str]:
-    """Where each task waits, in order of the tasks' names: its innermost frame whose file is none of the others.
+    """Return the place at which each task waits, sorted by task name: its innermost frame outside some files.
 
     Args:
-        others: Parts of paths. A task that waits nowhere else is left out.
+        others: Parts of paths of files to skip. A task that waits only in these files is left out.
     """
     places = []
     for task in every_task():

@@ -1,4 +1,4 @@
-"""The client's side of telnet, for players of the kit: text for the screen, answers for the server."""
+"""The client side of telnet for test players: collects text for the screen, and answers the server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .gmcp import Message, TakesGmcp
 
 
 class _LetsHide(Option):
-    """Agrees when the server wants to hide what is typed."""
+    """Agrees to hide input."""
 
     code = ECHO
     theirs = Policy.ACCEPT
 
 
 class _TellsSize(Option):
-    """2 x 2 bytes, big-endian: columns, rows. RFC 1073."""
+    """Sends 2 x 2 bytes, big-endian: columns, rows. RFC 1073."""
 
     code = NAWS
     ours = Policy.ACCEPT
@@ -36,7 +36,7 @@ class _TellsSize(Option):
 
 
 class _TellsTerminal(Option):
-    """Gives its names one by one, then the last again. RFC 1091."""
+    """Sends its names one by one, then the last one again. RFC 1091."""
 
     code = TTYPE
     ours = Policy.ACCEPT
@@ -53,17 +53,17 @@ class _TellsTerminal(Option):
 
 
 class Terminal:
-    """What the server's bytes look like, and what a client answers to them.
+    """Shows the server's output as text, and answers as a client would.
 
     Args:
-        columns: Of its window; None: it does not tell its size.
-        rows: Likewise.
-        names: What it answers to TTYPE, in order; none: it refuses to tell.
-        gmcp: The packages it takes; none: it refuses GMCP.
-        more: Whatever else it speaks; seen from its side, `theirs` is the server's.
+        columns: Width of its window; None: it does not send its size.
+        rows: Height of its window; None as for `columns`.
+        names: Its answers to TTYPE, in order; if empty, it refuses TTYPE.
+        gmcp: The packages it supports; if empty, it refuses GMCP.
+        more: Further options; seen from its side, `theirs` is the server's.
 
     Attributes:
-        gmcp: Every message it got by GMCP.
+        gmcp: Every GMCP message received.
     """
 
     def __init__(
@@ -85,28 +85,28 @@ class Terminal:
             options.append(TakesGmcp(gmcp, self.gmcp))
         self.engine = TelnetEngine([*options, *more])
         self._scanner = Scanner()
-        self._stream: zlib._Decompress | None = None  # while the server compresses
+        self._stream: zlib._Decompress | None = None  # set while the server compresses
         self._charset = self.engine.charset
         self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts: list[str] = []
 
     @property
     def text(self) -> str:
-        """Everything received, without telnet, with newlines for line ends."""
+        """All received text, without telnet commands, with newlines as line endings."""
         if len(self._parts) > 1:
             self._parts = ["".join(self._parts)]
         return self._parts[0].replace("\r\n", "\n") if self._parts else ""
 
     @property
     def is_compressed(self) -> bool:
-        """Whether the server compresses now."""
+        """True if the server currently compresses its output."""
         return self._stream is not None
 
     def receive(self, data: bytes) -> bytes:
-        """Take bytes from the server, and return them as it meant them: telnet, and nothing compressed.
+        """Process bytes from the server, and return them uncompressed, including telnet commands.
 
         Raises:
-            zlib.error: The server sent a stream that cannot be read.
+            zlib.error: The server sent an invalid stream.
         """
         meant = b""
         while data:
@@ -119,19 +119,19 @@ class Terminal:
                     self._stream = None
             read = self._scanner.receive(piece, self)
             meant += piece[:read]
-            data = piece[read:] + data  # more than nothing if a stream begins there
+            data = piece[read:] + data  # prepends the rest if a stream begins here
         return meant
 
     def data_to_send(self) -> bytes:
-        """The answers."""
+        """Return the queued answers."""
         return self.engine.data_to_send()
 
     def resize(self, columns: int, rows: int) -> None:
-        """Tell another size, if the server asked for it."""
+        """Send another size, if NAWS is agreed."""
         if self.engine.is_ours(NAWS):
             tell_size(self.engine, columns, rows)
 
-    # What the scanner calls: text is for the screen, all else is the engine's
+    # Called by the scanner: text goes to the screen, everything else to the engine
 
     def heard_text(self, data: bytes) -> None:
         if self._charset != self.engine.charset:
@@ -147,7 +147,7 @@ class Terminal:
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
         Interpreter(self.engine).heard_subnegotiation(code, payload)
-        if code == MCCP2 and MCCP2 in self.engine.option_set:  # even if it was taken back since: that comes later
+        if code == MCCP2 and MCCP2 in self.engine.option_set:  # even if it was disabled since, which takes effect later
             self._stream = zlib.decompressobj()
             self._scanner.stop()
 

@@ -1,11 +1,11 @@
-"""Threads under a virtual clock: it stands still while a task waits in `trio.to_thread.run_sync` for a thread at work.
+"""Threads under a virtual clock: it stands still while a task waits for a running thread of `trio.to_thread.run_sync`.
 
-A thread works in true time, which a virtual clock knows nothing of: unheld, it would jump past every deadline at once.
-A task counts as waiting for a thread only if it waits for nothing else: not if it waits for the limiter,
-and not while a function that the thread sent to trio by `trio.from_thread.run` runs, for that waits in virtual time.
-Both are seen from outside, in the frames that a task waits in, so this works with every limiter.
+A thread runs in real time. Without this, a virtual clock would jump past every deadline while it runs. A task counts
+as waiting for a thread only if it waits for nothing else: not if it waits for the limiter, and not while a function
+that the thread passed to `trio.from_thread.run` runs, because that waits in virtual time. Both are detected from
+outside, by the frames of the waiting task, so this works with every limiter.
 
-Who uses it: `virtual`, for tests, and `simulation.determinism`, for the simulator.
+Used by `virtual` for tests, and by `simulation.determinism` for the simulator.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import trio.testing
 from trio.lowlevel import Task
 from trio.testing import MockClock
 
-PATIENCE: Final = 10.0  # seconds of true time that virtual time waits for one call of `to_thread.run_sync`
+PATIENCE: Final = 10.0  # seconds of real time that virtual time waits for one call of `to_thread.run_sync`
 
 _CALL: Final = inspect.unwrap(trio.to_thread.run_sync).__code__
 _WAIT: Final = inspect.unwrap(trio.lowlevel.wait_task_rescheduled).__code__
-_SERVES_THREAD: Final = "Run.run_system"  # trio's, for `from_thread.run` if the caller may be abandoned
+_SERVES_THREAD: Final = "Run.run_system"  # trio's function for `from_thread.run` if the caller may be abandoned
 
 
 def is_at_work(task: Task) -> bool | None:
-    """True if the task waits for a thread; False if it is in `to_thread.run_sync`, waiting for something else."""
+    """Return True if the task waits for a thread, False if it waits for something else inside `to_thread.run_sync`."""
     found, outer, awaited = None, None, task.coro
-    while (code := getattr(awaited, "cr_code", None)) is not None:  # by hand: `iter_await_frames` takes twice the time
+    while (code := getattr(awaited, "cr_code", None)) is not None:  # `iter_await_frames` takes twice the time
         if code is _CALL:
             found = False
         elif code is _WAIT and outer is _CALL:
@@ -40,23 +40,23 @@ def is_at_work(task: Task) -> bool | None:
 
 
 def serves_thread(task: Task) -> bool:
-    """True if the task runs for a thread that waits for it, and is no task in `to_thread.run_sync` itself."""
+    """True if the task runs on behalf of a waiting thread and is not itself in `to_thread.run_sync`."""
     return getattr(task.coro, "__qualname__", "") == _SERVES_THREAD
 
 
 class ThreadWatch(trio.abc.Instrument):
-    """Holds the clock of its run while threads are at work, each call for at most `PATIENCE`.
+    """Stops the clock of its run while threads are running, for at most `PATIENCE` per call.
 
-    It does so with a `MockClock` that jumps by itself; every other clock is left alone.
+    It works with a `MockClock` with autojump; any other clock is not changed.
     """
 
     def __init__(self) -> None:
-        self._calls: dict[Task, float] = {}  # tasks in `to_thread.run_sync`, and since when their threads work
+        self._calls: dict[Task, float] = {}  # tasks in `to_thread.run_sync`, and the times at which their threads began
         self._at_work: set[Task] = set()  # those of them that wait for their thread
         self._served: set[Task] = set()
         self._clock: MockClock | None = None
-        self._usual = 0.0  # the threshold that is set when no thread is at work
-        self._held = 0.0  # what it was set to instead
+        self._usual = 0.0  # the autojump threshold while no thread is running
+        self._held = 0.0  # the threshold that was set instead
         self._is_over = trio.Event()
 
     @property
@@ -73,7 +73,7 @@ class ThreadWatch(trio.abc.Instrument):
             await trio.testing.wait_all_tasks_blocked()
 
     def after_task_step(self, task: Task) -> None:
-        """See what the task waits for now."""
+        """Update the state of the task after its step."""
         at_work = is_at_work(task)
         if not at_work and task not in self._calls:
             return
@@ -87,13 +87,13 @@ class ThreadWatch(trio.abc.Instrument):
         self._set_clock()
 
     def task_spawned(self, task: Task) -> None:
-        """A thread may have asked for it."""
+        """Register the task if a thread requested it."""
         if serves_thread(task):
             self._served.add(task)
             self._set_clock()
 
     def task_exited(self, task: Task) -> None:
-        """The thread that asked for it goes on."""
+        """Unregister the task; the thread that requested it continues."""
         if task in self._served or task in self._calls:
             self._served.discard(task)
             self._at_work.discard(task)
@@ -101,7 +101,7 @@ class ThreadWatch(trio.abc.Instrument):
             self._set_clock()
 
     def after_io_wait(self, timeout: float) -> None:
-        """The patience may be over."""
+        """Check whether `PATIENCE` is exceeded."""
         if self._clock is not None:
             self._set_clock()
 
@@ -118,7 +118,7 @@ class ThreadWatch(trio.abc.Instrument):
         self._held = self._clock.autojump_threshold = max(left, self._usual)
 
     def _seconds_left(self) -> float:
-        """How long the clock shall still wait."""
+        """Return the seconds that the clock still waits."""
         if len(self._at_work) <= len(self._served):
             return 0.0
         return max(self._calls[task] for task in self._at_work) + PATIENCE - time.monotonic()
@@ -126,7 +126,7 @@ class ThreadWatch(trio.abc.Instrument):
     def _release(self) -> None:
         clock, self._clock = self._clock, None
         if clock is not None:
-            if clock.autojump_threshold == self._held:  # nobody else has set it meanwhile
+            if clock.autojump_threshold == self._held:  # unless it was changed by other code meanwhile
                 clock.autojump_threshold = self._usual
             self._is_over.set()
 
@@ -135,7 +135,7 @@ _here: trio.lowlevel.RunVar[ThreadWatch] = trio.lowlevel.RunVar("trio_mud.testin
 
 
 def watch_threads() -> ThreadWatch:
-    """The watch of this run, begun if there is none yet."""
+    """Return the watch of this run, starting it if necessary."""
     try:
         return _here.get()
     except LookupError:
@@ -146,5 +146,5 @@ def watch_threads() -> ThreadWatch:
 
 
 async def settle() -> None:
-    """Wait until every task waits, none of them for a thread at work: what shall happen now has happened."""
+    """Wait until every task waits, and none of them for a running thread, so that all current events are handled."""
     await watch_threads().settle()

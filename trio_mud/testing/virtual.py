@@ -1,8 +1,8 @@
-"""Virtual time for tests: the clock jumps to the next deadline as soon as every task waits, and a deadlock is found.
+"""Virtual time for tests: the clock jumps to the next deadline as soon as every task waits, and deadlocks are detected.
 
-While a thread of `trio.to_thread.run_sync` works the clock stands still, for at most ten seconds of true time.
+While a thread of `trio.to_thread.run_sync` runs, the clock stands still, for at most ten seconds of real time.
 
-Who uses it: the plugin, for every test that uses `mud`.
+Used by the plugin, for every test that uses `mud`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from .threads import ThreadWatch, watch_threads
 
 T = TypeVar("T")
 
-DEADLOCK = 2.0  # true seconds in which nothing happens and no thread works; a process may for some of them
-_OTHERS = ("/trio/", "/trio_mud/", "/pytest_trio/", "/contextlib.py")  # where code waits on somebody's behalf
+DEADLOCK = 2.0  # real seconds without activity and without a running thread; a process may be idle for part of them
+_OTHERS = ("/trio/", "/trio_mud/", "/pytest_trio/", "/contextlib.py")  # library code, waiting for its caller
 
 
 def run_in_virtual_time(main: Callable[[], Awaitable[T]], **settings: Any) -> T:
-    """`trio.run` with a clock that jumps to the next deadline as soon as every task waits.
+    """Run `main` with a clock that jumps to the next deadline as soon as every task waits.
 
-    A single failure comes out as itself, without the groups that nurseries put it in.
+    A single failure is raised as itself, without the exception groups of nurseries.
 
     Raises:
-        AssertionError: Every task waits, and nothing will ever wake one.
+        AssertionError: Every task waits, and there is no deadline.
     """
     __tracebackhide__ = True
     watch = DeadlockWatch()
@@ -42,7 +42,7 @@ def run_in_virtual_time(main: Callable[[], Awaitable[T]], **settings: Any) -> T:
 
 
 def with_sole_error(run: Callable[[], T]) -> T:
-    """Call, and let a single failure out of its groups."""
+    """Call the function; raise a single failure without its exception groups."""
     __tracebackhide__ = True
     try:
         return run()
@@ -52,7 +52,7 @@ def with_sole_error(run: Callable[[], T]) -> T:
 
 
 class DeadlockWatch(trio.abc.Instrument):
-    """Ends a run in which every task waits for ever; under a `MockClock` trio would spin in silence."""
+    """Ends a run in which every task waits forever; with a `MockClock`, trio would otherwise loop silently."""
 
     def __init__(self) -> None:
         self._scope = trio.CancelScope()
@@ -61,16 +61,16 @@ class DeadlockWatch(trio.abc.Instrument):
         self._threads: ThreadWatch | None = None
 
     async def guard(self, main: Callable[[], Awaitable[T]]) -> T:
-        """Run this, and fail if it comes to wait for ever."""
+        """Run `main`, and raise if it deadlocks."""
         __tracebackhide__ = True
         self._threads = watch_threads()
         with self._scope:
             return await main()
         places = "".join(f"\n  {place}" for place in self._waiting)
-        raise AssertionError(f"every task waits, no deadline is left, and so nothing would ever happen again:{places}")
+        raise AssertionError(f"deadlock: every task waits, and no deadline is left:{places}")
 
     def before_io_wait(self, timeout: float) -> None:
-        """Nothing can run now; if that was so for long, nothing ever will."""
+        """Check for a deadlock: no task is ready, and none has been for `DEADLOCK` seconds."""
         if self._threads is None or self._threads.is_holding:
             self._idle_since = math.inf
             return
