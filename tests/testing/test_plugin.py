@@ -246,7 +246,7 @@ def test_a_test_that_would_wait_for_ever_fails_and_says_where_it_waits(play: Pla
     )
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
-        ["E*AssertionError: deadlock: every task waits, and no deadline is left*", "E*test_waiting_for_godot*.py:*, in test_waiting*"]
+        ["E*AssertionError: deadlock: every task waits*", "E*test_waiting_for_godot*.py:*, in test_waiting*"]
     )
 
 
@@ -264,7 +264,7 @@ def test_a_deadlock_of_a_hypothesis_example_is_found_too(play: Play) -> None:
         """
     )
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*AssertionError: deadlock: every task waits, and no deadline is left*"])
+    result.stdout.fnmatch_lines(["E*AssertionError: deadlock: every task waits*"])
 
 
 @ON_AND_OFF
@@ -479,7 +479,7 @@ def test_the_clock_waits_for_each_call_so_long_and_no_longer(play: Play, monkeyp
         """
     )
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["E*AssertionError: deadlock: every task waits, and no deadline is left*", "*in test_a_thread_that*"])
+    result.stdout.fnmatch_lines(["E*AssertionError: deadlock: every task waits*", "*in test_a_thread_that*"])
 
 
 def test_without_pytest_trio_it_says_what_to_install(play: Play) -> None:

@@ -1,11 +1,11 @@
-"""A whole server in a seeded world: players, a network, a game and an operator that do their worst, and invariants.
+"""A complete server in a simulated world: misbehaving players, network, game and operator, and invariants to check.
 
     outcome = simulate(4711)
     assert not outcome.violations
 
-A seed decides everything: who comes, over which network, what they type, what breaks, and in which order tasks run.
-The same seed gives the same run, on every supported Python: `outcome.digest` says so.
-`python -m trio_mud.testing.simulate` plays many of them, and your own game, too.
+A seed determines everything: the players, their networks and lines, the faults, and the order in which tasks run. The
+same seed gives the same run on every supported Python: `outcome.digest` is equal.
+`python -m trio_mud.testing.simulate` plays many seeds, also with your own game.
 """
 
 from .batches import Tally, first_caught, in_fork, run_batches

@@ -1,6 +1,6 @@
-"""Many seeds, in forked processes: a failed seed leaves half-dead coroutines, and no other shall run beside them.
+"""Plays many seeds in forked processes: a failed seed leaves suspended coroutines, which must not affect other seeds.
 
-Who uses it: the command, and the tests of the simulator's own power.
+Used by the command, and by the tests of the simulator itself.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .plan import Plan
 from .simulator import Outcome, Patch, simulate
 from .trace import Trace
 
-COMPARED = 50  # each so-many-th seed is also a comparison
-BATCH = 40  # seeds of one process: a fork costs about as much as one of them
+COMPARED = 50  # every 50th seed is also played as a comparison
+BATCH = 40  # seeds per process: a fork costs about as much as one seed
 
 
 @dataclass
 class Tally:
-    """What came of many seeds.
+    """The results of many seeds.
 
     Attributes:
-        seeds: How many were played.
-        failed: Their outcomes, in the order they came.
-        fired: How often each deed came off.
-        pairs: How often one event followed another.
+        seeds: Number of seeds played.
+        failed: Outcomes of the failed seeds, in order of completion.
+        fired: Number of times each action succeeded.
+        pairs: Number of times one kind of event followed another.
     """
 
     seeds: int = 0
@@ -44,7 +44,7 @@ class Tally:
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
-        """Count those of another."""
+        """Add the results of another tally."""
         self.seeds += other.seeds
         self.failed += other.failed
         self.fired += other.fired
@@ -61,13 +61,13 @@ def run_batches(
     name: str = "",
     stop_at_failure: bool = False,
 ) -> Iterator[Tally]:
-    """Play seeds in processes of their own, and yield what came of each batch.
+    """Play seeds in separate processes, and yield the results of each batch.
 
     Args:
         jobs: Processes at a time.
-        batch: Seeds of one process.
-        game: As for `simulate`, and so are `patch` and `name`.
-        stop_at_failure: Begin no further batch once one has failed.
+        batch: Seeds per process.
+        game: As for `simulate`; so are `patch` and `name`.
+        stop_at_failure: True to start no further batch after a failure.
     """
 
     def play(numbers: Sequence[int]) -> Tally:
@@ -108,7 +108,7 @@ def run_batches(
 def judged(
     what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
 ) -> Outcome:
-    """`simulate`, and for each fiftieth seed the comparison of `isolated`, too."""
+    """Run `simulate`, and for every 50th seed also the comparison of `isolated`."""
     outcome = simulate(what, game=game, patch=patch, name=name)
     if game is None and isinstance(what, int) and what % COMPARED == 0:
         outcome.violations += isolated(what, patch=patch)
@@ -118,7 +118,7 @@ def judged(
 def in_fork(
     what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
 ) -> Outcome:
-    """`judged` in a process of its own."""
+    """Run `judged` in a separate process."""
     outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name)))
     assert isinstance(outcome, Outcome)
     return outcome
@@ -127,11 +127,11 @@ def in_fork(
 def first_caught(
     patch: Patch, *, seeds: int = 1000, first: int = 0, jobs: int = 1, name: str = "hostile"
 ) -> tuple[int, str] | None:
-    """The first seed at which a planted defect is caught, and the invariant that caught it; None if it is not.
+    """Return the first seed that catches a planted defect, and the invariant broken; None if no seed does.
 
     Args:
-        patch: Makes a context in which the defect is there.
-        seeds: How many are tried.
+        patch: Makes a context in which the defect is present.
+        seeds: Number of seeds to try.
         first: The first of them.
         name: The game to play.
     """
@@ -153,10 +153,10 @@ def _fork(work: Callable[[], object]) -> tuple[Connection, multiprocessing.proce
 
 
 def _work(work: Callable[[], object], writing: Connection) -> None:
-    """In the child: do it, tell it, and be gone before anybody collects what a failed seed has left."""
+    """In the child: run, send the result, and exit before the remains of a failed seed are garbage-collected."""
     try:
         writing.send(work())
-    except BaseException:  # noqa: BLE001 - it is told, and raised by who waits for it
+    except BaseException:  # noqa: BLE001 - sent to the parent, which raises it
         writing.send(traceback.format_exc())
     writing.close()
     sys.stdout.flush()
@@ -178,7 +178,7 @@ def _result(reading: Connection, process: multiprocessing.process.BaseProcess) -
 
 @contextmanager
 def _quiet_about_threads() -> Iterator[None]:
-    """Python warns of forks beside threads; the child uses none of their locks."""
+    """Suppress Python's warning about forks in a threaded process; the child uses none of the threads' locks."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield

@@ -1,9 +1,10 @@
-"""A careless game: the mistakes that ordinary code makes at the boundary to the driver, added to the hostile game.
+"""A careless game: adds typical mistakes at the boundary to the driver to the hostile game.
 
-It keeps exceptions of other tasks and raises them again, leaves scopes open, returns what only looks awaitable,
-calls from threads, nests dialogs, cancels timers from within themselves, shares sessions and takes them over.
-Each mistake costs the call that made it, and everything else that the invariants say still holds.
-Who uses it: `games`.
+It stores exceptions of other tasks and raises them again, leaves scopes open, returns objects that only look
+awaitable, calls from threads, nests dialogs, cancels timers from within themselves, and shares and takes over
+sessions. Each mistake may affect only the call that made it; all other invariants still hold.
+
+Used by `games`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LINES: Final = (
 
 
 class Unsplittable(ExceptionGroup[Exception]):
-    """A group whose own methods fail."""
+    """An exception group whose own methods raise."""
 
     def split(self, condition: object) -> NoReturn:
         raise Stumble("in split")
@@ -47,14 +48,14 @@ class Unsplittable(ExceptionGroup[Exception]):
 
 
 class Unreadable(Exception):
-    """Each of its attributes raises, `__class__` and `__traceback__` too."""
+    """An exception whose attributes raise, including `__class__` and `__traceback__`."""
 
     def __getattribute__(self, name: str) -> NoReturn:
         raise Stumble("in an attribute")
 
 
 class Bristly(str):
-    """A text whose class raises where the driver uses it; not where the invariants do, after the run."""
+    """A `str` subclass that raises in methods called by the driver, but not in those called by the invariants later."""
 
     __slots__ = ()
 
@@ -67,7 +68,7 @@ class Bristly(str):
 
 
 class Liar:
-    """It looks awaitable."""
+    """An object that looks awaitable."""
 
     def __await__(self) -> Generator[None, None, None]:
         raise Stumble("at the await")
@@ -81,23 +82,23 @@ class CarelessGame(HostileGame):
 
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
-        self._kept: list[BaseException] = []  # cancellations of others
-        self._open: list[object] = []  # generators and scopes that nobody ends
+        self._kept: list[BaseException] = []  # cancellations of other tasks
+        self._open: list[object] = []  # generators and scopes that are never closed
 
     def line(self, player: Player, chance: Random) -> str:
-        """A mistake, or what the hostile game knows."""
+        """Return a mistake, or a line of the hostile game."""
         if chance.random() < 0.4:
             return super().line(player, chance)
         line = chance.choice(_LINES)
         return line if line == PLAIN_REQUEST else self._numbered(player, line)
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
-        """Become the who-th character, shared or taken over."""
+        """Return lines that enter the given character's session, shared or by takeover."""
         return [f"enter {KEYS[who % 3]} {chance.choice(('take', 'share'))}"]
 
     def _wind(self, event: Started) -> None:
         super()._wind(event)
-        event.server.mssp.data["LUCK"] = None  # type: ignore[assignment] # past the check, so that asking for it fails
+        event.server.mssp.data["LUCK"] = None  # type: ignore[assignment] # set past the check, so that its request fails
 
     def _obey(self, event: Input) -> Awaitable[object] | None:
         first, *words = event.line.split() or [""]
@@ -110,7 +111,7 @@ class CarelessGame(HostileGame):
     # Mistakes, and the places in which they are made
 
     async def raise_again(self) -> None:
-        """Raise what another task's wait ended by, as a cache does that has kept it."""
+        """Raise the exception that ended another task's wait, like a cache that stored it."""
         if not self._kept:
             with trio.CancelScope() as scope:
                 scope.cancel()
@@ -118,7 +119,7 @@ class CarelessGame(HostileGame):
         raise self._kept[-1]
 
     async def keep(self) -> None:
-        """Wait, and keep what ends that."""
+        """Wait, and store the exception that ends the wait."""
         try:
             await trio.sleep(30)
         except trio.Cancelled as error:
@@ -126,7 +127,7 @@ class CarelessGame(HostileGame):
             raise
 
     async def leave_open(self) -> None:
-        """Break out of a generator that yields within a scope (PEP 789)."""
+        """Leave a generator that yields inside a scope (PEP 789)."""
 
         async def rows() -> AsyncGenerator[int, None]:
             with trio.fail_after(0.5):
@@ -141,17 +142,17 @@ class CarelessGame(HostileGame):
                 break
 
     async def raise_group(self) -> None:
-        """Raise what cannot be split."""
+        """Raise a group that cannot be split."""
         await trio.lowlevel.checkpoint()
         raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
 
     async def raise_unreadable(self) -> None:
-        """Raise what cannot be logged."""
+        """Raise an exception that cannot be logged."""
         await trio.lowlevel.checkpoint()
         raise Unreadable
 
     def leave_open_plainly(self) -> None:
-        """Enter a scope and forget it."""
+        """Enter a scope and never leave it."""
         scope = trio.CancelScope(deadline=trio.current_time() + 0.5)
         self._open.append(scope)
         scope.__enter__()
@@ -161,15 +162,15 @@ class CarelessGame(HostileGame):
         raise self._kept[-1] if self._kept else Stumble("nothing was kept")
 
     def raise_group_plainly(self) -> None:
-        """Raise what cannot be split."""
+        """Raise a group that cannot be split."""
         raise Unsplittable("of two", [Stumble("one"), Stumble("two")])
 
     def raise_unreadable_plainly(self) -> None:
-        """Raise what cannot be logged."""
+        """Raise an exception that cannot be logged."""
         raise Unreadable
 
 
-# Told the words behind the first; the last of them is the line's number, such as #3.7.
+# Called with the words after the first; the last of them is the line's number, such as #3.7.
 Deed = Callable[[CarelessGame, Connection, Sequence[str]], "Awaitable[object] | None"]
 
 
@@ -180,7 +181,7 @@ def _make(
     connection: Connection,
     words: Sequence[str],
 ) -> Awaitable[object] | None:
-    """Make a mistake in the place that the line names."""
+    """Make a mistake in the place named by the line."""
     match words[0] if words else "hook":
         case "hook":
             return mistake()
@@ -219,7 +220,7 @@ def _unreadable(game: CarelessGame, connection: Connection, words: Sequence[str]
 
 
 def _keep(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    connection.start_soon(game.keep)  # its connection's end cancels it
+    connection.start_soon(game.keep)  # cancelled at the end of its connection
     return None
 
 
@@ -233,7 +234,7 @@ def _name(game: CarelessGame, connection: Connection, words: Sequence[str]) -> A
 
 
 def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    """Call from a thread, which must change nothing; it is joined, so that nothing depends on true time."""
+    """Call from a thread, which must have no effect; it is joined, so that nothing depends on real time."""
     faults: list[str] = []
 
     def call(what: str, function: Callable[[], object]) -> None:
@@ -241,7 +242,7 @@ def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) ->
             function()
         except LocalProtocolError:
             return
-        except BaseException as error:  # noqa: BLE001 - any other error comes too late
+        except BaseException as error:  # noqa: BLE001 - any other exception would come too late
             faults.append(f"{what} was called from a thread and raised {error!r}")
         else:
             faults.append(f"{what} was called from a thread, and went through")
@@ -265,7 +266,7 @@ def _thread(game: CarelessGame, connection: Connection, words: Sequence[str]) ->
 
 
 def _nest(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    """A script within a script, and a dialog that is started within a dialog, which is refused."""
+    """Run a script inside a script, and start a dialog inside a dialog, which is refused."""
 
     async def outer(dialog: Dialog) -> None:
         await game._talk(dialog, 3)
@@ -289,7 +290,7 @@ def _nest(game: CarelessGame, connection: Connection, words: Sequence[str]) -> A
 
 
 def _cancel(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    """A timer that cancels itself, at once, after a wait of its own, or together with another one."""
+    """Cancel timers from within themselves: at once, after a wait, or together with another one."""
     timers: list[Timer] = []
     ticks: list[int] = []
 
@@ -315,14 +316,14 @@ def _cancel(game: CarelessGame, connection: Connection, words: Sequence[str]) ->
 
 
 def _due(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    """More timers at one moment than a turn may take."""
+    """Start more timers for one moment than a turn may run."""
     for _ in range(100):
         connection.server.after(0.1, lambda: None)
     return None
 
 
 def _fast(game: CarelessGame, connection: Connection, words: Sequence[str]) -> Awaitable[object] | None:
-    """Ticks that take longer than their period."""
+    """Start a timer whose ticks take longer than its period."""
 
     async def tick() -> None:
         await trio.sleep(0.2)

@@ -1,9 +1,10 @@
-"""Two runs compared, and one run cut everywhere: what a single run cannot show.
+"""Comparison of two runs, and cancellation of one run at every step: checks that a single run cannot make.
 
-`isolated(seed)`: one player's hooks fail in every way, and then they do not; the others must not see a difference.
-`cut_everywhere(seed)`: an outside cancel before the first step of any task, before the second, and so on to the last.
+`isolated(seed)`: the hooks of one player fail in every way in one run and not in the other; the other players must see
+no difference. `cut_everywhere(seed)`: an outside cancel before the first step of any task, before the second, and so
+on.
 
-Who uses it: `batches` compares now and then, the command's `--cuts` cuts.
+Used by `batches` for some seeds, and by the command's `--cuts`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .simulator import Outcome, Patch, observe, simulate
 
 
 def isolated(seed: int, *, patch: Patch = nullcontext) -> list[tuple[str, str]]:
-    """What the failures of one player's hooks changed for the others; nothing, if all is well (I-16)."""
+    """Return the differences that failures of one player's hooks made to other players; none if all is well (I-16)."""
     random = Random(f"isolation {seed}")
     others = 3
     steps = [Step("join quietly", 0, random.getrandbits(30)) for _ in range(others + 1)]
@@ -45,7 +46,7 @@ def isolated(seed: int, *, patch: Patch = nullcontext) -> list[tuple[str, str]]:
 
 
 def _stories(script: Plan, patch: Patch) -> dict[int, tuple[list[str], bytes]]:
-    """What each player's connection had happen to it, and what its player read."""
+    """Return the events of each player's connection, and the bytes received by the player."""
     trace, _ = observe(script, patch=patch)
     stories: dict[int, tuple[list[str], bytes]] = {}
     for player in trace.players:
@@ -54,17 +55,17 @@ def _stories(script: Plan, patch: Patch) -> dict[int, tuple[list[str], bytes]]:
             for happening in trace.happenings
             if happening.connection is not None
             and happening.connection.address == player.address
-            and happening.kind != "Settled"  # comes by the clock, before or after a line of the same moment
+            and happening.kind != "Settled"  # depends on the clock: before or after a line of the same moment
         ]
         stories[player.number] = (kinds, bytes(player.read))
     return stories
 
 
 def cut_everywhere(seed: int, *, every: int = 1, patch: Patch = nullcontext) -> Iterator[Outcome]:
-    """The same evening, cancelled from outside before its 1st, 2nd, ... step of any task (I-20).
+    """Play the same run, cancelled from outside before its 1st, 2nd, ... step of any task (I-20).
 
     Args:
-        every: Try each so-many-th step only.
+        every: Test only every n-th step.
     """
     whole = replace(plan(seed, "hostile"), operator="nobody")
     steps = simulate(whole, patch=patch).steps

@@ -1,7 +1,7 @@
-"""The drawer of deeds: everything that players and the network do. A new one is a function and one line at the end.
+"""The table of actions of players and network. To add one, write a function and one line at the end.
 
-A deed is told the stage, the player whose turn it is, and its own chance. It never waits, but may start what does.
-It returns whether it came off, for a deed that never does is no test of anything.
+An action is called with the harness, the player whose turn it is, and its own source of randomness. It never waits,
+but may start work that does. It returns True if it succeeded, because an action that never succeeds tests nothing.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Act = Callable[["Stage", "Player", Random], bool]
 
 
 class Deed(NamedTuple):
-    """One kind of step."""
+    """An action, one kind of step."""
 
     act: Act
-    weight: float  # how often; 0: never by chance
+    weight: float  # relative frequency; 0: never chosen at random
 
 
 _RESIZE: Final = bytes((IAC, SB, NAWS, 0, 90, 0, 30, IAC, SE))
-_CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none that compresses: who does not would not read it
+_CODES: Final = (NAWS, TTYPE, GMCP, 1, 3, 200)  # none for compression: a program without it could not read the result
 _JUNK: Final = (IAC, SB, SE, WILL, WONT, DO, DONT, NAWS, TTYPE, 0, 7, 8, 10, 13, 27, 0x7F, 0x9B, 0xC3, 0xE2, 65, 66)
 
-# What programs that mean no harm have sent: content that cannot be understood, in sound frames.
+# Sent by well-meaning programs: invalid content in valid frames.
 _ODD: Final = (
     bytes((GMCP,)) + b"client webmud.example",
     bytes((GMCP,)) + b"char.vitals { 'hp': 1 }",
     bytes((GMCP,)) + b'Core.Supports.Set ["Char 0"]',
     bytes((GMCP,)) + b'Core.Hello {"client": "Mudlet", "version": 3.14.0}',
     bytes((NAWS, 0, 90)),
-    bytes((NAWS, 0, IAC, 0, 50)),  # 255 columns, the ff not doubled
+    bytes((NAWS, 0, IAC, 0, 50)),  # 255 columns, with ff not doubled
     bytes((TTYPE, 0)),
     bytes((TTYPE, 0)) + b"\x1b[c",
     bytes((MSDP, 2, 4)),
     bytes((CHARSET, 9)),
 )
 
-# What costs the server work and makes no line.
+# Input that costs the server work and makes no line.
 _FLOODS: Final = (
     bytes((IAC, NOP)),
     bytes((IAC, WONT, 99)),
@@ -81,7 +81,7 @@ def _long_line(stage: Stage, player: Player, chance: Random) -> bool:
     line = "look " + "x" * chance.choice((79, 300, 5000))
     if chance.random() < 0.5:
         return stage.types(player, [line])
-    return stage.types(player, [*stage.game.slow(player), *[line] * 8])  # so many wait at once
+    return stage.types(player, [*stage.game.slow(player), *[line] * 8])  # this many wait at once
 
 
 def _secret(stage: Stage, player: Player, chance: Random) -> bool:
@@ -98,7 +98,7 @@ def _enter(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _race(stage: Stage, player: Player, chance: Random) -> bool:
-    """Everybody wants to be one and the same, at once."""
+    """Let all players enter the same character at once."""
     who = chance.randrange(3)
     for other in stage.players:
         stage.types(other, stage.game.enter(who, chance))
@@ -106,14 +106,14 @@ def _race(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _come_back(stage: Stage, player: Player, chance: Random) -> bool:
-    """Another connection from the same place wants the session that this one had."""
+    """Let another connection from the same address take up this player's session."""
     lines = stage.game.come_back(player, chance)
     back = stage.join(chance, address=player.address)
     return back is not None and stage.types(back, lines)
 
 
 def _token(stage: Stage, player: Player, chance: Random) -> bool:
-    """A token is shown by two connections at once: one of them is too late."""
+    """Let two connections send the same token at once: one of them is too late."""
     lines = stage.game.use_token(chance)
     if not lines:
         return False
@@ -125,7 +125,7 @@ def _token(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _resize(stage: Stage, player: Player, chance: Random) -> bool:
-    """A program tells the size of its window; some mean no harm and send what nobody can understand, too."""
+    """Send a window size; some programs also send invalid content without meaning harm."""
     if chance.random() < 0.6:
         return stage.sends(player, bytes((IAC, WILL, NAWS)) + _RESIZE)
     frames = [bytes((IAC, SB)) + chance.choice(_ODD) + bytes((IAC, SE)) for _ in range(chance.choice((1, 4, 12)))]
@@ -134,7 +134,7 @@ def _resize(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _storm(stage: Stage, player: Player, chance: Random) -> bool:
-    """Negotiations that contradict each other, or more of something sound than the peer's budget, then a line."""
+    """Send contradicting negotiation, or more valid input than the peer's budget, then a line."""
     if chance.random() < 0.6:
         unit = chance.choice(_FLOODS)
         stage.sends(player, unit * (chance.choice((60, 400, 600)) * 2 // len(unit)))
@@ -148,7 +148,7 @@ def _storm(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _broken_word(stage: Stage, player: Player, chance: Random) -> bool:
-    """A program that compresses ends its stream, or forgets it; one that inflates takes it back, and wants it again."""
+    """Make a compressing program end its stream, or break it; make an inflating one withdraw and ask again."""
     if chance.random() < 0.5:
         senders = [other for other in stage.players if other.program == "packed both ways" and other.can_type]
         sender = chance.choice(senders) if senders else stage.join(chance, fate="welcome", program="packed both ways")
@@ -195,7 +195,7 @@ def _reset(stage: Stage, player: Player, chance: Random) -> bool:
 
 
 def _reset_meets_quit(stage: Stage, player: Player, chance: Random) -> bool:
-    """The two detectors of an end race for it."""
+    """Let both detectors of an ending race."""
     stage.types(player, stage.game.leave(chance))
     if chance.random() < 0.5:
         player.vanish()
@@ -245,12 +245,12 @@ def _comes(stage: Stage, chance: Random) -> bool:
 
 
 def _comes_quietly(stage: Stage, chance: Random) -> bool:
-    """Over a perfect network, and nothing happens at the door."""
+    """Connect over a perfect network, without an action in the connect hook."""
     return stage.join(chance, fate="welcome", quality=Quality(), program="mute") is not None
 
 
 def _type_quietly(stage: Stage, player: Player, chance: Random) -> bool:
-    """What concerns nobody else; the first player's fails, if anything may."""
+    """Type a line that affects no other player; the first player's fails, if faults are on."""
     is_culprit = player.number == 1 and stage.plan.faults
     return stage.types(player, [chance.choice(_HARMFUL if is_culprit else _HARMLESS)])
 
@@ -295,7 +295,7 @@ DEEDS: Final[dict[str, Deed]] = {
     "no descriptors": Deed(_no_descriptors, 0.5),
     "aborted": Deed(_aborted, 0.5),
     "post": Deed(_post, 1),
-    # for comparisons; never by chance
+    # For comparisons, never chosen at random
     "join quietly": Deed(lambda stage, player, chance: _comes_quietly(stage, chance), 0),
     "type quietly": Deed(_type_quietly, 0),
 }

@@ -1,14 +1,14 @@
-"""One seed, one run: scheduler, virtual clock, `random` and log are bound to a seed for one `trio.run`.
+"""One seed, one run: seeds the scheduler, the virtual clock, `random` and the log of one `trio.run`.
 
-The only module that touches trio's private names, `_ALLOW_DETERMINISTIC_SCHEDULING` and `_r` of `trio._core._run`:
-with the first set, trio sorts the tasks that may run by age and shuffles them with the second, which is seeded here.
-And it replaces two methods of one `MockClock`, so that a run in which nothing can ever happen again ends,
-where trio would spin in silence, and so does a run in which something happens for ever and time does not go on.
+This is the only module that uses private names of trio, `_ALLOW_DETERMINISTIC_SCHEDULING` and `_r` of
+`trio._core._run`: with the first set, trio sorts runnable tasks by age and shuffles them with the second, which is
+seeded here. It also replaces two methods of a `MockClock`. So a deadlocked run ends, where trio would loop silently,
+and so does a run whose tasks run forever while time stands still.
 
-A thread of `trio.to_thread.run_sync` works while everything else stands still, the clock included,
-up to the moment in which it returns or asks trio for something; so it makes no seed depend on the machine.
+A thread of `trio.to_thread.run_sync` runs while everything else stands still, including the clock, until it returns or
+calls trio. So no seed depends on the speed of the machine.
 
-Who uses it: `stage`, once for each seed.
+Used by `stage`, once for each seed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trio.testing import MockClock
 from ..tasks import waiting_places
 from .threads import Threads
 
-STEPS: Final = 100_000  # of all tasks together; the busiest seeds known take 10,000
+STEPS: Final = 100_000  # of all tasks together; the busiest known seeds take 10,000
 LATEST: Final = 1000.0  # seconds of virtual time; the longest scripts take 400
 _TESTED: Final = "0.35"
 
@@ -37,28 +37,28 @@ _AS_TRIO = struct.Struct("<qd")
 
 
 class Deadlock(Exception):
-    """Every task waits and no deadline is left: nothing would ever happen again."""
+    """Every task waits, and there is no deadline."""
 
 
 class Livelock(Exception):
-    """More steps or more time than any evening takes: it would go on for ever."""
+    """The run takes more steps or more time than any valid run: it does not end."""
 
 
 class Watcher(Protocol):
-    """Who looks at the world after every step of a task."""
+    """The receiver of a call after every step of a task."""
 
     def after_step(self) -> None:
-        """A task has run up to its next checkpoint."""
+        """Check the world: a task has run to its next checkpoint."""
         ...
 
 
 class Steps(trio.abc.Instrument):
-    """Counts and digests every step of every task: whose it was, and at what time.
+    """Counts and digests every step of every task: the task and the time.
 
     Attributes:
         count: Steps so far.
-        watcher: Looks after every step.
-        cut_at: Before which step `cut` is called, if before any.
+        watcher: Called after every step.
+        cut_at: The step before which `cut` is called; None for never.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -74,39 +74,39 @@ class Steps(trio.abc.Instrument):
         self._threads = clock.threads
 
     def note(self, text: str) -> None:
-        """Let the digest depend on this, too."""
+        """Add a text to the digest."""
         self._hash.update(text.encode(errors="surrogatepass"))
 
     @property
     def digest(self) -> str:
-        """The same for two runs in which the same happened in the same order at the same time."""
+        """Equal for two runs with the same steps in the same order at the same times."""
         return self._hash.hexdigest()
 
     def task_spawned(self, task: trio.lowlevel.Task) -> None:
-        """Give it a number of this run."""
+        """Number the task within this run."""
         self._threads.task_spawned(task)
         self._numbers[task] = self._next
         self._next += 1
         self.note(task.name)
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
-        """Its number is not used again."""
+        """Remove its number, which is not reused."""
         self._numbers.pop(task, None)
         self._threads.task_exited(task)
 
     def task_scheduled(self, task: trio.lowlevel.Task) -> None:
-        """It waits no more."""
+        """Handle a task that becomes runnable."""
         self._threads.task_scheduled(task)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count it, and do what was to be done before it."""
+        """Count the step, and cut the run if it is due."""
         self.count += 1
         self._hash.update(_AS_TRIO.pack(self._numbers.get(task, -1), self._clock.now))
         if self.count == self.cut_at:
             self.cut()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Let threads work, and the watcher look; trio drops an instrument that raises, so its failure is kept."""
+        """Run threads and the watcher. Trio drops an instrument that raises, so the exception is stored."""
         self._threads.after_task_step(task)
         if self.watcher is not None and self.failure is None:
             try:
@@ -115,7 +115,7 @@ class Steps(trio.abc.Instrument):
                 self.failure = error
 
     def after_io_wait(self, timeout: float) -> None:
-        """Between two rounds of all tasks that may run."""
+        """Check the step budget between two rounds of runnable tasks."""
         if self.count > self._clock.budget:
             self._clock.is_exhausted = True
 
@@ -124,10 +124,10 @@ class VirtualClock:
     """A `MockClock` that jumps to the next deadline, and ends a run that is stuck.
 
     Attributes:
-        now: Seconds since the run began.
-        budget: Steps of tasks until the run counts as a livelock.
-        latest: Seconds until it does.
-        threads: Those of the run.
+        now: Seconds since the start of the run.
+        budget: Maximum steps; above it the run counts as a livelock.
+        latest: Maximum seconds; above it the run counts as a livelock.
+        threads: The threads of the run.
     """
 
     def __init__(self, budget: int = STEPS, latest: float = LATEST) -> None:
@@ -137,13 +137,13 @@ class VirtualClock:
         self.is_exhausted = False
         self.threads = Threads()
         self.trios = MockClock(autojump_threshold=0)
-        trios: Any = self.trios  # a class that trio keeps others from deriving
+        trios: Any = self.trios  # trio makes this class final
         trios.current_time = self._current_time
         trios.deadline_to_sleep_time = self._sleep_time
         trios._autojump = self._jump
 
     def _current_time(self) -> float:
-        if self.is_exhausted:  # trio's own loop asks first after each wait, so this is raised there
+        if self.is_exhausted:  # trio's loop calls this first after each wait, so it is raised there
             raise Livelock(f"more than {self.budget} steps: it would go on for ever at {self.now:g} s")
         return self.now
 
@@ -167,8 +167,8 @@ class DeterministicRun:
 
     Args:
         seed: Of the schedule, and of the module `random`.
-        budget: Steps until it counts as a livelock.
-        latest: Seconds of virtual time until it does.
+        budget: Maximum steps; above it the run counts as a livelock.
+        latest: Maximum seconds of virtual time; above it the run counts as a livelock.
     """
 
     def __init__(self, seed: int, *, budget: int = STEPS, latest: float = LATEST) -> None:
@@ -177,15 +177,15 @@ class DeterministicRun:
         self.steps = Steps(self.clock)
 
     def watch(self, watcher: Watcher) -> None:
-        """Let somebody look after every step."""
+        """Call the watcher after every step."""
         self.steps.watcher = watcher
 
     def __call__(self, main: Callable[[], Awaitable[object]]) -> None:
         """Run it to its end.
 
         Raises:
-            Deadlock: Nothing would ever happen again.
-            Livelock: Something would happen for ever, and time would stand still.
+            Deadlock: Every task waits, and there is no deadline.
+            Livelock: Tasks run forever, and time stands still.
         """
         with seeded(self._seed):
             try:
@@ -200,7 +200,7 @@ class DeterministicRun:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Let trio's scheduler and the module `random` follow a seed in this block."""
+    """Seed trio's scheduler and the module `random` in this block."""
     scheduler = _scheduler()
     state, trios_state, allowed = random.getstate(), scheduler._r.getstate(), scheduler._ALLOW_DETERMINISTIC_SCHEDULING
     scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
@@ -216,7 +216,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def heard_log(records: list[str]) -> Iterator[None]:
-    """Collect what `trio_mud` and others log in this block, formatted, and let it go nowhere else."""
+    """Collect all log records of this block, formatted, and pass them nowhere else."""
     root, ours = logging.getLogger(), logging.getLogger("trio_mud")
     handlers, level, own_level, disabled = root.handlers[:], root.level, ours.level, logging.root.manager.disable
     root.handlers[:] = [_Collector(records)]
@@ -243,7 +243,7 @@ class _Collector(logging.Handler):
 
 
 def _scheduler() -> Any:
-    """The module of trio with the two names, or a word about what to do if they are gone."""
+    """Return trio's module with the two names; if they are gone, raise RuntimeError with the remedy."""
     scheduler: Any = trio._core._run
     if not (hasattr(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING") and hasattr(scheduler, "_r")):
         raise RuntimeError(
@@ -254,10 +254,10 @@ def _scheduler() -> Any:
 
 
 def _places() -> str:
-    """Where each task waits, a line each."""
+    """Return the place at which each task waits, one per line."""
     return "".join(f"\n  {place}" for place in waiting_places("/trio/"))
 
 
 def real_seconds() -> float:
-    """The machine's clock, for those who measure how fast the simulator is."""
+    """Return the machine's clock, to measure the speed of the simulator."""
     return time.perf_counter()

@@ -1,6 +1,6 @@
-"""The games that simulated players play: a hostile one, a careless one, the bundled world, and yours.
+"""The games for simulated players: a hostile one, a careless one, the bundled world, and yours.
 
-Who uses it: `stage` takes one by name; to add another, write a class as these are and put it into `GAMES`.
+`stage` selects one by name; to add another, write a similar class and add it to `GAMES`.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from .trace import Trace
 
 
 class Game(Protocol):
-    """What a game brings to a simulation."""
+    """The interface of a game to the simulation."""
 
     hooks: Hooks
 
     def line(self, player: Player, chance: Random) -> str:
-        """Something to type."""
+        """Return a line to type."""
         ...
 
     def secret(self, player: Player, chance: Random) -> Sequence[str]:
-        """A line that leads to a hidden question, its prompt, and a secret; none if it has no such question."""
+        """Return a line that leads to a hidden question, its prompt, and a secret; empty without such a question."""
         ...
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
-        """Lines by which one becomes the who-th character."""
+        """Return lines that enter the session of the given character."""
         ...
 
     def come_back(self, player: Player, chance: Random) -> Sequence[str]:
-        """Lines by which another connection becomes who this player was."""
+        """Return lines by which another connection takes up this player's session."""
         ...
 
     def use_token(self, chance: Random) -> Sequence[str]:
-        """Lines that show a token of a session; none if there is none."""
+        """Return lines that use a session's token; empty if there is none."""
         ...
 
     def leave(self, chance: Random) -> Sequence[str]:
-        """Lines by which one quits."""
+        """Return lines that quit."""
         ...
 
     def slow(self, player: Player) -> Sequence[str]:
-        """A line that takes long, so that others wait behind it; none if there is none."""
+        """Return a line that takes long, so that others wait behind it; empty if there is none."""
         ...
 
     def post(self, server: MasterServer, chance: Random) -> bool:
-        """Post events of its own, if it has any."""
+        """Post events of the game; return True if there are any."""
         ...
 
 
@@ -83,12 +83,12 @@ NAMES: Final = ("Ann", "Bob", "Cid")
 
 
 class PlayedByWords:
-    """A game of which no more is known than what its players might type.
+    """A game of which only the lines of its players are known.
 
     Args:
         hooks: The game.
-        words: Lines that mean something to it.
-        names: By which its players log in.
+        words: Lines that have a meaning in it.
+        names: Names to log in with.
     """
 
     def __init__(self, hooks: Hooks, words: Sequence[str] = WORDS, names: Sequence[str] = NAMES) -> None:
@@ -97,36 +97,36 @@ class PlayedByWords:
         self._names = names
 
     def line(self, player: Player, chance: Random) -> str:
-        """One of the words."""
+        """Return one of the words."""
         return chance.choice(self._words)
 
     def secret(self, player: Player, chance: Random) -> Sequence[str]:
-        """It is not known where one would be asked."""
+        """Return nothing: no hidden question is known."""
         return ()
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
-        """A name; and a yes, for whoever is asked whether that is them."""
+        """Return a name, and in half of the cases "yes" for a confirmation."""
         name = self._names[who % len(self._names)]
         return [name, "yes"] if chance.random() < 0.5 else [name]
 
     def come_back(self, player: Player, chance: Random) -> Sequence[str]:
-        """The name that this player most likely had."""
+        """Return the name that this player most likely used."""
         return self.enter(player.number, chance)
 
     def use_token(self, chance: Random) -> Sequence[str]:
-        """It gives none."""
+        """Return nothing: there are no tokens."""
         return ()
 
     def leave(self, chance: Random) -> Sequence[str]:
-        """The word that most games know."""
+        """Return the command that most games have."""
         return ["quit"]
 
     def slow(self, player: Player) -> Sequence[str]:
-        """It is not known what takes long."""
+        """Return nothing: no slow line is known."""
         return ()
 
     def post(self, server: MasterServer, chance: Random) -> bool:
-        """It is not known which."""
+        """Post nothing: no event type is known."""
         return False
 
 

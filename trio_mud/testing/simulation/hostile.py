@@ -1,8 +1,9 @@
-"""A hostile little game: its hooks raise, hang, spin, swallow cancellations, and end or start whatever they can.
+"""A small hostile game: its hooks raise, hang, spin, swallow cancellations, and end or start anything possible.
 
-Whatever it says is a numbered line, `<3:7>`, the seventh to the third connection, so that nothing can be lost unseen.
-Whatever it does is asked for by a typed line, so that the script knows it all.
-Who uses it: `games`; it plays against the driver, through public names only.
+Each line it writes is numbered, such as `<3:7>` for the seventh line to the third connection, so that lost lines are
+detected. Each action is requested by a typed line, so that the script determines everything.
+
+Used by `games`; it uses only public names of the driver.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FATES: Final = (
     *("welcome",) * 10,
     *("refuse", "raise", "hang", "wait", "wait", "quit", "dialog", "quit and refuse", "work", "login", "stubborn"),
 )
-HIDES: Final = "hide {}> "  # the line that led to it, so that no other question is taken for it
+HIDES: Final = "hide {}> "  # contains the requesting line, to identify the question
 KEYS: Final = ("ann", "bob", "cid")
 POLICIES: Final = {"take": Duplicate.TAKE_OVER, "keep": Duplicate.REFUSE, "share": Duplicate.SHARE}
 _SPEECH: Final = ("hello", "é漢🙂", "\x1b[31mred\x1b[0m", "\x9b2J\x07beep", "\x1b]52;c;x\x07", "50% <b>\u202e")
@@ -61,13 +62,13 @@ _LINES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Posted(HookEvent):
-    """An event of the game's own."""
+    """An event of the game's own type."""
 
     depth: int
 
 
 class Stumble(Exception):
-    """What a hostile hook raises."""
+    """Raised by hostile hooks."""
 
 
 class HostileGame:
@@ -92,10 +93,10 @@ class HostileGame:
         on(Left)(self._part)
         on(Posted)(self._repeat)
 
-    # What players may type
+    # Lines that players may type
 
     def line(self, player: Player, chance: Random) -> str:
-        """Something to type."""
+        """Return a line to type."""
         line = chance.choice(_LINES)
         if line == "shout":
             line = f"shout {chance.choice(_SPEECH)}"
@@ -106,29 +107,29 @@ class HostileGame:
         return f"{line} #{player.number}.{player.typed}"
 
     def secret(self, player: Player, chance: Random) -> Sequence[str]:
-        """A hidden question, its prompt, and its answer, which is typed when the prompt is seen."""
+        """Return a hidden question, its prompt, and the answer to type after the prompt."""
         line = self._numbered(player, chance.choice(("secret", "secret", "secret raise")))
         return [line, HIDES.format(line.split()[-1]), player.next_secret()]
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
-        """Become the who-th character; sometimes only after a wait, as when a database is asked first."""
+        """Return lines that enter the given character; sometimes with a wait, like a database query."""
         verb = chance.choice(("enter", "enter", "login 0.3", "login 1"))
         return [f"{verb} {KEYS[who % 3]} {chance.choice(('take', 'take', 'take', 'keep', 'share'))}"]
 
     def come_back(self, player: Player, chance: Random) -> Sequence[str]:
-        """Become one of the characters."""
+        """Return lines that enter one of the characters."""
         return self.enter(player.number, chance)
 
     def use_token(self, chance: Random) -> Sequence[str]:
-        """Show a token that was given to somebody."""
+        """Return a line that uses a token given earlier."""
         return [f"resume {chance.choice(self.tokens)}"] if self.tokens else []
 
     def leave(self, chance: Random) -> Sequence[str]:
-        """Quit, or end the stay."""
+        """Return a line that quits, or ends the session."""
         return [chance.choice(("quit", "quit", "leave"))]
 
     def slow(self, player: Player) -> Sequence[str]:
-        """Hang until the deadline."""
+        """Return a line that hangs until the deadline."""
         return [self._numbered(player, "hang")]
 
     def post(self, server: MasterServer, chance: Random) -> bool:
@@ -138,7 +139,7 @@ class HostileGame:
                 server.post(Posted(depth))
         return True
 
-    # What it says
+    # Output
 
     def say(self, connection: Connection, more: str = "") -> None:
         """Write a numbered line."""
@@ -150,7 +151,7 @@ class HostileGame:
     def _say_to_session(self, session: Session) -> None:
         session.write("(of the stay)")
 
-    # Its hooks
+    # Hooks
 
     def _wind(self, event: Started) -> None:
         event.server.every(0.7, lambda: event.server.post(Posted(9)))
@@ -237,7 +238,7 @@ class HostileGame:
             with suppress(Overloaded):
                 self._trace.server.post(Posted(event.depth + 1))
 
-    # What the lines do
+    # Actions of the lines
 
     def _tick(self, connection: Connection) -> None:
         if connection.ending is not None:
@@ -290,7 +291,7 @@ class HostileGame:
             raise Stumble("after a secret")
 
     def enter_as(self, connection: Connection, key: str, policy: Duplicate) -> None:
-        """Enter, whatever comes of it."""
+        """Enter a session, ignoring refusals."""
         try:
             session = connection.server.sessions.enter(key, connection, body=connection.number, on_duplicate=policy)
         except (KeyTaken, ConnectionEnded, LocalProtocolError):
@@ -303,7 +304,7 @@ class HostileGame:
             self._trace.fault("I-21", f"{connection.name} entered {session!r} after its ending was decided")
 
     def resume(self, connection: Connection, token: str) -> None:
-        """Show a token, whatever comes of it."""
+        """Resume with a token, ignoring refusals."""
         try:
             session = connection.server.sessions.resume(token, connection)
         except (BadToken, ConnectionEnded, LocalProtocolError):
@@ -315,7 +316,7 @@ class HostileGame:
         self._check_entry(connection, session)
 
     def give_token(self, connection: Connection) -> None:
-        """Let somebody have a token, and the script know it."""
+        """Create a token of the connection's session for the script."""
         if connection.session is not None:
             try:
                 self.tokens.append(connection.session.resume_token())
@@ -323,12 +324,12 @@ class HostileGame:
                 self.say(connection)
 
 
-# Told the words behind the first; the last of them is the line's number, such as #3.7.
+# Called with the words after the first; the last of them is the line's number, such as #3.7.
 Deed = Callable[[HostileGame, Connection, Sequence[str]], "Awaitable[object] | None"]
 
 
 def _think() -> None:
-    """Work in a thread, and ask trio something."""
+    """Work in a thread, and call trio from it."""
     time.sleep(0.001)
     trio.from_thread.run_sync(trio.current_time)
 
@@ -432,7 +433,7 @@ def _drop(game: HostileGame, connection: Connection, words: Sequence[str]) -> No
 
 
 def _post(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
-    connection.server.post(Posted(0))  # raises Overloaded, as a careless game's would
+    connection.server.post(Posted(0))  # raises Overloaded, as in a careless game
 
 
 def _enter(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
@@ -443,7 +444,7 @@ def _enter(game: HostileGame, connection: Connection, words: Sequence[str]) -> N
 async def _log_in_slowly(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
     await trio.sleep(_seconds(words, 0.3))
     _enter(game, connection, words[1:])
-    await trio.sleep(0.2)  # so that it may be taken over while its hook still runs
+    await trio.sleep(0.2)  # so that a takeover may come while its hook still runs
 
 
 def _leave(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
@@ -484,7 +485,7 @@ def _server(game: HostileGame, connection: Connection, words: Sequence[str]) -> 
 
 
 def _swap(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
-    """A function that takes itself back while its event runs."""
+    """Register a function that removes itself while its event runs."""
 
     def once(event: Input) -> None:
         event.connection.server.hooks.remove(once)

@@ -1,4 +1,4 @@
-"""What the simulator sees inside the driver beyond its public names; whoever changes the driver corrects this file."""
+"""The simulator's access to the driver beyond its public names; update it with changes of the driver."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from ...driver.sessions.session import Session
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
-    """Every connection since accept, until its transport is closed."""
+    """Return every connection from accept until its transport is closed."""
     return server.tree.accepted.values()
 
 
 def waiting(connection: Connection) -> tuple[int, int, int, int]:
-    """Lines in its inbox, bytes of the long ones, bytes that are no lines yet, and bytes on their way out.
+    """Return lines in the inbox, bytes of long lines, unparsed bytes, and bytes in the outbox.
 
-    Of the long lines the newest three do not count, which one slice may have brought, nor a first that was given back.
+    The newest three long lines are not counted, because one slice may contain them, nor is a first line that was given
+    back.
     """
     lines, link = connection.inbox.lines, connection.link
     assert isinstance(link, TelnetLink)
@@ -35,7 +36,7 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
 
 
 def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
-    """Be told of each source that begins to stand in line for a turn."""
+    """Call `told` for each source that is queued for a turn."""
     put = server.context.dispatcher.put
 
     def put_and_tell(source: Source) -> None:
@@ -46,7 +47,7 @@ def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
 
 
 def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
-    """Be told of each deadline that passes."""
+    """Call `told` for each deadline that expires."""
     at = server.context.timers.at
 
     def at_and_tell(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
@@ -60,7 +61,7 @@ def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
 
 
 def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None:
-    """Be told of each connection that is about to enter a session which it may share."""
+    """Call `told` for each connection that is about to enter a session which it may share."""
     enter = server.sessions.enter
 
     def tell_and_enter(
@@ -75,9 +76,9 @@ def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None
 
 @contextmanager
 def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
-    """Be told, in this block, each time that a game has input hidden or shown again.
+    """Call `told`, in this block, each time that a game hides input or shows it again.
 
-    A hidden question hides it once, if it is not hidden yet, and ends with showing it again.
+    A hidden question hides it once, if it is not hidden yet, and shows it again at its end.
     """
     hide_input, ask_hidden = Connection.hide_input, Dialog.ask_hidden
 
@@ -98,5 +99,5 @@ def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
 
 
 def posts(server: MasterServer) -> int:
-    """Events posted and not yet handled."""
+    """Return the number of posted events not yet handled."""
     return len(server._posts.waiting)

@@ -1,7 +1,8 @@
-"""The invariants: one function each, which reads a finished `Trace` and yields what was wrong.
+"""The invariants: one function each, which reads a finished `Trace` and yields violations.
 
-Some faults can be seen only at the moment they happen; the trace has noted those already, under the same numbers.
-Who uses it: `simulator`. A new invariant is a function with `@invariant`.
+Some violations are visible only when they happen; the trace has recorded those already, under the same numbers.
+
+Used by `simulator`. A new invariant is a function decorated with `@invariant`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from .operators import OPERATORS
 from .players import CANARY
 from .trace import Happening, Trace
 
-SLACK: Final = 2.0  # seconds above a deadline: what stubborn hooks of the hostile game take after they were cut
+SLACK: Final = 2.0  # seconds above a deadline, taken by stubborn hooks of the hostile game after cancellation
 
 Check = Callable[[Trace], Iterator[str]]
 
@@ -37,7 +38,7 @@ INVARIANTS: Final[dict[str, Check]] = {}
 
 
 def invariant(number: str) -> Callable[[Check], Check]:
-    """Have this function checked after every run, under its number."""
+    """Register this function as an invariant with this number."""
 
     def register(check: Check) -> Check:
         INVARIANTS[number] = check
@@ -47,9 +48,9 @@ def invariant(number: str) -> Callable[[Check], Check]:
 
 
 def check(trace: Trace) -> Iterator[tuple[str, str]]:
-    """Everything that was wrong: the invariant's number, and how."""
+    """Yield every violation: the number of the invariant, and a description."""
     yield from trace.faults
-    if trace.stuck is not None:  # what was not finished is no further fault
+    if trace.stuck is not None:  # unfinished work is no further violation
         yield "I-19", f"{type(trace.stuck).__name__}: {trace.stuck}"
         return
     for number, function in INVARIANTS.items():
@@ -58,12 +59,12 @@ def check(trace: Trace) -> Iterator[tuple[str, str]]:
 
 
 class Heard:
-    """What a player's bytes were, telnet taken apart.
+    """The parsed bytes received by a player.
 
     Attributes:
-        text: Read in the charset of its moment.
-        charset: The last one that was agreed on by the side that sent this. A server that lets its client ask for one
-            has had its own rejected, and writes ASCII until it has answered.
+        text: Decoded with the charset in force at the time.
+        charset: The last one that the sending side agreed to. A server that lets its client ask for one has had its
+            own rejected, and writes ASCII until it has answered.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -81,35 +82,35 @@ class Heard:
         self._raw.clear()
 
     def can_tell(self, lines: list[str]) -> list[str]:
-        """These lines as far as its charset has their characters."""
+        """Return the lines transliterated to the characters of its charset."""
         return [transliterate(line, "utf-8" if self.charset == "utf-8" else "ascii") for line in lines]
 
     def heard_text(self, data: bytes) -> None:
-        """Text."""
+        """Process text."""
         self._raw += data
 
     def heard_command(self, code: int) -> None:
-        """A command, such as the mark of a prompt."""
+        """Ignore a command, such as a prompt mark."""
 
     def heard_negotiation(self, verb: int, code: int) -> None:
-        """One verb and option."""
+        """Record a verb and an option."""
         self.negotiations.append((verb, code))
         if (verb, code) == (DO, CHARSET):
             self._decode()
             self.charset = "ascii"
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        """A payload; one of them changes the charset."""
+        """Process a payload, which may change the charset."""
         if code == CHARSET and payload[:1] == bytes((ACCEPTED,)):
             self._decode()
             self.charset = CODECS.get(payload[1:].decode("ascii", "replace"), self.charset)
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
-        """Something that is no telnet."""
+        """Record a violation of the protocol."""
         self.anomalies.append(f"{kind}: {detail}")
 
     def payload_limit(self, code: int) -> int:
-        """None that matters."""
+        """Return a limit beyond any payload in use."""
         return 1 << 20
 
 
@@ -118,13 +119,13 @@ def _events_of(trace: Trace, connection: Connection) -> list[Happening]:
 
 
 def _ended_whole(trace: Trace) -> bool:
-    """Whether the dispatcher lived to the end."""
+    """True if the dispatcher ran to the end."""
     return trace.closed_at is not None
 
 
 @invariant("I-1")
 def one_connect_for_each(trace: Trace) -> Iterator[str]:
-    """Every accepted connection has exactly one connect event, whatever happened to it."""
+    """Every accepted connection has exactly one connect event, in all circumstances."""
     connects = Counter(h.connection for h in trace.happenings if h.kind == "Connect")
     for watched in trace.watched.values():
         if connects[watched.connection] != 1:
@@ -137,7 +138,7 @@ def one_connect_for_each(trace: Trace) -> Iterator[str]:
 
 @invariant("I-2")
 def one_disconnect_for_each(trace: Trace) -> Iterator[str]:
-    """As many disconnect events as connect events, and the reason is REFUSED if and only if nobody admitted it."""
+    """There are as many disconnect events as connect events, with the reason REFUSED exactly if never admitted."""
     for watched in trace.watched.values():
         events = _events_of(trace, watched.connection)
         endings = [h for h in events if h.kind == "Disconnect"]
@@ -151,7 +152,7 @@ def one_disconnect_for_each(trace: Trace) -> Iterator[str]:
 
 @invariant("I-3")
 def one_ending_decided_once(trace: Trace) -> Iterator[str]:
-    """The disconnect event tells what was decided first; only a refusal at the door outweighs it."""
+    """The disconnect event has the first decided ending; only a refusal in the connect hook overrides it."""
     for happening in trace.happenings:
         if happening.kind != "Disconnect" or happening.connection is None:
             continue
@@ -167,7 +168,7 @@ def one_ending_decided_once(trace: Trace) -> Iterator[str]:
 
 @invariant("I-4")
 def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
-    """Connect, Admitted, everything else, Disconnect, nothing."""
+    """The order is Connect, Admitted, everything else, Disconnect, nothing."""
     for watched in trace.watched.values():
         kinds = [h.kind for h in _events_of(trace, watched.connection)]
         if not kinds:
@@ -186,7 +187,7 @@ def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
 
 @invariant("I-5")
 def the_network_is_over_before_the_hook(trace: Trace) -> Iterator[str]:
-    """In the disconnect hook the connection is off the list."""
+    """In the disconnect hook, the connection is not on the list."""
     for happening in trace.happenings:
         if happening.kind == "Disconnect" and happening.listed:
             yield f"{happening.told()}: it is still on the list"
@@ -194,7 +195,7 @@ def the_network_is_over_before_the_hook(trace: Trace) -> Iterator[str]:
 
 @invariant("I-6")
 def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
-    """One that was refused is never listed, reads its refusal and nothing else, and is soon gone."""
+    """A refused connection is never listed, receives its refusal and nothing else, and is soon closed."""
     texts = trace.server.texts
     refusals = [
         f"{text}\r\n"
@@ -228,7 +229,7 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
 
 @invariant("I-7")
 def lines_come_in_order_without_gap(trace: Trace) -> Iterator[str]:
-    """What was handled is a prefix of what was sent: all of it after an end of file, and after a quit up to there."""
+    """The handled lines are a prefix of the sent ones: all after an end of file, those before it after a quit."""
     for happening in trace.happenings:
         if happening.kind == "Input" and happening.ending is not None and happening.ending.reason is Reason.QUIT:
             yield f"{happening.told()} was handled after the quit ({happening.ending})"
@@ -269,13 +270,13 @@ def _cut_short(trace: Trace) -> Iterator[str]:
 
 
 def _lines_in(trace: Trace, data: bytes) -> list[str]:
-    """What an engine of the same kind makes of all bytes at once."""
+    """Return the lines that an equal engine makes of all bytes at once."""
     lines = [clean_line(event.text) for event in _hear(trace.server.make_engine(), data) if isinstance(event, Line)]
-    return [line for line in lines if line.upper() != PLAIN_REQUEST]  # which the driver itself answers
+    return [line for line in lines if line.upper() != PLAIN_REQUEST]  # answered by the driver itself
 
 
 def _hear(engine: TelnetEngine, data: bytes) -> list[TelnetEvent]:
-    """All that an engine makes of these bytes; compressed ones it reads a piece at each call."""
+    """Return all events of an engine for these bytes; compressed ones take several calls."""
     events = engine.receive(data)
     while engine.pending:
         events += engine.receive(b"")
@@ -291,21 +292,21 @@ def _is_in_order(some: list[str], everything: list[str]) -> bool:
     return all(line in rest for line in some)
 
 
-# A line of the hostile game: prompts that were not answered, and then one text, if any.
+# A line of the hostile game: unanswered prompts, then at most one text.
 _KNOWN: Final = re.compile(
     r"(?:ask> |hide [^<>]*> |name> |turn> )*(?:(<\d+:\d+[^\x00-\x1f]*>)|\[[a-z ]+\d*\]|\(of the stay\)|\(to all\)|)"
 )
 
 
 def _numbered(text: str) -> list[str]:
-    """The numbered lines in a text that was read, the last of them only if it is whole."""
+    """Return the numbered lines in received text; the last one only if it is complete."""
     found = [_KNOWN.fullmatch(line) for line in text.split("\r\n")]
     return [match[1] for match in found if match is not None and match[1] is not None]
 
 
 @invariant("I-8")
 def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
-    """Numbered lines arrive in the order written, and nothing cuts into a line, a command or a character."""
+    """Numbered lines arrive in the order written, and no line, command or character is split by another."""
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
         if player is None or not trace.game_is_known or "stranger" in player.mishaps:
@@ -318,7 +319,7 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
         *whole, _ = heard.text.split("\r\n")
         for line in whole:
             if not _KNOWN.fullmatch(line):
-                yield f"{player} read {line!r}, which nobody wrote"
+                yield f"{player} read {line!r}, which the game did not write"
         read, said = heard.can_tell(_numbered("\r\n".join(whole))), heard.can_tell(watched.said)
         if read != [line for line in said if line in set(read)]:
             yield f"{player}: written {watched.said}, read {read}"
@@ -328,7 +329,7 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
 
 @invariant("I-9")
 def parsing_does_not_depend_on_the_cut(trace: Trace) -> Iterator[str]:
-    """The bytes of each player mean the same in one piece and in many."""
+    """The bytes of each player have the same meaning in one piece and in many."""
     random = Random(trace.plan.seed)
     for player in trace.players:
         data = bytes(player.client.sent)[:4000]
@@ -349,7 +350,7 @@ def parsing_does_not_depend_on_the_cut(trace: Trace) -> Iterator[str]:
 
 @invariant("I-10")
 def what_is_encoded_can_be_decoded(trace: Trace) -> Iterator[str]:
-    """What was typed, sent as text by an engine, is read as the same by another."""
+    """Typed text, encoded by an engine, is decoded to the same by another."""
     engine = TelnetEngine(())
     for watched in trace.watched.values():
         for line in [line for line in watched.taken if len(line) < 1000][:5]:
@@ -360,13 +361,13 @@ def what_is_encoded_can_be_decoded(trace: Trace) -> Iterator[str]:
 
 @invariant("I-11")
 def memory_is_bounded(trace: Trace) -> Iterator[str]:
-    """No more lines, bytes and posts wait than the limits say."""
+    """The waiting lines, bytes and posts are within the limits."""
     limits = trace.plan.limits
     for watched in trace.watched.values():
         if watched.most_lines > limits.typeahead + 512:
             yield f"{watched.connection.name} had {watched.most_lines} lines waiting"
         player = trace.player_of(watched.connection)
-        if watched.most_unread > (CAPACITY if player is None else player.quality.capacity):  # what one read may bring
+        if watched.most_unread > (CAPACITY if player is None else player.quality.capacity):  # the maximum of one read
             yield f"{watched.connection.name} had {watched.most_unread} bytes unread"
         if watched.most_bytes > limits.max_typeahead_bytes:
             yield f"{watched.connection.name} had {watched.most_bytes} bytes of long lines waiting"
@@ -378,7 +379,7 @@ def memory_is_bounded(trace: Trace) -> Iterator[str]:
 
 @invariant("accepting")
 def an_origin_connects_at_its_rate(trace: Trace) -> Iterator[str]:
-    """From one origin come no more connections than its bucket grants."""
+    """An origin makes at most as many connections as its bucket allows."""
     rate = trace.plan.limits.accept_rate_per_address
     if rate is None:
         return
@@ -393,16 +394,16 @@ def an_origin_connects_at_its_rate(trace: Trace) -> Iterator[str]:
                 yield f"{number + 1} connections from {origin} within {at - came[0]:g} s"
 
 
-_SLICE: Final = 256  # tokens that the bytes parsed at once may cost: 512 of them, two a command
+_SLICE: Final = 256  # tokens that one parsed slice may cost: 512 bytes, two per command
 
 
 @invariant("metering")
 def nobody_is_parsed_past_the_budget(trace: Trace) -> Iterator[str]:
-    """No line is handled before the budget allows all that its player sent in front of it, but for one slice."""
+    """No line is handled before the budget allows all input before it, except for one slice."""
     rate = trace.plan.limits.protocol_rate
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
-        # A failed dialog has all that was received looked through at once.
+        # A failed dialog has all received input parsed at once.
         if rate is None or player is None or watched.may_skip:
             continue
         costs = iter(_lines_and_costs(trace, bytes(player.meant)))
@@ -416,7 +417,7 @@ def nobody_is_parsed_past_the_budget(trace: Trace) -> Iterator[str]:
 
 
 def _lines_and_costs(trace: Trace, data: bytes) -> Iterator[tuple[str, float]]:
-    """The lines in these bytes, and the tokens that all in front of each cost, at least."""
+    """Yield the lines in these bytes, and the minimum tokens that the input before each costs."""
     engine, cost = trace.server.make_engine(), 0.0
     for at in range(0, len(data), 64):
         for event in _hear(engine, data[at : at + 64]):
@@ -427,7 +428,7 @@ def _lines_and_costs(trace: Trace, data: bytes) -> Iterator[tuple[str, float]]:
 
 @invariant("I-12")
 def a_quit_flushes(trace: Trace) -> Iterator[str]:
-    """Who reads, over a network that works, has read everything that was written before the quit, and the farewell."""
+    """A player that reads over a working network receives everything written before the quit, and the farewell."""
     if not trace.game_is_known or trace.aborting_at is not None:
         return
     for happening in trace.happenings:
@@ -438,7 +439,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         if player is None or not player.reads_all or "stranger" in player.mishaps:
             continue
         if happening.event.cause is Cause.ERROR and not happening.event.text:
-            continue  # it was cut, as after a failure of the driver's own
+            continue  # cut short, as after a failure inside the driver
         heard = Heard(bytes(player.read))
         text, read = heard.text, _numbered(heard.text)
         if heard.can_tell(read) != heard.can_tell(watched.said):
@@ -450,7 +451,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
 
 @invariant("I-14")
 def no_task_is_left(trace: Trace) -> Iterator[str]:
-    """When all is over, there are as many tasks as before, and every transport is closed."""
+    """At the end there are as many tasks as before, and every transport is closed."""
     if trace.tasks_left:
         yield f"{trace.tasks_left} tasks were left"
     for watched in trace.watched.values():
@@ -461,12 +462,12 @@ def no_task_is_left(trace: Trace) -> Iterator[str]:
 
 @invariant("I-15")
 def the_list_is_empty_at_the_end(trace: Trace) -> Iterator[str]:
-    """Nobody is on any list of a server that has ended."""
+    """All lists of a server that has ended are empty."""
     server = trace.server
     if len(server.connections):
         yield f"{len(server.connections)} connections are listed"
     if left := [guest.name for guest in _guests(trace)]:
-        yield f"{left} are still counted as guests"
+        yield f"{left} connections are still counted"
     if len(server.sessions):
         yield f"{len(server.sessions)} sessions are left"
 
@@ -479,7 +480,7 @@ def _guests(trace: Trace) -> list[Connection]:
 
 @invariant("I-18")
 def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
-    """A shutdown ends within its drain and the cleanup, the hard path within the cleanup."""
+    """A shutdown ends within its drain and cleanup times, the hard path within the cleanup time."""
     limits = trace.plan.limits
     if trace.closing_at is None or trace.closed_at is None:
         yield "the server has not ended"
@@ -490,12 +491,12 @@ def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
         yield f"the shutdown began at {trace.closing_at:g} s and ended at {trace.closed_at:g} s"
     is_at_once = OPERATORS[trace.plan.operator].is_hard and not OPERATORS[trace.plan.operator].raises
     if is_at_once and trace.operated_at is not None and trace.operated_at < trace.closing_at - 0.2:
-        yield f"told to end at {trace.operated_at:g} s, it began at {trace.closing_at:g} s"
+        yield f"the operator ended it at {trace.operated_at:g} s, and the end began at {trace.closing_at:g} s"
 
 
 @invariant("I-21")
 def one_stay_follows_the_other(trace: Trace) -> Iterator[str]:
-    """For each key: Entered, then lost and resumed, then Left, once; it expires only while its link is dead."""
+    """The order for each key is Entered, then lost and resumed, then Left once; it expires only while link-dead."""
     stays: dict[object, list[Happening]] = {}
     for happening in trace.happenings:
         if (session := getattr(happening.event, "session", None)) is not None:
@@ -515,7 +516,7 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
             current, lost_at = session, None
             continue
         if session is not current:
-            yield f"{happening.kind} of another stay of {key!r}: {kinds}"
+            yield f"{happening.kind} of another session of {key!r}: {kinds}"
         if happening.kind == "LinkLost":
             lost_at = happening.at
         elif happening.kind == "Resumed":
@@ -525,12 +526,12 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
                 yield f"the grace of {key!r} was over although its link lived: {kinds}"
             current = None
     if current is not None:
-        yield f"the stay of {key!r} never ended: {kinds}"
+        yield f"the session of {key!r} never ended: {kinds}"
 
 
 @invariant("sessions")
 def entering_precedes_input(trace: Trace) -> Iterator[str]:
-    """What is told of a stay is over before the next input of its connection."""
+    """Events of a session are complete before the next input of its connection."""
     told: dict[int, Happening] = {}
     for happening in trace.happenings:
         if (session := getattr(happening.event, "session", None)) is not None:
@@ -545,13 +546,13 @@ def entering_precedes_input(trace: Trace) -> Iterator[str]:
 
 @invariant("I-22")
 def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
-    """What was typed at a hidden question is in no log, no event, no traceback and on no screen."""
+    """Input at a hidden question appears in no log, event or traceback, and on no screen."""
     for record in trace.log:
         if CANARY in record:
             yield f"logged: {record}"
     for happening in trace.happenings:
         if CANARY in repr(happening.event):
-            yield f"told by {happening.kind}"
+            yield f"contained in {happening.kind}"
     for player in trace.players:
         if CANARY.encode() in player.read:
             yield f"read by {player}"
@@ -562,7 +563,7 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")
 
 @invariant("I-23")
 def text_commands_no_terminal(trace: Trace) -> Iterator[str]:
-    """What players read and what is logged has no control character but line ends."""
+    """Received text and logs contain no control characters except line endings."""
     for player in trace.players:
         if trace.game_is_known and "stranger" not in player.mishaps:
             text = Heard(bytes(player.read)).text.replace("\r\n", "").removesuffix("\r")
@@ -575,7 +576,7 @@ def text_commands_no_terminal(trace: Trace) -> Iterator[str]:
 
 @invariant("I-24")
 def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
-    """A client that keeps to the rules gets at most four messages for an option, another no more than it sent."""
+    """A conforming client gets at most four messages per option, any other at most as many as it sent."""
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
         if player is None:
@@ -589,7 +590,7 @@ def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
 
 @invariant("abuse")
 def the_honest_are_not_accused(trace: Trace) -> Iterator[str]:
-    """Only who sent what no client sends ends by protocol abuse."""
+    """Only a peer that sent input no client sends is ended for protocol abuse."""
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
         if player is None or player.mishaps & {"garbled", "stranger"}:
@@ -600,7 +601,7 @@ def the_honest_are_not_accused(trace: Trace) -> Iterator[str]:
 
 @invariant("I-26")
 def counters_add_up(trace: Trace) -> Iterator[str]:
-    """Accepted = refused + admitted, admitted = ended."""
+    """Accepted = refused + admitted, and admitted = ended."""
     counters = trace.server.counters
     refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
     ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
@@ -614,10 +615,10 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
         if limit is not None and watched.connection.ending is Cause.FULL and watched.guests <= limit:
             yield f"{watched.connection.name} was refused as one too many when there were {watched.guests}"
     if counters["accepted"] > len(trace.players):
-        yield f"{counters['accepted']} accepted of {len(trace.players)} who came"
+        yield f"{counters['accepted']} accepted of {len(trace.players)} players"
 
 
-# What is logged as an error, and is the simulator's own doing.
+# Logged as errors and caused by the simulator itself.
 _MEANT: Final = re.compile(
     r"cannot accept connections|the server's time was over|failed with TooSlowError: repeated|was interrupted: "
 )
@@ -625,7 +626,7 @@ _MEANT: Final = re.compile(
 
 @invariant("hooks")
 def no_hook_fails(trace: Trace) -> Iterator[str]:
-    """A game that does not mean to fail does not fail, whatever its players do."""
+    """A game without planted failures does not fail, whatever its players do."""
     if not trace.game_is_known:
         for record in trace.log:
             if record.startswith(("ERROR", "CRITICAL")) and not _MEANT.search(record):

@@ -1,6 +1,6 @@
-"""The network between a simulated player and the real server: pipes that cut, lag and fill, and take notes.
+"""The network between a simulated player and the real server: pipes that cut, lag and fill, and record traffic.
 
-Who uses it: `players`, one pipe for each of them; the invariants read what the ends have noted.
+Used by `players`, with one pipe for each player; the invariants read the records.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from ..pipe import CAPACITY, Pipe, PipeEnd
 
 
 class Quality(NamedTuple):
-    """How good a network is."""
+    """The quality of a network."""
 
-    capacity: int = CAPACITY  # bytes each way before a sender must wait
-    latency: float = 0.0  # seconds, at most
-    pieces: int = 0  # bytes that arrive together at most; 0: as they were sent
+    capacity: int = CAPACITY  # bytes in each direction before a sender must wait
+    latency: float = 0.0  # seconds, maximum
+    pieces: int = 0  # maximum number of bytes that arrive together; 0: as they were sent
 
     @property
     def is_swift(self) -> bool:
-        """Whether whatever the server may have waiting gets through within a fraction of a second."""
+        """True if all output that may wait on the server arrives within a fraction of a second."""
         return self.latency == 0 or (self.capacity >= 4096 and self.latency <= 0.2 and not self.pieces)
 
 
 class PlayersEnd(PipeEnd):
-    """A player's end.
+    """The player's end.
 
     Attributes:
-        sent: Every byte that went into the pipe.
+        sent: Every byte that was put into the pipe.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -48,9 +48,9 @@ class ServersEnd(PipeEnd):
     """The server's end.
 
     Attributes:
-        closed_at: When the server closed it; None while it has not.
+        closed_at: The time at which the server closed it; None if it is open.
         on_send: Called when the server begins to send.
-        on_put: Called when bytes of it go into the pipe.
+        on_put: Called when bytes are put into the pipe.
     """
 
     def __init__(self, pipe: Pipe) -> None:
@@ -76,7 +76,7 @@ class ServersEnd(PipeEnd):
 
 
 class WatchedPipe(Pipe):
-    """A pipe of some quality whose ends take notes."""
+    """A pipe of a given quality whose ends record traffic."""
 
     client: PlayersEnd
     server: ServersEnd

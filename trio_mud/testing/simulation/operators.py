@@ -1,4 +1,4 @@
-"""The operator: who ends an evening before its calm end, and how. One line adds another way."""
+"""The operator: the ways to end a run before its quiet end. To add one, add one line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class Operator(NamedTuple):
-    """One way to end it."""
+    """One way to end a run."""
 
     weight: float
     act: Callable[[Stage], object]
-    raises: tuple[type[BaseException], ...] = ()  # what `serve` raises then
+    raises: tuple[type[BaseException], ...] = ()  # raised by `serve` in that case
     counts_task_steps: bool = False  # acts before a step of any task, not of the script
-    is_hard: bool = False  # takes the hard path, at once
+    is_hard: bool = False  # takes the hard path at once
 
 
 def _break_the_door(stage: Stage) -> None:

@@ -1,9 +1,9 @@
-"""A plan: everything that one seed decides before the curtain rises. Shrinking strikes steps out of it.
+"""A plan: everything that a seed determines before the run. Shrinking removes steps from it.
 
-A step says which deed is done, by whom, and with which chance of its own,
-so that a step does the same in the full plan and in a shorter one.
+A step contains its action, its player and a random seed of its own, so that it does the same in the full plan and in a
+shorter one.
 
-Who uses it: `stage` plays it, `shrinking` shortens it, the command prints it.
+Used by `stage`, which plays it, by `shrinking`, and by the command, which prints it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
-KNOWN: Final = ("hostile", "careless")  # games that say everything by numbered lines
-USUAL: Final = Limits()  # a game that means no harm may count on some of them
-JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # what the players' programs speak
+KNOWN: Final = ("hostile", "careless")  # games that write only numbered lines
+USUAL: Final = Limits()  # a well-meaning game may rely on some of them
+JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
 
 
 class Step(NamedTuple):
-    """One deed of the script."""
+    """One action of the script."""
 
     deed: str
-    player: int  # modulo the number of those who have come
-    chance: int  # seeds whatever the deed itself chooses
+    player: int  # modulo the number of players that have connected
+    chance: int  # the seed of the action's own choices
 
     def __str__(self) -> str:
         return f"{self.deed}({self.player}, {self.chance})"
@@ -37,16 +37,16 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """One evening.
+    """The plan of one run.
 
     Attributes:
-        seed: Of the schedule, and what the rest was derived from.
-        game: The name of the game that is played.
-        limits: Of the server.
+        seed: The seed of the schedule, from which the rest was derived.
+        game: The name of the game.
+        limits: The server's limits.
         steps: The script.
-        operator: Who ends it; "nobody" lets it come to its calm end.
-        ends_at: Before which step; or before which step of any task, for an operator that counts those.
-        faults: Whether the game's own code may fail; False for the second run of a comparison.
+        operator: The operator that ends the run; by default it ends quietly.
+        ends_at: The step before which the operator acts; a step of any task, for an operator that counts those.
+        faults: True if the game's own code may fail; False for the second run of a comparison.
     """
 
     seed: int
@@ -58,7 +58,7 @@ class Plan:
     faults: bool = True
 
     def only(self, kept: Iterable[int]) -> Plan:
-        """The same with these steps of the script and no others."""
+        """Return the plan with only these steps of the script."""
         numbers = sorted(set(kept))
         before = sum(number < self.ends_at for number in numbers)
         by_script = not OPERATORS[self.operator].counts_task_steps
@@ -69,7 +69,7 @@ class Plan:
         )
 
     def told(self) -> str:
-        """Every derived option, for the reader of a failure."""
+        """Return every derived option as text for the report of a failure."""
         usual = Limits()
         limits = ", ".join(
             f"{field.name}={getattr(self.limits, field.name)!r}"
@@ -87,11 +87,11 @@ class Plan:
 
 
 def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
-    """Derive everything from a seed.
+    """Derive a plan from a seed.
 
     Args:
-        game: Whose hooks are played; the seed chooses among the bundled ones if empty.
-        length: Steps of the script; the seed chooses if 0.
+        game: The game to play; if empty, the seed chooses a bundled one.
+        length: Steps of the script; if 0, the seed chooses.
     """
     random = Random(f"plan {seed}")
     if not game:
@@ -121,7 +121,7 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
 
 
 def quality(random: Random) -> Quality:
-    """How good one player's network is."""
+    """Return the quality of one player's network."""
     return Quality(
         capacity=random.choice((7, 64, 512, 65536, 65536, 65536)),
         latency=random.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
@@ -130,7 +130,7 @@ def quality(random: Random) -> Quality:
 
 
 def _mood(random: Random) -> Mapping[str, float]:
-    """Some deeds are more frequent than usual this evening, some do not happen: so that rare ones meet."""
+    """Return weights of actions for one run: some are raised and some are zero, so that rare actions meet."""
     return {
         name: deed.weight * random.choice((0, 1, 1, 1, 4)) if name not in ("type", "pass") else deed.weight
         for name, deed in DEEDS.items()
@@ -139,7 +139,7 @@ def _mood(random: Random) -> Mapping[str, float]:
 
 
 def _bounds(random: Random) -> dict[str, Any]:
-    """Bounds with a chance of their own, so that the rest of a seed's plan does not depend on them."""
+    """Return limits with a random source of their own, so that the rest of a seed's plan does not depend on them."""
     return {
         "accept_rate_per_address": random.choice((None, None, Rate(0.5, burst=2), Rate(2, burst=5))),
         "max_link_dead": random.choice((1, 100, 100)),
@@ -150,7 +150,7 @@ def _bounds(random: Random) -> dict[str, Any]:
 
 
 def _limits(random: Random) -> Limits:
-    """Small bounds, so that they are met."""
+    """Return small limits, so that they are reached."""
     return Limits(
         connections=random.choice((3, 100, 100, 100)),
         per_address=random.choice((2, 10)),

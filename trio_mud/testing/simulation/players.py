@@ -1,6 +1,6 @@
-"""A simulated player: a pipe to the real server, a program that answers telnet or does not, and what became of both.
+"""A simulated player: a pipe to the real server, and a program that may answer telnet.
 
-Who uses it: `deeds` let it act; the invariants read what it typed, sent and read.
+Actions control it; the invariants read what it typed, sent and received.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..packing import SendsMccp3, TakesCharset, TakesMccp2
 from ..terminal import Terminal
 from .network import PlayersEnd, Quality, WatchedPipe
 
-CANARY: Final = "canary-"  # how every password begins that a simulated player types
+CANARY: Final = "canary-"  # the beginning of every password typed by a simulated player
 
-PATIENCE: Final = 5.0  # seconds that one waits for a prompt
+PATIENCE: Final = 5.0  # seconds to wait for a prompt
 
 _PROGRAMS: Final[dict[str, Callable[[], Terminal | None]]] = {
-    "mute": lambda: None,  # netcat: it says nothing of its own
+    "mute": lambda: None,  # netcat: sends nothing by itself
     "terminal": Terminal,
     "window": lambda: Terminal(80, 24, ("XTERM",)),
     "modern": lambda: Terminal(100, 30, ("MUDLET", "XTERM-256COLOR", "MTTS 13"), gmcp=("Room", "Comm.Channel")),
@@ -34,20 +34,20 @@ _PROGRAMS: Final[dict[str, Callable[[], Terminal | None]]] = {
 }
 PROGRAMS: Final = tuple(_PROGRAMS)
 
-_START_OF_STREAM: Final = bytes((IAC, SB, MCCP3, IAC, SE))  # what the player sends behind it is compressed
+_START_OF_STREAM: Final = bytes((IAC, SB, MCCP3, IAC, SE))  # output after it is compressed
 
 
 class Player:
-    """One connection's peer.
+    """The peer of one connection.
 
     Attributes:
-        number: In the order they came; its address tells it, too.
-        read: Every byte it read, inflated if it was compressed; `unreadable` tells why it could not go on.
-        meant: Every byte it sent, before it was compressed; also what was on its way when the link broke.
-        typed: Lines typed so far, whether or not they got through.
-        fate: What the game does to it at the door, if the game looks.
-        mishaps: What happened to its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
-        came_at: When it stood at the door.
+        number: In the order of connecting; part of its address.
+        read: Every byte received, inflated if necessary; `unreadable` is the reason if that failed.
+        meant: Every byte sent, before compression; including bytes in transit when the link broke.
+        typed: Lines typed so far, whether or not they arrived.
+        fate: The action of the game's connect hook on it, if it uses this.
+        mishaps: Faults of its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
+        came_at: The time of its connect.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Player:
         self.mishaps: set[str] = set()
         self.secrets: list[str] = []
         self.came_at = trio.current_time()
-        self._deflater: zlib._Compress | None = None  # while it compresses
-        self._start = start  # runs what may wait beside everything else
-        self._hand = trio.StrictFIFOLock()  # whoever types
-        self._line = trio.StrictFIFOLock()  # whatever is sent, by the hand or by the program
+        self._deflater: zlib._Compress | None = None  # set while it compresses
+        self._start = start  # starts a task for work that may wait
+        self._hand = trio.StrictFIFOLock()  # held for typed input
+        self._line = trio.StrictFIFOLock()  # held for all output, typed or from the program
         self._ear: trio.CancelScope | None = None
         self._news = trio.Event()
         self._may_read = trio.Event()
@@ -93,27 +93,27 @@ class Player:
 
     @property
     def can_type(self) -> bool:
-        """Whether it has not ended its input."""
+        """True if it has not ended its input."""
         return not self.mishaps & {"reset", "closed", "eof"}
 
     @property
     def reads_all(self) -> bool:
-        """Whether its link was never touched, so that whatever the server sends in time arrives."""
+        """True if its link had no fault, so that all output sent in time arrives."""
         return self.quality.is_swift and not self.mishaps & {"reset", "closed", "stalled", "deaf"}
 
     def encode(self, text: str) -> bytes:
-        """In the charset of its program."""
+        """Encode text in the charset of its program."""
         return text.encode("utf-8" if self.terminal is None else self.terminal.engine.charset, "replace")
 
-    # What it does
+    # Actions
 
     async def type(self, data: bytes) -> None:
-        """Type, after all that it types already."""
+        """Type, after all earlier input."""
         async with self._hand:
             await self._send(data)
 
     async def answer(self, line: str, prompt: str, secret: str) -> None:
-        """Type a line, and when its prompt is on the screen a secret, and nothing between."""
+        """Type a line, and a secret after its prompt appears, with no other input between."""
         async with self._hand:
             await self._send(f"{line}\r\n".encode())
             with trio.move_on_after(PATIENCE):
@@ -122,7 +122,7 @@ class Player:
                 await self._send(f"{secret}\r\n".encode())
 
     async def break_word(self, before: Sequence[str], behind: Sequence[str], *, ends_stream: bool) -> None:
-        """As soon as it compresses, type lines, then plain ones in the middle of the stream or behind its end."""
+        """Once it compresses, type lines, then plain ones inside the stream or after its end."""
         async with self._hand:
             with trio.move_on_after(PATIENCE):
                 while self._deflater is None:
@@ -145,7 +145,7 @@ class Player:
             pass
 
     def _packed(self, data: bytes, ends_stream: bool, is_plain: bool) -> bytes:
-        """What goes over the wire for these bytes."""
+        """Return the bytes to send for this input, compressed if a stream is on."""
         before = b""
         if self._deflater is not None and ends_stream:
             before, self._deflater = self._deflater.flush(zlib.Z_FINISH), None
@@ -159,7 +159,7 @@ class Player:
         return before + self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)  # at once, as TinTin++
 
     async def listen(self) -> None:
-        """Read, and answer telnet, until the end."""
+        """Read and answer telnet until the end."""
         try:
             while True:
                 await self._may_read.wait()
@@ -172,7 +172,7 @@ class Player:
                 self.read += data if self.terminal is None else self.terminal.receive(data)
                 self._news.set()
                 if self.terminal is not None and (answer := self.terminal.data_to_send()):
-                    self._start(partial(self._send, answer))  # who waited for that would not read
+                    self._start(partial(self._send, answer))  # a task, because waiting would stop reading
             await self.client.aclose()
         except zlib.error as error:
             self.unreadable = str(error)
@@ -192,7 +192,7 @@ class Player:
         await self.client.aclose()
 
     async def end_input(self) -> None:
-        """Send the end of file, after all that it sends already."""
+        """Send the end of file, after all earlier output."""
         try:
             async with self._hand, self._line:
                 if self.can_type:
@@ -202,25 +202,25 @@ class Player:
             pass
 
     def stall(self) -> None:
-        """Let nothing arrive."""
+        """Stop all delivery."""
         self.mishaps.add("stalled")
         self.client.stall()
 
     def be_deaf(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self.mishaps.add("deaf")
         self._may_read = trio.Event()
         if self._ear is not None:
             self._ear.cancel()
 
     def recover(self) -> None:
-        """Read on, and let everything arrive."""
+        """Resume reading and delivery."""
         self.client.resume()
         if "closed" not in self.mishaps:
             self._may_read.set()
 
     def next_secret(self) -> str:
-        """A password that nobody else types."""
+        """Return a password that no other player types."""
         secret = f"{CANARY}{self.number}-{len(self.secrets)}-end"
         self.secrets.append(secret)
         return secret

@@ -1,7 +1,8 @@
-"""Shrinking: the shortest script that still breaks the same invariant, by leaving out steps.
+"""Shrinking: finds a short script that still breaks the same invariant, by leaving out steps.
 
-Halves first, then quarters, and so on down to single steps, until no single one can be left out any more.
-Who uses it: the command's `--shrink`.
+It removes halves first, then quarters, and so on to single steps, until no single step can be removed.
+
+Used by the command's `--shrink`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from .plan import Plan
 
 
 def shrink(plan: Plan, fails: Callable[[Plan], bool], *, patience: int = 400) -> Plan:
-    """Leave out steps as long as it still fails.
+    """Remove steps as long as the plan still fails.
 
     Args:
-        plan: One that fails.
-        fails: Plays a plan and says whether it fails in the same way.
-        patience: Plans to be tried at most.
+        plan: A failing plan.
+        fails: Plays a plan and returns True if it fails in the same way.
+        patience: Maximum number of plans to try.
     """
     tries = 0
     size = max(1, len(plan.steps) // 2)

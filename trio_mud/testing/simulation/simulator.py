@@ -1,6 +1,6 @@
-"""`simulate(seed)`: play what a seed says, and judge it.
+"""`simulate(seed)`: plays the plan of a seed, and checks the invariants.
 
-Who uses it: the command, the batches, and tests that want one seed.
+Used by the command, the batches, and tests of single seeds.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Patch = Callable[[], AbstractContextManager[object]]
 
 @dataclass
 class Outcome:
-    """What came of one run.
+    """The result of one run.
 
     Attributes:
-        plan: What was played.
+        plan: The plan that was played.
         digest: Equal for equal runs.
-        steps: Of all tasks.
-        violations: Which invariant was broken, and how; empty if all is well.
-        fired: How often each deed came off, the operator's among them.
-        pairs: How often one kind of event followed another, of the same connection or stay or not.
-        seconds: Of virtual time.
+        steps: Number of steps of all tasks.
+        violations: The broken invariants, with descriptions; empty if all is well.
+        fired: Number of times each action succeeded, including the operator's.
+        pairs: Number of times one kind of event followed another, of the same connection or session or not.
+        seconds: Virtual time of the run.
     """
 
     plan: Plan
@@ -46,12 +46,12 @@ class Outcome:
 
     @property
     def seed(self) -> int:
-        """What it all came from."""
+        """The seed of the plan."""
         return self.plan.seed
 
     @property
     def broken(self) -> str:
-        """The first invariant that was broken; empty if none was."""
+        """The first broken invariant; empty if there is none."""
         return self.violations[0][0] if self.violations else ""
 
 
@@ -62,9 +62,9 @@ def simulate(
 
     Args:
         what: The seed, or the plan.
-        game: Makes the game that is played, when it is none of the bundled ones.
-        patch: Makes a context in which it all runs: a defect to be found.
-        name: Which bundled game; the seed chooses if empty.
+        game: Creates the game, if it is not a bundled one.
+        patch: Makes a context for the whole run, such as a defect to be found.
+        name: A bundled game; if empty, the seed chooses.
     """
     script = plan(what, name) if isinstance(what, int) else what
     trace, run = observe(script, game=game, patch=patch)
@@ -86,7 +86,7 @@ def simulate(
 def observe(
     script: Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext
 ) -> tuple[Trace, DeterministicRun]:
-    """Play a plan and return what was recorded, unjudged."""
+    """Play a plan and return the trace without checking it."""
     log: list[str] = []
     holder: list[Stage] = []
     with patch(), inside.hidden_input(lambda connection: holder[0].trace.hides_input(connection)):

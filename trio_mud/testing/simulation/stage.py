@@ -1,7 +1,4 @@
-"""The stage: one plan played to its end against a real server, in virtual time. Chaos, then calm, then a shutdown.
-
-Who uses it: `simulator`. Deeds, games and operators see it.
-"""
+"""The harness: plays one plan to its end on a real server, in virtual time: faults first, then quiet, then shutdown."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ from .plan import quality as any_quality
 from .players import Player
 from .trace import Trace
 
-CALM: Final = 16.0  # seconds without a new fault, in which all must settle; more than any limit of a plan but the grace
-REST: Final = 3.0  # seconds in which players read what is left, when all is over
+CALM: Final = 16.0  # seconds without a new fault, in which all must settle; above any limit of a plan except the grace
+REST: Final = 3.0  # seconds in which players read the rest after the end
 
 TEXTS: Final = Texts(
     server_full="[full]",
@@ -57,11 +54,11 @@ class Stage:
     """One run.
 
     Attributes:
-        trace: What it records.
-        server: The real one.
-        listener: Its door.
-        outside: Cancelled by an operator, it cancels `serve`.
-        pause: Seconds that the step just done wants to pass.
+        trace: The record of the run.
+        server: The real server.
+        listener: Its listener.
+        outside: Cancelled by an operator; cancels `serve`.
+        pause: Seconds to wait after the current step.
     """
 
     def __init__(self, plan: Plan, game: Callable[[Trace], Game] | None = None) -> None:
@@ -79,7 +76,7 @@ class Stage:
         self._peers: trio.Nursery | None = None
 
     async def play(self) -> None:
-        """From the first step to the last task."""
+        """Play from the first step to the last task."""
         before = trio.lowlevel.current_statistics().tasks_living
         if OPERATORS[self.plan.operator].counts_task_steps and self.trace.steps is not None:
             self.trace.steps.cut_at = self.plan.ends_at
@@ -109,7 +106,7 @@ class Stage:
                 self.trace.fault("I-19", f"serve raised {self.trace.raised!r}")
 
     async def _direct(self) -> None:
-        """Do one step after the other, then keep calm."""
+        """Do all steps in order, then wait for quiet."""
         by_script = not OPERATORS[self.plan.operator].counts_task_steps
         for number, step in enumerate(self.plan.steps):
             if by_script and number == self.plan.ends_at:
@@ -134,19 +131,19 @@ class Stage:
         deed, chance = DEEDS[step.deed], Random(step.chance)
         player = self.players[step.player % len(self.players)] if self.players else None
         if player is None and step.deed not in COMINGS:
-            return  # nobody can do anything before somebody has come
+            return  # no action is possible before the first player has connected
         if COMINGS[step.deed](self, chance) if player is None else deed.act(self, player, chance):
             self.trace.fired[step.deed] += 1
 
-    # What deeds do
+    # Called by actions
 
     @property
     def players(self) -> list[Player]:
-        """Who has come, in order."""
+        """The players that have connected, in order."""
         return self.trace.players
 
     def start(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Let a peer do what may wait."""
+        """Start a peer's work that may wait."""
         if self._peers is not None:
             self._peers.start_soon(work)
 
@@ -159,7 +156,7 @@ class Stage:
         quality: Quality | None = None,
         program: str = "",
     ) -> Player | None:
-        """Stand at the door; None if it is closed."""
+        """Connect a player; return None if the listener is closed."""
         number = len(self.players) + 1
         household = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
         player = Player(
@@ -180,22 +177,22 @@ class Stage:
         return player
 
     def lines(self, player: Player, chance: Random, count: int) -> list[str]:
-        """Something to type, of the game's own."""
+        """Return lines of the game to type."""
         return [self.game.line(player, chance) for _ in range(count)]
 
     def types(self, player: Player, lines: Sequence[str]) -> bool:
-        """Let a player type."""
+        """Make a player type."""
         return bool(lines) and self.sends(player, player.encode("".join(f"{line}\r\n" for line in lines)))
 
     def sends(self, player: Player, data: bytes) -> bool:
-        """Let a player's program send."""
+        """Make a player's program send."""
         if not player.can_type:
             return False
         self.start(partial(player.type, data))
         return True
 
     def fails(self, error: OSError) -> bool:
-        """Let the next accept fail."""
+        """Make the next accept fail."""
         try:
             self.listener.fail(error)
         except trio.BrokenResourceError:
@@ -203,7 +200,7 @@ class Stage:
         return True
 
     def interrupt(self) -> None:
-        """Let Ctrl-C come out of a hook."""
+        """Raise KeyboardInterrupt inside a hook."""
         self.server.after(0, _interrupted)
 
 

@@ -1,6 +1,6 @@
-"""The threads of a simulated run: they work while everything else stands still, so that a seed stays one run.
+"""The threads of a simulated run: they run while everything else stands still, so that a seed stays deterministic.
 
-Who uses it: `determinism`.
+Used by `determinism`.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from ..threads import PATIENCE, is_at_work, serves_thread
 
 
 class Threads:
-    """The threads of one run: each works, while trio's own thread waits, until it has something to say to trio.
+    """The threads of one run: each runs, while trio's own thread waits, until it calls trio or returns.
 
-    A thread that says nothing for too long, since it waits for another one, is given up, and its seed may depend
-    on the machine; it is waited for once more when nothing else is left to happen.
+    A thread that takes too long, because it waits for another one, is given up, and then its seed may depend on the
+    machine. It is waited for again when nothing else is left to do.
     """
 
     def __init__(self) -> None:
-        self._waiting: set[Task] = set()  # those in `to_thread.run_sync`
+        self._waiting: set[Task] = set()  # tasks in `to_thread.run_sync`
         self._given_up: set[Task] = set()
-        self._served: set[Task] = set()  # those that run for a thread
+        self._served: set[Task] = set()  # tasks that run for a thread
         self._spoken = 0  # threads that trio has not answered yet
-        self._at_work = 0  # threads that are to speak next
+        self._at_work = 0  # threads whose next message is awaited
 
     def task_spawned(self, task: Task) -> None:
-        """A thread may have asked for it."""
+        """Register the task if a thread requested it."""
         if serves_thread(task):
             self._served.add(task)
 
     def task_exited(self, task: Task) -> None:
-        """If it ran for a thread, that one works again."""
+        """If the task ran for a thread, that thread runs again."""
         if task in self._served:
             self._served.remove(task)
             self._at_work += 1
 
     def task_scheduled(self, task: Task) -> None:
-        """Its thread has returned or asks it for something, or its wait was cancelled."""
+        """Unregister the task: its thread has returned or calls it, or its wait was cancelled."""
         self._waiting.discard(task)
         self._given_up.discard(task)
 
     def after_task_step(self, task: Task) -> None:
-        """Wait for the threads that this step let work."""
+        """Wait for the threads that this step started."""
         if is_at_work(task):
             self._waiting.add(task)
             self._at_work += 1
@@ -54,11 +54,11 @@ class Threads:
             self._let_speak()
 
     def speak_at_last(self) -> bool:
-        """Wait for those that were given up; False if none of them says anything."""
+        """Wait for the threads that were given up; return False if none of them sends anything."""
         return bool(self._given_up) and _have_spoken(1)
 
     def _let_speak(self) -> None:
-        """Wait until as many threads have spoken as can: what they say stands in one queue of trio's."""
+        """Wait until every possible thread has sent its message to trio's single queue."""
         token = trio.lowlevel.current_trio_token()
         token.run_sync_soon(self._be_answered, idempotent=True)
         if not _have_spoken(self._spoken + 1):
@@ -68,13 +68,13 @@ class Threads:
         token.run_sync_soon(self._be_answered, idempotent=True)  # takes the queue's lock: until then trio may sleep on
 
     def _be_answered(self) -> None:
-        """Trio has answered all that had spoken; those it called nothing for, and no task's wait is over, go on."""
+        """Handle that trio has answered all messages: threads without a waiting task or a finished wait run again."""
         self._spoken = 0
         self._at_work = max(0, len(self._waiting) - len(self._served))
 
 
 def _have_spoken(count: int) -> bool:
-    """Wait until so much stands in trio's queue; False if it takes too long."""
+    """Wait until trio's queue has this length; return False if it takes too long."""
     last_moment = time.monotonic() + PATIENCE
     pause = 0.0001  # seconds
     while trio.lowlevel.current_statistics().run_sync_soon_queue_size < count:

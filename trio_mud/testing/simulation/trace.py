@@ -1,7 +1,6 @@
-"""What a run recorded: every hook event in dispatch order, and what an eye saw after every step of every task.
+"""The record of a run: every hook event in dispatch order, and observations after every step of every task.
 
-Who uses it: `stage` fills it, `invariants` read it, and nothing else judges.
-The eye looks inside the driver in one place, `inside`.
+`stage` fills it, and `invariants` read it. Observations inside the driver are made only through `inside`.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ from .players import Player
 if TYPE_CHECKING:
     from ...driver.sessions.registry import Sessions
 
-PATIENCE = 12.0  # seconds; nothing that one event or one ending takes is longer in any plan
+PATIENCE = 12.0  # seconds, above the duration of any event or ending in any plan
 _GUEST = re.compile(r"(?:rest-writer of )?guest-(\d+)")
 
 OBSERVED = (
@@ -70,14 +69,14 @@ OBSERVED = (
 
 @dataclass(slots=True)
 class Happening:
-    """One hook event, as the first function of all saw it.
+    """One hook event, as seen by the first function of its hook.
 
     Attributes:
         at: Virtual time.
-        over_at: When its last function had run; None while one waits.
-        listed: Whether its connection was on the server's list.
-        ending: What was decided of its connection.
-        session: The session its connection served.
+        over_at: The time at which its last function had run; None while one waits.
+        listed: True if its connection was on the server's list.
+        ending: The decided ending of its connection.
+        session: The session of its connection.
     """
 
     at: float
@@ -89,17 +88,17 @@ class Happening:
 
     @property
     def kind(self) -> str:
-        """The event's type, as a word."""
+        """The name of the event's type."""
         return type(self.event).__name__
 
     @property
     def connection(self) -> Connection | None:
-        """Whose it is."""
+        """The connection of the event, if it has one."""
         found = getattr(self.event, "connection", None)
         return found if isinstance(found, Connection) else None
 
     def told(self) -> str:
-        """In words that are the same in every process."""
+        """Return a text that is equal in every process."""
         if (connection := self.connection) is not None:
             text = f"{self.kind} {connection.number}"
             if isinstance(self.event, Input):
@@ -112,20 +111,20 @@ class Happening:
 
 @dataclass(slots=True)
 class Watched:
-    """What the eye knows of one connection.
+    """The observations of one connection.
 
     Attributes:
-        decisions: Every ending that was seen, and when.
+        decisions: Every observed ending, and its time.
         taken: Its lines in the order they were handled, by hooks or dialogs.
-        said: Numbered lines that the game wrote and the driver took.
-        may_skip: Whether lines may be dropped although it lives on: a hidden question or a dialog failed.
-        most_lines: In its inbox, at the worst moment; and so `most_bytes`, those of long lines, `most_unread`, bytes
-            there that are no lines yet, and `most_unsent`, bytes in its outbox.
-        unread: Bytes in its inbox that are no lines yet, now; their number changed last at `parsed_at`.
-        robbed: Whether another connection took its session, which drops its lines.
-        guests: How many were there when it came, itself among them.
-        ended_in_dialog: Whether it was in a dialog when its ending was decided, which drops its lines.
-        hidings: How often the game had its input hidden or shown again.
+        said: Numbered lines written by the game and accepted by the driver.
+        may_skip: True if lines may be dropped although it goes on: a hidden question or a dialog failed.
+        most_lines: Maximum number of lines in its inbox; `most_bytes`, of bytes in long lines; `most_unread`, of
+            unparsed bytes; and `most_unsent`, of bytes in its outbox.
+        unread: Current number of unparsed bytes in its inbox; it last changed at `parsed_at`.
+        robbed: True if another connection took over its session, which drops its lines.
+        guests: Number of connections when it connected, including itself.
+        ended_in_dialog: True if it was in a dialog when its ending was decided, which drops its lines.
+        hidings: Number of times the game hid its input or showed it again.
     """
 
     connection: Connection
@@ -148,22 +147,22 @@ class Watched:
 
 
 class Trace:
-    """One run, as it was.
+    """The record of one run.
 
     Attributes:
-        plan: What was to happen.
-        server: The server it happened to.
-        players: In the order they came.
+        plan: The plan of the run.
+        server: The server.
+        players: In the order of connecting.
         happenings: Every hook event in dispatch order.
         watched: Every connection since accept, by number.
-        log: What was logged, each record with its traceback.
-        faults: What was wrong at the moment it happened, and of which invariant.
-        fired: How often each deed came off.
-        closing_at: When a shutdown or the hard path began; `aborting_at`: the hard path.
-        closed_at: When everything was over.
-        calm: What the end of the calm found, in words; empty if the evening ended before.
-        tasks_left: Tasks at the very end, above those of the beginning.
-        raised: What `serve` raised.
+        log: The log records, each with its traceback.
+        faults: Violations observed when they happened, with their invariants.
+        fired: Number of times each action succeeded.
+        closing_at: The time at which a shutdown or the hard path began; `aborting_at`: the hard path.
+        closed_at: The time at which everything had ended.
+        calm: The observations at the end of the quiet period, in words; empty if the run ended before.
+        tasks_left: Tasks at the very end, beyond those at the beginning.
+        raised: The exception raised by `serve`.
     """
 
     def __init__(self, plan: Plan, server: MasterServer) -> None:
@@ -188,51 +187,51 @@ class Trace:
         self.stuck: BaseException | None = None
         self.operated_at: float | None = None
         self.most_posts = 0
-        self.sharing: set[Connection] = set()  # those that entered a session which they may share
+        self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
-        self._passed = 0  # deadlines in the running step
+        self._passed = 0  # deadlines that expired in the current step
         inside.on_deadline(server, self._passes)
         inside.on_share(server, self.sharing.add)
         self._links: dict[Session, tuple[Connection, ...]] = {}
-        self._origins: dict[Session, str] = {}  # of the last connection of each
+        self._origins: dict[Session, str] = {}  # origin of the last connection of each session
         self._busy: dict[Hashable, Happening] = {}
 
     @property
     def game_is_known(self) -> bool:
-        """Whether the game says everything by numbered lines."""
+        """True if the game writes only numbered lines."""
         return self.plan.game in KNOWN
 
     def fault(self, invariant: str, text: str) -> None:
-        """Something is wrong now."""
+        """Record a violation that is visible now."""
         if len(self.faults) < 20:
             self.faults.append((invariant, f"{text} (at {trio.current_time():g} s)"))
 
     def player_of(self, connection: Connection) -> Player | None:
-        """Who is at the other end."""
+        """Return the player at the other end."""
         return self.by_address.get(connection.address)
 
-    # What the stage tells
+    # Reported by the stage
 
     def meet(self, player: Player) -> None:
-        """Somebody has come to the door."""
+        """Register a player that is about to connect."""
         self.players.append(player)
         self.by_address[player.address] = player
         player.pipe.server.on_send = partial(self._server_sends, player)
         player.pipe.server.on_put = partial(self._bytes_go, player)
 
     def operate(self) -> None:
-        """The operator acts."""
+        """Record the time at which the operator acts."""
         self.operated_at = trio.current_time()
 
     def keep_calm(self) -> None:
-        """Nothing new has happened for long: what must be so when all has settled?"""
+        """Check the state that must hold after a long time without new faults."""
         self.calm_at = trio.current_time()
         server = self.server
         admitted = {h.connection for h in self.happenings if h.kind == "Admitted"}
         gone = {h.connection for h in self.happenings if h.kind == "Disconnect"}
         if set(server.connections) != {c for c in admitted - gone if c is not None}:
-            self.fault("I-15", "the list is not who was admitted and has not ended")
+            self.fault("I-15", "the list differs from the admitted connections that have not ended")
         for happening in self._busy.values():
             if happening.at < self.calm_at - PATIENCE:
                 self.fault("I-19", f"after the calm {happening.told()} is still not over")
@@ -273,17 +272,17 @@ class Trace:
                     self.fault("I-5", f"{connection.name} was written to after its disconnect event")
 
     def _bytes_go(self, player: Player) -> None:
-        """A piece that was being sent when the link died may still go in that moment, and in none after it."""
+        """Check bytes put into the pipe: after the link's loss, only a piece being sent at that moment may follow."""
         for watched in self.watched.values():
             if watched.connection.address == player.address and watched.decisions:
                 at, ending = watched.decisions[-1]
                 if ending.reason is Reason.LINKDEATH and at < trio.current_time():
                     self.fault("I-13", f"bytes for {watched.connection.name} went out after its link had died")
 
-    # What the hooks tell
+    # Reported by the hooks
 
     def hooks_around(self, game: Hooks) -> Hooks:
-        """The game's hooks, between a first and a last function of ours."""
+        """Return the game's hooks between our first and last functions."""
         hooks = Hooks()
         for kind in OBSERVED:
             hooks.on(kind, order=FIRST)(self._begins)
@@ -323,7 +322,7 @@ class Trace:
             happening.over_at = trio.current_time()
 
     def _count_turn(self, connection: Connection) -> None:
-        """For each who stands in line, how many events of each other came first since it does."""
+        """For each queued connection, count the events of every other connection that came first."""
         for other in self.server.connections:
             if other is not connection and other.inbox.is_queued:
                 turns = self._turns[other.inbox]
@@ -337,30 +336,30 @@ class Trace:
     def _passes(self) -> None:
         self._passed += 1
 
-    # What the game tells
+    # Reported by the game
 
     def said(self, connection: Connection, line: str, accepted: bool) -> None:
-        """The game wrote a numbered line."""
+        """Record a numbered line written by the game."""
         if accepted:
             if connection.ending is not None:
                 self.fault("I-5", f"a write to {connection.name} was taken after its ending")
             self.watch(connection).said.append(line)
 
     def took(self, connection: Connection, line: str) -> None:
-        """A dialog got a line."""
-        if line.upper() != PLAIN_REQUEST:  # hidden, it is an answer like any other; the invariants leave it out
+        """Record a line received by a dialog."""
+        if line.upper() != PLAIN_REQUEST:  # at a hidden question it is an ordinary answer; the invariants leave it out
             self.watch(connection).taken.append(line)
 
-    # What the driver is asked
+    # Reported by the driver's methods
 
     def hides_input(self, connection: Connection) -> None:
-        """The game has its input hidden, or shown again."""
+        """Record that the game hid its input or showed it again."""
         self.watch(connection).hidings += 1
 
-    # What the eye sees
+    # Observed after steps
 
     def watch(self, connection: Connection) -> Watched:
-        """What is known of it."""
+        """Return the observations of a connection."""
         watched = self.watched.get(connection.number)
         if watched is None:
             watched = self.watched[connection.number] = Watched(connection)
@@ -369,10 +368,10 @@ class Trace:
         return watched
 
     def after_step(self) -> None:
-        """Look at everything that must be so after every step of every task."""
+        """Check everything that must hold after every step of every task."""
         server = self.server
         if self._passed > server.limits.batch:
-            self.fault("I-17", f"{self._passed} deadlines passed before anybody else had a turn")
+            self.fault("I-17", f"{self._passed} deadlines passed before any other source had a turn")
         self._passed = 0
         if self.closing_at is None and server.is_closing:
             self.closing_at = trio.current_time()
@@ -445,7 +444,7 @@ class Trace:
                 for link in before:
                     if link not in links:
                         self.watch(link).robbed = True
-            if not self.sharing.issuperset(links[1:]):  # the first may have come as it likes
+            if not self.sharing.issuperset(links[1:]):  # the first may have entered without sharing
                 self.fault("I-21", f"{session!r} has {len(links)} owners")
             for old in session.awaited:
                 if not old.inbox.is_busy:
