@@ -27,13 +27,14 @@ import dataclasses
 import enum
 import importlib
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from trio_mud import HookEvent
+from trio_mud import HookEvent, Limits, Rate, Texts
 
 from .pages import CHECKOUT, DOCS
 
@@ -129,10 +130,35 @@ def _members(_page: Path, argument: str) -> str:
 
 
 def _fields(_page: Path, argument: str) -> str:
-    """The fields of a dataclass with their defaults."""
+    """The fields of a dataclass with their defaults, and the first clause of the docstring below each."""
     module, _, name = argument.partition(":")
-    fields = dataclasses.fields(getattr(importlib.import_module(module), name))
-    return _table(("name", "default"), [(field.name, str(field.default).replace("\n", " ")) for field in fields])
+    cls: type = getattr(importlib.import_module(module), name)
+    meanings = _docstrings_of_fields(cls)
+    rows = [(field.name, _shown(field), meanings.get(field.name, "")) for field in dataclasses.fields(cls)]
+    if any(meaning for *_, meaning in rows):
+        return _table(("name", "default", "meaning"), rows)
+    return _table(("name", "default"), [row[:2] for row in rows])
+
+
+def _shown(field: dataclasses.Field[object]) -> str:
+    if field.default is dataclasses.MISSING:
+        return ""
+    if isinstance(field.default, Limits | Texts):
+        return "a table of its own"
+    if isinstance(field.default, Rate):
+        return f"{field.default.per_second} a second, burst {field.default.burst}"
+    return '""' if field.default == "" else str(field.default).replace("\n", " ")
+
+
+def _docstrings_of_fields(cls: type) -> dict[str, str]:
+    (node,) = ast.parse(inspect.cleandoc(inspect.getsource(cls))).body
+    assert isinstance(node, ast.ClassDef)
+    found: dict[str, str] = {}
+    for above, below in itertools.pairwise(node.body):
+        if isinstance(above, ast.AnnAssign) and isinstance(above.target, ast.Name) and isinstance(below, ast.Expr):
+            text = ast.literal_eval(below.value)
+            found[above.target.id] = re.split(r"(?<=[.;]) ", " ".join(text.split()))[0].rstrip(";")
+    return found
 
 
 def members(cls: type) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from . import generated
 from .pages import CHECKOUT, DOCS
 
 MOST = 2.5  # of each in 10,000 words
@@ -41,8 +42,9 @@ def docstrings(path: Path) -> Iterator[str]:
 
 
 def prose(path: Path) -> str:
-    """A page without code, headings and addresses; each cell of a table stands on a line of its own."""
-    text = re.sub(r"(?ms)^(```+|~~~+|:::+).*?^\1$", "", path.read_text(encoding="utf-8"))
+    """A page without code, copied docstrings, headings and addresses; each cell of a table is a line of its own."""
+    text = generated.BLOCK.sub("", path.read_text(encoding="utf-8"))
+    text = re.sub(r"(?ms)^(```+|~~~+|:::+).*?^\1$", "", text)
     text = re.sub(r"(?m)^(?:#.*|\|[-| :]+\|)$|<!--.*?-->", "", text)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return re.sub(r"(?m)^\|.*\|$", lambda row: row[0].strip("| ").replace(" | ", "\n"), text)
