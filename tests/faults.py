@@ -61,7 +61,7 @@ class Fault:
 
     @property
     def is_met_in_part(self) -> bool:
-        """True if the note says what is missing."""
+        """True if the note names a missing part."""
         return self.note.startswith("partly")
 
 

@@ -63,7 +63,7 @@ TYPES = (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left)
 
 
 class Stage:
-    """A server, its door, and what its hooks saw.
+    """A server, its listener, and the events of its hooks.
 
     Attributes:
         steps: Of all tasks, from when the server was open until it had ended.
@@ -108,7 +108,7 @@ class Stage:
             self.buried.append(event.connection.number)
 
     def call(self, *, capacity: int = 64, reads: bool = True) -> Pipe:
-        """Somebody at the door, who reads to the end or nothing at all."""
+        """Connect a peer, which reads to the end or nothing at all."""
         pipe = Pipe(capacity=capacity, address=f"192.0.2.{capacity % 200}")
         with suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             self.listener.connect(pipe)
@@ -191,7 +191,7 @@ async def _unless_it_ends(act: Callable[[], Awaitable[object]]) -> None:
 
 
 async def a_conversation(stage: Stage) -> None:
-    """A waiting door, a refusal, dialogs, ticks, a waiting hook, a reset, a half-close and a quit."""
+    """A waiting connect hook, a refusal, dialogs, ticks, a waiting hook, a reset, a half-close and a quit."""
 
     async def login(dialog: Dialog) -> None:
         dialog.connection.write("Welcome, " + await dialog.ask("Name? "))
@@ -434,7 +434,7 @@ def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_scene_cut_at_any_step_loses_nothing(scene: Scene, request: pytest.FixtureRequest) -> None:
-    """One disconnect for each connect and one `Left` for each `Entered`, nobody on a list, and no task left."""
+    """One disconnect for each connect and one `Left` for each `Entered`, an empty list, and no task left."""
     seed = dt.date.today().toordinal()
     steps = play(scene, None, seed).steps
     every = 1 if request.config.getoption("--whole") else max(1, steps // SAMPLE)

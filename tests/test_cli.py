@@ -82,7 +82,7 @@ def say(tavern: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Say:
-    """Runs the command line and splits what it says."""
+    """Runs the command line and returns its output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys

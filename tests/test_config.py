@@ -1,4 +1,4 @@
-"""The configuration file: one promise for each kind of key, and what is said of each kind of mistake."""
+"""The configuration file: one promise for each kind of key, and the message for each kind of mistake."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def complaint(tmp_path: Path, text: str) -> str:
-    """Return what is said of a file with this text, after the file's name, which always comes first."""
+    """Return the message about a file with this text, after the file's name, which always comes first."""
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError) as caught:
         read(path)

@@ -1,8 +1,8 @@
-"""The house keeps its floors: an import only points down, and no room is called after nothing.
+"""The layers of the package: an import only points down, and no module has an empty name such as `utils`.
 
-The rules are tables: FLOORS for the rooms of the house, ORDER for the modules of a room. The first part of this file
-reads them off any tree, the second holds the package to them, and the third shows on made-up trees that a violation
-would be found.
+The rules are tables: FLOORS for the packages, ORDER for the modules of a package. The first part of this file reads
+them from any tree, the second checks the package, and the third shows on example trees that a violation would be
+found.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALL = {"*"}
 
 
 class Floor(NamedTuple):
-    """What the modules of one room may import, beside themselves and the standard library."""
+    """The imports that modules of one package may make, besides itself and the standard library."""
 
     house: AbstractSet[str]
     others: AbstractSet[str] = frozenset()
@@ -141,14 +141,14 @@ class _Untyped(ast.NodeTransformer):
 
 
 def _module_or_name(module: str, name: str, root: Path) -> str:
-    """Return `module.name` if that is a module of the house, else `module`: a name in it."""
+    """Return `module.name` if that is a module of the package, else `module`, which contains the name."""
     inner = root.parent.joinpath(*module.split("."), name)
     is_module = module.split(".")[0] == root.name and (inner.is_dir() or inner.with_suffix(".py").is_file())
     return f"{module}.{name}" if is_module else module
 
 
 def room(parts: tuple[str, ...]) -> str:
-    """Return the room of a module of the house: the folder or file at the top, or the front door."""
+    """Return the sub-package of a module: the folder or file at the top, or the front door."""
     return parts[1] if len(parts) > 1 else FRONT_DOOR
 
 
@@ -184,7 +184,7 @@ def may_import(here: str, name: str, root: Path) -> bool:
 
 
 class Arrow(NamedTuple):
-    """One module of the house imports another; both as paths in it, without the suffix."""
+    """One module of the package imports another; both as paths in it, without the suffix."""
 
     importer: str
     imported: str

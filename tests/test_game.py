@@ -1,4 +1,4 @@
-"""MODULE:NAME: what is found, and what is said when it is not."""
+"""MODULE:NAME: what it loads, and the errors for names that cannot be loaded."""
 
 from __future__ import annotations
 

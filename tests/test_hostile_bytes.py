@@ -1,4 +1,4 @@
-"""Bytes that broke other servers, over true sockets: whoever sends them harms nobody, and fills no log."""
+"""Bytes that broke other servers, over real sockets: no other player is affected, and no log is filled."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ HOSTILE = {
 
 @pytest.fixture
 def hall() -> Hooks:
-    """Everybody hears what anybody says."""
+    """A game in which every line is sent to all."""
     hooks = Hooks()
     hooks.on(Input)(
         lambda event: broadcast(f"{event.connection.name}: {event.line}", to=event.connection.server.connections)

@@ -15,7 +15,7 @@ HOSTILE = "look\r\n2026-01-01T00:00:00Z [info] all is well\x1b[2J\x9b\u202e"
 
 @contextmanager
 def shown() -> Iterator[logging.Logger]:
-    """The package's logger, for a while shown as the command line shows it."""
+    """Yield the package's logger, formatted for a while as by the command line."""
     root = logging.getLogger()
     level = root.level
     handler = logs.show()

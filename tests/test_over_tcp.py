@@ -1,4 +1,4 @@
-"""A whole server on true sockets and the true clock: few tests, for what a model of a network might have wrong."""
+"""A complete server on real sockets and the real clock: few tests, of what a model of a network may miss."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class House:
         server.hooks.on(Disconnect)(self.endings.append)
 
     async def call(self, *, receive_buffer: int | None = None) -> Caller:
-        """Connect to it, with so many bytes that the kernel holds for a client that does not read."""
+        """Connect to the server, with a kernel buffer of this size for a client that does not read."""
         sock = trio.socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -118,7 +118,7 @@ class House:
         return Caller(trio.SocketStream(sock))
 
     async def has_seen(self, count: int) -> list[Cause]:
-        """Wait for so many endings; returns their causes."""
+        """Wait for this many endings; return their causes."""
         while len(self.endings) < count:  # noqa: ASYNC110  for once in a test, time passes by itself
             await trio.sleep(0.002)
         return [ending.cause for ending in self.endings]
@@ -141,7 +141,7 @@ async def serving(hooks: Hooks, limits: Limits = QUICK) -> AsyncGenerator[House,
 
 @pytest.fixture
 def echo() -> Hooks:
-    """A game that echoes, quits, and has a long story to tell."""
+    """A game that echoes, quits, and has a long text to send."""
     hooks = Hooks()
 
     @hooks.on(Input)
@@ -421,7 +421,7 @@ async def one_line(stream: trio.abc.ReceiveStream) -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux makes the client deaf")
 async def test_a_client_that_vanished_without_a_word_is_found_by_the_kernels_probes(echo: Hooks) -> None:
-    """N5: its machine acknowledges nothing any more, and nobody writes to it."""
+    """N5: its machine acknowledges nothing any more, and the server sends nothing to it."""
     async with serving(echo, Limits(dead_peer=1)) as house, await house.call() as lost:
         await lost.type("hello")
         await lost.sees("you said hello\n")

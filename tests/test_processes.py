@@ -149,7 +149,7 @@ def test_a_process_that_was_stopped_makes_up_for_no_tick(tmp_path: Path) -> None
 
 
 def test_a_signal_ends_it_in_time_although_clients_read_nothing(tmp_path: Path) -> None:
-    """O2, I-18: `drain` holds, not the minute of `quit_flush`, and the honest one reads the farewell."""
+    """O2, I-18: `drain` applies, not the minute of `quit_flush`, and the honest client reads the farewell."""
     with clockwork(tmp_path) as (process, port), ExitStack() as stack:
         for _ in range(5):
             deaf = stack.enter_context(calling(port, receive_buffer=4096))
@@ -179,7 +179,7 @@ def cpu_ticks(process: subprocess.Popen[str]) -> int:
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_even_a_program_that_spins(tmp_path: Path, first: signal.Signals) -> None:
-    """O3, O12, A3: by the signal's own means, for the event loop does not come to it."""
+    """O3, O12, A3: by the signal's default action, because the event loop cannot handle it."""
     with clockwork(tmp_path) as (process, port), calling(port) as player:
         player.sendall(b"spin\r\n")
         assert process.stderr is not None
@@ -209,7 +209,7 @@ def run_program(folder: Path, program: str, *, stderr: int | None = None) -> sub
 
 
 def full_pipe() -> tuple[int, int]:
-    """A pipe that takes nothing more: whoever writes into it waits."""
+    """A pipe that is full: a writer waits."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     with suppress(BlockingIOError):

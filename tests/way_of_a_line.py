@@ -1,11 +1,11 @@
-"""The README's table of what happens to a typed line, made from a trace of one.
+"""The README's table of the processing of a typed line, generated from a trace of one.
 
     python tests/way_of_a_line.py            the trace, call by call
     python tests/way_of_a_line.py --write    brings the table in the README up to date
 
-A server on loopback answers `look` by one `write`. Every call into the package is noted, from the read of the socket
-to the send, for the second line of a connection, when all is warm. Coroutines that go on are no calls.
-Who uses it: `tests/docs/test_way_of_a_line.py` holds the README to it.
+A server on loopback answers `look` by one `write`. Every call into the package is recorded, from the read of the socket
+to the send, for the second line of a connection, when all is warm. Resumed coroutines are no calls.
+`tests/docs/test_way_of_a_line.py` compares the README with it.
 """
 
 from __future__ import annotations

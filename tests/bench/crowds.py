@@ -1,10 +1,10 @@
-"""Crowds: what a long line costs that many hear, each in a window of its own.
+"""Crowds: the cost of a long line to many players, each with another window size.
 
 Two figures, each with a bound (`bounds.py` checks them):
 
-- CPU of rendering a line of 4 KiB for one window of sixty, by what the line is made of.
-- CPU of a server for one such line that sixty players hear, up to the bytes in their sockets, with as many widths of
-  windows as `WINDOWS`.
+- CPU of rendering a line of 4 KiB for one window of sixty, by kind of text.
+- CPU of a server for one such line to sixty players, up to the bytes in their sockets, with the window widths of
+  `WINDOWS`.
 
 Both run in this process.
 """
@@ -58,7 +58,7 @@ def rendering(piece: str) -> float:
 
 
 def crowd(piece: str) -> float:
-    """Milliseconds of CPU for all who hear one line."""
+    """Return milliseconds of CPU for all receivers of one line."""
     return trio.run(partial(_crowd, line_of(piece)))
 
 

@@ -1,12 +1,12 @@
-"""The game that every measured server plays, on this driver: say, echo, look and quit, in one room.
+"""The game of the measured servers, on this driver: say, echo, look and quit, in one room.
 
     driver.py PORT                      with all of the driver's telnet options
     driver.py PORT --no-options         without any, so that nothing is negotiated
     driver.py PORT --tls CERT.pem KEY.pem
 
-The port 0 is any free one; the port is printed as the first line.  With the options MCCP2 is offered, and text is
-compressed only for a client that agrees.  Every protection is on: of the numbers, those that one address would pass
-which never rests are raised.  The same game without this driver is `game.py`.
+The port 0 is any free one; the port is printed as the first line. With the options MCCP2 is offered, and text is
+compressed only for a client that agrees. Every protection is on; only the limits that one busy address would exceed are
+raised. The same game without this driver is `game.py`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Room:
         guest.quit("Bye.")
 
     def beat(self, guest: Connection, rest: str) -> None:
-        """Start the heartbeat, or tell how late it was since this was asked last."""
+        """Start the heartbeat, or send how late it was since the last call."""
         if self.late is None:
 
             def tick(due: float) -> None:

@@ -2,8 +2,8 @@
 
     python tests/bench/engine.py
 
-Each figure is the best of several repetitions, for what disturbs a measurement only ever makes it slower.
-Some stand beside another of the same run; that ratio means something on other machines, the figure itself little.
+Each figure is the best of several repetitions, because disturbances only make a measurement slower. Some are shown with
+another of the same run: the ratio is meaningful on other machines, the figure itself hardly.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def long_text() -> Row:
 
 
 def idle_engine() -> TelnetEngine:
-    """Its client, TinTin++, has told its names and its size, and typed a line."""
+    """Return an engine whose client, TinTin++, has sent its names and its size, and typed a line."""
     engine = drained(TelnetEngine())
     engine.tick(0.0)
     engine.receive(bytes((IAC, WILL, TTYPE, IAC, WILL, NAWS, IAC, SB, NAWS, 0, 80, 0, 24, IAC, SE)))

@@ -3,7 +3,7 @@
     python tests/bench/figures.py docs/topics/figures/growth.json
 
 The colours are mid-tones that stand out from a white page and from a nearly black one, and nothing is filled behind
-them, so that one file serves both themes.
+them. So one file serves both themes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The game that every measured server plays, for servers that know nothing of MUDs: the same work as `driver.py`.
+"""The game of the measured servers, for servers that are not MUDs: the same work as `driver.py`.
 
-A peer is anything with `send(bytes)` that never waits, and `close()`.
+A peer is any object with `send(bytes)` that never waits, and `close()`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class World:
         peer.close()
 
     def beat(self, peer: Peer, rest: str) -> None:
-        """Start the heartbeat, or tell how late it was since this was asked last."""
+        """Start the heartbeat, or send how late it was since the last call."""
         if self._late is None:
             self._late = []
             self._start_beating(self._late)

@@ -32,7 +32,7 @@ MOST_COSTLY = 3.0  # ms of CPU for each connection
 
 
 def client_context(group: str = "prime256v1") -> ssl.SSLContext:
-    """A client that insists on a group, and trusts everybody."""
+    """Return a client context that requires a group, and trusts every certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -41,7 +41,7 @@ def client_context(group: str = "prime256v1") -> ssl.SSLContext:
 
 
 def recorded_hello(group: str) -> bytes:
-    """What a client sends first."""
+    """Return the first message of a client."""
     sent = ssl.MemoryBIO()
     with contextlib.suppress(ssl.SSLWantReadError):
         client_context(group).wrap_bio(ssl.MemoryBIO(), sent).do_handshake()

@@ -5,15 +5,15 @@
     echo N        closed loop: each has one command in flight, and types the next when it has read the answer
     room S L      the same by S speakers, and L more only listen
     fan L         one speaks ten times a second to L listeners
-    storm N       all come at once
-    idle N        all are there and do nothing
+    storm N       all connect at once
+    idle N        all are connected and do nothing
     death N       half of them are reset at once, while the others play on at 1,000 commands a second in all
-    beat N        as echo; how late a heartbeat of the server's game was by that, in the median
+    beat N        as echo; the median delay of a heartbeat of the server's game by that
     worst N       the same, at worst
-    full P R      P players play at 1,000 commands a second in all, while R more knock and are turned away
+    full P R      P players play at 1,000 commands a second in all, while R more connect and are refused
 
-KIND is the server's, for it decides how one connects (`peers.py`).
-Prints one line of JSON: "value" is what the cell is about, in seconds (or bytes) for each "unit"; the rest is beside.
+KIND is the kind of server, because it decides how to connect (`peers.py`).
+Prints one line of JSON: "value" is the result of the cell, in seconds (or bytes) for each "unit"; the rest is detail.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Crowd:
         self.poll = select.epoll()
 
     def grow(self, count: int) -> list[Peer]:
-        """Let so many more come in, and wait until all have read their first prompt."""
+        """Connect this many more players, and wait until all have read their first prompt."""
         come: list[Peer] = []
         until = time.perf_counter() + PATIENCE
         while len(come) < count:
@@ -125,7 +125,7 @@ class Crowd:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Processor time of a process, to the nanosecond where the kernel tells; None where there is no /proc."""
+    """Return the processor time of a process, in nanoseconds where the kernel reports them; None without /proc."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
@@ -262,7 +262,7 @@ class Pace:
         aside: Callable[[Peer, bytes | None], None] | None = None,
         meanwhile: Callable[[], None] | None = None,
     ) -> None:
-        """Type for so long, and hear the last answers; what is heard by others goes aside."""
+        """Type for this time, and read the last answers; lines from other players are counted separately."""
         self.latencies = []
         now = start = time.perf_counter()
         end, due, owed = start + seconds, start, 0

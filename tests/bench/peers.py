@@ -32,7 +32,7 @@ class Peer:
         return socket.create_connection(("127.0.0.1", port))
 
     def read(self) -> bytes | None:
-        """What came; None at the end."""
+        """Return received bytes; None at the end."""
         try:
             return self.sock.recv(65536) or None
         except BlockingIOError:

@@ -47,7 +47,7 @@ GROWTH = (10, 30, 100, 300, 1000, 3000, 10_000, 15_000)  # connections
 
 
 class Cell(NamedTuple):
-    """What is measured."""
+    """A measurement to make."""
 
     name: str
     what: str  # a cell of load.py
@@ -57,7 +57,7 @@ class Cell(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """What came out of one measurement."""
+    """The result of one measurement."""
 
     value: float | None  # what the cell is about
     rate: float | None  # operations a second
@@ -123,7 +123,7 @@ def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Figure:
 
 
 def bounded(cells: Sequence[Cell]) -> list[Cell]:
-    """The same with no more connections than this process's limit of descriptors lets it make."""
+    """Return the same with at most as many connections as this process's limit of descriptors allows."""
     soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -178,7 +178,7 @@ def table(cells: Sequence[Cell], kinds: Sequence[str], figures: Mapping[tuple[st
 
 
 def machine() -> str:
-    """What this ran on, without anything that names the machine."""
+    """Return the environment of this run, without anything that identifies the machine."""
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"{platform.python_implementation()} {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
@@ -219,7 +219,7 @@ def grow(kinds: Sequence[str], numbers: Sequence[int], rounds: int, seconds: flo
 
 
 def past_the_limits(players: int, refused: int, seconds: float) -> str:
-    """What those read who are one too many, and what the players notice of them."""
+    """Return a table of connections over the limit: their output, and their effect on the players."""
     lines = [
         "| past | refused | players' p99, ms: before | meanwhile | players left | they read |",
         "|---" * 6 + "|",

@@ -43,7 +43,7 @@ BACKLOG = 4096
 
 
 def tell(port: int) -> None:
-    """Say where to connect."""
+    """Print the port to connect to."""
     print(port, flush=True)
 
 
@@ -51,7 +51,7 @@ def tell(port: int) -> None:
 
 
 class TrioPeer:
-    """A stream, and what the world has said to it since its last `send_all`."""
+    """A stream, and the output of the world to it since its last `send_all`."""
 
     name = ""
 

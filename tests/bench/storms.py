@@ -230,7 +230,7 @@ COMPRESSED = {"AO, compressed": command(AO), "a line without end, compressed": b
 
 
 def filled(unit: bytes, size: int) -> bytes:
-    """So many whole units that they come to about this size."""
+    """Return as many whole units as come to about this size."""
     return unit * max(1, size // len(unit))
 
 

@@ -1,4 +1,4 @@
-"""The bounds of cleaning and wrapping, for text that makes them work hardest: CPU for each KiB of a long line."""
+"""The bounds of cleaning and wrapping for the most expensive texts: CPU for each KiB of a long line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLUSTERS = ("a", "a ", " ", "河", "「a", "。", "🇩", "👩\u200d", "\u0301"
 
 
 def dearest(work: Callable[[str], object], pieces: tuple[str, ...], size: int) -> float:
-    """What the dearest of these costs, repeated to a line of that size: ms of CPU a KiB."""
+    """Return the cost of the most expensive of these, repeated to a line of that size: ms of CPU per KiB."""
     costs = []
     for piece in pieces:
         text, best = piece * (size // len(piece)), float("inf")

@@ -30,12 +30,12 @@ class Stage:
         self.sent = self.player.data_to_send()
 
     def hears(self, data: bytes) -> bytes:
-        """Return what it says to that at once."""
+        """Return the immediate output after these bytes."""
         self.player.hear(data, self.now)
         return self.player.data_to_send()
 
     def goes_to(self, until: float) -> bytes:
-        """Wake it whenever it wants to be woken until then; return all that it said."""
+        """Wake the player at each requested time until then; return all its output."""
         said = b""
         while (moment := self.player.next_moment) <= until:
             self.now = max(self.now, moment)

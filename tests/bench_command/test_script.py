@@ -1,4 +1,4 @@
-"""What a player's script may say, and what is said of one that is wrong."""
+"""The script of a player: valid values, and the error for each invalid one."""
 
 from __future__ import annotations
 

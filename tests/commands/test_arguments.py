@@ -15,7 +15,7 @@ from trio_mud.commands import Commands, Mistake
 
 
 class Cook:
-    """An actor that remembers what it was told."""
+    """An actor that stores the lines written to it."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []

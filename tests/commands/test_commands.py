@@ -1,4 +1,4 @@
-"""A table of commands, with an actor that only remembers what it was told."""
+"""A table of commands, with an actor that only stores the lines written to it."""
 
 from collections.abc import Awaitable
 from decimal import Decimal
@@ -24,7 +24,7 @@ class Bird:
         return True
 
     def told(self) -> str:
-        """What it was told since the last time, in one text."""
+        """Return the lines written since the last call, as one text."""
         text, self.heard = "\n".join(self.heard), []
         return text
 

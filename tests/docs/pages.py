@@ -1,4 +1,4 @@
-"""Where the documentation lies, and how its programs are imported."""
+"""The location of the documentation, and the import of its programs."""
 
 from __future__ import annotations
 

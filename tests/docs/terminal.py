@@ -1,4 +1,4 @@
-"""The picture of a terminal in the README: an evening in the bundled world, played in virtual time.
+"""The picture of a terminal in the README: a session in the bundled world, played in virtual time.
 
     python -m tests.docs.terminal            fail if the picture is out of date
     python -m tests.docs.terminal --write    draw it
@@ -34,7 +34,7 @@ SGR = re.compile(r"\x1b\[([\d;]*)m")
 
 
 async def play() -> str:
-    """What one player saw and typed, with the colours as escape sequences."""
+    """Return the input and output of one player, with the colours as escape sequences."""
     async with open_mud(world()) as valley:
         bob = await valley.player()
         await bob.type("Bob", "north")

@@ -1,4 +1,4 @@
-"""What the pages about clients and GMCP show does what they say, and their tables are complete."""
+"""The examples on the pages about clients and GMCP work, and their tables are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the how-to pages show does what they say."""
+"""The examples on the how-to pages work."""
 
 from __future__ import annotations
 

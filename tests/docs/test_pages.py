@@ -1,4 +1,4 @@
-"""The pages say what is so: their tables are complete, their numbers true, and all their code is run."""
+"""The pages are true: their tables are complete, their numbers correct, and all their code is run."""
 
 from __future__ import annotations
 

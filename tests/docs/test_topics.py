@@ -1,4 +1,4 @@
-"""What the topics claim about turns and endings, as short plays."""
+"""The claims of the topics about turns and endings, as short tests."""
 
 from __future__ import annotations
 

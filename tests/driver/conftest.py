@@ -1,4 +1,4 @@
-"""What the tests of the driver share: hooks that write down what they see."""
+"""Shared by the tests of the driver: hooks that record events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Witness:
             self.hooks.on(event_type, order=-1)(self.events.append)
 
     def story(self, name: str = "") -> list[str]:
-        """What happened, to everybody or to one."""
+        """Return the recorded events, of all connections or of one."""
         told = [_tell(event) for event in self.events]
         return [words for words in told if words.startswith(name)]
 
@@ -85,7 +85,7 @@ class Wire:
         self._put.send_nowait(trio.BrokenResourceError())
 
     def make_room(self, size: int) -> None:
-        """The peer reads so much."""
+        """Let the peer read this many bytes."""
         self.room += size
         self._roomier.set()
         self._roomier = trio.Event()
@@ -96,10 +96,10 @@ class Wire:
         return b"".join(self.sent).decode(errors="replace")
 
     async def locate(self) -> None:
-        """Nothing is asked of a wire."""
+        """Do nothing."""
 
     async def handshake(self) -> None:
-        """Nothing is asked of a wire."""
+        """Do nothing."""
 
     def send_nowait(self, data: bytes) -> int:
         taken = data[: self.room]
@@ -138,7 +138,7 @@ class Door:
         self._put, self._get = trio.open_memory_channel[Transport | BaseException](math.inf)
 
     def connect(self, transport: Transport) -> None:
-        """Stand at the door."""
+        """Queue a connection to be accepted."""
         self._put.send_nowait(transport)
 
     def fail(self, error: BaseException) -> None:
@@ -212,7 +212,7 @@ def waits(seconds: float) -> Callable[[Any], Awaitable[None]]:
 
 
 async def until(is_so: Callable[[], object], *, within: float = 100) -> None:
-    """Let virtual time go on until something is so."""
+    """Advance virtual time until a condition is true."""
     with trio.fail_after(within):
         while not is_so():  # noqa: ASYNC110 - what is waited for has no event
             await trio.sleep(0.01)

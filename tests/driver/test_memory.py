@@ -158,7 +158,7 @@ async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact
 
 
 def _held(connection: Connection) -> list[object]:
-    """What waits, without what the connection has anyway."""
+    """Return the objects that hold waiting input, without those of every connection."""
     held: list[object] = [connection.inbox.lines, link_of(connection)._incoming._raw, engine_of(connection)]
     journal = connection.inbox.observer
     if isinstance(journal, Journal):

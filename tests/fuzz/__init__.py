@@ -1,1 +1,1 @@
-"""Inputs nobody thought of, for all that reads what peers send: `nox -s fuzz`."""
+"""Random inputs for all code that reads bytes from peers: `nox -s fuzz`."""

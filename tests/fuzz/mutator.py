@@ -1,4 +1,4 @@
-"""A fuzzer without instruments, for Pythons that atheris has no wheel for: it changes what is known to make sense."""
+"""A fuzzer without instrumentation, for Pythons that atheris has no wheel for: it changes valid inputs."""
 
 from __future__ import annotations
 

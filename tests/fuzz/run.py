@@ -35,7 +35,7 @@ TOO_MUCH: Final = 1024  # MiB of the whole process
 
 
 def _counting(name: str, test: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """The same test, telling now and then how many times it ran, and keeping what makes it fail."""
+    """Return the same test, which also prints a count of its runs at intervals, and stores failing inputs."""
     began = told = time.monotonic()
     count = 0
 
@@ -126,7 +126,7 @@ def start(name: str, runs: int, seconds: float, arguments: list[str]) -> Job:
 
 
 def follow(job: Job) -> tuple[int, bool]:
-    """Print what is worth reading of what a job says; return how often it ran, and whether it found nothing."""
+    """Print the relevant output of a job; return the number of runs, and True if it found nothing."""
     assert job.process.stdout is not None
     done = 0
     tail: list[str] = []
@@ -156,7 +156,7 @@ def shares(names: list[str], runs: int) -> dict[str, int]:
 
 
 def fuzz(names: list[str], runs: int, seconds: float, processes: int, arguments: list[str]) -> bool:
-    """Fuzz targets in so many processes, and say what came of it; return whether every promise held."""
+    """Fuzz targets in this many processes, and print the results; return True if every promise held."""
     from concurrent.futures import ThreadPoolExecutor
 
     of_each = shares(names, runs)

@@ -1,7 +1,7 @@
-"""Any bytes as a script for an engine: what is agreed, what is heard in which pieces, and what the game does meanwhile.
+"""Any bytes as a script for an engine: agreements, received pieces, and calls of the game in between.
 
-A fuzzer changes bytes; so that its changes make sense, every byte string is a script, and a small change of the bytes
-is a small change of the script. Compression is part of it, for no fuzzer ever guesses a checksum.
+A fuzzer changes bytes. For its changes to be useful, every byte string is a script, and a small change of the bytes is
+a small change of the script. Compression is part of it, because no fuzzer ever guesses a checksum.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SMALL, ANSWERS_AYT, HIDES_AT_ONCE, INFLATES = 1, 2, 4, 8
 
 
 class Step(IntEnum):
-    """What a byte means; below the first, that so many bytes follow and are heard in one piece."""
+    """The meaning of a byte; below `TICK`, the number of bytes that follow and are received in one piece."""
 
     TICK = 0xC0
     HIDE = 0xC1
@@ -82,7 +82,7 @@ Act = Callable[[TelnetEngine], object]
 
 @dataclass
 class Script:
-    """What is done with an engine: pieces that it hears, and between them what the game does and the clock says."""
+    """The actions on an engine: received pieces, and between them calls of the game and ticks of the clock."""
 
     make: Callable[[], TelnetEngine]
     steps: list[list[bytes] | Act] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Script:
 
 
 class _Peer:
-    """Says things to a script, compressed or not."""
+    """Appends messages to a script, compressed or not."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -126,7 +126,7 @@ class _Peer:
 
 
 def read_script(data: bytes) -> Script:
-    """Whatever the bytes are, they are a script."""
+    """Read any bytes as a script."""
     reader = Reader(data)
     flags, agreed = reader.byte(), reader.byte() | reader.byte() << 8
     limit = 6 if flags & SMALL else 4096
@@ -204,14 +204,14 @@ def _switch(engine: TelnetEngine, code: int, ours: bool, *, on: bool) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an engine made of a script."""
+    """The result of a script for an engine."""
 
     events: list[TelnetEvent]
     said: bytes
 
 
 def play(script: Script, cut: Callable[[list[bytes]], Iterator[bytes]]) -> Outcome:
-    """Play a script with a new engine, what it hears cut anew, and hold the engine to its bounds all along."""
+    """Play a script with a new engine, with its input cut differently, and check the engine's bounds."""
     engine = script.make()
     events: list[TelnetEvent] = []
     said = bytearray()
@@ -235,7 +235,7 @@ def play(script: Script, cut: Callable[[list[bytes]], Iterator[bytes]]) -> Outco
 
 
 def hear(engine: TelnetEngine, data: bytes) -> list[TelnetEvent]:
-    """Let an engine hear one piece to its end, in bounded turns."""
+    """Pass one piece to an engine and process all of it, in bounded turns."""
     events = _turn(engine, data)
     while engine.pending:
         events += _turn(engine, b"")

@@ -1,4 +1,4 @@
-"""What is fuzzed, each a function of bytes that raises if a promise is broken."""
+"""The fuzz targets, each a function of bytes that raises if a promise is broken."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _START_OF_STREAM: Final = bytes((IAC, DO, MCCP3, IAC, SB, MCCP3, IAC, SE))
 
 
 def stream(data: bytes) -> None:
-    """What follows the beginning of a compressed stream is read, or is a fault, in the same way however it is cut."""
+    """Bytes after the beginning of a compressed stream are read, or are a fault, however they are cut."""
     reader = Reader(data)
     way, cut, repeat, wrong, at = (reader.byte() for _ in range(5))
     rest = reader.rest()
@@ -121,7 +121,7 @@ def msdp(data: bytes) -> None:
 
 
 def proxy(data: bytes) -> None:
-    """What is said of the first bytes of a header stands when more of them come."""
+    """The result for the first bytes of a header holds when more of them come."""
     verdicts = [_verdict(data[:size]) for size in (*range(0, 32, 3), *range(32, 128, 11)) if size < len(data)]
     verdicts.append(_verdict(data))
     first = next((verdict for verdict in verdicts if verdict is not None), None)
@@ -200,13 +200,13 @@ class Target:
         return self.run.__name__
 
     def seeds(self) -> list[bytes]:
-        """Inputs to begin with: those in the folder, its words, and for the engine what real programs said."""
+        """Return the initial inputs: those in the folder, its words, and for the engine recordings of programs."""
         kept = [path.read_bytes() for path in sorted((CORPUS / self.name).glob("*"))]
         return [*kept, *self.words, *(recorded_scripts() if self.run is engine else ())]
 
 
 def recorded_scripts() -> list[bytes]:
-    """What real programs said, as scripts for an engine that offers everything."""
+    """Return the recorded output of real programs, as scripts for an engine that offers everything."""
     scripts = []
     for path in sorted(RECORDED.glob("*.txt")):
         script = bytearray((0, 0xFF, 0xFF))

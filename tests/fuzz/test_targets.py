@@ -1,4 +1,4 @@
-"""The targets of the fuzzer hold for what it begins with, for what it once found, and for a few inputs of its own."""
+"""The fuzz targets hold for their seeds, for earlier findings, and for a few random inputs."""
 
 from __future__ import annotations
 

@@ -53,9 +53,9 @@ async def open_house(
     """Serve the game on 127.0.0.1.
 
     Args:
-        options: What it speaks.
-        certificate: With one it speaks TLS.
-        is_patient: Whether the game asks nothing before the client has told what it is.
+        options: The server's telnet options.
+        certificate: With one, the server uses TLS.
+        is_patient: True if the game asks nothing before the client has identified itself.
     """
     hooks, visitors = make_game(is_patient)
     server = RecordingServer(hooks, options=options)

@@ -23,7 +23,7 @@ FAREWELL = "The gate closes."
 
 
 class Visit:
-    """What became of one connection, for the test to look at."""
+    """The result of one connection, to be checked by the test."""
 
     def __init__(self, connection: Connection) -> None:
         assert isinstance(connection.link, TelnetLink)
@@ -38,7 +38,7 @@ class Visit:
 
 
 class Visitors:
-    """Everybody who ever came, in order."""
+    """All connections so far, in order."""
 
     def __init__(self) -> None:
         self.visits: list[Visit] = []
@@ -49,10 +49,10 @@ class Visitors:
 
 
 def make_game(is_patient: bool) -> tuple[Hooks, Visitors]:
-    """A game and its guest book.
+    """Return a game and the list of its visitors.
 
     Args:
-        is_patient: Whether it asks nothing before the client has told what it is.
+        is_patient: True if it asks nothing before the client has identified itself.
     """
     hooks = Hooks()
     visitors = Visitors()

@@ -56,7 +56,7 @@ class Terminal:
         os.write(self._master, line.encode() + b"\r")
 
     def resize(self, columns: int, rows: int) -> None:
-        """Drag the window: the kernel tells the program by SIGWINCH."""
+        """Resize the window: the kernel notifies the program by SIGWINCH."""
         _set_size(self._master, columns, rows)
 
     def kill(self) -> None:
@@ -123,7 +123,7 @@ def _set_size(fileno: int, columns: int, rows: int) -> None:
 
 
 async def until(is_so: Callable[[], bool], what: Callable[[], str]) -> None:
-    """Wait for something that another process brings about; give up in time, and say what was waited for."""
+    """Wait for a condition that another process brings about; fail after a time-out, naming the condition."""
     with trio.move_on_after(PATIENCE):
         while not is_so():  # noqa: ASYNC110 - nobody tells us
             await trio.sleep(GLANCE)

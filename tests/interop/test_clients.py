@@ -38,19 +38,19 @@ TELLS: Final = {"program": "telnetlib3", "terminals": ("XTERM-256COLOR",), "colo
 
 @dataclass(frozen=True)
 class Program:
-    """One way to call at the server.
+    """A client program, and how it connects to the server.
 
     Attributes:
-        command: What is run; {port} stands for the server's.
-        install: How to get it.
-        secure: Whether it speaks TLS.
-        compresses: The kinds of compression that it is offered, and takes.
-        hides: Of the two hidden questions, how many answers it does not show.
-        resized: The size that it tells after a resize to 100 x 30, None if none.
-        is_shy: Whether it shows no prompt without its mark, so that the game must wait for its answers.
-        stays: Whether it goes on when the server has ended the connection.
-        words: What is typed and comes back.
-        facts: What `connection.client` says of it.
+        command: The command line; {port} stands for the server's port.
+        install: How to install it.
+        secure: True if it uses TLS.
+        compresses: The kinds of compression that it is offered, and accepts.
+        hides: The number of answers that it hides, of two hidden questions.
+        resized: The size that it sends after a resize to 100 x 30, None if none.
+        is_shy: True if it shows no prompt without its mark, so that the game must wait for its answers.
+        stays: True if it continues after the server has ended the connection.
+        words: A text that is typed and echoed.
+        facts: The expected content of `connection.client`.
     """
 
     command: str
@@ -70,7 +70,7 @@ class Program:
 
 
 def needs(program: Program) -> pytest.MarkDecorator:
-    """Skip a test where a program is missing, and say how to get it."""
+    """Skip a test if a program is missing, with the way to install it."""
     missing = next((name for name in ("setsid", program.executable) if shutil.which(name, path=SEARCHED) is None), None)
     how = program.install if missing == program.executable else "it is part of util-linux"
     return pytest.mark.skipif(missing is not None, reason=f"{missing} is not here: {how}")
@@ -235,7 +235,7 @@ async def test_a_program_that_is_killed_is_one_link_death(name: str, request: py
 
 
 def check_compression(house: House, program: Program) -> None:
-    """What was agreed is what went over the wire, and nothing else was compressed."""
+    """Check that the agreed compression was used, and no other."""
     said, heard = house.engine.wire("says"), house.engine.wire("hears")
     on = {code for code in COMPRESSION if house.engine.is_ours(code)}
     assert on == program.compresses

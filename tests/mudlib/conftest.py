@@ -1,4 +1,4 @@
-"""What the tests of the bundled world share."""
+"""Fixtures shared by the tests of the bundled world."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ ComeIn = Callable[[Mud, str], Awaitable[Player]]
 
 @pytest.fixture
 def come_in() -> ComeIn:
-    """`ann = await come_in(valley, "Ann")` is a player who has told her name and read all there is."""
+    """`ann = await come_in(valley, "Ann")` is a player who has given her name and read everything so far."""
 
     async def tell_name(valley: Mud, name: str) -> Player:
         player = await valley.player()
@@ -26,7 +26,7 @@ def come_in() -> ComeIn:
 
 
 async def reads(player: Player) -> str:
-    """What has come since the last expectation, without the prompts and the line ends that lead down from them."""
+    """Return the text since the last expectation, without prompts and the line endings after them."""
     return re.sub("^> \n?", "", await player.catches_up(), flags=re.MULTILINE).removeprefix("\n")
 
 

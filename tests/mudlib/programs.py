@@ -1,4 +1,4 @@
-"""What the programs of these tests' players speak, beside what the kit's do; seen from their side of the line."""
+"""The telnet programs of the players in these tests, in addition to the kit's; seen from their side of the line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TellsVariables(Option):
 
 
 class ReportsMsdp(Option):
-    """Asks for variables of MSDP as soon as it is offered, and keeps what it is told."""
+    """Asks for MSDP variables as soon as they are offered, and stores the values."""
 
     code = MSDP
     theirs = Policy.ACCEPT
@@ -62,7 +62,7 @@ class ReportsMsdp(Option):
 
 
 class Crawls(Option):
-    """Asks for what MUD listings are told."""
+    """Asks for the variables of MUD listings."""
 
     code = MSSP
     theirs = Policy.ACCEPT

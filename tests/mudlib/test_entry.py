@@ -1,4 +1,4 @@
-"""Coming in, being lost, coming back and going away, as everybody sees it."""
+"""Arriving, losing the link, returning and leaving, as seen by all players."""
 
 import pytest
 import trio

@@ -1,7 +1,7 @@
-"""What players type reaches others as text: never as an escape, a tag, a sound, a colour or a turn of the line.
+"""Player input reaches others as text: never as an escape, a tag, a sound, a colour or a line break.
 
-One player of malice speaks, and in the same room sit listeners with every kind of program.
-What the plain one reads is checked letter by letter; what the others should then read can be said exactly.
+A malicious player speaks, and in the same room are listeners with every kind of program. The output of the plain one
+is checked exactly; the expected output of the others follows from it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ deeds = st.lists(
 
 
 class Listeners(NamedTuple):
-    """Six who hear the same, each their own way."""
+    """Six players in one room, each with another program."""
 
     plain: Player
     bright: Player
@@ -127,7 +127,7 @@ async def seat(valley: Mud) -> Listeners:
 
 
 async def lines_of(guest: Player, prompt: str = "> ") -> str:
-    """What a guest has read since, without the prompt that stood there and the one that was shown again."""
+    """Return the text read since the last call, without the prompt before it and the one repeated after it."""
     text = await guest.catches_up()
     if not text:
         return ""

@@ -1,4 +1,4 @@
-"""How guests are shown things: prompts, pages, links, and lines that fit."""
+"""Output for guests: prompts, pages, links, and lines that fit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading a map, and what is said of one that does not hold together."""
+"""Reading a map, and the errors for an inconsistent one."""
 
 from importlib.resources import files
 

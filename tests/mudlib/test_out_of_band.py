@@ -1,4 +1,4 @@
-"""What guests' programs are told beside the text, as bytes over the whole way."""
+"""Messages to guests' programs beside the text, as bytes over the whole path."""
 
 import pytest
 import trio
@@ -25,7 +25,7 @@ async def come_in_with_gmcp(valley: Mud, name: str, packages: tuple[str, ...] = 
 
 
 def told(player: Player) -> list[tuple[str, Json]]:
-    """What it was told since the last time."""
+    """Return the messages since the last call."""
     messages = player.gmcp.copy()
     player.gmcp.clear()
     return messages

@@ -1,7 +1,7 @@
-"""What makes a run of mutmut take hours instead of days: a pytest plugin that does nothing without it.
+"""A pytest plugin that lets a run of mutmut take hours instead of days; it does nothing outside of one.
 
-With a mutant in place the quick tests come first and the slow ones not at all, and a test that hangs is given up soon.
-mutmut itself would wait for as long as all tests together take, and a mutant of a clock or a queue often hangs.
+With a mutant active the quick tests run first and the slow ones not at all, and a test that hangs is stopped early.
+mutmut itself would wait as long as all tests take together, and a mutant of a clock or a queue often hangs.
 """
 
 from __future__ import annotations

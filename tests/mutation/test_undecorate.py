@@ -1,4 +1,4 @@
-"""What is rewritten for mutmut means the same."""
+"""Code rewritten for mutmut behaves the same."""
 
 from .undecorate import undecorated
 

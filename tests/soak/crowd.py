@@ -1,7 +1,7 @@
-"""The crowd: players who count their lines, and those who mean it no good.
+"""The crowd: players who count their lines, and malicious peers.
 
 Each is a coroutine on a loopback socket, from an address of its own in 127.0.0.0/8; only Linux has all of them,
-elsewhere everybody comes from 127.0.0.1.
+elsewhere all peers connect from 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Lost(Exception):
 
 @dataclass
 class Tally:
-    """What the crowd has seen.
+    """The observations of the crowd.
 
     Attributes:
         connected: Connections made.
-        seen: How many saw what: "ticks", "refused: full", "ended: farewell" and others.
+        seen: Number of peers by observation: "ticks", "refused: full", "ended: farewell" and others.
         latencies: Seconds from a line to its answer, of honest players.
-        problems: What went wrong for honest ones, in words.
+        problems: Failures of honest players, in words.
         lines: Lines of honest players that were answered.
     """
 
@@ -101,7 +101,7 @@ class Caller:
         raise Lost(f"the end did not come within {PATIENCE:g} s")
 
     async def sees_one_of(self, texts: Mapping[str, str]) -> str:
-        """Read until one of these texts has come, and say which, by the word it stands for."""
+        """Read until one of these texts has come, and return the word for it."""
         with trio.move_on_after(PATIENCE):
             while True:
                 shown = self._text.decode(errors="replace")
@@ -193,7 +193,7 @@ async def honest(port: int, number: int, tally: Tally, until: trio.Event, *, pac
 
 
 async def _say_some(caller: Caller, tally: Tally, said: int, count: int) -> int:
-    """Say the next numbers and hear them, in order and without a gap; returns the last, -1 after a shutdown."""
+    """Send the next numbers and read the answers, in order and without a gap; return the last, -1 after a shutdown."""
     numbers = range(said + 1, said + count + 1)
     began = time.perf_counter()
     heard = said
@@ -218,7 +218,7 @@ async def _say_some(caller: Caller, tally: Tally, said: int, count: int) -> int:
 
 
 async def _see_the_end(caller: Caller, tally: Tally) -> int:
-    """The last words were heard: nothing may follow them, and the end is an orderly one."""
+    """Check that nothing follows the farewell, and that the connection is closed in order."""
     if rest := (await caller.rest()).replace(SHUTDOWN, "").strip():
         raise Lost(f"behind the last words came {rest[-200:]!r}")
     tally.seen["ended: last words"] += 1
@@ -250,7 +250,7 @@ async def never_reads(caller: Caller, chance: random.Random) -> None:
 
 
 async def fuzzes(caller: Caller, chance: random.Random) -> None:
-    """Sends what nobody thought of, telnet and text, and reads what comes."""
+    """Sends random telnet and text, and reads the answers."""
     engine, text = (inputs(TARGETS[name], chance.randrange(1 << 30)) for name in ("engine", "text"))
     if chance.random() < 0.5:
         await caller.send(b"fuzz\r\nfuzz\r\n")
@@ -272,14 +272,14 @@ async def storms(what: str, caller: Caller, chance: random.Random) -> None:
 
 
 async def listens(caller: Caller, chance: random.Random) -> None:
-    """Is in the room, with a window of one of the usual sizes, and reads what is said there."""
+    """Joins the room, with a window of one of the usual sizes, and reads everything shouted there."""
     size = bytes((IAC, WILL, NAWS, IAC, SB, NAWS, 0, chance.choice(WIDTHS), 0, 24, IAC, SE))
     await caller.send(size + b"ears\r\nears\r\nlisten\r\n")
     await _forgets(caller)
 
 
 async def shouts(caller: Caller, chance: random.Random) -> None:
-    """Says lines into the room that are as long as a line can be, and costly to wrap."""
+    """Sends lines to the room that are as long as a line can be, and costly to wrap."""
     await caller.send(b"mouth\r\nmouth\r\n")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_forgets, caller)
@@ -353,7 +353,7 @@ VERDICTS: Final = {  # what the door says, and the server's counter that counts 
 
 
 async def stormer(port: int, source: str, tally: Tally, stay: trio.Event | None = None) -> None:
-    """Connect, read what the door says, and go; count it by what that was. Who is let in may stay for a while."""
+    """Connect, read the first output, count it by kind, and disconnect. An admitted peer may remain for a while."""
     try:
         async with call(port, source, tally) as caller:
             word = await caller.sees_one_of(VERDICTS)

@@ -1,6 +1,6 @@
-"""A server process: started in a group of its own, looked at through /proc, ended by its own number.
+"""A server process: started in a process group of its own, observed through /proc, ended by its own pid.
 
-Only Linux tells all of it; elsewhere memory, descriptors and CPU are None, and what depends on them is not checked.
+Only Linux reports all figures; elsewhere memory, descriptors and CPU are None, and the checks of them are skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ServerProcess:
     """One running server.
 
     Attributes:
-        port: Where it listens on 127.0.0.1.
+        port: Its port on 127.0.0.1.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:

@@ -1,13 +1,13 @@
-"""Soak a server: a true process on loopback against hostile crowds; `nox -s soak` runs this.
+"""Soak a server: a real process on loopback against hostile crowds; `nox -s soak` runs this.
 
     python -m tests.soak.run                    two minutes
     python -m tests.soak.run --tier night       within an hour
     python -m tests.soak.run --tier release     within four
     python -m tests.soak.run shutdown           one scenario alone
 
-Nobody honest may lose a line, and when the crowd has gone nothing of it may be left.
-It tells how it goes, and at the end one table; the exit status is 1 if anything was wrong.
-Made for Linux: elsewhere memory, descriptors and CPU are not looked at, nor is who comes from where.
+No honest player may lose a line, and nothing may remain after the crowd has disconnected.
+It prints its progress, and at the end one table; the exit status is 1 if anything was wrong.
+Made for Linux: elsewhere memory, descriptors, CPU and source addresses are not checked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a server must stand: each scenario is a plain function that starts a server, lets a crowd at it, and judges.
+"""The scenarios that a server must survive: each is a plain function that starts a server and a crowd, and judges.
 
-None raises for what the server did: a `Verdict` holds the figures and what was wrong.
-`run.py` plays them at full size, `test_small.py` as miniatures.
+None raises because of the server's behaviour: a `Verdict` contains the figures and the problems. `run.py` plays them
+at full size, `test_small.py` as miniatures.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ Say = Callable[[str], None]
 
 @dataclass
 class Verdict:
-    """What a scenario showed.
+    """The result of a scenario.
 
     Attributes:
-        figures: By what they tell.
-        problems: What was wrong, in words; none if it stood.
+        figures: By name.
+        problems: Descriptions of failures; empty if the server passed.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
 
     def expect(self, is_so: bool, otherwise: str) -> None:
-        """Note a problem unless this is so."""
+        """Record a problem unless the condition is true."""
         if not is_so:
             self.problems.append(otherwise)
 
@@ -71,7 +71,7 @@ class Warden:
         self.server = server
 
     async def status(self) -> dict[str, Any]:
-        """What the server says of itself."""
+        """Return the server's own status."""
         await self._caller.send(b"status\r\n")
         await self._caller.until("{")
         told: dict[str, Any] = json.loads("{" + await self._caller.until("}}"))
@@ -84,7 +84,7 @@ class Warden:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What an idle server needs."""
+    """The resources of an idle server."""
 
     tasks: int
     descriptors: int | None
@@ -99,7 +99,7 @@ class Baseline:
 
 @contextlib.asynccontextmanager
 async def warden_of(server: ServerProcess) -> AsyncIterator[Warden]:
-    """A warden, and a server that has warmed up: somebody has come, played and gone."""
+    """Return a warden, and a warm server: one player has connected, played and left."""
     tally = Tally()
     over = trio.Event()
     over.set()
@@ -242,14 +242,14 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
 async def _start_players(
     players: trio.Nursery, server: ServerProcess, count: int, pace: float, tally: Tally, over: trio.Event
 ) -> None:
-    """Let so many honest players come, one after the other."""
+    """Start this many honest players, one after the other."""
     for number in range(1, count + 1):
         players.start_soon(partial(honest, server.port, number + 249, tally, over, pace=pace))
         await trio.sleep(0.002)
 
 
 async def _time_calm(tally: Tally, seconds: float) -> list[float]:
-    """Return how long answers took over so many seconds before the noise; the first second is left out."""
+    """Return the latencies of these seconds before the load; the first second is left out."""
     await trio.sleep(1)
     tally.latencies.clear()
     await trio.sleep(seconds)
@@ -300,7 +300,7 @@ HOLDERS: Final = 40  # who fill the last places at the end
 
 
 def connect_storm(storm: Storm, say: Say) -> Verdict:
-    """Visitors storm the doors while others play: each is counted by what became of it, and players hardly notice."""
+    """Peers connect in masses while others play: each is counted by its result, and players are hardly affected."""
     verdict = Verdict("connect storm")
     places = storm.honest + 1 + CROWD + HOLDERS
     limits = {
@@ -524,7 +524,7 @@ class Farewell:
 
 
 def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
-    """SIGTERM ends the server in time and with status 0, though some read nothing; all others hear the last words."""
+    """SIGTERM ends the server in time and with status 0, though some read nothing; all others get the farewell."""
     verdict = Verdict("shutdown")
     limits = {
         "drain": farewell.drain,

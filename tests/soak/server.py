@@ -2,13 +2,13 @@
 
     server.py LIFETIME DESCRIPTORS LIMITS
 
-LIFETIME are seconds after which the kernel ends it, whatever became of who started it.
-DESCRIPTORS is its RLIMIT_NOFILE; 0 means as many as it may have.
+LIFETIME are seconds after which the kernel ends it, even if its parent is gone.
+DESCRIPTORS is its RLIMIT_NOFILE; 0 means the maximum.
 LIMITS is the table of `Limits` as JSON. It prints its port as the first line.
 
-The game asks for a name and a hidden password, echoes the number of each line, and tells how the server is.
-Those who type `listen` are in a room, and hear whatever is shouted.
-Its log goes to stderr, with everything in it, so that what must not be there can be looked for.
+The game asks for a name and a hidden password, echoes the number of each line, and reports its status.
+Players who type `listen` are in a room, and read everything that is shouted.
+Its log goes to stderr at the lowest level, so that a test can search it for what must not be there.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def obey(event: Input) -> None:
 
 
 def status(server: MasterServer) -> dict[str, object]:
-    """What cannot be seen from outside."""
+    """Return the part of the status that cannot be seen from outside."""
     return {
         "tasks": trio.lowlevel.current_statistics().tasks_living,
         "live": len(server.connections),

@@ -25,7 +25,7 @@ def asked(*names: str) -> Playbook:
 
 
 def asking() -> Playbook:
-    """The peer says that it will ask; it refuses our offer to."""
+    """Return a playbook in which the peer has announced a question; it refuses our offer."""
     playbook = Playbook(TelnetEngine([Charset()])).says("IAC WILL CHARSET").hears("IAC DONT CHARSET IAC WILL CHARSET")
     return playbook.says("IAC DO CHARSET")
 

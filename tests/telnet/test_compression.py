@@ -48,7 +48,7 @@ def fault_of(inflater: Inflater) -> str:
 
 
 def outcome(chunks: list[bytes]) -> tuple[bytes, str]:
-    """What is read of a stream, and the fault if it ends with one."""
+    """Return the bytes read from a stream, and the fault if it ends with one."""
     inflater, text = inside(), b""
     for chunk in chunks:
         inflater.feed(chunk)

@@ -1,4 +1,4 @@
-"""Deadlines are counted from the next time that is told."""
+"""Deadlines count from the next time that is passed in."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""GMCP on the wire both ways, what clients greet with, and what no JSON may do to us."""
+"""GMCP as bytes in both directions, the greetings of clients, and JSON that must do no harm."""
 
 import json
 import math
@@ -27,7 +27,7 @@ from trio_mud.testing.playbook import Playbook, check_every_split, converse, dra
 
 
 def agreed(*options: Gmcp | Msdp) -> TelnetEngine:
-    """An engine whose peer has said DO GMCP, and has heard nothing since."""
+    """Return an engine whose peer has sent DO GMCP, and has received nothing since."""
     engine = TelnetEngine(options or (Gmcp(),), settle_within=None)
     engine.receive(b"\xff\xfd\xc9")
     drain(engine)

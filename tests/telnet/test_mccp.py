@@ -1,4 +1,4 @@
-"""MCCP on the wire, both ways, against true zlib; and what a peer can do with it that means harm."""
+"""MCCP as bytes in both directions, against real zlib, and the attacks of a malicious peer."""
 
 import math
 import tracemalloc
@@ -258,7 +258,7 @@ def stream(text: bytes) -> bytes:
 
 
 def reports(data: bytes) -> list[TelnetEvent]:
-    """What an engine makes of the bytes, having checked that every split gives the same."""
+    """Return the engine's events for the bytes, after checking that every split gives the same."""
     check_every_split(data, naws_and_mccp3)
     return converse(naws_and_mccp3(), data)[0]
 

@@ -1,4 +1,4 @@
-"""MSDP on the wire both ways: its grammar, its six commands, and what a client may not make of them."""
+"""MSDP as bytes in both directions: its grammar, its six commands, and the limits on a client's requests."""
 
 import traceback
 
@@ -16,7 +16,7 @@ VAR, VAL, TABLE_OPEN, TABLE_CLOSE, ARRAY_OPEN, ARRAY_CLOSE = (bytes((mark,)) for
 
 
 def agreed(option: Msdp | None = None) -> TelnetEngine:
-    """An engine whose peer has said DO MSDP, and has heard nothing since."""
+    """Return an engine whose peer has sent DO MSDP, and has received nothing since."""
     engine = TelnetEngine([option or Msdp()], settle_within=None)
     engine.receive(b"\xff\xfd\x45")
     drain(engine)

@@ -373,9 +373,9 @@ class Rfc1143:
 
 
 def fall_silent(engine: TelnetEngine, peer: Peer, opening: bytes = b"") -> int:
-    """Let both talk until neither has anything to say; return the number of rounds.
+    """Let both sides answer until neither has anything to send; return the number of rounds.
 
-    A peer without any memory answers acknowledgements too; then only the budget ends it.
+    A peer without any memory answers acknowledgements too; then only the budget ends the exchange.
     """
     engine.receive(opening)
     for rounds in range(ANSWER_BUDGET + 10):

@@ -1,4 +1,4 @@
-"""ECHO, NAWS and TTYPE on the wire, and what an option may do."""
+"""ECHO, NAWS and TTYPE as bytes, and the freedom of an option."""
 
 import math
 from typing import NoReturn
@@ -310,7 +310,7 @@ def test_a_whole_greeting_may_be_cut_anywhere() -> None:
 
 
 class Whisper(Option):
-    """An option that keeps what it hears and answers backwards."""
+    """An option that stores its payloads and answers backwards."""
 
     __slots__ = ("heard",)
     code = 200

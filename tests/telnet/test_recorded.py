@@ -1,4 +1,4 @@
-"""Exchanges with real programs, recorded by the interop session: the engine hears and says the same again."""
+"""Exchanges with real programs, recorded by the interop session: the engine receives and sends the same again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Step = tuple[str, object]
 
 @dataclass(frozen=True)
 class Heard:
-    """What an engine made of an exchange."""
+    """The result of an exchange for an engine."""
 
     events: list[TelnetEvent]
     said: bytes
@@ -59,7 +59,7 @@ def play(steps: list[Step]) -> Heard:
 
 
 def cut_everywhere(steps: list[Step]) -> Iterator[list[Step]]:
-    """The same steps with one piece of what was heard cut in two, at every place in turn."""
+    """Yield the same steps with one received piece cut in two, at every place in turn."""
     for number, (kind, what) in enumerate(steps):
         if kind == "hears" and isinstance(what, bytes):
             for cut in range(1, len(what)):

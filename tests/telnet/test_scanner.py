@@ -44,7 +44,7 @@ def engine() -> TelnetEngine:
 
 
 def reports(data: bytes) -> list[object]:
-    """What the engine makes of the bytes, having checked that every split gives the same."""
+    """Return the engine's events for the bytes, after checking that every split gives the same."""
     check_every_split(data, engine)
     return list(converse(engine(), data)[0])
 

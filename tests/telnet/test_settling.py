@@ -93,7 +93,7 @@ def test_a_refusal_that_does_not_come_is_not_waited_for_longer_than_its_deadline
 
 
 class Undecided(Option):
-    """An option that cannot say whether it waits."""
+    """An option whose `is_settled` raises."""
 
     code = 99
     ours = Policy.OFFER
@@ -120,7 +120,7 @@ def test_an_option_that_nobody_speaks_of_is_settled() -> None:
 
 
 class Reminded(Option):
-    """An option that wants to be told the time."""
+    """An option that sets a deadline."""
 
     __slots__ = ()
     code = 99
@@ -253,7 +253,7 @@ def test_nothing_a_peer_refuses_leaves_anything_to_wait_for() -> None:
 
 
 def test_a_payload_is_not_given_up_while_nobody_reads_what_follows() -> None:
-    """Its end may have come; once all is read again it is timed anew."""
+    """Its end may have been received; once everything is read, its time starts again."""
     playbook = book().hears(b"\xff\xfa\xc8abc").ticks(10.0)
     engine = playbook.engine
     assert engine.tick(40.0, is_read=False) == []

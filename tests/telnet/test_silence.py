@@ -30,9 +30,9 @@ REFUSE = {WILL: DONT, DO: WONT}
 
 
 class Model:
-    """A client: what it says first, what it agrees to, and what it answers to questions.
+    """A client: its first messages, the options it agrees to, and its answers.
 
-    It keeps a flag for each option and direction and answers changes only, unless a subclass knows better.
+    It keeps a flag for each option and direction and answers changes only, unless a subclass overrides that.
     """
 
     opening: bytes = b""
@@ -187,14 +187,14 @@ class Nc(Model):
 
 
 class Contrary(Model):
-    """Says yes to each no and no to each yes."""
+    """Answers yes to each no and no to each yes."""
 
     def heard_negotiation(self, verb: int, code: int) -> None:
         self.say({WILL: DONT, DO: WONT, WONT: DO, DONT: WILL}[verb], code)
 
 
 class Eager(Model):
-    """Says yes whatever it hears."""
+    """Answers yes to everything."""
 
     will = do = EVERY
 
@@ -220,7 +220,7 @@ STRANGERS: dict[str, Callable[[], Peer]] = {
 
 
 def fall_silent(engine: TelnetEngine, peer: Peer, most: int = ANSWER_BUDGET + 20) -> list[TelnetEvent]:
-    """Let both talk until neither has anything to say, and return what the engine reported."""
+    """Let both sides answer until neither has anything to send, and return the engine's events."""
     events: list[TelnetEvent] = []
     for _ in range(most):
         heard = peer(drain(engine))

@@ -1,6 +1,6 @@
-"""Every named peer is let loose on a server, beside honest players: it may cost itself what it likes, and nobody else.
+"""Every named peer runs against a server, beside honest players: only the peer itself may be affected.
 
-The server echoes at length, so that who does not read soon has much to miss.
+The server echoes at length, so that a peer that does not read soon misses much.
 """
 
 from __future__ import annotations
@@ -221,12 +221,12 @@ SHARED_ROOMS = (
 
 
 def _slots_of(connection: Connection) -> list[object]:
-    """What it holds; a slotted object does not tell the collector of values that are None."""
+    """Return the values of a slotted object; the collector does not report values that are None."""
     return [getattr(connection, name, None) for name in Connection.__slots__ if name != "__weakref__"]
 
 
 def _is_shared(thing: object) -> bool:
-    """Whether it belongs to the server, the kernel or everybody."""
+    """True if it belongs to the server, the kernel or all connections."""
     kind = type(thing)
     return isinstance(thing, SHARED_KINDS) or f"{kind.__module__}.{kind.__qualname__}".startswith(SHARED_ROOMS)
 
@@ -279,7 +279,7 @@ async def visit(peer: Peer, address: tuple[str, int]) -> None:
 
 
 class ReadsLines:
-    """What a server says over TCP, line by line, without the offers it begins with."""
+    """Reads a server's output over TCP, line by line, without its initial offers."""
 
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self._stream = stream

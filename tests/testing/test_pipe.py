@@ -30,7 +30,7 @@ async def clogged() -> tuple[PipeEnd, PipeEnd]:
 
 
 async def waits(operation: Callable[..., Any], *arguments: object) -> bool:
-    """Whether this would wait until somebody else did something; it is cancelled then."""
+    """Return True if this call would wait for another task; it is cancelled then."""
     async with trio.open_nursery() as nursery:
         is_over = False
 

@@ -16,7 +16,7 @@ from trio_mud.testing import OpenMud
 
 @pytest.fixture
 def inn() -> Hooks:
-    """An inn whose keeper repeats what is said, slowly if asked, hides what is whispered, and tells what it saw."""
+    """A game that repeats lines, slowly if asked, hides whispers, and reports its events."""
     hooks = Hooks()
 
     @hooks.on(Admitted)

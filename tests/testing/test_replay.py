@@ -1,4 +1,4 @@
-"""A recording played again: silent when the game answers as it did, and telling when it does not."""
+"""A recording played again: it passes if the game answers as recorded, and shows the difference otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cleaning: no text, whoever typed it, can command a terminal."""
+"""Cleaning: no text, from any player, can control a terminal."""
 
 import re
 import unicodedata

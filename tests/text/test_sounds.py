@@ -1,4 +1,4 @@
-"""Sounds: triggers for those who agreed to them, made by the game and nobody else."""
+"""Sounds: triggers for clients that agreed to them, made only by the game."""
 
 import re
 

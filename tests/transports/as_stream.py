@@ -15,15 +15,15 @@ LINGER = 0.01  # seconds that a close waits for the peer, as the driver bounds i
 
 
 class TransportStream(trio.abc.Stream):
-    """One transport, owned. What the peer sees of it is the transport's own; what follows is added here.
+    """A stream on one transport, which it owns. The peer sees the transport's own behaviour; the rest is added here.
 
-    A transport's one user is the driver, so it does not promise what trio asks of streams in strangers' hands:
-    to tell its own closing from the peer's, to notice two tasks in the same method, to yield at every call,
-    to receive at most so many bytes, to be closed while another task receives (a polite close receives itself,
-    so that one is forceful), and to be closed without a peer that plays along: that wait is bounded.
+    A transport's one user is the driver, so it does not promise everything that trio requires of streams: to
+    distinguish its own closing from the peer's, to detect two tasks in the same method, to yield at every call, to
+    receive at most a given number of bytes, to be closed while another task receives (a polite close receives itself,
+    so that one is forceful), and to be closed without a cooperating peer: that wait is bounded.
 
-    Two things cannot be added. It learns whether a sending might wait by sending only,
-    so that `wait_send_all_might_not_block` says yes at once; and it ends its output by closing only.
+    Two things cannot be added. The transport finds out whether a send would wait only by sending, so
+    `wait_send_all_might_not_block` returns at once. And it ends its output only by closing.
     """
 
     def __init__(self, transport: Transport) -> None:

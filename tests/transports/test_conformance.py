@@ -1,8 +1,7 @@
-"""What every transport promises to the driver above it, whatever is below.
+"""The promises of every transport to the driver, for any transport below.
 
-Each test runs over every kind: raw sockets, read by their own task or by a poller, a trio stream over a socket,
-and a trio stream in memory.
-Trio's checks of its own streams run over TLS, too.
+Each test runs over every kind: raw sockets, read by their own task or by a poller, a trio stream over a socket, and a
+trio stream in memory. Trio's checks of its own streams run over TLS, too.
 """
 
 from __future__ import annotations
@@ -410,7 +409,7 @@ async def test_a_forceful_close_inside_a_cancelled_scope_closes_too(kind: Kind) 
 
 
 async def is_closed_to(peer: trio.abc.HalfCloseableStream) -> None:
-    """Nobody takes what the peer sends any more."""
+    """Assert that the peer's bytes are not received any more."""
 
     async def send_for_ever() -> None:
         while True:

@@ -26,7 +26,7 @@ PATIENCE = 60.0  # true seconds until a test that hangs has failed
 
 
 class Ear:
-    """A reader that keeps what it hears, and has room for so many bytes."""
+    """A reader that stores received bytes, and has room for a given number."""
 
     def __init__(self, room: int = 1 << 30) -> None:
         self.heard = b""
@@ -96,7 +96,7 @@ async def listen(transport: TcpTransport, ear: Ear, poller: Poller, endings: lis
 
 
 class Ends:
-    """One who listens to the end, and how it was told."""
+    """A reader that waits for the end, and records how it was reported."""
 
     def __init__(self, transport: TcpTransport, poller: Poller) -> None:
         self._transport = transport
@@ -296,7 +296,7 @@ async def test_a_loss_that_sending_meets_is_told_by_listening_in_slices() -> Non
 
 
 async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_meanwhile() -> None:
-    """The kernel tells an error once, here to the poller; who sends after that hears of a broken pipe."""
+    """The kernel reports an error once, here to the poller; a later send gets a broken pipe."""
 
     class DeadSocket(socket.socket):
         def recv(self, *_: object) -> bytes:

@@ -232,7 +232,7 @@ class House:
             self.gone.append(event.cause)
 
     async def call(self, *said: bytes, address: str = "10.0.0.1") -> Pipe:
-        """Connect, say something piece by piece, and wait until nothing moves."""
+        """Connect, send something piece by piece, and wait until nothing moves."""
         pipe = Pipe(address=address)
         self.door.connect(pipe)
         await trio.testing.wait_all_tasks_blocked()

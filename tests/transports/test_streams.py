@@ -1,4 +1,4 @@
-"""What is special about streams: they cannot send at once, and need not know where their peer is."""
+"""The properties of streams: they cannot send at once, and need not know their peer's address."""
 
 from __future__ import annotations
 

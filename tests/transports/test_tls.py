@@ -1,4 +1,4 @@
-"""TLS: who does not speak it was never there, and who does is told apart from those who are cut off."""
+"""TLS: a peer that does not use it never becomes a connection, and a proper end differs from a cut link."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LONG = "All work and no play makes Jack a dull boy. " * 2000  # 88 kB: several r
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a certificate and its key lie."""
+    """Return the folder of a certificate and its key."""
     issue(tmp_path)
     return tmp_path
 
@@ -72,7 +72,7 @@ def client_context(newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) ->
 
 
 class House:
-    """A server that echoes, with a door for pipes, and what its hooks saw."""
+    """A server that echoes, with a listener for pipes, and the events of its hooks."""
 
     def __init__(self, limits: Limits) -> None:
         self.server = MasterServer(Hooks(), limits=limits)
@@ -121,7 +121,7 @@ class House:
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    """Let time go on until something is so."""
+    """Advance time until a condition is true."""
     with trio.fail_after(100):
         while not is_so():  # noqa: ASYNC110 - what is waited for has no event
             await trio.sleep(0.01)
@@ -533,7 +533,7 @@ async def test_one_address_cannot_hold_every_place_by_shaking_no_hands(
 
 
 class Narrow:
-    """A transport that takes as many bytes at once as it is told, for each send anew."""
+    """A transport that accepts a given number of bytes at once, separately for each send."""
 
     address = "192.0.2.1"
     is_secure = False
@@ -897,7 +897,7 @@ def is_read(pipe: trio.abc.SendStream) -> bool:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl command")
 async def test_openssl_may_not_renegotiate(certificate: Certificate) -> None:
-    """N18: TLS 1.2 has it, and here nobody gets it; the server lives on."""
+    """N18: TLS 1.2 has it, and here it is refused; the server continues."""
     async with open_port(certificate) as (house, port):
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-crlf", "-tls1_2"]
         async with trio.open_nursery() as nursery:
@@ -928,14 +928,14 @@ async def test_openssl_may_not_renegotiate(certificate: Certificate) -> None:
 
 
 def unchecked_context() -> ssl.SSLContext:
-    """A client that asks nobody who the server is."""
+    """Return the context of a client that does not verify the server."""
     context = client_context()
     context.check_hostname = False
     return context
 
 
 async def test_a_true_end_without_a_farewell_in_the_cipher_is_link_death(certificate: Certificate) -> None:
-    """N20: the client is killed; its kernel says goodbye, and it itself does not."""
+    """N20: the client is killed; its kernel sends a FIN, but no close_notify was sent."""
     async with open_port(certificate) as (house, port):
         stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port, ssl_context=unchecked_context())
         await stream.send_all(b"one\r\n")

@@ -1,4 +1,4 @@
-"""One text to many: rendered and encoded once for each kind of client, and nobody needs a guard."""
+"""One text to many: rendered and encoded once for each kind of client, and safe without a guard."""
 
 from __future__ import annotations
 

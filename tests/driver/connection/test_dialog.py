@@ -419,7 +419,7 @@ async def test_asking_oneself_from_a_waiting_hook_raises_at_once_and_from_a_plai
 
 
 async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: Witness) -> None:
-    """A script started at the door decides who comes in; broken, it decides that nobody does."""
+    """A script started in the connect hook decides on admission; if it fails, the connection is refused."""
 
     async def login(dialog: Dialog) -> None:
         await dialog.ask("Name? ")

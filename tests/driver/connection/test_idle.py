@@ -127,7 +127,7 @@ async def test_an_answer_to_a_dialog_counts_as_a_line(mud: OpenMud, witness: Wit
 
 
 async def test_who_waits_for_the_game_is_not_idle(mud: OpenMud, witness: Witness) -> None:
-    """A line that nobody has taken yet is no silence."""
+    """A line that the game has not taken yet is not silence."""
 
     async def tell_a_long_story(dialog: Dialog) -> None:
         await trio.sleep(5000)

@@ -1,4 +1,4 @@
-"""What comes from a connection: bounded, in order, and nothing typed is lost while it lives."""
+"""Input of a connection: bounded, in order, and no typed line is lost while the connection lives."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_a_quit_is_not_stuck_behind_a_full_inbox(mud: OpenMud, witness: Wi
 async def test_an_answer_to_negotiation_leaves_even_if_it_was_read_behind_many_lines(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """What waits as bytes is understood when its turn comes, and answered then."""
+    """Bytes that wait are parsed when their turn comes, and answered then."""
     witness = Witness()
     unknown = 99
     async with open_house(witness.hooks, limits=Limits(command_rate=None, typeahead=2)) as house:
@@ -383,7 +383,7 @@ async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud,
 
 
 async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, witness: Witness) -> None:
-    """P22: they share room and rate; Core.Hello may be said twice."""
+    """P22: they share room and rate; Core.Hello may be sent twice."""
     got: list[HookEvent] = []
     witness.hooks.on(GmcpMessage)(got.append)
     hello = bytes((IAC, SB, 201)) + b'Core.Hello {"client":"x"}' + bytes((IAC, SE))

@@ -213,7 +213,7 @@ async def test_lines_behind_the_last_protocol_fault_are_dropped_like_all_at_a_qu
 
 
 async def test_a_fault_that_is_found_while_a_line_is_taken_drops_that_line_too(mud: OpenMud, witness: Witness) -> None:
-    """No `Input` comes once a quit is decided, not even the one whose turn it is."""
+    """No `Input` comes once a quit is decided, not even one that is due."""
     endings: list[Cause | None] = []
     witness.hooks.on(Input)(lambda event: endings.append(event.connection.ending))
     async with mud(witness.hooks, limits=Limits(anomalies=1, typeahead=1)) as place:
@@ -887,7 +887,7 @@ def _guests(server: MasterServer) -> int:
 async def test_who_hangs_up_while_a_hook_waits_is_gone_as_soon_as_its_answer_is_sent(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Whichever runs first: the task that sends it, or the connection's own."""
+    """In either order: the task that sends it first, or the connection's own."""
     hooks = Hooks()
 
     @hooks.on(Input)

@@ -1,4 +1,4 @@
-"""What a game sends beside the text: only to programs that take it, bounded as text is, and the answer says so."""
+"""Messages of a game beside the text: sent only to programs that support them, bounded as text is, with a result."""
 
 from __future__ import annotations
 

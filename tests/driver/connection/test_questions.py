@@ -1,4 +1,4 @@
-"""What dialogs can ask: with a deadline, hidden, yes or no, one of several, page after page, a whole text."""
+"""The questions of dialogs: with a deadline, hidden, yes or no, one of several, page after page, a whole text."""
 
 from __future__ import annotations
 
@@ -783,7 +783,7 @@ STEPS = st.lists(
 
 
 class Puppet:
-    """A dialog whose script does what the test says, and knows where each line came out."""
+    """A dialog whose script does what the test asks for, and stores shown and hidden answers separately."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []

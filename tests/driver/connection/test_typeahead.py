@@ -1,4 +1,4 @@
-"""What waits to be handled: who reads knows when to stop and when to go on, and nothing of it outlives its use."""
+"""Waiting input: the reader stops and resumes in time, and no line outlives its use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..conftest import Witness, feed, first_connection, open_house, settled, unt
 
 
 def witness_of_a_hidden_question() -> Witness:
-    """A witness whose game asks everybody for a password."""
+    """Return a witness whose game asks each player for a password."""
     witness = Witness()
 
     async def login(dialog: Dialog) -> None:
@@ -50,7 +50,7 @@ async def test_feed_says_so_also_of_the_very_first_bytes(autojump_clock: trio.te
 async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Lines typed hidden that no question took are dropped without a word, and nothing else tells the reader."""
+    """Hidden lines without a question are dropped silently, and no other event wakes the reader."""
     witness = witness_of_a_hidden_question()
 
     async with open_house(witness.hooks, limits=Limits(typeahead=2, command_rate=None, batch=1)) as house:

@@ -1,4 +1,4 @@
-"""What an author hands over by mistake is refused where he hands it over, by one sentence, and nothing has changed."""
+"""A wrong argument is refused at the call, by one sentence, and nothing has changed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..conftest import Witness, first_connection, settled
 
 
 def plain(dialog: Dialog) -> None:
-    """What a dialog's script must not be."""
+    """A function that is no valid script of a dialog."""
 
 
 async def script(dialog: Dialog) -> None:
-    """What it must be."""
+    """A valid script of a dialog."""
 
 
 async def work() -> None:
-    """What `start_soon` takes."""
+    """A function that `start_soon` accepts."""
 
 
 def generator(event: Any) -> Any:
@@ -305,7 +305,7 @@ async def test_a_wrong_text_for_a_dead_link_is_refused_at_once_and_the_return_is
 
 
 async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, witness: Witness) -> None:
-    """The function failed, so the door stays shut."""
+    """The function failed, so the connection is refused."""
     wrong: Any = 5
     witness.hooks.on(Connect)(lambda event: event.connection.refuse(wrong))
     async with mud(witness.hooks, allow_errors=True) as place:

@@ -18,7 +18,7 @@ HOUR, DAY = 3600, 86400
 
 
 class Wall:
-    """A clock on the wall, that goes with the test's until somebody sets it."""
+    """A wall clock that follows the clock of the test until it is set."""
 
     def __init__(self, server: MasterServer, *when: int) -> None:
         self._ahead = datetime(*when, tzinfo=BERLIN).timestamp() - trio.current_time()  # type: ignore[misc,arg-type]

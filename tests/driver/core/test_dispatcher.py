@@ -151,7 +151,7 @@ async def test_one_slow_tick_of_the_server_holds_up_no_other_timer(mud: OpenMud)
 
 
 async def test_plain_functions_are_atomic_steps_in_one_total_order(mud: OpenMud) -> None:
-    """They all run in the dispatcher's own task, within one step of it, whoever's event it is."""
+    """They all run in the dispatcher's own task, within one step of it, for an event of any source."""
     hooks, steps = Hooks(), []
     passes = 0
 
@@ -303,7 +303,7 @@ RAISED_BY_PLAIN = [GeneratorExit(), StopIteration()]  # out of a coroutine these
 async def test_a_function_that_raises_costs_one_call(
     mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, error: BaseException, is_async: bool
 ) -> None:
-    """A1, A5, I-16: whatever it raises; it is logged with the connection and its traceback, and the player is told."""
+    """A1, A5, I-16: any exception; it is logged with the connection and its traceback, and the player is notified."""
     after: list[str] = []
 
     def fail(event: Input) -> Awaitable[None] | None:
@@ -520,7 +520,7 @@ async def test_an_exit_says_the_last_words_to_every_player(place: str, mud: Open
 
 
 def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:
-    """O12: the signal interrupts the game's function, and the house ends in order."""
+    """O12: the signal interrupts the game's function, and the server ends in order."""
     witness = Witness()
     after: list[str] = []
 
@@ -708,7 +708,7 @@ async def test_hooks_are_swapped_as_a_whole_between_two_events(mud: OpenMud) -> 
 
 
 async def test_a_dead_dispatcher_stops_the_server_with_its_error(autojump_clock: trio.testing.MockClock) -> None:
-    """A19: fail-stop; nobody waits for it for ever, and nothing stays on the list."""
+    """A19: fail-stop; no task waits for it forever, and nothing stays on the list."""
     server = None
     with pytest.raises(LookupError, match="crash"):  # noqa: PT012 - the block is the server
         async with open_house(Hooks()) as house:
@@ -778,7 +778,7 @@ async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud,
 
 
 async def test_events_that_post_events_are_queued_and_starve_nobody(mud: OpenMud, talkers: Witness) -> None:
-    """A13: an event that posts itself for ever gets one turn like everybody."""
+    """A13: an event that posts itself forever gets one turn, the same as every source."""
     async with mud(talkers.hooks) as place:
         server = place.server
         talkers.hooks.on(Bell)(lambda event: server.post(Bell(event.strokes + 1)) if event.strokes < 5000 else None)

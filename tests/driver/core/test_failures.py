@@ -1,4 +1,4 @@
-"""Failures of a game's code in the log: they say whose, where and why, and they do not fill it."""
+"""Failures of a game's code in the log: the entry names owner, place and reason, and entries are limited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..conftest import first_connection, open_house, settled
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged as an error, in order."""
+    """Return the records logged as errors, in order."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 

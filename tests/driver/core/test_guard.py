@@ -62,7 +62,7 @@ async def raise_foreign_in_group() -> None:
 
 
 async def leave_scope_open() -> None:
-    """What `break` does to an async generator that yields within a scope (PEP 789)."""
+    """Do what `break` does to an async generator that yields within a scope (PEP 789)."""
 
     async def rows() -> AsyncGenerator[int, None]:
         with trio.fail_after(5):
@@ -643,7 +643,7 @@ CODE = 200
 
 
 class Careless(Option):
-    """It does as it is told by the payload."""
+    """An option whose behaviour the payload selects."""
 
     __slots__ = ()
     code = CODE
@@ -717,7 +717,7 @@ async def test_options_that_cannot_be_copied_cost_each_visitor_and_not_the_door(
 
 
 class Unreliable(Wire):
-    """A wire one of whose methods raises what no transport should."""
+    """A transport with one method that raises an exception no transport should raise."""
 
     shakes_hands = True
 

@@ -1,4 +1,4 @@
-"""A peer that floods the server with telnet's commands waits, costs nobody else anything, and loses nothing."""
+"""A peer that floods the server with telnet commands waits, does not affect other peers, and loses nothing."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ DRIPS = {
 async def test_bytes_one_at_a_time_are_read_four_times_a_second_past_the_budget(
     autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int], data: bytes
 ) -> None:
-    """What gathers in a pause, here as in a kernel, is read at once."""
+    """Bytes that collect in a pause, here as in a kernel, are read at once."""
     limits = Limits(protocol_rate=Rate(200, burst=100), command_rate=None)
     async with open_house(witness.hooks, limits=limits) as house:
         await house.wire()

@@ -128,7 +128,7 @@ INTERNAL = {
 
 
 def test_every_public_name_that_changes_anything_is_in_the_table() -> None:
-    """So whoever adds one decides here whether a thread may call it."""
+    """A new name needs a decision here whether a thread may call it."""
     missing = []
     server = MasterServer(Hooks())
     found = [getattr(trio_mud, name) for name in trio_mud.__all__]
@@ -144,7 +144,7 @@ def test_every_public_name_that_changes_anything_is_in_the_table() -> None:
 
 
 def test_every_class_with_a_public_method_is_looked_at() -> None:
-    """Beside those in the table the front door has values, which never change, and what needs no server."""
+    """The front door also has immutable values, and names that need no server."""
     values = {"Certificate", "Duplicate", "FactSource", "Limits", "Markup", "Rate", "Rendering", "Size", "Texts"}
     kinds = {name for name in trio_mud.__all__ if isinstance(getattr(trio_mud, name), type)}
     for name in ("Cause", "Reason", *values, *READING):

@@ -275,7 +275,7 @@ async def test_a_timer_set_at_the_door_ticks_after_admission_and_never_after_a_r
 async def test_a_timer_that_fails_costs_that_tick(
     mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A1: and the log says whose it was."""
+    """A1: and the log names its owner."""
     ticks: list[int] = []
 
     def fail() -> None:

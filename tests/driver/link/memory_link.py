@@ -13,7 +13,7 @@ from trio_mud.driver.link.client import Client
 
 
 class MemoryLink:
-    """What the peer types arrives at once; what it is sent is `seen`, once flushed."""
+    """A link in memory: typed input arrives at once; flushed output is in `seen`."""
 
     address = "memory"
     needs_handshake = may_be_health_check = has_unparsed = can_parse = hides_input = False
@@ -30,7 +30,7 @@ class MemoryLink:
         self._receiver: LinkReceiver
 
     def make_link(self, host: LinkHost) -> MemoryLink:
-        """What the server calls instead of wrapping a transport."""
+        """The function that the server calls instead of wrapping a transport."""
         self._host = host
         return self
 
@@ -45,7 +45,7 @@ class MemoryLink:
         self._receiver.received(message)
 
     def hang_up(self) -> None:
-        """Send no more."""
+        """End the input."""
         self._hung_up.set()
 
     def vanish(self) -> None:

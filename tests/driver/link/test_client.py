@@ -1,4 +1,4 @@
-"""What is believed of a client's program when it says several things, and who has the last word."""
+"""Contradicting facts about a client's program, and which of them takes precedence."""
 
 from __future__ import annotations
 

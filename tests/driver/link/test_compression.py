@@ -1,4 +1,4 @@
-"""Compressed players: they see and are heard as all others, and what they send costs nobody else a turn."""
+"""Compressed players get the same service as all others, and their input costs no other player a turn."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def player_with(terminal: Terminal, place: Mud) -> Player:
 
 
 def lax(ratio: int = 2000, burst: int = 1024 * 1024) -> tuple[Option, ...]:
-    """The default options, with MCCP3 that asks for no more than a rate."""
+    """Return the default options, with MCCP3 limited by a rate only."""
     return (
         *(option for option in DEFAULT_OPTIONS if not isinstance(option, Mccp3)),
         Mccp3(InflationLimits(burst=burst, ratio=ratio)),

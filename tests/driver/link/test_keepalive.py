@@ -1,4 +1,4 @@
-"""What is done about a link that says nothing: probes at their pace, and a peer that answers no more is dead."""
+"""Silent links: probes at their interval, and a peer that does not answer them is dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to a connection: in order, in few sends, bounded, and never cut in half by a quit."""
+"""Output of a connection: in order, in few sends, bounded, and never truncated by a quit."""
 
 from __future__ import annotations
 

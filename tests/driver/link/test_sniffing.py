@@ -1,4 +1,4 @@
-"""Strangers on the telnet port: known by their first bytes, gone before one of them is a command."""
+"""Foreign protocols on the telnet port: detected by their first bytes, closed before any of them is a command."""
 
 from __future__ import annotations
 

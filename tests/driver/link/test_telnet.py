@@ -1,4 +1,4 @@
-"""What becomes of what a client's program says: facts, events, or a fault that costs no more than itself."""
+"""Messages of a client's program become facts, events, or a fault that affects only that message."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def all_recordings(folder: Path) -> list[Recorded]:
 
 
 def heard(recorded: Recorded) -> list[str]:
-    """What the peer typed as far as it is recorded, and in brackets what else it did; without negotiations."""
+    """Return the recorded input, with other actions of the peer in brackets, and without negotiations."""
     did = [(step.kind, re.sub(rb"\xff[\xfb-\xfe].", b"", step.data)) for step in recorded.steps if step.kind != "out"]
     return [data.decode() or f"[{kind}]" for kind, data in did if data or kind != "in"]
 

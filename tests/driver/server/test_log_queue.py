@@ -39,7 +39,7 @@ class Stream(io.StringIO):
 
 @contextmanager
 def logging_to(handler: QueuedHandler) -> Iterator[logging.Logger]:
-    """A logger of its own that only this handler hears."""
+    """Yield a logger whose only handler is this one."""
     logger = logging.Logger("test")  # noqa: LOG001 - not one that others could find
     logger.addHandler(handler)
     yield logger

@@ -206,7 +206,7 @@ async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Wi
 
 
 class SlowDoor(Door):
-    """Was already accepting when the doors closed, and hands that one visitor over a second later."""
+    """A listener that was already accepting when it was closed, and returns that connection a second later."""
 
     def __init__(self, visitor: Wire) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ async def test_who_is_at_the_door_when_the_shutdown_comes_has_both_events(mud: O
 
 
 async def test_the_doors_close_at_once(autojump_clock: trio.testing.MockClock) -> None:
-    """And not when the last guest has gone."""
+    """And not when the last connection has ended."""
     witness = Witness()
     witness.hooks.on(Disconnect)(waits(3))
     async with open_house(witness.hooks) as house:
@@ -280,7 +280,7 @@ async def test_a_shutdown_may_come_before_anything_else(autojump_clock: trio.tes
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("path", ["shutdown", "abort"])
 async def test_many_endings_are_sliced(mud: OpenMud, path: str) -> None:
-    """Between two checkpoints at most `limits.batch` connections end, so nobody else is held up."""
+    """Between two checkpoints at most `limits.batch` connections end, so no other task is delayed."""
     limits = Limits(batch=16, connections=None, accept_rate=None, first_input=None)
     most = 0
 
@@ -350,7 +350,7 @@ async def test_a_cancel_before_it_began_ends_it_in_order(autojump_clock: trio.te
 
 
 async def test_starting_from_a_cancelled_caller_does_not_hang(autojump_clock: trio.testing.MockClock) -> None:
-    """A service that shields before it says `started` would wait for ever."""
+    """A service that shields before it calls `started` would wait forever."""
     server = MasterServer(Hooks())
     with trio.move_on_after(60):
         async with trio.open_nursery() as nursery:
@@ -418,7 +418,7 @@ async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: Witness
 
 
 async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness: Witness) -> None:
-    """O3: also when all guests are gone and only hooks are waited for."""
+    """O3: even when all connections have ended and only hooks are awaited."""
     witness.hooks.on(Disconnect)(waits(math.inf))
     async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
         player = await place.player()
@@ -434,7 +434,7 @@ async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness:
 async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met_at_the_door(
     mud: OpenMud, witness: Witness
 ) -> None:
-    """I-18; the simulator's seed 1020823 of its day: the ending was decided already, and so the loss was not heard."""
+    """I-18; seed 1020823 of an earlier simulator: the ending was decided already, so the loss was not noticed."""
     witness.hooks.on(Connect)(waits(30))
     async with mud(witness.hooks, limits=Limits(hook_deadline=40, cleanup=2), allow_errors=True) as place:
         place.connect()
@@ -604,7 +604,7 @@ async def test_one_too_many_is_refused_and_the_connect_hook_sees_it(mud: OpenMud
 async def test_so_many_come_from_one_place_and_no_more(
     mud: OpenMud, witness: Witness, addresses: list[str], admitted: int
 ) -> None:
-    """An IPv6 household is one place, and an IPv4 address mapped into IPv6 is that address."""
+    """The addresses of an IPv6 /64 count as one, and an IPv4 address mapped into IPv6 counts as that address."""
     async with mud(witness.hooks, limits=Limits(per_address=2)) as place:
         for address in addresses:
             await place.player(address=address)
@@ -841,7 +841,7 @@ async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, w
 async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_accepted(
     autojump_clock: trio.testing.MockClock, witness: Witness, kind: str
 ) -> None:
-    """K11: with its own error; who waits at the door meets no half-made world."""
+    """K11: with its own error; a waiting peer never meets a partly created world."""
 
     def fail(event: Started) -> None:
         raise RuntimeError("no world")
@@ -959,7 +959,7 @@ async def test_over_tcp_a_reset_a_half_close_and_a_quit_look_the_same_as_in_memo
 
 
 async def test_over_tcp_unread_input_turns_no_farewell_into_a_reset() -> None:
-    """N29: the kernel would answer input that nobody reads with a reset, and that may overtake the last words."""
+    """N29: the kernel would answer unread input with a reset, which may overtake the last output."""
     hooks = Hooks()
     hooks.on(Input)(lambda event: event.connection.quit("Bye."))
     server = MasterServer(hooks, options=())
@@ -1002,7 +1002,7 @@ async def test_the_drivers_own_events_cannot_be_posted(mud: OpenMud, witness: Wi
 
 
 async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio.testing.MockClock) -> None:
-    """Lengths would tell what is in it."""
+    """Lengths would reveal its content."""
     mccp2 = bytes((255, 251, 86))
     async with open_house(Hooks()) as house:
         plain, secret = await house.wire(), Wire()

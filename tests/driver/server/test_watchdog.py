@@ -1,4 +1,4 @@
-"""The watchdog: in true time, for it is there for what stops virtual time too."""
+"""The watchdog: in real time, because it watches code that stops virtual time too."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ run(hooks, host="127.0.0.1", port=0, limits=Limits(watchdog=0.3, watchdog_abort=
 
 
 def work_until_told(caplog: pytest.LogCaptureFixture, times: int = 1) -> None:
-    """Compute, without a checkpoint, until the watchdog has told of this function so often, and then for a while."""
+    """Compute, without a checkpoint, until the watchdog has reported this function this often, and then for a while."""
     until = time.monotonic() + PATIENCE
     while len(told_of(caplog, "work_until_told")) < times:
         assert time.monotonic() < until, "the watchdog does not notice"
@@ -84,7 +84,7 @@ async def type_lines(hooks: Hooks, *lines: str, limits: Limits) -> MasterServer:
 
 
 def told(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
-    """What the watchdog has logged at a level: at least what a test causes, and more where the machine stands still."""
+    """Return the watchdog's records of a level: at least those caused by a test, more if the machine stalls."""
     messages = [record.getMessage() for record in caplog.records if record.levelno == level]
     return [message for message in messages if "the event loop" in message]
 
@@ -302,7 +302,7 @@ def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -
 
 @pytest.mark.slow
 def test_a_process_that_was_stopped_is_not_blamed_for_it(tmp_path: Path) -> None:
-    """A18: the time is nobody's fault, and no reason to end the process."""
+    """A18: the time was not spent by the game, and is no reason to end the process."""
     with mill(tmp_path, abort=0.5) as (process, player):
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # it has stopped

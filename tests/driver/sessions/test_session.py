@@ -75,7 +75,7 @@ class Inn:
         connection.server.sessions.enter(key, connection, **self.policy)  # type: ignore[arg-type]
 
     def story(self) -> list[str]:
-        """What happened to connections and sessions, without the comings."""
+        """Return the events of connections and sessions, without connects."""
         told = []
         for event in self.events:
             match event:

@@ -1,4 +1,4 @@
-"""Guests look, at the room and at each other."""
+"""Guests look at the room and at each other."""
 
 import pytest
 import trio

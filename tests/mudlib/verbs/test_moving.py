@@ -1,4 +1,4 @@
-"""Guests move, and are seen to."""
+"""Guests move, and others see it."""
 
 from importlib.resources import files
 

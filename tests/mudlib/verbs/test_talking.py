@@ -1,4 +1,4 @@
-"""Guests talk, and are heard by whom they should."""
+"""Guests talk, and exactly the intended guests read it."""
 
 import pytest
 

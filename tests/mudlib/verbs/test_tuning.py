@@ -1,4 +1,4 @@
-"""Guests choose how the valley is shown, and learn what it knows of their program."""
+"""Guests choose how the valley is shown, and read what is known of their program."""
 
 import pytest
 

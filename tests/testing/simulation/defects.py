@@ -1,7 +1,7 @@
-"""Planted defects: each is a patch of the driver that makes one promise false, and the simulator has to find it.
+"""Planted defects: each is a patch of the driver that breaks one promise, and the simulator has to find it.
 
-Each replaces something that must exist, so that a change of the driver cannot turn a defect into nothing.
-Who uses it: `test_proof` finds every one of them, and the ordinary tests two or three.
+Each replaces something that must exist, so that a change of the driver cannot make a defect ineffective. `test_proof`
+finds every one of them, and the ordinary tests two or three.
 """
 
 from __future__ import annotations
@@ -442,7 +442,7 @@ def a_grace_is_not_cancelled(true: Any, self: Session, connection: Connection) -
 
 @defect(Sessions, "_take_from_all")
 def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session) -> None:
-    """Nobody is told."""
+    """The old connection gets no event."""
 
 
 @defect(Sessions, "_check")

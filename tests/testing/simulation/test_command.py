@@ -1,4 +1,4 @@
-"""The command: what it plays, what it tells, and what it keeps."""
+"""The command: the seeds it plays, its output, and the seeds it stores."""
 
 from __future__ import annotations
 

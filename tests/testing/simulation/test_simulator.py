@@ -1,4 +1,4 @@
-"""The simulator: evenings without a fault, the same again for the same seed, and every way to be stuck is found."""
+"""The simulator: runs without a fault, the same again for the same seed, and every way to be stuck is found."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_evening_can_be_cut_anywhere() -> None:
 
 @pytest.mark.parametrize("seed", RARE)
 def test_seeds_that_once_failed_hold_and_would_fail_again(seed: int) -> None:
-    """As long as no deed is new they are the same evenings; what they found has tests of its own, too."""
+    """As long as no action is new they are the same runs; their findings have tests of their own, too."""
     assert simulate(seed).violations == []
     assert in_fork(seed, patch=RARE[seed]).broken
 
