@@ -436,11 +436,11 @@ class Trace:
     def _see_sessions(self, sessions: Sessions) -> None:
         for session in sessions:
             links = session.connections
-            if links:
-                self._origins[session] = origin_of(links[-1].address)
             before = self._links.get(session, ())
             if links != before:
                 self._links[session] = links
+                if links:
+                    self._origins[session] = origin_of(links[-1].address)
                 for link in before:
                     if link not in links:
                         self.watch(link).robbed = True
