@@ -288,7 +288,7 @@ def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
 
 @pytest.fixture
 def unlogged(say: Say, monkeypatch: pytest.MonkeyPatch) -> Say:
-    """For what would open something, and does not come to it; the logging of this process stays as it is."""
+    """Run the command line without changing this process's logging, for commands that fail before they serve."""
     monkeypatch.setattr(logs, "show", lambda **_: None)
     return say
 

@@ -1,4 +1,4 @@
-"""The log on standard error: one event a line, whatever players send."""
+"""The log on standard error: one event per line, for any input of players."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Caller:
         await self.stream.send_eof()
 
     async def sees(self, text: str) -> str:
-        """Read on until this comes; returns it with what came before."""
+        """Read until this text arrives; return it with everything before."""
         while (found := self._terminal.text.find(text, self._seen)) < 0:
             if not await self._read():
                 raise AssertionError(f"{text!r} did not come; the connection ended with {self.unread!r}")
@@ -430,7 +430,7 @@ async def test_a_client_that_vanished_without_a_word_is_found_by_the_kernels_pro
 
 
 def fall_silent(stream: trio.SocketStream) -> None:
-    """Let a kernel drop all that comes for this socket: it is as if its cable was cut."""
+    """Make a kernel drop all packets for this socket, as if its cable was cut."""
     drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: keep 0 bytes of each packet
     program = struct.pack("HP", 1, ctypes.addressof(drop))
     stream.socket.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_ATTACH_FILTER", 26), program)
@@ -466,7 +466,7 @@ async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_i
 
 
 async def test_clients_that_drip_before_they_say_a_word_are_shown_out(echo: Hooks) -> None:
-    """N8: sixty of them, and who plays notices nothing."""
+    """N8: sixty of them, and the other players notice nothing."""
     limits = Limits(
         per_address=None, accept_rate_per_address=None, accept_rate=None, first_input=0.5, quit_flush=0.2, linger=0.1
     )

@@ -125,7 +125,7 @@ def ticks_of(player: socket.socket) -> list[float]:
 
 
 def test_true_ticks_do_not_drift(tmp_path: Path) -> None:
-    """A16: the k-th tick comes at k periods, late by what that one was late and not by what all were."""
+    """A16: the k-th tick comes at k periods, plus its own delay and not the delays of earlier ones."""
     with clockwork(tmp_path) as (_, port), calling(port) as player:
         while len(ticks := ticks_of(player)) < 20:
             time.sleep(0.1)
@@ -263,7 +263,7 @@ def test_a_program_that_spins_is_ended_although_nobody_reads_its_log(tmp_path: P
 def test_a_function_on_started_decides_how_the_program_ends(
     tmp_path: Path, started: str, status: int, said: list[str]
 ) -> None:
-    """K11: one traceback at most, and none for an exit that was meant."""
+    """K11: one traceback at most, and none for an intended exit."""
     program = f"""
 import sys
 from trio_mud import Hooks, Started, run

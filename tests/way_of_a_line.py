@@ -94,7 +94,7 @@ def table(calls: list[Call]) -> str:
 
 
 def in_readme() -> str:
-    """Return the table that stands in the README."""
+    """Return the table in the README."""
     return README.read_text().split(BEGIN)[1].split(END)[0].strip()
 
 

@@ -41,6 +41,6 @@ def check(rows: Iterable[Row], say: Callable[[str], None]) -> bool:
 
 
 def chosen(rows: Iterable[Row], words: str) -> list[Row]:
-    """The rows whose names contain one of the words, which stand between commas; all if there are none."""
+    """Return the rows whose names contain one of the comma-separated words; all if there are none."""
     wanted = [word for word in words.split(",") if word]
     return [row for row in rows if not wanted or any(word in row.name for word in wanted)]

@@ -39,7 +39,7 @@ PROMPT = "> "
 
 
 class Room:
-    """The one room, and the heartbeat that is asked for by the command `beat`."""
+    """The one room, and the heartbeat requested by the command `beat`."""
 
     def __init__(self) -> None:
         self.hooks = Hooks()

@@ -49,7 +49,7 @@ SAID_VITALS = b"\xff\xfa\xc9" + b'Char.Vitals {"hp":41,"maxhp":60,"mana":17,"max
 
 
 class Row(NamedTuple):
-    """One figure of the table, and what it stands beside."""
+    """One figure of the table, and the figure it is compared with."""
 
     what: str
     figure: str
@@ -172,7 +172,7 @@ def gmcp() -> list[Row]:
 
 
 def screens(count: int = 200) -> list[str]:
-    """Texts of 1.5 kB, each another one: the words come again, their order does not."""
+    """Return different texts of 1.5 kB: the same words in another order."""
     chance = random.Random(1)
     return [" ".join(chance.choices(WORDS, k=400))[:1500] for _ in range(count)]
 

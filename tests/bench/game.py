@@ -24,7 +24,7 @@ class Peer(Protocol):
 
 
 class Lines:
-    """Bytes to lines: leaves telnet's commands out, and keeps what is unfinished up to 8 kB."""
+    """Splits bytes into lines without telnet commands, and stores an unfinished line up to 8 kB."""
 
     __slots__ = ("_rest",)
 
@@ -112,7 +112,7 @@ class World:
 
 
 def lateness(late: list[float]) -> str:
-    """How late a heartbeat was, in seconds, as JSON after the word `beat`."""
+    """Return the delay of a heartbeat, in seconds, as JSON after the word `beat`."""
     in_order = sorted(late)
     count = len(in_order)
     told = {

@@ -1,12 +1,12 @@
-"""Handshakes: what a ClientHello costs the server that is recorded once and sent again and again, and whom it delays.
+"""Handshakes: the cost of a recorded ClientHello that is replayed, for the server and for other players.
 
-The peer computes nothing, the server whatever the group asks for; with ffdhe8192 that would be 180 ms each.
+The peer computes nothing, and the server everything that the group requires; with ffdhe8192 that would be 180 ms each.
 Figures, each with a bound (`bounds.py` checks them):
 
 - CPU of the server process for one such connection, from accept to close.
 - How long a player behind TLS waits for an echo beside them.
 
-The server is a process of its own, on loopback. Only `max_handshakes` bounds it, so no rate hides what one costs.
+The server is a process of its own, on loopback. Only `max_handshakes` limits it, so no rate hides the cost.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Crowd:
                 yield peer, peer.read()
 
     def settle(self, seconds: float = 0.3) -> None:
-        """Read what still comes of the arrivals."""
+        """Read the remaining output to the new connections."""
         until = time.perf_counter() + seconds
         while time.perf_counter() < until:
             for peer, data in self.heard(0.05):
@@ -144,7 +144,7 @@ def resident(pid: int) -> int:
 
 
 def cost(crowd: Crowd, seconds: float, step: Callable[[float], int]) -> tuple[float | None, int, float]:
-    """Warm up, then count for so long; returns the server's CPU for each, how many, and in which time."""
+    """Warm up, then count for this time; return the server's CPU per operation, their number, and the time."""
     until = time.perf_counter() + WARM_UP
     while time.perf_counter() < until:
         step(until)
@@ -335,7 +335,7 @@ def worst(crowd: Crowd, seconds: float, players: int) -> Found:
 
 
 def full(crowd: Crowd, seconds: float, players: int, refused: int) -> Found:
-    """The server has room for the players only; the others knock at a thousand a second."""
+    """Measure a server with room for the players only, while others connect a thousand times a second."""
     pace = Pace(crowd, crowd.grow(players))
     crowd.settle()
     pace.go_on(seconds)

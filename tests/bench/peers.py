@@ -14,7 +14,7 @@ WILL_COMPRESS, DO_COMPRESS, START = b"\xff\xfb\x56", b"\xff\xfd\x56", b"\xff\xfa
 
 
 class Peer:
-    """A plain connection, which refuses whatever it is offered."""
+    """A plain connection, which refuses every option."""
 
     __slots__ = ("command", "due", "fileno", "greeted", "rest", "sock")
 
@@ -74,7 +74,7 @@ class CompressedPeer(Peer):
 
 
 class EncryptedPeer(Peer):
-    """One that speaks TLS, and does not ask who is there."""
+    """A connection with TLS, which does not verify the server."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Storms: what a flood of each kind of telnet command and payload costs, and what others notice of it.
+"""Storms: the cost of a flood of each kind of telnet command and payload, and its effect on others.
 
 Three figures, each with a bound (`bounds.py` checks them):
 

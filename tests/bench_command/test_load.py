@@ -1,4 +1,4 @@
-"""A whole load over true TCP, as a shell sees it."""
+"""A complete load over real TCP, started from a shell."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from trio_mud.transports.poller import Poller
 
 
 class Witness:
-    """Hooks that record every event in the order it came, as short words: `guest-1 connect`, `guest-1: look`."""
+    """Hooks that record every event in order, as short words: `guest-1 connect`, `guest-1: look`."""
 
     def __init__(self) -> None:
         self.hooks = Hooks()
@@ -178,7 +178,7 @@ async def open_house(
     texts: Texts | None = None,
     options: Sequence[Option] = DEFAULT_OPTIONS,
 ) -> AsyncGenerator[House, None]:
-    """Serve wires for the length of the block, then shut down in order. A single error comes out as itself."""
+    """Serve memory transports for the length of the block, then shut down in order; raise a single error as itself."""
     server, door = MasterServer(hooks, limits=limits, texts=texts, options=options), Door()
     try:
         async with trio.open_nursery() as nursery:
@@ -190,7 +190,7 @@ async def open_house(
 
 
 class Crash(Source):
-    """A source whose bug cannot be kept within it: it ends the dispatcher."""
+    """A source that fails outside its guard, which ends the dispatcher."""
 
     def has_event(self) -> bool:
         return True
@@ -203,7 +203,7 @@ class Crash(Source):
 
 
 def waits(seconds: float) -> Callable[[Any], Awaitable[None]]:
-    """A hook function that waits so long, and does nothing else."""
+    """Return a hook function that only waits for this time."""
 
     async def wait(event: HookEvent) -> None:
         await trio.sleep(seconds)
@@ -241,7 +241,7 @@ def link_of(connection: Connection) -> TelnetLink:
 
 
 def first_connection(server: MasterServer) -> Connection:
-    """The one that has been on the list longest."""
+    """Return the connection that has been on the list longest."""
     return next(iter(server.connections))
 
 

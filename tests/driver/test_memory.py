@@ -1,4 +1,4 @@
-"""Memory: what one connection makes the driver hold has a bound in bytes, whatever its peer sends (I-11)."""
+"""Memory: the memory that one connection can take has a bound in bytes, for any input of its peer (I-11)."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ _OURS: Final = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9]z")
 
 
 def text(data: bytes) -> None:
-    """Nothing that a player typed commands a terminal, whatever a game makes of it."""
+    """No typed text controls a terminal, in any use by a game."""
     reader = Reader(data)
     way, width, colours = reader.byte(), reader.byte(), (0, 8, 16, 256, 1 << 24)[reader.byte() % 5]
     typed = reader.rest().decode(("utf-8", "latin-1", "utf-16-le")[way % 3], "replace")
@@ -184,8 +184,8 @@ class Target:
     """A function to fuzz.
 
     Attributes:
-        run: Raises AssertionError, or anything else, if it breaks a promise.
-        words: Byte strings that mean something to it.
+        run: Raises AssertionError, or any other exception, if it breaks a promise.
+        words: Byte strings that have a meaning for it.
         share: Of a thousand executions.
         longest: Bytes of an input.
     """

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class House:
-    """A server that is open, and who came."""
+    """A running server, and its visitors."""
 
     def __init__(self, server: RecordingServer, visitors: Visitors, port: int) -> None:
         self.server = server
@@ -32,7 +32,7 @@ class House:
         self.visits = visitors.visits
 
     async def visit(self) -> Visit:
-        """Wait for the one visitor to be let in."""
+        """Wait for the one visitor to be admitted."""
         await until(lambda: bool(self.visits), lambda: "a visitor")
         (visit,) = self.visits
         return visit

@@ -1,4 +1,4 @@
-"""The game that the programs play: two hidden questions in a row, then whatever the player types comes back."""
+"""The game of the interop tests: two hidden questions in a row, then each typed line is echoed."""
 
 from __future__ import annotations
 

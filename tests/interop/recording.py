@@ -50,7 +50,7 @@ class RecordingEngine(TelnetEngine):
         return super().tick(now, is_read=is_read)
 
     def wire(self, step: str) -> bytes:
-        """All bytes that it `hears`, or that it `says`."""
+        """Return all bytes that it `hears`, or that it `says`."""
         return b"".join(what for kind, what in self.steps if kind == step and isinstance(what, bytes))
 
 

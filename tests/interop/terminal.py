@@ -68,7 +68,7 @@ class Terminal:
         await until(lambda: self.program.poll() is not None, lambda: f"its end; shown is:\n{self.screen}")
 
     async def read_on(self) -> None:
-        """Read what it shows, for ever, so that it never waits for us."""
+        """Read its screen forever, so that it never waits for the test."""
         while True:
             await trio.lowlevel.wait_readable(self._master)
             try:

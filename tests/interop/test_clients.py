@@ -167,7 +167,7 @@ every_program = pytest.mark.parametrize(
 
 @asynccontextmanager
 async def calling(program: Program, request: pytest.FixtureRequest) -> AsyncIterator[tuple[House, Terminal, Visit]]:
-    """Open the server, start the program, and wait until it was let in."""
+    """Open the server, start the program, and wait until it is admitted."""
     certificate = Certificate(request.getfixturevalue("certificate_file")) if program.secure else None
     home: Path = request.getfixturevalue("tmp_path")
     offered = program.compresses if certificate is None else COMPRESSION  # over TLS nothing is offered, whatever we say

@@ -107,7 +107,7 @@ NAMES = ("Paul", "Bea", "Max", "Lin", "Hal", "Gil", "Nan")
 
 
 async def seat(valley: Mud) -> Listeners:
-    """Let them in, and let them see each other come."""
+    """Connect the players, and let them see each other arrive."""
     guests = Listeners(
         await valley.player(),
         await valley.player(terminal=("MUDLET", "XTERM-256COLOR", "MTTS 269")),

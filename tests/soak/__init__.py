@@ -1,1 +1,1 @@
-"""The soak: a true server process on loopback, and crowds that mean it no good. `nox -s soak` runs `run.py`."""
+"""The soak: a real server process on loopback, and malicious crowds. `nox -s soak` runs `run.py`."""

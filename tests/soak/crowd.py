@@ -42,7 +42,7 @@ _TELNET: Final = re.compile(rb"\xff[\xfb-\xfe].|\xff\xfa(?:[^\xff]|\xff[^\xf0])*
 
 
 class Lost(Exception):
-    """The connection ended, or an answer did not come."""
+    """The connection ended, or an answer did not arrive."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Caller:
             raise Lost(f"cannot send: {error}") from error
 
     async def until(self, what: str) -> str:
-        """Everything up to a text, and the text; raises Lost if it does not come."""
+        """Return everything up to and including a text; raise Lost if it does not arrive."""
         wanted = what.encode()
         with trio.move_on_after(PATIENCE):
             while (found := self._text.find(wanted)) < 0:
@@ -130,7 +130,7 @@ async def call(port: int, source: str, tally: Tally, *, buffer: int | None = Non
     """Connect from an address; closed at the end of the block.
 
     Args:
-        buffer: Bytes that the kernel keeps of what is not read.
+        buffer: Bytes of the kernel's receive buffer.
     """
     with trio.socket.socket() as sock:
         if buffer is not None:
@@ -148,7 +148,7 @@ async def call(port: int, source: str, tally: Tally, *, buffer: int | None = Non
 
 
 def home(street: int, number: int) -> str:
-    """An address: each street of the crowd has room for 250 households in each of its blocks."""
+    """Return an address: each street is a /16 network, with 250 peers in each of its /24 blocks."""
     return f"127.{street}.{number // 250}.{number % 250 + 1}"
 
 

@@ -64,7 +64,7 @@ class Verdict:
 
 
 class Warden:
-    """A player who asks the server how it is."""
+    """A player that asks the server for its status."""
 
     def __init__(self, caller: Caller, server: ServerProcess) -> None:
         self._caller = caller
@@ -113,7 +113,7 @@ async def warden_of(server: ServerProcess) -> AsyncIterator[Warden]:
 
 
 async def judge_rest(warden: Warden, before: Baseline, verdict: Verdict) -> None:
-    """The crowd has gone: the server must come to be as it was, and its books must balance."""
+    """Check the server after the crowd: it must return to its baseline, and its counters must add up."""
     began = trio.current_time()
     while (now := await Baseline.of(warden)) != before and trio.current_time() - began < SETTLE:
         if (now.tasks, now.descriptors) == (before.tasks, before.descriptors):
@@ -187,7 +187,7 @@ class Mix:
 
 
 def hostile_mix(mix: Mix, say: Say) -> Verdict:
-    """Honest players among slowloris, those who never read, and fuzzers lose no line; then nothing is left of it."""
+    """Honest players among slowloris peers, peers that never read, and fuzzers lose no line; then nothing is left."""
     verdict = Verdict("hostile mix")
     limits: dict[str, object] = {"first_input": 10.0, "write_stall": 10.0, "connections": 4000, "accept_rate": "none"}
     limits |= {"per_address": PLACES, "accept_rate_per_address": "none"}
@@ -287,7 +287,7 @@ async def _watch(
 
 @dataclass(frozen=True)
 class Storm:
-    """How many play, how fast the others come, and for how long."""
+    """The number of players, the rate of the other connections, and the duration."""
 
     seconds: float
     honest: int = 200
@@ -456,7 +456,7 @@ class Shortage:
 
 
 def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
-    """A server that has no descriptor left does not spin, logs little, serves whom it has, and recovers."""
+    """A server without free descriptors does not spin, logs little, serves its connections, and recovers."""
     verdict = Verdict("out of descriptors")
     descriptors = shortage.honest + 25
     limits = {"first_input": "none", "per_address": "none", "accept_rate_per_address": "none"}

@@ -93,9 +93,10 @@ def status(server: MasterServer) -> dict[str, object]:
 
 
 def keep_send_buffers_small() -> None:
-    """So that who does not read is soon full: the kernel would let a buffer grow to megabytes.
+    """Keep send buffers small, so that a peer that does not read is soon full.
 
-    Accepted sockets have it from the listening one, which is found by its number.
+    The kernel would let them grow to megabytes. Accepted sockets inherit it from the listening one, which is found by
+    its number.
     """
     for number in range(3, 64):
         with contextlib.suppress(OSError):  # no socket

@@ -1,4 +1,4 @@
-"""Miniatures of the soak: the scenarios find a server that stands, and would find one that does not."""
+"""Miniatures of the soak: the scenarios pass for a good server, and would fail for a bad one."""
 
 from __future__ import annotations
 

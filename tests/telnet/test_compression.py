@@ -1,4 +1,4 @@
-"""The two machines around zlib: chunks in order, and bounds that hold whatever a stream contains."""
+"""The two machines around zlib: chunks in order, and limits that hold for any stream."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""The engine as a whole: what comes in means the same however it is cut, and nothing in it can hurt."""
+"""The complete engine: its result does not depend on segmentation, and no input can harm it."""
 
 import gc
 import math

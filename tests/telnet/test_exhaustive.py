@@ -1,4 +1,4 @@
-"""Every option, every verb, every command, on an engine that speaks all there is: none is left out."""
+"""Every option, every verb and every command, on an engine with all options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines: six kinds of Enter key, three editing keys, one limit, wherever the bytes are cut."""
+"""Lines: six kinds of Enter key, three editing keys, one limit, for any segmentation."""
 
 import codecs
 

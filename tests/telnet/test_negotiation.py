@@ -331,7 +331,7 @@ def commands(data: bytes) -> list[tuple[int, int]]:
 
 
 def answering(verbs: dict[int, int]) -> Peer:
-    """A peer that answers each verb with another, whatever its own state."""
+    """Return a stateless peer that answers each verb with another."""
 
     def answer(data: bytes) -> bytes:
         return b"".join(bytes((IAC, verbs[verb], code)) for verb, code in commands(data) if verb in verbs)

@@ -1,4 +1,4 @@
-"""NEW-ENVIRON: a few variables by name, whatever the peer makes of the question."""
+"""NEW-ENVIRON: a few variables by name, with any answer of the peer."""
 
 import pytest
 from hypothesis import example, given

@@ -76,7 +76,7 @@ def test_a_script_is_read_as_bytes() -> None:
 
 
 class Forgetful(TelnetEngine):
-    """An engine that forgets that it stands behind an IAC."""
+    """An engine that loses its state after an IAC."""
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
         events = super().receive(data)
@@ -95,7 +95,7 @@ def test_a_difference_between_two_splits_is_shown() -> None:
 
 
 class Pondering(TelnetEngine):
-    """An engine that reports one line a call, as one that inflates may."""
+    """An engine that reports one line per call, as an inflating one may."""
 
     @property
     def pending(self) -> bool:

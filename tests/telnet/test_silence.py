@@ -142,7 +142,7 @@ class Busybox(Model):
 
 
 class Putty(Model):
-    """PuTTY: speaks first, and answers any question for variables with USER."""
+    """PuTTY: sends the first negotiation, and answers any question for variables with USER."""
 
     opening = b"\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03"
     will = frozenset((0, 3, 24, 31, 32, 36, 39))

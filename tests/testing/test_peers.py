@@ -74,7 +74,7 @@ class Street:
 
 
 async def converse(player: Player, *, lines: int, every: float) -> None:
-    """Type numbered lines and get every answer, in order, none lost and none twice, and each soon."""
+    """Type numbered lines and check that every answer arrives soon, in order, once."""
     for number in range(lines):
         await player.type(f"line {number}")
         assert await player.sees(f"you said line {number}\n", within=2) == f"you said line {number}\n"

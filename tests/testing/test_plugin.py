@@ -504,7 +504,7 @@ ASYNCIO = """
 
 @pytest.mark.parametrize(("mode", "works"), [("strict", True), ("auto", False)])
 def test_beside_pytest_asyncio_it_works_unless_that_takes_all_tests(play: Play, mode: str, works: bool) -> None:
-    """If pytest-asyncio is not installed, a plugin of the same name and options stands for it."""
+    """If pytest-asyncio is not installed, a plugin of the same name and options replaces it."""
     play.pytester.makeini(f"[pytest]\nasyncio_mode = {mode}")
     if importlib.util.find_spec("pytest_asyncio") is None:
         play.pytester.makeconftest(ASYNCIO)

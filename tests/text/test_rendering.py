@@ -91,7 +91,7 @@ def test_a_screen_reader_gets_words_and_nothing_else() -> None:
 
 
 def everything(value: str) -> Markup:
-    """Markup with all that markup can have, and a player's text all over it."""
+    """Return markup with every feature, and a player's text in all places."""
     clickable = [link(word, send=value or "x") for word in ("north", value or "y")] if len(value) < 300 else []
     return markup("<b>{x}-<red>{x}</red></b><#f80>{x}</#f80> {y}", x=value, y=join(", ", clickable))
 

@@ -275,7 +275,7 @@ async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
 
 
 async def test_a_loss_that_sending_meets_is_told_by_listening_in_slices() -> None:
-    """Or a word to thousands who have gone would end them all in one pass."""
+    """Otherwise a broadcast to thousands of lost links would end them all in one pass."""
     async with polling() as (poller, nursery):
         endings: list[str] = []
         pairs = [await tcp_pair() for _ in range(10 * ENDINGS)]

@@ -1,4 +1,4 @@
-"""The PROXY protocol: the parser first, without I/O, then who is believed."""
+"""The PROXY protocol: the parser first, without I/O, then the trusted networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TCP's own side: who is let in, from where, and with which options."""
+"""TCP: accepted peers, their addresses, and socket options."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ async def test_for_the_shortest_time_there_is_one_probe_after_a_second() -> None
 
 
 def times_to_find_a_dead_peer(transport: TcpTransport) -> tuple[float, float]:
-    """Seconds after which Linux gives up on one to whom nothing is sent, and on one who acknowledges nothing."""
+    """Return the seconds after which Linux gives up on an idle peer, and on one that acknowledges nothing."""
 
     def option(name: str) -> int:
         return transport._socket.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))

@@ -889,7 +889,7 @@ async def test_openssl_may_ask_for_new_keys_at_any_time(certificate: Certificate
 
 
 def is_read(pipe: trio.abc.SendStream) -> bool:
-    """Whether the other side of a process's pipe has read all that was sent."""
+    """Return True if the other side of a process's pipe has read everything."""
     assert isinstance(pipe, trio.lowlevel.FdStream)
     unread = fcntl.ioctl(pipe.fileno(), termios.FIONREAD, struct.pack("i", 0))
     return struct.unpack("i", unread) == (0,)

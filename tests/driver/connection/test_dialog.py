@@ -30,7 +30,7 @@ def lines_of(witness: Witness) -> list[str]:
 
 
 class Login:
-    """Asks for a name and a word, and writes down what it got."""
+    """Asks for a name and a password, and records the answers."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -231,7 +231,7 @@ async def test_every_ending_cancels_a_dialog_at_its_await_and_its_finally_runs(
 
 
 async def test_the_deadline_of_a_dialog_ends_the_connection(mud: OpenMud, witness: Witness, login: Login) -> None:
-    """N8: for the whole dialog, however many questions it has."""
+    """N8: for the whole dialog, with any number of questions."""
 
     async def slow(dialog: Dialog) -> None:
         await dialog.ask("Name? ")
@@ -362,7 +362,7 @@ async def test_asking_after_the_end_raises_and_costs_nothing(
 
 
 async def test_an_ended_connection_keeps_no_dialog(mud: OpenMud, witness: Witness, login: Login) -> None:
-    """Nothing outlives its connection, a script that never began neither."""
+    """No dialog outlives its connection, not even one whose script never began."""
     async with mud(Hooks()) as place:
         await place.player()
         started = first_connection(place.server)

@@ -27,7 +27,7 @@ def lines_of(witness: Witness) -> list[str]:
 
 
 def hold(witness: Witness, seconds: float) -> None:
-    """Let every line take so long."""
+    """Let every line take this long."""
     witness.hooks.on(Input)(waits(seconds))
 
 
@@ -401,7 +401,7 @@ async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, 
 
 
 async def test_a_message_that_a_pause_of_ours_cuts_in_two_is_not_given_up(mud: OpenMud, witness: Witness) -> None:
-    """Its end has come; that we do not read it for a minute is no fault of the peer's."""
+    """Its end was received; the peer is not responsible for a minute in which it was not read."""
     got: list[HookEvent] = []
     witness.hooks.on(GmcpMessage)(got.append)
     message = bytes((IAC, SB, 201)) + b"A 1234" + bytes((IAC, SE))

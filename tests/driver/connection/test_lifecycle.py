@@ -1,4 +1,4 @@
-"""How a connection ends: one reason and one cause, decided once, whatever races occur."""
+"""The ending of a connection: one reason and one cause, decided once, in any race."""
 
 from __future__ import annotations
 
@@ -601,7 +601,7 @@ async def test_a_refusal_beats_a_quit_in_whatever_order(mud: OpenMud, witness: W
 
 
 async def test_a_refusal_beats_a_link_death(mud: OpenMud, witness: Witness) -> None:
-    """A9: a visitor who is gone before the verdict is refused all the same, and reads nothing."""
+    """A9: a peer that disconnects before the verdict is still refused, and reads nothing."""
 
     @witness.hooks.on(Connect)
     async def ponder(event: Connect) -> None:
@@ -736,7 +736,7 @@ async def test_lines_lent_to_a_dialog_are_dropped_when_the_connection_ends(
 
 
 async def test_no_tick_comes_after_the_ending_is_decided(mud: OpenMud, witness: Witness) -> None:
-    """Only typed lines may still come before `Disconnect`, also while the last words wait for a slow reader."""
+    """Only typed lines may still come before `Disconnect`, even while the last output waits for a slow reader."""
     ticks: list[bool] = []
     witness.hooks.on(Admitted)(
         lambda event: event.connection.every(0.5, lambda: ticks.append(event.connection.ending is None))
@@ -833,7 +833,7 @@ async def test_a_port_scan_costs_one_connect_and_one_disconnect(mud: OpenMud, wi
 
 
 async def test_a_bug_in_one_transport_costs_one_connection(autojump_clock: trio.testing.MockClock) -> None:
-    """I-16: whatever a transport raises; reading, writing at once, or writing the rest."""
+    """I-16: any exception of a transport: while reading, writing at once, or writing the rest."""
 
     class Broken(Wire):
         def __init__(self, where: str) -> None:

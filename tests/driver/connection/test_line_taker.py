@@ -13,7 +13,7 @@ from ..conftest import first_connection, settled
 
 
 class Forwarder:
-    """Takes every line at once, as if it sent them elsewhere; takes none while it is `busy`."""
+    """Takes every line at once, as if to forward it; takes none while it is `busy`."""
 
     asks_hidden, has_begun = False, True
 

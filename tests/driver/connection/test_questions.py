@@ -45,7 +45,7 @@ def lines_of(witness: Witness) -> list[str]:
 
 
 class Answers:
-    """A script that asks by these functions, one after the other, and keeps what came of it."""
+    """A script that asks with these functions, one after the other, and stores the answers."""
 
     def __init__(self, *asks: Ask) -> None:
         self._asks = asks
@@ -246,7 +246,7 @@ async def test_both_words_may_be_typed_at_once(mud: OpenMud, witness: Witness) -
 async def test_what_was_typed_hidden_and_not_asked_for_is_dropped(
     mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The word twice, and once was enough: neither the next question nor the game sees the second."""
+    """A password was typed twice and needed once: neither the next question nor the game gets the second."""
     caplog.set_level(logging.DEBUG)
     script = Answers(lambda dialog: dialog.ask_hidden("Word? "), lambda dialog: dialog.ask("Colour? "))
     async with mud(witness.hooks) as place:

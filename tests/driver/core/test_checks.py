@@ -252,7 +252,7 @@ def settle_nothing() -> None:
 async def test_a_mistake_is_refused_by_a_sentence_and_has_changed_nothing(
     mud: OpenMud, talkers: Witness, mistake: str
 ) -> None:
-    """K11: by a TypeError or ValueError that comes out of the author's own line."""
+    """K11: by a TypeError or ValueError raised in the author's own line."""
     call, said = WRONG[mistake]
     async with mud(talkers.hooks) as place:
         player = await place.player()

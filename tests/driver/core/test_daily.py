@@ -1,4 +1,4 @@
-"""Every night at the same hour: by the wall clock, whatever is done to it."""
+"""Daily timers: at the same hour by the wall clock, even if it is changed."""
 
 from __future__ import annotations
 

@@ -410,7 +410,7 @@ async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobo
 async def test_a_door_that_returns_false_is_told_how_to_refuse(
     mud: OpenMud, caplog: pytest.LogCaptureFixture, is_async: bool
 ) -> None:
-    """K11: the visitor is in, whatever the author meant by it."""
+    """K11: the connection is admitted, although the author meant to refuse it."""
     hooks = Hooks()
 
     def shut(event: Connect) -> bool:
@@ -481,7 +481,7 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
 
 @pytest.mark.parametrize("place", ["hook", "timer", "dialog", "work", "at the door"])
 async def test_an_exit_says_the_last_words_to_every_player(place: str, mud: OpenMud) -> None:
-    """K11: `sys.exit` in a hook was a bare end of file to those who played."""
+    """K11: `sys.exit` in a hook was a bare end of file to the players."""
     hooks, texts = Hooks(), Texts(shutdown="The lamps go out.")
 
     async def leave() -> None:
@@ -543,7 +543,9 @@ def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:
 
 
 def test_ctrl_c_inside_a_verb_of_the_driver_waits_until_the_verb_is_done() -> None:
-    """The game's function may be interrupted anywhere, the driver's steps that it calls nowhere: they come in pairs."""
+    """The game's function may be interrupted anywhere, but not the driver's methods that it calls: their steps are
+    paired.
+    """
     witness = Witness()
     witness.hooks.on(Input)(lambda event: event.connection.server.post(Bell(1)))
 

@@ -273,7 +273,7 @@ async def test_without_an_interval_everything_is_logged(
 
 
 async def stubborn(*_: object) -> None:
-    """Go on after the cancellation, as a loop with `except BaseException: pass` does for ever."""
+    """Continue after the cancellation forever, like a loop with `except BaseException: pass`."""
     with trio.CancelScope(shield=True):
         await trio.sleep(60)
 

@@ -1,4 +1,4 @@
-"""The boundary around a game's own code: whatever it does costs the call, the event or the link it ran for."""
+"""The boundary around a game's own code: a failure affects only the call, the event or the link that it ran for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 async def foreign_cancelled() -> BaseException:
-    """A `Cancelled` whose scope is over, as a cache keeps that has failed for the task that filled it."""
+    """Return a `Cancelled` whose scope has ended, as stored by a cache whose task was cancelled."""
     kept: list[BaseException] = []
     with trio.CancelScope() as scope:
         scope.cancel()

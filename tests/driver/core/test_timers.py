@@ -1,4 +1,4 @@
-"""Timers: exact, without drift or bursts, and gone with their owner."""
+"""Timers: exact, without drift or bursts, and cancelled with their owner."""
 
 from __future__ import annotations
 

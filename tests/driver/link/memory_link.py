@@ -133,13 +133,13 @@ class MemoryLink:
 
 
 class MemoryListener:
-    """Peers are whatever the test connects."""
+    """A listener whose peers are connected by the test."""
 
     def __init__(self) -> None:
         self._to, self._from = trio.open_memory_channel[MemoryLink](math.inf)
 
     def connect(self) -> MemoryLink:
-        """Let a peer come."""
+        """Connect a peer."""
         link = MemoryLink()
         self._to.send_nowait(link)
         return link

@@ -1,4 +1,4 @@
-"""A receiver that keeps what its link reports, and a link without a server."""
+"""A receiver that stores its link's reports, and a link without a server."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class LetsInflate(Option):
 
 
 class InflatingTerminal(Terminal):
-    """Agrees to MCCP2, and counts what comes through it."""
+    """Agrees to MCCP2, and counts received bytes."""
 
     def __init__(self) -> None:
         super().__init__(more=[TakesMccp2()])

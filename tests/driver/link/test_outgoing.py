@@ -123,7 +123,7 @@ async def test_a_waiting_function_may_write_at_any_time(mud: OpenMud) -> None:
 
 
 async def test_texts_arrive_in_the_order_written_from_wherever(autojump_clock: trio.testing.MockClock) -> None:
-    """I-8: across tasks, and however slowly the peer takes them."""
+    """I-8: across tasks, and for any speed of the peer."""
     hooks = Hooks()
     hooks.on(Input)(lambda event: event.connection.write(event.line))
     async with open_house(hooks, limits=QUIET, options=()) as house:
@@ -167,7 +167,7 @@ async def test_the_rest_writer_exists_only_while_there_is_a_rest(autojump_clock:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("capacity", [1, 2, 3, 5, 8, 13, 64, 1000, 70_000])
 async def test_a_quit_never_cuts_a_text_in_half(mud: OpenMud, capacity: int) -> None:
-    """The rest-writer lives in the link's scope: a quit cancels only what reads."""
+    """The writer runs in the link's scope: a quit cancels only the reader."""
     hooks = Hooks()
 
     @hooks.on(Input)

@@ -34,7 +34,7 @@ from ..conftest import Witness, settled
 async def test_content_that_cannot_be_understood_never_ends_a_connection(
     mud: OpenMud, talkers: Witness, payload: bytes
 ) -> None:
-    """K10: the frame is sound, so the player plays on, however often it comes."""
+    """K10: the frame is valid, so the player plays on, for any number of them."""
     async with mud(talkers.hooks, limits=Limits(anomalies=1)) as place:
         player = await place.player(columns=80, rows=24, terminal=("XTERM",))
         await settled()

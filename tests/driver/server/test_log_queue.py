@@ -1,4 +1,4 @@
-"""The log's queue: whatever becomes of the stream, the one who logs never waits."""
+"""The log's queue: logging never waits, even if the stream is full or closed."""
 
 from __future__ import annotations
 

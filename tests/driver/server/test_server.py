@@ -1,4 +1,4 @@
-"""The server as a whole: how it begins, whom it lets in, and the two ways in which it ends."""
+"""The complete server: its start, admission, and its two ways to end."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ async def test_what_still_waits_when_the_cleanup_time_is_over_is_cut_and_every_d
 
 
 async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Witness) -> None:
-    """So a game that posts for ever cannot keep the server."""
+    """So a game that posts forever cannot delay the end of the server."""
     strokes: list[int] = []
 
     @witness.hooks.on(Bell)
@@ -373,7 +373,7 @@ async def test_a_caller_cancelled_while_it_starts_the_server_ends_it(autojump_cl
 
 
 async def test_the_cleanup_time_is_counted_once_and_shared(mud: OpenMud, witness: Witness) -> None:
-    """However many wait, and whatever they wait for, it is over after `limits.cleanup`."""
+    """For any number of waiting tasks, it ends after `limits.cleanup`."""
     witness.hooks.on(Disconnect)(waits(math.inf))
     async with mud(witness.hooks, limits=Limits(cleanup=5, linger=60, hook_deadline=None), allow_errors=True) as place:
         pipes = [place.connect() for _ in range(10)]
@@ -892,7 +892,7 @@ async def test_nobody_is_accepted_before_every_function_on_started_has_run(
 async def test_a_visit_is_logged_at_info_once_a_line_was_typed(
     mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, does: str
 ) -> None:
-    """K5: scanners and health checks come by the thousand; they are debugging."""
+    """K5: scanners and health checks connect by the thousand; they are logged at debug."""
     caplog.set_level(logging.DEBUG, "trio_mud")
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -1014,7 +1014,7 @@ async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio
 
 
 async def test_the_charset_that_is_preferred_holds_on_an_encrypted_link(autojump_clock: trio.testing.MockClock) -> None:
-    """Its engine is another than the one that it was made with."""
+    """Its engine is not the one that it was created with."""
     async with open_house(Hooks()) as house:
         secret = Wire()
         secret.is_secure = True

@@ -68,7 +68,7 @@ def work_until_told(caplog: pytest.LogCaptureFixture, times: int = 1) -> None:
 
 
 async def type_lines(hooks: Hooks, *lines: str, limits: Limits) -> MasterServer:
-    """Serve one player in true time, under the watchdog, and let it type these and leave."""
+    """Serve one player in real time, under the watchdog, which types these lines and leaves."""
     server, listener, pipe = MasterServer(hooks, limits=limits, texts=Texts(shutdown="")), PipeListener(), Pipe()
     async with trio.open_nursery() as nursery:
         with Watchdog(server):

@@ -1,4 +1,4 @@
-"""Sessions: a stay outlives its links, and has one owner at any moment."""
+"""Sessions: a session outlives its links, and has one owner at any moment."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ PLAYED: Final[dict[str, str]] = {}  # the game that finds a defect
 
 @contextmanager
 def replaced(target: type | ModuleType, name: str, replacement: Callable[..., Any]) -> Iterator[None]:
-    """Have this in the place of a method, a property or a function; it is called with the true one first."""
+    """Replace a method, a property or a function by this one, which is called with the original first."""
     there = target.__dict__[name]  # a KeyError means that the driver has changed: plant it elsewhere
     true = there.fget if isinstance(there, property) else there
     assert callable(true)
