@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trio_mud.telnet import Engine, MsdpReceived, MsdpValue, Option, Policy
-from trio_mud.telnet.codes import END_OF_RECORD, MSDP, MSP, MSSP, MXP, NEW_ENVIRON
+from trio_mud.telnet.codes import MSDP, MSP, MSSP, MXP, NEW_ENVIRON
 from trio_mud.telnet.msdp_messages import decode_msdp, encode_msdp
 
 
@@ -18,13 +18,6 @@ class TakesMsp(Option):
     """Plays sounds."""
 
     code = MSP
-    theirs = Policy.ACCEPT
-
-
-class TakesEor(Option):
-    """Knows a prompt when it sees one."""
-
-    code = END_OF_RECORD
     theirs = Policy.ACCEPT
 
 

@@ -3,10 +3,11 @@
 import pytest
 
 from trio_mud.mudlib import world
+from trio_mud.telnet.client import TakesMarks
 from trio_mud.testing import Mud, OpenMud, Player
 
 from .conftest import ComeIn, reads
-from .programs import TakesEor, TellsVariables
+from .programs import TellsVariables
 
 LISTENS = ("MUDLET", "XTERM-256COLOR", "MTTS 77")  # 64 of these is a screen reader
 LISTS = "charset  Choose how letters travel between the valley and your program."
@@ -40,7 +41,7 @@ async def test_what_others_do_stands_between_prompts(mud: OpenMud, come_in: Come
 
 async def test_a_program_that_knows_prompts_is_shown_each_once(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world()) as valley:
-        ann = await valley.player(options=[TakesEor()])
+        ann = await valley.player(options=[TakesMarks()])
         await ann.type("Ann", "time")
         await ann.sees("in the year 1.\n> ")
         await come_in(valley, "Bob")

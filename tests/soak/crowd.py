@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import socket
 import struct
 import time
@@ -24,6 +23,7 @@ from tests.bench.storms import AGREED, BEFORE, KINDS, MOST, STORMS, filled
 from tests.fuzz.mutator import inputs
 from tests.fuzz.targets import TARGETS
 from trio_mud import Texts
+from trio_mud.telnet.client import TelnetClient
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE, WILL
 
 from .process import IS_LINUX
@@ -37,8 +37,6 @@ SHOUTED: Final = ("漢字", "a\t", "\N{COMBINING ACUTE ACCENT}e", "word ", "한�
 WIDTHS: Final = (80, 100, 120, 132)  # columns; a text is rendered once for all whose window has one width
 SHOUTS_EVERY: Final = 0.5  # seconds, on average
 RETRY: Final = 0.5  # seconds at least between two connections of one who was thrown out
-
-_TELNET: Final = re.compile(rb"\xff[\xfb-\xfe].|\xff\xfa(?:[^\xff]|\xff[^\xf0])*\xff\xf0|\xff[\xf0-\xf9]", re.DOTALL)
 
 
 class Lost(Exception):
@@ -70,7 +68,7 @@ class Caller:
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self.socket = sock
         self._text = b""
-        self._raw = b""
+        self._client = TelnetClient((), self._hear)
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises Lost if the connection has ended."""
@@ -117,12 +115,11 @@ class Caller:
             data = await self.socket.recv(65536)
         except OSError as error:
             raise Lost(f"{error}, behind {self._text[-200:]!r}") from error
-        self._raw = _TELNET.sub(b"", self._raw + data)
-        # A command that is cut waits; nothing else of telnet is left.
-        text, iac, rest = self._raw.partition(b"\xff")
-        self._text += text
-        self._raw = iac + rest
+        self._client.receive(data)
         return bool(data)
+
+    def _hear(self, data: bytes) -> None:
+        self._text += data
 
 
 @contextlib.asynccontextmanager

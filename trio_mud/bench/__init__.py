@@ -1,7 +1,7 @@
 """`trio-mud bench`: scripted players that measure how fast your own game answers.
 
     command ──► script          the lines of each player, from a TOML file
-       └──────► load ──bytes──► player ──► ear     one player, without I/O
+       └──────► load ──bytes──► player             one player, without I/O
                   └──► tally ──► histogram          the measurements
                          └──► report                as text or JSON
 

@@ -18,13 +18,14 @@ from collections import deque
 from dataclasses import replace
 from typing import NamedTuple
 
-from .ear import Ear
+from ..telnet.client import LetsHide, TakesMarks, TelnetClient
 from .script import Script, Step
 from .tally import Tally
 
 PATIENCE = 5.0  # seconds to wait for a greeting, which some servers do not send
 MOST_OWED = 1000  # answers; commands due beyond this number are not sent
 LAST_WORDS = 200  # characters
+OPTIONS = (TakesMarks(), LetsHide())  # all others are refused
 
 
 def in_letters(number: int) -> str:
@@ -57,9 +58,9 @@ class Player:
     """
 
     __slots__ = (
+        "_client",
         "_commands",
         "_done",
-        "_ear",
         "_heard_at",
         "_heard_since",
         "_is_stopped",
@@ -100,7 +101,7 @@ class Player:
             for step in script.commands
         )
         self._done = 0  # number of commands begun
-        self._ear = Ear(self)
+        self._client = TelnetClient(OPTIONS, self._hear_text, self._hear_mark)
         self._owed: deque[_Owed] = deque()
         self._rest = b""  # text in which the next answer may begin
         self._last = b""  # the last text received
@@ -128,7 +129,7 @@ class Player:
         self._now = now
         if self._silence_ends() <= now:  # `wake` was not called in time
             self._be_answered(self._heard_at)
-        self._ear.take(data)
+        self._client.receive(data)
         if self._next <= now:
             self._type()
 
@@ -147,8 +148,8 @@ class Player:
 
     def data_to_send(self) -> bytes:
         """Return and remove the bytes to send; b"" if there are none."""
-        if self._ear.engine.has_data_to_send:
-            self._out.append(self._ear.engine.data_to_send())
+        if self._client.engine.has_data_to_send:
+            self._out.append(self._client.data_to_send())
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -171,9 +172,9 @@ class Player:
         lines = [line for line in self._last.decode("utf-8", "replace").splitlines() if line.strip()]
         return "".join(c if c.isprintable() else "?" for c in lines[-1].strip()[:LAST_WORDS]) if lines else ""
 
-    # Called by the ear
+    # Called by the client
 
-    def hear_text(self, data: bytes) -> None:
+    def _hear_text(self, data: bytes) -> None:
         """Search the text for the expected answer."""
         self._last = data
         self._heard_at = self._now
@@ -189,7 +190,7 @@ class Player:
             self._be_answered(self._now)
         self._rest = b""
 
-    def hear_mark(self) -> None:
+    def _hear_mark(self) -> None:
         """End the prompt, and an answer that waits for it."""
         if self._owed and self._owed[0].text is None:
             # A game may mark the questions of its login and no other prompt.

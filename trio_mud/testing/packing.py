@@ -10,15 +10,8 @@ from collections.abc import Sequence
 
 from ..telnet import Engine, Option, Policy
 from ..telnet.charsets import CODECS
-from ..telnet.codes import CHARSET, MCCP2, MCCP3
+from ..telnet.codes import CHARSET, MCCP3
 from ..telnet.options.charset import ACCEPTED, REJECTED, REQUEST, parse_request
-
-
-class TakesMccp2(Option):
-    """Lets the server compress its output."""
-
-    code = MCCP2
-    theirs = Policy.ACCEPT
 
 
 class SendsMccp3(Option):

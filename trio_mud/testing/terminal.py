@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import zlib
 from collections.abc import Sequence
 
-from ..telnet import AnomalyKind, Engine, Option, Policy, TelnetEngine
-from ..telnet.codes import ECHO, MCCP2, NAWS, TTYPE
-from ..telnet.interpreter import Interpreter
-from ..telnet.scanner import Scanner
+from ..telnet import AnomalyKind, Engine, Option, Policy
+from ..telnet.client import LetsHide, TelnetClient
+from ..telnet.codes import NAWS, TTYPE
 from .gmcp import Message, TakesGmcp
-
-
-class _LetsHide(Option):
-    """Agrees to hide input."""
-
-    code = ECHO
-    theirs = Policy.ACCEPT
 
 
 class _TellsSize(Option):
@@ -52,7 +43,7 @@ class _TellsTerminal(Option):
             engine.send_subnegotiation(TTYPE, b"\x00" + name.encode())
 
 
-class Terminal:
+class Terminal(TelnetClient):
     """Shows the server's output as text, and answers as a client would.
 
     Args:
@@ -76,16 +67,14 @@ class Terminal:
         more: Sequence[Option] = (),
     ) -> None:
         self.gmcp: list[Message] = []
-        options: list[Option] = [_LetsHide()]
+        options: list[Option] = [LetsHide()]
         if columns is not None and rows is not None:
             options.append(_TellsSize(columns, rows))
         if names:
             options.append(_TellsTerminal(names))
         if gmcp:
             options.append(TakesGmcp(gmcp, self.gmcp))
-        self.engine = TelnetEngine([*options, *more])
-        self._scanner = Scanner()
-        self._stream: zlib._Decompress | None = None  # set while the server compresses
+        super().__init__([*options, *more], self._show)
         self._charset = self.engine.charset
         self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts: list[str] = []
@@ -97,65 +86,19 @@ class Terminal:
             self._parts = ["".join(self._parts)]
         return self._parts[0].replace("\r\n", "\n") if self._parts else ""
 
-    @property
-    def is_compressed(self) -> bool:
-        """True if the server currently compresses its output."""
-        return self._stream is not None
-
-    def receive(self, data: bytes) -> bytes:
-        """Process bytes from the server, and return them uncompressed, including telnet commands.
-
-        Raises:
-            zlib.error: The server sent an invalid stream.
-        """
-        meant = b""
-        while data:
-            if self._stream is None:
-                piece, data = data, b""
-            else:
-                piece = self._stream.decompress(data)
-                data = self._stream.unused_data
-                if self._stream.eof:
-                    self._stream = None
-            read = self._scanner.receive(piece, self)
-            meant += piece[:read]
-            data = piece[read:] + data  # prepends the rest if a stream begins here
-        return meant
-
-    def data_to_send(self) -> bytes:
-        """Return the queued answers."""
-        return self.engine.data_to_send()
-
     def resize(self, columns: int, rows: int) -> None:
         """Send another size, if NAWS is agreed."""
         if self.engine.is_ours(NAWS):
             tell_size(self.engine, columns, rows)
 
-    # Called by the scanner: text goes to the screen, everything else to the engine
+    def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
+        raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
 
-    def heard_text(self, data: bytes) -> None:
+    def _show(self, data: bytes) -> None:
         if self._charset != self.engine.charset:
             self._charset = self.engine.charset
             self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts.append(self._decoder.decode(data))
-
-    def heard_command(self, code: int) -> None:
-        Interpreter(self.engine).heard_command(code)
-
-    def heard_negotiation(self, verb: int, code: int) -> None:
-        Interpreter(self.engine).heard_negotiation(verb, code)
-
-    def heard_subnegotiation(self, code: int, payload: bytes) -> None:
-        Interpreter(self.engine).heard_subnegotiation(code, payload)
-        if code == MCCP2 and MCCP2 in self.engine.option_set:  # even if it was disabled since, which takes effect later
-            self._stream = zlib.decompressobj()
-            self._scanner.stop()
-
-    def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
-        raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
-
-    def payload_limit(self, code: int) -> int:
-        return Interpreter(self.engine).payload_limit(code)
 
 
 def tell_size(engine: Engine, columns: int, rows: int) -> None:

@@ -11,12 +11,12 @@ import trio.testing
 from trio_mud import Cause, Input, Limits, Reason
 from trio_mud.driver.server.hook_host import HookHost
 from trio_mud.telnet import Option, Policy
+from trio_mud.telnet.client import TakesMccp2
 from trio_mud.telnet.codes import MCCP2, MCCP3
 from trio_mud.telnet.compression import PIECE, InflationLimits
 from trio_mud.telnet.options import DEFAULT_OPTIONS, Mccp3
 from trio_mud.testing import OpenMud
 from trio_mud.testing.mud import Mud
-from trio_mud.testing.packing import TakesMccp2
 from trio_mud.testing.player import Player
 from trio_mud.testing.terminal import Terminal
 

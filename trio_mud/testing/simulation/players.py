@@ -13,8 +13,9 @@ from typing import Final
 
 import trio
 
+from ...telnet.client import TakesMccp2
 from ...telnet.codes import IAC, MCCP3, SB, SE
-from ..packing import SendsMccp3, TakesCharset, TakesMccp2
+from ..packing import SendsMccp3, TakesCharset
 from ..terminal import Terminal
 from .network import PlayersEnd, Quality, WatchedPipe
 
