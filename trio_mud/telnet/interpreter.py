@@ -99,6 +99,7 @@ class Interpreter:
         read = engine.scanner.receive(data, self)
         if engine.scanner.payload is not engine.unfinished:
             self._time_payload()
+        # TinTin++ sends the start of its stream and compressed bytes in one write, so the rest is compressed.
         if engine.scanner.is_stopped and engine.inflater is not None:
             engine.inflater.put_back(data[read:])
 

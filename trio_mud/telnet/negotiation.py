@@ -175,9 +175,11 @@ class _Side:
         return move
 
     def _held(self, heard: Heard) -> _Move:
+        # Yes and no alternate, and the last one is the current wish, so the parity of the length gives the oldest.
         oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
         fits = (heard is not Heard.NO) == oldest_is_yes
         held = _side(self.state, max(0, self.open - (1 if fits else 2)))
+        # Either the last question is still open, or it was a no, whose acknowledgement changes nothing.
         if held.open or held.state is State.OFF:
             return _Move(held, is_dropped=True)
         return held._moved(heard)

@@ -79,6 +79,7 @@ class Watch:
                 self._task = current_task()
                 await wait_task_rescheduled(self._forget_task)
                 if self.is_paused and not self.is_over:
+                    # A reader without room may wait forever; `wake` cancels the wait when the link ends.
                     with trio.CancelScope() as self._pause:
                         await self._reader.room()
                     self._pause = None
@@ -231,6 +232,7 @@ class Poller:
         assert self._epoll is not None
         try:
             while True:
+                # Endings still to be reported: let other tasks run, but do not sleep until the next input.
                 if self._ended:
                     await trio.lowlevel.checkpoint()
                 else:

@@ -225,6 +225,7 @@ class TlsTransport:
         tls = self._certificate.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         while True:
             try:
+                # A step computes for up to 6 ms, so handshakes take turns and other tasks run in between.
                 async with self._handshake_turn:
                     tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -245,6 +246,7 @@ class TlsTransport:
         """Encrypt and send as much as the transport accepts at once."""
         taken = 0
         while taken < len(data):
+            # Encryption cannot be undone: a piece counts as taken when all its records were accepted, not before.
             if not self._owed:
                 self._owed = self._encrypt(data[taken : taken + PIECE])
             self._push()
@@ -318,6 +320,7 @@ class TlsTransport:
 
     async def _flush(self) -> None:
         """Wait until the transport has accepted all encrypted bytes."""
+        # While this task sends, `_push` must not send, or later records would overtake these.
         self._push()
         self._is_sending = True
         try:
