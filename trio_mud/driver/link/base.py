@@ -1,7 +1,7 @@
-"""The seam between a peer's wire and the connection above it: what each side may call on the other.
+"""The interface between a link and the connection above it: the methods that each may call on the other.
 
-A link turns bytes into lines and events, and texts into bytes; it knows no game, no hook and no connection.
-A connection knows no bytes. `telnet.TelnetLink` is the link of every telnet peer; a wire of another kind
+A link converts bytes into lines and events, and texts into bytes; it knows no game, no hook and no connection.
+A connection knows no bytes. `telnet.TelnetLink` is the link of every telnet peer. A link of another kind
 implements `Link` and reaches the server through a listener whose transports have `make_link`.
 """
 
@@ -21,7 +21,7 @@ from .client import Client
 
 
 class OutOfBand(NamedTuple):
-    """A message of the peer's program, in either direction. Received ones wait in turn with the lines."""
+    """A GMCP or MSDP message, in either direction. Received ones wait in turn with the lines."""
 
     protocol: Literal["gmcp", "msdp"]
     name: str  # of the package or the variable
@@ -29,7 +29,7 @@ class OutOfBand(NamedTuple):
 
 
 class Interrupted(NamedTuple):
-    """The player pressed a key that is to stop what goes on. Waits in turn with the lines."""
+    """The player pressed an interrupt key. Waits in turn with the lines."""
 
     kind: InterruptKind
 
@@ -42,11 +42,11 @@ class Resized(NamedTuple):
 
 
 class HidingRefused(NamedTuple):
-    """The client shows what is typed, although it was asked to hide it. Overtakes lines."""
+    """The client shows typed input although it was asked to hide it. Overtakes lines."""
 
 
 class ClientKnown(NamedTuple):
-    """The client has reported what it is, or its time to do so is over. Overtakes lines."""
+    """The client has reported its abilities, or the time for that is over. Overtakes lines."""
 
 
 class LineCut(NamedTuple):
@@ -57,17 +57,17 @@ LinkEvent = OutOfBand | Interrupted | Resized | HidingRefused | ClientKnown | Li
 
 
 class LinkReceiver(Protocol):
-    """What a link calls: the connection's inbox. None of these methods raises.
+    """The receiver of a link's lines and events: the connection's inbox. None of these methods raises.
 
     Attributes:
-        is_full: True if no more lines and events are wanted; then the link stops parsing, and so reading.
+        is_full: True if there is no room for more lines and events: the link stops parsing, and therefore reading.
     """
 
     is_full: bool
 
     @property
     def label(self) -> str:
-        """The connection's name and number, for logs."""
+        """The connection's name and number, for log lines."""
         ...
 
     def received_line(self, line: str, hidden: bool) -> bool:
@@ -75,19 +75,19 @@ class LinkReceiver(Protocol):
         ...
 
     def received(self, event: LinkEvent) -> None:
-        """Take anything that is not a line."""
+        """Take an event that is not a line."""
         ...
 
     def ended(self, cause: Cause, text: str = "") -> None:
-        """Take note that the link is lost (a cause of `LINKDEATH`) or was abused (one of `QUIT`)."""
+        """End the connection: the link is lost (a cause of `LINKDEATH`), or the peer broke the protocol (of `QUIT`)."""
         ...
 
     def failed(self, error: BaseException) -> None:
-        """Take note that the link, or code of the game called by it, raised: it costs the connection."""
+        """End the connection, because the link, or code of the game called by it, raised."""
         ...
 
     def notify(self) -> None:
-        """Look again at the link: its state changed, or it can parse now."""
+        """Check the link again: its state has changed, or it can parse now."""
         ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -95,18 +95,18 @@ class LinkReceiver(Protocol):
         ...
 
     def flush(self) -> None:
-        """Flush the link. The server calls it once a batch for each receiver that was marked dirty."""
+        """Flush the link. The server calls it once per batch for each receiver that was marked dirty."""
         ...
 
 
 class Link(Protocol):
-    """One peer's wire, whatever it speaks.
+    """The connection to one peer, in any protocol.
 
-    The synchronous methods never wait. Only `handshake` and `read` raise.
+    The synchronous methods never wait. Only `locate`, `handshake`, `read` and, for a malformed name, `send` raise.
 
     Attributes:
-        client: What is known of the peer's program.
-        has_unparsed: True if bytes wait that were not parsed; they count as typed, so the end of file waits for them.
+        client: The known facts about the peer's program.
+        has_unparsed: True if received bytes are not parsed yet. They count as typed: the end of file waits for them.
     """
 
     client: Client
@@ -124,52 +124,52 @@ class Link(Protocol):
 
     @property
     def may_be_health_check(self) -> bool:
-        """True if a proxy opened the link for itself, or cannot say for whom. Certain after `locate`."""
+        """True if a proxy opened the link for itself, or names no client. Certain after `locate`."""
         ...
 
     @property
     def can_parse(self) -> bool:
-        """True if `taken` would get further now. Asked only if `has_unparsed` and the receiver has room."""
+        """True if `taken` would make progress now. Read only if `has_unparsed` and the receiver has room."""
         ...
 
     @property
     def is_drained(self) -> bool:
-        """True if the transport has taken everything written, and the writer has ended."""
+        """True if the transport has accepted all output, and the writer has ended."""
         ...
 
     @property
     def hides_input(self) -> bool:
-        """True if what is typed now must not be recorded."""
+        """True if typed input is secret now and must not be recorded."""
         ...
 
     def attach(self, receiver: LinkReceiver) -> None:
-        """Set the receiver: once, before anything else."""
+        """Set the receiver. Called once, before any other method."""
         ...
 
     async def locate(self) -> None:
-        """Learn the peer's address: read the PROXY header, if one is due. Bounded by the caller.
+        """Read the PROXY header, if one is due, so that the peer's address is known. The caller sets a deadline.
 
         Raises:
-            trio.BrokenResourceError: There is no header, or the peer is gone.
+            trio.BrokenResourceError: The header is missing, or the peer has closed.
         """
         ...
 
     async def handshake(self) -> None:
-        """Complete what else the transport asks of the peer, after `locate`. Bounded by the caller.
+        """Complete the transport's handshake after `locate`. The caller sets a deadline.
 
-        Where the link may be a health check, this waits for the peer's first bytes too, since health checks send none.
+        If the link may be a health check, this waits for the peer's first bytes too, since health checks send none.
 
         Raises:
-            trio.BrokenResourceError: The peer did not do its part, or is gone.
+            trio.BrokenResourceError: The handshake failed, or the peer has closed.
         """
         ...
 
     def open(self, *, offers: bool = True) -> None:
-        """Act on the verdict of the connect hook: from now on text may leave.
+        """Allow output to be sent, after the verdict of the connect hook.
 
         Args:
-            offers: False after a refusal: everything written so far is dropped, nothing is negotiated,
-                and an earlier `stop` is taken back so that the refusal can be written.
+            offers: False after a refusal: all output so far is dropped, nothing is negotiated,
+                and an earlier `stop` is undone so that the refusal can be written.
         """
         ...
 
@@ -186,15 +186,19 @@ class Link(Protocol):
         ...
 
     def stop(self, *, drop_input: bool) -> None:
-        """The ending is decided: ignore what is received and written from now on."""
+        """Ignore further input and output, because the ending is decided.
+
+        Args:
+            drop_input: True to drop received input too; False if it is still to be handled.
+        """
         ...
 
     def write(self, text: Text, *, is_last: bool = False) -> bool:
-        """Queue a text and a line end; return False if it was dropped. Last words may exceed the bound."""
+        """Queue a text and a line end; return False if it was dropped. Last words may exceed the limit."""
         ...
 
     def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
-        """Like `write`, with the bytes shared among clients of one kind."""
+        """Like `write`, and share the encoded bytes among clients of the same kind."""
         ...
 
     def prompt(self, text: Text) -> bool:
@@ -202,11 +206,11 @@ class Link(Protocol):
         ...
 
     def prompt_answered(self, hidden: bool) -> None:
-        """Forget the prompt: a line was handled, so the cursor stands at the beginning of a line."""
+        """Forget the prompt: a line was handled, so the cursor is at the beginning of a line."""
         ...
 
     def send(self, message: OutOfBand) -> bool:
-        """Queue a message for the peer's program; return False if it was dropped or is not wanted.
+        """Queue a message for the peer's program; return False if it was dropped or is not supported.
 
         Raises:
             ValueError: The package name is malformed.
@@ -214,45 +218,45 @@ class Link(Protocol):
         ...
 
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
-        """Ask the client to hide or show what is typed.
+        """Ask the client to hide or show typed input.
 
         Args:
             hidden: True to hide.
-            marks: Also mark what is typed from now on as hidden or not: for a dialog's question.
-            ends_line: Send a line end with the switch to showing, since the client did not show the Enter.
+            marks: True to mark lines typed from now on as hidden or not, for a dialog's question.
+            ends_line: True to send a line end when input is shown again, since the client did not show the Enter.
         """
         ...
 
     def taken(self) -> None:
-        """Parse further: a line left the receiver, or a turn is to spare."""
+        """Continue parsing: a line left the receiver, or its source has a turn without an event."""
         ...
 
     def drop_input(self) -> None:
-        """Drop what was received and not parsed, and all that comes later."""
+        """Drop input that is not parsed yet, and all later input."""
         ...
 
     def discard_input(self) -> bool:
-        """Drop what was typed so far; return True if bytes were lost that were never parsed."""
+        """Drop the input received so far; return True if unparsed bytes were lost."""
         ...
 
     def discard(self) -> None:
-        """The link is lost: drop everything queued, and end the writer."""
+        """Drop all pending output and cancel the writer, because the link is lost."""
         ...
 
     def mark_dirty(self) -> None:
-        """Have the receiver flushed at the end of the current batch."""
+        """Mark the receiver dirty, so that it is flushed at the end of the current batch."""
         ...
 
     def flush(self) -> None:
-        """Send everything queued. What the transport does not take at once is finished by the writer."""
+        """Send all pending output. The writer sends the rest if the transport does not accept it at once."""
         ...
 
     async def aclose(self, *, gently: bool, why: Cause) -> None:
         """Close the transport.
 
         Args:
-            gently: Without losing what was sent; otherwise at once.
-            why: For a transport that can report it to its peer.
+            gently: True to close without losing sent output; False to close at once.
+            why: The cause, for a transport that can report it to its peer.
         """
         ...
 
@@ -264,22 +268,22 @@ class StartSibling(Protocol):
 
 
 class MakeEngine(Protocol):
-    """Makes a telnet engine with a server's options and limits."""
+    """Returns a new telnet engine with a server's options and limits."""
 
     def __call__(self, *, is_secure: bool = False) -> TelnetEngine: ...
 
 
 @dataclass(frozen=True, slots=True)
 class LinkHost:
-    """What the server gives to every link: one object for all of them, one pointer in each.
+    """The parts of the server that links need: one object for all links, so that each holds one pointer.
 
     Attributes:
         context: The shared parts of the server.
-        poller: Receives for many sockets in one task; None where the platform has none.
-        mark_dirty: Has a receiver flushed at the end of the batch.
+        poller: Receives for many sockets in one task; None if the platform does not support it.
+        mark_dirty: Marks a receiver dirty, so that it is flushed at the end of the batch.
         start_sibling: Starts the writer's task.
         make_engine: For telnet. Secure and recorded links are not offered compression.
-        mssp_variables: For telnet: what MUD listings are sent.
+        mssp_variables: For telnet: returns the variables for MUD listings.
         rendered: Texts rendered in this batch, each for one kind of client; the server clears it.
     """
 

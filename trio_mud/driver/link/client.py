@@ -1,6 +1,6 @@
-"""What is known of the peer's program: each fact with the source it comes from; what the user set wins.
+"""The known facts about the peer's program, each with its source; a preference of the user takes precedence.
 
-Nothing the client told is to be trusted; only `is_secure` comes from our own side of the link.
+Facts reported by the client are not to be trusted; only `is_secure` comes from this side of the link.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ...text import Rendering
 from ..core.thread import HomeThread
 
 TRUECOLOUR: Final = 1 << 24
-_NARROWEST: Final = 20  # columns below which nothing is readable, whatever a client claims
+_NARROWEST: Final = 20  # columns; narrower text is unreadable, even if a client reports fewer
 
 # Bits of MTTS, the Mud Terminal Type Standard
 _ANSI, _UTF_8, _COLOURS_256, _SCREEN_READER, _TRUECOLOUR = 1, 4, 8, 64, 256
 _COLOURFUL: Final = ("ANSI", "XTERM", "SCREEN", "TMUX", "LINUX", "RXVT", "PUTTY", "VT2", "KONSOLE")
 _COLOURLESS: Final = ("DUMB", "TTY", "TELETYPE")
-_ASSUMED_COLOURS: Final = 16  # of a terminal whose name says nothing, such as KildClient's
+_ASSUMED_COLOURS: Final = 16  # of a terminal with an unknown name, such as KildClient's
 
 
 class Size(NamedTuple):
@@ -34,7 +34,7 @@ class Size(NamedTuple):
 
 
 class FactSource(enum.IntEnum):
-    """Where a fact comes from; the later one in this list is believed."""
+    """The source of a fact; a later one in this list takes precedence."""
 
     DEFAULT = 0
     TTYPE = 1
@@ -44,7 +44,7 @@ class FactSource(enum.IntEnum):
     CHARSET = 5
     GMCP = 6
     NEGOTIATION = 7
-    """An option that says it by being agreed on, such as MXP."""
+    """An option whose agreement is itself the fact, such as MXP."""
     TRANSPORT = 8
     PREFERENCE = 9
     """The user, through the game: `Client.prefer`."""
@@ -56,14 +56,14 @@ class _Fact(NamedTuple):
 
 
 class Client:
-    """The peer's program, as far as it told.
+    """The peer's program, as far as it has reported.
 
     Attributes:
-        rendering: What texts are rendered for; follows the facts.
-        plain_columns: Characters of printable ASCII that are read as they are, without being rendered.
-        terminals: What it answered to TTYPE, in order, upper case.
-        packages: The GMCP packages it takes, in lower case, with their versions.
-        engine: That of its connection; gets the charset.
+        rendering: The settings for rendering texts; follows the facts.
+        plain_columns: The longest printable ASCII text, in characters, that needs no rendering.
+        terminals: Its answers to TTYPE, in order, in upper case.
+        packages: The GMCP packages it supports, in lower case, with their versions.
+        is_settled: True once it has reported its abilities, or the time for that is over.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Client:
         self._thread: HomeThread | None = None
         self._facts: dict[str, _Fact] | None = None
         self._rejected: tuple[str, ...] = ()  # codecs
-        self._wishes: dict[str, _Fact] | None = None  # what the user set, over the facts
+        self._wishes: dict[str, _Fact] | None = None  # preferences of the user, which override the facts
         self.rendering = _PLAIN
         self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
@@ -92,27 +92,27 @@ class Client:
         self.is_settled = False
 
     def attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
-        """Set the engine that is given the charset from now on, and the only thread that may call setters."""
+        """Set the engine that receives the charset, and the only thread that may call setters."""
         self._engine = engine
         self._thread = thread
 
     def has_answered(self) -> bool:
-        """Return True if the program has answered anything that it was asked by telnet."""
+        """Return True if the program has answered any telnet request."""
         return self._engine is not None and self._engine.has_answers
 
     @property
     def program(self) -> str:
-        """Its name, such as "Mudlet"; "" if it did not tell."""
+        """Its name, such as "Mudlet"; "" if not reported."""
         return str(self._fact("program", ""))
 
     @property
     def version(self) -> str:
-        """Its version; "" if it did not tell."""
+        """Its version; "" if not reported."""
         return str(self._fact("version", ""))
 
     @property
     def terminal(self) -> str:
-        """The terminal it is or emulates, upper case; "" if it did not tell."""
+        """The terminal it is or emulates, in upper case; "" if not reported."""
         return str(self._fact("terminal", ""))
 
     @property
@@ -122,30 +122,30 @@ class Client:
 
     @property
     def size(self) -> Size:
-        """Its window now; 80 by 24 if it did not tell."""
+        """The current size of its window; 80 by 24 if not reported."""
         size = self._fact("size", _USUAL_SIZE)
         assert isinstance(size, Size)
         return size
 
     @property
     def colours(self) -> int:
-        """How many it shows: 0, 16, 256 or 16,777,216."""
+        """The number of colours it shows: 0, 16, 256 or 16,777,216."""
         colours = self._fact("colours", 0)
         assert isinstance(colours, int)
         return colours
 
     @property
     def screen_reader(self) -> bool:
-        """Whether somebody listens to it instead of looking."""
+        """True if the user has a screen reader, so text is spoken."""
         return bool(self._fact("screen_reader", False))
 
     @property
     def is_secure(self) -> bool:
-        """Whether the link is encrypted."""
+        """True if the link is encrypted."""
         return bool(self._fact("is_secure", False))
 
     def source_of(self, fact: str) -> FactSource:
-        """Where one of the properties above comes from, by its name."""
+        """Return the source of one of the properties above, by its name."""
         known = self._known(fact)
         return FactSource.DEFAULT if known is None else known.source
 
@@ -157,13 +157,14 @@ class Client:
         size: Size | None = None,
         charset: str | None = None,
     ) -> None:
-        """Set what the user wants; whatever the program tells, this wins.
+        """Set preferences of the user, which take precedence over the facts that the program reports.
 
         Args:
-            colours: How many to show.
-            screen_reader: Whether somebody listens.
-            size: The window.
-            charset: A name as IANA or Python has it, in any usual spelling: a player's word can be passed as it is.
+            colours: The number of colours to use.
+            screen_reader: True if the user has a screen reader.
+            size: The size of the window.
+            charset: A charset by its IANA or Python name, in any usual spelling, so that a player's word can be passed
+                unchanged.
 
         Raises:
             ValueError: The charset is unknown.
@@ -183,7 +184,7 @@ class Client:
             self._engine.choose_charset(codec)
 
     def prefer_no_more(self, *facts: str) -> None:
-        """Forget what the user wanted, by the names that `prefer` has; what the program tells counts again."""
+        """Clear preferences, by the names of the arguments of `prefer`; the program's facts apply again."""
         if self._thread is not None:
             self._thread.check()
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
@@ -193,7 +194,7 @@ class Client:
             self._engine.charset = self.charset
 
     def learn(self, fact: str, value: object, source: FactSource) -> None:
-        """Take a fact, unless a better source has told it already."""
+        """Store a fact, unless a better source has reported it already."""
         if self._facts is None:
             self._facts = {}
         known = self._facts.get(fact)
@@ -204,24 +205,24 @@ class Client:
                 self._engine.agree_charset(str(value))
 
     def learn_charset(self, codec: str, source: FactSource) -> None:
-        """It named its charset, by CHARSET or by another way."""
+        """Store its charset, reported by CHARSET or another option."""
         if source is FactSource.CHARSET:
             self._rejected = ()
         elif codec in self._rejected:
             return
         elif self._rejected and self._facts and self._facts["charset"].source is FactSource.CHARSET:
-            del self._facts["charset"]  # the guess of `learn_rejected`
+            del self._facts["charset"]  # the assumption made by `learn_rejected`
         self.learn("charset", codec, source)
 
     def learn_rejected(self, codecs: tuple[str, ...]) -> None:
-        """It takes none of these charsets: another one that it has named stands, or else nothing but ASCII is sure."""
+        """Take note that it rejects these charsets: one that it has reported itself stays, or else ASCII is assumed."""
         self._rejected = codecs
         told = (self._facts or {}).get("charset")
         if told is None or told.value in codecs:
             self.learn("charset", "ascii", FactSource.CHARSET)
 
     def learn_terminal(self, name: str) -> None:
-        """It gave one of its names by TTYPE: MUD clients first the program's, then the terminal's, then `MTTS n`."""
+        """Store an answer to TTYPE. MUD clients send the program's name, then the terminal's, then `MTTS n`."""
         name = name.upper()
         self.terminals = (*self.terminals, name)
         if name.startswith("MTTS "):
@@ -232,7 +233,7 @@ class Client:
         self._learn_terminal(name, FactSource.TTYPE)
 
     def learn_abilities(self, bits: str) -> None:
-        """It told its abilities as the number of MTTS."""
+        """Store its abilities, reported as the number of MTTS."""
         if not (bits.isdecimal() and len(bits) < 10):
             return
         number = int(bits)
@@ -245,7 +246,7 @@ class Client:
             self.learn("screen_reader", True, FactSource.MTTS)
 
     def learn_variable(self, name: str, value: str) -> None:
-        """It told one of the variables of NEW-ENVIRON; an empty one, which telnetlib3 sends too, says nothing."""
+        """Store a variable of NEW-ENVIRON; an empty value, as telnetlib3 sends, is ignored."""
         value = value.strip()
         if not value:
             return
@@ -274,9 +275,9 @@ class Client:
                 self.learn("links", True, FactSource.NEW_ENVIRON)
 
     def _learn_terminal(self, name: str, source: FactSource) -> None:
-        """Take the name of its terminal, upper case, and what the name says about colours.
+        """Store the name of its terminal, in upper case, and the number of colours that the name implies.
 
-        A name that says nothing is assumed to show 16 colours, until anything else says how many it shows.
+        A terminal with an unknown name is assumed to show 16 colours until another source reports the number.
         """
         self.learn("terminal", name, source)
         colours = _colours_of_terminal(name)
@@ -286,9 +287,9 @@ class Client:
             self.learn("colours", _ASSUMED_COLOURS, FactSource.DEFAULT)
 
     def _learn_colours(self, colours: int, source: FactSource) -> None:
-        """Take a number of colours; the largest one counts: a program may name a humble terminal and say more by MTTS.
+        """Store a number of colours. The largest counts: a program may name a simple terminal and report more by MTTS.
 
-        A number that was only assumed does not count.
+        An assumed number is always replaced.
         """
         told = (self._facts or {}).get("colours")
         if told is None or told.source is FactSource.DEFAULT or not isinstance(told.value, int) or colours > told.value:
@@ -323,7 +324,7 @@ _PLAIN: Final = Rendering()
 
 
 def _colours_of_terminal(name: str) -> int | None:
-    """Return how many colours a terminal of this name, in upper case, shows; None if the name does not say it."""
+    """Return how many colours a terminal of this name, in upper case, shows; None if the name is unknown."""
     if name.endswith("-TRUECOLOR") or "KITTY" in name or "DIRECT" in name:
         return TRUECOLOUR
     if "256COLOR" in name:

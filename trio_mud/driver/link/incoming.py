@@ -1,23 +1,24 @@
-"""The receiving half of a telnet link: bytes become lines for the receiver, facts about the client, and events.
+"""The receiving half of a telnet link: converts bytes into lines for the receiver, facts about the client, and events.
 
 Theory of operation
 -------------------
-`feed` is synchronous: the poller or the connection's own task calls it with whatever was received.
-The engine gets slices of at most 512 bytes, and only while the receiver has room,
-because one read of newlines could make thousands of lines. The rest stays bytes.
-What the peer compressed waits in the engine instead and is inflated a piece a turn, since its size is unknown.
-While anything is unparsed the link is full: reading pauses, and TCP slows the sender. Nothing typed is dropped.
+`feed` is synchronous: the poller or the connection's own task calls it with received bytes.
+The engine is given slices of at most 512 bytes, and only while the receiver has room,
+because one read of newlines could produce thousands of lines. The rest waits as bytes.
+Compressed bytes wait in the engine instead and are inflated one piece per turn, since their inflated size is unknown.
+While any bytes are unparsed the link is full: reading pauses, and TCP slows the sender (backpressure). No input is
+dropped.
 
-Parsing happens in whoever's turn there is: when bytes come, when the receiver took a line (`parse_on`),
-when a deadline of the engine passed. A failure in any of them costs this link and nothing else.
+Bytes are parsed on several occasions: when they are received, when the receiver took a line (`parse_on`),
+and when a deadline of the engine passed. A failure in any of them costs this link and nothing else.
 
-Parsing is metered: when the peer has caused more work than it may (`core.metering`), the rest stays bytes for a while.
-A slice that cost more than its lines ends the turn, so that the bursts of several peers interleave.
+Parsing is metered: when a peer exceeds its budget (`core.metering`), the rest waits as bytes for a while.
+A slice that costs more than its lines ends the turn, so that the bursts of several peers interleave.
 
 A line typed while a dialog hides input is marked hidden. `_shown` counts the unparsed bytes that came before the
-hiding, `_hides_partial` remembers that part of an unfinished line came while it was on.
+hiding. `_hides_partial` is True if part of an unfinished line came during it.
 
-Who uses it: `telnet.TelnetLink`, whose transport calls `feed` and `room`.
+Used by `telnet.TelnetLink`, whose transport calls `feed` and `room`.
 """
 
 from __future__ import annotations
@@ -45,23 +46,24 @@ from .sniffing import Stranger, answer, recognise
 
 logger = logging.getLogger("trio_mud")
 
-SLICE: Final = 512  # bytes given to the engine at once, so at most as many lines above the receiver's limit
+SLICE: Final = 512  # bytes given to the engine at once; the receiver can exceed its limit by as many lines
 
 LEAST_COST: Final = (
     4 * COMMAND_COST
-)  # of a slice that ends no line: a read takes 90 us, and keys repeat 40 times a second
+)  # of a slice that ends no line: a read costs 90 us, and a held key sends 40 of them a second
 _REQUEST_LENGTH: Final = len(PLAIN_REQUEST)
 
 
 class Incoming:
-    """What one peer sends, until its receiver has it.
+    """The input of one peer, from the transport to the receiver.
 
     Attributes:
-        anomalies: Faults of framing and floods of the peer so far.
-        hides_input: True while what is typed is marked hidden, for a dialog's question.
-        drops_input: True once nothing that comes will be handled.
-        is_paused: True while the peer has spent its budget: nothing more is parsed or read.
-        is_stale: True if bytes were parsed since the engine was last asked when it wants the time.
+        anomalies: The number of framing faults and floods by the peer so far.
+        hides_input: True while typed lines are marked hidden, for a dialog's question.
+        drops_input: True once all further input is dropped.
+        is_paused: True while the peer has exceeded its budget: nothing more is parsed or read.
+        is_stale: True if bytes were parsed since the engine's deadline was last read.
+        receiver: Receives the lines and events.
     """
 
     __slots__ = (
@@ -87,25 +89,25 @@ class Incoming:
 
     def __init__(self, link: Outgoing) -> None:
         self._link = link
-        self._first = b""  # the first bytes, until it is certain that they are a player's
+        self._first = b""  # the first bytes, until it is certain that they are not a foreign protocol
         self._is_sure = False
-        self._raw: bytearray | None = None  # bytes the engine has not seen
-        self._shown = 0  # bytes of these that came before hiding began
-        self._is_behind = False  # the engine holds bytes it has not read
+        self._raw: bytearray | None = None  # bytes not given to the engine yet
+        self._shown = 0  # how many of them came before input was hidden
+        self._is_behind = False  # the engine holds unparsed bytes
         self._hides_partial = False  # part of the unfinished line came while input was hidden
         self._skips_line = False  # the unfinished line was discarded
         self._meter: Meter | None = None  # once the peer has sent anything other than lines
-        self._size: Size | None = None  # the last one of those that are being parsed
+        self._size: Size | None = None  # the last window size in the bytes being parsed
         self.hides_input = False
         self.drops_input = False
         self.is_paused = False
         self.is_stale = True
         self.anomalies = 0
 
-    # What the transport calls
+    # Called by the transport
 
     def feed(self, data: bytes) -> bool:
-        """Take what was received; return True if there is room for more. Never raises."""
+        """Take received bytes; return True if there is room for more. Never raises."""
         link = self._link
         if link._is_stopped:
             return True
@@ -117,14 +119,14 @@ class Incoming:
                 self.hides_input or link.has_unparsed or self.drops_input or self.is_paused or self.receiver.is_full
             ):
                 line = link.engine.receive_line(data)
-                if line is not None:  # one whole line of printable ASCII, as most are
+                if line is not None:  # fast path: one whole line of printable ASCII, as most reads are
                     if len(line) == _REQUEST_LENGTH and line.upper() == PLAIN_REQUEST:
                         link.answer_crawler()
                         return True
                     return self.receiver.received_line(break_triggers(line), False)
             self._take(data)
             self._after_parsing()
-        except BaseException as error:  # noqa: BLE001 - an option of the game's; the task that reads may read for all
+        except BaseException as error:  # noqa: BLE001 - an option of the game; the poller's task reads for all
             link._fail(error)
             return True
         return not self.is_full
@@ -134,26 +136,27 @@ class Incoming:
         await self.receiver.wait_until(lambda: not self.is_full)
 
     def lost(self, error: trio.BrokenResourceError) -> None:
-        """The link is gone."""
+        """End the connection, because the link is lost."""
         self._link._fail(error)
 
     @property
     def is_full(self) -> bool:
-        """True if reading must pause: too much was typed, the budget is spent, or the peer does not read."""
+        """True if reading must pause: too much input waits, the budget is spent, or the peer does not read."""
+        # The last one: a peer that sends and never reads would otherwise cause answers without bound.
         link = self._link
         return link.has_unparsed or self.receiver.is_full or self.is_paused or len(link._unsent) > link._limit
 
-    # What the link calls
+    # Called by the link
 
     @property
     def can_parse(self) -> bool:
-        """True if `parse_on` would get further now."""
+        """True if `parse_on` would make progress now."""
         if self.is_paused:
             return False
         return self._link.engine.pending if self._is_behind else self._raw is not None
 
     def parse_on(self) -> None:
-        """Parse what is unparsed, as far as the receiver has room."""
+        """Parse waiting bytes, as far as the receiver has room."""
         try:
             self._parse()
             self._after_parsing()
@@ -161,22 +164,22 @@ class Incoming:
             self._link._fail(error)
 
     def stop(self) -> None:
-        """The ending is decided: nothing is metered any more, so that every line before an end of file is handled."""
+        """Stop metering, because the ending is decided, so that every line before an end of file is handled."""
         self.is_paused = False
         if self._meter is not None:
             self._meter.end()
             self._meter = None
 
     def drop(self) -> None:
-        """Drop what is unparsed, and all that comes later."""
+        """Drop unparsed bytes, and all later ones."""
         self.drops_input = True
         self._raw = None
         self._is_behind = self._link.has_unparsed = self.is_paused = False
 
     def discard(self) -> bool:
-        """Drop the lines among what is unparsed; return True if bytes were lost that were never parsed.
+        """Drop the unparsed lines; return True if bytes were lost.
 
-        Telnet's own bytes among them still count.
+        Telnet commands among them are still handled: a lost answer would leave an option half negotiated.
         """
         link = self._link
         raw, self._raw, self._shown = self._raw, None, 0
@@ -228,9 +231,9 @@ class Incoming:
             case telnet.CompressionFailed(detail):
                 context.repeats.log(
                     logging.INFO,
-                    f"{receiver.label} sends compressed bytes that cannot be read: {detail}",
+                    f"{receiver.label} sent malformed compressed bytes: {detail}",
                     kind="compression",
-                    summary="connections sent compressed bytes that cannot be read",
+                    summary="connections sent malformed compressed bytes",
                 )
                 context.counters["compression failed"] += 1
                 receiver.ended(Cause.PROTOCOL, context.texts.protocol_abuse)
@@ -247,7 +250,7 @@ class Incoming:
                     receiver.failed(interrupt)
 
     def report_size(self) -> None:
-        """Report the last of the sizes that were parsed: a window that is dragged sends dozens."""
+        """Report only the last of the parsed sizes: a client whose window is dragged sends dozens."""
         if self._size is not None:
             client = self._link.client
             client.learn("size", self._size, FactSource.NAWS)
@@ -257,7 +260,7 @@ class Incoming:
     # Steps
 
     def _sniff(self, data: bytes) -> bytes:
-        """Return the bytes that are a player's, once that is certain; a foreign protocol ends the link."""
+        """Return the bytes received so far, but b"" while they may be a foreign protocol; end the link if they are."""
         first = self._first + data
         stranger = recognise(first)
         self._first = first if stranger is Stranger.UNDECIDED else b""
@@ -286,14 +289,15 @@ class Incoming:
         self._parse()
 
     def _parse(self) -> None:
-        """Parse while there is room and budget, until a slice cost more than its lines.
+        """Parse while there is room and budget, until a slice costs more than its lines.
 
-        A whole read of commands would hold up all others for some milliseconds, and the burst of ten peers for sixty.
+        A whole read of telnet commands would delay the other players by milliseconds, and the burst of ten peers by 60.
         """
         receiver, is_costly = self.receiver, False
         if self._is_behind and self.can_parse and not receiver.is_full:
             is_costly = self._receive(b"", self.hides_input)
         while not (is_costly or self._raw is None or self._is_behind or self.is_paused or receiver.is_full):
+            # Bytes that came before input was hidden were typed visibly, and must be parsed as a slice of their own.
             is_hidden = self.hides_input and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
             del self._raw[: len(piece)]
@@ -303,24 +307,25 @@ class Incoming:
             is_costly = self._receive(piece, is_hidden)
 
     def _receive(self, data: bytes, is_hidden: bool, *, drops_lines: bool = False) -> bool:
-        """Parse these bytes; return True if they cost anything beside their lines."""
+        """Parse these bytes; return True if they cost anything besides their lines."""
         link = self._link
         events = link.engine.receive(data)
         cost = link.engine.take_cost()
         if cost < LEAST_COST and Line not in map(type, events):
             cost = LEAST_COST
         if cost:
-            self.is_paused = not self._spend(cost)  # before any event may end the connection, and with it the budget
+            self.is_paused = not self._spend(cost)  # before an event can end the connection and its meter
         self._report([event for event in events if type(event) is not Line] if drops_lines else events, is_hidden)
         self._is_behind = link.engine.is_full and not self.drops_input
         link.has_unparsed = self._is_behind or self._raw is not None
         return bool(cost)
 
     def _spend(self, cost: int) -> bool:
-        """Take the cost of a slice from `limits.protocol_rate`; past it nothing is parsed or read for a while.
+        """Take the cost of a slice from the budget of `limits.protocol_rate`; return False if parsing must pause.
 
-        Once the ending is decided nothing waits: the rest of the last read, 4 KiB, is parsed at once, so that every
-        line before an end of file is handled. Compressed bytes, which may mean much more, get one more burst.
+        Once the ending is decided there are no pauses: the rest of the last read, 4 KiB, is parsed at once, so that
+        every line before an end of file is handled. Compressed bytes, which can inflate to much more, get one more
+        burst.
         """
         link, context = self._link, self._link._host.context
         rate = context.limits.protocol_rate
@@ -341,7 +346,7 @@ class Incoming:
         receiver = self.receiver
         for event in events:
             if self.drops_input:
-                return  # one of them ended the connection
+                return  # an earlier event has ended the connection
             if type(event) is not Line:
                 self.report(event)
                 continue
@@ -356,24 +361,24 @@ class Incoming:
             self._hides_partial = False
             if event.cut:
                 receiver.received(LineCut())
-        if is_hidden:  # also when the rest of it comes after that
+        if is_hidden:  # the line stays hidden even if its rest is typed after the hiding
             self._hides_partial = self._link.engine.is_amid_line
 
     def _after_parsing(self) -> None:
-        """The engine was given bytes: it may have answers, want the time, or have room for more."""
+        """Report and flush after bytes were parsed: the engine may have answers, a deadline, or room for more."""
         self.is_stale = True
         self.report_size()
         link, engine = self._link, self._link.engine
-        if link._is_unmarked and engine.prompt_mark:
+        if link._is_unmarked and engine.prompt_mark:  # the client has just agreed on a prompt mark
             link._mark_prompt(engine.prompt_mark)
         if not engine.is_quiet and (engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf):
             link.mark_dirty()
         self.receiver.notify()
 
     def _count(self, anomaly: telnet.Anomaly) -> None:
-        """Count a fault of the peer's.
+        """Count a protocol fault by the peer.
 
-        After `limits.anomalies` faults of framing or floods the connection ends. A harmless fault never ends it.
+        After `limits.anomalies` framing faults or floods the connection ends. A harmless fault never ends it.
         """
         context, label = self._link._host.context, self.receiver.label
         logger.debug("%s: %s, %s", label, anomaly.kind, anomaly.detail)

@@ -1,8 +1,9 @@
-"""The sending half of a telnet link: text, prompts and messages on their way through the engine to the transport.
+"""The sending half of a telnet link: passes text, prompts and messages through the engine to the transport.
 
 Queued bytes wait in the engine until the end of the dispatcher's batch; then they are sent with one call.
-What the transport does not take at once is finished by the writer, a task that exists only while bytes are unsent.
-Who uses it: `telnet.TelnetLink`, which adds the receiving half.
+If the transport does not accept all of them at once, the writer sends the rest. It is a task that exists only while
+bytes are unsent.
+Used by `telnet.TelnetLink`, which adds the receiving half.
 """
 
 from __future__ import annotations
@@ -31,27 +32,27 @@ from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
 
 MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
-MOST_SHARED: Final = 64 * 1024  # bytes of such a text; longer ones are not kept
+MOST_SHARED: Final = 64 * 1024  # bytes of a rendered text; longer ones are not kept
 
-_END_OF_RECORD = bytes((IAC, EOR))  # the mark of a client that tells a prompt from other text
+_END_OF_RECORD = bytes((IAC, EOR))  # the mark for clients that distinguish prompts from other text
 
 
 class _Prompt(enum.Enum):
-    """The state of a prompt on the screen of a client that does not tell it from other text."""
+    """The state of a prompt on the screen of a client that does not distinguish it from other text."""
 
-    NONE = enum.auto()  # there is none, or it was answered
-    SHOWN = enum.auto()  # the cursor stands behind it
-    COVERED = enum.auto()  # text was written over it: it is shown again with the next flush
+    NONE = enum.auto()  # no prompt, or it was answered
+    SHOWN = enum.auto()  # the cursor is right after the prompt
+    COVERED = enum.auto()  # text was written after it: the next flush shows the prompt again
 
 
-_NONE, _SHOWN, _COVERED = _Prompt  # read at every line, and an enum's attribute is slow to look up
+_NONE, _SHOWN, _COVERED = _Prompt  # read for every line, and the attribute of an enum is slow to look up
 
 
 class Outgoing:
-    """Bytes on their way out, in order, and bounded by `limits.outbox`.
+    """Output to one peer, in order, bounded by `limits.outbox`.
 
     Attributes:
-        client: What is known of the peer's program; decides how texts are rendered.
+        client: The known facts about the peer's program; texts are rendered for it.
         engine: Encodes text and answers negotiation.
         has_unparsed: As in `Link`; set by the receiving half.
     """
@@ -89,21 +90,21 @@ class Outgoing:
         limit = host.context.limits.outbox
         self._limit = max(limit - reserved, limit // 2) if reserved else limit
         self._queued = 0  # bytes given to the engine since the last flush
-        self._unsent = b""  # what the transport did not take
-        self._is_dirty = True  # from the beginning: nothing is flushed before `open` hands it to the server
+        self._unsent = b""  # bytes that the transport has not accepted
+        self._is_dirty = True  # so that `mark_dirty` does nothing, and no text is sent, before `open`
         self._is_stopped = False  # the ending is decided
         self._writer: trio.CancelScope | None = None  # while the writer runs
-        self._dropped = 0  # messages, since the last notice
+        self._dropped = 0  # messages since the last notice
         self._awaits_line = host.context.limits.keepalive is not None  # probes begin with the first line
-        self._listed_at = NEVER  # when a crawler got the last answer
-        self._prompt = b""  # the last one, encoded, until it is answered
+        self._listed_at = NEVER  # when a crawler was last answered
+        self._prompt = b""  # the last prompt, encoded, until it is answered
         self._prompt_state = _NONE
-        self._is_unmarked = False  # it was sent before the client had agreed on a mark
+        self._is_unmarked = False  # the prompt was sent before the client had agreed on a mark
 
     def write(self, text: Text, *, is_last: bool = False) -> bool:
         """Queue a text and a line end; return False if it was dropped."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-            data = text.encode() + b"\r\n"  # reads the same everywhere; most texts are so
+            data = text.encode() + b"\r\n"  # fast path: the same bytes for all clients
         else:
             data = self._encode(text, "Connection.write()") + b"\r\n"
         if self._prompt_state is not _SHOWN:
@@ -116,7 +117,7 @@ class Outgoing:
         return True
 
     def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
-        """Like `write`, with the bytes shared among clients of one kind."""
+        """Like `write`, and share the encoded bytes among clients of the same kind."""
         kind = (self.engine.encoding, self.client.rendering)
         data = rendered.get(kind)
         if data is None:
@@ -129,7 +130,7 @@ class Outgoing:
         return True
 
     def prompt(self, text: Text) -> bool:
-        """Queue a text without a line end, marked as the client wants prompts marked."""
+        """Queue a text without a line end, with the prompt mark that was negotiated."""
         mark = self.engine.prompt_mark
         data = self._encode(text, "Connection.prompt()") + mark
         if not self._queue(data):
@@ -141,9 +142,9 @@ class Outgoing:
         return True
 
     def prompt_answered(self, hidden: bool) -> None:
-        """Forget the prompt: a line was handled, so the cursor stands at the beginning of a line.
+        """Forget the prompt: a line was handled, so the cursor is at the beginning of a line.
 
-        After the first line an idle link is probed.
+        The keepalive starts with the first line.
         """
         if self._awaits_line:
             self._start_keepalive()
@@ -154,7 +155,7 @@ class Outgoing:
             self._queue(b"\r\n")  # the client did not show the Enter either
 
     def send(self, message: OutOfBand) -> bool:
-        """Queue a message of GMCP or MSDP, if the client wants it."""
+        """Queue a GMCP or MSDP message if the client supports it."""
         if message.protocol == "gmcp":
             data = encode_gmcp(message.name, message.data)
             gmcp = self.engine.option(Gmcp)
@@ -169,7 +170,7 @@ class Outgoing:
         return is_sent
 
     def answer_crawler(self) -> None:
-        """Answer a crawler of a MUD listing that asked with a line, at most once a second."""
+        """Answer an MSSP-REQUEST line, as crawlers of MUD listings send it, at most once a second."""
         self._forget_prompt()
         now = trio.current_time()
         if now - self._listed_at >= PLAIN_PERIOD:
@@ -177,14 +178,14 @@ class Outgoing:
             self._queue(self.engine.encode(render_plain(self._host.mssp_variables())))
 
     def mark_dirty(self) -> None:
-        """Have the receiver flushed at the end of the current batch."""
+        """Mark the receiver dirty, so that it is flushed at the end of the current batch."""
         if not self._is_dirty:
             self._is_dirty = True
             self._host.mark_dirty(self._receiver)
 
     @property
     def is_drained(self) -> bool:
-        """True if the transport has taken everything, and the writer has ended."""
+        """True if the transport has accepted all output, and the writer has ended."""
         return not self._is_dirty and not self._unsent and self._writer is None
 
     async def drain(self) -> None:
@@ -192,14 +193,14 @@ class Outgoing:
         await self._receiver.wait_until(lambda: self.is_drained)
 
     def discard(self) -> None:
-        """The link is lost: drop everything queued, and end the writer."""
+        """Drop all pending output and cancel the writer, because the link is lost."""
         self._drop_queued()
         self._is_dirty = False
         if self._writer is not None:
             self._writer.cancel(reason="the link is lost")
 
     def flush(self) -> None:
-        """Send what can be sent now, leave the rest to the writer, then schedule the engine's deadlines."""
+        """Send the output that the transport accepts now, leave the rest to the writer, and schedule the next tick."""
         self._is_dirty = False
         engine = self.engine
         if self._prompt_state is _COVERED and not self._is_stopped:
@@ -208,14 +209,14 @@ class Outgoing:
         self._queued = 0
         try:
             while data := engine.data_to_send():
-                if self._writer is not None:
+                if self._writer is not None:  # it is amid a send, so these bytes must come after its own
                     self._unsent += data
                 elif (sent := self._transport.send_nowait(data)) < len(data):
                     self._unsent = data[sent:]
                     self._writer = trio.CancelScope()
                     self._host.start_sibling(self._write_unsent, name=f"writer of {self._receiver.label}")
                 if engine.outgoing.deflater is None and not engine.outgoing.queue:
-                    break  # that was all
+                    break  # everything was sent, which saves a call of `data_to_send` per flush
         except Exception as error:  # noqa: BLE001 - the boundary of a link
             self._fail(error)
         if self._dropped:
@@ -223,26 +224,26 @@ class Outgoing:
         if not engine.is_quiet:
             self._schedule_tick()
 
-    # What `telnet.TelnetLink` adds
+    # Implemented by `telnet.TelnetLink`
 
     def _schedule_tick(self) -> None:
-        """Give the engine the time when it asks for it."""
+        """Schedule a tick of the engine at its next deadline."""
         raise NotImplementedError
 
     def _start_keepalive(self) -> None:
-        """Probe the link while it is idle, from now on."""
+        """Start probing the link while it is idle."""
         raise NotImplementedError
 
     # Parts
 
     def _encode(self, text: Text, where: str) -> bytes:
-        """Return a text as its client reads it; `where` names the method that the game called, for an error."""
+        """Return a text encoded for the client; `where` names the method that the game called, for an error."""
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
             return text.encode()
         if type(text) is not str:
             text = check_text(text, where)
         rendered = self._host.rendered
-        # Markup by identity, for its hash takes a fifth of the time that rendering does; equal ones are rarely made.
+        # Markup is compared by identity: its hash takes a fifth of the time of rendering, and equal ones are rare.
         kind = (text if type(text) is str else id(text), self.engine.lines.charset, self.client.rendering)
         known = rendered.get(kind)
         if known is not None:
@@ -251,11 +252,11 @@ class Outgoing:
         if len(data) <= MOST_SHARED:
             if len(rendered) >= MOST_RENDERED:
                 rendered.clear()
-            rendered[kind] = (text, data)  # the text too, so that its identity is not used again
+            rendered[kind] = (text, data)  # with the text, so that its id is not reused
         return data
 
     def _queue(self, data: bytes) -> bool:
-        """Queue encoded bytes, if there is room for them and the link is not stopped."""
+        """Queue encoded bytes if there is room and the link is not stopped."""
         if self._is_stopped:
             return False
         queued = self._queued + len(data)
@@ -263,20 +264,20 @@ class Outgoing:
             return False
         self.engine.send_encoded(data)
         self._queued = queued
-        if not self._is_dirty:  # `mark_dirty`, without the call: this runs for every text
+        if not self._is_dirty:  # `mark_dirty` inlined: this runs for every text
             self._is_dirty = True
             self._host.mark_dirty(self._receiver)
         return True
 
     def _queue_last(self, data: bytes) -> bool:
-        """Queue the last words. They are one text, so they may exceed the bound."""
+        """Queue the last words. They are one text, so they may exceed the limit."""
         if not self._is_stopped:
             self.engine.send_encoded(data)
             self._note_queued(len(data))
         return True
 
     def _note_queued(self, size: int) -> None:
-        """Count bytes that were given to the engine, and have them flushed."""
+        """Count bytes that were given to the engine, and mark the receiver dirty."""
         self._queued += size
         self.mark_dirty()
 
@@ -290,16 +291,16 @@ class Outgoing:
         return False
 
     def _mark_prompt(self, mark: bytes) -> None:
-        """Mark the prompt on the screen, which was sent before the client had agreed on a mark.
+        """Send the mark of a prompt that was sent before the client had agreed on a mark.
 
-        TinyFugue shows a prompt only when its mark has come.
+        TinyFugue shows a prompt only after its mark.
         """
         self._is_unmarked = False
         if self._prompt_state is _SHOWN:
             self._queue(mark)
             self._prompt += mark
             if mark == _END_OF_RECORD:
-                self._prompt_state = _NONE  # the client redraws it by itself
+                self._prompt_state = _NONE  # the client redraws the prompt itself
 
     def _forget_prompt(self) -> None:
         self._prompt, self._prompt_state, self._is_unmarked = b"", _NONE, False
@@ -333,14 +334,14 @@ class Outgoing:
             self._receiver.notify()
 
     def _fail(self, error: BaseException) -> None:
-        """Report why sending or parsing failed: the link is lost, or it or an option of the game's has a bug."""
+        """End the connection after a failed send or parse: the link is lost, or this code or a game's option raised."""
         if isinstance(error, trio.BrokenResourceError):
             self._receiver.ended(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
         else:
             self._receiver.failed(error)
 
     def _notify_dropped(self) -> None:
-        """Send the player a notice of dropped messages, once everything before it was sent."""
+        """Send the player a notice of dropped messages once all earlier output was sent."""
         if self._dropped and not self._unsent and not self._is_stopped:
             self._host.context.repeats.log(
                 logging.INFO,
@@ -351,5 +352,5 @@ class Outgoing:
             self._dropped = 0
             if notice := self._host.context.texts.output_dropped:
                 data = self.engine.encode(notice + "\n")
-                self.engine.send_encoded(data)  # beyond the bound: it is one line
+                self.engine.send_encoded(data)  # may exceed the limit by this one line
                 self._note_queued(len(data))

@@ -1,10 +1,10 @@
-"""Who calls at a telnet port and speaks something else: known by the first bytes, before one of them is a command.
+"""Detection of foreign protocols on a telnet port by their first bytes, before any of them becomes a command.
 
-A web page can make a browser send what it likes behind a request line of the browser's own.
-Read as lines those would be a player's words, typed from inside the player's network;
-so whatever begins like a request ends there. Port scanners only waste a name and a place.
+A web page can make a browser send arbitrary lines after the browser's own request line. Read as commands they would
+be a player's words, sent from inside the player's network (cross-protocol request forgery). So a connection that
+begins like a request is ended. Port scanners only take a number and a connection slot.
 
-Pure functions; the connection calls `recognise` until it is sure, and then never again.
+Pure functions. The link calls `recognise` until the result is certain, and then never again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class Stranger(enum.Enum):
-    """What somebody speaks who is no player."""
+    """A protocol other than telnet."""
 
     HTTP = "HTTP"
     TLS = "TLS"
@@ -22,30 +22,30 @@ class Stranger(enum.Enum):
     RDP = "RDP"
     STUN = "STUN"
     UNDECIDED = ""
-    """It may be one of them or a player: the next byte tells more."""
+    """It may be one of these or a player: more bytes are needed."""
 
 
-# Upper case, as RFC 9112 has them: a player who types GET /BALL first of all is rare enough.
-# Not CONNECT: players of MUSHes do log in so, and no page makes a browser send it.
+# Upper case, as in RFC 9112, 3.1: a player whose first line is GET /BALL is rare enough.
+# Not CONNECT: players of MUSHes log in by it, and no page can make a browser send it.
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE")
 
 _BEGINNINGS: Final[dict[bytes, Stranger]] = {
     **{f"{method} /".encode(): Stranger.HTTP for method in _METHODS},
-    b"GET http://": Stranger.HTTP,  # asked as a proxy
+    b"GET http://": Stranger.HTTP,  # a request to a proxy
     b"OPTIONS *": Stranger.HTTP,
     b"PRI * HTTP/2": Stranger.HTTP,  # RFC 9113, section 3.4
     b"\x16\x03": Stranger.TLS,  # a handshake record of any version since SSL 3.0
     b"SSH-": Stranger.SSH,  # RFC 4253, section 4.2
     b"\x03\x00\x00": Stranger.RDP,  # RFC 1006, section 6: version 3, reserved, a length below 256
     b"\x00\x01\x00": Stranger.STUN,  # RFC 8489, section 5: a binding request
-    b"\x00\x03\x00": Stranger.STUN,  # RFC 8656: an allocation, which a page can fill with lines of its own
+    b"\x00\x03\x00": Stranger.STUN,  # RFC 8656: an allocation, which a page can fill with lines
 }
 _FIRST_BYTES: Final = frozenset(beginning[0] for beginning in _BEGINNINGS)
-LONGEST: Final = max(map(len, _BEGINNINGS))  # bytes that are looked at, and held back, at most
+LONGEST: Final = max(map(len, _BEGINNINGS))  # bytes that are examined, and held back, at most
 
 
 def recognise(first: bytes) -> Stranger | None:
-    """Who it is that began with these bytes, all that came so far; None for a player."""
+    """Return the protocol that begins with these bytes, all received so far; None for telnet."""
     if first and first[0] not in _FIRST_BYTES:
         return None
     for beginning, stranger in _BEGINNINGS.items():
@@ -57,9 +57,9 @@ def recognise(first: bytes) -> Stranger | None:
 
 
 def answer(stranger: Stranger, text: str) -> bytes:
-    """What to send before the connection ends: the text to whoever may show it to people, nothing to the others.
+    """Return the last bytes to send: an HTTP response with the text for a browser, nothing for other protocols.
 
-    Nothing that the stranger sent is in it.
+    The response repeats nothing that the peer sent.
     """
     if stranger is not Stranger.HTTP or not text:
         return b""

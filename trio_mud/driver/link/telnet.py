@@ -1,7 +1,7 @@
-"""The link of a telnet peer: the only class that holds both an engine (telnet, without I/O) and a transport (bytes).
+"""The link of a telnet peer: the only class that holds both an engine (telnet without I/O) and a transport (bytes).
 
-Its receiving half is `incoming`, its sending half `outgoing`; here they meet with time: the deadlines of the engine,
-and probes that keep an idle link open. It knows no game, no hook and no connection.
+Its receiving half is `incoming`, its sending half `outgoing`. This module adds time: the deadlines of the engine,
+and the keepalive that probes an idle link. It knows no game, no hook and no connection.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _KEEPALIVE = encode_gmcp("Core.KeepAlive")
 
 
 class TelnetLink(Outgoing):
-    """One telnet peer's wire. Owns the transport.
+    """The link to one telnet peer. Owns the transport.
 
     Args:
-        host: What the server gives to every link.
+        host: The parts of the server that links need.
         transport: Moves the bytes; closed by `aclose`.
         is_compressible: False if compression must not be offered, since the bytes are recorded.
-        reserved: Bytes to take off `limits.outbox`, at most half of it, since they are needed elsewhere.
+        reserved: Bytes to subtract from `limits.outbox`, at most half of it, since a recording needs them.
     """
 
     __slots__ = ("_first", "_incoming", "_probe_at", "_tick_at")
@@ -44,7 +44,7 @@ class TelnetLink(Outgoing):
         super().__init__(host, transport, host.make_engine(is_secure=not is_compressible), reserved)
         self._first = b""  # bytes received in the handshake
         self._incoming = Incoming(self)
-        self._tick_at: Deadline | None = None  # when the engine wants the time
+        self._tick_at: Deadline | None = None  # when the engine's next deadline is due
         self._probe_at: Deadline | None = None  # when an idle link is probed
 
     # The peer
@@ -56,12 +56,12 @@ class TelnetLink(Outgoing):
 
     @property
     def needs_handshake(self) -> bool:
-        """True if the transport asks something of the peer first: a PROXY header, TLS."""
+        """True if the transport waits for the peer first: for a PROXY header or TLS."""
         return self._transport.shakes_hands
 
     @property
     def may_be_health_check(self) -> bool:
-        """True if a proxy opened the link for itself, or cannot say for whom."""
+        """True if a proxy opened the link for itself, or names no client."""
         return self._transport.may_be_health_check
 
     def attach(self, receiver: LinkReceiver) -> None:
@@ -69,23 +69,24 @@ class TelnetLink(Outgoing):
         self._receiver = self._incoming.receiver = receiver
 
     async def locate(self) -> None:
-        """Learn the peer's address."""
+        """Wait until the peer's address is known."""
         await self._transport.locate()
 
     async def handshake(self) -> None:
-        """Complete what the transport asks of the peer; then it is known whether the link is encrypted."""
+        """Complete the transport's handshake; afterwards it is certain whether the link is encrypted."""
         if self._transport.shakes_hands:
             await self._transport.handshake()
         if self._transport.may_be_health_check and not await self._receive_first():
-            raise trio.BrokenResourceError("it ended before its first byte, as health checks do")
+            raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
         if self._transport.is_secure:
             self.engine = self._host.make_engine(is_secure=True)
             self.client.attach(self.engine, self._host.context.timers.thread)
             self.client.learn("is_secure", True, FactSource.TRANSPORT)
 
     def open(self, *, offers: bool = True) -> None:
-        """Act on the verdict of the connect hook: offers and greeting leave together, or only a refusal."""
+        """Allow output after the verdict of the connect hook: offers and greeting together, or only a refusal."""
         if not offers:
+            # A new engine drops everything that was written or offered, so no list of held texts is needed.
             self._drop_queued()
             self.engine = TelnetEngine(())
             self._forget_prompt()
@@ -97,14 +98,14 @@ class TelnetLink(Outgoing):
     def read(self) -> Awaitable[None]:
         """Receive until the end of file.
 
-        A plain function: a coroutine of its own would cost some 300 bytes for as long as the connection lives.
+        A plain function: a coroutine of its own would cost about 300 bytes as long as the connection lives.
         """
         if self._first:
             return self._read_first()
         return self._transport.listen(self._incoming, self._host.poller)
 
     def stop(self, *, drop_input: bool) -> None:
-        """The ending is decided."""
+        """Ignore further input and output, because the ending is decided."""
         self._is_stopped = True
         self._awaits_line = False
         self._incoming.stop()
@@ -122,11 +123,11 @@ class TelnetLink(Outgoing):
 
     @property
     def hides_input(self) -> bool:
-        """True if what is typed now must not be recorded."""
+        """True if typed input is secret now and must not be recorded."""
         return self._incoming.hides_input or self.engine.input_hidden
 
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
-        """Ask the client to hide or show what is typed; `marks` it for a dialog's question."""
+        """Ask the client to hide or show typed input; `marks` also marks lines, for a dialog's question."""
         if marks:
             self._incoming.hides_input = hidden
         if not self._is_stopped:
@@ -135,20 +136,20 @@ class TelnetLink(Outgoing):
 
     @property
     def can_parse(self) -> bool:
-        """True if the engine would get further in what it holds."""
+        """True if parsing would make progress now."""
         return self._incoming.can_parse
 
     def taken(self) -> None:
-        """Parse further: a line left the receiver, or a turn is to spare."""
+        """Continue parsing: a line left the receiver, or its source has a turn without an event."""
         if self.has_unparsed:
             self._incoming.parse_on()
 
     def drop_input(self) -> None:
-        """Drop what is unparsed, and all that comes later."""
+        """Drop unparsed input, and all later input."""
         self._incoming.drop()
 
     def discard_input(self) -> bool:
-        """Drop what was typed so far; return True if bytes were lost that were never parsed."""
+        """Drop the input received so far; return True if unparsed bytes were lost."""
         return self._incoming.discard()
 
     # Time
@@ -156,7 +157,7 @@ class TelnetLink(Outgoing):
     def _schedule_tick(self) -> None:
         incoming, engine = self._incoming, self.engine
         if self._tick_at is not None and not incoming.is_stale and engine.deadlines.fresh is None and not engine.events:
-            return  # it is in the timers' heap already
+            return  # nothing has changed since the deadline was set; this is read at every flush
         incoming.is_stale = False
         if engine.next_deadline == -math.inf:
             self._tick()
@@ -172,7 +173,7 @@ class TelnetLink(Outgoing):
     def _tick_is_due(self) -> None:
         self._tick_at = None
         self._incoming.is_stale = True
-        if not self.engine.is_quiet:  # it is, if the answer came in time
+        if not self.engine.is_quiet:  # quiet if the client has answered in time
             self._tick()
             self.mark_dirty()
 
@@ -181,9 +182,9 @@ class TelnetLink(Outgoing):
             for event in self.engine.tick(trio.current_time(), is_read=not self._incoming.is_full):
                 self._incoming.report(event)
             self._incoming.report_size()
-        except BaseException as error:  # noqa: BLE001 - an option of the game's
+        except BaseException as error:  # noqa: BLE001 - an option of the game
             self._fail(error)
-        self._receiver.notify()  # the engine may read on, if it waited for the time
+        self._receiver.notify()  # the engine may have waited for this tick before it parses further
 
     async def _receive_first(self) -> bytes:
         self._first = await self._transport.receive()
@@ -198,14 +199,15 @@ class TelnetLink(Outgoing):
     def _start_keepalive(self) -> None:
         self._awaits_line = False
         interval = self._host.context.limits.keepalive
-        assert interval is not None, "it is why a line was awaited"
+        assert interval is not None, "a line is awaited only with an interval"
         self._probe_at = self._host.context.timers.at(trio.current_time() + interval, self._send_probe, self._receiver)
 
     def _send_probe(self) -> None:
-        """Send something that asks for nothing and shows nothing.
+        """Send bytes that need no answer and show nothing.
 
-        `Core.KeepAlive` where GMCP is agreed, since MegaMUD chokes on NOP. Nothing to a peer that did not answer the
-        offer of END-OF-RECORD: it may know no telnet and would show the bytes. Unsent bytes serve as a probe, too.
+        `Core.KeepAlive` if GMCP was negotiated, since MegaMUD mishandles NOP; otherwise NOP. Nothing is sent to a peer
+        that did not answer the offer of END-OF-RECORD: it may not support telnet and would show the bytes. Unsent
+        output serves as a probe too.
         """
         if self.is_drained:
             if self.engine.is_ours(GMCP):
