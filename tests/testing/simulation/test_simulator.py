@@ -56,6 +56,11 @@ def test_no_invariant_is_broken_by_the_seeds_of_the_day() -> None:
         assert simulate(seed).violations == [], f"python -m trio_mud.testing.simulate {seed}"
 
 
+def test_a_player_that_has_rejected_utf_8_reads_what_ascii_has_for_it() -> None:
+    """The bytes received do not show when it rejected it; judged as UTF-8 they seemed to be changed."""
+    assert simulate(8210).violations == []
+
+
 @pytest.mark.slow
 def test_no_invariant_is_broken_by_a_careless_game() -> None:
     for seed in range(30):

@@ -27,7 +27,7 @@ from ...text.cleaning import clean_line
 from ...text.transliteration import transliterate
 from ..pipe import CAPACITY
 from .operators import OPERATORS
-from .players import CANARY
+from .players import CANARY, REJECTS_UTF_8, Player
 from .trace import Happening, Trace
 
 SLACK: Final = 2.0  # seconds above a deadline, taken by stubborn hooks of the hostile game after cancellation
@@ -81,9 +81,13 @@ class Heard:
         self._text.append(self._raw.decode(self.charset, errors="surrogateescape"))
         self._raw.clear()
 
-    def can_tell(self, lines: list[str]) -> list[str]:
-        """Return the lines transliterated to the characters of its charset."""
-        return [transliterate(line, "utf-8" if self.charset == "utf-8" else "ascii") for line in lines]
+    def can_tell(self, lines: list[str], player: Player) -> list[str]:
+        """Return the lines transliterated to the characters that are certain for the player.
+
+        A player that rejects UTF-8 is sent ASCII from its answer on, and the bytes received do not show when that was.
+        """
+        is_certain = self.charset == "utf-8" and player.program not in REJECTS_UTF_8
+        return [transliterate(line, "utf-8" if is_certain else "ascii") for line in lines]
 
     def heard_text(self, data: bytes) -> None:
         """Process text."""
@@ -320,7 +324,7 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
         for line in whole:
             if not _KNOWN.fullmatch(line):
                 yield f"{player} read {line!r}, which the game did not write"
-        read, said = heard.can_tell(_numbered("\r\n".join(whole))), heard.can_tell(watched.said)
+        read, said = heard.can_tell(_numbered("\r\n".join(whole)), player), heard.can_tell(watched.said, player)
         if read != [line for line in said if line in set(read)]:
             yield f"{player}: written {watched.said}, read {read}"
         if read != said[: len(read)] and not trace.server.counters["messages dropped"]:
@@ -442,7 +446,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
             continue  # cut short, as after a failure inside the driver
         heard = Heard(bytes(player.read))
         text, read = heard.text, _numbered(heard.text)
-        if heard.can_tell(read) != heard.can_tell(watched.said):
+        if heard.can_tell(read, player) != heard.can_tell(watched.said, player):
             yield f"{player} quit: written {watched.said}, read {read}"
         farewell = happening.event.text
         if farewell and not text.endswith(f"{farewell}\r\n"):

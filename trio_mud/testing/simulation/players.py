@@ -34,6 +34,7 @@ _PROGRAMS: Final[dict[str, Callable[[], Terminal | None]]] = {
     "western packed": lambda: Terminal(more=[TakesMccp2(), TakesCharset(("ISO-8859-1",))]),
 }
 PROGRAMS: Final = tuple(_PROGRAMS)
+REJECTS_UTF_8: Final = frozenset({"western", "western packed"})
 
 _START_OF_STREAM: Final = bytes((IAC, SB, MCCP3, IAC, SE))  # output after it is compressed
 
