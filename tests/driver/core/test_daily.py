@@ -224,7 +224,7 @@ async def test_a_zone_that_does_not_exist_is_told_of_at_once(mud: OpenMud) -> No
     async with mud(Hooks()) as place:
         with pytest.raises(ValueError, match="no time zone 'Middle/Earth'"):
             place.server.daily(time(4), lambda: None, tz="Middle/Earth")
-        with pytest.raises(ValueError, match="give it as tz"):
+        with pytest.raises(ValueError, match="pass it as tz"):
             place.server.daily(time(4, tzinfo=BERLIN), lambda: None)
 
 
