@@ -68,7 +68,7 @@ def count(name: str) -> dict[str, list[str]]:
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
-@pytest.mark.xfail(strict=False, reason="the other folders are rewritten at this moment")
+@pytest.mark.xfail(strict=False, reason="not every docstring of the driver is reworded yet")
 @pytest.mark.parametrize("name", PATTERNS)
 def test_what_people_read_is_plain_english(name: str) -> None:
     words = sum(len(text.split()) for text in texts().values())

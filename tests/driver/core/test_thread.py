@@ -115,7 +115,7 @@ INTERNAL = {
     "Client": "attach learn learn_abilities learn_charset learn_rejected learn_terminal learn_variable",
     "Connection": "cancel_timers closed conclude_connect ending_decided handshake inbox interrupted is_aborting label "
     "lifecycle link locate name_unfinished notify_player reject release start_sibling take_lines typed_first "
-    "work_failed write_shared",
+    "work_failed",
     "Connections": "add clear discard",
     "Dialog": "answer asks_hidden give_way has_begun is_asking lines received run show_input",
     "Hooks": "serve_in",

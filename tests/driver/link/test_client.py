@@ -136,7 +136,7 @@ async def test_those_of_one_charset_share_what_is_rendered_for_it(autojump_clock
         connections[1].client.prefer(charset="ascii")
         encoded: dict[object, bytes] = {}
         for connection in connections:
-            connection.write_shared("caf\u00e9\u2026", encoded)
+            connection.link.write_shared("caf\u00e9\u2026", encoded)
         await settled()
         assert list(encoded.values()) == [b"cafe...\r\n", "caf\u00e9\u2026\r\n".encode()]
         assert [b"".join(wire.sent) for wire in (first, second, third)][:2] == [b"cafe...\r\n"] * 2

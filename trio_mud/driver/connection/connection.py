@@ -147,11 +147,6 @@ class Connection(EndingTimerOwner):
         return self.link.write(text)
 
     @enable_ki_protection
-    def write_shared(self, text: Text, encoded: dict[Hashable, bytes]) -> bool:
-        """Like `write`, and share the encoded bytes among clients of the same kind. For `broadcast`."""
-        return self.link.write_shared(text, encoded)
-
-    @enable_ki_protection
     def prompt(self, text: Text) -> bool:
         """Send a text without ending the line, with a prompt mark for clients that negotiated one.
 
@@ -483,7 +478,7 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
                 server = listener.server
                 server.thread.check()
             if listener not in left_out:
-                listener.write_shared(text, encoded)
+                listener.link.write_shared(text, encoded)
     except (AttributeError, TypeError):
         if listener is None and not isinstance(to, Iterable):
             raise TypeError(
