@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import trio
 
-from trio_mud.driver.connection import connection, inbox
+from trio_mud.driver.connection import connection
 from trio_mud.driver.connection.connection import Connection, Connections
 from trio_mud.driver.connection.dialog import Dialog
 from trio_mud.driver.connection.events import Disconnect, Input
@@ -301,11 +301,6 @@ def places_are_never_free_again(true: Any, self: Admission, connection: Connecti
 # Lines
 
 
-@defect(inbox, "weight_of")
-def long_lines_are_counted_and_not_weighed(true: Any, item: Any) -> int:
-    return 0
-
-
 @defect(Inbox, "received_line")
 def a_typed_line_is_dropped(true: Any, self: Inbox, line: str, hidden: bool) -> bool:
     has_room: bool = true(self, line, hidden)
@@ -316,11 +311,6 @@ def a_typed_line_is_dropped(true: Any, self: Inbox, line: str, hidden: bool) -> 
 @defect(Incoming, "feed")
 def the_inbox_has_no_bound(true: Any, self: Incoming, data: bytes) -> bool:
     true(self, data)
-    return True
-
-
-@defect(Incoming, "_spend")
-def commands_and_payloads_cost_nothing(true: Any, self: Incoming, cost: int) -> bool:
     return True
 
 
@@ -388,10 +378,11 @@ def the_outbox_has_no_bound(true: Any, self: Outgoing, size: int) -> bool:
     return True
 
 
-@defect(Outgoing, "_write_unsent")
-async def the_writer_does_not_see_the_death(true: Any, self: Outgoing) -> None:
-    with trio.CancelScope(shield=True):
-        await true(self)
+@defect(Outgoing, "discard")
+def the_writer_does_not_see_the_death(true: Any, self: Outgoing) -> None:
+    writer, self._writer = self._writer, None
+    true(self)
+    self._writer = writer
 
 
 @defect(Connection, "start_soon")
