@@ -132,7 +132,6 @@ class Inbox(Source):
         "_idle",
         "_is_closed",
         "_is_shut",
-        "_limits",
         "_link",
         "_owes_line",
         "_rate",
@@ -160,7 +159,6 @@ class Inbox(Source):
         self._link = link
         self._ending = ending
         self._stage = _Stage.AWAY
-        self._limits = context.limits
         self._room = context.limits.typeahead  # lines and messages
         self._weight = 0  # bytes of the items that are not light
         self._rate = context.limits.command_rate
@@ -364,7 +362,7 @@ class Inbox(Source):
         if self._stage is _OPEN:
             if (self.lines and self._may_take_line()) or self._signals or self._is_closed:
                 return True
-            link = self._link
+            link = self._link  # `_can_parse` inlined: this runs for every line
             return link.has_unparsed and not self.is_full and link.can_parse
         return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
 
@@ -398,7 +396,7 @@ class Inbox(Source):
     def _take_while_open(self) -> HookEvent | None:
         if self._signals:
             # A signal overtakes the lines once; then a line comes, so that fast timers cannot starve the player.
-            has_line = self._has_line()
+            has_line = bool(self.lines and self._may_take_line()) or self._can_parse()
             if not (has_line and self._owes_line):
                 self._owes_line = has_line
                 signal = self._signals.pop(0)
@@ -410,9 +408,8 @@ class Inbox(Source):
             self.drop_lines()
         if self.lines and self._may_take_line():
             return self._take_line()
-        link = self._link
-        if link.has_unparsed and not self.is_full and link.can_parse:
-            link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
+        if self._can_parse():
+            self._link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
             return None
         if not self._is_closed:
             return None
@@ -421,9 +418,9 @@ class Inbox(Source):
         assert cause is not None, "it is decided before anything closes"
         return Disconnect(self._subject, cause.reason, cause, self._ending.last_words)
 
-    def _has_line(self) -> bool:
+    def _can_parse(self) -> bool:
         link = self._link
-        return bool(self.lines and self._may_take_line()) or (link.has_unparsed and not self.is_full and link.can_parse)
+        return link.has_unparsed and not self.is_full and link.can_parse
 
     def _may_take_line(self) -> bool:
         if self._throttle is not None and not self._is_closed:  # a dead link can send no more, so its lines do not wait
@@ -487,8 +484,8 @@ class Inbox(Source):
             self.wake()
 
     def _measure(self) -> None:
-        limits = self._limits
-        self.is_full = len(self.lines) >= self._room or self._weight >= limits.max_typeahead_bytes
+        is_too_heavy = self._weight >= self._context.limits.max_typeahead_bytes
+        self.is_full = is_too_heavy or len(self.lines) >= self._room
 
     def _clear(self) -> None:
         self.lines.clear()

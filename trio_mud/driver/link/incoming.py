@@ -47,10 +47,8 @@ from .sniffing import Stranger, answer, recognise
 logger = logging.getLogger("trio_mud")
 
 SLICE: Final = 512  # bytes given to the engine at once; the receiver can exceed its limit by as many lines
-
-LEAST_COST: Final = (
-    4 * COMMAND_COST
-)  # of a slice that ends no line: a read costs 90 us, and a held key sends 40 of them a second
+# The least cost of a slice that ends no line: a read costs 90 us, and a held key sends 40 of them a second.
+LEAST_COST: Final = 4 * COMMAND_COST
 _REQUEST_LENGTH: Final = len(PLAIN_REQUEST)
 
 

@@ -76,8 +76,10 @@ class TelnetLink(Outgoing):
         """Complete the transport's handshake; afterwards it is certain whether the link is encrypted."""
         if self._transport.shakes_hands:
             await self._transport.handshake()
-        if self._transport.may_be_health_check and not await self._receive_first():
-            raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
+        if self._transport.may_be_health_check:
+            self._first = await self._transport.receive()
+            if not self._first:
+                raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
         if self._transport.is_secure:
             self.engine = self._host.make_engine(is_secure=True)
             self.client.attach(self.engine, self._host.context.timers.thread)
@@ -185,10 +187,6 @@ class TelnetLink(Outgoing):
         except BaseException as error:  # noqa: BLE001 - an option of the game
             self._fail(error)
         self._receiver.notify()  # the engine may have waited for this tick before it parses further
-
-    async def _receive_first(self) -> bytes:
-        self._first = await self._transport.receive()
-        return self._first
 
     async def _read_first(self) -> None:
         first, self._first = self._first, b""
