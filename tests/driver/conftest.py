@@ -218,6 +218,15 @@ async def until(is_so: Callable[[], object], *, within: float = 100) -> None:
             await trio.sleep(0.01)
 
 
+async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
+    """Return everything up to the end of the stream, and close it."""
+    received = b""
+    while data := await stream.receive_some():
+        received += data
+    await stream.aclose()
+    return received
+
+
 async def settled() -> None:
     """Wait until nothing can move without time going on."""
     await trio.testing.wait_all_tasks_blocked()

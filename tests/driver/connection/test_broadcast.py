@@ -14,7 +14,7 @@ from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.testing import OpenMud
 from trio_mud.text import Rendering, Text, render
 
-from ..conftest import engine_of, open_house, settled
+from ..conftest import engine_of, open_house, read_all, settled
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ async def test_charsets_are_kinds_too(mud: OpenMud) -> None:
         broadcast("caf\u00e9", to=place.server.connections)
         for connection in connections:
             connection.quit()
-        assert (await _read_all(first.client)).endswith(b"caf\xc3\xa9\r\n")
-        assert (await _read_all(second.client)).endswith(b"caf\xe9\r\n")
+        assert (await read_all(first.client)).endswith(b"caf\xc3\xa9\r\n")
+        assert (await read_all(second.client)).endswith(b"caf\xe9\r\n")
 
 
 async def test_those_left_out_hear_nothing(mud: OpenMud) -> None:
@@ -165,14 +165,6 @@ async def test_the_bytes_are_shared_not_copied(mud: OpenMud) -> None:
         sent = [engine_of(connection).outgoing.queue[-1] for connection in place.server.connections]
         assert len(sent) == 5
         assert len({id(data) for data in sent}) == 1
-
-
-async def _read_all(stream: trio.abc.ReceiveStream) -> bytes:
-    received = b""
-    while data := await stream.receive_some():
-        received += data
-    await stream.aclose()
-    return received
 
 
 # Loops over a room, without broadcast

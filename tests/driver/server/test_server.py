@@ -38,7 +38,7 @@ from trio_mud.driver.server.server import ServerSettings
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 
-from ..conftest import Crash, Door, Wire, Witness, first_connection, open_house, settled, until, waits
+from ..conftest import Crash, Door, Wire, Witness, first_connection, open_house, read_all, settled, until, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -940,10 +940,10 @@ async def test_over_tcp_a_reset_a_half_close_and_a_quit_look_the_same_as_in_memo
             half = await trio.open_tcp_stream(*address)
             await half.send_all(b"one\r\ntwo\r\n")
             await half.send_eof()
-            assert await _read_all(half) == b"one\r\ntwo\r\n"
+            assert await read_all(half) == b"one\r\ntwo\r\n"
             quitter = await trio.open_tcp_stream(*address)
             await quitter.send_all(b"quit\r\nand more that nobody reads\r\n")
-            assert await _read_all(quitter) == b"Bye.\r\n"
+            assert await read_all(quitter) == b"Bye.\r\n"
             resetting = await trio.open_tcp_stream(*address)
             await resetting.send_all(b"hello\r\n")
             assert await resetting.receive_some() == b"hello\r\n"
@@ -973,16 +973,8 @@ async def test_over_tcp_unread_input_turns_no_farewell_into_a_reset() -> None:
                 assert await talker.receive_some() == b"Bye.\r\n"
                 await talker.send_all(b"and another thing\r\n" * 10)
                 await talker.send_eof()
-                assert await _read_all(talker) == b""
+                assert await read_all(talker) == b""
             server.shutdown()
-
-
-async def _read_all(stream: trio.SocketStream) -> bytes:
-    received = b""
-    while data := await stream.receive_some():
-        received += data
-    await stream.aclose()
-    return received
 
 
 async def _cancel_soon(scope: trio.CancelScope) -> None:
