@@ -16,7 +16,8 @@ REFUSALS = {0xFB: 0xFE, 0xFC: 0xFE, 0xFD: 0xFC}
 class Peer:
     """A plain connection, which refuses every option.
 
-    It uses a regular expression, which costs a sixth of a `TelnetClient`: clients must not slow down a storm.
+    It uses a regular expression, which is four to seven times cheaper than a `TelnetClient`.
+    The clients must not slow down a storm of connections.
     """
 
     __slots__ = ("command", "due", "fileno", "greeted", "rest", "sock")
