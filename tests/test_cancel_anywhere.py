@@ -25,16 +25,16 @@ from trio_mud import (
     Connect,
     Dialog,
     Disconnect,
-    Entered,
     HookEvent,
     Hooks,
     Input,
-    Left,
     Limits,
     LinkLost,
     MasterServer,
     Reason,
-    Resumed,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
     broadcast,
 )
 from trio_mud.testing import Pipe, PipeListener
@@ -45,21 +45,21 @@ from trio_mud.transports.tls import Certificate, TlsListener
 
 SAMPLE = 15  # cuts of each scene, without --whole
 LIMITS = Limits(
-    per_address=None,
+    max_per_address=None,
     accept_rate_per_address=None,
-    handshake=3,
-    write_stall=5,
-    hook_deadline=3,
-    quit_flush=1,
-    linger=0.5,
-    drain=4,
-    cleanup=2,
+    handshake_timeout=3,
+    write_stall_timeout=5,
+    hook_timeout=3,
+    quit_timeout=1,
+    linger_timeout=0.5,
+    shutdown_timeout=4,
+    cleanup_timeout=2,
     grace=10,
-    outbox=400,
+    max_output=400,
 )
 AUTHORITY = trustme.CA()
 PROXY = "198.51.100.1"
-TYPES = (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left)
+TYPES = (Connect, Admitted, Input, Disconnect, SessionStarted, LinkLost, SessionResumed, SessionEnded)
 
 
 class Stage:
@@ -157,12 +157,12 @@ class Stage:
             assert kinds[0] is Connect
             assert kinds[-1] is Disconnect
         assert sorted(self.buried) == sorted(connection.number for connection in connects)
-        entered = Counter(event.session for event in self.events if isinstance(event, Entered))
-        left = Counter(event.session for event in self.events if isinstance(event, Left))
+        entered = Counter(event.session for event in self.events if isinstance(event, SessionStarted))
+        left = Counter(event.session for event in self.events if isinstance(event, SessionEnded))
         assert entered == left
         assert server.closed.is_set()  # I-18, I-19
-        assert len(server.connections) == len(server.sessions) == len(server.context.timers) == 0  # I-15
-        assert not server.tree.accepted
+        assert len(server.connections) == len(server.sessions) == len(server._context.timers) == 0  # I-15
+        assert not server._tree.accepted
 
 
 Scene = Callable[[Stage], Awaitable[None]]
@@ -422,7 +422,7 @@ def play(scene: Scene, step: int | None, seed: int = 1) -> Stage:
 def test_a_scene_goes_to_its_end_when_nobody_cuts_it(scene: Scene) -> None:
     stage = play(scene, None)
     assert stage.steps > 50
-    assert not stage.server.aborting.is_set() or scene is a_shutdown_with_a_hanging_hook
+    assert not stage.server._aborting.is_set() or scene is a_shutdown_with_a_hanging_hook
 
 
 def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None:
@@ -434,7 +434,7 @@ def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_scene_cut_at_any_step_loses_nothing(scene: Scene, request: pytest.FixtureRequest) -> None:
-    """One disconnect for each connect and one `Left` for each `Entered`, an empty list, and no task left."""
+    """One disconnect for each connect and one `SessionEnded` for each `SessionStarted`, an empty list, and no task left."""
     seed = dt.date.today().toordinal()
     steps = play(scene, None, seed).steps
     every = 1 if request.config.getoption("--whole") else max(1, steps // SAMPLE)

@@ -89,13 +89,13 @@ def test_a_mistake_about_tls_or_proxies_is_named(tmp_path: Path, text: str, said
 
 
 def test_a_count_is_a_whole_number(tmp_path: Path) -> None:
-    assert read(written(tmp_path, "[limits]\ntypeahead = 32")).limits == Limits(typeahead=32)
+    assert read(written(tmp_path, "[limits]\ntypeahead = 32")).limits == Limits(max_typeahead=32)
 
 
 def test_seconds_may_be_whole_or_not(tmp_path: Path) -> None:
     path = written(tmp_path, "[limits]\nfirst_input = 30\nhook_deadline = 2.5")
 
-    assert read(path).limits == Limits(first_input=30.0, hook_deadline=2.5)
+    assert read(path).limits == Limits(first_input_timeout=30.0, hook_timeout=2.5)
 
 
 def test_a_rate_is_a_table_of_its_two_numbers(tmp_path: Path) -> None:
@@ -138,10 +138,10 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ("port = true", ": port: expected a whole number, got true or false"),
         ("limits = 5", ": limits: expected a table, got a whole number"),
         ("limits = [5]", ": limits: expected a table, got a list"),
-        ("[limits]\nline = 5.5", ": limits.line: expected a whole number, got a number"),
+        ("[limits]\nline = 5.5", ": limits.max_line: expected a whole number, got a number"),
         (
             '[limits]\nfirst_input = "never"',
-            ': limits.first_input: expected a number or "none", got a text; write a number without quotes',
+            ': limits.first_input_timeout: expected a number or "none", got a text; write a number without quotes',
         ),
         (
             "[limits]\ncommand_rate = 20",
@@ -152,16 +152,16 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ("[texts]\nshutdown = 5", ": texts.shutdown: expected a text, got a whole number"),
         # a value that makes no sense
         ("port = 70000", ": port = 70000: write a number from 1 to 65535, or 0 for any free one"),
-        ("[limits]\nline = 0", ": limits.line = 0: write a whole number of at least 1"),
+        ("[limits]\nline = 0", ": limits.max_line = 0: write a whole number of at least 1"),
         (
             "[limits]\nwrite_stall = inf",
-            ': limits.write_stall = inf: write a positive number of seconds, such as 5.0, or "none" for no limit',
+            ': limits.write_stall_timeout = inf: write a positive number of seconds, such as 5.0, or "none" for no limit',
         ),
         (
             "[limits]\ncommand_rate = {per_second = 5, burst = 0}",
             ": limits.command_rate.burst = 0: write a whole number of at least 1",
         ),
-        ('[limits]\nline = "none"', ": limits.line cannot be switched off; write a larger one instead"),
+        ('[limits]\nline = "none"', ": limits.max_line cannot be switched off; write a larger one instead"),
         # not TOML at all
         ("port: 4000", " is not TOML: Expected '=' after a key in a key/value pair (at line 1, column 5)"),
         ("host = localhost", " is not TOML: Invalid value (at line 1, column 8); write texts in quotes"),
@@ -174,7 +174,7 @@ def test_a_mistake_is_told_in_one_line_by_file_and_key(tmp_path: Path, text: str
 def test_a_number_far_too_large_is_refused(tmp_path: Path) -> None:
     """K11: it would pass the check, and limit nothing."""
     said = complaint(tmp_path, "[limits]\nline = 100000000000000000000000")
-    assert said == ": limits.line = 100000000000000000000000: write 1073741824 at most"
+    assert said == ": limits.max_line = 100000000000000000000000: write 1073741824 at most"
 
 
 @pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000])

@@ -399,7 +399,10 @@ def test_a_module_that_stands_in_the_wrong_place_is_found(tmp_path: Path, module
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("telnet/lines.py", "import zlib\nfrom . import codes\nfrom .codes import IAC\nfrom ..errors import BadToken"),
+        (
+            "telnet/lines.py",
+            "import zlib\nfrom . import codes\nfrom .codes import IAC\nfrom ..errors import InvalidToken",
+        ),
         ("telnet/__init__.py", "from .lines import LineReader"),
         ("driver/server/running.py", "from .server import MasterServer\nfrom ..core.events import Reason"),
         ("driver/server/events.py", "if TYPE_CHECKING:\n    from .server import MasterServer"),

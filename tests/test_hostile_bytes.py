@@ -13,10 +13,17 @@ import trio
 from trio_mud import Cause, Hooks, Input, Limits, broadcast
 from trio_mud.telnet.codes import AYT, DO, DONT, IAC, NAWS, SB, SE, TTYPE, WILL, WONT
 
-from .test_over_tcp import House, serving
+from .test_over_tcp import TcpServer, serving
 
 CHARSET, GMCP, LINEMODE, MCCP3, MSDP, NEW_ENVIRON = 42, 201, 34, 87, 69, 39
-LIMITS = Limits(per_address=None, accept_rate_per_address=None, command_rate=None, quit_flush=0.3, linger=0.2, drain=2)
+LIMITS = Limits(
+    max_per_address=None,
+    accept_rate_per_address=None,
+    command_rate=None,
+    quit_timeout=0.3,
+    linger_timeout=0.2,
+    shutdown_timeout=2,
+)
 
 
 def sub(option: int, payload: bytes) -> bytes:
@@ -101,7 +108,7 @@ async def test_hostile_bytes_cost_the_sender_at_most_its_own_connection(
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.WARNING] == []
 
 
-async def call_raw(house: House) -> trio.SocketStream:
+async def call_raw(house: TcpServer) -> trio.SocketStream:
     """One whose bytes are sent and read as they are."""
     return await trio.open_tcp_stream(*house.address)
 

@@ -105,13 +105,13 @@ def test_a_rate_is_written_as_a_rate(name: str, wrong: object) -> None:
 
 def test_what_may_be_switched_off_says_so_when_it_is_wrong() -> None:
     with pytest.raises(ValueError, match=r"hook_deadline = 0: .*, or None for no limit$"):
-        Limits(hook_deadline=0)
+        Limits(hook_timeout=0)
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.5, "write seconds from 1 to 32767"), (32768, "write 32767 at most")])
 def test_keepalive_has_the_kernels_bounds(seconds: float, said: str) -> None:
     with pytest.raises(ValueError, match=rf"dead_peer = .*: {said}, or None for no limit"):
-        Limits(dead_peer=seconds)
+        Limits(dead_peer_timeout=seconds)
 
 
 @pytest.mark.parametrize("name", COUNTS + SECONDS)
@@ -136,7 +136,7 @@ def test_a_rate_has_a_greatest_value(rate: tuple[float, int], said: str) -> None
 @pytest.mark.parametrize(("watchdog", "abort"), [(1.0, 0.5), (None, 5.0)])
 def test_nothing_is_ended_that_was_not_told_of_before(watchdog: float | None, abort: float) -> None:
     with pytest.raises(ValueError, match=r"^watchdog_abort = .*: write no less than watchdog"):
-        Limits(watchdog=watchdog, watchdog_abort=abort)
+        Limits(watchdog_timeout=watchdog, watchdog_abort_timeout=abort)
 
 
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 1), (-1, 1), (math.inf, 1), (20, 0), (20, 1.5), ("20", 60)])
@@ -163,7 +163,7 @@ def test_a_bucket_left_alone_is_full_again() -> None:
 
 
 def test_a_whole_number_of_seconds_will_do() -> None:
-    assert Limits(first_input=60) == Limits(first_input=60.0)
+    assert Limits(first_input_timeout=60) == Limits(first_input_timeout=60.0)
 
 
 def test_a_name_that_is_no_limit_cannot_be_switched_off() -> None:
@@ -172,7 +172,7 @@ def test_a_name_that_is_no_limit_cannot_be_switched_off() -> None:
 
 def test_limits_and_texts_never_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        Limits().line = 1  # type: ignore[misc]
+        Limits().max_line = 1  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         Texts().shutdown = ""  # type: ignore[misc]
 

@@ -44,10 +44,17 @@ from trio_mud.testing.terminal import Terminal
 
 PATIENCE = 60.0  # true seconds until a test that hangs has failed
 TAVERN = Path(__file__).parent.parent / "docs" / "tutorial" / "tavern.py"
-QUICK = Limits(per_address=None, accept_rate_per_address=None, quit_flush=1, linger=0.5, drain=2, cleanup=2)
+QUICK = Limits(
+    max_per_address=None,
+    accept_rate_per_address=None,
+    quit_timeout=1,
+    linger_timeout=0.5,
+    shutdown_timeout=2,
+    cleanup_timeout=2,
+)
 
 
-class Caller:
+class TcpClient:
     """A telnet client on a socket."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
@@ -100,7 +107,7 @@ class Caller:
         return bool(data)
 
 
-class House:
+class TcpServer:
     """A server, its address, and the endings it has seen."""
 
     def __init__(self, server: MasterServer, address: tuple[str, int]) -> None:
@@ -109,13 +116,13 @@ class House:
         self.endings: list[Disconnect] = []
         server.hooks.on(Disconnect)(self.endings.append)
 
-    async def call(self, *, receive_buffer: int | None = None) -> Caller:
+    async def call(self, *, receive_buffer: int | None = None) -> TcpClient:
         """Connect to the server, with a kernel buffer of this size for a client that does not read."""
         sock = trio.socket.socket()
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         await sock.connect(self.address)
-        return Caller(trio.SocketStream(sock))
+        return TcpClient(trio.SocketStream(sock))
 
     async def has_seen(self, count: int) -> list[Cause]:
         """Wait for this many endings; return their causes."""
@@ -125,15 +132,15 @@ class House:
 
 
 @asynccontextmanager
-async def serving(hooks: Hooks, limits: Limits = QUICK) -> AsyncGenerator[House, None]:
+async def serving(hooks: Hooks, limits: Limits = QUICK) -> AsyncGenerator[TcpServer, None]:
     """Serve these hooks on a port of this machine for the length of the block."""
     try:
         with trio.fail_after(PATIENCE):
-            (listener,) = await open_tcp_listeners(0, host="127.0.0.1", dead_peer=limits.dead_peer)
+            (listener,) = await open_tcp_listeners(0, host="127.0.0.1", dead_peer=limits.dead_peer_timeout)
             server = MasterServer(hooks, limits=limits)
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve, [listener])
-                yield House(server, listener.address)
+                yield TcpServer(server, listener.address)
                 server.shutdown()
     except BaseExceptionGroup as group:
         raise unwrap_single(group) from None
@@ -200,14 +207,18 @@ async def test_a_reset_is_one_link_death_while_much_is_being_written(echo: Hooks
 
 async def test_a_reset_is_link_death_also_for_one_who_is_only_written_to(echo: Hooks) -> None:
     limits = Limits(
-        per_address=None, accept_rate_per_address=None, typeahead=1, command_rate=Rate(0.2, burst=2), linger=0.2
+        max_per_address=None,
+        accept_rate_per_address=None,
+        max_typeahead=1,
+        command_rate=Rate(0.2, burst=2),
+        linger_timeout=0.2,
     )
     async with serving(echo, limits) as house, await house.call(receive_buffer=4096) as caller:
         await caller.type("hello", *["story"] * 50)  # so much typed ahead that its socket is not read
         await caller.sees("199 and then")
         (connection,) = house.server.connections
-        assert isinstance(connection.link, TelnetLink)
-        assert connection.link._incoming.is_full
+        assert isinstance(connection._link, TelnetLink)
+        assert connection._link._incoming.is_full
         while connection.write("and then " * 1000):  # all buffers are full, so a writer waits
             await trio.lowlevel.checkpoint()
         await reset(caller.stream)
@@ -222,7 +233,7 @@ async def test_a_loss_is_what_ends_the_scopes_of_its_connection(echo: Hooks) -> 
         (connection,) = house.server.connections
         await reset(caller.stream)
         assert await house.has_seen(1) == [Cause.RESET]
-        active, link = connection.lifecycle.active_scope, connection.lifecycle.link_scope
+        active, link = connection._lifecycle.active_scope, connection._lifecycle.link_scope
         assert active is not None
         assert (active.cancel_called, active.cancelled_caught) == (True, False)
         assert link.cancelled_caught
@@ -246,7 +257,13 @@ async def test_quit_before_a_half_close_is_a_quit(echo: Hooks) -> None:
 
 
 async def test_a_client_that_never_reads_is_lost_in_the_end_and_holds_up_nobody(echo: Hooks) -> None:
-    limits = Limits(per_address=None, accept_rate_per_address=None, write_stall=0.2, command_rate=None, linger=0.2)
+    limits = Limits(
+        max_per_address=None,
+        accept_rate_per_address=None,
+        write_stall_timeout=0.2,
+        command_rate=None,
+        linger_timeout=0.2,
+    )
     async with serving(echo, limits) as house, await house.call() as ann, await house.call(receive_buffer=4096) as mute:
         sending = trio.CancelScope()
 
@@ -300,7 +317,7 @@ async def test_urgent_data_keeps_its_place_and_does_no_harm(echo: Hooks) -> None
 async def test_a_port_scan_is_one_connect_and_one_disconnect_each(echo: Hooks) -> None:
     connects: list[Connect] = []
     echo.on(Connect)(connects.append)
-    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.5)
+    limits = Limits(max_per_address=None, accept_rate_per_address=None, accept_rate=None, linger_timeout=0.5)
     async with serving(echo, limits) as house, await house.call() as ann:
         await ann.type("before")
         await ann.sees("you said before")
@@ -358,7 +375,7 @@ hooks.on(Input)(lambda event: event.connection.write(f"you said {event.line}") a
 
 async def main():
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
-    server = MasterServer(hooks, limits=Limits(per_address=None, accept_rate_per_address=None, linger=0.2, drain=1))
+    server = MasterServer(hooks, limits=Limits(max_per_address=None, accept_rate_per_address=None, linger_timeout=0.2, shutdown_timeout=1))
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
         print(listener.address[1], flush=True)
@@ -389,7 +406,7 @@ async def test_a_server_out_of_descriptors_serves_those_it_has_and_accepts_again
             callers = []
             for _ in range(DESCRIPTORS + 10):
                 stream = await trio.open_tcp_stream("127.0.0.1", port)  # by the kernel
-                callers.append(await stack.enter_async_context(Caller(stream)))
+                callers.append(await stack.enter_async_context(TcpClient(stream)))
             await callers[0].type("I am in")
             await callers[0].sees("you said I am in\n")
             await callers[-1].type("and I will be")
@@ -422,7 +439,7 @@ async def one_line(stream: trio.abc.ReceiveStream) -> bytes:
 @pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux makes the client deaf")
 async def test_a_client_that_vanished_without_a_word_is_found_by_the_kernels_probes(echo: Hooks) -> None:
     """N5: its machine acknowledges nothing any more, and the server sends nothing to it."""
-    async with serving(echo, Limits(dead_peer=1)) as house, await house.call() as lost:
+    async with serving(echo, Limits(dead_peer_timeout=1)) as house, await house.call() as lost:
         await lost.type("hello")
         await lost.sees("you said hello\n")
         fall_silent(lost.stream)
@@ -438,7 +455,9 @@ def fall_silent(stream: trio.SocketStream) -> None:
 
 async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_is(echo: Hooks) -> None:
     """N7: the text of every line that arrives is whole, and what is missing is one gap."""
-    limits = Limits(per_address=None, accept_rate_per_address=None, outbox=20_000, linger=0.2, command_rate=None)
+    limits = Limits(
+        max_per_address=None, accept_rate_per_address=None, max_output=20_000, linger_timeout=0.2, command_rate=None
+    )
     async with (
         serving(echo, limits) as house,
         await house.call() as ann,
@@ -447,8 +466,8 @@ async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_i
         await slow.type("hello")
         await slow.sees("you said hello\n")
         (_, connection) = sorted(house.server.connections, key=lambda one: one.number)
-        assert isinstance(connection.link, TelnetLink)
-        transport: Any = connection.link._transport
+        assert isinstance(connection._link, TelnetLink)
+        transport: Any = connection._link._transport
         transport._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)  # or the kernel would take megabytes
         written = 0
         while connection.write(f"{written} " + "and then " * 100):
@@ -468,7 +487,12 @@ async def test_a_slow_reader_misses_whole_messages_and_is_told_and_nobody_else_i
 async def test_clients_that_drip_before_they_say_a_word_are_shown_out(echo: Hooks) -> None:
     """N8: sixty of them, and the other players notice nothing."""
     limits = Limits(
-        per_address=None, accept_rate_per_address=None, accept_rate=None, first_input=0.5, quit_flush=0.2, linger=0.1
+        max_per_address=None,
+        accept_rate_per_address=None,
+        accept_rate=None,
+        first_input_timeout=0.5,
+        quit_timeout=0.2,
+        linger_timeout=0.1,
     )
     async with serving(echo, limits) as house, await house.call() as ann, AsyncExitStack() as stack:
         await ann.type("hello")
@@ -486,7 +510,7 @@ async def test_clients_that_drip_before_they_say_a_word_are_shown_out(echo: Hook
         assert len(house.server.connections) == 1
 
 
-async def drip(caller: Caller) -> None:
+async def drip(caller: TcpClient) -> None:
     with suppress(trio.BrokenResourceError):
         while True:
             await caller.stream.send_all(b"x")
@@ -502,7 +526,7 @@ async def test_a_listening_socket_that_fails_ends_the_server_loudly_and_in_order
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve, [listener])
-                async with await House(server, listener.address).call() as ann:
+                async with await TcpServer(server, listener.address).call() as ann:
                     await ann.type("hello")
                     await ann.sees("you said hello\n")
                     listener._socket.shutdown(socket.SHUT_RDWR)  # from now on accept fails with EINVAL
@@ -518,7 +542,7 @@ async def test_five_thousand_quick_connects_leave_nothing_behind(echo: Hooks, ca
     """N15, O10: no line of the log above `info`, and descriptors and tasks are as many as before."""
     connects = Counter[int]()
     echo.on(Connect)(lambda event: connects.update([event.connection.number]))
-    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.5)
+    limits = Limits(max_per_address=None, accept_rate_per_address=None, accept_rate=None, linger_timeout=0.5)
     async with serving(echo, limits) as house, await house.call() as ann:
         await ann.type("before")
         await ann.sees("you said before")
@@ -558,7 +582,9 @@ async def test_a_bug_in_hearing_costs_one_connection(echo: Hooks, monkeypatch: p
 
 async def test_descriptors_tasks_and_memory_return_to_what_they_were(echo: Hooks) -> None:
     """O10: after every kind of ending, again and again."""
-    limits = Limits(per_address=None, accept_rate_per_address=None, accept_rate=None, linger=0.2, quit_flush=0.2)
+    limits = Limits(
+        max_per_address=None, accept_rate_per_address=None, accept_rate=None, linger_timeout=0.2, quit_timeout=0.2
+    )
     async with serving(echo, limits) as house:
         async with await house.call() as first:  # with whom the poller begins
             await quit_and_read(first)
@@ -578,24 +604,24 @@ async def test_descriptors_tasks_and_memory_return_to_what_they_were(echo: Hooks
         assert [ref() for ref in gone if ref() is not None] == []
 
 
-async def quit_and_read(caller: Caller) -> None:
+async def quit_and_read(caller: TcpClient) -> None:
     await caller.type("hello", "quit")
     await caller.sees_the_end()
 
 
-async def half_close(caller: Caller) -> None:
+async def half_close(caller: TcpClient) -> None:
     await caller.type("hello")
     await caller.finish_typing()
     await caller.sees_the_end()
 
 
-async def reset_at_once(caller: Caller) -> None:
+async def reset_at_once(caller: TcpClient) -> None:
     await caller.type("story")
     await caller.sees("and then")
     await reset(caller.stream)
 
 
-async def leave_in_the_middle(caller: Caller) -> None:
+async def leave_in_the_middle(caller: TcpClient) -> None:
     await caller.send(b"hello\r\nhal")
     await caller.sees("you said hello")
 

@@ -70,8 +70,8 @@ async def swallow():
 
 
 limits = Limits(
-    per_address=None, accept_rate_per_address=None, drain=1.5, cleanup=0.5, linger=0.2, write_stall=None, quit_flush=60,
-    watchdog=0.2,
+    max_per_address=None, accept_rate_per_address=None, shutdown_timeout=1.5, cleanup_timeout=0.5, linger_timeout=0.2, write_stall_timeout=None, quit_timeout=60,
+    watchdog_timeout=0.2,
 )
 run(hooks, host="127.0.0.1", port=0, limits=limits)
 """
@@ -149,7 +149,7 @@ def test_a_process_that_was_stopped_makes_up_for_no_tick(tmp_path: Path) -> None
 
 
 def test_a_signal_ends_it_in_time_although_clients_read_nothing(tmp_path: Path) -> None:
-    """O2, I-18: `drain` applies, not the minute of `quit_flush`, and the honest client reads the farewell."""
+    """O2, I-18: `drain` applies, not the minute of `quit_timeout`, and the honest client reads the farewell."""
     with clockwork(tmp_path) as (process, port), ExitStack() as stack:
         for _ in range(5):
             deaf = stack.enter_context(calling(port, receive_buffer=4096))

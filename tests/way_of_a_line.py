@@ -55,7 +55,7 @@ async def trace() -> list[Call]:
     """Type two lines at a server, and note the calls that the second one causes."""
     hooks = Hooks()
     hooks.on(Input)(lambda event: event.connection.write("A bare room."))
-    server = MasterServer(hooks, limits=Limits(first_input=None))
+    server = MasterServer(hooks, limits=Limits(first_input_timeout=None))
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
     calls: list[Call] = []
 

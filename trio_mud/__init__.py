@@ -9,6 +9,7 @@ from .driver.connection.connection import Connection, broadcast
 from .driver.connection.dialog import Dialog
 from .driver.connection.events import (
     Admitted,
+    ClientReady,
     Connect,
     Disconnect,
     EchoRefused,
@@ -16,7 +17,6 @@ from .driver.connection.events import (
     Input,
     Interrupt,
     MsdpMessage,
-    Settled,
     WindowSize,
 )
 from .driver.core.events import Cause, HookEvent, Reason
@@ -26,18 +26,18 @@ from .driver.link.client import Client, FactSource, Size
 from .driver.server.events import Started
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
-from .driver.sessions.events import Entered, Left, LinkLost, Resumed
+from .driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from .driver.sessions.registry import Duplicate
 from .driver.sessions.session import Session
 from .errors import (
-    BadToken,
     ConnectionEnded,
-    KeyTaken,
+    InvalidToken,
     LocalProtocolError,
     NoAnswer,
     Overloaded,
+    SessionInUse,
     TrioMudError,
-    WaitsForItself,
+    WouldDeadlock,
 )
 from .limits import Limits, Rate
 from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
@@ -51,10 +51,10 @@ __all__ = [
     "FIRST",
     "LAST",
     "Admitted",
-    "BadToken",
     "Cause",
     "Certificate",
     "Client",
+    "ClientReady",
     "Connect",
     "Connection",
     "ConnectionEnded",
@@ -62,15 +62,13 @@ __all__ = [
     "Disconnect",
     "Duplicate",
     "EchoRefused",
-    "Entered",
     "FactSource",
     "GmcpMessage",
     "HookEvent",
     "Hooks",
     "Input",
     "Interrupt",
-    "KeyTaken",
-    "Left",
+    "InvalidToken",
     "Limits",
     "LinkLost",
     "LocalProtocolError",
@@ -82,17 +80,19 @@ __all__ = [
     "Rate",
     "Reason",
     "Rendering",
-    "Resumed",
     "Session",
-    "Settled",
+    "SessionEnded",
+    "SessionInUse",
+    "SessionResumed",
+    "SessionStarted",
     "Size",
     "Started",
     "Text",
     "Texts",
     "Timer",
     "TrioMudError",
-    "WaitsForItself",
     "WindowSize",
+    "WouldDeadlock",
     "broadcast",
     "join",
     "link",

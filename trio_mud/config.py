@@ -12,8 +12,8 @@ A key nobody knows is an error, never ignored: a limit with a typing mistake wou
     proxy_from = ["10.0.0.0/8", "192.0.2.7"]
 
     [limits]
-    typeahead = 32
-    first_input = "none"                            # TOML has no null: this switches a limit off
+    max_typeahead = 32
+    first_input_timeout = "none"                            # TOML has no null: this switches a limit off
     command_rate = { per_second = 20, burst = 60 }
 
     [texts]

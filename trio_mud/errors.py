@@ -2,15 +2,15 @@
 
     TrioMudError
     ├── LocalProtocolError      this side broke a protocol's rules: a bug here, or in the code that called
-    │   ├── KeyTaken            somebody is in the game under that key, and the policy was to refuse
-    │   └── BadToken            this token resumes nothing
+    │   ├── SessionInUse            somebody is in the game under that key, and the policy was to refuse
+    │   └── InvalidToken            this token resumes nothing
     ├── ConnectionEnded         the connection is over; nothing more can be asked of it
-    ├── WaitsForItself          a hook asked its own source for a line, which would come only after that hook
+    ├── WouldDeadlock          a hook asked its own source for a line, which would come only after that hook
     ├── NoAnswer                a player was asked again and again, and gave no answer that fits
     ├── Overloaded              too much is waiting already; the new part was not taken
     └── ConfigurationError      a setting is wrong; nothing was started
 
-What a peer sends is no exception: its faults are events of the engine, counted against `limits.anomalies`.
+What a peer sends is no exception: its faults are events of the engine, counted against `limits.max_anomalies`.
 A message says what happened, to whom, and what to do about it.
 Who uses it: whoever catches; the classes hold no logic.
 """
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from enum import Enum
 
 __all__ = [
-    "BadToken",
     "ConfigurationError",
     "ConnectionEnded",
-    "KeyTaken",
+    "InvalidToken",
     "LocalProtocolError",
     "NoAnswer",
     "Overloaded",
+    "SessionInUse",
     "TrioMudError",
-    "WaitsForItself",
+    "WouldDeadlock",
 ]
 
 
@@ -43,11 +43,11 @@ class LocalProtocolError(TrioMudError):
     """This side asked for something that the protocol forbids at this moment; correct the caller."""
 
 
-class KeyTaken(LocalProtocolError):
+class SessionInUse(LocalProtocolError):
     """Somebody is in the game under this key, and the policy was to refuse; ask, or take over."""
 
 
-class BadToken(LocalProtocolError):
+class InvalidToken(LocalProtocolError):
     """This token was never given, was used, is too old, or its session is over; log in instead."""
 
 
@@ -65,7 +65,7 @@ class ConnectionEnded(TrioMudError):
         self.reason = reason
 
 
-class WaitsForItself(TrioMudError):
+class WouldDeadlock(TrioMudError):
     """A hook function asked for a line of its own source, whose next event waits for that very function.
 
     Start a dialog instead: `connection.start_dialog(script)` asks from a task of its own.

@@ -25,16 +25,16 @@ class Texts:
     # At the door: the visitor reads one of these and the link closes
 
     server_full: str = "Every place is taken just now. Please try again in a little while."
-    """As many connections as `limits.connections` allows."""
+    """As many connections as `limits.max_connections` allows."""
 
     too_many_from_address: str = "Too many visitors came from your address. Please leave with one of them first."
-    """As many connections from there as `limits.per_address` allows."""
+    """As many connections from there as `limits.max_per_address` allows."""
 
     connect_failed: str = "The door is stuck. We have been told; please try again later."
     """A connect function raised."""
 
     connect_too_slow: str = "The doorkeeper does not answer. Please try again later."
-    """A waiting connect function was cut at `limits.hook_deadline`."""
+    """A waiting connect function was cut at `limits.hook_timeout`."""
 
     refused: str = "You may not come in."
     """A connect function refused, and gave no text of its own."""
@@ -45,19 +45,19 @@ class Texts:
     """A function on the player's line raised."""
 
     command_too_slow: str = "That took too long and was given up."
-    """A waiting function on the player's line was cut at `limits.hook_deadline`."""
+    """A waiting function on the player's line was cut at `limits.hook_timeout`."""
 
     line_cut: str = "That line was too long; only its beginning was read."
-    """More bytes than `limits.line` allows."""
+    """More bytes than `limits.max_line` allows."""
 
     output_dropped: str = "(Some lines are missing here: they came faster than you could read them.)"
-    """Messages were dropped because more than `limits.outbox` bytes were waiting."""
+    """Messages were dropped because more than `limits.max_output` bytes were waiting."""
 
     idle_warning: str = "Are you still there? Say something, or you will be shown out soon."
-    """A minute is left, or half, of `limits.idle`."""
+    """A minute is left, or half, of `limits.idle_timeout`."""
 
     missed: str = "({count} lines came and went while you were away.)"
-    """Of what was written during a link death, more was lost than `limits.replay` keeps; `{count}` says how much."""
+    """Of what was written during a link death, more was lost than `limits.max_replay` keeps; `{count}` says how much."""
 
     # In dialogs: words that a player may answer, apart by spaces, and what the questions say
 
@@ -103,16 +103,16 @@ class Texts:
     # The last words: the player reads one of these and the link closes
 
     no_input: str = "You have not said a word. Come back when you feel like talking."
-    """No line typed within `limits.first_input`."""
+    """No line typed within `limits.first_input_timeout`."""
 
     idle: str = "You have been silent for too long. Come back when you feel like talking."
-    """No line typed for `limits.idle`."""
+    """No line typed for `limits.idle_timeout`."""
 
     taken_over: str = "You have come in by another way; this one closes."
     """A second connection took over the session."""
 
     protocol_abuse: str = "Your program sends what we cannot understand. Goodbye."
-    """The last of `limits.anomalies` protocol faults."""
+    """The last of `limits.max_anomalies` protocol faults."""
 
     not_http: str = "This port is for MUD clients and telnet, not for web browsers."
     """To a browser that asks for a page; nothing it sends becomes input."""

@@ -1,6 +1,6 @@
 """A gallery that shows its one picture to each visitor as they can take it in."""
 
-from trio_mud import Connection, Dialog, Hooks, Input, MasterServer, Settled, WindowSize, link, markup
+from trio_mud import ClientReady, Connection, Dialog, Hooks, Input, MasterServer, WindowSize, link, markup
 from trio_mud.telnet import DEFAULT_OPTIONS
 from trio_mud.telnet.options import Msp, Mxp
 
@@ -8,8 +8,8 @@ hooks = Hooks()
 
 
 # first screen
-@hooks.on(Settled)
-def show_the_picture(event: Settled) -> None:
+@hooks.on(ClientReady)
+def show_the_picture(event: ClientReady) -> None:
     visitor = event.connection
     if visitor.client.screen_reader:
         visitor.write("A small painting: a harbour in the rain, and one lamp.")
@@ -20,7 +20,7 @@ def show_the_picture(event: Settled) -> None:
 
 # dialog
 async def sign_the_book(dialog: Dialog) -> None:
-    await dialog.settled()
+    await dialog.client_ready()
     visitor = dialog.connection
     columns = visitor.client.size.columns
     visitor.write("The visitors' book".center(columns - 1).rstrip())
@@ -40,7 +40,7 @@ def dim(visitor: Connection, words: str) -> None:
     if words == "off":
         visitor.client.prefer(colours=0)
     elif words == "auto":
-        visitor.client.prefer_no_more("colours")
+        visitor.client.clear_preference("colours")
 
 
 # commands

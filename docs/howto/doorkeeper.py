@@ -19,7 +19,7 @@ def turn_the_banned_away(event: Connect) -> None:
 # wait
 @hooks.on(Connect)
 async def ask_around(event: Connect) -> None:
-    if event.connection.refused:
+    if event.connection.is_refused:
         return  # somebody refused already: spare the question
     if await is_a_known_rogue(event.connection.address):
         event.connection.refuse("We have heard of you.")

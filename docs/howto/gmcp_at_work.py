@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trio_mud import Connection, GmcpMessage, Hooks, Input, Settled
+from trio_mud import ClientReady, Connection, GmcpMessage, Hooks, Input
 
 hooks = Hooks()
 DRINKS = {"ale": 3, "milk": 1}
@@ -15,8 +15,8 @@ class Vitals:
     maxhp: int = 20
 
 
-@hooks.on(Settled)
-def fill_the_gauge(event: Settled) -> None:
+@hooks.on(ClientReady)
+def fill_the_gauge(event: ClientReady) -> None:
     guest = event.connection
     guest.body = Vitals(hp=12)
     guest.gmcp("Char.Vitals", guest.body)

@@ -4,13 +4,13 @@ from trio_mud import (
     Admitted,
     Connection,
     Dialog,
-    Entered,
     Hooks,
     Input,
-    Left,
     LinkLost,
     Reason,
-    Resumed,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
     broadcast,
 )
 
@@ -31,12 +31,14 @@ async def come_in(dialog: Dialog) -> None:
 
 
 # inside
-def others(guest: Connection | None, server_of: Entered | LinkLost | Resumed | Left) -> list[Connection]:
+def others(
+    guest: Connection | None, server_of: SessionStarted | LinkLost | SessionResumed | SessionEnded
+) -> list[Connection]:
     return [other for other in server_of.session.server.connections if other is not guest and other.session]
 
 
-@hooks.on(Entered)
-def appear(event: Entered) -> None:
+@hooks.on(SessionStarted)
+def appear(event: SessionStarted) -> None:
     broadcast(f"{event.session.body} comes down the steps.", to=others(event.session.connection, event))
 
 
@@ -45,14 +47,14 @@ def freeze(event: LinkLost) -> None:
     broadcast(f"{event.session.body} stares at the wall.", to=others(None, event))
 
 
-@hooks.on(Resumed)
-def thaw(event: Resumed) -> None:
+@hooks.on(SessionResumed)
+def thaw(event: SessionResumed) -> None:
     event.session.write("Where were you?")
     broadcast(f"{event.session.body} blinks, and is back.", to=others(event.session.connection, event))
 
 
-@hooks.on(Left)
-def vanish(event: Left) -> None:
+@hooks.on(SessionEnded)
+def vanish(event: SessionEnded) -> None:
     how = "goes up the steps" if event.reason is Reason.QUIT else "was only a shadow"
     broadcast(f"{event.session.body} {how}.", to=others(None, event))
 

@@ -39,7 +39,7 @@ async def test_no_virtual_time_passes_while_a_thread_works(mud):
 
 # the driver's own deadlines
 async def test_who_never_types_is_shown_out(mud):
-    async with mud(hooks, limits=Limits(first_input=60)) as village:
+    async with mud(hooks, limits=Limits(first_input_timeout=60)) as village:
         ann = await village.player()
         await ann.sees("You have not said a word.", within=61)
         await ann.sees_the_end()
@@ -67,7 +67,7 @@ async def test_a_slow_line_delays_the_answer(mud):
 
 # who reads nothing
 async def test_a_player_who_stops_reading_is_lost_in_the_end(mud):
-    limits = Limits(write_stall=30, command_rate=None)
+    limits = Limits(write_stall_timeout=30, command_rate=None)
     async with mud(hooks, limits=limits) as village:
         ann, bob = await village.player(capacity=256), await village.player()
         await bob.type("draw")

@@ -24,7 +24,7 @@ def act(event: Input) -> None:
 # everybody but one
 def say(guest: Connection, words: str) -> None:
     guest.write(f"You say: {words}")
-    broadcast(f"{guest.name} says: {words}", to=guest.server.connections, but=guest)
+    broadcast(f"{guest.name} says: {words}", to=guest.server.connections, exclude=guest)
 
 
 # in colour
@@ -37,4 +37,4 @@ def toast(guest: Connection, name: str) -> None:
 def whisper(guest: Connection, words: str) -> None:
     near = others(guest)[:2]  # a room would know who is near
     broadcast(f"{guest.name} whispers: {words}", to=near)
-    broadcast(f"{guest.name} whispers something.", to=others(guest), but=near)
+    broadcast(f"{guest.name} whispers something.", to=others(guest), exclude=near)

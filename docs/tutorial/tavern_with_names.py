@@ -51,7 +51,7 @@ async def come_in(dialog: Dialog) -> None:
             break
     visitor.name = name
     visitor.body = Guest(name)
-    broadcast(f"{name} comes in from the cold.", to=seated(visitor.server), but=visitor)
+    broadcast(f"{name} comes in from the cold.", to=seated(visitor.server), exclude=visitor)
     visitor.write(f"Sit down, {name}. Say something, or quit.")
 
 

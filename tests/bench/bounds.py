@@ -16,7 +16,7 @@ from typing import NamedTuple
 ATTEMPTS = 3
 
 
-class Row(NamedTuple):
+class BoundRow(NamedTuple):
     """One figure and its bound."""
 
     name: str
@@ -25,7 +25,7 @@ class Row(NamedTuple):
     measure: Callable[[], float]
 
 
-def check(rows: Iterable[Row], say: Callable[[str], None]) -> bool:
+def check(rows: Iterable[BoundRow], say: Callable[[str], None]) -> bool:
     """Measure the rows one by one; return whether every figure is within its bound."""
     holds = True
     say("| what | figure | at most | unit | |\n|---|---|---|---|---|")
@@ -40,7 +40,7 @@ def check(rows: Iterable[Row], say: Callable[[str], None]) -> bool:
     return holds
 
 
-def chosen(rows: Iterable[Row], words: str) -> list[Row]:
+def chosen(rows: Iterable[BoundRow], words: str) -> list[BoundRow]:
     """Return the rows whose names contain one of the comma-separated words; all if there are none."""
     wanted = [word for word in words.split(",") if word]
     return [row for row in rows if not wanted or any(word in row.name for word in wanted)]

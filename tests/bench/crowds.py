@@ -18,7 +18,7 @@ from functools import partial
 import trio
 import trio.testing
 
-from tests.bench.bounds import Row
+from tests.bench.bounds import BoundRow
 from trio_mud import Hooks, Input, Limits, markup
 from trio_mud.testing import open_mud
 from trio_mud.text import Rendering, render
@@ -74,10 +74,10 @@ async def _crowd(words: str) -> float:
         text = markup('<b>{name}</b> says, "<green>{words}</green>"', name="Ann", words=words)
         for listener in server.connections:
             listener.write(text)
-        server.host.flush()
+        server._host.flush()
         took.append(1e3 * (time.process_time() - began))
 
-    async with open_mud(hooks, limits=Limits(first_input=None)) as place:
+    async with open_mud(hooks, limits=Limits(first_input_timeout=None)) as place:
         players = [await place.player(columns=NARROWEST + number % WINDOWS, rows=24) for number in range(CROWD)]
         for _ in range(3):
             await players[0].type("say it")
@@ -87,7 +87,7 @@ async def _crowd(words: str) -> float:
 
 ROWS = [
     *[
-        Row(
+        BoundRow(
             f"rendering of {name}, 4 KiB for one of {CROWD} windows",
             "ms CPU",
             MOST_RENDERING,
@@ -96,7 +96,7 @@ ROWS = [
         for name, piece in PIECES.items()
     ],
     *[
-        Row(
+        BoundRow(
             f"4 KiB of {name}, heard by {CROWD} in {WINDOWS} kinds of windows",
             "ms CPU",
             MOST_CROWD,

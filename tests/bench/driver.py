@@ -29,8 +29,8 @@ from trio_mud.telnet import DEFAULT_OPTIONS
 
 MANY = 1_000_000
 LIMITS = Limits(
-    connections=MANY,
-    per_address=MANY,
+    max_connections=MANY,
+    max_per_address=MANY,
     accept_rate=None,
     accept_rate_per_address=None,
     command_rate=Rate(MANY, burst=1000),
@@ -38,7 +38,7 @@ LIMITS = Limits(
 PROMPT = "> "
 
 
-class Room:
+class BenchRoom:
     """The one room, and the heartbeat requested by the command `beat`."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Room:
             event.connection.prompt(PROMPT)
 
     def say(self, speaker: Connection, rest: str) -> None:
-        broadcast(f"{speaker.name} says, '{rest}'", to=speaker.server.connections, but=speaker)
+        broadcast(f"{speaker.name} says, '{rest}'", to=speaker.server.connections, exclude=speaker)
         speaker.write(f"You say, '{rest}'")
         speaker.prompt(PROMPT)
 
@@ -113,7 +113,7 @@ def serve(
         print(places[-1].port, flush=True)
 
     run(
-        Room().hooks,
+        BenchRoom().hooks,
         host="127.0.0.1",
         port=0 if tls else port,
         tls_port=port if tls else None,

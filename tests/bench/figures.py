@@ -32,7 +32,7 @@ ELSE = "#80858c"
 Curve = Sequence[tuple[float, float]]
 
 
-class Figure(NamedTuple):
+class Picture(NamedTuple):
     """One picture: a curve for each server."""
 
     name: str  # of the file
@@ -42,7 +42,7 @@ class Figure(NamedTuple):
     curves: Mapping[str, Curve]
 
 
-def svg(figure: Figure) -> str:
+def svg(figure: Picture) -> str:
     """The picture; across it is logarithmic, up it begins at nothing."""
     points = [point for curve in figure.curves.values() for point in curve]
     least, most = min(x for x, _ in points), max(x for x, _ in points)
@@ -107,7 +107,7 @@ def draw(path: Path) -> list[Path]:
         curves = {server: [(x, y) for x, y in curve] for server, curve in told["curves"].items() if curve}
         if curves:
             drawn.append(path.parent / f"{name}.svg")
-            picture = svg(Figure(name, told["title"], told["across"], told["up"], curves))
+            picture = svg(Picture(name, told["title"], told["across"], told["up"], curves))
             drawn[-1].write_text(picture, encoding="utf-8")
     return drawn
 

@@ -13,7 +13,7 @@ BEAT = 0.01  # seconds between two heartbeats
 IAC, SB, SE = 0xFF, 0xFA, 0xF0
 
 
-class Peer(Protocol):
+class BenchPeer(Protocol):
     """One connection of some server."""
 
     name: str
@@ -62,22 +62,22 @@ class World:
     """One room."""
 
     def __init__(self, start_beating: Callable[[list[float]], None]) -> None:
-        self._everybody: dict[Peer, None] = {}
+        self._everybody: dict[BenchPeer, None] = {}
         self._guests = 0
         self._commands = {"say": self.say, "echo": self.echo, "look": self.look, "quit": self.quit, "beat": self.beat}
         self._start_beating = start_beating
         self._late: list[float] | None = None
 
-    def join(self, peer: Peer) -> None:
+    def join(self, peer: BenchPeer) -> None:
         peer.name = f"guest{self._guests}"
         self._guests += 1
         self._everybody[peer] = None
         peer.send(f"Welcome to the MUD.\r\nYou are {peer.name}.\r\n> ".encode())
 
-    def leave(self, peer: Peer) -> None:
+    def leave(self, peer: BenchPeer) -> None:
         self._everybody.pop(peer, None)
 
-    def handle(self, peer: Peer, line: str) -> None:
+    def handle(self, peer: BenchPeer, line: str) -> None:
         verb, _, rest = line.partition(" ")
         command = self._commands.get(verb)
         if command is not None:
@@ -85,24 +85,24 @@ class World:
         else:
             peer.send(b"Huh?\r\n> " if verb else b"> ")
 
-    def say(self, peer: Peer, rest: str) -> None:
+    def say(self, peer: BenchPeer, rest: str) -> None:
         said = f"{peer.name} says, '{rest}'\r\n".encode()
         for other in self._everybody:
             if other is not peer:
                 other.send(said)
         peer.send(f"You say, '{rest}'\r\n> ".encode())
 
-    def echo(self, peer: Peer, rest: str) -> None:
+    def echo(self, peer: BenchPeer, rest: str) -> None:
         peer.send(f"{rest}\r\n> ".encode())
 
-    def look(self, peer: Peer, rest: str) -> None:
+    def look(self, peer: BenchPeer, rest: str) -> None:
         peer.send(b"A bare room.\r\nExits: none.\r\n> ")
 
-    def quit(self, peer: Peer, rest: str) -> None:
+    def quit(self, peer: BenchPeer, rest: str) -> None:
         peer.send(b"Bye.\r\n")
         peer.close()
 
-    def beat(self, peer: Peer, rest: str) -> None:
+    def beat(self, peer: BenchPeer, rest: str) -> None:
         """Start the heartbeat, or send how late it was since the last call."""
         if self._late is None:
             self._late = []

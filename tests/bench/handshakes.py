@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from tests.bench.bounds import Row
+from tests.bench.bounds import BoundRow
 from tests.bench.storms import MOST_WAITING, PACE, SECONDS, cpu_of, serving
 
 REPLAYERS = 4  # threads
@@ -116,7 +116,7 @@ ROWS = [
     for name, group in GROUPS.items()
     if Path("/proc/self/schedstat").exists()
     for row in (
-        Row(f"a replayed ClientHello of {name}", "CPU ms each", MOST_COSTLY, partial(cost, group)),
-        Row(f"a player beside replayed ClientHellos of {name}", "ms, p99", MOST_WAITING, partial(waiting, group)),
+        BoundRow(f"a replayed ClientHello of {name}", "CPU ms each", MOST_COSTLY, partial(cost, group)),
+        BoundRow(f"a player beside replayed ClientHellos of {name}", "ms, p99", MOST_WAITING, partial(waiting, group)),
     )
 ]

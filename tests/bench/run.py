@@ -5,7 +5,7 @@
     python tests/bench/run.py --kinds driver,trio
     python tests/bench/run.py --kinds driver,mccp2,tls      the driver compressing, or encrypting, for all
     python tests/bench/run.py --growth             curves from 10 to 15,000 connections, into docs/topics/figures
-    python tests/bench/run.py --full               what happens past limits.connections and per_address
+    python tests/bench/run.py --full               what happens past limits.max_connections and per_address
     python tests/bench/run.py --engine             the telnet engine alone, by `engine.py`
     python tests/bench/run.py --bounds             figures that must hold, by `bounds.py`; exit status 1 if one does not
 
@@ -56,7 +56,7 @@ class Cell(NamedTuple):
     scale: float = 1e6  # of a value, to that
 
 
-class Figure(NamedTuple):
+class Measurement(NamedTuple):
     """The result of one measurement."""
 
     value: float | None  # what the cell is about
@@ -89,7 +89,7 @@ def pinned(process: subprocess.Popen[bytes], core: int) -> None:
         os.sched_setaffinity(process.pid, {cores[core]})
 
 
-def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Figure:
+def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Measurement:
     """Start a server, load it, end it; `more` is for a server that wants numbers."""
     server = subprocess.Popen(
         [sys.executable, HERE / "servers.py", kind, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -117,9 +117,9 @@ def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Figure:
         server.communicate()
     if not told:
         say(f"{cell.name} with {kind}: {complaint.decode(errors='replace').strip().splitlines()[-1]}")
-        return Figure(None, None)
+        return Measurement(None, None)
     found = json.loads(told)
-    return Figure(found["value"], found["rate"], found)
+    return Measurement(found["value"], found["rate"], found)
 
 
 def bounded(cells: Sequence[Cell]) -> list[Cell]:
@@ -136,9 +136,9 @@ def bounded(cells: Sequence[Cell]) -> list[Cell]:
 
 def run_rounds(
     cells: Sequence[Cell], kinds: Sequence[str], rounds: int, seconds: float, budget: float
-) -> dict[tuple[str, str], list[Figure]]:
+) -> dict[tuple[str, str], list[Measurement]]:
     """Measure every cell with every server, round by round; stop before a round that would not end in time."""
-    figures: dict[tuple[str, str], list[Figure]] = {}
+    figures: dict[tuple[str, str], list[Measurement]] = {}
     start = time.monotonic()
     for number in range(rounds):
         spent = time.monotonic() - start
@@ -154,12 +154,12 @@ def run_rounds(
     return figures
 
 
-def _told(figure: Figure, cell: Cell) -> str:
+def _told(figure: Measurement, cell: Cell) -> str:
     value = "not known" if figure.value is None else f"{figure.value * cell.scale:,.2f}"
     return f"{value:>10} {cell.unit}" + ("" if figure.rate is None else f"  {figure.rate:10,.0f}/s")
 
 
-def table(cells: Sequence[Cell], kinds: Sequence[str], figures: Mapping[tuple[str, str], Sequence[Figure]]) -> str:
+def table(cells: Sequence[Cell], kinds: Sequence[str], figures: Mapping[tuple[str, str], Sequence[Measurement]]) -> str:
     """Medians over the rounds; a ratio is the median of the driver's ratios to that server within each round."""
     lines = [f"| cell | what | {' | '.join(kinds)} |", "|---" * (2 + len(kinds)) + "|"]
     for cell in cells:

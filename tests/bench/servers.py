@@ -260,7 +260,7 @@ def encrypted() -> None:
 
 
 def full(connections: int, per_address: int) -> None:
-    driver.serve(limits=replace(driver.LIMITS, connections=connections, per_address=per_address))
+    driver.serve(limits=replace(driver.LIMITS, max_connections=connections, max_per_address=per_address))
 
 
 def guarded() -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import trio
 
-from tests.bench.bounds import Row
+from tests.bench.bounds import BoundRow
 from trio_mud import Hooks, Limits
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet.codes import (
@@ -240,10 +240,10 @@ async def _parse(name: str) -> float:
     limits = Limits(
         protocol_rate=None,
         command_rate=None,
-        anomalies=None,
-        typeahead=MOST,
+        max_anomalies=None,
+        max_typeahead=MOST,
         max_typeahead_bytes=1 << 30,
-        first_input=None,
+        first_input_timeout=None,
     )
     usual = {READ: float("inf"), MOST: float("inf")}
     first = dict(usual)  # the beginning costs more where a budget bounds the answers
@@ -253,8 +253,8 @@ async def _parse(name: str) -> float:
             while not mud.server.connections:  # noqa: ASYNC110 - a true clock, and nothing else to wait for
                 await trio.sleep(0.01)
             *_, connection = mud.server.connections
-            assert isinstance(connection.link, TelnetLink)
-            reader = connection.link._incoming
+            assert isinstance(connection._link, TelnetLink)
+            reader = connection._link._incoming
             for said in (b"x\r\n", AGREED, BEFORE.get(name, b"")):
                 reader.feed(said)
                 await trio.sleep(0.01)
@@ -263,7 +263,7 @@ async def _parse(name: str) -> float:
                 piece = data[at : at + size]
                 began = time.process_time()
                 reader.feed(piece)
-                mud.server.host.flush()
+                mud.server._host.flush()
                 while reader.is_full and connection.ending is None:  # compressed bytes are parsed by the dispatcher
                     await trio.lowlevel.checkpoint()
                 costs.append((time.process_time() - began) / (len(piece) / KIB))
@@ -288,7 +288,7 @@ def parsing(name: str) -> float:
 # Over sockets
 
 
-class Storm(threading.Thread):
+class StormThread(threading.Thread):
     """Connections that send without end, and read what comes."""
 
     def __init__(
@@ -354,7 +354,7 @@ def serving(kind: str = "guarded") -> Iterator[tuple[int, int]]:
 def storming(port: int, name: str, count: int) -> Iterator[None]:
     unit = {**KINDS, **COMPRESSED, **DRIPPED}[name]
     before = AGREED + BEFORE.get(name, b"")
-    storm = Storm(port, unit, before, count, is_compressed=name in COMPRESSED, is_dripped=name in DRIPPED)
+    storm = StormThread(port, unit, before, count, is_compressed=name in COMPRESSED, is_dripped=name in DRIPPED)
     storm.start()
     try:
         yield
@@ -403,14 +403,14 @@ STORMS = (
 )  # fmt: skip
 
 ROWS = [
-    *(Row(f"parsing {name}", "CPU ms per KiB", MOST_PARSING, partial(parsing, name)) for name in KINDS),
+    *(BoundRow(f"parsing {name}", "CPU ms per KiB", MOST_PARSING, partial(parsing, name)) for name in KINDS),
     *(
         row
         for name in STORMS
         if Path("/proc/self/schedstat").exists()
         for row in (
-            Row(f"one storm of {name}", "CPU ms a second", MOST_STORMING, partial(storming_cost, name)),
-            Row(f"a typist beside {ATTACKERS} of {name}", "ms, p99", MOST_WAITING, partial(waiting, name)),
+            BoundRow(f"one storm of {name}", "CPU ms a second", MOST_STORMING, partial(storming_cost, name)),
+            BoundRow(f"a typist beside {ATTACKERS} of {name}", "ms, p99", MOST_WAITING, partial(waiting, name)),
         )
     ),
 ]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.bench.bounds import Row
+from tests.bench.bounds import BoundRow
 from trio_mud.text import Rendering, clean_line, markup, render, wrap, wrapping
 
 KIB = 1024  # characters
@@ -37,14 +37,14 @@ def wrap_and_render(width: int, text: str) -> None:
 
 
 ROWS = [
-    Row(
+    BoundRow(
         "cleaning of the dearest of long lines",
         "ms CPU / KiB",
         MOST_CLEANING,
         partial(dearest, clean_line, UNFINISHED, CLEANED),
     ),
     *[
-        Row(
+        BoundRow(
             f"wrapping of the dearest of long lines for {width} columns",
             "ms CPU / KiB",
             MOST_WRAPPING,

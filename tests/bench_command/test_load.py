@@ -20,15 +20,15 @@ import trio.testing
 
 from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, cli, open_tcp_listeners
 from trio_mud.bench.load import Load
-from trio_mud.bench.plan import SPARE, Plan, raise_descriptors
+from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
 from trio_mud.bench.progress import bar, show_progress, told
 from trio_mud.bench.report import Report
-from trio_mud.bench.script import Script, Step
+from trio_mud.bench.script import LoadScript, LoadStep
 from trio_mud.errors import ConfigurationError
 
 PATIENCE = 60  # seconds for what takes one or two; a busy machine needs more
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-QUICK = Script(commands=(Step(send="echo {n}"),), think=0)
+QUICK = LoadScript(commands=(LoadStep(send="echo {n}"),), think=0)
 
 
 @pytest.fixture
@@ -64,12 +64,17 @@ async def serving(hooks: Hooks, limits: Limits) -> AsyncGenerator[int, None]:
 
 
 FREE = Limits(
-    protocol_rate=None, per_address=None, accept_rate_per_address=None, accept_rate=None, command_rate=None, linger=0.2
+    protocol_rate=None,
+    max_per_address=None,
+    accept_rate_per_address=None,
+    accept_rate=None,
+    command_rate=None,
+    linger_timeout=0.2,
 )
 
 
-def plan(port: int, *, players: int = 5, rate: float | None = None, script: Script = QUICK) -> Plan:
-    return Plan(host="127.0.0.1", port=port, players=players, rate=rate, ramp=0, duration=0.2, script=script)
+def plan(port: int, *, players: int = 5, rate: float | None = None, script: LoadScript = QUICK) -> LoadPlan:
+    return LoadPlan(host="127.0.0.1", port=port, players=players, rate=rate, ramp=0, duration=0.2, script=script)
 
 
 async def test_everybody_plays_and_every_answer_is_counted(echo: Hooks) -> None:
@@ -101,7 +106,7 @@ async def test_with_a_rate_as_many_commands_are_due_as_the_rate_says(
 
 
 async def test_those_turned_away_are_told_apart_by_the_words_they_read(echo: Hooks) -> None:
-    async with serving(echo, Limits(per_address=2, linger=0.2)) as port:
+    async with serving(echo, Limits(max_per_address=2, linger_timeout=0.2)) as port:
         load = Load(plan(port))
         await load.run()
     report = Report(load, 0.0, trio.current_time())
@@ -118,7 +123,9 @@ async def test_those_turned_away_are_told_apart_by_the_words_they_read(echo: Hoo
 
 async def test_a_load_is_over_when_nobody_is_left(echo: Hooks) -> None:
     async with serving(echo, FREE) as port:
-        load = Load(Plan(host="127.0.0.1", port=port, duration=600, script=Script(commands=(Step(send="quit"),))))
+        load = Load(
+            LoadPlan(host="127.0.0.1", port=port, duration=600, script=LoadScript(commands=(LoadStep(send="quit"),)))
+        )
         await load.run()
 
     assert {"the server hung up: Farewell.": 10} == load.tally.lost
@@ -126,7 +133,7 @@ async def test_a_load_is_over_when_nobody_is_left(echo: Hooks) -> None:
 
 async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
     async with serving(echo, FREE) as port:
-        load = Load(plan(port, rate=10, script=Script(commands=(Step(send="silence"),))))
+        load = Load(plan(port, rate=10, script=LoadScript(commands=(LoadStep(send="silence"),))))
         await load.run()
     report = Report(load, 0.0, trio.current_time())
 
@@ -137,7 +144,7 @@ async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
 
 async def test_more_than_the_kernel_takes_at_once_arrives_whole(echo: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_mud.bench.load.DRAIN", PATIENCE)  # the answers are a megabyte
-    long = Script(commands=(Step(send="echo " + "x" * 3000),), think=0)
+    long = LoadScript(commands=(LoadStep(send="echo " + "x" * 3000),), think=0)
     async with serving(echo, FREE) as port:
         load = Load(plan(port, players=1, rate=2000, script=long))
         await load.run()

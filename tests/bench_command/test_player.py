@@ -7,24 +7,24 @@ from collections.abc import Callable
 
 import pytest
 
-from trio_mud.bench.player import MOST_OWED, PATIENCE, Player, in_letters
-from trio_mud.bench.script import Script, Step
-from trio_mud.bench.tally import ELSE, KINDS_OF_LOSS, Tally
+from trio_mud.bench.player import MOST_OWED, PATIENCE, LoadPlayer, in_letters
+from trio_mud.bench.script import LoadScript, LoadStep
+from trio_mud.bench.tally import ELSE, KINDS_OF_LOSS, LoadTally
 from trio_mud.telnet.codes import DO, DONT, END_OF_RECORD, EOR, GA, IAC, MCCP2, SB, SE, WILL
 
 MARK = bytes((IAC, EOR))
-ECHO = Script(commands=(Step(send="echo {n}"),), think=0)
+ECHO = LoadScript(commands=(LoadStep(send="echo {n}"),), think=0)
 
 
 class Stage:
     """A player and the time; measured from the beginning."""
 
     def __init__(
-        self, script: Script = ECHO, *, rate: float | None = None, phase: float = 0.0, number: int = 7
+        self, script: LoadScript = ECHO, *, rate: float | None = None, phase: float = 0.0, number: int = 7
     ) -> None:
-        self.tally = Tally()
+        self.tally = LoadTally()
         self.tally.began = 0.0
-        self.player = Player(7, script, self.tally, rate=rate, phase=phase)
+        self.player = LoadPlayer(7, script, self.tally, rate=rate, phase=phase)
         self.now = 0.0
         self.player.begin(0.0)
         self.sent = self.player.data_to_send()
@@ -45,7 +45,7 @@ class Stage:
         return said
 
 
-def latencies(tally: Tally) -> tuple[int, float]:
+def latencies(tally: LoadTally) -> tuple[int, float]:
     return tally.latency.count, round(tally.latency.longest, 6)
 
 
@@ -71,8 +71,8 @@ def test_a_server_that_says_nothing_is_played_all_the_same() -> None:
 
 
 def test_a_login_is_followed_step_by_step_and_not_measured() -> None:
-    steps = (Step(expect="name"), Step(send="Ann{n}", expect="Password"), Step(send="secret", think=2.0))
-    stage = Stage(Script(login=steps, commands=(Step(send="look"),)))
+    steps = (LoadStep(expect="name"), LoadStep(send="Ann{n}", expect="Password"), LoadStep(send="secret", think=2.0))
+    stage = Stage(LoadScript(login=steps, commands=(LoadStep(send="look"),)))
     assert stage.goes_to(3) == b""
     assert stage.hears(b"By what na") == b""
     assert stage.hears(b"me? ") == b"Ann7\r\n"
@@ -83,16 +83,16 @@ def test_a_login_is_followed_step_by_step_and_not_measured() -> None:
 
 
 def test_a_game_that_marks_only_its_questions_is_known_by_silence_in_the_end() -> None:
-    steps = (Step(expect="name"), Step(send="Ann"))
-    stage = Stage(Script(login=steps, commands=(Step(send="look"),), think=0))
+    steps = (LoadStep(expect="name"), LoadStep(send="Ann"))
+    stage = Stage(LoadScript(login=steps, commands=(LoadStep(send="look"),), think=0))
     assert stage.hears(b"By what name? " + MARK) == b"Ann\r\n"
     stage.hears(b"Welcome!\r\n")
     assert stage.goes_to(0.1) == b"look\r\n"
 
 
 def test_a_step_of_the_login_may_take_time_to_think() -> None:
-    steps = (Step(send="Ann", think=2.0), Step(send="secret"))
-    stage = Stage(Script(login=steps))
+    steps = (LoadStep(send="Ann", think=2.0), LoadStep(send="secret"))
+    stage = Stage(LoadScript(login=steps))
     assert stage.sent == b"Ann\r\n"
     assert stage.hears(b"Password: " + MARK) == b""
     assert stage.goes_to(1.9) == b""
@@ -111,14 +111,14 @@ def test_a_mark_inside_a_payload_is_none() -> None:
 
 def test_a_number_in_letters_is_another_for_each_player() -> None:
     assert [in_letters(number) for number in (1, 26, 27, 702, 703)] == ["a", "z", "aa", "zz", "aaa"]
-    assert Stage(Script(login=(Step(send="Ann{a}"),))).sent == b"Anng\r\n"
+    assert Stage(LoadScript(login=(LoadStep(send="Ann{a}"),))).sent == b"Anng\r\n"
 
 
 # Without a rate: one after the other
 
 
 def test_the_next_command_follows_the_answer_and_a_thought() -> None:
-    stage = Stage(Script(commands=(Step(send="look"), Step(send="who", think=3.0)), think=1.0))
+    stage = Stage(LoadScript(commands=(LoadStep(send="look"), LoadStep(send="who", think=3.0)), think=1.0))
     assert stage.hears(b"> " + MARK) == b"look\r\n"
     stage.now = 0.5
     assert stage.hears(b"A room.\r\n> " + MARK) == b""
@@ -151,7 +151,7 @@ def test_silence_ends_an_answer_also_for_one_who_was_not_woken_in_time() -> None
 
 def test_the_expected_text_answers_wherever_it_is_cut() -> None:
     text = b"noise You say, hello\r\n"
-    script = Script(commands=(Step(send="say hello", expect="You say"),), think=1)
+    script = LoadScript(commands=(LoadStep(send="say hello", expect="You say"),), think=1)
     for cut in range(len(text)):
         stage = Stage(script)
         stage.hears(MARK)
@@ -161,7 +161,7 @@ def test_the_expected_text_answers_wherever_it_is_cut() -> None:
 
 
 def test_only_the_expected_text_answers() -> None:
-    stage = Stage(Script(commands=(Step(send="look"),), expect="number {n}", think=0))
+    stage = Stage(LoadScript(commands=(LoadStep(send="look"),), expect="number {n}", think=0))
     stage.hears(MARK)
     assert stage.hears(b"number 8" + MARK) == b""
     assert stage.goes_to(60) == b""
@@ -169,7 +169,7 @@ def test_only_the_expected_text_answers() -> None:
 
 
 def test_where_only_prompts_count_silence_answers_nothing() -> None:
-    stage = Stage(Script(commands=(Step(send="look"),), prompt=True, think=0))
+    stage = Stage(LoadScript(commands=(LoadStep(send="look"),), prompt=True, think=0))
     stage.hears(b"Welcome!\r\n")
     assert stage.goes_to(0.1) == b"look\r\n"
     stage.hears(b"A room.\r\n")
@@ -254,7 +254,7 @@ def test_one_who_is_stopped_types_no_more_and_hears_on() -> None:
 
 
 @pytest.mark.parametrize("when", [lambda tally: setattr(tally, "began", 9), lambda tally: setattr(tally, "ended", 0)])
-def test_only_what_was_due_in_the_measured_time_counts(when: Callable[[Tally], None]) -> None:
+def test_only_what_was_due_in_the_measured_time_counts(when: Callable[[LoadTally], None]) -> None:
     stage = Stage(rate=10)
     when(stage.tally)
     stage.hears(MARK)
@@ -276,7 +276,7 @@ def test_no_words_are_none() -> None:
 
 
 def test_the_kinds_of_loss_are_bounded() -> None:
-    tally = Tally()
+    tally = LoadTally()
     for number in range(100):
         tally.lose(f"{number} is no lucky number")
     assert (KINDS_OF_LOSS + 1, 80) == (len(tally.lost), tally.lost[ELSE])

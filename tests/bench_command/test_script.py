@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.bench.script import Script, Step, read_script
+from trio_mud.bench.script import LoadScript, LoadStep, read_script
 from trio_mud.errors import ConfigurationError
 
 WHOLE = """
@@ -34,9 +34,9 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_is_read_whole(file: Path) -> None:
     file.write_text(WHOLE, encoding="utf-8")
 
-    assert read_script(file) == Script(
-        login=(Step(expect="By what name"), Step(send="Bencher{n}")),
-        commands=(Step(send="say I am number {n}", expect="You say", think=5),),
+    assert read_script(file) == LoadScript(
+        login=(LoadStep(expect="By what name"), LoadStep(send="Bencher{n}")),
+        commands=(LoadStep(send="say I am number {n}", expect="You say", think=5),),
         think=2.0,
         quiet=0.5,
     )

@@ -57,7 +57,7 @@ def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
 def test_a_figure_past_its_bound_is_measured_again_and_then_fails_the_check() -> None:
     told: list[str] = []
     figures_seen = iter([5.0, 4.0, 1.0, 3.0, 3.0, 3.0])
-    rows = [bounds.Row(name, "ms", 2.0, lambda: next(figures_seen)) for name in ("calms down", "is too slow")]
+    rows = [bounds.BoundRow(name, "ms", 2.0, lambda: next(figures_seen)) for name in ("calms down", "is too slow")]
     assert bounds.check(rows[:1], told.append)
     assert not bounds.check(rows[1:], told.append)
     assert [line for line in told if "exceeded" in line] == ["| is too slow | 3 | 2 | ms | **exceeded** |"]
@@ -66,7 +66,7 @@ def test_a_figure_past_its_bound_is_measured_again_and_then_fails_the_check() ->
 
 
 def test_the_driver_and_the_others_have_the_same_commands() -> None:
-    assert set(driver.Room().commands) == set(game.World(lambda _: None)._commands)
+    assert set(driver.BenchRoom().commands) == set(game.World(lambda _: None)._commands)
 
 
 def test_lines_are_found_in_the_midst_of_telnet() -> None:
@@ -83,8 +83,8 @@ def test_a_lateness_is_told_by_percentiles() -> None:
 def test_a_table_shows_the_medians_and_the_ratio_within_each_round() -> None:
     cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
     measured = {
-        ("echo-2", "driver"): [run.Figure(20e-6, 500), run.Figure(20e-6, 500), run.Figure(33e-6, 500)],
-        ("echo-2", "trio"): [run.Figure(10e-6, 1000), run.Figure(20e-6, 1000), run.Figure(30e-6, 1000)],
+        ("echo-2", "driver"): [run.Measurement(20e-6, 500), run.Measurement(20e-6, 500), run.Measurement(33e-6, 500)],
+        ("echo-2", "trio"): [run.Measurement(10e-6, 1000), run.Measurement(20e-6, 1000), run.Measurement(30e-6, 1000)],
     }
     last = run.table([cell], ["driver", "trio"], measured).splitlines()[-1]
     assert last == "| echo-2 | CPU us a command | 20.00 | 20.00 (1.10, 1.00-2.00) |"
@@ -92,7 +92,7 @@ def test_a_table_shows_the_medians_and_the_ratio_within_each_round() -> None:
 
 def test_a_server_that_could_not_be_measured_leaves_a_gap() -> None:
     cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
-    measured = {("echo-2", kind): [run.Figure(None, None)] for kind in ("driver", "trio")}
+    measured = {("echo-2", kind): [run.Measurement(None, None)] for kind in ("driver", "trio")}
     assert run.table([cell], ["driver", "trio"], measured).endswith("| - | - |")
 
 
@@ -118,7 +118,7 @@ def test_curves_are_measured_written_and_drawn(tmp_path: Path, monkeypatch: pyte
 
 def test_a_picture_names_its_axes_and_its_curves_none_over_another() -> None:
     curves = {"driver": [(10, 20.0), (15_000, 30.0)], "trio": [(10, 20.0), (15_000, 30.2)], "new": [(10, 1.0)]}
-    root = ET.fromstring(figures.svg(figures.Figure("x", "What <it> costs", "connections", "CPU, µs", curves)))
+    root = ET.fromstring(figures.svg(figures.Picture("x", "What <it> costs", "connections", "CPU, µs", curves)))
     texts = {text.text: text for text in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"What <it> costs", "connections", "CPU, µs", "driver", "trio", "new", "10", "10,000"} <= texts.keys()
     assert abs(float(texts["driver"].attrib["y"]) - float(texts["trio"].attrib["y"])) >= 15

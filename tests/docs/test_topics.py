@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from trio_mud import Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, Reason, WaitsForItself
+from trio_mud import Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, Reason, WouldDeadlock
 from trio_mud.testing import OpenMud
 
 
@@ -85,7 +85,7 @@ async def test_a_hook_that_asks_its_own_player_is_told_so(mud: OpenMud) -> None:
         assert dialog is not None
         try:
             await dialog.ask("Really? ")
-        except WaitsForItself:
+        except WouldDeadlock:
             story.told.append("told so")
 
     @story.hooks.on(Input, order=-1)
@@ -173,7 +173,7 @@ async def test_a_quit_at_the_door_is_no_refusal_and_a_refusal_wins(mud: OpenMud)
 
 
 async def test_a_reader_too_slow_loses_whole_messages_and_is_told(mud: OpenMud) -> None:
-    async with mud(Hooks(), limits=Limits(outbox=1000, first_input=None)) as place:
+    async with mud(Hooks(), limits=Limits(max_output=1000, first_input_timeout=None)) as place:
         ann = await place.player(capacity=500)
         (connection,) = place.server.connections
         ann_reads = [connection.write("x" * 98) for _ in range(20)]

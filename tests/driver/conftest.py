@@ -32,7 +32,7 @@ from trio_mud.transports import Reader, Transport, listen_by_receiving
 from trio_mud.transports.poller import Poller
 
 
-class Witness:
+class EventLog:
     """Hooks that record every event in order, as short words: `guest-1 connect`, `guest-1: look`."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Witness:
         return self.disconnects()[-1]
 
 
-class Wire:
+class FakeTransport:
     """A transport as TCP's, whose kernel the test is: it takes at once what there is room for.
 
     Attributes:
@@ -66,7 +66,7 @@ class Wire:
 
     is_secure = False
     may_be_health_check = False
-    shakes_hands = False
+    needs_handshake = False
 
     def __init__(self, *, address: str = "", room: int = 1 << 30) -> None:
         self.address = address
@@ -131,7 +131,7 @@ class Wire:
         await trio.lowlevel.checkpoint()
 
 
-class Door:
+class FakeListener:
     """A listener for transports that the test makes."""
 
     def __init__(self) -> None:
@@ -155,17 +155,19 @@ class Door:
         await self._get.aclose()
 
 
-class House:
+class TestServer:
     """A server whose peers are wires."""
 
-    def __init__(self, server: MasterServer, door: Door) -> None:
-        self.server = server
-        self.door = door
+    __test__ = False  # to pytest the name looks like a class of tests
 
-    async def wire(self, *, address: str = "", room: int = 1 << 30) -> Wire:
+    def __init__(self, server: MasterServer, door: FakeListener) -> None:
+        self.server = server
+        self.listener = door
+
+    async def connect(self, *, address: str = "", room: int = 1 << 30) -> FakeTransport:
         """Connect one, and wait until nothing moves."""
-        wire = Wire(address=address, room=room)
-        self.door.connect(wire)
+        wire = FakeTransport(address=address, room=room)
+        self.listener.connect(wire)
         await trio.testing.wait_all_tasks_blocked()
         return wire
 
@@ -177,13 +179,13 @@ async def open_house(
     limits: Limits | None = None,
     texts: Texts | None = None,
     options: Sequence[Option] = DEFAULT_OPTIONS,
-) -> AsyncGenerator[House, None]:
+) -> AsyncGenerator[TestServer, None]:
     """Serve memory transports for the length of the block, then shut down in order; raise a single error as itself."""
-    server, door = MasterServer(hooks, limits=limits, texts=texts, options=options), Door()
+    server, door = MasterServer(hooks, limits=limits, texts=texts, options=options), FakeListener()
     try:
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, [door])
-            yield House(server, door)
+            yield TestServer(server, door)
             server.shutdown()
     except BaseExceptionGroup as group:
         raise unwrap_single(group) from None
@@ -244,7 +246,7 @@ def engine_of(connection: Connection) -> TelnetEngine:
 
 def link_of(connection: Connection) -> TelnetLink:
     """The link of a connection, which is telnet's."""
-    link = connection.link
+    link = connection._link
     assert isinstance(link, TelnetLink)
     return link
 
@@ -271,13 +273,13 @@ def _tell(event: HookEvent) -> str:
 
 
 @pytest.fixture
-def witness() -> Witness:
+def witness() -> EventLog:
     """Hooks that record what they see, on the public names only."""
-    return Witness()
+    return EventLog()
 
 
 @pytest.fixture
-def talkers(witness: Witness) -> Witness:
+def talkers(witness: EventLog) -> EventLog:
     """A witness whose game echoes every line, and knows `quit`."""
 
     @witness.hooks.on(Input)

@@ -7,10 +7,10 @@ import trio
 import trio.abc
 import trio.lowlevel
 
-from trio_mud import Entered, Input, Left, Limits, LinkLost, Resumed
+from trio_mud import Input, Limits, LinkLost, SessionEnded, SessionResumed, SessionStarted
 from trio_mud.testing import OpenMud
 
-from .conftest import Witness, settled
+from .conftest import EventLog, settled
 
 PLAYERS = 10
 DAY = 24 * 3600  # seconds
@@ -28,11 +28,11 @@ class Steps(trio.abc.Instrument):
 
 @pytest.mark.slow
 async def test_a_day_of_ten_players_with_keepalives_and_graces_costs_a_few_steps_a_minute_and_leaves_nothing_behind(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """No body, no timer, no tick too many."""
     ticks: list[float] = []
-    stays = {Entered: 0, LinkLost: 0, Resumed: 0, Left: 0}
+    stays = {SessionStarted: 0, LinkLost: 0, SessionResumed: 0, SessionEnded: 0}
     for kind in stays:
         witness.hooks.on(kind)(lambda event: stays.__setitem__(type(event), stays[type(event)] + 1))
 
@@ -41,7 +41,7 @@ async def test_a_day_of_ten_players_with_keepalives_and_graces_costs_a_few_steps
         if event.connection.session is None:
             event.connection.server.sessions.enter(event.line, event.connection, grace=300)
 
-    limits = Limits(keepalive=60, idle=2 * DAY)
+    limits = Limits(keepalive_interval=60, idle_timeout=2 * DAY)
     steps = Steps()
     async with mud(witness.hooks, limits=limits) as place:
         place.server.every(60, lambda: ticks.append(trio.current_time()))
@@ -62,6 +62,6 @@ async def test_a_day_of_ten_players_with_keepalives_and_graces_costs_a_few_steps
         assert len(ticks) == DAY // 60
         assert len(place.server.sessions) == PLAYERS
         server = place.server
-    assert stays == {Entered: PLAYERS + 12, LinkLost: 24, Resumed: 12, Left: PLAYERS + 12}
-    assert len(server.context.timers) == 0
+    assert stays == {SessionStarted: PLAYERS + 12, LinkLost: 24, SessionResumed: 12, SessionEnded: PLAYERS + 12}
+    assert len(server._context.timers) == 0
     assert PLAYERS * DAY // 60 < steps.count < 8 * PLAYERS * DAY // 60  # for each player in each minute

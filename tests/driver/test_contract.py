@@ -23,11 +23,11 @@ from trio_mud import (
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.testing.tasks import every_task
 
-from .conftest import Witness
+from .conftest import EventLog
 
 
 async def test_s1_the_master_server_handles_all_incoming_connections_and_holds_them(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         await place.player()
@@ -36,7 +36,7 @@ async def test_s1_the_master_server_handles_all_incoming_connections_and_holds_t
         assert len(place.server.connections) == 2
 
 
-async def test_s2_a_connection_wraps_the_socket_and_has_one_task(mud: OpenMud, witness: Witness) -> None:
+async def test_s2_a_connection_wraps_the_socket_and_has_one_task(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         idle = trio.lowlevel.current_statistics().tasks_living
         player = await place.player()
@@ -47,7 +47,7 @@ async def test_s2_a_connection_wraps_the_socket_and_has_one_task(mud: OpenMud, w
 
 
 async def test_s3_a_new_socket_becomes_a_connection_and_a_connect_event_carries_it(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         await place.player(address="192.0.2.7")
@@ -71,7 +71,7 @@ async def test_s4_the_dispatcher_takes_the_event_from_the_queue_later_and_runs_t
     assert tasks == ["trio_mud run"]
 
 
-async def test_s5_any_function_may_refuse_and_the_others_still_run_and_see_it(mud: OpenMud, witness: Witness) -> None:
+async def test_s5_any_function_may_refuse_and_the_others_still_run_and_see_it(mud: OpenMud, witness: EventLog) -> None:
     seen = []
 
     @witness.hooks.on(Connect)
@@ -85,7 +85,7 @@ async def test_s5_any_function_may_refuse_and_the_others_still_run_and_see_it(mu
 
     @witness.hooks.on(Connect)
     def veto_again(event: Connect) -> None:
-        seen.append(event.connection.refused)
+        seen.append(event.connection.is_refused)
         event.connection.refuse("Go away.")
 
     async with mud(witness.hooks) as place:
@@ -127,7 +127,7 @@ async def test_s6_not_refused_it_joins_the_list_as_the_last_item_of_the_hook_and
 
 
 async def test_s6_refused_it_never_was_on_the_list_and_a_disconnect_event_follows(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     witness.hooks.on(Connect)(lambda event: event.connection.refuse("No."))
     async with mud(witness.hooks) as place:
@@ -137,7 +137,7 @@ async def test_s6_refused_it_never_was_on_the_list_and_a_disconnect_event_follow
     assert witness.story() == ["guest-1 connect", "guest-1 refused: vetoed"]
 
 
-async def test_s7_linkdeath_is_noticed_and_a_disconnect_event_says_so(mud: OpenMud, witness: Witness) -> None:
+async def test_s7_linkdeath_is_noticed_and_a_disconnect_event_says_so(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
         await player.vanish()
@@ -146,7 +146,7 @@ async def test_s7_linkdeath_is_noticed_and_a_disconnect_event_says_so(mud: OpenM
         assert witness.story("guest-1")[-1] == "guest-1 linkdeath: reset"
 
 
-async def test_s8_quit_flushes_what_is_pending_and_a_disconnect_event_says_so(mud: OpenMud, talkers: Witness) -> None:
+async def test_s8_quit_flushes_what_is_pending_and_a_disconnect_event_says_so(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks) as place:
         player = await place.player(capacity=7)  # so that little fits into the pipe at once
         await player.type("a long farewell", "quit")
@@ -156,7 +156,7 @@ async def test_s8_quit_flushes_what_is_pending_and_a_disconnect_event_says_so(mu
 
 
 async def test_s9_the_disconnect_event_carries_the_connection_the_reason_and_the_last_words(
-    mud: OpenMud, talkers: Witness
+    mud: OpenMud, talkers: EventLog
 ) -> None:
     async with mud(talkers.hooks) as place:
         player = await place.player()
@@ -197,7 +197,7 @@ async def test_s11_after_that_the_game_does_what_it_likes_with_disconnects(mud: 
 
 
 async def test_s12_input_comes_in_the_order_typed_between_connect_and_disconnect(
-    mud: OpenMud, talkers: Witness
+    mud: OpenMud, talkers: EventLog
 ) -> None:
     async with mud(talkers.hooks) as place:
         player = await place.player()
@@ -215,7 +215,7 @@ async def test_s12_input_comes_in_the_order_typed_between_connect_and_disconnect
 
 
 async def test_s13_a_nursery_runs_listener_connections_and_a_dispatcher_reading_a_memory_channel(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         await place.player()
@@ -223,7 +223,7 @@ async def test_s13_a_nursery_runs_listener_connections_and_a_dispatcher_reading_
         assert {"trio_mud listener", "trio_mud run", "guest-1"} <= names
 
 
-async def test_s13_cancel_scopes_model_linkdeath_versus_quit(mud: OpenMud, talkers: Witness) -> None:
+async def test_s13_cancel_scopes_model_linkdeath_versus_quit(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks) as place:
         left, lost = await place.player(capacity=4), await place.player(capacity=4)
         lost.stop_reading()
@@ -246,7 +246,9 @@ async def test_s14_several_servers_live_in_one_process_each_in_its_callers_nurse
         second.shutdown()
 
 
-async def test_s15_every_timeout_is_a_trio_deadline_so_the_mock_clock_drives_it(mud: OpenMud, witness: Witness) -> None:
+async def test_s15_every_timeout_is_a_trio_deadline_so_the_mock_clock_drives_it(
+    mud: OpenMud, witness: EventLog
+) -> None:
     async with mud(witness.hooks) as place:
         before = trio.current_time()
         silent = await place.player()

@@ -21,7 +21,7 @@ from trio_mud.testing import OpenMud
 
 from .conftest import engine_of, feed, first_connection, link_of, settled, waits
 
-INPUT = 128 * 1024  # bytes: what a peer sends and the game has not handled; with `limits.outbox` that makes 384 KiB
+INPUT = 128 * 1024  # bytes: what a peer sends and the game has not handled; with `limits.max_output` that makes 384 KiB
 READ = 4096  # bytes
 
 _SHARED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, Enum, Connection, MasterServer)
@@ -89,7 +89,7 @@ async def test_input_that_waits_for_the_game_is_bounded_in_bytes_whatever_it_is(
     for event in (Input, GmcpMessage, MsdpMessage):
         hooks.on(event)(waits(1000))
     async with mud(
-        hooks, limits=Limits(command_rate=None, protocol_rate=None, hook_deadline=None), allow_errors=True
+        hooks, limits=Limits(command_rate=None, protocol_rate=None, hook_timeout=None), allow_errors=True
     ) as place:
         if recorded:
             place.server.record(tmp_path)
@@ -99,7 +99,7 @@ async def test_input_that_waits_for_the_game_is_bounded_in_bytes_whatever_it_is(
         connection = first_connection(place.server)
         assert all(map(engine_of(connection).is_ours, (GMCP, MSDP)))
         assert engine_of(connection).is_theirs(NEW_ENVIRON)
-        observer, most = connection.inbox.observer, 0
+        observer, most = connection._inbox.observer, 0
         for data in in_reads(HOSTILE[kind], 1 << 18):
             if isinstance(observer, Journal):  # as its transport does before it hands the bytes on
                 observer.hear(1.0, data, is_hidden=False)
@@ -130,7 +130,7 @@ async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact
         await place.player()
         await settled()
         connection = first_connection(place.server)
-        inbox, incoming = connection.inbox, link_of(connection)._incoming
+        inbox, incoming = connection._inbox, link_of(connection)._incoming
 
         def take() -> str:
             while (event := inbox.take_event()) is None:  # a turn that was used up by parsing
@@ -159,8 +159,8 @@ async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact
 
 def _held(connection: Connection) -> list[object]:
     """Return the objects that hold waiting input, without those of every connection."""
-    held: list[object] = [connection.inbox.lines, link_of(connection)._incoming._raw, engine_of(connection)]
-    journal = connection.inbox.observer
+    held: list[object] = [connection._inbox.lines, link_of(connection)._incoming._raw, engine_of(connection)]
+    journal = connection._inbox.observer
     if isinstance(journal, Journal):
         held += [journal._entries, journal._waiting, journal._scanner.payload, journal._partial]
     return held

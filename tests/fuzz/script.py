@@ -34,7 +34,7 @@ HELD_BY_ZLIB: Final = 64 * 1024  # bytes, which Python cannot see
 SMALL, ANSWERS_AYT, HIDES_AT_ONCE, INFLATES = 1, 2, 4, 8
 
 
-class Step(IntEnum):
+class FuzzStep(IntEnum):
     """The meaning of a byte; below `TICK`, the number of bytes that follow and are received in one piece."""
 
     TICK = 0xC0
@@ -54,7 +54,7 @@ class Step(IntEnum):
     TELL_MSDP = 0xCE
 
 
-class Reader:
+class ByteReader:
     """Takes bytes from the front; past the end there are zeros."""
 
     def __init__(self, data: bytes) -> None:
@@ -81,7 +81,7 @@ Act = Callable[[TelnetEngine], object]
 
 
 @dataclass
-class Script:
+class FuzzScript:
     """The actions on an engine: received pieces, and between them calls of the game and ticks of the clock."""
 
     make: Callable[[], TelnetEngine]
@@ -102,7 +102,7 @@ class Script:
 class _Peer:
     """Appends messages to a script, compressed or not."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: FuzzScript) -> None:
         self._script = script
         self._stream: zlib._Compress | None = None
 
@@ -125,13 +125,13 @@ class _Peer:
             self._stream = None
 
 
-def read_script(data: bytes) -> Script:
+def read_script(data: bytes) -> FuzzScript:
     """Read any bytes as a script."""
-    reader = Reader(data)
+    reader = ByteReader(data)
     flags, agreed = reader.byte(), reader.byte() | reader.byte() << 8
     limit = 6 if flags & SMALL else 4096
     yes = "[Yes]" if flags & ANSWERS_AYT else ""
-    script = Script(lambda: TelnetEngine(OPTIONS, line_limit=limit, subnegotiation_limit=limit, are_you_there=yes))
+    script = FuzzScript(lambda: TelnetEngine(OPTIONS, line_limit=limit, subnegotiation_limit=limit, are_you_there=yes))
     peer = _Peer(script)
     for at, option in enumerate(OPTIONS):
         if agreed >> at & 1:
@@ -146,42 +146,42 @@ def read_script(data: bytes) -> Script:
     return script
 
 
-def _read_step(reader: Reader, script: Script, peer: _Peer, now: float) -> float:
+def _read_step(reader: ByteReader, script: FuzzScript, peer: _Peer, now: float) -> float:
     match step := reader.byte():
-        case Step.TICK:
+        case FuzzStep.TICK:
             now += reader.byte() / 4
             script.act(partial(_tick, now=now))
-        case Step.HIDE | Step.SHOW:
-            script.act(lambda engine: engine.hide_input(step == Step.HIDE))
-        case Step.WRITE | Step.PROMPT:
+        case FuzzStep.HIDE | FuzzStep.SHOW:
+            script.act(lambda engine: engine.hide_input(step == FuzzStep.HIDE))
+        case FuzzStep.WRITE | FuzzStep.PROMPT:
             text = reader.take(reader.byte()).decode("latin-1")
             script.written += 4 * len(text) + 2
-            script.act(lambda engine: (engine.send_text if step == Step.WRITE else engine.send_prompt)(text))
-        case Step.NEGOTIATE:
+            script.act(lambda engine: (engine.send_text if step == FuzzStep.WRITE else engine.send_prompt)(text))
+        case FuzzStep.NEGOTIATE:
             peer.says(bytes((IAC, VERBS[reader.byte() % 4], CODES[reader.byte() % len(CODES)])))
-        case Step.PAYLOAD:
+        case FuzzStep.PAYLOAD:
             code, payload = CODES[reader.byte() % len(CODES)], reader.take(reader.byte())
             peer.says(bytes((IAC, SB, code)) + payload.replace(b"\xff", b"\xff\xff") + bytes((IAC, SE)))
-        case Step.BEGIN_STREAM:
+        case FuzzStep.BEGIN_STREAM:
             peer.begins_stream()
-        case Step.END_STREAM:
+        case FuzzStep.END_STREAM:
             peer.ends_stream()
-        case Step.ENABLE | Step.DISABLE:
+        case FuzzStep.ENABLE | FuzzStep.DISABLE:
             code, ours = CODES[reader.byte() % len(CODES)], bool(reader.byte() & 1)
-            script.act(lambda engine: _switch(engine, code, ours, on=step == Step.ENABLE))
-        case Step.PLAIN_AGAIN:
+            script.act(lambda engine: _switch(engine, code, ours, on=step == FuzzStep.ENABLE))
+        case FuzzStep.PLAIN_AGAIN:
             script.act(lambda engine: engine.end_compression())
-        case Step.REPEAT:
+        case FuzzStep.REPEAT:
             times, size = reader.byte(), reader.byte()
             peer.says(reader.take(size) * times)
-        case Step.TELL_GMCP:
+        case FuzzStep.TELL_GMCP:
             script.written += 100
             script.act(lambda engine: (gmcp := engine.option(Gmcp)) and gmcp.send(engine, "Char.Vitals", {"hp": 1}))
-        case Step.TELL_MSDP:
+        case FuzzStep.TELL_MSDP:
             value = str(reader.byte())
             script.written += 100
             script.act(lambda engine: (msdp := engine.option(Msdp)) and msdp.report(engine, "HEALTH", value))
-        case size if size < Step.TICK:
+        case size if size < FuzzStep.TICK:
             peer.says(reader.take(size))
         case size:
             peer.says(reader.take(size & 0xF) + b"\r\n")
@@ -203,14 +203,14 @@ def _switch(engine: TelnetEngine, code: int, ours: bool, *, on: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FuzzResult:
     """The result of a script for an engine."""
 
     events: list[TelnetEvent]
     said: bytes
 
 
-def play(script: Script, cut: Callable[[list[bytes]], Iterator[bytes]]) -> Outcome:
+def play(script: FuzzScript, cut: Callable[[list[bytes]], Iterator[bytes]]) -> FuzzResult:
     """Play a script with a new engine, with its input cut differently, and check the engine's bounds."""
     engine = script.make()
     events: list[TelnetEvent] = []
@@ -231,7 +231,7 @@ def play(script: Script, cut: Callable[[list[bytes]], Iterator[bytes]]) -> Outco
     faults = [event.error for event in events if isinstance(event, OptionFailed)]
     if faults:
         raise AssertionError("an option raised") from faults[0]
-    return Outcome(events, bytes(said))
+    return FuzzResult(events, bytes(said))
 
 
 def hear(engine: TelnetEngine, data: bytes) -> list[TelnetEvent]:

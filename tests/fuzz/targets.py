@@ -22,7 +22,18 @@ from trio_mud.testing.playbook import drain
 from trio_mud.text import Rendering, clean_line, clean_text, link, markup, render, wrap
 from trio_mud.transports.proxy import NoProxyHeader, ProxyHeader, read_header
 
-from .script import CODES, INFLATES, Outcome, Reader, Step, as_it_came, byte_by_byte, hear, in_one_piece, play
+from .script import (
+    CODES,
+    INFLATES,
+    ByteReader,
+    FuzzResult,
+    FuzzStep,
+    as_it_came,
+    byte_by_byte,
+    hear,
+    in_one_piece,
+    play,
+)
 from .script import read_script as read
 
 SAID_OF_ONE: Final = 64  # bytes answered to one; the most is for a list of MSDP
@@ -52,7 +63,7 @@ _START_OF_STREAM: Final = bytes((IAC, DO, MCCP3, IAC, SB, MCCP3, IAC, SE))
 
 def stream(data: bytes) -> None:
     """Bytes after the beginning of a compressed stream are read, or are a fault, however they are cut."""
-    reader = Reader(data)
+    reader = ByteReader(data)
     way, cut, repeat, wrong, at = (reader.byte() for _ in range(5))
     rest = reader.rest()
     if way & 1:  # a stream as it should be, of a text that perhaps is long
@@ -69,7 +80,7 @@ def stream(data: bytes) -> None:
         assert whole == _read_stream([heard[at : at + 1] for at in range(len(heard))]), "it depends on the cut"
 
 
-def _read_stream(pieces: list[bytes]) -> Outcome:
+def _read_stream(pieces: list[bytes]) -> FuzzResult:
     machine = TelnetEngine([Mccp3(TIGHT)], settle_within=None, are_you_there="")
     drain(machine)
     events = machine.tick(0)
@@ -80,7 +91,7 @@ def _read_stream(pieces: list[bytes]) -> Outcome:
         now += 1.0
         events += machine.tick(now) + hear(machine, b"")
         assert now < 300, "it never ends"
-    return Outcome(events, drain(machine))
+    return FuzzResult(events, drain(machine))
 
 
 # Messages
@@ -152,7 +163,7 @@ _OURS: Final = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9]z")
 
 def text(data: bytes) -> None:
     """No typed text controls a terminal, in any use by a game."""
-    reader = Reader(data)
+    reader = ByteReader(data)
     way, width, colours = reader.byte(), reader.byte(), (0, 8, 16, 256, 1 << 24)[reader.byte() % 5]
     typed = reader.rest().decode(("utf-8", "latin-1", "utf-16-le")[way % 3], "replace")
     line = clean_line(typed)
@@ -214,13 +225,13 @@ def recorded_scripts() -> list[bytes]:
             kind, _, what = row.partition(" ")
             if kind == "hears":
                 piece: bytes = ast.literal_eval(what)
-                for at in range(0, len(piece), Step.TICK - 1):
-                    part = piece[at : at + Step.TICK - 1]
+                for at in range(0, len(piece), FuzzStep.TICK - 1):
+                    part = piece[at : at + FuzzStep.TICK - 1]
                     script += bytes((len(part),)) + part
             elif kind == "hides":
-                script.append(Step.HIDE if what == "True" else Step.SHOW)
+                script.append(FuzzStep.HIDE if what == "True" else FuzzStep.SHOW)
             elif kind == "ticks":
-                script += bytes((Step.TICK, 1))
+                script += bytes((FuzzStep.TICK, 1))
         scripts.append(bytes(script))
     return scripts
 
@@ -228,20 +239,20 @@ def recorded_scripts() -> list[bytes]:
 _TELNET: Final = tuple(
     bytes(step)
     for step in (
-        *((Step.NEGOTIATE, verb, number) for verb in range(4) for number in range(len(CODES))),
+        *((FuzzStep.NEGOTIATE, verb, number) for verb in range(4) for number in range(len(CODES))),
         (INFLATES, 0xFF, 0xFF, 5, *b"look\n"),
-        (Step.BEGIN_STREAM,),
-        (Step.END_STREAM,),
-        (Step.REPEAT, 255, 2, 13, 10),
+        (FuzzStep.BEGIN_STREAM,),
+        (FuzzStep.END_STREAM,),
+        (FuzzStep.REPEAT, 255, 2, 13, 10),
         *((3, IAC, SB, code) for code in CODES),
         (2, IAC, SE),
-        (Step.PAYLOAD, CODES.index(201), 18, *b"Core.Ping 12345678"),
-        (Step.PAYLOAD, CODES.index(69), 14, 1, *b"LIST", 2, *b"COMMANDS"),
-        (Step.PAYLOAD, CODES.index(69), 14, 1, *b"REPORT", 2, *b"HEALTH"),
-        (Step.PAYLOAD, CODES.index(24), 9, 0, *b"MTTS 271"),
-        (Step.PAYLOAD, CODES.index(39), 14, 0, 0, *b"MTTS", 1, *b"271", 3, *b"AB", 1),
-        (Step.PAYLOAD, CODES.index(42), 7, 1, *b";UTF-8"),
-        (Step.PAYLOAD, CODES.index(31), 4, 0, 80, 0, 24),
+        (FuzzStep.PAYLOAD, CODES.index(201), 18, *b"Core.Ping 12345678"),
+        (FuzzStep.PAYLOAD, CODES.index(69), 14, 1, *b"LIST", 2, *b"COMMANDS"),
+        (FuzzStep.PAYLOAD, CODES.index(69), 14, 1, *b"REPORT", 2, *b"HEALTH"),
+        (FuzzStep.PAYLOAD, CODES.index(24), 9, 0, *b"MTTS 271"),
+        (FuzzStep.PAYLOAD, CODES.index(39), 14, 0, 0, *b"MTTS", 1, *b"271", 3, *b"AB", 1),
+        (FuzzStep.PAYLOAD, CODES.index(42), 7, 1, *b";UTF-8"),
+        (FuzzStep.PAYLOAD, CODES.index(31), 4, 0, 80, 0, 24),
     )
 )
 _JSON: Final = (

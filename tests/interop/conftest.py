@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", metavar="FOLDER", help="where to write down what each program says")
 
 
-class House:
+class OpenServer:
     """A running server, and its visitors."""
 
     def __init__(self, server: RecordingServer, visitors: Visitors, port: int) -> None:
@@ -49,7 +49,7 @@ class House:
 @asynccontextmanager
 async def open_house(
     options: Iterable[Option], certificate: Certificate | None = None, *, is_patient: bool = False
-) -> AsyncIterator[House]:
+) -> AsyncIterator[OpenServer]:
     """Serve the game on 127.0.0.1.
 
     Args:
@@ -68,7 +68,7 @@ async def open_house(
             secure = await open_tls_listeners(0, host="127.0.0.1", certificate=certificate)
             await nursery.start(server.serve, secure)
             port = secure[0].address[1]
-        yield House(server, visitors, port)
+        yield OpenServer(server, visitors, port)
         server.abort()
 
 

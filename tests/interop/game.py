@@ -26,9 +26,9 @@ class Visit:
     """The result of one connection, to be checked by the test."""
 
     def __init__(self, connection: Connection) -> None:
-        assert isinstance(connection.link, TelnetLink)
+        assert isinstance(connection._link, TelnetLink)
         self.connection = connection
-        self.link = connection.link
+        self.link = connection._link
         self.secrets: list[str] = []
         self.lines: list[str] = []
         self.sizes: list[tuple[int, int]] = []
@@ -64,7 +64,7 @@ def make_game(is_patient: bool) -> tuple[Hooks, Visitors]:
 
         async def ask_for_secrets(dialog: Dialog) -> None:
             if is_patient:
-                await dialog.settled()
+                await dialog.client_ready()
             for question in QUESTIONS:
                 dialog.connection.hide_input(True)
                 visit.secrets.append(await dialog.ask(f"{question} "))

@@ -57,7 +57,7 @@ class RecordingEngine(TelnetEngine):
 class RecordingServer(MasterServer):
     """A server all of whose engines are written down."""
 
-    def make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
+    def _make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
         return RecordingEngine(self._uncompressed_options if is_secure else self._options)
 
 

@@ -28,7 +28,7 @@ GLANCE = 0.01  # seconds between two looks at what another process does
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])|[\x00\x07]")
 
 
-class Terminal:
+class RunningProgram:
     """One running program. Made by `run`."""
 
     def __init__(self, program: subprocess.Popen[bytes], master: int) -> None:
@@ -83,7 +83,7 @@ class Terminal:
 
 
 @contextlib.asynccontextmanager
-async def run(command: Sequence[str], home: Path) -> AsyncIterator[Terminal]:
+async def run(command: Sequence[str], home: Path) -> AsyncIterator[RunningProgram]:
     """Run a program in a terminal of 80 by 24; it is killed at the end, if it has not ended by itself.
 
     Args:
@@ -107,7 +107,7 @@ async def run(command: Sequence[str], home: Path) -> AsyncIterator[Terminal]:
     finally:
         os.close(slave)
     try:
-        terminal = Terminal(program, master)
+        terminal = RunningProgram(program, master)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(terminal.read_on)
             yield terminal

@@ -17,10 +17,10 @@ from trio_mud.telnet import DEFAULT_OPTIONS
 from trio_mud.telnet.codes import ECHO, IAC, MCCP2, MCCP3, SB, SE
 from trio_mud.transports.tls import Certificate
 
-from .conftest import House, open_house
+from .conftest import OpenServer, open_house
 from .game import FAREWELL, PAGE, QUESTIONS, WELCOME, Visit
 from .recording import save
-from .terminal import SEARCHED, Terminal, run, until
+from .terminal import SEARCHED, RunningProgram, run, until
 
 SECRETS: Final = ("sesame-1", "sesame-2")
 COMPRESSION: Final = frozenset((MCCP2, MCCP3))
@@ -166,7 +166,9 @@ every_program = pytest.mark.parametrize(
 
 
 @asynccontextmanager
-async def calling(program: Program, request: pytest.FixtureRequest) -> AsyncIterator[tuple[House, Terminal, Visit]]:
+async def calling(
+    program: Program, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[OpenServer, RunningProgram, Visit]]:
     """Open the server, start the program, and wait until it is admitted."""
     certificate = Certificate(request.getfixturevalue("certificate_file")) if program.secure else None
     home: Path = request.getfixturevalue("tmp_path")
@@ -178,7 +180,7 @@ async def calling(program: Program, request: pytest.FixtureRequest) -> AsyncIter
             yield house, terminal, await house.visit()
 
 
-async def answers_hidden_questions(program: Program, house: House, terminal: Terminal) -> None:
+async def answers_hidden_questions(program: Program, house: OpenServer, terminal: RunningProgram) -> None:
     for number, (question, secret) in enumerate(zip(QUESTIONS, SECRETS, strict=True)):
         await terminal.sees(question)
         if number < program.hides:
@@ -234,7 +236,7 @@ async def test_a_program_that_is_killed_is_one_link_death(name: str, request: py
         assert house.server.counters["admitted"] == 1
 
 
-def check_compression(house: House, program: Program) -> None:
+def check_compression(house: OpenServer, program: Program) -> None:
     """Check that the agreed compression was used, and no other."""
     said, heard = house.engine.wire("says"), house.engine.wire("hears")
     on = {code for code in COMPRESSION if house.engine.is_ours(code)}

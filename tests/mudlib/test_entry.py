@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from trio_mud import Cause, Disconnect, Left, Reason, Texts
+from trio_mud import Cause, Disconnect, Reason, SessionEnded, Texts
 from trio_mud.mudlib import world
 from trio_mud.mudlib.entry import GRACE, PATIENCE, TRIES
 from trio_mud.testing import OpenMud
@@ -309,7 +309,7 @@ async def test_who_is_lost_in_the_moment_of_coming_in_is_a_body_too(mud: OpenMud
 
 async def test_a_shutdown_takes_the_bodies_too(mud: OpenMud, come_in: ComeIn) -> None:
     hooks, ends = world(), list[tuple[Reason, Cause]]()
-    hooks.on(Left)(lambda event: ends.append((event.reason, event.cause)))
+    hooks.on(SessionEnded)(lambda event: ends.append((event.reason, event.cause)))
     async with mud(hooks) as valley:
         ann = await come_in(valley, "Ann")
         await ann.vanish()

@@ -44,7 +44,7 @@ class Lost(Exception):
 
 
 @dataclass
-class Tally:
+class SoakTally:
     """The observations of the crowd.
 
     Attributes:
@@ -123,7 +123,7 @@ class Caller:
 
 
 @contextlib.asynccontextmanager
-async def call(port: int, source: str, tally: Tally, *, buffer: int | None = None) -> AsyncIterator[Caller]:
+async def call(port: int, source: str, tally: SoakTally, *, buffer: int | None = None) -> AsyncIterator[Caller]:
     """Connect from an address; closed at the end of the block.
 
     Args:
@@ -161,7 +161,7 @@ async def log_in(caller: Caller, name: str) -> None:
     await caller.until(f"Welcome, {name}.\r\n")
 
 
-async def honest(port: int, number: int, tally: Tally, until: trio.Event, *, pace: float) -> None:
+async def honest(port: int, number: int, tally: SoakTally, until: trio.Event, *, pace: float) -> None:
     """Number every line, and hold the world to the numbers, until it is time to quit or the server shuts down.
 
     Args:
@@ -189,7 +189,7 @@ async def honest(port: int, number: int, tally: Tally, until: trio.Event, *, pac
         tally.problems.append(f"{name}: {error}")
 
 
-async def _say_some(caller: Caller, tally: Tally, said: int, count: int) -> int:
+async def _say_some(caller: Caller, tally: SoakTally, said: int, count: int) -> int:
     """Send the next numbers and read the answers, in order and without a gap; return the last, -1 after a shutdown."""
     numbers = range(said + 1, said + count + 1)
     began = time.perf_counter()
@@ -214,7 +214,7 @@ async def _say_some(caller: Caller, tally: Tally, said: int, count: int) -> int:
     return heard
 
 
-async def _see_the_end(caller: Caller, tally: Tally) -> int:
+async def _see_the_end(caller: Caller, tally: SoakTally) -> int:
     """Check that nothing follows the farewell, and that the connection is closed in order."""
     if rest := (await caller.rest()).replace(SHUTDOWN, "").strip():
         raise Lost(f"behind the last words came {rest[-200:]!r}")
@@ -305,7 +305,7 @@ HOSTILE: Final[dict[str, Callable[[Caller, random.Random], Awaitable[None]]]] = 
 }
 
 
-async def hostile(port: int, kind: str, number: int, tally: Tally, until: trio.Event) -> None:
+async def hostile(port: int, kind: str, number: int, tally: SoakTally, until: trio.Event) -> None:
     """Play a part, again and again, until it is time to go; then half of them leave by a reset."""
     chance = random.Random(f"{kind} {number}")
     street = 10 + list(HOSTILE).index(kind)
@@ -349,7 +349,7 @@ VERDICTS: Final = {  # what the door says, and the server's counter that counts 
 }
 
 
-async def stormer(port: int, source: str, tally: Tally, stay: trio.Event | None = None) -> None:
+async def stormer(port: int, source: str, tally: SoakTally, stay: trio.Event | None = None) -> None:
     """Connect, read the first output, count it by kind, and disconnect. An admitted peer may remain for a while."""
     try:
         async with call(port, source, tally) as caller:

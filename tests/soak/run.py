@@ -30,7 +30,7 @@ from .scenarios import (
     Noise,
     Say,
     Shortage,
-    Storm,
+    StormMix,
     Verdict,
     connect_storm,
     hostile_mix,
@@ -50,7 +50,7 @@ TIERS: Final[dict[str, tuple[float, dict[str, Scenario]]]] = {  # the seconds th
         limit,
         {
             "mix": partial(hostile_mix, Mix(mix)),
-            "storm": partial(connect_storm, Storm(storm, rate=rate)),
+            "storm": partial(connect_storm, StormMix(storm, rate=rate)),
             "floods": partial(noise, "floods of telnet", Noise(storm, FLOODS)),
             "crowd": partial(noise, "long lines in a crowd", Noise(storm, ROOM)),
             "descriptors": partial(out_of_descriptors, Shortage(shortage)),

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import trio
 
-from .crowd import CANARY, HOSTILE, SHUTDOWN, Caller, Lost, Tally, call, home, honest, hostile, log_in, stormer
+from .crowd import CANARY, HOSTILE, SHUTDOWN, Caller, Lost, SoakTally, call, home, honest, hostile, log_in, stormer
 from .process import IS_LINUX, ServerProcess, serving
 
 NEWS: Final = 5.0  # seconds between two lines of progress
@@ -54,7 +54,7 @@ class Verdict:
         if not is_so:
             self.problems.append(otherwise)
 
-    def take(self, tally: Tally) -> None:
+    def take(self, tally: SoakTally) -> None:
         """Take over what honest players and others saw."""
         self.figures["lines answered"] = f"{tally.lines:,}"
         self.figures["connections"] = f"{tally.connected:,}"
@@ -100,7 +100,7 @@ class Baseline:
 @contextlib.asynccontextmanager
 async def warden_of(server: ServerProcess) -> AsyncIterator[Warden]:
     """Return a warden, and a warm server: one player has connected, played and left."""
-    tally = Tally()
+    tally = SoakTally()
     over = trio.Event()
     over.set()
     await honest(server.port, 0, tally, over, pace=0)
@@ -199,7 +199,7 @@ def hostile_mix(mix: Mix, say: Say) -> Verdict:
 
 
 async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> None:
-    tally, noise, over, gone = Tally(), Tally(), trio.Event(), trio.Event()
+    tally, noise, over, gone = SoakTally(), SoakTally(), trio.Event(), trio.Event()
     samples: list[tuple[float, int]] = []
     parts = {
         "drips before login": mix.drips - mix.drips // 2,
@@ -240,7 +240,7 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
 
 
 async def _start_players(
-    players: trio.Nursery, server: ServerProcess, count: int, pace: float, tally: Tally, over: trio.Event
+    players: trio.Nursery, server: ServerProcess, count: int, pace: float, tally: SoakTally, over: trio.Event
 ) -> None:
     """Start this many honest players, one after the other."""
     for number in range(1, count + 1):
@@ -248,7 +248,7 @@ async def _start_players(
         await trio.sleep(0.002)
 
 
-async def _time_calm(tally: Tally, seconds: float) -> list[float]:
+async def _time_calm(tally: SoakTally, seconds: float) -> list[float]:
     """Return the latencies of these seconds before the load; the first second is left out."""
     await trio.sleep(1)
     tally.latencies.clear()
@@ -261,8 +261,8 @@ async def _watch(
     seconds: float,
     server: ServerProcess,
     warden: Warden,
-    tally: Tally,
-    noise: Tally,
+    tally: SoakTally,
+    noise: SoakTally,
     samples: list[tuple[float, int]],
     say: Say,
 ) -> None:
@@ -286,7 +286,7 @@ async def _watch(
 
 
 @dataclass(frozen=True)
-class Storm:
+class StormMix:
     """The number of players, the rate of the other connections, and the duration."""
 
     seconds: float
@@ -299,7 +299,7 @@ CROWD: Final = 5  # places for one address
 HOLDERS: Final = 40  # who fill the last places at the end
 
 
-def connect_storm(storm: Storm, say: Say) -> Verdict:
+def connect_storm(storm: StormMix, say: Say) -> Verdict:
     """Peers connect in masses while others play: each is counted by its result, and players are hardly affected."""
     verdict = Verdict("connect storm")
     places = storm.honest + 1 + CROWD + HOLDERS
@@ -316,8 +316,8 @@ def connect_storm(storm: Storm, say: Say) -> Verdict:
     return verdict
 
 
-async def _storm(server: ServerProcess, storm: Storm, verdict: Verdict, say: Say) -> None:
-    tally, stormers, over, stay = Tally(), Tally(), trio.Event(), trio.Event()
+async def _storm(server: ServerProcess, storm: StormMix, verdict: Verdict, say: Say) -> None:
+    tally, stormers, over, stay = SoakTally(), SoakTally(), trio.Event(), trio.Event()
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
@@ -361,9 +361,9 @@ async def _storm(server: ServerProcess, storm: Storm, verdict: Verdict, say: Say
 
 async def _send_stormers(
     server: ServerProcess,
-    storm: Storm,
+    storm: StormMix,
     seconds: float,
-    tally: Tally,
+    tally: SoakTally,
     visitors: trio.Nursery,
     say: Say,
     *,
@@ -408,7 +408,7 @@ def noise(name: str, noise: Noise, say: Say) -> Verdict:
 
 
 async def _make_noise(server: ServerProcess, noise: Noise, verdict: Verdict, say: Say) -> None:
-    tally, others, over, gone = Tally(), Tally(), trio.Event(), trio.Event()
+    tally, others, over, gone = SoakTally(), SoakTally(), trio.Event(), trio.Event()
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as crowd:
@@ -472,7 +472,7 @@ def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
 
 
 async def _run_short(server: ServerProcess, shortage: Shortage, verdict: Verdict, say: Say) -> None:
-    tally, surplus, over = Tally(), Tally(), trio.Event()
+    tally, surplus, over = SoakTally(), SoakTally(), trio.Event()
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
@@ -541,7 +541,7 @@ def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
 
 
 async def _shut_down(server: ServerProcess, farewell: Farewell, verdict: Verdict, say: Say) -> None:
-    tally, noise, never = Tally(), Tally(), trio.Event()
+    tally, noise, never = SoakTally(), SoakTally(), trio.Event()
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as players, warden_of(server) as warden:
             for number in range(farewell.blackholes):

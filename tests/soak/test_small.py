@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import trio
 
-from .crowd import CANARY, Caller, Lost, Tally, _say_some
+from .crowd import CANARY, Caller, Lost, SoakTally, _say_some
 from .scenarios import (
     FLOODS,
     Farewell,
@@ -82,7 +82,7 @@ async def test_an_honest_player_notices_a_line_that_is_lost_or_comes_twice(answe
         await theirs.send(b"\xff\xfb\x01The clock ticks.\r\n" + answer)
         theirs.shutdown(trio.socket.SHUT_WR)
         with pytest.raises(Lost):
-            await _say_some(Caller(ours), Tally(), 0, 2)
+            await _say_some(Caller(ours), SoakTally(), 0, 2)
 
 
 def test_a_slope_is_told_in_mib_per_ten_minutes() -> None:

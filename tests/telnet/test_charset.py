@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.telnet import CharsetAgreed, CharsetRejected, Line, Settled, TelnetEngine
+from trio_mud.telnet import CharsetAgreed, CharsetRejected, Line, NegotiationSettled, TelnetEngine
 from trio_mud.telnet.charsets import CODECS, codec_of
 from trio_mud.telnet.options import Charset
 from trio_mud.telnet.options.charset import parse_request
@@ -34,12 +34,12 @@ def asking() -> Playbook:
 
 
 def test_tintin_and_mudlet_accept_utf8() -> None:
-    playbook = asked().hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).says(b"").ticks(0.0, Settled())
+    playbook = asked().hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).says(b"").ticks(0.0, NegotiationSettled())
     assert playbook.engine.charset == "utf-8"
 
 
 def test_tintin_in_the_c_locale_rejects_and_that_is_reported() -> None:
-    playbook = asked().hears(sb(b"\x03"), CharsetRejected(("utf-8",))).says(b"").ticks(0.0, Settled())
+    playbook = asked().hears(sb(b"\x03"), CharsetRejected(("utf-8",))).says(b"").ticks(0.0, NegotiationSettled())
     assert playbook.engine.charset == "utf-8"
 
 
@@ -61,7 +61,7 @@ def test_several_charsets_are_asked_for_in_order_and_the_accepted_one_is_used_fr
 
 @pytest.mark.parametrize("answer", [b"\x02KLINGON", b"\x02", b"\x02US-ASCII", b"\x02\xff", b"\x02UTF-8;X"])
 def test_an_answer_that_was_not_asked_for_changes_nothing(answer: bytes) -> None:
-    playbook = asked().hears(sb(answer)).says(b"").ticks(0.0, Settled())
+    playbook = asked().hears(sb(answer)).says(b"").ticks(0.0, NegotiationSettled())
     assert playbook.engine.charset == "utf-8"
 
 
@@ -71,11 +71,11 @@ def test_an_answer_without_a_question_is_ignored() -> None:
 
 
 def test_a_peer_that_does_not_answer_is_not_waited_for_longer_than_a_second() -> None:
-    asked().ticks(0.0).ticks(0.9).ticks(1.0, Settled()).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8"))
+    asked().ticks(0.0).ticks(0.9).ticks(1.0, NegotiationSettled()).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8"))
 
 
 def test_a_peer_that_switches_it_off_is_not_waited_for() -> None:
-    asked().hears("IAC DONT CHARSET").says("IAC WONT CHARSET").ticks(0.0, Settled())
+    asked().hears("IAC DONT CHARSET").says("IAC WONT CHARSET").ticks(0.0, NegotiationSettled())
 
 
 # The peer asks
@@ -144,7 +144,7 @@ def test_of_two_questions_that_cross_the_peers_is_rejected() -> None:
 
 
 def test_tintin_answering_only_one_of_will_and_do_is_enough() -> None:
-    asked().ticks(0.0).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).ticks(0.1, Settled())
+    asked().ticks(0.0).hears(sb(b"\x02UTF-8"), CharsetAgreed("utf-8")).ticks(0.1, NegotiationSettled())
 
 
 def test_tables_are_refused() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Interrupt, InterruptKind, Line, TelnetEngine
+from trio_mud.telnet import InterruptKind, InterruptReceived, Line, TelnetEngine
 from trio_mud.telnet.codes import ABORT, BRK, EOR, GA, IAC, IP, NOP, SUSP
 from trio_mud.testing.playbook import Playbook, check_every_split, converse
 
@@ -80,12 +80,12 @@ def test_a_data_mark_is_passed_over_though_telnet_sends_it_in_two_segments() -> 
     ],
 )
 def test_what_should_stop_things_is_reported(code: int, kind: InterruptKind) -> None:
-    book().hears(bytes((IAC, code)), Interrupt(kind)).says(b"")
+    book().hears(bytes((IAC, code)), InterruptReceived(kind)).says(b"")
 
 
 def test_telnets_synch_is_an_interrupt_and_a_mark() -> None:
     check_every_split(b"\xff\xf4\xff\xf2look\r\n")
-    book().hears("IAC IP IAC DM", Interrupt(InterruptKind.INTERRUPT)).says(b"")
+    book().hears("IAC IP IAC DM", InterruptReceived(InterruptKind.INTERRUPT)).says(b"")
 
 
 @pytest.mark.parametrize("code", [NOP, GA, EOR])
@@ -100,7 +100,7 @@ def test_erase_character_and_erase_line_edit_as_keys_do() -> None:
 
 
 def test_a_key_that_stops_things_interrupts_no_line() -> None:
-    book().hears(b"lo\xff\xf4ok\n", Interrupt(InterruptKind.INTERRUPT), Line("look"))
+    book().hears(b"lo\xff\xf4ok\n", InterruptReceived(InterruptKind.INTERRUPT), Line("look"))
 
 
 @given(st.lists(st.sampled_from([bytes((IAC, code)) for code in range(236, 250)])))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet import DEFAULT_OPTIONS, Line, Settled, TelnetEngine
+from trio_mud.telnet import DEFAULT_OPTIONS, Line, NegotiationSettled, TelnetEngine
 from trio_mud.telnet.codes import DO, DONT, IAC, MCCP2, SB, WILL, WONT
 from trio_mud.telnet.options import Echo, Naws, Ttype
 from trio_mud.testing.playbook import check_every_split, converse, drain
@@ -189,7 +189,7 @@ def test_an_idle_engine_waits_for_nothing() -> None:
     engine = TelnetEngine([Ttype(), Naws()])
     assert engine.next_deadline == -math.inf
     engine.receive(b"\xff\xfc\x18\xff\xfc\x1f")
-    assert engine.tick(0.0) == [Settled()]
+    assert engine.tick(0.0) == [NegotiationSettled()]
     assert engine.next_deadline is None
 
 
@@ -232,7 +232,7 @@ def test_an_idle_engine_takes_at_most_1600_bytes() -> None:
             engine.receive(b"\xff\xfa\x27\0\0" + name + b"\1x\xff\xf0")
         engine.receive(b"\xff\xfa\x2a\x02UTF-8\xff\xf0\xff\xfe\xc9\xff\xfe\x45\xff\xfe\x56\xff\xfe\x57")
         drain(engine)
-        assert engine.tick(0.1) == [Settled()]
+        assert engine.tick(0.1) == [NegotiationSettled()]
         assert engine.next_deadline is None
         engine.receive(b"look\r\n")
         return engine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_mud.telnet import Anomaly, AnomalyKind, Line, Resized, Subnegotiation, TelnetEngine
+from trio_mud.telnet import Anomaly, AnomalyKind, Line, Subnegotiation, TelnetEngine, WindowResized
 
 
 def test_lines_compare_by_value() -> None:
@@ -42,7 +42,7 @@ def test_a_line_can_be_matched() -> None:
 
 def test_other_events_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        Resized(80, 24).columns = 5  # type: ignore[misc]
+        WindowResized(80, 24).columns = 5  # type: ignore[misc]
 
 
 def test_kinds_of_anomaly_read_as_words() -> None:

@@ -15,10 +15,10 @@ from trio_mud.telnet import (
     Line,
     Option,
     Policy,
-    Resized,
     Subnegotiation,
     TelnetEngine,
     TelnetEvent,
+    WindowResized,
 )
 from trio_mud.telnet.codes import MCCP2, MCCP3
 from trio_mud.telnet.compression import PIECE, InflationLimits
@@ -274,13 +274,13 @@ def test_a_stream_may_be_cut_anywhere_at_its_beginning_too() -> None:
 
 def test_telnet_inside_the_stream_is_telnet() -> None:
     inside = b"lo\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0ok\r\n\xff\xff\n"
-    assert reports(AGREED3 + stream(inside)) == [Resized(80, 24), Line("look"), Line("\ufffd")]
+    assert reports(AGREED3 + stream(inside)) == [WindowResized(80, 24), Line("look"), Line("\ufffd")]
 
 
 def test_plain_text_goes_on_where_the_stream_ends_be_it_in_the_middle_of_a_line_or_command() -> None:
     for cut in range(len(whole := b"look\r\n\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0say \xc3\xa9\r\n")):
         data = AGREED3 + zlib.compress(whole[:cut]) + whole[cut:]
-        assert reports(data) == [Line("look"), Resized(80, 24), Line("say é")]
+        assert reports(data) == [Line("look"), WindowResized(80, 24), Line("say é")]
 
 
 def test_another_stream_may_follow_the_first() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.telnet import OptionFailed, Settled, TelnetEngine
+from trio_mud.telnet import NegotiationSettled, OptionFailed, TelnetEngine
 from trio_mud.telnet.options import Mssp
 from trio_mud.telnet.options.mssp import PLAIN_REQUEST, Variables, render, render_plain
 from trio_mud.testing.playbook import Playbook, check_every_split, spell, unspell
@@ -65,7 +65,7 @@ def test_a_function_that_fails_costs_the_option_only() -> None:
 def test_it_is_settled_by_its_answer() -> None:
     engine = TelnetEngine([Mssp(lambda: FIGURES)])
     engine.receive(b"\xff\xfd\x46")
-    assert engine.tick(0.0) == [Settled()]
+    assert engine.tick(0.0) == [NegotiationSettled()]
 
 
 def test_what_a_peer_sends_for_it_is_ignored() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_mud.telnet import DEFAULT_OPTIONS, Anomaly, AnomalyKind, FeatureAgreed, Line, Settled, TelnetEngine
+from trio_mud.telnet import DEFAULT_OPTIONS, Anomaly, AnomalyKind, FeatureAgreed, Line, NegotiationSettled, TelnetEngine
 from trio_mud.telnet.options import Mxp
 from trio_mud.testing.playbook import Playbook, check_every_split
 
@@ -58,7 +58,7 @@ def test_who_agrees_again_is_locked_again() -> None:
 def test_it_is_settled_by_its_answer(answer: str) -> None:
     engine = TelnetEngine([Mxp()])
     playbook = Playbook(engine).says("IAC WILL MXP")
-    playbook.hears(answer, *([] if answer == "IAC DONT MXP" else [ON])).ticks(0.0, Settled())
+    playbook.hears(answer, *([] if answer == "IAC DONT MXP" else [ON])).ticks(0.0, NegotiationSettled())
 
 
 def test_two_engines_with_one_prototype_are_strangers() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Anomaly, AnomalyKind, EchoRefused, Engine, FeatureAgreed, Option, Policy, TelnetEngine
+from trio_mud.telnet import Anomaly, AnomalyKind, EchoRejected, Engine, FeatureAgreed, Option, Policy, TelnetEngine
 from trio_mud.telnet.codes import DO, DONT, IAC, WILL, WONT
 from trio_mud.telnet.deadlines import Deadlines
 from trio_mud.telnet.negotiation import ANSWER_BUDGET, BUDGET_PERIOD, Negotiation
@@ -41,7 +41,7 @@ class Complaining(Wanted):
         engine.emit(FeatureAgreed("mxp", enabled))
 
     def on_refused(self, engine: Engine) -> None:
-        engine.emit(EchoRefused())
+        engine.emit(EchoRejected())
 
 
 def book(*options: Option) -> Playbook:
@@ -138,13 +138,13 @@ def test_two_refusals_are_two_refusals() -> None:
     for hidden in (True, False, True):
         engine.hide_input(hidden)
     assert engine.receive(b"\xff\xfe\x01") == []
-    assert engine.receive(b"\xff\xfe\x01") == [EchoRefused()]
+    assert engine.receive(b"\xff\xfe\x01") == [EchoRejected()]
 
 
 def test_an_eaten_refusal_is_found_by_the_deadline() -> None:
     # TinTin++ acknowledged nothing, and then refuses: its refusal looks like the acknowledgement.
     playbook = book(Echo()).calls("hide_input", True).hears("IAC DO ECHO").calls("hide_input", False)
-    playbook.calls("hide_input", True).ticks(0.0).hears("IAC DONT ECHO").ticks(2.0, EchoRefused())
+    playbook.calls("hide_input", True).ticks(0.0).hears("IAC DONT ECHO").ticks(2.0, EchoRejected())
 
 
 def test_a_late_refusal_is_not_reported_again() -> None:
@@ -172,7 +172,7 @@ def test_what_was_asked_for_twice_and_agreed_late_can_be_switched_off_like_anyth
 
 def test_a_question_taken_back_is_not_reported_as_unanswered() -> None:
     playbook = book(Complaining()).calls("enable_ours", 99).calls("disable_ours", 99).ticks(0.0).ticks(2.0)
-    playbook.says("IAC WILL 63 IAC WONT 63").calls("enable_ours", 99).ticks(3.0).ticks(5.0, EchoRefused())
+    playbook.says("IAC WILL 63 IAC WONT 63").calls("enable_ours", 99).ticks(3.0).ticks(5.0, EchoRejected())
 
 
 def test_what_was_refused_is_refused_after_we_wanted_it_ourselves() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trio_mud.telnet import Anomaly, AnomalyKind, ClientVariable, Settled, TelnetEngine, TelnetEvent
+from trio_mud.telnet import Anomaly, AnomalyKind, ClientVariable, NegotiationSettled, TelnetEngine, TelnetEvent
 from trio_mud.telnet.options import NewEnviron
 from trio_mud.telnet.options.new_environ import (
     MAX_NAME,
@@ -42,7 +42,7 @@ def test_tintin_answers_with_one_message_for_each_variable() -> None:
         playbook.hears(message(b"\0\0" + name.encode() + b"\1" + value.encode()), ClientVariable(name, value))
         playbook.ticks(0.0)
     playbook.hears(message(b"\0\0TERMINAL_TYPE\1xterm-256color"), ClientVariable("TERMINAL_TYPE", "xterm-256color"))
-    playbook.ticks(0.0, Settled())
+    playbook.ticks(0.0, NegotiationSettled())
 
 
 def test_other_clients_answer_with_one_message() -> None:
@@ -52,7 +52,7 @@ def test_other_clients_answer_with_one_message() -> None:
         ClientVariable("CLIENT_VERSION", "4.20"),
         ClientVariable("MTTS", "2349"),
     )
-    playbook.ticks(0.0, Settled())
+    playbook.ticks(0.0, NegotiationSettled())
 
 
 def test_telnet_sends_a_name_without_a_value_for_what_it_has_not() -> None:
@@ -62,7 +62,7 @@ def test_telnet_sends_a_name_without_a_value_for_what_it_has_not() -> None:
         ClientVariable("MTTS", None),
         ClientVariable("CHARSET", None),
     )
-    playbook.ticks(0.0, Settled())
+    playbook.ticks(0.0, NegotiationSettled())
 
 
 def test_telnetlib3_sends_empty_values_and_more_than_was_asked_for() -> None:
@@ -71,15 +71,15 @@ def test_telnetlib3_sends_empty_values_and_more_than_was_asked_for() -> None:
         ClientVariable("CLIENT_NAME", ""),
         ClientVariable("COLORTERM", "truecolor"),
     )
-    playbook.ticks(0.0, Settled())
+    playbook.ticks(0.0, NegotiationSettled())
 
 
 def test_putty_answering_any_question_with_user_is_ignored() -> None:
-    book().hears(message(b"\0\0USER\1root")).hears(message(b"\2\0USER\1-f root")).ticks(0.0, Settled())
+    book().hears(message(b"\0\0USER\1root")).hears(message(b"\2\0USER\1-f root")).ticks(0.0, NegotiationSettled())
 
 
 def test_an_answer_without_variables_is_an_answer() -> None:
-    book().hears(message(b"\0")).ticks(0.0, Settled())
+    book().hears(message(b"\0")).ticks(0.0, NegotiationSettled())
 
 
 def test_mudlet_volunteers_what_it_can_do() -> None:
@@ -96,7 +96,7 @@ def test_what_was_not_asked_for_is_ignored(name: str, kind: bytes) -> None:
 
 def test_info_may_come_at_any_time_and_does_not_answer_the_question() -> None:
     playbook = book().hears(message(b"\2\0CHARSET\1UTF-8"), ClientVariable("CHARSET", "UTF-8")).ticks(0.0)
-    playbook.hears(message(b"\0")).ticks(0.1, Settled())
+    playbook.hears(message(b"\0")).ticks(0.1, NegotiationSettled())
     playbook.hears(message(b"\2\0CHARSET\1ASCII"), ClientVariable("CHARSET", "ASCII"))
 
 
@@ -158,7 +158,7 @@ def test_other_messages_are_ignored(payload: bytes) -> None:
 
 
 def test_a_peer_that_switches_it_off_is_not_waited_for() -> None:
-    book().hears("IAC WONT NEW-ENVIRON").ticks(0.0, Settled())
+    book().hears("IAC WONT NEW-ENVIRON").ticks(0.0, NegotiationSettled())
 
 
 def test_it_asks_again_when_it_is_switched_on_again() -> None:

@@ -9,17 +9,17 @@ from trio_mud.telnet import (
     DEFAULT_OPTIONS,
     Anomaly,
     AnomalyKind,
-    EchoRefused,
+    EchoRejected,
     Engine,
     Line,
+    NegotiationSettled,
     Option,
     OptionFailed,
     Policy,
-    Resized,
-    Settled,
     Subnegotiation,
     TelnetEngine,
     TerminalType,
+    WindowResized,
 )
 from trio_mud.telnet.options import Echo, Naws, Ttype
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, unspell
@@ -93,7 +93,7 @@ def test_a_peer_that_refuses_to_be_hidden_from_is_reported() -> None:
         echo()
         .calls("hide_input", True)
         .says("IAC WILL ECHO")
-        .hears("IAC DONT ECHO", EchoRefused())
+        .hears("IAC DONT ECHO", EchoRejected())
         .calls("hide_input", False)
         .says(b"")
     )
@@ -104,13 +104,13 @@ def test_a_peer_that_does_not_answer_within_two_seconds_is_reported_once() -> No
     assert playbook.engine.next_deadline == -math.inf
     playbook.ticks(100.0)
     assert playbook.engine.next_deadline == 102.0
-    playbook.ticks(101.9).ticks(102.0, EchoRefused())
+    playbook.ticks(101.9).ticks(102.0, EchoRejected())
     assert playbook.engine.next_deadline is None
     playbook.ticks(200.0).hears("IAC DONT ECHO").says(b"").calls("hide_input", False).says(b"")
 
 
 def test_a_late_yes_still_hides() -> None:
-    playbook = echo().calls("hide_input", True).says("IAC WILL ECHO").ticks(0.0).ticks(2.0, EchoRefused())
+    playbook = echo().calls("hide_input", True).says("IAC WILL ECHO").ticks(0.0).ticks(2.0, EchoRejected())
     playbook.hears("IAC DO ECHO").says(b"").calls("hide_input", False).says(b"\xff\xfc\x01\r\n")
 
 
@@ -118,7 +118,7 @@ def test_after_silence_the_next_password_is_asked_for_anew() -> None:
     playbook = echo()
     for start in (0.0, 10.0, 20.0):
         playbook.calls("hide_input", True).says("IAC WILL ECHO")
-        playbook.ticks(start).ticks(start + 2.0, EchoRefused())
+        playbook.ticks(start).ticks(start + 2.0, EchoRejected())
         playbook.calls("hide_input", False).says("IAC WONT ECHO")
     playbook.calls("hide_input", True).says("IAC WILL ECHO").hears("IAC DO ECHO")
     assert playbook.engine.is_ours(1)
@@ -127,7 +127,7 @@ def test_after_silence_the_next_password_is_asked_for_anew() -> None:
 def test_busybox_refusing_the_second_time_is_reported() -> None:
     playbook = echo().calls("hide_input", True).hears("IAC DO ECHO").calls("hide_input", False)
     playbook.hears("IAC DONT ECHO").calls("hide_input", True)
-    playbook.says(b"\xff\xfb\x01\xff\xfc\x01\r\n\xff\xfb\x01").hears("IAC DONT ECHO", EchoRefused())
+    playbook.says(b"\xff\xfb\x01\xff\xfc\x01\r\n\xff\xfb\x01").hears("IAC DONT ECHO", EchoRejected())
 
 
 def test_putty_asking_for_echo_is_refused() -> None:
@@ -155,12 +155,12 @@ def test_input_is_meant_hidden_whatever_the_peer_says() -> None:
 def test_an_engine_without_the_option_says_that_it_cannot_hide() -> None:
     playbook = Playbook(TelnetEngine([], settle_within=None)).calls("hide_input", True).says(b"")
     assert playbook.engine.next_deadline == -math.inf
-    playbook.ticks(0.0, EchoRefused()).calls("hide_input", False).says(b"")
+    playbook.ticks(0.0, EchoRejected()).calls("hide_input", False).says(b"")
 
 
 def test_a_client_that_takes_hiding_back_is_reported() -> None:
     playbook = echo().calls("hide_input", True).says("IAC WILL ECHO").hears("IAC DO ECHO")
-    playbook.hears("IAC DONT ECHO", EchoRefused()).says("IAC WONT ECHO").hears("IAC DONT ECHO").says(b"")
+    playbook.hears("IAC DONT ECHO", EchoRejected()).says("IAC WONT ECHO").hears("IAC DONT ECHO").says(b"")
     assert playbook.engine.input_hidden  # what is typed must not be logged all the same
     playbook.calls("hide_input", False).says(b"").calls("hide_input", True).says("IAC WILL ECHO")
 
@@ -176,16 +176,16 @@ def test_hiding_that_ends_as_we_wish_is_not_refused() -> None:
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        ("00 50 00 18", Resized(80, 24)),
-        ("00 IAC IAC 00 18", Resized(255, 24)),
-        ("01 00 01 2c", Resized(256, 300)),
-        ("00 00 00 00", Resized(None, None)),  # curl
-        ("00 50 00 00", Resized(80, None)),
-        ("00 01 00 01", Resized(10, 5)),
-        ("IAC IAC IAC IAC IAC IAC IAC IAC", Resized(1000, 1000)),
+        ("00 50 00 18", WindowResized(80, 24)),
+        ("00 IAC IAC 00 18", WindowResized(255, 24)),
+        ("01 00 01 2c", WindowResized(256, 300)),
+        ("00 00 00 00", WindowResized(None, None)),  # curl
+        ("00 50 00 00", WindowResized(80, None)),
+        ("00 01 00 01", WindowResized(10, 5)),
+        ("IAC IAC IAC IAC IAC IAC IAC IAC", WindowResized(1000, 1000)),
     ],
 )
-def test_a_window_size_is_reported_clamped(payload: str, expected: Resized) -> None:
+def test_a_window_size_is_reported_clamped(payload: str, expected: WindowResized) -> None:
     naws().hears(f"IAC SB NAWS {payload} IAC SE", expected).says(b"")
 
 
@@ -199,15 +199,15 @@ def test_a_window_size_of_another_length_is_an_anomaly(payload: str) -> None:
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        ("00 IAC 00 32", Resized(255, 50)),
-        ("01 IAC 00 32", Resized(511, 50)),
-        ("00 50 00 IAC", Resized(80, 255)),
-        ("00 IAC 00 IAC", Resized(255, 255)),
-        ("00 IAC IAC 00 IAC IAC", Resized(255, 255)),
-        ("00 50 00 IAC IAC", Resized(80, 255)),
+        ("00 IAC 00 32", WindowResized(255, 50)),
+        ("01 IAC 00 32", WindowResized(511, 50)),
+        ("00 50 00 IAC", WindowResized(80, 255)),
+        ("00 IAC 00 IAC", WindowResized(255, 255)),
+        ("00 IAC IAC 00 IAC IAC", WindowResized(255, 255)),
+        ("00 50 00 IAC IAC", WindowResized(80, 255)),
     ],
 )
-def test_a_size_of_255_is_understood_whether_its_ff_is_doubled_or_not(payload: str, expected: Resized) -> None:
+def test_a_size_of_255_is_understood_whether_its_ff_is_doubled_or_not(payload: str, expected: WindowResized) -> None:
     data = unspell(f"IAC SB NAWS {payload} IAC SE") + b"look\r\n"
     naws().hears(data, expected, Line("look")).says(b"")
     check_every_split(unspell("IAC WILL NAWS") + data, lambda: TelnetEngine([Naws()]))
@@ -220,7 +220,9 @@ def test_a_size_whose_ff_cannot_be_told_from_a_command_never_becomes_typed_text(
 
 
 def test_a_window_may_be_resized_at_any_time() -> None:
-    naws().hears("IAC SB NAWS 00 50 00 18 IAC SE IAC SB NAWS 00 64 00 28 IAC SE", Resized(80, 24), Resized(100, 40))
+    naws().hears(
+        "IAC SB NAWS 00 50 00 18 IAC SE IAC SB NAWS 00 64 00 28 IAC SE", WindowResized(80, 24), WindowResized(100, 40)
+    )
 
 
 def test_a_window_size_before_agreement_is_an_anomaly() -> None:
@@ -231,7 +233,7 @@ def test_a_window_size_before_agreement_is_an_anomaly() -> None:
 
 def test_puttys_own_offer_that_crosses_ours_is_the_answer() -> None:
     playbook = Playbook(TelnetEngine([Naws()])).hears("IAC WILL NAWS").says("IAC DO NAWS")
-    playbook.hears("IAC SB NAWS 00 50 00 18 IAC SE", Resized(80, 24))
+    playbook.hears("IAC SB NAWS 00 50 00 18 IAC SE", WindowResized(80, 24))
 
 
 # TTYPE
@@ -389,7 +391,7 @@ def test_a_broken_option_costs_itself_only(heard: str, step: str, said: str) -> 
     assert str(failed.error) == step
     assert failed.error.__traceback__ is not None
     playbook.says(said.removeprefix("IAC WILL c9").strip())
-    playbook.hears(b"\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0look\n", Resized(80, 24), Line("look"))
+    playbook.hears(b"\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0look\n", WindowResized(80, 24), Line("look"))
 
 
 def _verb_and_option(script: str) -> bytes:
@@ -463,7 +465,7 @@ def test_an_option_that_raises_what_is_no_exception_costs_itself_only(error: typ
     assert (type(failed), line) == (OptionFailed, Line("look"))
     engine = TelnetEngine([Exiting()])
     engine.receive(b"\xff\xfd\x63")
-    assert [type(event) for event in engine.tick(0.0)] == [OptionFailed, Settled]
+    assert [type(event) for event in engine.tick(0.0)] == [OptionFailed, NegotiationSettled]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

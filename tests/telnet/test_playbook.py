@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_mud.telnet import Command, Line, Resized, TelnetEngine, TelnetEvent
+from trio_mud.telnet import Line, TelnetCommand, TelnetEngine, TelnetEvent, WindowResized
 from trio_mud.telnet.options import Naws, Ttype
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, spell, unspell
 
@@ -11,7 +11,7 @@ def test_a_conversation_reads_as_a_script() -> None:
     (
         Playbook(TelnetEngine([Ttype(), Naws()], settle_within=None))
         .says("IAC DO TTYPE IAC DO NAWS")
-        .hears("IAC WILL NAWS IAC SB NAWS 00 50 00 18 IAC SE", Resized(80, 24))
+        .hears("IAC WILL NAWS IAC SB NAWS 00 50 00 18 IAC SE", WindowResized(80, 24))
         .hears(b"look\r\n", Line("look"))
         .ticks(0.0)
         .calls("send_text", "Dark.\n")
@@ -80,7 +80,7 @@ class Forgetful(TelnetEngine):
 
     def receive(self, data: bytes) -> list[TelnetEvent]:
         events = super().receive(data)
-        return [*events, Command(0)] if data.endswith(b"\xff") else events
+        return [*events, TelnetCommand(0)] if data.endswith(b"\xff") else events
 
 
 def test_a_difference_between_two_splits_is_shown() -> None:

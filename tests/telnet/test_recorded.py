@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.telnet import DEFAULT_OPTIONS, Line, Option, Resized, TelnetEngine, TelnetEvent
+from trio_mud.telnet import DEFAULT_OPTIONS, Line, Option, TelnetEngine, TelnetEvent, WindowResized
 from trio_mud.telnet.options import Mssp
 from trio_mud.testing.playbook import drain, spell
 
@@ -107,7 +107,7 @@ def test_the_exchange_means_the_same_at_every_split(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_the_sizes_that_a_program_told_are_reported(path: Path) -> None:
-    sizes = [(event.columns, event.rows) for event in play(read(path)).events if isinstance(event, Resized)]
+    sizes = [(event.columns, event.rows) for event in play(read(path)).events if isinstance(event, WindowResized)]
     expected = {
         "busybox": [(80, 24)],
         "curl": [(None, None)],

@@ -5,11 +5,11 @@ import pytest
 from trio_mud.telnet import (
     Anomaly,
     AnomalyKind,
-    Command,
-    Interrupt,
     InterruptKind,
+    InterruptReceived,
     Line,
     Subnegotiation,
+    TelnetCommand,
     TelnetEngine,
 )
 from trio_mud.telnet.codes import (
@@ -58,17 +58,17 @@ def test_commands_inside_a_line_do_not_break_it() -> None:
 
 
 MEANINGS: dict[int, list[object]] = {
-    IP: [Interrupt(InterruptKind.INTERRUPT)],
-    BRK: [Interrupt(InterruptKind.BREAK)],
-    SUSP: [Interrupt(InterruptKind.SUSPEND)],
-    ABORT: [Interrupt(InterruptKind.ABORT)],
+    IP: [InterruptReceived(InterruptKind.INTERRUPT)],
+    BRK: [InterruptReceived(InterruptKind.BREAK)],
+    SUSP: [InterruptReceived(InterruptKind.SUSPEND)],
+    ABORT: [InterruptReceived(InterruptKind.ABORT)],
     **{code: [] for code in (NOP, GA, EOR, DM, AYT, AO, EC, EL)},
 }
 
 
 @pytest.mark.parametrize("code", sorted(set(range(256)) - {IAC, SB, WILL, WONT, DO, DONT}))
 def test_every_other_command_takes_two_bytes_and_is_obeyed_or_reported(code: int) -> None:
-    expected = MEANINGS.get(code, [Command(code)])
+    expected = MEANINGS.get(code, [TelnetCommand(code)])
     assert reports(bytes((IAC, code)) + b"look\n") == [*expected, Line("look")]
 
 
@@ -94,7 +94,7 @@ def test_option_255_is_doubled_like_any_ff() -> None:
 
 def test_a_command_inside_a_payload_ends_it_and_is_obeyed() -> None:
     malformed = Anomaly(AnomalyKind.MALFORMED_SUBNEGOTIATION, "broken off by IAC BRK")
-    interrupt = Interrupt(InterruptKind.BREAK)
+    interrupt = InterruptReceived(InterruptKind.BREAK)
     assert reports(b"\xff\xfa\x18\x01\xff\xf3look\n") == [malformed, interrupt, Line("look")]
 
 

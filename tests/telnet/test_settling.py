@@ -8,17 +8,17 @@ from trio_mud.telnet import (
     DEFAULT_OPTIONS,
     Anomaly,
     AnomalyKind,
-    EchoRefused,
+    EchoRejected,
     Engine,
     Line,
+    NegotiationSettled,
     Option,
     OptionFailed,
     Policy,
-    Resized,
-    Settled,
     Subnegotiation,
     TelnetEngine,
     TerminalType,
+    WindowResized,
 )
 from trio_mud.telnet.options import Charset, Echo, Naws, Ttype
 from trio_mud.testing.playbook import Playbook, drain
@@ -31,7 +31,7 @@ def test_when_every_offer_is_answered_it_settles_at_the_next_tick() -> None:
     assert playbook.engine.next_deadline == 101.0
     playbook.hears("IAC DONT CHARSET")
     assert playbook.engine.next_deadline == -math.inf
-    playbook.ticks(100.2, Settled())
+    playbook.ticks(100.2, NegotiationSettled())
     assert playbook.engine.next_deadline is None
     playbook.ticks(200.0)
 
@@ -39,17 +39,23 @@ def test_when_every_offer_is_answered_it_settles_at_the_next_tick() -> None:
 def test_it_settles_when_the_options_have_what_they_asked_for() -> None:
     playbook = Playbook(TelnetEngine([Ttype()])).ticks(0.0).hears("IAC WILL TTYPE").ticks(0.1)
     playbook.hears(b"\xff\xfa\x18\0MUDLET\xff\xf0", TerminalType("MUDLET")).ticks(0.2)
-    playbook.hears(b"\xff\xfa\x18\0MTTS 2349\xff\xf0", TerminalType("MTTS 2349")).ticks(0.3, Settled())
+    playbook.hears(b"\xff\xfa\x18\0MTTS 2349\xff\xf0", TerminalType("MTTS 2349")).ticks(0.3, NegotiationSettled())
 
 
 def test_it_settles_after_a_second_at_the_latest() -> None:
-    playbook = Playbook(TelnetEngine([Ttype()])).hears("IAC WILL TTYPE").ticks(50.0).ticks(50.9).ticks(51.0, Settled())
+    playbook = (
+        Playbook(TelnetEngine([Ttype()]))
+        .hears("IAC WILL TTYPE")
+        .ticks(50.0)
+        .ticks(50.9)
+        .ticks(51.0, NegotiationSettled())
+    )
     playbook.ticks(60.0)
 
 
 def test_how_long_to_wait_can_be_chosen() -> None:
-    Playbook(TelnetEngine([Naws()], settle_within=0.25)).ticks(0.0).ticks(0.25, Settled())
-    Playbook(TelnetEngine([Naws()], settle_within=0.0)).ticks(0.0, Settled())
+    Playbook(TelnetEngine([Naws()], settle_within=0.25)).ticks(0.0).ticks(0.25, NegotiationSettled())
+    Playbook(TelnetEngine([Naws()], settle_within=0.0)).ticks(0.0, NegotiationSettled())
 
 
 def test_it_can_be_left_out() -> None:
@@ -58,16 +64,16 @@ def test_it_can_be_left_out() -> None:
 
 
 def test_who_offers_nothing_has_settled_at_once() -> None:
-    Playbook(TelnetEngine(())).ticks(0.0, Settled()).ticks(1.0)
+    Playbook(TelnetEngine(())).ticks(0.0, NegotiationSettled()).ticks(1.0)
 
 
 def test_answers_before_the_first_tick_count() -> None:
-    Playbook(TelnetEngine([Naws()])).hears("IAC WONT NAWS").ticks(0.0, Settled())
+    Playbook(TelnetEngine([Naws()])).hears("IAC WONT NAWS").ticks(0.0, NegotiationSettled())
 
 
 def test_a_question_asked_meanwhile_is_waited_for_too() -> None:
     playbook = Playbook(TelnetEngine([Naws(), Echo()])).calls("hide_input", True).hears("IAC WONT NAWS").ticks(0.0)
-    playbook.hears("IAC DONT ECHO", EchoRefused()).ticks(0.1, Settled())
+    playbook.hears("IAC DONT ECHO", EchoRejected()).ticks(0.1, NegotiationSettled())
 
 
 def test_it_comes_after_what_made_it_settle() -> None:
@@ -75,20 +81,20 @@ def test_it_comes_after_what_made_it_settle() -> None:
     engine.hide_input(True)
     engine.receive(b"\xff\xfc\x18\xff\xfc\x1f")
     engine.tick(0.0)
-    assert engine.tick(2.0) == [EchoRefused(), Settled()]
+    assert engine.tick(2.0) == [EchoRejected(), NegotiationSettled()]
 
     engine = TelnetEngine([], settle_within=1.0)
     engine.hide_input(True)
-    assert engine.tick(0.0) == [EchoRefused(), Settled()]
+    assert engine.tick(0.0) == [EchoRejected(), NegotiationSettled()]
 
 
 def test_it_is_reported_once_whatever_follows() -> None:
-    playbook = Playbook(TelnetEngine([Naws()])).hears("IAC WONT NAWS").ticks(0.0, Settled())
-    playbook.hears(b"\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0", Resized(80, 24)).ticks(1.0).ticks(2.0)
+    playbook = Playbook(TelnetEngine([Naws()])).hears("IAC WONT NAWS").ticks(0.0, NegotiationSettled())
+    playbook.hears(b"\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0", WindowResized(80, 24)).ticks(1.0).ticks(2.0)
 
 
 def test_a_refusal_that_does_not_come_is_not_waited_for_longer_than_its_deadline() -> None:
-    playbook = Playbook(TelnetEngine([Naws()], settle_within=10.0)).ticks(0.0).ticks(2.0, Settled())
+    playbook = Playbook(TelnetEngine([Naws()], settle_within=10.0)).ticks(0.0).ticks(2.0, NegotiationSettled())
     assert playbook.engine.next_deadline is None
 
 
@@ -108,7 +114,7 @@ def test_an_option_that_cannot_say_costs_itself_only() -> None:
     assert engine.next_deadline == -math.inf
     failed, settled = engine.tick(0.0)
     assert isinstance(failed, OptionFailed)
-    assert settled == Settled()
+    assert settled == NegotiationSettled()
     assert not engine.is_ours(99)
 
 
@@ -247,7 +253,7 @@ def test_nothing_a_peer_refuses_leaves_anything_to_wait_for() -> None:
     engine = TelnetEngine(DEFAULT_OPTIONS)
     for option in DEFAULT_OPTIONS:
         engine.receive(bytes((0xFF, 0xFC, option.code, 0xFF, 0xFE, option.code)))
-    assert Settled() in engine.tick(0.0)
+    assert NegotiationSettled() in engine.tick(0.0)
     assert engine.next_deadline is None
     drain(engine)
 

@@ -11,11 +11,11 @@ from trio_mud.telnet import (
     AnomalyKind,
     CharsetAgreed,
     ClientVariable,
-    Resized,
-    Settled,
+    NegotiationSettled,
     TelnetEngine,
     TelnetEvent,
     TerminalType,
+    WindowResized,
 )
 from trio_mud.telnet.codes import CHARSET, DO, DONT, IAC, MCCP2, MCCP3, NAWS, NEW_ENVIRON, SB, SE, TTYPE, WILL, WONT
 from trio_mud.telnet.negotiation import ANSWER_BUDGET
@@ -240,14 +240,14 @@ def test_with_every_client_the_offers_lead_to_silence_in_a_few_rounds(name: str)
 def test_with_every_client_that_answers_it_settles_without_waiting(name: str) -> None:
     engine = TelnetEngine(OPTIONS)
     fall_silent(engine, CLIENTS[name]())
-    assert engine.tick(0.0)[-1:] == [Settled()]
+    assert engine.tick(0.0)[-1:] == [NegotiationSettled()]
 
 
 def test_nc_settles_after_a_second() -> None:
     engine = TelnetEngine(OPTIONS)
     fall_silent(engine, Nc())
     assert engine.tick(0.0) == []
-    assert engine.tick(1.0) == [Settled()]
+    assert engine.tick(1.0) == [NegotiationSettled()]
 
 
 @pytest.mark.unmeasured
@@ -300,7 +300,7 @@ def test_what_tintin_tells_is_reported() -> None:
         TerminalType("xterm-256color"),
         TerminalType("MTTS 271"),
     }
-    assert Resized(80, 24) in events
+    assert WindowResized(80, 24) in events
     assert ClientVariable("MTTS", "783") in events
     assert CharsetAgreed("utf-8") in events
     assert engine.prompt_mark == b"\xff\xef"
@@ -312,8 +312,8 @@ def test_terminal_clients_stay_in_line_mode_and_get_ga(name: str) -> None:
     events = fall_silent(engine, CLIENTS[name]())
     assert not engine.is_ours(3)
     assert engine.prompt_mark == b"\xff\xf9"
-    assert Resized(80, 24) in events
-    assert all(isinstance(event, Resized | TerminalType | ClientVariable) for event in events)
+    assert WindowResized(80, 24) in events
+    assert all(isinstance(event, WindowResized | TerminalType | ClientVariable) for event in events)
     assert not any(isinstance(event, ClientVariable) and event.name == "USER" for event in events)
 
 

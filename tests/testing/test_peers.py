@@ -152,7 +152,7 @@ async def test_it_gets_one_connect_and_one_disconnect_however_slow_the_door(
     mud: OpenMud, peer: Peer, door_takes: float
 ) -> None:
     street = Street(door_takes=door_takes)
-    async with mud(street.hooks, limits=Limits(drain=0.5), allow_errors=True) as place:
+    async with mud(street.hooks, limits=Limits(shutdown_timeout=0.5), allow_errors=True) as place:
         for capacity in (64 * 1024, 512):
             place.nursery.start_soon(peer, place.connect(capacity=capacity).client)
         await trio.sleep(8)
@@ -249,7 +249,9 @@ async def test_the_scales_of_this_file_see_what_waits_in_a_connection(mud: OpenM
 
 async def test_all_of_them_at_once_over_tcp_cost_an_honest_player_nothing() -> None:
     street = Street()
-    limits = Limits(per_address=None, accept_rate_per_address=None, linger=0.2, quit_flush=0.2, drain=0.5)
+    limits = Limits(
+        max_per_address=None, accept_rate_per_address=None, linger_timeout=0.2, quit_timeout=0.2, shutdown_timeout=0.5
+    )
     server = MasterServer(street.hooks, limits=limits)
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as outside, trio.open_nursery() as nursery:

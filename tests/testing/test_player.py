@@ -187,7 +187,7 @@ async def test_a_text_that_cannot_come_any_more_is_not_waited_for(mud: OpenMud, 
 async def test_broken_telnet_from_the_server_fails_the_test(mud: OpenMud, inn: Hooks) -> None:
     @inn.on(Admitted)
     def break_the_rules(event: Admitted) -> None:
-        link = event.connection.link
+        link = event.connection._link
         assert isinstance(link, TelnetLink)
         link.engine.send_encoded(bytes((IAC, SB, NAWS, IAC, NOP)))  # it ends with IAC SE only
 

@@ -21,7 +21,7 @@ def tavern(greeting: str = "Welcome", password: str = "sesame") -> Hooks:
     hooks = Hooks()
 
     async def login(dialog: Dialog) -> None:
-        await dialog.settled()
+        await dialog.client_ready()
         name = await dialog.ask("Name? ")
         if await dialog.ask_hidden("Password? ") != password:
             dialog.connection.quit("Wrong.")

@@ -11,7 +11,7 @@ from trio.lowlevel import checkpoint
 
 from trio_mud.transports import Transport
 
-LINGER = 0.01  # seconds that a close waits for the peer, as the driver bounds it by `limits.linger`
+LINGER = 0.01  # seconds that a close waits for the peer, as the driver bounds it by `limits.linger_timeout`
 
 
 class TransportStream(trio.abc.Stream):

@@ -64,7 +64,7 @@ class Polled:
         self.locate, self.handshake, self.aclose = below.locate, below.handshake, below.aclose
         self.may_be_health_check = below.may_be_health_check
         self.send_nowait, self.send_some = below.send_nowait, below.send_some
-        self.address, self.is_secure, self.shakes_hands = below.address, below.is_secure, below.shakes_hands
+        self.address, self.is_secure, self.needs_handshake = below.address, below.is_secure, below.needs_handshake
 
     async def run(self) -> None:
         try:

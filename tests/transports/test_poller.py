@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not Poller.is_possible(), reason="this system ha
 PATIENCE = 60.0  # true seconds until a test that hangs has failed
 
 
-class Ear:
+class CollectingReader:
     """A reader that stores received bytes, and has room for a given number."""
 
     def __init__(self, room: int = 1 << 30) -> None:
@@ -84,7 +84,7 @@ async def tcp_pair() -> tuple[TcpTransport, trio.SocketStream]:
     return TcpTransport(here, "127.0.0.1"), peer
 
 
-async def listen(transport: TcpTransport, ear: Ear, poller: Poller, endings: list[str]) -> None:
+async def listen(transport: TcpTransport, ear: CollectingReader, poller: Poller, endings: list[str]) -> None:
     """Listen to the end, write down which it was, and close."""
     try:
         await transport.listen(ear, poller)
@@ -105,7 +105,7 @@ class Ends:
 
     async def wait(self) -> None:
         try:
-            await self._transport.listen(Ear(), self._poller)
+            await self._transport.listen(CollectingReader(), self._poller)
         except trio.BrokenResourceError as error:
             self.error = error
         finally:
@@ -115,7 +115,7 @@ class Ends:
 async def test_a_listener_whose_reader_is_full_reads_on_when_there_is_room() -> None:
     async with polling() as (poller, nursery):
         transport, peer = pair()
-        ear = Ear(room=4)
+        ear = CollectingReader(room=4)
         nursery.start_soon(listen, transport, ear, poller, [])
         await wait_all_tasks_blocked(0.01)
         peer.send(b"full")
@@ -132,7 +132,7 @@ async def test_a_listener_whose_reader_is_full_reads_on_when_there_is_room() -> 
 async def test_a_reset_is_noticed_while_the_reader_is_full_and_nothing_is_written() -> None:
     async with polling() as (poller, nursery):
         transport, peer = await tcp_pair()
-        ear, endings = Ear(room=1), list[str]()
+        ear, endings = CollectingReader(room=1), list[str]()
         nursery.start_soon(listen, transport, ear, poller, endings)
         await wait_all_tasks_blocked(0.01)
         await peer.send_all(b"much typed ahead")
@@ -147,7 +147,7 @@ async def test_a_reset_is_noticed_while_the_reader_is_full_and_nothing_is_writte
 async def test_a_paused_listener_whose_peer_has_reset_keeps_no_processor_busy() -> None:
     async with polling() as (poller, nursery):
         transport, peer = await tcp_pair()
-        ear = Ear(room=1)
+        ear = CollectingReader(room=1)
         nursery.start_soon(listen, transport, ear, poller, [])
         await wait_all_tasks_blocked(0.01)
         await peer.send_all(b"x")
@@ -166,7 +166,7 @@ async def test_a_paused_listener_whose_peer_has_reset_keeps_no_processor_busy() 
 async def test_what_came_before_a_reset_is_heard_before_the_end_is_told() -> None:
     async with polling() as (poller, nursery):
         transport, peer = pair()
-        ear, endings = Ear(), list[str]()
+        ear, endings = CollectingReader(), list[str]()
         peer.send(b"last line")
         peer.close()
         nursery.start_soon(listen, transport, ear, poller, endings)
@@ -180,14 +180,14 @@ async def test_a_descriptor_that_is_used_again_hears_nothing_of_the_one_before()
     async with polling() as (poller, nursery):
         first, peer = pair()
         number = first._fileno
-        lost, endings = Ear(), list[str]()
+        lost, endings = CollectingReader(), list[str]()
         nursery.start_soon(listen, first, lost, poller, endings)
         await wait_all_tasks_blocked(0.01)
         peer.send(b"never read")
         await first.aclose_forcefully()
         second, other = pair()
         assert number in (second._fileno, other.fileno())
-        ear = Ear()
+        ear = CollectingReader()
         nursery.start_soon(listen, second, ear, poller, endings)
         other.send(b"for the second")
         await wait_all_tasks_blocked(0.01)
@@ -201,7 +201,7 @@ async def test_a_descriptor_that_is_used_again_hears_nothing_of_the_one_before()
 
 async def test_no_turn_reads_more_sockets_than_leaves_the_others_their_turn() -> None:
     async with polling() as (poller, nursery):
-        ears = [Ear() for _ in range(2 * TURN)]
+        ears = [CollectingReader() for _ in range(2 * TURN)]
         peers = []
         for ear in ears:
             transport, peer = pair()
@@ -222,14 +222,14 @@ async def test_no_turn_reads_more_sockets_than_leaves_the_others_their_turn() ->
 async def test_many_endings_are_told_in_slices_while_the_others_are_read() -> None:
     async with polling() as (poller, nursery):
         transport, survivor = pair()
-        ear = Ear()
+        ear = CollectingReader()
         nursery.start_soon(listen, transport, ear, poller, [])
         endings: list[str] = []
         peers = []
         for _ in range(10 * ENDINGS):
             transport, peer = pair()
             peers.append(peer)
-            nursery.start_soon(listen, transport, Ear(), poller, endings)
+            nursery.start_soon(listen, transport, CollectingReader(), poller, endings)
         await wait_all_tasks_blocked(0.01)
         for peer in peers:
             peer.close()
@@ -251,7 +251,7 @@ async def test_where_the_kernel_watches_no_more_sockets_the_task_waits_itself(mo
     async with polling() as (poller, nursery):
         monkeypatch.setattr(Poller, "watch", refuse)
         transport, peer = pair()
-        ear, endings = Ear(), list[str]()
+        ear, endings = CollectingReader(), list[str]()
         nursery.start_soon(listen, transport, ear, poller, endings)
         peer.send(b"look")
         await wait_all_tasks_blocked(0.01)
@@ -265,7 +265,7 @@ async def test_a_listener_that_is_cancelled_leaves_the_set() -> None:
     async with polling() as (poller, _):
         transport, peer = pair()
         with trio.move_on_after(0.01):
-            await transport.listen(Ear(), poller)
+            await transport.listen(CollectingReader(), poller)
         assert len(poller) == 0
         peer.send(b"unread")
         await wait_all_tasks_blocked(0.01)
@@ -280,7 +280,7 @@ async def test_a_loss_that_sending_meets_is_told_by_listening_in_slices() -> Non
         endings: list[str] = []
         pairs = [await tcp_pair() for _ in range(10 * ENDINGS)]
         for transport, _ in pairs:
-            nursery.start_soon(listen, transport, Ear(), poller, endings)
+            nursery.start_soon(listen, transport, CollectingReader(), poller, endings)
         await wait_all_tasks_blocked(0.01)
         for transport, peer in pairs:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -325,4 +325,4 @@ async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_me
 
 def test_a_server_without_epoll_reads_by_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(select, "epoll")
-    assert MasterServer(Hooks()).link_host.poller is None
+    assert MasterServer(Hooks())._link_host.poller is None

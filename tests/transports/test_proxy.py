@@ -208,7 +208,7 @@ def test_a_canonical_address_stays_what_it_is(text: str) -> None:
 # Who is believed
 
 
-class House:
+class ProxiedServer:
     """A server that echoes, and what its hooks saw."""
 
     def __init__(self, limits: Limits) -> None:
@@ -221,7 +221,7 @@ class House:
         @self.server.hooks.on(Connect)
         def come(event: Connect) -> None:
             connection = event.connection
-            self.came.append((connection.address, connection.client.is_secure, connection.refused))
+            self.came.append((connection.address, connection.client.is_secure, connection.is_refused))
 
         @self.server.hooks.on(Input)
         def answer(event: Input) -> None:
@@ -245,8 +245,8 @@ class House:
 @asynccontextmanager
 async def open_house(
     limits: Limits | None = None, certificate: Certificate | None = None
-) -> AsyncGenerator[House, None]:
-    house = House(limits or Limits())
+) -> AsyncGenerator[ProxiedServer, None]:
+    house = ProxiedServer(limits or Limits())
     networks = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
     listener = ProxyListener(StreamListener(house.door), networks)
     async with trio.open_nursery() as nursery:
@@ -303,7 +303,7 @@ async def test_a_link_that_may_be_a_health_check_waits_no_longer_than_a_handshak
     autojump_clock: trio.testing.MockClock, header: bytes
 ) -> None:
     """K13."""
-    async with open_house(Limits(handshake=10)) as house:
+    async with open_house(Limits(handshake_timeout=10)) as house:
         pipe = await house.call(header)
         with suppress(trio.BrokenResourceError):
             assert await pipe.client.receive_some() == b""
@@ -367,7 +367,7 @@ async def test_one_too_many_behind_a_proxy_stalls_no_longer_than_any_other_that_
     autojump_clock: trio.testing.MockClock, tmp_path: Path
 ) -> None:
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    limits = Limits(per_address=1, handshake=10, linger=2)
+    limits = Limits(max_per_address=1, handshake_timeout=10, linger_timeout=2)
     async with open_house(limits, Certificate(tmp_path / "both.pem")) as house:
         for _ in range(3):
             await house.call(V1)
@@ -414,7 +414,7 @@ async def test_a_stalled_header_ends_at_the_deadline_and_was_never_there(
     autojump_clock: trio.testing.MockClock, said: bytes
 ) -> None:
     """N22."""
-    async with open_house(Limits(handshake=10)) as house:
+    async with open_house(Limits(handshake_timeout=10)) as house:
         pipe = await house.call(said)
         with suppress(trio.BrokenResourceError):
             assert await pipe.client.receive_some() == b""
@@ -438,7 +438,7 @@ async def test_a_proxy_that_ends_before_its_header_is_a_failed_handshake(
 async def test_peers_behind_one_proxy_are_counted_by_their_own_addresses(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_house(Limits(per_address=2)) as house:
+    async with open_house(Limits(max_per_address=2)) as house:
         for last in (1, 1, 2, 2, 1):
             await house.call(b"PROXY TCP4 192.0.2.%d 192.0.2.9 1 2\r\n" % last)
         assert [refused for _, _, refused in house.came] == [False, False, False, False, True]
@@ -465,7 +465,7 @@ async def test_behind_the_header_comes_tls(autojump_clock: trio.testing.MockCloc
 
 
 async def test_over_true_sockets_a_header_and_what_follows_may_come_at_once() -> None:
-    house = House(Limits())
+    house = ProxiedServer(Limits())
     listeners = await open_tcp_listeners(0, host="127.0.0.1")
     trusted = [ProxyListener(listener, [ipaddress.ip_network("127.0.0.1")]) for listener in listeners]
     async with trio.open_nursery() as nursery:
@@ -482,7 +482,7 @@ async def test_over_true_sockets_a_header_and_what_follows_may_come_at_once() ->
 @pytest.mark.parametrize(("source", "came"), [("127.0.0.2", "192.0.2.7"), ("127.0.0.3", "127.0.0.3")])
 async def test_over_true_sockets_only_a_trusted_address_is_believed_also_byte_by_byte(source: str, came: str) -> None:
     """N21, N22."""
-    house = House(Limits())
+    house = ProxiedServer(Limits())
     listeners = await open_tcp_listeners(0, host="127.0.0.1")
     trusted = [ProxyListener(listener, [ipaddress.ip_network("127.0.0.2")]) for listener in listeners]
     async with trio.open_nursery() as nursery:
@@ -504,7 +504,7 @@ async def test_over_true_sockets_only_a_trusted_address_is_believed_also_byte_by
 @pytest.mark.parametrize("offset", [0, 1])
 async def test_over_true_sockets_a_header_that_names_its_own_socket_is_a_health_check(offset: int) -> None:
     """K13. haproxy 2.6 writes so for its own checks, in version 1."""
-    house = House(Limits())
+    house = ProxiedServer(Limits())
     listeners = await open_tcp_listeners(0, host="127.0.0.1")
     trusted = [ProxyListener(listener, [ipaddress.ip_network("127.0.0.1")]) for listener in listeners]
     async with trio.open_nursery() as nursery:
@@ -526,7 +526,7 @@ async def test_behind_a_proxy_the_rate_is_that_of_the_address_in_the_header(
     autojump_clock: trio.testing.MockClock, tmp_path: Path, is_secure: bool
 ) -> None:
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
-    limits = Limits(accept_rate_per_address=Rate(1, burst=3), per_address=None)
+    limits = Limits(accept_rate_per_address=Rate(1, burst=3), max_per_address=None)
     async with open_house(limits, Certificate(tmp_path / "both.pem") if is_secure else None) as house:
         for _ in range(10):
             await house.call(V1)

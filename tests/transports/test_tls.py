@@ -71,7 +71,7 @@ def client_context(newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) ->
     return context
 
 
-class House:
+class TlsServer:
     """A server that echoes, with a listener for pipes, and the events of its hooks."""
 
     def __init__(self, limits: Limits) -> None:
@@ -128,8 +128,8 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def open_house(certificate: Certificate, limits: Limits | None = None) -> AsyncGenerator[House, None]:
-    house = House(limits or Limits())
+async def open_house(certificate: Certificate, limits: Limits | None = None) -> AsyncGenerator[TlsServer, None]:
+    house = TlsServer(limits or Limits())
     async with trio.open_nursery() as nursery:
         await nursery.start(house.server.serve, [TlsListener(StreamListener(house.door), certificate)])
         yield house
@@ -223,7 +223,7 @@ async def test_a_peer_that_does_not_read_the_farewell_holds_nobody_up(
     certificate: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
     """N19."""
-    async with open_house(certificate, Limits(quit_flush=3, linger=2)) as house:
+    async with open_house(certificate, Limits(quit_timeout=3, linger_timeout=2)) as house:
         await house.client(capacity=2000)
         (connection,) = house.server.connections
         connection.quit("Off with you!")
@@ -235,7 +235,7 @@ async def test_a_peer_that_does_not_read_the_farewell_holds_nobody_up(
 async def test_a_stalled_reader_is_found_dead_and_costs_no_more_than_its_outbox(
     certificate: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with open_house(certificate, Limits(write_stall=7)) as house:
+    async with open_house(certificate, Limits(write_stall_timeout=7)) as house:
         player, _ = await house.client(capacity=500)
         await player.send_all(b"recite\r\n")
         await house.is_over()
@@ -246,7 +246,7 @@ async def test_a_stalled_reader_is_found_dead_and_costs_no_more_than_its_outbox(
 async def test_trios_own_tls_listeners_are_served_too(
     certificate: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
-    house = House(Limits())
+    house = TlsServer(Limits())
     async with trio.open_nursery() as nursery:
         await nursery.start(house.server.serve, [trio.SSLListener(house.door, certificate.context)])
         player, _ = await house.client()
@@ -273,7 +273,7 @@ async def test_a_stalled_handshake_ends_at_the_deadline_and_was_never_there(
 ) -> None:
     """N16."""
     caplog.set_level(logging.DEBUG, logger="trio_mud")
-    async with open_house(certificate, Limits(handshake=10, connections=1)) as house:
+    async with open_house(certificate, Limits(handshake_timeout=10, max_connections=1)) as house:
         pipe = house.connect()
         await pipe.client.send_all(said)
         with suppress(trio.BrokenResourceError):
@@ -450,7 +450,7 @@ async def test_past_the_bound_of_handshakes_the_oldest_is_dropped_for_the_newest
     certificate: Certificate, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """K13."""
-    async with open_house(certificate, Limits(max_handshakes=2, handshake=10, log_interval=60)) as house:
+    async with open_house(certificate, Limits(max_handshakes=2, handshake_timeout=10, log_interval=60)) as house:
         stalled = []
         for _ in range(4):
             stalled.append(house.connect())
@@ -520,7 +520,9 @@ async def test_a_bug_in_a_handshake_costs_that_connection_and_shows_its_tracebac
 async def test_one_address_cannot_hold_every_place_by_shaking_no_hands(
     certificate: Certificate, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with open_house(certificate, Limits(per_address=2, connections=100, handshake=10, linger=2)) as house:
+    async with open_house(
+        certificate, Limits(max_per_address=2, max_connections=100, handshake_timeout=10, linger_timeout=2)
+    ) as house:
         for _ in range(5):
             house.connect()
         await trio.sleep(3)
@@ -538,7 +540,7 @@ class Narrow:
     address = "192.0.2.1"
     is_secure = False
     may_be_health_check = False
-    shakes_hands = False
+    needs_handshake = False
 
     def __init__(self, below: Transport, takes: list[int]) -> None:
         self._below = below
@@ -756,7 +758,7 @@ async def test_a_server_that_runs_for_weeks_warns_once_when_its_certificate_is_n
         wall_clock=lambda: start + trio.current_time() - began,
     )
     warned = Counter[str]()
-    async with open_house(certificate, Limits(idle=None)) as house:
+    async with open_house(certificate, Limits(idle_timeout=None)) as house:
         for day in range(19):
             await house.client()
             for record in caplog.records:
@@ -827,8 +829,10 @@ def test_one_file_may_hold_both(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def open_port(certificate: Certificate, limits: Limits | None = None) -> AsyncGenerator[tuple[House, int], None]:
-    house = House(limits or Limits())
+async def open_port(
+    certificate: Certificate, limits: Limits | None = None
+) -> AsyncGenerator[tuple[TlsServer, int], None]:
+    house = TlsServer(limits or Limits())
     listeners = await open_tls_listeners(0, host="127.0.0.1", certificate=certificate, dead_peer=60)
     async with trio.open_nursery() as nursery:
         await nursery.start(house.server.serve, listeners)
@@ -853,7 +857,7 @@ async def test_pythons_own_client_comes_plays_and_reads_a_true_end(certificate: 
 
 async def test_a_true_stalled_handshake_is_closed(certificate: Certificate) -> None:
     async with (
-        open_port(certificate, Limits(handshake=0.1)) as (house, port),
+        open_port(certificate, Limits(handshake_timeout=0.1)) as (house, port),
         await trio.open_tcp_stream("127.0.0.1", port) as stream,
     ):
         await stream.send_all(b"\x16")
@@ -948,7 +952,7 @@ async def test_a_true_end_without_a_farewell_in_the_cipher_is_link_death(certifi
 
 async def test_a_true_peer_that_reads_no_farewell_holds_nobody_up(certificate: Certificate) -> None:
     """N19."""
-    async with open_port(certificate, Limits(quit_flush=0.2, linger=0.1)) as (house, port):
+    async with open_port(certificate, Limits(quit_timeout=0.2, linger_timeout=0.1)) as (house, port):
         stream = await trio.open_ssl_over_tcp_stream("127.0.0.1", port, ssl_context=unchecked_context())
         await stream.send_all(b"recite\r\n" * 50)  # more than the kernel holds for one who does not read
         await until(lambda: len(house.typed) >= 20)

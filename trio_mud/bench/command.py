@@ -16,10 +16,10 @@ from cyclopts import Parameter, validators
 
 from ..errors import ConfigurationError
 from .load import Load
-from .plan import Plan, raise_descriptors
+from .plan import LoadPlan, raise_descriptors
 from .progress import show_progress
 from .report import Report
-from .script import Script, read_script
+from .script import LoadScript, read_script
 
 ALL_WELL: Final = 0
 NOT_ALL_WELL: Final = 1  # a connection was lost, or a command not answered
@@ -70,8 +70,8 @@ def bench(
         quiet: Seconds of silence that end an answer, if no mark or text does; default 0.1, or as in the script.
         json: One line of JSON for a program, in seconds.
     """
-    asked = read_script(script) if script else Script()
-    plan = Plan(
+    asked = read_script(script) if script else LoadScript()
+    plan = LoadPlan(
         host=host,
         port=port,
         players=players,
@@ -94,8 +94,8 @@ def bench(
 
 
 def _with(
-    script: Script, *, think: float | None, until_prompt: bool, expect: str | None, quiet: float | None
-) -> Script:
+    script: LoadScript, *, think: float | None, until_prompt: bool, expect: str | None, quiet: float | None
+) -> LoadScript:
     """Return the script with the options of the command line applied."""
     try:
         if until_prompt:
@@ -135,7 +135,7 @@ async def _measure(load: Load) -> tuple[Report, bool]:
     return Report(load, time.process_time() - cpu, trio.current_time()), is_interrupted
 
 
-def _not_connected(plan: Plan, error: OSError) -> int:
+def _not_connected(plan: LoadPlan, error: OSError) -> int:
     """Report why no player could connect, and the remedy."""
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
         raise ConfigurationError(f"host {plan.host!r} is no name or address known here") from error

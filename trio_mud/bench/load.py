@@ -17,9 +17,9 @@ from typing import Final
 
 import trio
 
-from .plan import Plan
-from .player import Player
-from .tally import Tally
+from .plan import LoadPlan
+from .player import LoadPlayer
+from .tally import LoadTally
 
 PATIENCE: Final = 10.0  # seconds for the first connection, and after the ramp for the last login
 DRAIN: Final = 2.0  # seconds for outstanding answers at the end
@@ -34,7 +34,7 @@ class _Link:
 
     __slots__ = ("asked", "player", "rest", "sock", "stands", "wakes")
 
-    def __init__(self, player: Player, sock: socket.socket, asked: float) -> None:
+    def __init__(self, player: LoadPlayer, sock: socket.socket, asked: float) -> None:
         self.player = player
         self.sock = sock
         self.asked = asked  # time of the connect call
@@ -52,9 +52,9 @@ class Load:
         began: Start of the run, on trio's clock.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: LoadPlan) -> None:
         self.plan = plan
-        self.tally = Tally()
+        self.tally = LoadTally()
         self.stage = "connecting"
         self.began = math.inf
         self._links: dict[int, _Link] = {}  # by number of the player
@@ -233,7 +233,7 @@ class Load:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number, plan = self._called, self.plan
         phase = (number - 1) / plan.players
-        return _Link(Player(number, plan.script, self.tally, rate=plan.rate, phase=phase), sock, asked)
+        return _Link(LoadPlayer(number, plan.script, self.tally, rate=plan.rate, phase=phase), sock, asked)
 
     def _connected(self, link: _Link) -> None:
         error_number = link.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..errors import ConfigurationError
-from .script import Script
+from .script import LoadScript
 
 SPARE: Final = 64  # file descriptors needed besides the connections
 RAMP_RATE: Final = 100.0  # connections per second by default; the accept rate of a trio_mud server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LoadPlan:
     """The parameters of a load."""
 
     host: str
@@ -26,7 +26,7 @@ class Plan:
     """Seconds in which the players connect; None: a hundred a second."""
     duration: float = 10.0
     """Seconds measured."""
-    script: Script = field(default_factory=Script)
+    script: LoadScript = field(default_factory=LoadScript)
 
     @property
     def where(self) -> str:

@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..telnet.client import LetsHide, TakesMarks, TelnetClient
-from .script import Script, Step
-from .tally import Tally
+from .script import LoadScript, LoadStep
+from .tally import LoadTally
 
 PATIENCE = 5.0  # seconds to wait for a greeting, which some servers do not send
 MOST_OWED = 1000  # answers; commands due beyond this number are not sent
@@ -45,7 +45,7 @@ class _Owed(NamedTuple):
     asked: float  # time at which the command was sent
 
 
-class Player:
+class LoadPlayer:
     """One of the players of a load.
 
     The caller makes three calls: `begin` when the connection is established, `hear` for received bytes, and `wake`
@@ -82,7 +82,7 @@ class Player:
     )
 
     def __init__(
-        self, number: int, script: Script, tally: Tally, *, rate: float | None = None, phase: float = 0
+        self, number: int, script: LoadScript, tally: LoadTally, *, rate: float | None = None, phase: float = 0
     ) -> None:
         self.number = number
         self._script = script
@@ -199,7 +199,7 @@ class Player:
 
     # Internal
 
-    def _mine(self, step: Step) -> Step:
+    def _mine(self, step: LoadStep) -> LoadStep:
         """Return a step with this player's number filled in."""
         send, expect = step.send, step.expect
         return replace(
@@ -246,7 +246,7 @@ class Player:
             if is_sent:
                 self._say(step, due)
 
-    def _say(self, step: Step, due: float) -> None:
+    def _say(self, step: LoadStep, due: float) -> None:
         self._think = step.think or 0.0
         if step.send is not None:
             self._out.append(step.send.encode() + b"\r\n")

@@ -33,7 +33,7 @@ from ..errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class LoadStep:
     """A line to send, and the answer to wait for; one of them may be missing.
 
     Raises:
@@ -61,7 +61,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
+class LoadScript:
     """The behaviour of one player.
 
     An answer ends with a text, with the mark of a prompt, or with silence after it.
@@ -70,10 +70,10 @@ class Script:
         ValueError: A value is invalid.
     """
 
-    login: tuple[Step, ...] = ()
+    login: tuple[LoadStep, ...] = ()
     """The steps that bring a player into the game; if empty, the greeting is awaited. They are not measured."""
 
-    commands: tuple[Step, ...] = (Step(send="look"), Step(send="say hello from {n}"), Step(send="who"))
+    commands: tuple[LoadStep, ...] = (LoadStep(send="look"), LoadStep(send="say hello from {n}"), LoadStep(send="who"))
     """The commands, typed in turn until the end."""
 
     think: float = 1.0
@@ -103,7 +103,7 @@ class Script:
             raise ValueError("quiet = 0: write the seconds after which an answer is whole, such as 0.1")
 
 
-def read_script(path: Path) -> Script:
+def read_script(path: Path) -> LoadScript:
     """Read the script in the file at `path`.
 
     Raises:
@@ -118,14 +118,14 @@ def read_script(path: Path) -> Script:
     for key, known in _unknown_keys(table):
         raise ConfigurationError(f"{path}: there is no {key!r}{nearest(key, known)}")
     try:
-        return msgspec.convert(table, Script)
+        return msgspec.convert(table, LoadScript)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {str(error).replace('`', '')}") from error
 
 
 def _unknown_keys(table: Mapping[str, object]) -> Iterator[tuple[str, list[str]]]:
     """Yield each unknown key and the known ones at its place; msgspec ignores unknown keys."""
-    of_script, of_step = ([field.name for field in fields(kind)] for kind in (Script, Step))
+    of_script, of_step = ([field.name for field in fields(kind)] for kind in (LoadScript, LoadStep))
     for key, value in table.items():
         if key not in of_script:
             yield key, of_script

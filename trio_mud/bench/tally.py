@@ -11,7 +11,7 @@ KINDS_OF_LOSS = 20  # reasons counted separately; a server may close each connec
 ELSE = "for other reasons"
 
 
-class Tally:
+class LoadTally:
     """Counts events reported by the players.
 
     Only commands that were due within the measured time are counted: from `begin` to `end`.

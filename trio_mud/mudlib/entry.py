@@ -33,7 +33,7 @@ async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
     a program that answers nothing is not waited for.
     """
     connection = dialog.connection
-    await dialog.settled(silence=SILENCE)
+    await dialog.client_ready(silence=SILENCE)
     connection.write(wrap(greeting(valley), page_width(connection)))
     for _ in range(TRIES):
         typed = await ask(dialog, "By what name are you known? ")
@@ -85,7 +85,7 @@ async def ask(dialog: Dialog, question: str) -> str:
 
 
 def take_place(guest: Guest, connection: Connection) -> None:
-    """Begin a stay with this guest, or go on with the one that has the name. `Entered` or `Resumed` does the rest."""
+    """Begin a stay with this guest, or go on with the one that has the name. `SessionStarted` or `SessionResumed` does the rest."""
     sessions, key = connection.server.sessions, same_name(guest.name)
     known = sessions.get(key)
     if known is not None and known.connection is None:  # before the lines that were missed

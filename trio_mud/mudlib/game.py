@@ -7,14 +7,14 @@ from importlib.resources import files
 from trio_mud import (
     LAST,
     Admitted,
-    Entered,
     Hooks,
     Input,
-    Left,
     LinkLost,
     MsdpMessage,
-    Resumed,
     Session,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
     Started,
 )
 
@@ -72,8 +72,8 @@ def world() -> Hooks:
         if guest is not None:
             report(guest)
 
-    @hooks.on(Entered)
-    def come(event: Entered) -> None:
+    @hooks.on(SessionStarted)
+    def come(event: SessionStarted) -> None:
         if guest := guest_of(event.session):
             appear(guest)
 
@@ -82,13 +82,13 @@ def world() -> Hooks:
         if guest := guest_of(event.session):
             freeze(guest)
 
-    @hooks.on(Resumed)
-    def come_back(event: Resumed) -> None:
+    @hooks.on(SessionResumed)
+    def come_back(event: SessionResumed) -> None:
         if guest := guest_of(event.session):
             thaw(guest)
 
-    @hooks.on(Left)
-    def part(event: Left) -> None:
+    @hooks.on(SessionEnded)
+    def part(event: SessionEnded) -> None:
         if guest := guest_of(event.session):
             go_away(guest, event.reason)
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-__all__ = ["PHRASES", "Phrases"]
+__all__ = ["PHRASES", "WorldPhrases"]
 
 
 @dataclass(frozen=True, slots=True)
-class Phrases:
+class WorldPhrases:
     """The sentences of the valley. The names in braces are filled in; a phrase may leave them out."""
 
     no_charset: str = 'No charset is called "{word}": try {choices}.'
     too_long: str = "That was too much at once: only the first {longest} characters of it are heard."
 
 
-PHRASES = Phrases()
+PHRASES = WorldPhrases()

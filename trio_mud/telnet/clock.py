@@ -6,13 +6,13 @@ The engine has no clock; its caller passes the time to `tick`, which calls this 
 from __future__ import annotations
 
 from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
-from .events import Settled
+from .events import NegotiationSettled
 from .interpreter import PAYLOAD_DEADLINE, EngineParts, Interpreter
 from .negotiation import Change
 
 
 def expire(engine: EngineParts, now: float, *, is_read: bool) -> None:
-    """Handle each expired deadline, and emit `Settled` once when the initial negotiation is complete or timed out."""
+    """Handle each expired deadline, and emit `NegotiationSettled` once when the initial negotiation is complete or timed out."""
     is_settled = False
     for key in engine.deadlines.expire(now):
         if key == SETTLING:
@@ -25,11 +25,11 @@ def expire(engine: EngineParts, now: float, *, is_read: bool) -> None:
         engine.inflater.tick(now)
     if is_settled or is_due_to_settle(engine):
         engine.deadlines.stop(SETTLING)
-        engine.emit(Settled())
+        engine.emit(NegotiationSettled())
 
 
 def is_due_to_settle(engine: EngineParts) -> bool:
-    """True if `Settled` was not reported yet, every question was answered, and no option waits for more."""
+    """True if `NegotiationSettled` was not reported yet, every question was answered, and no option waits for more."""
     return SETTLING in engine.deadlines and not engine.negotiation.is_asking and engine.option_set.is_settled(engine)
 
 

@@ -15,7 +15,7 @@ from .clock import expire, is_due_to_settle
 from .codes import ECHO, MCCP2
 from .compression import Inflater, InflationLimits
 from .encoding import check_charset, encode
-from .events import EchoRefused, TelnetEvent
+from .events import EchoRejected, TelnetEvent
 from .initial_state import initial_state
 from .interpreter import Interpreter
 from .lines import LineAssembler
@@ -25,7 +25,7 @@ from .options import DEFAULT_OPTIONS, Option
 from .options.base import AnOption, Engine
 from .options.echo import hide_input
 from .options.prompts import prompt_mark
-from .outgoing import Outgoing
+from .outgoing import OutputQueue
 from .scanner import Scanner, in_text
 
 
@@ -42,7 +42,7 @@ class TelnetEngine(Engine):
         options: The supported options; the offers among them are queued at once, in this order.
         line_limit: Maximum bytes of a line; the rest is discarded.
         subnegotiation_limit: Maximum bytes of a payload; an option may set its own limit.
-        settle_within: Seconds from the first tick after which `Settled` is reported even if answers are missing; None:
+        settle_within: Seconds from the first tick after which `NegotiationSettled` is reported even if answers are missing; None:
             it is never reported.
         are_you_there: The answer to AYT, sent at most once a second; empty for no answer.
 
@@ -87,7 +87,7 @@ class TelnetEngine(Engine):
         self.lines = LineAssembler(line_limit)
         self.encoding = "utf-8"  # of output; set by `charset`
         self.chosen_charset: str | None = None
-        self.outgoing = Outgoing(initial.offers)
+        self.outgoing = OutputQueue(initial.offers)
         self.deadlines = initial.deadlines.copy()
         self.negotiation = initial.negotiation.copy(self.deadlines)
         self.option_set = OptionSet(initial.options, self.deadlines)
@@ -120,7 +120,7 @@ class TelnetEngine(Engine):
         return self._take_events()
 
     @property
-    def is_amid_line(self) -> bool:
+    def has_partial_line(self) -> bool:
         """True if the beginning of a line was received and its end was not."""
         return self.lines.is_unfinished
 
@@ -225,7 +225,7 @@ class TelnetEngine(Engine):
             return
         self.lines.hidden = hidden
         if hidden and self.option_set.get(ECHO) is None:
-            self.emit(EchoRefused())
+            self.emit(EchoRejected())
         else:
             hide_input(self, hidden, ends_line)
 

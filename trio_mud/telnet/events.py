@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Resized:
+class WindowResized:
     """The size of the peer's window in characters: 10..1000 columns, 5..1000 rows, each None if unknown."""
 
     columns: int | None
@@ -102,7 +102,7 @@ class CharsetRejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class NegotiationSettled:
     """The peer has answered all initial offers, or the time for the answers is over.
 
     It is reported once per engine, after all events for these answers. Later answers may still come.
@@ -121,7 +121,7 @@ class FeatureAgreed:
 
 
 @dataclass(frozen=True, slots=True)
-class EchoRefused:
+class EchoRejected:
     """The peer does not hide its input, so what is typed now may show on the screen.
 
     It refused, did not answer in time, or agreed and switched back while its input was to be hidden.
@@ -196,7 +196,7 @@ class Subnegotiation:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class TelnetCommand:
     """The peer sent IAC and this byte, which the engine does not answer by itself."""
 
     code: int
@@ -212,7 +212,7 @@ class InterruptKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupt:
+class InterruptReceived:
     """The peer sent an interrupt, as some clients do for ^C."""
 
     kind: InterruptKind
@@ -284,21 +284,21 @@ def _shorten(value: object) -> str:
 
 TelnetEvent = (
     Line
-    | Resized
+    | WindowResized
     | TerminalType
     | ClientVariable
     | CharsetAgreed
     | CharsetRejected
     | FeatureAgreed
-    | Settled
+    | NegotiationSettled
     | ClientHello
     | GmcpSupports
     | GmcpReceived
     | MsdpReceived
-    | EchoRefused
-    | Interrupt
+    | EchoRejected
+    | InterruptReceived
     | Subnegotiation
-    | Command
+    | TelnetCommand
     | Anomaly
     | CompressionFailed
     | OptionFailed

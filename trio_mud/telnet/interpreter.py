@@ -38,18 +38,18 @@ from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, PAYLOAD, Deadlines
 from .events import (
     Anomaly,
     AnomalyKind,
-    Command,
     CompressionFailed,
-    Interrupt,
     InterruptKind,
+    InterruptReceived,
     Subnegotiation,
+    TelnetCommand,
     TelnetEvent,
 )
 from .lines import LineAssembler
 from .negotiation import Negotiation
 from .option_set import OptionSet
 from .options.base import Engine
-from .outgoing import Outgoing
+from .outgoing import OutputQueue
 from .scanner import Scanner, in_text
 
 PAYLOAD_DEADLINE: Final = 30.0  # seconds; no honest peer pauses that long inside a payload
@@ -76,7 +76,7 @@ class EngineParts(Engine, Protocol):
     lines: LineAssembler
     negotiation: Negotiation
     option_set: OptionSet
-    outgoing: Outgoing
+    outgoing: OutputQueue
     scanner: Scanner
     subnegotiation_limit: int
     unfinished: bytearray | None
@@ -132,7 +132,7 @@ class Interpreter:
     def heard_command(self, code: int) -> None:
         """Assemble lines."""
         if code in _INTERRUPTS:
-            self._engine.emit(Interrupt(_INTERRUPTS[code]))
+            self._engine.emit(InterruptReceived(_INTERRUPTS[code]))
         elif code in _EDITING_KEYS:
             self._engine.lines.edit(_EDITING_KEYS[code])
         elif code == AYT:
@@ -140,7 +140,7 @@ class Interpreter:
         elif code == AO:
             self._abort_output()
         elif code not in _ASKS_FOR_NOTHING:
-            self._engine.emit(Command(code))
+            self._engine.emit(TelnetCommand(code))
 
     def heard_negotiation(self, verb: int, code: int) -> None:
         """Answer a negotiation according to the table and notify the option of a change."""

@@ -75,7 +75,7 @@ class State(Enum):
     ON = auto()
 
 
-class Heard(IntEnum):
+class PeerMessage(IntEnum):
     """A received verb, classified by our policy."""
 
     WELCOME = 0  # a yes that the policy accepts
@@ -100,27 +100,27 @@ class Change(Enum):
 
 # Constants, because they are used for each message and looking up an attribute of an enum is slow.
 _OFF, _ASKED, _, _ = State
-_WELCOME, _UNWELCOME, _NO = Heard
+_WELCOME, _UNWELCOME, _NO = PeerMessage
 _NOES: Final = (WONT, DONT)
 
 # Received verbs, after answers to withdrawn questions were removed.
-_TABLE: Final[dict[tuple[State, Heard], tuple[State, Answer | None, Change | None]]] = {
-    (State.OFF, Heard.WELCOME): (State.ON, Answer.YES, Change.ENABLED),
-    (State.OFF, Heard.UNWELCOME): (State.OFF, Answer.NO, None),  # see Negotiation._refuse
-    (State.OFF, Heard.NO): (State.OFF, None, None),
-    (State.ASKED, Heard.WELCOME): (State.ON, None, Change.ENABLED),
-    (State.ASKED, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),  # we asked, so the policy does not apply
-    (State.ASKED, Heard.NO): (State.OFF, None, Change.REFUSED),
-    (State.LATE, Heard.WELCOME): (State.ON, None, Change.ENABLED),
-    (State.LATE, Heard.UNWELCOME): (State.ON, None, Change.ENABLED),
-    (State.LATE, Heard.NO): (State.OFF, None, None),
-    (State.ON, Heard.WELCOME): (State.ON, None, None),
-    (State.ON, Heard.UNWELCOME): (State.ON, None, None),
-    (State.ON, Heard.NO): (State.OFF, Answer.NO, Change.DISABLED),
+_TABLE: Final[dict[tuple[State, PeerMessage], tuple[State, Answer | None, Change | None]]] = {
+    (State.OFF, PeerMessage.WELCOME): (State.ON, Answer.YES, Change.ENABLED),
+    (State.OFF, PeerMessage.UNWELCOME): (State.OFF, Answer.NO, None),  # see Negotiation._refuse
+    (State.OFF, PeerMessage.NO): (State.OFF, None, None),
+    (State.ASKED, PeerMessage.WELCOME): (State.ON, None, Change.ENABLED),
+    (State.ASKED, PeerMessage.UNWELCOME): (State.ON, None, Change.ENABLED),  # we asked, so the policy does not apply
+    (State.ASKED, PeerMessage.NO): (State.OFF, None, Change.REFUSED),
+    (State.LATE, PeerMessage.WELCOME): (State.ON, None, Change.ENABLED),
+    (State.LATE, PeerMessage.UNWELCOME): (State.ON, None, Change.ENABLED),
+    (State.LATE, PeerMessage.NO): (State.OFF, None, None),
+    (State.ON, PeerMessage.WELCOME): (State.ON, None, None),
+    (State.ON, PeerMessage.UNWELCOME): (State.ON, None, None),
+    (State.ON, PeerMessage.NO): (State.OFF, Answer.NO, Change.DISABLED),
 }
 
 
-class Outcome(NamedTuple):
+class Transition(NamedTuple):
     """The effect of one received message."""
 
     verb: int | None = None  # to be sent with the option
@@ -128,7 +128,7 @@ class Outcome(NamedTuple):
     is_flood: bool = False  # an answer was withheld because the budget is spent
 
 
-_NOTHING: Final = Outcome()
+_NOTHING: Final = Transition()
 
 
 class _Move(NamedTuple):
@@ -136,7 +136,7 @@ class _Move(NamedTuple):
 
     side: _Side  # the new state
     answer: Answer | None = None
-    outcome: Outcome = _NOTHING  # prepared for moves that need no answer
+    outcome: Transition = _NOTHING  # prepared for moves that need no answer
     is_dropped: bool = False  # it answered a withdrawn question
 
 
@@ -167,26 +167,26 @@ class _Side:
             return None
         return _side(State.OFF, 1 if self.state is State.LATE else self.open + 1)
 
-    def hear(self, heard: Heard) -> _Move:
+    def hear(self, heard: PeerMessage) -> _Move:
         """Return the move for a received verb; it is computed once and then shared by all connections."""
         move = self._moves[heard]
         if move is None:
             move = self._moves[heard] = self._held(heard) if self.open else self._moved(heard)
         return move
 
-    def _held(self, heard: Heard) -> _Move:
+    def _held(self, heard: PeerMessage) -> _Move:
         # Yes and no alternate, and the last one is the current wish, so the parity of the length gives the oldest.
         oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
-        fits = (heard is not Heard.NO) == oldest_is_yes
+        fits = (heard is not PeerMessage.NO) == oldest_is_yes
         held = _side(self.state, max(0, self.open - (1 if fits else 2)))
         # Either the last question is still open, or it was a no, whose acknowledgement changes nothing.
         if held.open or held.state is State.OFF:
             return _Move(held, is_dropped=True)
         return held._moved(heard)
 
-    def _moved(self, heard: Heard) -> _Move:
+    def _moved(self, heard: PeerMessage) -> _Move:
         state, answer, change = _TABLE[self.state, heard]
-        return _Move(_side(state, self.open), answer, Outcome(None, change))
+        return _Move(_side(state, self.open), answer, Transition(None, change))
 
     def expire(self) -> _Side:
         """Return the side after the deadline of the last question has passed."""
@@ -260,7 +260,7 @@ class Negotiation:
         self._deadlines.stop(key)
         return WONT if ours else DONT
 
-    def hear(self, verb: int, code: int, is_welcome: bool) -> Outcome:
+    def hear(self, verb: int, code: int, is_welcome: bool) -> Transition:
         """Process a received verb. `is_welcome` is True if an unsolicited request would be accepted."""
         self.changes += 1
         ours = verb >= DO
@@ -279,24 +279,24 @@ class Negotiation:
             if heard is _UNWELCOME:
                 return self._refuse(ours)
             if heard is _WELCOME and not self._answers_left:
-                return Outcome(is_flood=True)  # the budget allows no yes, so the side must stay off
+                return Transition(is_flood=True)  # the budget allows no yes, so the side must stay off
         self._sides[key] = move.side
         self._deadlines.stop(key)
         return move.outcome if move.answer is None else self._answer(move, ours)
 
-    def _answer(self, move: _Move, ours: bool) -> Outcome:
+    def _answer(self, move: _Move, ours: bool) -> Transition:
         change = move.outcome.change
         if not self.spend():
-            return Outcome(None, change, is_flood=True)
+            return Transition(None, change, is_flood=True)
         if move.answer is Answer.YES:
-            return Outcome(WILL if ours else DO, change)
-        return Outcome(WONT if ours else DONT, change)
+            return Transition(WILL if ours else DO, change)
+        return Transition(WONT if ours else DONT, change)
 
-    def _refuse(self, ours: bool) -> Outcome:
+    def _refuse(self, ours: bool) -> Transition:
         """Refuse a request; the state does not change and need not be stored."""
         if not self.spend():
-            return Outcome(is_flood=True)
-        return Outcome(WONT if ours else DONT)
+            return Transition(is_flood=True)
+        return Transition(WONT if ours else DONT)
 
     def spend(self) -> bool:
         """Take one answer from the budget; return False if it is spent."""

@@ -13,7 +13,7 @@ _DATA_MARK: Final = bytes((IAC, DM))
 _START_OF_STREAM: Final = bytes((IAC, SB, MCCP2, IAC, SE))
 
 
-class Outgoing:
+class OutputQueue:
     """A queue of chunks, compressed while MCCP2 is on.
 
     Attributes:

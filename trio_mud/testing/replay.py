@@ -47,7 +47,7 @@ _NO_BYTES: Final = ("hidden", "eof", "lost", "closed", "shutdown", "left-out", "
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReplayStep:
     """One line of a recording: the time in seconds since its beginning, and the event."""
 
     when: float
@@ -74,7 +74,7 @@ class Recorded:
     number: int
     address: str
     began: dt.datetime
-    steps: Sequence[Step] = field(repr=False)
+    steps: Sequence[ReplayStep] = field(repr=False)
 
     @property
     def output(self) -> bytes:
@@ -92,7 +92,7 @@ def read_recording(path: Path) -> Recorded:
     if not lines or lines[0] != FORMAT:
         raise ValueError(f"{path} is not a recording: it does not begin with {FORMAT!r}")
     told: dict[str, str] = {}
-    steps: list[Step] = []
+    steps: list[ReplayStep] = []
     for number, line in enumerate(lines[1:], 2):
         try:
             if line[:1].isdigit():
@@ -109,16 +109,16 @@ def read_recording(path: Path) -> Recorded:
         raise ValueError(f"{path}: its head says nothing of {error}") from error
 
 
-def _step_of(line: str) -> Step:
+def _step_of(line: str) -> ReplayStep:
     when, kind, *rest = line.split(" ", 2)
     if kind in _NO_BYTES:
-        return Step(float(when), kind)
+        return ReplayStep(float(when), kind)
     if kind not in ("in", "out") or not rest:
         raise ValueError(f"{kind!r} is nothing that happens in a recording")
     data = ast.literal_eval(rest[0])
     if not isinstance(data, bytes):
         raise ValueError(f"{rest[0]!r} are no bytes")
-    return Step(float(when), kind, data)
+    return ReplayStep(float(when), kind, data)
 
 
 async def replay(
@@ -191,7 +191,7 @@ class _Client:
         server._options = options
         return pipe
 
-    async def _act(self, pipe: Pipe, steps: list[Step]) -> None:
+    async def _act(self, pipe: Pipe, steps: list[ReplayStep]) -> None:
         data = b"".join(self._hidden if step.kind == "hidden" else step.data for step in steps)
         kinds = {step.kind for step in steps}
         try:

@@ -21,15 +21,15 @@ from trio_mud import __version__
 from trio_mud.errors import ConfigurationError
 from trio_mud.game import find_game
 
-from .simulation.batches import BATCH, Tally, in_fork, run_batches
+from .simulation.actions import ACTIONS
+from .simulation.batches import BATCH, BatchTally, in_fork, run_batches
 from .simulation.comparing import cut_everywhere
-from .simulation.deeds import DEEDS
 from .simulation.determinism import real_seconds
 from .simulation.games import GAMES, WORDS, Game, PlayedByWords
 from .simulation.operators import OPERATORS
-from .simulation.plan import Plan, plan
+from .simulation.plan import RunPlan, plan
 from .simulation.shrinking import shrink
-from .simulation.simulator import Outcome
+from .simulation.simulator import RunResult
 from .simulation.trace import Trace
 
 __all__ = ["main"]
@@ -47,7 +47,7 @@ MakeGame = Callable[[Trace], Game]
 
 app = cyclopts.App(
     name="python -m trio_mud.testing.simulate",
-    help="Play a whole evening for each seed: players who race, vanish and flood, over a bad network, in virtual time.",
+    help="Play a whole run for each seed: players who race, vanish and flood, over a bad network, in virtual time.",
     help_epilogue=(
         "Try: python -m trio_mud.testing.simulate --seeds 1000 --jobs 2, or your own: ... simulate tavern:hooks.\n\n"
         "Replay one: ... simulate 4711. Make it short: ... simulate --shrink 4711.\n\n"
@@ -191,9 +191,9 @@ class _Show:
         self._game = game
         self._lines = lines
 
-    def progress(self, tallies: Iterable[Tally], total: int) -> Tally:
+    def progress(self, tallies: Iterable[BatchTally], total: int) -> BatchTally:
         """Sum up the results of many seeds, and report each failing one at once."""
-        whole, began = Tally(), real_seconds()
+        whole, began = BatchTally(), real_seconds()
         told = began
         for tally in tallies:
             whole.add(tally)
@@ -206,7 +206,7 @@ class _Show:
                 print(f"{whole.seeds} of {total} seeds, {len(whole.failed)} failed, {rate:.0f} a minute", flush=True)
         return whole
 
-    def failure(self, outcome: Outcome, only: str = "") -> None:
+    def failure(self, outcome: RunResult, only: str = "") -> None:
         """Print everything needed to reproduce a failure."""
         number, text = outcome.violations[0]
         print(f"\nseed {outcome.seed} breaks {number}: {text[:LONGEST]}")
@@ -217,7 +217,7 @@ class _Show:
         print("  " + outcome.plan.told().replace("\n", "\n  "))
         print(f"  again: {self._command(outcome.seed, only)}", flush=True)
 
-    def replayed(self, outcome: Outcome, only: str) -> int:
+    def replayed(self, outcome: RunResult, only: str) -> int:
         """Print the result of one seed."""
         if outcome.violations:
             self.failure(outcome, only)
@@ -228,7 +228,7 @@ class _Show:
         )
         return CLEAN
 
-    def cut(self, outcomes: Iterable[Outcome]) -> int:
+    def cut(self, outcomes: Iterable[RunResult]) -> int:
         """Print the results of one run, cancelled at each step."""
         count = 0
         for outcome in outcomes:
@@ -240,7 +240,7 @@ class _Show:
         print(f"cancelled before each of {count} steps: all is well")
         return CLEAN
 
-    def shrunk(self, script: Plan, make: MakeGame | None) -> int:
+    def shrunk(self, script: RunPlan, make: MakeGame | None) -> int:
         """Print the shortest script that still fails in the same way."""
         whole = in_fork(script, game=make)
         if not whole.violations:
@@ -252,14 +252,14 @@ class _Show:
         self.failure(in_fork(shortest, game=make), ",".join(map(str, kept)))
         return FOUND
 
-    def coverage(self, tally: Tally, *, must: bool) -> bool:
+    def coverage(self, tally: BatchTally, *, must: bool) -> bool:
         """Print the coverage; return True if every fault occurred, or `must` is False."""
         print("\nhow often each came off:")
         print("  " + ", ".join(f"{name} {count}" for name, count in tally.fired.most_common()))
         print(f"pairs of events: {len(tally.pairs)}, the rarest:")
         rare = sorted(tally.pairs.items(), key=lambda pair: (pair[1], pair[0]))[:6]
         print("  " + ", ".join(f"{first} {second} {count}" for (first, second), count in rare))
-        wanted = [name for name, deed in DEEDS.items() if deed.weight]
+        wanted = [name for name, action in ACTIONS.items() if action.weight]
         wanted += [f"operator: {name}" for name in OPERATORS]
         never = [name for name in wanted if not tally.fired[name]]
         if never and must:

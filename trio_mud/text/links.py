@@ -20,7 +20,7 @@ _END: Final = "\x1b\\"
 _SECURE: Final = "\x1b[4z"  # only the next tag is accepted as sent by the server
 
 
-class Link(NamedTuple):
+class LinkTarget(NamedTuple):
     """The target of a link. Create it with `to_command` or `to_web`, which make it safe in escapes and tags."""
 
     uri: str  # printable ASCII, percent-encoded
@@ -48,7 +48,7 @@ class Link(NamedTuple):
         return f'{_SECURE}<send href="{escape_mxp(self.command)}"{flag}>', f"{_SECURE}</send>"
 
 
-def to_command(command: str, *, sends: bool) -> Link:
+def to_command(command: str, *, sends: bool) -> LinkTarget:
     """Create a link to a command, with any characters.
 
     Raises:
@@ -58,10 +58,10 @@ def to_command(command: str, *, sends: bool) -> Link:
     if not command:
         raise ValueError("a link has no command: give it the command to send")
     scheme = "send" if sends else "prompt"
-    return Link(_checked(f"{scheme}:{quote(command, safe='')}"), command, sends)
+    return LinkTarget(_checked(f"{scheme}:{quote(command, safe='')}"), command, sends)
 
 
-def to_web(address: str) -> Link:
+def to_web(address: str) -> LinkTarget:
     """Create a link to a web page.
 
     Raises:
@@ -70,7 +70,7 @@ def to_web(address: str) -> Link:
     uri = quote(clean_line(address), safe=_AS_IT_IS)
     if not uri.lower().startswith(SCHEMES):
         raise ValueError(f"{address!r} is not an address for a link: begin it with http:// or https://")
-    return Link(_checked(break_triggers(uri).replace(" ", "%20")))
+    return LinkTarget(_checked(break_triggers(uri).replace(" ", "%20")))
 
 
 def escape_mxp(text: str) -> str:

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from .colours import NAMES, RGB, channels, colour_named, nearest_of_16, nearest_of_256
-from .links import Link
+from .links import LinkTarget
 
 RESET: Final = "\x1b[0m"
 TRUECOLOUR: Final = 1 << 24
@@ -18,7 +18,7 @@ class Style(NamedTuple):
     bold: bool = False
     italic: bool = False
     underlined: bool = False
-    link: Link | None = None
+    link: LinkTarget | None = None
 
     def over(self, outer: "Style") -> "Style":
         """Return this style inside another: its colours and its link win, the rest adds up."""

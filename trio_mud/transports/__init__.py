@@ -67,7 +67,7 @@ class Transport(Protocol):
         ...
 
     @property
-    def shakes_hands(self) -> bool:
+    def needs_handshake(self) -> bool:
         """True if `locate` or `handshake` may wait for the peer; if False, they need not be called."""
         ...
 

@@ -151,7 +151,7 @@ class ProxiedTransport:
 
     __slots__ = ("_rest", "_transport", "address", "is_secure", "may_be_health_check")
 
-    shakes_hands = True
+    needs_handshake = True
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

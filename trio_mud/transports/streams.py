@@ -25,14 +25,14 @@ class StreamTransport:
         address: The peer's address; by default `stream.address`, or that of the socket below it.
     """
 
-    __slots__ = ("_stream", "address", "is_secure", "shakes_hands")
+    __slots__ = ("_stream", "address", "is_secure", "needs_handshake")
 
     may_be_health_check = False
 
     def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:
         self._stream = stream
         self.address = canonical_host(address or _address_of(stream))
-        self.is_secure = self.shakes_hands = isinstance(stream, trio.SSLStream)
+        self.is_secure = self.needs_handshake = isinstance(stream, trio.SSLStream)
 
     async def locate(self) -> None:
         """Do nothing: the address was set when the transport was created."""

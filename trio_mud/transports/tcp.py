@@ -41,7 +41,7 @@ class TcpTransport:
 
     is_secure = False
     may_be_health_check = False
-    shakes_hands = False
+    needs_handshake = False
 
     def __init__(self, sock: socket.socket, address: str = "", port: int = 0) -> None:
         self._socket = sock
@@ -280,7 +280,7 @@ def canonical_host(host: str) -> str:
 
 
 def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
-    """Send short lines at once, receive urgent data inline, and detect a lost peer within `dead_peer` seconds."""
+    """Send short lines at once, receive urgent data inline, and detect a lost peer within `dead_peer_timeout` seconds."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     if dead_peer is None:

@@ -187,7 +187,7 @@ class TlsTransport:
     )
 
     is_secure = True
-    shakes_hands = True
+    needs_handshake = True
 
     def __init__(self, transport: Transport, certificate: Certificate, handshake_turn: trio.Lock | None = None) -> None:
         self._transport = transport
@@ -371,7 +371,7 @@ async def open_tls_listeners(
     """Listen for peers that use TLS, otherwise as `open_tcp_listeners`.
 
     Args:
-        port: As there; so are `host` and `dead_peer`.
+        port: As there; so are `host` and `dead_peer_timeout`.
         certificate: Shared by all listeners: keep a reference, and renew it with `certificate.reload()`.
         proxy_from: Networks of proxies that send a PROXY header before TLS.
 

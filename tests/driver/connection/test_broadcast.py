@@ -92,10 +92,10 @@ async def test_those_left_out_hear_nothing(mud: OpenMud) -> None:
     async with mud(Hooks()) as place:
         players = [await place.player() for _ in range(4)]
         ann, bob, cid, _ = place.server.connections
-        broadcast("but one", to=place.server.connections, but=ann)
-        broadcast("but two", to=place.server.connections, but=[bob, cid])
-        broadcast("but a set", to=place.server.connections, but={bob, cid})
-        broadcast("but whom an iterator gives", to=place.server.connections, but=iter([bob, cid]))
+        broadcast("but one", to=place.server.connections, exclude=ann)
+        broadcast("but two", to=place.server.connections, exclude=[bob, cid])
+        broadcast("but a set", to=place.server.connections, exclude={bob, cid})
+        broadcast("but whom an iterator gives", to=place.server.connections, exclude=iter([bob, cid]))
         others = "but two\nbut a set\nbut whom an iterator gives\n"
         assert [await player.catches_up() for player in players] == [
             others,
@@ -145,9 +145,9 @@ async def test_ending_some_while_speaking_to_all_is_safe(mud: OpenMud) -> None:
 
 
 async def test_the_bound_of_one_listener_is_nobody_elses(autojump_clock: trio.testing.MockClock) -> None:
-    limits = Limits(outbox=50, first_input=None, write_stall=None)
+    limits = Limits(max_output=50, first_input_timeout=None, write_stall_timeout=None)
     async with open_house(Hooks(), limits=limits, texts=Texts(output_dropped="(gap)"), options=()) as house:
-        slow, quick = await house.wire(room=0), await house.wire()
+        slow, quick = await house.connect(room=0), await house.connect()
         for number in range(20):
             broadcast(f"message {number:02}", to=house.server.connections)
             await settled()
@@ -223,9 +223,9 @@ async def test_a_session_renders_a_text_once_for_each_kind_of_client(mud: OpenMu
 
 
 async def test_what_was_rendered_is_kept_no_longer_than_the_batch_and_not_without_bound(mud: OpenMud) -> None:
-    async with mud(Hooks(), limits=Limits(outbox=10_000)) as place:
+    async with mud(Hooks(), limits=Limits(max_output=10_000)) as place:
         await place.player()
-        rendered = place.server.link_host.rendered
+        rendered = place.server._link_host.rendered
         (connection,) = place.server.connections
         for number in range(1000):
             connection.write(f"\u00e9 {number}")

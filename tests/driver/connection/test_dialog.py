@@ -18,14 +18,14 @@ from trio_mud import (
     LocalProtocolError,
     Reason,
     Texts,
-    WaitsForItself,
+    WouldDeadlock,
 )
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, feed, first_connection, settled
+from ..conftest import EventLog, feed, first_connection, settled
 
 
-def lines_of(witness: Witness) -> list[str]:
+def lines_of(witness: EventLog) -> list[str]:
     return [event.line for event in witness.events if isinstance(event, Input)]
 
 
@@ -42,13 +42,13 @@ class Login:
 
 
 @pytest.fixture
-def login(witness: Witness) -> Login:
+def login(witness: EventLog) -> Login:
     script = Login()
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
     return script
 
 
-async def test_a_dialog_gets_its_lines_and_raises_no_input(mud: OpenMud, witness: Witness, login: Login) -> None:
+async def test_a_dialog_gets_its_lines_and_raises_no_input(mud: OpenMud, witness: EventLog, login: Login) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
         await player.sees("Name? ")
@@ -63,7 +63,7 @@ async def test_a_dialog_gets_its_lines_and_raises_no_input(mud: OpenMud, witness
 
 
 async def test_what_is_typed_ahead_answers_and_the_rest_becomes_input(
-    mud: OpenMud, witness: Witness, login: Login
+    mud: OpenMud, witness: EventLog, login: Login
 ) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -74,7 +74,7 @@ async def test_what_is_typed_ahead_answers_and_the_rest_becomes_input(
     assert lines_of(witness) == ["look", "north"]
 
 
-async def test_type_ahead_far_over_the_limit_passes_through_a_dialog_in_order(mud: OpenMud, witness: Witness) -> None:
+async def test_type_ahead_far_over_the_limit_passes_through_a_dialog_in_order(mud: OpenMud, witness: EventLog) -> None:
     """Lines and raw bytes, at every hand-over from the dialog to `Input`."""
     heard: list[str] = []
 
@@ -86,7 +86,7 @@ async def test_type_ahead_far_over_the_limit_passes_through_a_dialog_in_order(mu
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
     lines = [f"{number} {'x' * 40}" for number in range(200)]
-    async with mud(witness.hooks, limits=Limits(typeahead=3, command_rate=None)) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=3, command_rate=None)) as place:
         player = await place.player()
         await player.type(*lines)
         await trio.sleep(10)
@@ -94,7 +94,7 @@ async def test_type_ahead_far_over_the_limit_passes_through_a_dialog_in_order(mu
     assert lines_of(witness) == lines[50:]
 
 
-async def test_lines_wait_while_a_dialog_does_not_ask(mud: OpenMud, witness: Witness) -> None:
+async def test_lines_wait_while_a_dialog_does_not_ask(mud: OpenMud, witness: EventLog) -> None:
     async def script(dialog: Dialog) -> None:
         await trio.sleep(5)
 
@@ -108,7 +108,7 @@ async def test_lines_wait_while_a_dialog_does_not_ask(mud: OpenMud, witness: Wit
         assert lines_of(witness) == ["look"]
 
 
-async def test_a_line_that_meets_a_question_just_given_up_is_not_lost(mud: OpenMud, witness: Witness) -> None:
+async def test_a_line_that_meets_a_question_just_given_up_is_not_lost(mud: OpenMud, witness: EventLog) -> None:
     """The scope around the question is cancelled and the line handled before the script has run again."""
     heard: list[str] = []
     scopes: list[trio.CancelScope] = []
@@ -132,7 +132,7 @@ async def test_a_line_that_meets_a_question_just_given_up_is_not_lost(mud: OpenM
     assert heard == ["precious"]
 
 
-async def test_a_dialog_may_time_out_a_question_itself(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_may_time_out_a_question_itself(mud: OpenMud, witness: EventLog) -> None:
     heard: list[str] = []
 
     async def script(dialog: Dialog) -> None:
@@ -153,7 +153,7 @@ async def test_a_dialog_may_time_out_a_question_itself(mud: OpenMud, witness: Wi
 # At the door
 
 
-async def test_a_dialog_started_at_the_door_begins_after_admission(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_started_at_the_door_begins_after_admission(mud: OpenMud, witness: EventLog) -> None:
     began: list[float] = []
 
     async def script(dialog: Dialog) -> None:
@@ -177,7 +177,7 @@ async def test_a_dialog_started_at_the_door_begins_after_admission(mud: OpenMud,
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_dialog_started_at_the_door_never_begins_after_a_refusal(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_started_at_the_door_never_begins_after_a_refusal(mud: OpenMud, witness: EventLog) -> None:
     began: list[float] = []
 
     async def script(dialog: Dialog) -> None:
@@ -199,7 +199,7 @@ async def test_a_dialog_started_at_the_door_never_begins_after_a_refusal(mud: Op
 
 @pytest.mark.parametrize("ending", ["quit", "vanish", "hang up", "shutdown", "abort"])
 async def test_every_ending_cancels_a_dialog_at_its_await_and_its_finally_runs(
-    mud: OpenMud, witness: Witness, ending: str
+    mud: OpenMud, witness: EventLog, ending: str
 ) -> None:
     ended: list[str] = []
 
@@ -230,7 +230,7 @@ async def test_every_ending_cancels_a_dialog_at_its_await_and_its_finally_runs(
         assert len(witness.disconnects()) == 1
 
 
-async def test_the_deadline_of_a_dialog_ends_the_connection(mud: OpenMud, witness: Witness, login: Login) -> None:
+async def test_the_deadline_of_a_dialog_ends_the_connection(mud: OpenMud, witness: EventLog, login: Login) -> None:
     """N8: for the whole dialog, with any number of questions."""
 
     async def slow(dialog: Dialog) -> None:
@@ -250,8 +250,8 @@ async def test_the_deadline_of_a_dialog_ends_the_connection(mud: OpenMud, witnes
         assert (await player.sees_the_end()).endswith("Too late.\n")
 
 
-async def test_the_deadline_of_hooks_does_not_concern_a_dialog(mud: OpenMud, witness: Witness, login: Login) -> None:
-    async with mud(witness.hooks, limits=Limits(hook_deadline=1)) as place:
+async def test_the_deadline_of_hooks_does_not_concern_a_dialog(mud: OpenMud, witness: EventLog, login: Login) -> None:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=1)) as place:
         player = await place.player()
         await trio.sleep(30)
         await player.type("ann", "sesame")
@@ -259,7 +259,7 @@ async def test_the_deadline_of_hooks_does_not_concern_a_dialog(mud: OpenMud, wit
 
 
 async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def script(dialog: Dialog) -> None:
         await dialog.ask("Name? ")
@@ -277,7 +277,7 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
     assert "failed for guest-1 (#1)" in caplog.text
 
 
-async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud, witness: Witness) -> None:
+async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(lambda dialog: None)  # type: ignore[arg-type,return-value]
@@ -287,7 +287,7 @@ async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud,
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_quit_in_a_dialog_flushes_what_it_said(mud: OpenMud, witness: Witness) -> None:
+async def test_a_quit_in_a_dialog_flushes_what_it_said(mud: OpenMud, witness: EventLog) -> None:
     async def script(dialog: Dialog) -> None:
         name = await dialog.ask("Name? ")
         dialog.connection.write(f"I know you, {name}.")
@@ -303,7 +303,9 @@ async def test_a_quit_in_a_dialog_flushes_what_it_said(mud: OpenMud, witness: Wi
     assert lines_of(witness) == []
 
 
-async def test_a_second_dialog_must_wait_for_the_end_of_the_first(mud: OpenMud, witness: Witness, login: Login) -> None:
+async def test_a_second_dialog_must_wait_for_the_end_of_the_first(
+    mud: OpenMud, witness: EventLog, login: Login
+) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
         connection = first_connection(place.server)
@@ -317,7 +319,7 @@ async def test_a_second_dialog_must_wait_for_the_end_of_the_first(mud: OpenMud, 
     assert login.heard == ["ann", "sesame", "bob", "iris"]
 
 
-async def test_two_tasks_must_not_ask_at_once(mud: OpenMud, witness: Witness) -> None:
+async def test_two_tasks_must_not_ask_at_once(mud: OpenMud, witness: EventLog) -> None:
     raised: list[LocalProtocolError] = []
 
     async def script(dialog: Dialog) -> None:
@@ -340,7 +342,7 @@ async def test_two_tasks_must_not_ask_at_once(mud: OpenMud, witness: Witness) ->
 
 
 async def test_asking_after_the_end_raises_and_costs_nothing(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     dialogs: list[Dialog] = []
 
@@ -361,7 +363,7 @@ async def test_asking_after_the_end_raises_and_costs_nothing(
     assert "ERROR" not in {record.levelname for record in caplog.records}
 
 
-async def test_an_ended_connection_keeps_no_dialog(mud: OpenMud, witness: Witness, login: Login) -> None:
+async def test_an_ended_connection_keeps_no_dialog(mud: OpenMud, witness: EventLog, login: Login) -> None:
     """No dialog outlives its connection, not even one whose script never began."""
     async with mud(Hooks()) as place:
         await place.player()
@@ -386,7 +388,7 @@ async def test_an_ended_connection_keeps_no_dialog(mud: OpenMud, witness: Witnes
 
 
 async def test_asking_oneself_from_a_waiting_hook_raises_at_once_and_from_a_plain_task_does_not(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """A14."""
     dialogs: list[Dialog] = []
@@ -415,10 +417,10 @@ async def test_asking_oneself_from_a_waiting_hook_raises_at_once_and_from_a_plai
         await player.type("yes")
         await settled()
     assert heard == ["yes"]
-    assert issubclass(WaitsForItself, Exception)
+    assert issubclass(WouldDeadlock, Exception)
 
 
-async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: Witness) -> None:
+async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: EventLog) -> None:
     """A script started in the connect hook decides on admission; if it fails, the connection is refused."""
 
     async def login(dialog: Dialog) -> None:
@@ -434,7 +436,7 @@ async def test_a_login_that_fails_lets_nobody_in(mud: OpenMud, witness: Witness)
     assert witness.last_ending.cause is Cause.ERROR
 
 
-async def test_the_lines_that_wait_for_a_script_that_fails_are_dropped(mud: OpenMud, witness: Witness) -> None:
+async def test_the_lines_that_wait_for_a_script_that_fails_are_dropped(mud: OpenMud, witness: EventLog) -> None:
     async def script(dialog: Dialog) -> None:
         await dialog.ask("Name? ")
         await trio.sleep(1)
@@ -450,7 +452,7 @@ async def test_the_lines_that_wait_for_a_script_that_fails_are_dropped(mud: Open
         assert lines_of(witness) == ["look"]
 
 
-async def test_a_dialog_that_is_over_asks_nothing(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_that_is_over_asks_nothing(mud: OpenMud, witness: EventLog) -> None:
     kept: list[Dialog] = []
 
     async def script(dialog: Dialog) -> None:
@@ -463,12 +465,12 @@ async def test_a_dialog_that_is_over_asks_nothing(mud: OpenMud, witness: Witness
             await kept[0].ask("Still there? ")
 
 
-async def test_two_tasks_of_a_script_may_wait_for_the_client_to_settle(mud: OpenMud, witness: Witness) -> None:
+async def test_two_tasks_of_a_script_may_wait_for_the_client_to_settle(mud: OpenMud, witness: EventLog) -> None:
     done: list[float] = []
 
     async def script(dialog: Dialog) -> None:
         async def wait() -> None:
-            await dialog.settled()
+            await dialog.client_ready()
             done.append(trio.current_time())
 
         async with trio.open_nursery() as nursery:

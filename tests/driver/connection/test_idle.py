@@ -11,14 +11,14 @@ from trio_mud.telnet.codes import DO, DONT, END_OF_RECORD, IAC, NAWS, NOP, SB, S
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, first_connection, settled, waits
+from ..conftest import EventLog, first_connection, settled, waits
 
-IDLE = Limits(idle=600, first_input=30)
+IDLE = Limits(idle_timeout=600, first_input_timeout=30)
 WORDS = Texts(idle_warning="Still there?", idle="Asleep.", no_input="Mute.")
 NO_OP = bytes((IAC, NOP))
 
 
-async def test_who_is_silent_is_warned_a_minute_before_and_then_shown_out(mud: OpenMud, witness: Witness) -> None:
+async def test_who_is_silent_is_warned_a_minute_before_and_then_shown_out(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=IDLE, texts=WORDS) as place:
         player = await place.player()
         await player.type("look")
@@ -32,7 +32,7 @@ async def test_who_is_silent_is_warned_a_minute_before_and_then_shown_out(mud: O
         assert witness.last_ending.text == "Asleep."
 
 
-async def test_a_line_after_the_warning_is_as_good_as_before(mud: OpenMud, witness: Witness) -> None:
+async def test_a_line_after_the_warning_is_as_good_as_before(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=IDLE, texts=WORDS) as place:
         player = await place.player()
         await player.type("look")
@@ -47,7 +47,7 @@ async def test_a_line_after_the_warning_is_as_good_as_before(mud: OpenMud, witne
         assert trio.current_time() == began + 600
 
 
-async def test_who_types_now_and_then_is_never_asked(mud: OpenMud, talkers: Witness) -> None:
+async def test_who_types_now_and_then_is_never_asked(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=IDLE, texts=WORDS) as place:
         player = await place.player()
         for _ in range(100):
@@ -57,8 +57,10 @@ async def test_who_types_now_and_then_is_never_asked(mud: OpenMud, talkers: Witn
 
 
 @pytest.mark.parametrize("patience", [0.5, 2, 30, 119, 121])
-async def test_of_a_short_patience_half_is_left_at_the_warning(mud: OpenMud, witness: Witness, patience: float) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=patience), texts=WORDS) as place:
+async def test_of_a_short_patience_half_is_left_at_the_warning(
+    mud: OpenMud, witness: EventLog, patience: float
+) -> None:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=patience), texts=WORDS) as place:
         player = await place.player()
         await player.type("look")
         began = trio.current_time()
@@ -82,8 +84,8 @@ async def test_of_a_short_patience_half_is_left_at_the_warning(mud: OpenMud, wit
     ],
     ids=["NOP", "DO", "DONT", "NAWS", "KeepAlive", "Ping", "another message", "an unfinished line"],
 )
-async def test_what_programs_send_by_themselves_does_not_count(mud: OpenMud, witness: Witness, noise: bytes) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=600, anomalies=None), texts=WORDS) as place:
+async def test_what_programs_send_by_themselves_does_not_count(mud: OpenMud, witness: EventLog, noise: bytes) -> None:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=600, max_anomalies=None), texts=WORDS) as place:
         player = await place.player(columns=80, rows=24, gmcp=("Char",))
         await player.type("look")
         began = trio.current_time()
@@ -94,24 +96,24 @@ async def test_what_programs_send_by_themselves_does_not_count(mud: OpenMud, wit
         assert trio.current_time() == began + 600
 
 
-async def test_who_never_said_a_word_is_told_that_and_nothing_else(mud: OpenMud, witness: Witness) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=10, first_input=30), texts=WORDS) as place:
+async def test_who_never_said_a_word_is_told_that_and_nothing_else(mud: OpenMud, witness: EventLog) -> None:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=10, first_input_timeout=30), texts=WORDS) as place:
         player = await place.player()
         assert await player.sees_the_end(within=31) == "Mute.\n"
         assert witness.last_ending.cause is Cause.LOGIN_DEADLINE
 
 
 async def test_without_a_deadline_for_the_first_line_silence_counts_from_admission(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=100, first_input=None), texts=WORDS) as place:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=100, first_input_timeout=None), texts=WORDS) as place:
         player = await place.player()
         began = trio.current_time()
         await player.sees("Asleep.\n", within=101)
         assert trio.current_time() == began + 100
 
 
-async def test_an_answer_to_a_dialog_counts_as_a_line(mud: OpenMud, witness: Witness) -> None:
+async def test_an_answer_to_a_dialog_counts_as_a_line(mud: OpenMud, witness: EventLog) -> None:
     async def talk(dialog: Dialog) -> None:
         while True:
             await dialog.ask("And then? ")
@@ -126,7 +128,7 @@ async def test_an_answer_to_a_dialog_counts_as_a_line(mud: OpenMud, witness: Wit
         await player.sees("Asleep.\n", within=101)
 
 
-async def test_who_waits_for_the_game_is_not_idle(mud: OpenMud, witness: Witness) -> None:
+async def test_who_waits_for_the_game_is_not_idle(mud: OpenMud, witness: EventLog) -> None:
     """A line that the game has not taken yet is not silence."""
 
     async def tell_a_long_story(dialog: Dialog) -> None:
@@ -143,23 +145,23 @@ async def test_who_waits_for_the_game_is_not_idle(mud: OpenMud, witness: Witness
         await player.sees("Asleep.\n", within=601)
 
 
-async def test_nobody_is_idle_where_it_is_switched_off(mud: OpenMud, talkers: Witness) -> None:
+async def test_nobody_is_idle_where_it_is_switched_off(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks) as place:
         player = await place.player()
         await player.type("look")
         await trio.sleep(86_000)
         await player.type("still here")
         await player.sees("you said still here")
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
 
 
 async def test_a_busy_typist_costs_one_entry_in_the_heap_that_moves_now_and_then(mud: OpenMud) -> None:
-    limits = Limits(idle=600, command_rate=None)
+    limits = Limits(idle_timeout=600, command_rate=None)
     async with mud(Hooks(), limits=limits) as place:
         player = await place.player()
         await player.type("look")
         await trio.sleep(30)  # those of the negotiation are over
-        timers, moved, at = place.server.context.timers, [], place.server.context.timers.at
+        timers, moved, at = place.server._context.timers, [], place.server._context.timers.at
         timers.at = lambda when, *rest: moved.append(when) or at(when, *rest)  # type: ignore[func-returns-value,method-assign]
         for _ in range(1000):
             await player.type("kill rat")
@@ -170,12 +172,12 @@ async def test_a_busy_typist_costs_one_entry_in_the_heap_that_moves_now_and_then
 
 
 @pytest.mark.parametrize("ending", ["quit", "vanish", "hang up"])
-async def test_the_entries_go_with_the_connection(mud: OpenMud, witness: Witness, ending: str) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=600, keepalive=60)) as place:
+async def test_the_entries_go_with_the_connection(mud: OpenMud, witness: EventLog, ending: str) -> None:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=600, keepalive_interval=60)) as place:
         player = await place.player()
         await player.type("look")
         await trio.sleep(30)  # those of the negotiation are over
-        assert len(place.server.context.timers) == 2
+        assert len(place.server._context.timers) == 2
         if ending == "quit":
             first_connection(place.server).quit()
         elif ending == "vanish":
@@ -183,21 +185,21 @@ async def test_the_entries_go_with_the_connection(mud: OpenMud, witness: Witness
         else:
             await player.hang_up()
         await settled()
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
 
 
-async def test_a_hook_that_waits_is_not_the_players_silence(mud: OpenMud, witness: Witness) -> None:
+async def test_a_hook_that_waits_is_not_the_players_silence(mud: OpenMud, witness: EventLog) -> None:
     """Its next line waits with it, and counts when it is typed, not when it is taken."""
     witness.hooks.on(Input)(waits(4))
-    async with mud(witness.hooks, limits=Limits(idle=3), texts=WORDS) as place:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=3), texts=WORDS) as place:
         player = await place.player()
         await player.type("one", "two")
         await trio.sleep(5)
         assert first_connection(place.server).ending is None
 
 
-async def test_where_patience_is_short_the_warning_comes_at_half_of_it(mud: OpenMud, witness: Witness) -> None:
-    async with mud(witness.hooks, limits=Limits(idle=20), texts=WORDS) as place:
+async def test_where_patience_is_short_the_warning_comes_at_half_of_it(mud: OpenMud, witness: EventLog) -> None:
+    async with mud(witness.hooks, limits=Limits(idle_timeout=20), texts=WORDS) as place:
         player = await place.player()
         await player.type("look")
         await trio.sleep(5)

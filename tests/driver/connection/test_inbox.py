@@ -13,7 +13,7 @@ from trio_mud.driver.connection.events import EchoRefused, GmcpMessage
 from trio_mud.telnet.codes import DO, DONT, ECHO, IAC, NAWS, SB, SE, WONT
 from trio_mud.testing import OpenMud, peers
 
-from ..conftest import Witness, feed, first_connection, link_of, open_house, settled, until, waits
+from ..conftest import EventLog, feed, first_connection, link_of, open_house, settled, until, waits
 
 SLICE = 512  # bytes the engine gets at once
 
@@ -22,11 +22,11 @@ def naws(columns: int, rows: int) -> bytes:
     return bytes((IAC, SB, NAWS, 0, columns, 0, rows, IAC, SE))
 
 
-def lines_of(witness: Witness) -> list[str]:
+def lines_of(witness: EventLog) -> list[str]:
     return [event.line for event in witness.events if isinstance(event, Input)]
 
 
-def hold(witness: Witness, seconds: float) -> None:
+def hold(witness: EventLog, seconds: float) -> None:
     """Let every line take this long."""
     witness.hooks.on(Input)(waits(seconds))
 
@@ -38,12 +38,14 @@ def hold(witness: Witness, seconds: float) -> None:
 @pytest.mark.parametrize("typeahead", [1, 2, 3, 64])
 @pytest.mark.parametrize("size", [1, 7, 511, 512, 513, 4096, 100_000])
 async def test_nothing_typed_is_lost_or_turned_round_however_it_is_cut(
-    mud: OpenMud, witness: Witness, typeahead: int, size: int
+    mud: OpenMud, witness: EventLog, typeahead: int, size: int
 ) -> None:
     """I-7."""
     lines = [f"{number} {'x' * (number % 50)}" for number in range(400 if size > 7 else 40)]
     typed = "".join(f"{line}\n" for line in lines).encode()
-    async with mud(witness.hooks, limits=Limits(typeahead=typeahead, command_rate=None, protocol_rate=None)) as place:
+    async with mud(
+        witness.hooks, limits=Limits(max_typeahead=typeahead, command_rate=None, protocol_rate=None)
+    ) as place:
         player = await place.player()
         for start in range(0, len(typed), size):
             await player.send(typed[start : start + size])
@@ -55,10 +57,10 @@ async def test_reading_pauses_when_enough_is_typed_ahead_and_goes_on_when_it_is_
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """A6: full means stop reading; TCP does the rest."""
-    witness = Witness()
+    witness = EventLog()
     hold(witness, 1)
-    async with open_house(witness.hooks, limits=Limits(typeahead=4, command_rate=None)) as house:
-        wire = await house.wire()
+    async with open_house(witness.hooks, limits=Limits(max_typeahead=4, command_rate=None)) as house:
+        wire = await house.connect()
         for number in range(20):
             wire.say(f"{number}\r\n".encode())
         await settled()
@@ -71,24 +73,24 @@ async def test_reading_pauses_when_enough_is_typed_ahead_and_goes_on_when_it_is_
 
 
 async def test_one_read_of_newlines_makes_no_more_lines_than_one_slice_above_the_limit(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """I-11: the rest stays bytes, which are eighty times smaller."""
     hold(witness, 1)
-    async with mud(witness.hooks, limits=Limits(typeahead=2)) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=2)) as place:
         await place.player()
         connection = first_connection(place.server)
         feed(connection, b"\n" * 65536)
         assert link_of(connection)._incoming.is_full
-        assert len(connection.inbox.lines) <= 2 + SLICE
+        assert len(connection._inbox.lines) <= 2 + SLICE
         await settled()
         connection.quit()
 
 
-async def test_a_quit_is_not_stuck_behind_a_full_inbox(mud: OpenMud, witness: Witness) -> None:
+async def test_a_quit_is_not_stuck_behind_a_full_inbox(mud: OpenMud, witness: EventLog) -> None:
     """A6."""
     hold(witness, 3)
-    async with mud(witness.hooks, limits=Limits(typeahead=2, hook_deadline=5)) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=2, hook_timeout=5)) as place:
         player = await place.player()
         await player.send(b"x\n" * 5000)
         await settled()
@@ -102,10 +104,10 @@ async def test_an_answer_to_negotiation_leaves_even_if_it_was_read_behind_many_l
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Bytes that wait are parsed when their turn comes, and answered then."""
-    witness = Witness()
+    witness = EventLog()
     unknown = 99
-    async with open_house(witness.hooks, limits=Limits(command_rate=None, typeahead=2)) as house:
-        wire = await house.wire()
+    async with open_house(witness.hooks, limits=Limits(command_rate=None, max_typeahead=2)) as house:
+        wire = await house.connect()
         wire.say(b"look\r\n" * 200 + bytes((IAC, DO, unknown)))
         await settled()
         assert len(lines_of(witness)) == 200
@@ -117,9 +119,9 @@ async def test_a_peer_that_never_reads_the_answers_it_causes_is_not_read_either(
 ) -> None:
     """P6: negotiation is never dropped, so it must not pile up."""
     async with open_house(
-        Hooks(), limits=Limits(outbox=50, protocol_rate=None, write_stall=None, first_input=None)
+        Hooks(), limits=Limits(max_output=50, protocol_rate=None, write_stall_timeout=None, first_input_timeout=None)
     ) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.room = 0
         for option in range(100, 240):
             wire.say(bytes((IAC, DO, option)))  # each has a refusal of three bytes for an answer
@@ -154,7 +156,7 @@ async def test_lines_over_the_command_rate_wait_and_none_is_lost(mud: OpenMud, p
 async def test_a_burst_is_free_again_after_a_while(mud: OpenMud) -> None:
     hooks, times = Hooks(), []
     hooks.on(Input)(lambda event: times.append(trio.current_time()))
-    async with mud(hooks, limits=Limits(command_rate=Rate(1, burst=5), first_input=None)) as place:
+    async with mud(hooks, limits=Limits(command_rate=Rate(1, burst=5), first_input_timeout=None)) as place:
         player = await place.player()
         await player.send(b"x\n" * 5)
         await trio.sleep(60)
@@ -163,7 +165,7 @@ async def test_a_burst_is_free_again_after_a_while(mud: OpenMud) -> None:
     assert times == [0.0] * 5 + [60.0] * 5
 
 
-async def test_a_throttled_player_gets_ticks_and_quits_at_once(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_throttled_player_gets_ticks_and_quits_at_once(mud: OpenMud, talkers: EventLog) -> None:
     ticks = []
     async with mud(talkers.hooks, limits=Limits(command_rate=Rate(0.1, burst=1))) as place:
         player = await place.player()
@@ -178,8 +180,8 @@ async def test_a_throttled_player_gets_ticks_and_quits_at_once(mud: OpenMud, tal
     assert lines_of(talkers) == ["a"]
 
 
-async def test_a_throttled_player_who_hangs_up_is_gone_after_the_flush_time(mud: OpenMud, talkers: Witness) -> None:
-    async with mud(talkers.hooks, limits=Limits(command_rate=Rate(1, burst=1), quit_flush=2)) as place:
+async def test_a_throttled_player_who_hangs_up_is_gone_after_the_flush_time(mud: OpenMud, talkers: EventLog) -> None:
+    async with mud(talkers.hooks, limits=Limits(command_rate=Rate(1, burst=1), quit_timeout=2)) as place:
         player = await place.player()
         await player.send(b"".join(b"%d\r\n" % number for number in range(10)))
         await player.finish_typing()
@@ -189,7 +191,7 @@ async def test_a_throttled_player_who_hangs_up_is_gone_after_the_flush_time(mud:
         assert lines_of(talkers) == [str(number) for number in range(10)]
 
 
-async def test_the_throttle_of_one_slows_nobody_else(mud: OpenMud, talkers: Witness) -> None:
+async def test_the_throttle_of_one_slows_nobody_else(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=Limits(command_rate=Rate(1, burst=1))) as place:
         flooder, honest = await place.player(), await place.player()
         await flooder.send(b"x\n" * 50)
@@ -202,8 +204,8 @@ async def test_the_throttle_of_one_slows_nobody_else(mud: OpenMud, talkers: Witn
 # First input and idling
 
 
-async def test_one_line_is_enough_to_stay(mud: OpenMud, talkers: Witness) -> None:
-    async with mud(talkers.hooks, limits=Limits(first_input=60)) as place:
+async def test_one_line_is_enough_to_stay(mud: OpenMud, talkers: EventLog) -> None:
+    async with mud(talkers.hooks, limits=Limits(first_input_timeout=60)) as place:
         player = await place.player()
         await trio.sleep(59)
         await player.type("")
@@ -211,13 +213,13 @@ async def test_one_line_is_enough_to_stay(mud: OpenMud, talkers: Witness) -> Non
         assert len(place.server.connections) == 1
 
 
-async def test_a_line_for_a_dialog_is_a_first_line_too(mud: OpenMud, witness: Witness) -> None:
+async def test_a_line_for_a_dialog_is_a_first_line_too(mud: OpenMud, witness: EventLog) -> None:
     async def login(dialog: Dialog) -> None:
         await dialog.ask("Name? ")
         await dialog.ask("Password? ")
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(login))
-    async with mud(witness.hooks, limits=Limits(first_input=60)) as place:
+    async with mud(witness.hooks, limits=Limits(first_input_timeout=60)) as place:
         player = await place.player()
         await player.type("ann")
         await trio.sleep(10_000)
@@ -225,9 +227,9 @@ async def test_a_line_for_a_dialog_is_a_first_line_too(mud: OpenMud, witness: Wi
 
 
 @pytest.mark.unmeasured
-async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: Witness) -> None:
+async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: EventLog) -> None:
     """N8, N9."""
-    async with mud(witness.hooks, limits=Limits(first_input=60)) as place:
+    async with mud(witness.hooks, limits=Limits(first_input_timeout=60)) as place:
         place.nursery.start_soon(peers.drips, place.connect().client)
         await until(witness.disconnects)
         assert witness.last_ending.cause is Cause.LOGIN_DEADLINE
@@ -235,32 +237,32 @@ async def test_dripping_bytes_are_no_line(mud: OpenMud, witness: Witness) -> Non
 
 
 async def test_a_connect_hook_that_takes_long_does_not_use_up_the_time_for_the_first_line(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     witness.hooks.on(Connect)(waits(4))
-    async with mud(witness.hooks, limits=Limits(first_input=5, linger=0.1)) as place:
+    async with mud(witness.hooks, limits=Limits(first_input_timeout=5, linger_timeout=0.1)) as place:
         silent = await place.player()
         await silent.sees_the_end()
         assert trio.current_time() == 9.0
 
 
-async def test_idle_counts_from_the_last_line(mud: OpenMud, talkers: Witness) -> None:
+async def test_idle_counts_from_the_last_line(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks) as place:
         player = await place.player()
         connection = first_connection(place.server)
         await trio.sleep(5)
-        assert connection.idle == 5
+        assert connection.idle_seconds == 5
         await player.type("hello")
         await settled()
-        assert connection.idle == 0
+        assert connection.idle_seconds == 0
         await trio.sleep(7)
-        assert connection.idle == 7
+        assert connection.idle_seconds == 7
 
 
 # What is no line
 
 
-async def test_a_resize_waits_behind_no_lines(mud: OpenMud, witness: Witness) -> None:
+async def test_a_resize_waits_behind_no_lines(mud: OpenMud, witness: EventLog) -> None:
     hold(witness, 1)
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=24)
@@ -278,7 +280,7 @@ async def test_a_resize_waits_behind_no_lines(mud: OpenMud, witness: Witness) ->
     ]
 
 
-async def test_of_many_resizes_only_the_last_is_told(mud: OpenMud, witness: Witness) -> None:
+async def test_of_many_resizes_only_the_last_is_told(mud: OpenMud, witness: EventLog) -> None:
     hold(witness, 1)
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=24)
@@ -292,7 +294,7 @@ async def test_of_many_resizes_only_the_last_is_told(mud: OpenMud, witness: Witn
     assert sizes == [80, 180]
 
 
-async def test_a_size_of_nothing_means_the_usual_size(mud: OpenMud, witness: Witness) -> None:
+async def test_a_size_of_nothing_means_the_usual_size(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=24)
         await player.resize(0, 0)
@@ -300,7 +302,7 @@ async def test_a_size_of_nothing_means_the_usual_size(mud: OpenMud, witness: Wit
         assert first_connection(place.server).client.size == (80, 24)
 
 
-async def test_no_resize_comes_before_admitted(mud: OpenMud, witness: Witness) -> None:
+async def test_no_resize_comes_before_admitted(mud: OpenMud, witness: EventLog) -> None:
     witness.hooks.on(Connect)(waits(1))
     async with mud(witness.hooks) as place:
         pipe = place.connect()
@@ -334,9 +336,9 @@ async def test_a_refused_echo_is_told_and_never_after_the_ending(mud: OpenMud) -
     assert set(told) == {None}
 
 
-async def test_a_line_that_is_too_long_is_cut_and_the_player_told(mud: OpenMud, witness: Witness) -> None:
+async def test_a_line_that_is_too_long_is_cut_and_the_player_told(mud: OpenMud, witness: EventLog) -> None:
     """P15: and the next line is whole again."""
-    async with mud(witness.hooks, limits=Limits(line=10), texts=Texts(line_cut="Cut.")) as place:
+    async with mud(witness.hooks, limits=Limits(max_line=10), texts=Texts(line_cut="Cut.")) as place:
         player = await place.player()
         await player.type("0123456789abcdef", "look")
         await player.sees("Cut.\n")
@@ -344,7 +346,7 @@ async def test_a_line_that_is_too_long_is_cut_and_the_player_told(mud: OpenMud, 
     assert lines_of(witness) == ["0123456789", "look"]
 
 
-async def test_what_players_type_has_no_control_characters(mud: OpenMud, witness: Witness) -> None:
+async def test_what_players_type_has_no_control_characters(mud: OpenMud, witness: EventLog) -> None:
     """P10, P9."""
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -366,8 +368,8 @@ async def test_what_players_type_has_no_control_characters(mud: OpenMud, witness
         if getattr(peer, "__module__", "") == peers.__name__ and name[0] != "_"
     ],
 )
-async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud, talkers: Witness, name: str) -> None:
-    async with mud(talkers.hooks, limits=Limits(write_stall=5, first_input=20)) as place:
+async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud, talkers: EventLog, name: str) -> None:
+    async with mud(talkers.hooks, limits=Limits(write_stall_timeout=5, first_input_timeout=20)) as place:
         honest = await place.player()
         peer = vars(peers)[name]
         place.nursery.start_soon(peer, place.connect().client)
@@ -382,13 +384,13 @@ async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud,
     assert connects == len(talkers.disconnects()) == 2
 
 
-async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, witness: Witness) -> None:
+async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, witness: EventLog) -> None:
     """P22: they share room and rate; Core.Hello may be sent twice."""
     got: list[HookEvent] = []
     witness.hooks.on(GmcpMessage)(got.append)
     hello = bytes((IAC, SB, 201)) + b'Core.Hello {"client":"x"}' + bytes((IAC, SE))
     message = bytes((IAC, SB, 201)) + b"A 1" + bytes((IAC, SE))
-    async with mud(witness.hooks, limits=Limits(command_rate=Rate(50, burst=5), first_input=None)) as place:
+    async with mud(witness.hooks, limits=Limits(command_rate=Rate(50, burst=5), first_input_timeout=None)) as place:
         player = await place.player(gmcp=("Room",))
         await settled()
         place.nursery.start_soon(player.send, hello * 2 + message * 500 + b"look\r\n")
@@ -400,12 +402,12 @@ async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, 
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_message_that_a_pause_of_ours_cuts_in_two_is_not_given_up(mud: OpenMud, witness: Witness) -> None:
+async def test_a_message_that_a_pause_of_ours_cuts_in_two_is_not_given_up(mud: OpenMud, witness: EventLog) -> None:
     """Its end was received; the peer is not responsible for a minute in which it was not read."""
     got: list[HookEvent] = []
     witness.hooks.on(GmcpMessage)(got.append)
     message = bytes((IAC, SB, 201)) + b"A 1234" + bytes((IAC, SE))
-    async with mud(witness.hooks, limits=Limits(command_rate=Rate(1, burst=5), first_input=None)) as place:
+    async with mud(witness.hooks, limits=Limits(command_rate=Rate(1, burst=5), first_input_timeout=None)) as place:
         player = await place.player(gmcp=("Room",))
         await settled()
         place.nursery.start_soon(player.send, message * 500 + b"look\r\n")

@@ -14,22 +14,22 @@ from trio_mud.telnet.options import Charset, Gmcp, Msdp, Mxp
 from trio_mud.telnet.options.mssp import PLAIN_PERIOD
 from trio_mud.testing import OpenMud
 
-from ..conftest import House, Wire, Witness, engine_of, first_connection, open_house, settled
+from ..conftest import EventLog, FakeTransport, TestServer, engine_of, first_connection, open_house, settled
 
 ACCEPTED = 2  # RFC 2066
-PATIENT = Limits(first_input=None)
+PATIENT = Limits(first_input_timeout=None)
 
 
-async def wire_that_takes_rooms(house: House) -> Wire:
-    wire = await house.wire()
+async def wire_that_takes_rooms(house: TestServer) -> FakeTransport:
+    wire = await house.connect()
     wire.say(bytes((IAC, DO, GMCP)) + encode_gmcp("Core.Supports.Set", ["Room 1"]))
     await settled()
     wire.sent.clear()
     return wire
 
 
-async def wire_that_wants_health(house: House) -> Wire:
-    wire = await house.wire()
+async def wire_that_wants_health(house: TestServer) -> FakeTransport:
+    wire = await house.connect()
     report = b"\x01REPORT\x02HEALTH"
     wire.say(bytes((IAC, DO, MSDP)) + bytes((IAC, SB, MSDP)) + report + bytes((IAC, SE)))
     await settled()
@@ -57,7 +57,7 @@ async def test_who_knows_no_gmcp_gets_none_and_a_game_without_the_option_sends_n
 ) -> None:
     for options in ([Gmcp()], []):
         async with open_house(Hooks(), limits=PATIENT, options=options) as house:
-            wire = await house.wire()
+            wire = await house.connect()
             sent = b"".join(wire.sent)
             assert not first_connection(house.server).gmcp("Room.Info", {})
             assert not first_connection(house.server).msdp("HEALTH", 1)
@@ -73,7 +73,7 @@ async def test_what_can_name_no_package_is_a_mistake_of_the_games_whoever_listen
 
 
 async def test_a_message_beyond_the_bound_is_dropped_and_said_to_be(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Gmcp()]) as house:
+    async with open_house(Hooks(), limits=Limits(max_output=100, first_input_timeout=None), options=[Gmcp()]) as house:
         await wire_that_takes_rooms(house)
         connection = first_connection(house.server)
         assert connection.gmcp("Room.Info", "x" * 50)
@@ -102,7 +102,7 @@ async def test_a_variable_is_reported_when_it_was_asked_for_and_changes(
 async def test_a_report_beyond_the_bound_is_dropped_and_made_when_there_is_room_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Msdp()]) as house:
+    async with open_house(Hooks(), limits=Limits(max_output=100, first_input_timeout=None), options=[Msdp()]) as house:
         await wire_that_wants_health(house)
         connection = first_connection(house.server)
         connection.msdp("HEALTH", "full")
@@ -114,7 +114,7 @@ async def test_a_report_beyond_the_bound_is_dropped_and_made_when_there_is_room_
 
 
 async def test_a_report_that_is_not_made_takes_no_room(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=[Msdp()]) as house:
+    async with open_house(Hooks(), limits=Limits(max_output=100, first_input_timeout=None), options=[Msdp()]) as house:
         await wire_that_wants_health(house)
         connection = first_connection(house.server)
         for _ in range(50):
@@ -124,7 +124,7 @@ async def test_a_report_that_is_not_made_takes_no_room(autojump_clock: trio.test
 
 
 async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is_nobodys_input(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         place.server.mssp["NAME"] = "The Tavern"
@@ -140,7 +140,7 @@ async def test_a_crawler_that_asks_by_a_line_is_told_of_the_game_and_its_line_is
 
 @pytest.mark.parametrize("request_", ["MSSP-REQUEST", "mssp-request", "Mssp-Request"])
 async def test_a_crawler_may_ask_in_any_case_and_is_answered_once_a_second(
-    mud: OpenMud, witness: Witness, request_: str
+    mud: OpenMud, witness: EventLog, request_: str
 ) -> None:
     async with mud(witness.hooks) as place:
         crawler = await place.player()
@@ -155,7 +155,7 @@ async def test_a_crawler_may_ask_in_any_case_and_is_answered_once_a_second(
 
 
 async def test_a_crawlers_request_is_no_line_so_it_does_not_stay_for_ever(mud: OpenMud) -> None:
-    async with mud(Hooks(), limits=Limits(first_input=10.0)) as place:
+    async with mud(Hooks(), limits=Limits(first_input_timeout=10.0)) as place:
         crawler = await place.player()
         for _ in range(5):
             await crawler.type("MSSP-REQUEST")
@@ -187,7 +187,7 @@ async def test_players_are_the_sessions_with_a_link(mud: OpenMud) -> None:
     async with mud(hooks) as place:
 
         def players() -> object:
-            return place.server.mssp_variables()["PLAYERS"]
+            return place.server._mssp_variables()["PLAYERS"]
 
         ann, bob = await place.player(), await place.player()
         await place.player()  # at the door
@@ -210,7 +210,7 @@ async def test_without_sessions_players_are_those_who_have_typed_a_line(mud: Ope
         await ann.type("hello")
         await crawler.type("mssp-request")
         await settled()
-        assert place.server.mssp_variables()["PLAYERS"] == 1
+        assert place.server._mssp_variables()["PLAYERS"] == 1
 
 
 async def test_a_games_own_values_win_and_may_be_numbers(mud: OpenMud) -> None:
@@ -237,7 +237,7 @@ async def test_what_a_clients_program_says_reaches_the_game_as_it_was_said(
 
 async def test_the_charset_a_client_agreed_to_is_known_of_it(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=PATIENT, options=[Charset(("ISO-8859-1", "UTF-8"))]) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         assert connection.client.charset == "utf-8"
         wire.say(bytes((IAC, DO, CHARSET)) + bytes((IAC, SB, CHARSET, ACCEPTED)) + b"ISO-8859-1" + bytes((IAC, SE)))
@@ -246,7 +246,7 @@ async def test_the_charset_a_client_agreed_to_is_known_of_it(autojump_clock: tri
 
 
 async def test_an_option_with_a_bug_is_logged_and_costs_the_option(
-    autojump_clock: trio.testing.MockClock, witness: Witness, caplog: pytest.LogCaptureFixture
+    autojump_clock: trio.testing.MockClock, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken(Option):
         code = 99
@@ -256,7 +256,7 @@ async def test_an_option_with_a_bug_is_logged_and_costs_the_option(
             raise RuntimeError("a bug of the option")
 
     async with open_house(witness.hooks, limits=PATIENT, options=[Broken()]) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(bytes((IAC, DO, 99)) + b"look\r\n")
         await settled()
         assert witness.story()[-1] == "guest-1: look"
@@ -268,7 +268,7 @@ async def test_what_text_may_carry_follows_what_was_agreed_and_taken_back(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with open_house(Hooks(), limits=PATIENT, options=[Mxp()]) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         client = first_connection(house.server).client
         for verb, agreed in ((DO, True), (DONT, False)):
             wire.say(bytes((IAC, verb, MXP)))
@@ -277,7 +277,9 @@ async def test_what_text_may_carry_follows_what_was_agreed_and_taken_back(
 
 
 async def test_each_fault_of_a_client_is_counted_under_its_name(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(anomalies=None, first_input=None), options=[Gmcp()]) as house:
+    async with open_house(
+        Hooks(), limits=Limits(max_anomalies=None, first_input_timeout=None), options=[Gmcp()]
+    ) as house:
         wire = await wire_that_takes_rooms(house)
         for _ in range(3):
             wire.say(bytes((IAC, SB, GMCP)) + b"Room.Look {" + bytes((IAC, SE)))

@@ -31,7 +31,7 @@ from trio_mud.telnet.options.echo import Echo
 from trio_mud.testing import OpenMud
 from trio_mud.testing.mud import open_mud
 
-from ..conftest import Witness, engine_of, feed, first_connection, open_house, settled
+from ..conftest import EventLog, engine_of, feed, first_connection, open_house, settled
 
 Ask = Callable[[Dialog], Awaitable[object]]
 
@@ -40,7 +40,7 @@ DO_ECHO, DONT_ECHO = b"\xff\xfd\x01", b"\xff\xfe\x01"
 WORDS = Texts()
 
 
-def lines_of(witness: Witness) -> list[str]:
+def lines_of(witness: EventLog) -> list[str]:
     return [event.line for event in witness.events if isinstance(event, Input)]
 
 
@@ -62,7 +62,7 @@ class Answers:
 # A deadline for each question
 
 
-async def test_a_question_is_given_up_when_its_time_has_passed(mud: OpenMud, witness: Witness) -> None:
+async def test_a_question_is_given_up_when_its_time_has_passed(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.ask("Quick! ", within=5), lambda dialog: dialog.ask("Slowly: ", within=5))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -74,7 +74,7 @@ async def test_a_question_is_given_up_when_its_time_has_passed(mud: OpenMud, wit
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_line_that_comes_too_late_is_input(mud: OpenMud, witness: Witness) -> None:
+async def test_a_line_that_comes_too_late_is_input(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(Answers(lambda dialog: dialog.ask("Quick! ", within=5)))
@@ -88,7 +88,7 @@ async def test_a_line_that_comes_too_late_is_input(mud: OpenMud, witness: Witnes
 
 
 async def test_input_is_hidden_for_one_line_and_the_next_text_begins_on_a_line_of_its_own(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async def script(dialog: Dialog) -> None:
         word = await dialog.ask_hidden("Word? ")
@@ -136,7 +136,7 @@ async def _is_cut_by_an_error(dialog: Dialog) -> None:
 @pytest.mark.parametrize("ask", [_answers, _times_out, _is_cancelled, _is_cut_by_an_error])
 @pytest.mark.parametrize("lingers", [False, True], ids=["the script ends", "the script goes on"])
 async def test_echo_comes_back_however_a_hidden_question_ends(
-    mud: OpenMud, witness: Witness, ask: Ask, lingers: bool
+    mud: OpenMud, witness: EventLog, ask: Ask, lingers: bool
 ) -> None:
     async def script(dialog: Dialog) -> None:
         try:
@@ -158,7 +158,7 @@ async def test_echo_comes_back_however_a_hidden_question_ends(
         assert not player.input_hidden
 
 
-async def test_a_quit_brings_echo_back_before_the_last_words(mud: OpenMud, witness: Witness) -> None:
+async def test_a_quit_brings_echo_back_before_the_last_words(mud: OpenMud, witness: EventLog) -> None:
     """U7: exactly once."""
     async with mud(witness.hooks) as place:
         pipe = place.connect()
@@ -179,7 +179,7 @@ async def test_a_quit_brings_echo_back_before_the_last_words(mud: OpenMud, witne
 
 @pytest.mark.parametrize("ending", ["vanish", "hang up", "abort"])
 async def test_a_hidden_question_ends_with_its_connection_and_nothing_of_it_becomes_input(
-    mud: OpenMud, witness: Witness, ending: str
+    mud: OpenMud, witness: EventLog, ending: str
 ) -> None:
     ended: list[str] = []
 
@@ -215,7 +215,7 @@ async def test_two_hidden_questions_in_a_row_do_not_show_between(autojump_clock:
         lambda dialog: dialog.ask("Name? "),
     )
     async with open_house(Hooks()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         first_connection(house.server).start_dialog(script)
         await settled()
         assert b"".join(wire.sent).endswith(WILL_ECHO + b"New word? ")
@@ -231,7 +231,7 @@ async def test_two_hidden_questions_in_a_row_do_not_show_between(autojump_clock:
     assert script.got == ["sesame", "sesame"]
 
 
-async def test_both_words_may_be_typed_at_once(mud: OpenMud, witness: Witness) -> None:
+async def test_both_words_may_be_typed_at_once(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.ask_hidden("New word? "), lambda dialog: dialog.ask_hidden("Again? "))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -244,7 +244,7 @@ async def test_both_words_may_be_typed_at_once(mud: OpenMud, witness: Witness) -
 
 
 async def test_what_was_typed_hidden_and_not_asked_for_is_dropped(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A password was typed twice and needed once: neither the next question nor the game gets the second."""
     caplog.set_level(logging.DEBUG)
@@ -264,7 +264,7 @@ async def test_what_was_typed_hidden_and_not_asked_for_is_dropped(
     assert "sesame" not in caplog.text
 
 
-async def test_what_was_typed_before_the_question_hid_is_not_lost_behind_it(mud: OpenMud, witness: Witness) -> None:
+async def test_what_was_typed_before_the_question_hid_is_not_lost_behind_it(mud: OpenMud, witness: EventLog) -> None:
     """However much it is: bytes that wait to become lines were typed before, too."""
     got: list[str] = []
 
@@ -275,7 +275,7 @@ async def test_what_was_typed_before_the_question_hid_is_not_lost_behind_it(mud:
         await trio.sleep(1)
 
     lines = [f"{number} {'x' * 40}" for number in range(200)]
-    async with mud(witness.hooks, limits=Limits(typeahead=3)) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=3)) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(script)
         await player.type(*lines)
@@ -285,7 +285,7 @@ async def test_what_was_typed_before_the_question_hid_is_not_lost_behind_it(mud:
 
 
 async def test_half_a_password_is_nobodys_although_its_end_comes_when_the_question_is_given_up(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async def ask(dialog: Dialog) -> None:
         with suppress(trio.TooSlowError):
@@ -302,7 +302,7 @@ async def test_half_a_password_is_nobodys_although_its_end_comes_when_the_questi
 
 
 async def test_that_echo_is_refused_is_told_at_once_although_other_deadlines_run(
-    autojump_clock: object, witness: Witness
+    autojump_clock: object, witness: EventLog
 ) -> None:
     told: list[float] = []
     witness.hooks.on(Input)(lambda event: event.connection.hide_input(True))
@@ -317,7 +317,7 @@ async def test_that_echo_is_refused_is_told_at_once_although_other_deadlines_run
 
 
 async def test_that_echo_was_agreed_and_taken_back_is_reported_while_the_question_waits(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     told: list[EchoRefused] = []
     refused: list[bool] = []
@@ -343,7 +343,7 @@ async def test_that_echo_was_agreed_and_taken_back_is_reported_while_the_questio
 
 @pytest.mark.parametrize("typeahead", [1, 64])
 async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
-    mud: OpenMud, witness: Witness, typeahead: int
+    mud: OpenMud, witness: EventLog, typeahead: int
 ) -> None:
     """The simulator's seed 1015333 of its day: the beginning of a forgotten line stood before the next one."""
 
@@ -353,7 +353,7 @@ async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
         raise RuntimeError
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(fail))
-    async with mud(witness.hooks, limits=Limits(typeahead=typeahead), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=typeahead), allow_errors=True) as place:
         ann = await place.player()
         await ann.send(b"well\r\n" + b"a line of several words\r\n" * 40 + b"half of a")
         await place.pass_time(2)
@@ -362,7 +362,7 @@ async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
         assert lines_of(witness) == ["look"]
 
 
-async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: Witness) -> None:
+async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: EventLog) -> None:
     scopes: list[trio.CancelScope] = []
     got: list[str] = []
 
@@ -389,7 +389,7 @@ async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud:
 
 
 @pytest.mark.parametrize("answer", [DONT_ECHO, b""], ids=["it refuses", "it does not answer"])
-async def test_the_script_learns_that_what_is_typed_shows(mud: OpenMud, witness: Witness, answer: bytes) -> None:
+async def test_the_script_learns_that_what_is_typed_shows(mud: OpenMud, witness: EventLog, answer: bytes) -> None:
     refused: list[bool] = []
 
     async def script(dialog: Dialog) -> None:
@@ -409,7 +409,7 @@ async def test_the_script_learns_that_what_is_typed_shows(mud: OpenMud, witness:
     assert refused == [False, True]
 
 
-async def test_a_client_that_hides_did_not_refuse(mud: OpenMud, witness: Witness) -> None:
+async def test_a_client_that_hides_did_not_refuse(mud: OpenMud, witness: EventLog) -> None:
     refused: list[bool] = []
 
     async def script(dialog: Dialog) -> None:
@@ -432,7 +432,7 @@ async def test_a_client_that_hides_did_not_refuse(mud: OpenMud, witness: Witness
     ("typed", "meant"), [("y", True), ("YES", True), ("n", False), (" no ", False), ("", None), ("perhaps", None)]
 )
 async def test_yes_and_no_have_short_forms_and_anything_else_is_asked_again(
-    mud: OpenMud, witness: Witness, typed: str, meant: bool | None
+    mud: OpenMud, witness: EventLog, typed: str, meant: bool | None
 ) -> None:
     script = Answers(lambda dialog: dialog.confirm("Burn it? "))
     async with mud(witness.hooks) as place:
@@ -445,7 +445,7 @@ async def test_yes_and_no_have_short_forms_and_anything_else_is_asked_again(
 
 
 @pytest.mark.parametrize("default", [True, False])
-async def test_an_empty_line_confirms_the_default(mud: OpenMud, witness: Witness, default: bool) -> None:
+async def test_an_empty_line_confirms_the_default(mud: OpenMud, witness: EventLog, default: bool) -> None:
     script = Answers(lambda dialog: dialog.confirm("Burn it? ", default=default))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -455,7 +455,7 @@ async def test_an_empty_line_confirms_the_default(mud: OpenMud, witness: Witness
     assert script.got == [default]
 
 
-async def test_a_game_has_its_own_words_for_yes_and_no(mud: OpenMud, witness: Witness) -> None:
+async def test_a_game_has_its_own_words_for_yes_and_no(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.confirm("Wirklich? "), lambda dialog: dialog.confirm("Ganz sicher? "))
     texts = Texts(yes="ja j", no="nein n", confirm_again="Ja oder nein?")
     async with mud(witness.hooks, texts=texts) as place:
@@ -468,7 +468,7 @@ async def test_a_game_has_its_own_words_for_yes_and_no(mud: OpenMud, witness: Wi
 
 
 async def test_nonsense_is_asked_about_five_times_and_then_the_script_goes_on_without(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     script = Answers(lambda dialog: dialog.confirm("Burn it? "), lambda dialog: dialog.choose("Which? ", ["ale"]))
     async with mud(witness.hooks) as place:
@@ -481,7 +481,7 @@ async def test_nonsense_is_asked_about_five_times_and_then_the_script_goes_on_wi
 
 
 async def test_a_player_who_gives_no_answer_ends_the_script_and_does_not_fill_the_log(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -499,7 +499,7 @@ async def test_a_player_who_gives_no_answer_ends_the_script_and_does_not_fill_th
     [("2", "b"), ("Small Beer", "b"), ("sm", "b"), ("ALE", "a"), ("alemark", "c"), ("3", "c"), (" 1 ", "a")],
 )
 async def test_an_option_is_chosen_by_number_name_or_beginning(
-    mud: OpenMud, witness: Witness, typed: str, chosen: str
+    mud: OpenMud, witness: EventLog, typed: str, chosen: str
 ) -> None:
     drinks = {"Ale": "a", "small beer": "b", "alemark": "c"}
     script = Answers(lambda dialog: dialog.choose("Which? ", drinks))
@@ -517,7 +517,7 @@ async def test_an_option_is_chosen_by_number_name_or_beginning(
     [("al", WORDS.choose_ambiguous), ("", WORDS.choose_again), ("0", WORDS.choose_again), ("9", WORDS.choose_again)],
 )
 async def test_what_names_no_option_or_several_is_asked_again(
-    mud: OpenMud, witness: Witness, typed: str, said: str
+    mud: OpenMud, witness: EventLog, typed: str, said: str
 ) -> None:
     script = Answers(lambda dialog: dialog.choose("Which? ", ["ale one", "ale two"]))
     async with mud(witness.hooks) as place:
@@ -529,7 +529,7 @@ async def test_what_names_no_option_or_several_is_asked_again(
     assert script.got == ["ale two"]
 
 
-async def test_a_name_comes_before_a_number(mud: OpenMud, witness: Witness) -> None:
+async def test_a_name_comes_before_a_number(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.choose("Which year? ", [3, 2, 1]))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -539,7 +539,7 @@ async def test_a_name_comes_before_a_number(mud: OpenMud, witness: Witness) -> N
     assert script.got == [1]
 
 
-async def test_a_choice_needs_options(mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_choice_needs_options(mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture) -> None:
     async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()
         first_connection(place.server).start_dialog(lambda dialog: dialog.choose("Which? ", []))
@@ -552,7 +552,7 @@ async def test_a_choice_needs_options(mud: OpenMud, witness: Witness, caplog: py
 BOOK = "\n".join(f"line {number}" for number in range(1, 21))
 
 
-async def test_a_text_is_read_a_window_at_a_time(mud: OpenMud, witness: Witness) -> None:
+async def test_a_text_is_read_a_window_at_a_time(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.page(BOOK))
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=10)
@@ -567,7 +567,7 @@ async def test_a_text_is_read_a_window_at_a_time(mud: OpenMud, witness: Witness)
 
 
 @pytest.mark.parametrize("word", ["q", "Quit"])
-async def test_q_stops_reading(mud: OpenMud, witness: Witness, word: str) -> None:
+async def test_q_stops_reading(mud: OpenMud, witness: EventLog, word: str) -> None:
     script = Answers(lambda dialog: dialog.page(BOOK))
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=10)
@@ -578,7 +578,7 @@ async def test_q_stops_reading(mud: OpenMud, witness: Witness, word: str) -> Non
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_command_stops_reading_and_is_not_lost(mud: OpenMud, witness: Witness) -> None:
+async def test_a_command_stops_reading_and_is_not_lost(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.page(BOOK))
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=10)
@@ -589,7 +589,7 @@ async def test_a_command_stops_reading_and_is_not_lost(mud: OpenMud, witness: Wi
     assert lines_of(witness) == ["  go north", "look"]
 
 
-async def test_the_window_may_change_its_size_while_one_reads(mud: OpenMud, witness: Witness) -> None:
+async def test_the_window_may_change_its_size_while_one_reads(mud: OpenMud, witness: EventLog) -> None:
     words = " ".join(f"word{number}" for number in range(100))
     script = Answers(lambda dialog: dialog.page(words))
     async with mud(witness.hooks) as place:
@@ -608,7 +608,7 @@ async def test_the_window_may_change_its_size_while_one_reads(mud: OpenMud, witn
     assert script.got == [True]
 
 
-async def test_a_screen_reader_gets_everything_at_once(mud: OpenMud, witness: Witness) -> None:
+async def test_a_screen_reader_gets_everything_at_once(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.page(BOOK))
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=10)
@@ -621,7 +621,7 @@ async def test_a_screen_reader_gets_everything_at_once(mud: OpenMud, witness: Wi
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "one line", "\n\ntwo\n\nlines\n"])
-async def test_what_fits_is_simply_shown(mud: OpenMud, witness: Witness, text: str) -> None:
+async def test_what_fits_is_simply_shown(mud: OpenMud, witness: EventLog, text: str) -> None:
     script = Answers(lambda dialog: dialog.page(text))
     async with mud(witness.hooks) as place:
         player = await place.player(columns=80, rows=10)
@@ -649,7 +649,7 @@ async def test_what_fits_is_simply_shown(mud: OpenMud, witness: Witness, text: s
     ],
 )
 async def test_a_text_is_written_line_by_line(
-    mud: OpenMud, witness: Witness, typed: list[str], text: str | None
+    mud: OpenMud, witness: EventLog, typed: list[str], text: str | None
 ) -> None:
     script = Answers(lambda dialog: dialog.edit())
     async with mud(witness.hooks) as place:
@@ -662,7 +662,7 @@ async def test_a_text_is_written_line_by_line(
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_draft_outlives_the_link(mud: OpenMud, witness: Witness) -> None:
+async def test_a_draft_outlives_the_link(mud: OpenMud, witness: EventLog) -> None:
     drafts: list[str] = []
     script = Answers(lambda dialog: dialog.edit("one", draft=drafts.append))
     async with mud(witness.hooks) as place:
@@ -676,7 +676,7 @@ async def test_a_draft_outlives_the_link(mud: OpenMud, witness: Witness) -> None
     assert script.got == []
 
 
-async def test_the_editor_lists_helps_and_says_what_it_cannot_do(mud: OpenMud, witness: Witness) -> None:
+async def test_the_editor_lists_helps_and_says_what_it_cannot_do(mud: OpenMud, witness: EventLog) -> None:
     script = Answers(lambda dialog: dialog.edit("old\ntext"))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -692,7 +692,7 @@ async def test_the_editor_lists_helps_and_says_what_it_cannot_do(mud: OpenMud, w
 @pytest.mark.parametrize(
     "ask", [lambda dialog: dialog.edit(most_lines=2), lambda dialog: dialog.edit(most_bytes=11)], ids=["lines", "bytes"]
 )
-async def test_a_text_in_the_editor_is_bounded_and_its_writer_told(mud: OpenMud, witness: Witness, ask: Ask) -> None:
+async def test_a_text_in_the_editor_is_bounded_and_its_writer_told(mud: OpenMud, witness: EventLog, ask: Ask) -> None:
     script = Answers(ask)
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -707,7 +707,7 @@ async def test_a_text_in_the_editor_is_bounded_and_its_writer_told(mud: OpenMud,
 # One script within another
 
 
-async def test_a_script_awaits_another_and_both_share_the_lines(mud: OpenMud, witness: Witness) -> None:
+async def test_a_script_awaits_another_and_both_share_the_lines(mud: OpenMud, witness: EventLog) -> None:
     got: list[str] = []
 
     async def inner(dialog: Dialog) -> None:
@@ -727,7 +727,7 @@ async def test_a_script_awaits_another_and_both_share_the_lines(mud: OpenMud, wi
     assert lines_of(witness) == ["look"]
 
 
-async def test_a_dialog_started_in_a_dialog_says_what_to_do_instead(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_started_in_a_dialog_says_what_to_do_instead(mud: OpenMud, witness: EventLog) -> None:
     said: list[str] = []
 
     async def script(dialog: Dialog) -> None:
@@ -744,7 +744,7 @@ async def test_a_dialog_started_in_a_dialog_says_what_to_do_instead(mud: OpenMud
     assert "`await new(dialog)`" in said[0]
 
 
-async def test_a_dialog_for_who_has_gone_does_nothing(mud: OpenMud, witness: Witness) -> None:
+async def test_a_dialog_for_who_has_gone_does_nothing(mud: OpenMud, witness: EventLog) -> None:
     """In the disconnect hook, later, and while the old dialog still cleans up."""
     began: list[str] = []
     gone: list[Connection] = []

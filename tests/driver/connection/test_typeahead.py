@@ -10,12 +10,12 @@ from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Limits, Rate
 from trio_mud.telnet.codes import DO, ECHO, IAC, NAWS, SB, SE, WILL
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, feed, first_connection, open_house, settled, until, waits
+from ..conftest import EventLog, feed, first_connection, open_house, settled, until, waits
 
 
-def witness_of_a_hidden_question() -> Witness:
+def witness_of_a_hidden_question() -> EventLog:
     """Return a witness whose game asks each player for a password."""
-    witness = Witness()
+    witness = EventLog()
 
     async def login(dialog: Dialog) -> None:
         await dialog.ask_hidden("Password: ")
@@ -25,11 +25,11 @@ def witness_of_a_hidden_question() -> Witness:
 
 
 async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_must_wait(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     witness.hooks.on(Input)(waits(10))
     async with mud(
-        witness.hooks, limits=Limits(typeahead=3, command_rate=None, hook_deadline=None), allow_errors=True
+        witness.hooks, limits=Limits(max_typeahead=3, command_rate=None, hook_timeout=None), allow_errors=True
     ) as place:
         player = await place.player()
         await player.send(b"handled now\n")
@@ -39,9 +39,9 @@ async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_mus
 
 
 async def test_feed_says_so_also_of_the_very_first_bytes(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(typeahead=3, command_rate=None)) as house:
+    async with open_house(Hooks(), limits=Limits(max_typeahead=3, command_rate=None)) as house:
         for typed, has_room in ((b"look\n", True), (b"look\n" * 3, False)):
-            await house.wire()
+            await house.connect()
             *_, connection = house.server.connections
             assert feed(connection, typed) is has_room
         await settled()
@@ -53,8 +53,8 @@ async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
     """Hidden lines without a question are dropped silently, and no other event wakes the reader."""
     witness = witness_of_a_hidden_question()
 
-    async with open_house(witness.hooks, limits=Limits(typeahead=2, command_rate=None, batch=1)) as house:
-        wire = await house.wire()
+    async with open_house(witness.hooks, limits=Limits(max_typeahead=2, command_rate=None, batch_size=1)) as house:
+        wire = await house.connect()
         wire.say(b"secret\nsecret\nsecret\nsecret\n")
         await settled()
         wire.say(b"look\n")
@@ -62,7 +62,7 @@ async def test_who_waits_for_room_reads_on_when_what_filled_it_was_dropped(
         assert witness.story()[-1] == "guest-1: look"
 
 
-async def test_lines_of_a_dead_link_wait_for_no_rate_and_leave_no_deadline(mud: OpenMud, witness: Witness) -> None:
+async def test_lines_of_a_dead_link_wait_for_no_rate_and_leave_no_deadline(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=Limits(command_rate=Rate(1, burst=1))) as place:
         player = await place.player()
         await player.send(b"look\n" * 5)
@@ -70,11 +70,11 @@ async def test_lines_of_a_dead_link_wait_for_no_rate_and_leave_no_deadline(mud: 
         await player.vanish()
         await settled()
         assert witness.story()[-6:-1] == ["guest-1: look"] * 5
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
 
 
 async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_lines_around_it(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     hooks = Hooks()
 
@@ -87,7 +87,7 @@ async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_li
         event.connection.start_dialog(login)
 
     hooks.include(witness.hooks)
-    async with mud(hooks, limits=Limits(typeahead=1), allow_errors=True) as place:
+    async with mud(hooks, limits=Limits(max_typeahead=1), allow_errors=True) as place:
         player = await place.player()
         await player.send(bytes((IAC, WILL, NAWS)))
         await player.send(b"Ann\n" + b"x\n" * 400 + bytes((IAC, SB, NAWS, 0, 50, 0, 60, IAC, SE)))
@@ -97,7 +97,7 @@ async def test_what_is_no_line_is_heard_also_when_a_failed_dialog_forgets_the_li
 
 
 async def test_who_hangs_up_is_gone_as_soon_as_the_last_line_is_handled_though_nothing_was_answered(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     witness.hooks.on(Input)(waits(0.5))
     async with mud(witness.hooks) as place:
@@ -106,13 +106,13 @@ async def test_who_hangs_up_is_gone_as_soon_as_the_last_line_is_handled_though_n
         await player.hang_up()
         began = trio.current_time()
         await until(witness.disconnects)
-        assert 0.5 <= trio.current_time() - began < 0.6  # and not after limits.quit_flush
+        assert 0.5 <= trio.current_time() - began < 0.6  # and not after limits.quit_timeout
 
 
 async def test_a_visitor_at_the_door_is_idle_since_it_came(mud: OpenMud) -> None:
     hooks, idle = Hooks(), []
     hooks.on(Connect, order=-1)(waits(3))
-    hooks.on(Connect)(lambda event: idle.append(event.connection.idle))
+    hooks.on(Connect)(lambda event: idle.append(event.connection.idle_seconds))
     async with mud(hooks) as place:
         await place.player()
     assert idle == [3]
@@ -129,7 +129,7 @@ async def test_what_was_typed_hidden_becomes_no_input_however_it_came(
     witness = witness_of_a_hidden_question()
 
     async with open_house(witness.hooks, limits=Limits(command_rate=None)) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(typed)
         await settled()
         wire.say(b"look\r\n")

@@ -14,7 +14,7 @@ from trio_mud import Admitted, Connect, Dialog, HookEvent, Hooks, Input, MasterS
 from trio_mud.driver.core.checks import check_function
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, first_connection, settled
+from ..conftest import EventLog, first_connection, settled
 
 
 def plain(dialog: Dialog) -> None:
@@ -250,7 +250,7 @@ def settle_nothing() -> None:
 
 @pytest.mark.parametrize("mistake", WRONG)
 async def test_a_mistake_is_refused_by_a_sentence_and_has_changed_nothing(
-    mud: OpenMud, talkers: Witness, mistake: str
+    mud: OpenMud, talkers: EventLog, mistake: str
 ) -> None:
     """K11: by a TypeError or ValueError raised in the author's own line."""
     call, said = WRONG[mistake]
@@ -273,12 +273,12 @@ async def test_a_mistake_is_refused_by_a_sentence_and_has_changed_nothing(
     [(5, None, r"^Dialog.ask_hidden\(\) takes a str or Markup"), ("?", "5", r"^Dialog.ask_hidden\(within=\) takes")],
 )
 async def test_a_wrong_question_hides_nothing(
-    mud: OpenMud, witness: Witness, question: Any, within: Any, said: str
+    mud: OpenMud, witness: EventLog, question: Any, within: Any, said: str
 ) -> None:
     async def script(dialog: Dialog) -> None:
         with pytest.raises(TypeError, match=said):
             await dialog.ask_hidden(question, within=within)
-        assert not dialog.connection.link.hides_input
+        assert not dialog.connection._link.hides_input
         dialog.connection.write("asked")
 
     witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(script))
@@ -288,7 +288,7 @@ async def test_a_wrong_question_hides_nothing(
 
 
 async def test_a_wrong_text_for_a_dead_link_is_refused_at_once_and_the_return_is_whole(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -304,7 +304,7 @@ async def test_a_wrong_text_for_a_dead_link_is_refused_at_once_and_the_return_is
         await again.sees("before\nbehind\n")
 
 
-async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, witness: Witness) -> None:
+async def test_a_wrong_text_for_a_refusal_does_not_let_anybody_in(mud: OpenMud, witness: EventLog) -> None:
     """The function failed, so the connection is refused."""
     wrong: Any = 5
     witness.hooks.on(Connect)(lambda event: event.connection.refuse(wrong))

@@ -11,7 +11,7 @@ import trio
 from trio_mud import Hooks, Input, MasterServer
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, settled
+from ..conftest import EventLog, settled
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR, DAY = 3600, 86400
@@ -162,7 +162,7 @@ async def test_other_timers_do_not_look_at_the_wall(mud: OpenMud) -> None:
         assert ticks == [600 * k for k in range(1, 6)]
 
 
-async def test_it_takes_its_turn_and_holds_nobody_up(mud: OpenMud, witness: Witness) -> None:
+async def test_it_takes_its_turn_and_holds_nobody_up(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         Wall(place.server, 2026, 6, 1, 3, 59, 30)
 
@@ -199,7 +199,7 @@ async def test_one_that_is_cancelled_comes_no_more(mud: OpenMud) -> None:
         await trio.sleep(3 * DAY)
         assert wall.seen == ["06-02 04:00"]
         assert not timer.is_active
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
 
 
 async def test_it_ends_with_the_server(mud: OpenMud) -> None:
@@ -209,7 +209,7 @@ async def test_it_ends_with_the_server(mud: OpenMud) -> None:
         server.daily(time(13), lambda: seen.append("too late"), tz="UTC")
     await trio.sleep(3 * DAY)
     assert seen == []
-    assert len(server.context.timers) == 0
+    assert len(server._context.timers) == 0
 
 
 async def test_a_mud_of_the_kit_begins_at_noon_of_the_first_of_january_2000(mud: OpenMud) -> None:

@@ -28,14 +28,14 @@ from trio_mud import (
     Limits,
     MasterServer,
     Texts,
-    WaitsForItself,
+    WouldDeadlock,
 )
 from trio_mud.driver.core.dispatcher import Dispatcher, Source
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 
-from ..conftest import Crash, Witness, feed, first_connection, open_house, settled, waits
+from ..conftest import Crash, EventLog, feed, first_connection, open_house, settled, waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ class Weird(BaseException):
     """An error that is no `Exception`, as `asyncio.CancelledError` and pytest's own outcomes are."""
 
 
-def lines_of(witness: Witness) -> list[str]:
+def lines_of(witness: EventLog) -> list[str]:
     return [event.line for event in witness.events if isinstance(event, Input)]
 
 
 # Turns
 
 
-async def test_a_flooder_and_a_whisperer_alternate(mud: OpenMud, witness: Witness) -> None:
+async def test_a_flooder_and_a_whisperer_alternate(mud: OpenMud, witness: EventLog) -> None:
     """I-17, P16: one event of each source a turn."""
-    async with mud(witness.hooks, limits=Limits(command_rate=None, typeahead=1000)) as place:
+    async with mud(witness.hooks, limits=Limits(command_rate=None, max_typeahead=1000)) as place:
         await place.player()
         await place.player()
         flooder, whisperer = place.server.connections
@@ -68,7 +68,7 @@ async def test_a_flooder_and_a_whisperer_alternate(mud: OpenMud, witness: Witnes
         assert [event.connection.number for event in witness.events if isinstance(event, Input)][:6] == [1, 2] * 3
 
 
-async def test_a_pasted_packet_holds_up_nobody_else(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_pasted_packet_holds_up_nobody_else(mud: OpenMud, talkers: EventLog) -> None:
     """P16: ten thousand lines in one packet."""
     async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
         flooder, honest = await place.player(), await place.player()
@@ -83,7 +83,7 @@ async def test_a_pasted_packet_holds_up_nobody_else(mud: OpenMud, talkers: Witne
 
 
 async def test_between_two_batches_lies_a_checkpoint(mud: OpenMud) -> None:
-    """However much there is to do, the others get their turn every `limits.batch` events."""
+    """However much there is to do, the others get their turn every `limits.batch_size` events."""
     hooks = Hooks()
     turns: Counter[int] = Counter()
     steps = 0
@@ -94,7 +94,7 @@ async def test_between_two_batches_lies_a_checkpoint(mud: OpenMud) -> None:
             steps += 1
 
     hooks.on(Input)(lambda event: turns.update([steps]))
-    async with mud(hooks, limits=Limits(batch=4, command_rate=None, typeahead=1000)) as place:
+    async with mud(hooks, limits=Limits(batch_size=4, command_rate=None, max_typeahead=1000)) as place:
         for _ in range(6):
             await place.player()
         counter = Count()
@@ -108,7 +108,7 @@ async def test_between_two_batches_lies_a_checkpoint(mud: OpenMud) -> None:
 
 
 async def test_a_source_has_one_event_running_at_any_time_whatever_its_bytes_say(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """A resize that is parsed while a line is taken must not start a second event beside it."""
     running: list[str] = []
@@ -123,14 +123,14 @@ async def test_a_source_has_one_event_running_at_any_time_whatever_its_bytes_say
         running.remove(event.line)
 
     resize = bytes((IAC, SB, NAWS, 0, 100, 0, 40, IAC, SE))
-    async with mud(witness.hooks, limits=Limits(typeahead=2, command_rate=None, first_input=None)) as place:
+    async with mud(witness.hooks, limits=Limits(max_typeahead=2, command_rate=None, first_input_timeout=None)) as place:
         player = await place.player(columns=80, rows=24)
         await settled()
         await player.send(b"1\r\n2\r\n" + b"3" * 520 + b"\r\n" + resize + b"4\r\n5\r\n")
         await trio.sleep(20)
         assert [line[:1] for line in lines_of(witness)] == ["1", "2", "3", "4", "5"]
         assert most == 1
-        assert not place.server.aborting.is_set()
+        assert not place.server._aborting.is_set()
 
 
 async def test_one_slow_tick_of_the_server_holds_up_no_other_timer(mud: OpenMud) -> None:
@@ -179,7 +179,7 @@ async def test_plain_functions_are_atomic_steps_in_one_total_order(mud: OpenMud)
     assert [number for _, _, number in steps] == [1, 2, 3, 1, 2, 3]
 
 
-async def test_a_waiting_function_holds_up_only_its_own_source(mud: OpenMud, witness: Witness) -> None:
+async def test_a_waiting_function_holds_up_only_its_own_source(mud: OpenMud, witness: EventLog) -> None:
     """A2."""
     wait = waits(3)
 
@@ -237,7 +237,7 @@ async def test_whatever_awaitable_a_function_returns_is_awaited(mud: OpenMud) ->
 
 
 async def test_each_waiting_function_is_cut_at_the_deadline_for_itself(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A2: the next function of the event and the next event still run."""
     done: list[tuple[str, float]] = []
@@ -254,7 +254,7 @@ async def test_each_waiting_function_is_cut_at_the_deadline_for_itself(
 
     witness.hooks.on(Input)(lambda event: done.append(("next", trio.current_time())))
     async with mud(
-        witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_too_slow="Too slow."), allow_errors=True
+        witness.hooks, limits=Limits(hook_timeout=5), texts=Texts(command_too_slow="Too slow."), allow_errors=True
     ) as place:
         player = await place.player()
         await player.type("x")
@@ -274,7 +274,7 @@ async def test_without_a_deadline_a_function_may_wait_for_ever(mud: OpenMud) -> 
         await trio.sleep(10_000)
         done.append(event.line)
 
-    async with mud(hooks, limits=Limits(hook_deadline=None, first_input=None)) as place:
+    async with mud(hooks, limits=Limits(hook_timeout=None, first_input_timeout=None)) as place:
         player = await place.player()
         await player.type("x")
         await trio.sleep(10_001)
@@ -301,7 +301,7 @@ RAISED_BY_PLAIN = [GeneratorExit(), StopIteration()]  # out of a coroutine these
     ids=lambda value: ("waiting" if value else "plain") if isinstance(value, bool) else type(value).__name__,
 )
 async def test_a_function_that_raises_costs_one_call(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, error: BaseException, is_async: bool
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture, error: BaseException, is_async: bool
 ) -> None:
     """A1, A5, I-16: any exception; it is logged with the connection and its traceback, and the player is notified."""
     after: list[str] = []
@@ -327,14 +327,14 @@ async def test_a_function_that_raises_costs_one_call(
         await settled()
         assert after == ["look", "fail", "look"] or sorted(after) == ["fail", "look", "look"]
         assert len(place.server.connections) == 2
-        assert not place.server.aborting.is_set()
+        assert not place.server._aborting.is_set()
     records = [record for record in caplog.records if record.levelname == "ERROR"]
     assert len(records) == 1
     assert "guest-1" in records[0].getMessage()
     assert records[0].exc_info
 
 
-async def test_a_disconnect_function_that_fails_or_hangs_costs_itself(mud: OpenMud, witness: Witness) -> None:
+async def test_a_disconnect_function_that_fails_or_hangs_costs_itself(mud: OpenMud, witness: EventLog) -> None:
     """A10: the list is clean already, and the functions after it still run."""
     after: list[int] = []
 
@@ -347,14 +347,14 @@ async def test_a_disconnect_function_that_fails_or_hangs_costs_itself(mud: OpenM
         await trio.sleep_forever()
 
     witness.hooks.on(Disconnect)(lambda event: after.append(len(event.connection.server.connections)))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=5), allow_errors=True) as place:
         player = await place.player()
         await player.vanish()
         await trio.sleep(6)
         assert after == [0]
 
 
-async def test_a_disconnect_function_that_writes_writes_nothing(mud: OpenMud, witness: Witness) -> None:
+async def test_a_disconnect_function_that_writes_writes_nothing(mud: OpenMud, witness: EventLog) -> None:
     """A11."""
     wrote: list[bool] = []
 
@@ -377,7 +377,7 @@ async def test_a_disconnect_function_that_writes_writes_nothing(mud: OpenMud, wi
 
 @pytest.mark.parametrize("why", ["swallows", "shields"])
 async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobody(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, why: str
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture, why: str
 ) -> None:
     """A4, K11: it swallowed its cancellation, or waited for something that nothing cuts, such as a thread."""
 
@@ -392,7 +392,7 @@ async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobo
 
     witness.hooks.on(Connect)(stubborn)
     witness.hooks.on(Input)(stubborn)
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5), texts=Texts(command_failed="Oops.")) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=5), texts=Texts(command_failed="Oops.")) as place:
         player = await place.player()
         await player.type("x", "x")
         await player.sees("done\ndone\ndone\n", within=60)
@@ -401,7 +401,7 @@ async def test_a_late_return_is_a_warning_that_names_the_function_and_costs_nobo
     assert len(warnings) < 5
     assert warnings[0].startswith("hook stubborn at ")
     assert f"{__file__}:" in warnings[0]
-    assert "for Connect of guest-1 (#1); limits.hook_deadline is 5 s" in warnings[0]
+    assert "for Connect of guest-1 (#1); limits.hook_timeout is 5 s" in warnings[0]
     assert "start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True" in warnings[0]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -432,7 +432,7 @@ async def test_a_door_that_returns_false_is_told_how_to_refuse(
 
 
 async def test_a_function_that_hides_its_cancellation_behind_an_error_is_too_slow_all_the_same(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     @witness.hooks.on(Input)
     async def clumsy(event: Input) -> None:
@@ -441,12 +441,12 @@ async def test_a_function_that_hides_its_cancellation_behind_an_error_is_too_slo
         finally:
             raise RuntimeError("while cleaning up")
 
-    async with mud(witness.hooks, limits=Limits(hook_deadline=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=5), allow_errors=True) as place:
         player = await place.player()
         await player.type("x")
         await trio.sleep(6)
         assert place.server.counters["hooks failed"] >= 1
-        assert not place.server.aborting.is_set()
+        assert not place.server._aborting.is_set()
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["plain", "waiting"])
@@ -456,7 +456,7 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
     stop: type[BaseException], is_async: bool, in_group: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     """A5: KeyboardInterrupt and SystemExit, also from a group; `serve` raises them at its very end."""
-    witness = Witness()
+    witness = EventLog()
 
     @witness.hooks.on(Input)
     def interrupt(event: Input) -> Awaitable[None]:
@@ -471,7 +471,7 @@ async def test_only_an_interrupt_stops_the_server_and_the_disconnects_still_run(
 
     with pytest.raises((stop, BaseExceptionGroup)) as caught:  # noqa: PT012 - the block is the server
         async with open_house(witness.hooks) as house:
-            first, _ = await house.wire(), await house.wire()
+            first, _ = await house.connect(), await house.connect()
             first.say(b"stop\r\n")
             await trio.sleep(100)
     assert isinstance(unwrap_single(caught.value), stop)
@@ -521,7 +521,7 @@ async def test_an_exit_says_the_last_words_to_every_player(place: str, mud: Open
 
 def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:
     """O12: the signal interrupts the game's function, and the server ends in order."""
-    witness = Witness()
+    witness = EventLog()
     after: list[str] = []
 
     @witness.hooks.on(Input)
@@ -531,8 +531,8 @@ def test_ctrl_c_inside_a_hook_breaks_into_it_and_loses_no_event() -> None:
 
     async def main() -> None:
         async with open_house(witness.hooks) as house:
-            wire = await house.wire()
-            await house.wire()
+            wire = await house.connect()
+            await house.connect()
             wire.say(b"stop\r\n")
             await trio.sleep(100)
 
@@ -546,14 +546,14 @@ def test_ctrl_c_inside_a_verb_of_the_driver_waits_until_the_verb_is_done() -> No
     """The game's function may be interrupted anywhere, but not the driver's methods that it calls: their steps are
     paired.
     """
-    witness = Witness()
+    witness = EventLog()
     witness.hooks.on(Input)(lambda event: event.connection.server.post(Bell(1)))
 
     async def main() -> None:
         with trio.fail_after(60):
             async with open_house(witness.hooks) as house:
-                wire = await house.wire()
-                dispatcher: Any = house.server.context.dispatcher
+                wire = await house.connect()
+                dispatcher: Any = house.server._context.dispatcher
                 send = dispatcher._to_ready.send_nowait
 
                 class Interrupted:
@@ -578,10 +578,10 @@ def test_what_the_game_hands_to_a_timer_stays_as_protected_as_it_was() -> None:
 
     async def main() -> None:
         async with open_house(Hooks()) as house:
-            await house.wire()
+            await house.connect()
             connection = first_connection(house.server)
             house.server.after(0, house.server.shutdown)
-            house.server.after(0, house.server.context.dispatcher.cut)
+            house.server.after(0, house.server._context.dispatcher.cut)
             connection.start_soon(trio.sleep_forever)
             await settled()
 
@@ -595,7 +595,7 @@ def test_what_the_game_hands_to_a_timer_stays_as_protected_as_it_was() -> None:
 @pytest.mark.parametrize("kind", ["timer", "dialog", "work"])
 def test_ctrl_c_breaks_into_every_other_code_of_the_game_too(kind: str) -> None:
     """O12: an endless loop in a timer's function, a script or background work is just what Ctrl-C is for."""
-    witness = Witness()
+    witness = EventLog()
     after: list[str] = []
 
     def loop_for_ever() -> None:
@@ -616,7 +616,7 @@ def test_ctrl_c_breaks_into_every_other_code_of_the_game_too(kind: str) -> None:
 
     async def main() -> None:
         async with open_house(witness.hooks) as house:
-            await house.wire()
+            await house.connect()
             await trio.sleep(100)
 
     with pytest.raises(KeyboardInterrupt):
@@ -627,12 +627,12 @@ def test_ctrl_c_breaks_into_every_other_code_of_the_game_too(kind: str) -> None:
 
 def test_ctrl_c_between_hooks_loses_no_event() -> None:
     """The driver's own code is protected: an interrupt there is delivered when it waits."""
-    witness = Witness()
+    witness = EventLog()
 
     async def main() -> None:
         async with open_house(witness.hooks) as house:
-            await house.wire()
-            house.server.context.timers.at(trio.current_time() + 1, lambda: signal.raise_signal(signal.SIGINT))
+            await house.connect()
+            house.server._context.timers.at(trio.current_time() + 1, lambda: signal.raise_signal(signal.SIGINT))
             await trio.sleep(100)
 
     with pytest.raises(KeyboardInterrupt):
@@ -641,19 +641,19 @@ def test_ctrl_c_between_hooks_loses_no_event() -> None:
 
 
 def test_ctrl_c_inside_the_dispatchers_own_steps_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    witness = Witness()
+    witness = EventLog()
 
     async def main() -> None:
         async with open_house(witness.hooks) as house:
-            wire = await house.wire()
-            flush = house.server.host.flush
+            wire = await house.connect()
+            flush = house.server._host.flush
 
             def interrupted_flush() -> None:
                 monkeypatch.undo()
                 signal.raise_signal(signal.SIGINT)
                 flush()
 
-            monkeypatch.setattr(house.server.host, "flush", interrupted_flush)
+            monkeypatch.setattr(house.server._host, "flush", interrupted_flush)
             wire.say(b"look\r\n")
             await trio.sleep(100)
 
@@ -716,13 +716,13 @@ async def test_a_dead_dispatcher_stops_the_server_with_its_error(autojump_clock:
         async with open_house(Hooks()) as house:
             server = house.server
             for _ in range(3):
-                await house.wire()
+                await house.connect()
             assert len(server.connections) == 3
-            server.context.dispatcher.put(Crash(server.context.dispatcher))
+            server._context.dispatcher.put(Crash(server._context.dispatcher))
             await trio.sleep(100)
     assert server is not None
     assert server.closed.is_set()
-    assert server.context.dispatcher.is_dead
+    assert server._context.dispatcher.is_dead
     assert len(server.connections) == 0
 
 
@@ -730,11 +730,11 @@ async def test_putting_into_a_dead_dispatcher_does_nothing(mud: OpenMud) -> None
     async with mud(Hooks()) as place:
         server = place.server
     server.post(Bell(1))
-    crash = Crash(server.context.dispatcher)
-    server.context.dispatcher.put(crash)
+    crash = Crash(server._context.dispatcher)
+    server._context.dispatcher.put(crash)
     assert not crash.is_queued
-    await server.context.dispatcher.drained()
-    assert not server.context.dispatcher.is_working
+    await server._context.dispatcher.drained()
+    assert not server._context.dispatcher.is_working
 
 
 async def test_a_connection_at_the_door_of_a_dead_dispatcher_is_let_go(autojump_clock: trio.testing.MockClock) -> None:
@@ -744,9 +744,9 @@ async def test_a_connection_at_the_door_of_a_dead_dispatcher_is_let_go(autojump_
     began = trio.current_time()
     wire = None
     with pytest.raises(LookupError, match="crash"):  # noqa: PT012 - the block is the server
-        async with open_house(hooks, limits=Limits(hook_deadline=None)) as house:
-            wire = await house.wire()
-            house.server.context.dispatcher.put(Crash(house.server.context.dispatcher))
+        async with open_house(hooks, limits=Limits(hook_timeout=None)) as house:
+            wire = await house.connect()
+            house.server._context.dispatcher.put(Crash(house.server._context.dispatcher))
             await trio.sleep(100)
     assert wire is not None
     assert wire.is_closed
@@ -756,7 +756,7 @@ async def test_a_connection_at_the_door_of_a_dead_dispatcher_is_let_go(autojump_
 # Waiting for oneself
 
 
-async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud, witness: Witness) -> None:
+async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud, witness: EventLog) -> None:
     """A14: the answer would wait for the hook, and the hook for the answer."""
     told: list[float] = []
     dialogs: list[Dialog] = []
@@ -766,7 +766,7 @@ async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud,
         await trio.sleep_forever()
 
     async def ask() -> None:
-        with pytest.raises(WaitsForItself):
+        with pytest.raises(WouldDeadlock):
             await dialogs[0].ask("Are you there? ")
         told.append(trio.current_time())
 
@@ -779,7 +779,7 @@ async def test_who_asks_its_own_source_from_a_hook_is_told_at_once(mud: OpenMud,
     assert told == [1.0]
 
 
-async def test_events_that_post_events_are_queued_and_starve_nobody(mud: OpenMud, talkers: Witness) -> None:
+async def test_events_that_post_events_are_queued_and_starve_nobody(mud: OpenMud, talkers: EventLog) -> None:
     """A13: an event that posts itself forever gets one turn, the same as every source."""
     async with mud(talkers.hooks) as place:
         server = place.server

@@ -13,7 +13,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits
+from trio_mud import Admitted, Dialog, Hooks, Input, Limits, SessionStarted
 from trio_mud.driver.core.describing import guarded
 from trio_mud.driver.core.failures import MOST_KINDS, RepeatLimiter
 from trio_mud.driver.core.thread import HomeThread
@@ -129,7 +129,7 @@ async def test_a_command_that_fails_again_and_again_is_one_traceback_and_one_lin
     hooks = Hooks()
     hooks.on(Input)(stumble)
     async with mud(
-        hooks, limits=Limits(log_interval=10, command_rate=None, per_address=None), allow_errors=True
+        hooks, limits=Limits(log_interval=10, command_rate=None, max_per_address=None), allow_errors=True
     ) as place:
         players = [await place.player() for _ in range(10)]
         for _ in range(3):
@@ -232,8 +232,8 @@ async def test_a_key_that_cannot_be_shown_costs_its_description_and_no_more(
     def enter(event: Input) -> None:
         event.connection.server.sessions.enter(Key(), event.connection)
 
-    @hooks.on(Entered)
-    def fail(event: Entered) -> None:
+    @hooks.on(SessionStarted)
+    def fail(event: SessionStarted) -> None:
         raise ValueError
 
     async with mud(hooks, allow_errors=True) as place:
@@ -297,9 +297,9 @@ async def test_work_that_goes_on_after_its_owner_has_ended_is_named_in_the_log(
 ) -> None:
     hooks = Hooks()
     hooks.on(Admitted)(lambda event: start(event.connection))
-    limits = Limits(cleanup=5, drain=600)
+    limits = Limits(cleanup_timeout=5, shutdown_timeout=600)
     async with open_house(hooks, limits=limits) as house:
-        await house.wire()
+        await house.connect()
         first_connection(house.server).quit()
         await trio.sleep(4)
         assert "does not end" not in caplog.text
@@ -325,8 +325,8 @@ async def test_work_that_ends_in_time_is_not_named(
 
     hooks = Hooks()
     hooks.on(Admitted)(start)
-    async with open_house(hooks, limits=Limits(cleanup=2)) as house:
-        await house.wire()
+    async with open_house(hooks, limits=Limits(cleanup_timeout=2)) as house:
+        await house.connect()
     await trio.sleep(10)
     assert "does not end" not in caplog.text
 
@@ -343,8 +343,8 @@ async def test_code_that_keeps_a_shutdown_from_its_end_is_named_in_the_log(
 ) -> None:
     hooks = Hooks()
     hooks.on(Input)(start)
-    async with open_house(hooks, limits=Limits(cleanup=5, hook_deadline=600)) as house:
-        ann = await house.wire()
+    async with open_house(hooks, limits=Limits(cleanup_timeout=5, hook_timeout=600)) as house:
+        ann = await house.connect()
         ann.say(b"look\r\n")
         await settled()
         house.server.shutdown(within=1)
@@ -380,7 +380,7 @@ async def test_a_coroutine_that_is_returned_and_never_awaited_is_a_failure_that_
     hooks = Hooks()
     hooks.on(Input)(obey)
     async with open_house(hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"look\r\n")
         await trio.sleep(1)
     (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]

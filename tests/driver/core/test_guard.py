@@ -29,12 +29,12 @@ from trio_mud import (
     markup,
 )
 from trio_mud.driver.core.guard import describe_value, interrupt_in, log_error, run_guarded
-from trio_mud.telnet import DEFAULT_OPTIONS, Engine, Option, Policy, Resized
+from trio_mud.telnet import DEFAULT_OPTIONS, Engine, Option, Policy, WindowResized
 from trio_mud.telnet.codes import IAC, SB, SE, WILL
 from trio_mud.transports import Reader
 from trio_mud.transports.poller import Poller
 
-from ..conftest import House, Wire, Witness, first_connection, open_house, settled
+from ..conftest import EventLog, FakeTransport, TestServer, first_connection, open_house, settled
 
 Clock = trio.testing.MockClock
 Call = Callable[[], Awaitable[object]]
@@ -198,9 +198,9 @@ def _in_timer(connection: Connection, misdeed: Call) -> object:
 PLACES = (_in_hook, _in_dialog, _in_work, _in_session_work, _in_server_work, _in_timer)
 
 
-def echoing(obey: Callable[[Input], object]) -> Witness:
+def echoing(obey: Callable[[Input], object]) -> EventLog:
     """A game that echoes, and obeys `hit`."""
-    witness = Witness()
+    witness = EventLog()
 
     @witness.hooks.on(Input)
     def answer(event: Input) -> object:
@@ -212,7 +212,7 @@ def echoing(obey: Callable[[Input], object]) -> Witness:
     return witness
 
 
-async def answers(wire: Wire, line: str = "look") -> bool:
+async def answers(wire: FakeTransport, line: str = "look") -> bool:
     """Whether the server still serves this peer."""
     before = wire.text.count(f"you said {line}")
     wire.say(f"{line}\r\n".encode())
@@ -227,13 +227,13 @@ async def test_a_failure_costs_the_call_that_failed(
 ) -> None:
     witness = echoing(lambda event: place(event.connection, misdeed))
     async with open_house(witness.hooks) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         tasks = trio.lowlevel.current_statistics().tasks_living
         ann.say(b"hit\r\n")
         await trio.sleep(10)
         assert await answers(ann)
         assert await answers(bob)
-        assert await answers(await house.wire())
+        assert await answers(await house.connect())
         assert len(house.server.connections) == 3
         assert trio.lowlevel.current_statistics().tasks_living == tasks + 1  # the third
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["ERROR"]
@@ -247,7 +247,7 @@ async def test_the_log_names_the_function_whose_exception_cannot_be_read(
         raise error()
 
     async with open_house(echoing(fail).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         await settled()
         assert await answers(ann)
@@ -260,7 +260,7 @@ async def test_the_log_names_the_function_whose_exception_cannot_be_read(
 @pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 async def test_a_generator_that_is_dropped_with_a_nursery_in_it_does_not_crash_trio(autojump_clock: Clock) -> None:
     async with open_house(echoing(lambda event: leave_nursery_open_in_generator()).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         for _ in range(8):  # whether the task runs on depends on the order in which trio takes those that are ready
             ann.say(b"hit\r\n")
             await trio.sleep(1)
@@ -317,7 +317,7 @@ async def test_a_scope_that_a_plain_function_leaves_open_does_not_end_the_dispat
         scope.__enter__()
 
     async with open_house(echoing(enter).hooks) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(b"hit\r\n")
         for _ in range(10):
             await trio.sleep(1)
@@ -334,7 +334,7 @@ async def test_a_plain_function_that_raises_a_foreign_cancellation_fails_like_an
         raise foreign
 
     async with open_house(echoing(fail).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         assert await answers(ann)
 
@@ -374,7 +374,7 @@ async def test_a_result_that_lies_about_being_awaitable_costs_that_call(
     autojump_clock: Clock, liar: Callable[[], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_house(echoing(lambda event: liar()).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         await settled()
         assert await answers(ann)
@@ -390,7 +390,7 @@ async def test_what_is_no_registry_of_hooks_is_refused(autojump_clock: Clock, wr
     with pytest.raises(TypeError, match="takes a Hooks"):
         MasterServer(wrong)
     async with open_house(echoing(lambda event: setattr(event.connection.server, "hooks", wrong)).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         assert await answers(ann)
 
@@ -402,10 +402,10 @@ async def test_a_registry_that_raises_costs_each_event_and_the_networks_own_step
 
     witness = echoing(lambda event: None)
     async with open_house(witness.hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         house.server.hooks = Broken()
         ann.say(b"look\r\n")
-        bob = await house.wire()  # whom nobody can let in
+        bob = await house.connect()  # whom nobody can let in
         assert bob.is_closed
         house.server.hooks = witness.hooks
         assert await answers(ann)
@@ -419,7 +419,7 @@ async def test_a_registry_that_raises_costs_each_event_and_the_networks_own_step
 @pytest.mark.parametrize("wrong", [5, None, b"bytes"])
 async def test_a_name_that_is_no_text_is_refused(autojump_clock: Clock, wrong: Any) -> None:
     async with open_house(Hooks()) as house:
-        await house.wire()
+        await house.connect()
         with pytest.raises(TypeError, match=r"^Connection\.name is a str"):
             first_connection(house.server).name = wrong
 
@@ -459,7 +459,7 @@ def _enter_and_write(connection: Connection, text: str) -> None:
 
 def _write_to_no_one(connection: Connection, text: str) -> None:
     session = connection.server.sessions.enter("ann", connection)
-    connection.lifecycle.abort()
+    connection._lifecycle.abort()
     session.write(text)
 
 
@@ -502,12 +502,12 @@ async def test_a_text_is_kept_without_the_methods_of_its_class(
 
     witness = echoing(obey)
     async with open_house(witness.hooks) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(b"hit\r\nMSSP-REQUEST\r\n")
         await settled()
         if not house.server.is_closing:
             assert await answers(bob)
-            assert await answers(await house.wire())
+            assert await answers(await house.connect())
             ann.say(b"")
             await trio.sleep(5)
             house.server.shutdown()
@@ -534,7 +534,7 @@ async def test_mssp_takes_numbers_and_refuses_what_has_no_text(autojump_clock: C
         assert "WRONG" not in mssp
         with pytest.raises(TypeError, match="NAME"):
             house.server.mssp = {"NAME": None}  # type: ignore[dict-item]
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"MSSP-REQUEST\r\n")
         await settled()
         assert "PORT\t4000\r\n" in ann.text
@@ -546,7 +546,7 @@ async def test_mssp_takes_numbers_and_refuses_what_has_no_text(autojump_clock: C
 async def test_what_a_listing_cannot_be_told_costs_who_asked(autojump_clock: Clock) -> None:
     async with open_house(echoing(lambda event: None).hooks) as house:
         house.server.mssp.data["PORT"] = None  # type: ignore[assignment]
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(b"MSSP-REQUEST\r\nlook\r\n")
         await trio.sleep(5)
         assert ann.is_closed
@@ -579,7 +579,7 @@ async def test_a_session_is_described_even_if_its_key_is_not(
         event.connection.server.sessions.enter("other", event.connection)  # it is refused by a sentence with the key
 
     async with open_house(echoing(enter).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         await settled()
         assert await answers(ann)
@@ -600,7 +600,7 @@ async def test_an_event_whose_attributes_raise_may_fail(autojump_clock: Clock) -
         raise ValueError
 
     async with open_house(witness.hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         await settled()
         assert await answers(ann)
@@ -629,7 +629,7 @@ async def test_a_log_that_raises_costs_a_failure_nothing_more(
 
     with broken_log():
         async with open_house(echoing(fail).hooks) as house:
-            ann = await house.wire()
+            ann = await house.connect()
             ann.say(b"hit\r\n")
             await settled()
             assert await answers(ann)
@@ -658,7 +658,7 @@ class Careless(Option):
             self.on_deadline(engine)
 
     def on_deadline(self, engine: Engine) -> None:
-        engine.emit(Resized("wide", None))  # type: ignore[arg-type]
+        engine.emit(WindowResized("wide", None))  # type: ignore[arg-type]
 
 
 def payload(text: bytes) -> bytes:
@@ -675,15 +675,15 @@ def payload(text: bytes) -> bytes:
 )
 async def test_an_option_that_emits_a_bad_event_costs_its_link(autojump_clock: Clock, data: bytes) -> None:
     witness = echoing(lambda event: None)
-    limits = Limits(command_rate=None, typeahead=2)
+    limits = Limits(command_rate=None, max_typeahead=2)
     async with open_house(witness.hooks, options=[*DEFAULT_OPTIONS, Careless()], limits=limits) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(data)
         await trio.sleep(10)
         assert ann.is_closed
         assert len(house.server.connections) == 1
         assert await answers(bob)
-        assert await answers(await house.wire())
+        assert await answers(await house.connect())
     assert [event.cause for event in witness.disconnects() if event.connection.number == 1] == [Cause.ERROR]
 
 
@@ -691,8 +691,8 @@ async def test_an_option_that_exits_stops_the_server_in_order(autojump_clock: Cl
     witness = echoing(lambda event: None)
     with pytest.raises(SystemExit):  # noqa: PT012 - the block is the server
         async with open_house(witness.hooks, options=[*DEFAULT_OPTIONS, Careless()]) as house:
-            ann = await house.wire()
-            await house.wire()
+            ann = await house.connect()
+            await house.connect()
             ann.say(payload(b"exit"))
             await trio.sleep(10)
     assert len(witness.disconnects()) == 2
@@ -706,7 +706,7 @@ async def test_options_that_cannot_be_copied_cost_each_visitor_and_not_the_door(
             raise LookupError("there is only one")
 
     async with open_house(echoing(lambda event: None).hooks, options=[Rigid()]) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(payload(b"now"))
         await trio.sleep(5)
         assert ann.is_closed
@@ -716,10 +716,10 @@ async def test_options_that_cannot_be_copied_cost_each_visitor_and_not_the_door(
 # Transports and clocks
 
 
-class Unreliable(Wire):
+class Unreliable(FakeTransport):
     """A transport with one method that raises an exception no transport should raise."""
 
-    shakes_hands = True
+    needs_handshake = True
 
     def __init__(self, fails_in: str, error: BaseException) -> None:
         super().__init__()
@@ -752,9 +752,9 @@ class Unreliable(Wire):
 async def test_a_transport_that_raises_a_foreign_cancellation_costs_its_link(autojump_clock: Clock, where: str) -> None:
     witness = echoing(lambda event: None)
     async with open_house(witness.hooks) as house:
-        bob = await house.wire()
+        bob = await house.connect()
         wire = Unreliable(where, await foreign_cancelled())
-        house.door.connect(wire)
+        house.listener.connect(wire)
         await settled()
         wire.say(b"look\r\n")
         wire.say(b"")
@@ -774,12 +774,12 @@ async def test_a_clock_that_raises_costs_the_timer_that_asked(autojump_clock: Cl
     async with open_house(witness.hooks) as house:
         house.server.wall_clock = lambda: next(times)
         timer = house.server.daily(dt.time(12), lambda: None, tz=dt.UTC)
-        ann = await house.wire()
+        ann = await house.connect()
         assert await answers(ann)
         await trio.sleep(10_000)
         assert not timer.is_active
         house.server.record(tmp_path)
-        bob = await house.wire()
+        bob = await house.connect()
         assert bob.is_closed
         assert await answers(ann)
         assert house.server.counters["handshakes failed"] == 1
@@ -788,7 +788,7 @@ async def test_a_clock_that_raises_costs_the_timer_that_asked(autojump_clock: Cl
 # Nothing ends in silence
 
 
-def _cancel_the_hooks(house: House) -> None:
+def _cancel_the_hooks(house: TestServer) -> None:
     @house.server.hooks.on(Input)
     async def cancel(event: Input) -> None:
         nursery = trio.lowlevel.current_task().parent_nursery
@@ -796,7 +796,7 @@ def _cancel_the_hooks(house: House) -> None:
         nursery.cancel_scope.cancel()
 
 
-def _cancel_the_services(house: House) -> None:
+def _cancel_the_services(house: TestServer) -> None:
     @house.server.hooks.on(Input)
     def cancel(event: Input) -> None:
         nursery = trio.lowlevel.current_task().parent_nursery
@@ -804,7 +804,7 @@ def _cancel_the_services(house: House) -> None:
         nursery.cancel_scope.cancel()
 
 
-def _cancel_the_connections(house: House) -> None:
+def _cancel_the_connections(house: TestServer) -> None:
     async def cancel() -> None:
         nursery = trio.lowlevel.current_task().parent_nursery
         assert nursery is not None
@@ -815,12 +815,12 @@ def _cancel_the_connections(house: House) -> None:
 
 @pytest.mark.parametrize("act", [_cancel_the_hooks, _cancel_the_services, _cancel_the_connections])
 async def test_a_server_whose_own_tasks_are_cancelled_stops_with_an_error_and_a_log_line(
-    autojump_clock: Clock, act: Callable[[House], None], caplog: pytest.LogCaptureFixture
+    autojump_clock: Clock, act: Callable[[TestServer], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     wire = None
     with pytest.raises(RuntimeError, match=r"cancelled|returned"):  # noqa: PT012 - the block is the server
         async with open_house(Hooks()) as house:
-            wire = await house.wire()
+            wire = await house.connect()
             act(house)
             wire.say(b"look\r\n")
             await trio.sleep(100)
@@ -834,12 +834,12 @@ async def test_a_server_whose_own_tasks_are_cancelled_stops_with_an_error_and_a_
 async def test_a_service_that_returns_counts_as_dead(
     autojump_clock: Clock, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness = Witness()
+    witness = EventLog()
     wire = None
     with pytest.raises(RuntimeError, match="returned"):  # noqa: PT012 - the block is the server
         server = MasterServer(witness.hooks)
         may_return = trio.Event()
-        owner, name = (server.tree, service) if service.startswith("_") else (getattr(server.context, service), "run")
+        owner, name = (server._tree, service) if service.startswith("_") else (getattr(server._context, service), "run")
         true = getattr(owner, name)
 
         async def run() -> None:
@@ -852,7 +852,7 @@ async def test_a_service_that_returns_counts_as_dead(
         monkeypatch.setattr(owner, name, run)
         monkeypatch.setattr("tests.driver.conftest.MasterServer", lambda *_, **__: server)
         async with open_house(witness.hooks) as house:
-            wire = await house.wire()
+            wire = await house.connect()
             may_return.set()
             await trio.sleep(100)
     assert wire is not None
@@ -864,7 +864,7 @@ async def test_listeners_that_end_in_silence_stop_the_server(
 ) -> None:
     with pytest.raises(RuntimeError, match="cancelled"):  # noqa: PT012 - the block is the server
         async with open_house(Hooks()) as house:
-            house.door.fail(await foreign_cancelled())
+            house.listener.fail(await foreign_cancelled())
             await trio.sleep(100)
 
 
@@ -884,7 +884,7 @@ async def test_a_group_deeper_than_python_may_recurse_costs_that_call(autojump_c
         return fail()
 
     async with open_house(echoing(obey).hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"hit\r\n")
         await trio.sleep(1)
         assert await answers(ann)

@@ -17,11 +17,11 @@ from trio_mud.telnet.codes import AO, AYT, CHARSET, DO, DONT, EC, GMCP, IAC, MSD
 from trio_mud.telnet.lines import FREE_LENGTH, LONG_LINE_COST
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, feed, first_connection, link_of, open_house, settled
+from ..conftest import EventLog, feed, first_connection, link_of, open_house, settled
 
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
 STEP = 0.5  # seconds
-SLOW = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, first_input=None)
+SLOW = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, first_input_timeout=None)
 
 
 def sub(code: int, payload: bytes) -> bytes:
@@ -45,7 +45,7 @@ STORMS = {  # the bytes of one, and the tokens that it costs
 }
 
 
-async def taken_at(witness: Witness, story: str, *, within: float = 300) -> float:
+async def taken_at(witness: EventLog, story: str, *, within: float = 300) -> float:
     """When the witness saw this; in steps of time that a pause cannot hide between."""
     with trio.fail_after(within):
         while story not in witness.story():  # noqa: ASYNC110 - what is waited for has no event
@@ -72,11 +72,11 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize(("unit", "tokens"), STORMS.values(), ids=STORMS)
 async def test_no_storm_is_parsed_faster_than_its_budget_and_the_line_behind_it_is_handled(
-    autojump_clock: trio.testing.MockClock, talkers: Witness, parsed: list[int], unit: bytes, tokens: float
+    autojump_clock: trio.testing.MockClock, talkers: EventLog, parsed: list[int], unit: bytes, tokens: float
 ) -> None:
     count = int(1000 / tokens)
     async with open_house(talkers.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         began = trio.current_time()
         wire.say(b"hello\n" + unit * count + b"look\n")
         await settled()
@@ -90,10 +90,10 @@ async def test_no_storm_is_parsed_faster_than_its_budget_and_the_line_behind_it_
 
 
 async def test_a_paused_peer_is_read_no_further_than_one_read(
-    autojump_clock: trio.testing.MockClock, parsed: list[int], witness: Witness
+    autojump_clock: trio.testing.MockClock, parsed: list[int], witness: EventLog
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         for _ in range(50):
             wire.say(bytes((IAC, NOP)) * 200)
         await settled()
@@ -103,10 +103,10 @@ async def test_a_paused_peer_is_read_no_further_than_one_read(
 
 
 async def test_a_burst_is_parsed_a_slice_a_turn_so_that_others_come_between(
-    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int]
+    autojump_clock: trio.testing.MockClock, witness: EventLog, parsed: list[int]
 ) -> None:
     async with open_house(witness.hooks) as house:
-        await house.wire()
+        await house.connect()
         connection = first_connection(house.server)
         assert not feed(connection, bytes((IAC, NOP)) * 450 + b"look\n")
         assert parsed == [SLICE]
@@ -115,7 +115,7 @@ async def test_a_burst_is_parsed_a_slice_a_turn_so_that_others_come_between(
         assert witness.story()[-1] == "guest-1: look"
 
 
-async def test_lines_among_a_storm_are_handled_in_order_and_none_is_lost(mud: OpenMud, witness: Witness) -> None:
+async def test_lines_among_a_storm_are_handled_in_order_and_none_is_lost(mud: OpenMud, witness: EventLog) -> None:
     storm = bytes((IAC, NOP)) * 500
     async with mud(witness.hooks, limits=SLOW) as place:
         player = await place.player()
@@ -127,7 +127,7 @@ async def test_lines_among_a_storm_are_handled_in_order_and_none_is_lost(mud: Op
     assert witness.story()[2:-1] == lines
 
 
-async def test_a_typist_beside_storms_is_answered_in_the_same_moment(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_typist_beside_storms_is_answered_in_the_same_moment(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=SLOW) as place:
         typist = await place.player()
         for unit, _ in STORMS.values():
@@ -140,9 +140,9 @@ async def test_a_typist_beside_storms_is_answered_in_the_same_moment(mud: OpenMu
         assert trio.current_time() == began
 
 
-async def test_a_storm_behind_typed_lines_waits_until_the_budget_allows_too(mud: OpenMud, witness: Witness) -> None:
+async def test_a_storm_behind_typed_lines_waits_until_the_budget_allows_too(mud: OpenMud, witness: EventLog) -> None:
     """The dispatcher parses what did not fit, when it takes a line."""
-    limits = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, typeahead=2, first_input=None)
+    limits = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, max_typeahead=2, first_input_timeout=None)
     async with mud(witness.hooks, limits=limits) as place:
         player = await place.player()
         began = trio.current_time()
@@ -153,7 +153,7 @@ async def test_a_storm_behind_typed_lines_waits_until_the_budget_allows_too(mud:
         assert await taken_at(witness, "guest-1: two") - began > 60
 
 
-async def test_a_compressed_storm_waits_as_a_plain_one_does(mud: OpenMud, witness: Witness) -> None:
+async def test_a_compressed_storm_waits_as_a_plain_one_does(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=SLOW) as place:
         player = await place.player()
         began = trio.current_time()
@@ -165,10 +165,10 @@ async def test_a_compressed_storm_waits_as_a_plain_one_does(mud: OpenMud, witnes
 
 
 async def test_a_compressed_stream_of_nothing_waits_too(
-    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int]
+    autojump_clock: trio.testing.MockClock, witness: EventLog, parsed: list[int]
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         peer = zlib.compressobj()
         wire.say(AGREED3 + peer.flush(zlib.Z_SYNC_FLUSH))
         for _ in range(50):
@@ -178,10 +178,10 @@ async def test_a_compressed_stream_of_nothing_waits_too(
 
 
 async def test_a_line_without_end_is_read_slowly(
-    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int]
+    autojump_clock: trio.testing.MockClock, witness: EventLog, parsed: list[int]
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         for _ in range(50):
             wire.say(b"x" * 4096)
         await settled()
@@ -198,12 +198,12 @@ DRIPS = {
 
 @pytest.mark.parametrize("data", DRIPS.values(), ids=DRIPS)
 async def test_bytes_one_at_a_time_are_read_four_times_a_second_past_the_budget(
-    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int], data: bytes
+    autojump_clock: trio.testing.MockClock, witness: EventLog, parsed: list[int], data: bytes
 ) -> None:
     """Bytes that collect in a pause, here as in a kernel, are read at once."""
     limits = Limits(protocol_rate=Rate(200, burst=100), command_rate=None)
     async with open_house(witness.hooks, limits=limits) as house:
-        await house.wire()
+        await house.connect()
         connection = first_connection(house.server)
         gathered = bytearray()
         for byte in data:
@@ -219,11 +219,11 @@ async def test_bytes_one_at_a_time_are_read_four_times_a_second_past_the_budget(
 
 
 async def test_long_lines_are_read_no_faster_than_the_budget_and_none_is_lost(
-    autojump_clock: trio.testing.MockClock, witness: Witness
+    autojump_clock: trio.testing.MockClock, witness: EventLog
 ) -> None:
     lines = [f"{number} {'x' * 4000}" for number in range(20)]
     async with open_house(witness.hooks, limits=Limits(command_rate=None)) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         for line in lines:
             wire.say(f"{line}\n".encode())
         tokens = len(lines) * (4000 - FREE_LENGTH) * LONG_LINE_COST / TOKEN
@@ -237,11 +237,11 @@ async def test_long_lines_are_read_no_faster_than_the_budget_and_none_is_lost(
 
 @pytest.mark.parametrize("keys", [b"north", b"nn\x7fort\x08th"], ids=["letters", "letters and erasing keys"])
 async def test_a_client_that_sends_each_key_by_itself_is_never_held_up(
-    autojump_clock: trio.testing.MockClock, witness: Witness, keys: bytes
+    autojump_clock: trio.testing.MockClock, witness: EventLog, keys: bytes
 ) -> None:
     """A person types fewer than 30 a second; a key held down repeats 40 times."""
     async with open_house(witness.hooks) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         for number in range(200):
             for key in keys * 2 + b"\r":
@@ -251,7 +251,7 @@ async def test_a_client_that_sends_each_key_by_itself_is_never_held_up(
             assert witness.story().count(witness.story()[-1]) == number + 1
 
 
-async def test_what_clients_send_at_login_is_not_held_up(mud: OpenMud, witness: Witness) -> None:
+async def test_what_clients_send_at_login_is_not_held_up(mud: OpenMud, witness: EventLog) -> None:
     """All that a client could sensibly answer, twice, with names, sizes, hellos and packages."""
     answers = bytes((IAC, WILL, TTYPE, IAC, WILL, NAWS, IAC, DO, GMCP, IAC, DO, MSDP, IAC, WILL, CHARSET)) * 2
     refusals = b"".join(bytes((IAC, verb, code)) for verb in (WONT, DONT) for code in range(40, 60))
@@ -267,7 +267,7 @@ async def test_what_clients_send_at_login_is_not_held_up(mud: OpenMud, witness: 
         assert not link_of(first_connection(place.server))._incoming.is_full
 
 
-async def test_a_modern_client_plays_on_without_a_pause(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_modern_client_plays_on_without_a_pause(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks) as place:
         names = ("MUDLET", "XTERM-256COLOR", "MTTS 13")
         player = await place.player(columns=100, rows=30, terminal=names, gmcp=("Room", "Comm.Channel"))
@@ -279,7 +279,7 @@ async def test_a_modern_client_plays_on_without_a_pause(mud: OpenMud, talkers: W
         assert trio.current_time() == began
 
 
-async def test_without_a_rate_nothing_waits(mud: OpenMud, witness: Witness) -> None:
+async def test_without_a_rate_nothing_waits(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=Limits(protocol_rate=None)) as place:
         player = await place.player()
         await player.send(bytes((IAC, NOP)) * 20_000 + b"look\n")
@@ -291,33 +291,33 @@ async def test_without_a_rate_nothing_waits(mud: OpenMud, witness: Witness) -> N
 
 
 async def test_every_line_before_an_end_of_file_is_handled_though_a_storm_came_before(
-    autojump_clock: trio.testing.MockClock, witness: Witness
+    autojump_clock: trio.testing.MockClock, witness: EventLog
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(b"one\n" + bytes((IAC, NOP)) * 2000 + b"two\n")
         wire.say(b"")
         await taken_at(witness, "guest-1 linkdeath: end of file")
         assert witness.story()[2:] == ["guest-1: one", "guest-1: two", "guest-1 linkdeath: end of file"]
-        assert len(house.server.context.timers) == 0
+        assert len(house.server._context.timers) == 0
 
 
 async def test_every_line_before_a_reset_is_handled_at_once_though_a_storm_came_before(
-    autojump_clock: trio.testing.MockClock, witness: Witness
+    autojump_clock: trio.testing.MockClock, witness: EventLog
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(b"one\n" + bytes((IAC, NOP)) * 2000 + b"two\n")
         await settled()
-        first_connection(house.server).lifecycle.lose_link(Cause.RESET)
+        first_connection(house.server)._lifecycle.lose_link(Cause.RESET)
         await settled()
         assert witness.story()[2:] == ["guest-1: one", "guest-1: two", "guest-1 linkdeath: reset"]
-        assert len(house.server.context.timers) == 0
+        assert len(house.server._context.timers) == 0
 
 
 @pytest.mark.parametrize("pack", [bytes, lambda data: AGREED3 + flushed(data)], ids=["plain", "compressed"])
 async def test_a_quit_in_a_pause_ends_at_once_and_leaves_no_deadline(
-    mud: OpenMud, witness: Witness, pack: Callable[[bytes], bytes]
+    mud: OpenMud, witness: EventLog, pack: Callable[[bytes], bytes]
 ) -> None:
     async with mud(witness.hooks, limits=SLOW) as place:
         player = await place.player()
@@ -329,25 +329,25 @@ async def test_a_quit_in_a_pause_ends_at_once_and_leaves_no_deadline(
         await player.sees_the_end()
         assert trio.current_time() == began
         await settled()
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
     assert witness.story()[2:] == ["guest-1: one", "guest-1 quit: asked"]
 
 
 async def test_a_compressed_storm_behind_a_dead_link_gets_one_more_burst_and_is_dropped(
-    autojump_clock: trio.testing.MockClock, witness: Witness, parsed: list[int]
+    autojump_clock: trio.testing.MockClock, witness: EventLog, parsed: list[int]
 ) -> None:
     async with open_house(witness.hooks, limits=SLOW) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(AGREED3 + flushed(b"one\n" + bytes((IAC, NOP)) * 100_000))
         await settled()
-        first_connection(house.server).lifecycle.lose_link(Cause.RESET)
+        first_connection(house.server)._lifecycle.lose_link(Cause.RESET)
         await settled()
         assert witness.story()[2:] == ["guest-1: one", "guest-1 linkdeath: reset"]
         assert len(parsed) <= 6
-        assert len(house.server.context.timers) == 0
+        assert len(house.server._context.timers) == 0
 
 
-async def test_a_storm_does_not_keep_a_shutdown_waiting(mud: OpenMud, witness: Witness) -> None:
+async def test_a_storm_does_not_keep_a_shutdown_waiting(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=SLOW) as place:
         player = await place.player()
         await player.send(bytes((IAC, NOP)) * 2000 + b"two\n")
@@ -360,7 +360,7 @@ async def test_a_storm_does_not_keep_a_shutdown_waiting(mud: OpenMud, witness: W
 # What many mean
 
 
-async def test_of_many_sizes_of_a_dragged_window_the_last_one_is_told(mud: OpenMud, witness: Witness) -> None:
+async def test_of_many_sizes_of_a_dragged_window_the_last_one_is_told(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         player = await place.player()
         sizes = b"".join(sub(NAWS, bytes((0, columns, 0, 24))) for columns in range(40, 90))
@@ -370,11 +370,11 @@ async def test_of_many_sizes_of_a_dragged_window_the_last_one_is_told(mud: OpenM
         assert first_connection(place.server).client.size == (89, 24)
 
 
-async def test_messages_in_a_storm_are_handled_in_turn_with_the_lines(mud: OpenMud, witness: Witness) -> None:
+async def test_messages_in_a_storm_are_handled_in_turn_with_the_lines(mud: OpenMud, witness: EventLog) -> None:
     told: list[object] = []
     witness.hooks.on(GmcpMessage)(lambda event: told.append(event.data))
     witness.hooks.on(Input)(lambda event: told.append(event.line))
-    limits = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, typeahead=4, first_input=None)
+    limits = Limits(protocol_rate=Rate(10, burst=20), command_rate=None, max_typeahead=4, first_input_timeout=None)
     async with mud(witness.hooks, limits=limits) as place:
         player = await place.player(gmcp=("A",))
         for number in range(100):
@@ -383,7 +383,7 @@ async def test_messages_in_a_storm_are_handled_in_turn_with_the_lines(mud: OpenM
     assert told == [each for number in range(100) for each in (number, f"line {number}")]
 
 
-async def test_a_storm_at_the_door_waits_for_the_verdict(mud: OpenMud, witness: Witness, parsed: list[int]) -> None:
+async def test_a_storm_at_the_door_waits_for_the_verdict(mud: OpenMud, witness: EventLog, parsed: list[int]) -> None:
     @witness.hooks.on(Connect)
     async def think(event: Connect) -> None:
         await trio.sleep(3)

@@ -18,7 +18,7 @@ from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.errors import LocalProtocolError
 from trio_mud.telnet.codes import DO, GMCP, IAC
 
-from ..conftest import Witness, first_connection, open_house, settled
+from ..conftest import EventLog, first_connection, open_house, settled
 
 
 class Mine(HookEvent):
@@ -81,7 +81,7 @@ CALLS: dict[str, Callable[[Connection, Timer, Dialog], object]] = {
     "MsspVariables.__setitem__": lambda ann, timer, dialog: ann.server.mssp.update(NAME="from a thread"),
     "MsspVariables.__delitem__": lambda ann, timer, dialog: ann.server.mssp.pop("NAME"),
     "Client.prefer": lambda ann, timer, dialog: ann.client.prefer(colours=256),
-    "Client.prefer_no_more": lambda ann, timer, dialog: ann.client.prefer_no_more("colours"),
+    "Client.clear_preference": lambda ann, timer, dialog: ann.client.clear_preference("colours"),
     "Hooks.on": lambda ann, timer, dialog: ann.server.hooks.on(Mine),
     "Hooks.include": lambda ann, timer, dialog: ann.server.hooks.include(Hooks()),
     "Hooks.remove": lambda ann, timer, dialog: ann.server.hooks.remove(print),
@@ -158,12 +158,12 @@ def session_of(connection: Connection) -> Any:
 
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_public_call_from_a_thread_changes_nothing_and_names_the_way_that_works(
-    autojump_clock: trio.testing.MockClock, talkers: Witness, name: str
+    autojump_clock: trio.testing.MockClock, talkers: EventLog, name: str
 ) -> None:
     ticks: list[int] = []
     talkers.hooks.on(Mine)(lambda event: ticks.append(0))
     async with open_house(talkers.hooks) as house:
-        ann, bob = await house.wire(), await house.wire()
+        ann, bob = await house.connect(), await house.connect()
         ann.say(bytes((IAC, DO, GMCP)))
         await settled()
         server, connection = house.server, first_connection(house.server)
@@ -172,7 +172,7 @@ async def test_a_public_call_from_a_thread_changes_nothing_and_names_the_way_tha
         connection.start_dialog(script)
         await settled()
         assert connection.dialog is not None
-        before, dialog, hooks, timers = ann.text, connection.dialog, server.hooks, len(server.context.timers)
+        before, dialog, hooks, timers = ann.text, connection.dialog, server.hooks, len(server._context.timers)
         tasks = trio.lowlevel.current_statistics().tasks_living
 
         error = in_thread(lambda: CALLS[name](connection, timer, dialog))
@@ -180,7 +180,7 @@ async def test_a_public_call_from_a_thread_changes_nothing_and_names_the_way_tha
         assert isinstance(error, LocalProtocolError)
         assert str(error).startswith(f"{name} was called in the thread 'worker'")
         assert "trio.from_thread.run_sync" in str(error)
-        assert (server.hooks, len(server.context.timers)) == (hooks, timers)
+        assert (server.hooks, len(server._context.timers)) == (hooks, timers)
         assert (connection.name, connection.client.colours, server.mssp["NAME"]) == ("guest-1", 0, "A trio_mud")
         assert len(hooks.functions_for(Mine)) == 1
         await settled()
@@ -193,13 +193,13 @@ async def test_a_public_call_from_a_thread_changes_nothing_and_names_the_way_tha
         assert "you said look" in bob.text
         assert connection.ending is None
         assert not server.is_closing
-        cat = await house.wire()
+        cat = await house.connect()
         cat.say(b"look\r\n")
         await settled()
         assert "you said look" in cat.text
 
 
-async def test_a_thread_may_have_the_loop_call(talkers: Witness) -> None:
+async def test_a_thread_may_have_the_loop_call(talkers: EventLog) -> None:
     done = trio.Event()
 
     @talkers.hooks.on(Input)
@@ -208,7 +208,7 @@ async def test_a_thread_may_have_the_loop_call(talkers: Witness) -> None:
         done.set()
 
     async with open_house(talkers.hooks) as house:
-        ann = await house.wire()
+        ann = await house.connect()
         ann.say(b"look\r\n")
         with trio.fail_after(10):
             await done.wait()
@@ -217,7 +217,7 @@ async def test_a_thread_may_have_the_loop_call(talkers: Witness) -> None:
 
 
 async def test_a_hook_is_not_registered_in_another_thread_than_its_decorator(
-    autojump_clock: trio.testing.MockClock, talkers: Witness
+    autojump_clock: trio.testing.MockClock, talkers: EventLog
 ) -> None:
     async with open_house(talkers.hooks):
         register = talkers.hooks.on(Mine)

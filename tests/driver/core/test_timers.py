@@ -17,7 +17,7 @@ from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.core.timers import SHORTEST_PERIOD, Timers
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, first_connection, settled, waits
+from ..conftest import EventLog, first_connection, settled, waits
 
 
 async def test_after_calls_once_at_its_moment(mud: OpenMud) -> None:
@@ -73,7 +73,7 @@ async def test_a_storm_of_timers_delays_a_line_by_one_tick_of_each_at_most(mud: 
     """A15: also when each of them is due again before the last one has ticked."""
     hooks, order = Hooks(), []
     hooks.on(Input)(lambda event: order.append(event.line))
-    async with mud(hooks, limits=Limits(batch=16)) as place:
+    async with mud(hooks, limits=Limits(batch_size=16)) as place:
         player = await place.player()
         for number in range(1000):
             place.server.every(1, partial(order.append, number))
@@ -161,7 +161,7 @@ async def test_a_cancelled_timer_ticks_no_more(mud: OpenMud) -> None:
     assert times == [1.0, 2.0]
 
 
-async def test_cancelling_takes_back_even_a_tick_that_waits_for_its_turn(mud: OpenMud, witness: Witness) -> None:
+async def test_cancelling_takes_back_even_a_tick_that_waits_for_its_turn(mud: OpenMud, witness: EventLog) -> None:
     ticks: list[str] = []
     witness.hooks.on(Input)(waits(3))
     async with mud(witness.hooks) as place:
@@ -191,7 +191,7 @@ async def test_a_timer_may_cancel_itself(mud: OpenMud) -> None:
     assert len(ticks) == 3
 
 
-async def test_a_connections_timer_takes_its_turn_and_waits_behind_no_line(mud: OpenMud, witness: Witness) -> None:
+async def test_a_connections_timer_takes_its_turn_and_waits_behind_no_line(mud: OpenMud, witness: EventLog) -> None:
     order: list[str] = []
 
     @witness.hooks.on(Input)
@@ -208,7 +208,7 @@ async def test_a_connections_timer_takes_its_turn_and_waits_behind_no_line(mud: 
 
 
 @pytest.mark.parametrize("ending", ["quit", "vanish", "hang up", "abort"])
-async def test_a_connections_timers_end_with_it(mud: OpenMud, witness: Witness, ending: str) -> None:
+async def test_a_connections_timers_end_with_it(mud: OpenMud, witness: EventLog, ending: str) -> None:
     ticks: list[float] = []
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -228,7 +228,7 @@ async def test_a_connections_timers_end_with_it(mud: OpenMud, witness: Witness, 
             place.server.abort()
         await trio.sleep(10)
         assert not any(timer.is_active for timer in timers)
-        assert len(place.server.context.timers) == 0
+        assert len(place.server._context.timers) == 0
     assert ticks == [1.0]
 
 
@@ -252,7 +252,7 @@ async def test_a_timer_set_at_the_door_ticks_after_admission_and_never_after_a_r
 
 
 async def test_a_timer_that_fails_costs_that_tick(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A1: and the log names its owner."""
     ticks: list[int] = []
@@ -275,7 +275,7 @@ async def test_a_timer_that_fails_costs_that_tick(
 
 
 async def test_a_timer_that_hangs_is_cut_like_every_hook(mud: OpenMud) -> None:
-    async with mud(Hooks(), limits=Limits(hook_deadline=2), allow_errors=True) as place:
+    async with mud(Hooks(), limits=Limits(hook_timeout=2), allow_errors=True) as place:
         place.server.every(1, trio.sleep_forever)
         await trio.sleep(10)
         assert place.server.counters["hooks failed"] in (3, 4)
@@ -383,8 +383,8 @@ async def test_cancelled_timers_do_not_pile_up(mud: OpenMud) -> None:
     async with mud(Hooks()) as place:
         for _ in range(10_000):
             place.server.after(3600, lambda: None).cancel()
-        assert len(place.server.context.timers) == 0
-        assert len(place.server.context.timers._heap) < 200
+        assert len(place.server._context.timers) == 0
+        assert len(place.server._context.timers._heap) < 200
 
 
 async def test_no_timer_ticks_after_the_server_has_closed(mud: OpenMud) -> None:
@@ -413,7 +413,7 @@ async def test_ten_thousand_timers_cost_one_heap_and_not_one_task(mud: OpenMud) 
             place.server.every(number + 1, lambda: None)
         await settled()
         assert trio.lowlevel.current_statistics().tasks_living == before
-        assert len(place.server.context.timers) == len(place.server.context.timers._heap) == 10_000
+        assert len(place.server._context.timers) == len(place.server._context.timers._heap) == 10_000
 
 
 async def test_a_timer_of_a_connection_that_ended_meanwhile_is_never_started(mud: OpenMud) -> None:
@@ -443,7 +443,7 @@ async def test_a_cancelled_deadline_keeps_its_owner_alive_no_longer(mud: OpenMud
     ended: list[weakref.ref[Connection]] = []
     hooks = Hooks()
     hooks.on(Connect)(lambda event: ended.append(weakref.ref(event.connection)))
-    async with mud(hooks, limits=Limits(first_input=3600)) as place:
+    async with mud(hooks, limits=Limits(first_input_timeout=3600)) as place:
         player = await place.player()
         await player.hang_up()
         await settled()

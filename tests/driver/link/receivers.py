@@ -16,7 +16,7 @@ from trio_mud.driver.link.base import LinkEvent, LinkHost
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet import Option, TelnetEngine
 
-from ..conftest import Wire
+from ..conftest import FakeTransport
 
 
 class KeepingReceiver:
@@ -73,7 +73,7 @@ def link_to(receiver: KeepingReceiver, options: Iterable[Option], limits: Limits
     """A telnet link that reports to this receiver, as if its connection were admitted."""
     limits, options = limits or Limits(protocol_rate=None), tuple(options)
     nothing: Any = None
-    timers = Timers(limits.batch, HomeThread())
+    timers = Timers(limits.batch_size, HomeThread())
     context = Context(
         limits, Texts(), Counter(), timers, RepeatLimiter(timers, None), Dispatcher(nothing, limits), lambda: 0.0
     )
@@ -86,6 +86,6 @@ def link_to(receiver: KeepingReceiver, options: Iterable[Option], limits: Limits
         mssp_variables=dict,
         rendered={},
     )
-    link = TelnetLink(host, Wire())
+    link = TelnetLink(host, FakeTransport())
     link.attach(receiver)
     return link

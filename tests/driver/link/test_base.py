@@ -25,7 +25,7 @@ class Place:
         self.hooks.on(Input)(self.echo)
         self.hooks.on(GmcpMessage)(lambda event: self.happened.append(f"gmcp {event.package}"))
         self.hooks.on(Disconnect)(lambda event: self.happened.append(str(event.cause)))
-        self.server = MasterServer(self.hooks, limits=Limits(first_input=None))
+        self.server = MasterServer(self.hooks, limits=Limits(first_input_timeout=None))
         self.listener = MemoryListener()
 
     def greet(self, connection: Connection) -> None:
@@ -98,7 +98,7 @@ async def test_a_quit_cancels_the_active_scope_and_a_link_death_the_link_scope_t
         quitter_link, quitter = await place.peer()
         quitter.quit("Farewell.")
         await trio.testing.wait_all_tasks_blocked()
-        active, link_scope = quitter.lifecycle.active_scope, quitter.lifecycle.link_scope
+        active, link_scope = quitter._lifecycle.active_scope, quitter._lifecycle.link_scope
         assert active is not None
         assert (active.cancelled_caught, link_scope.cancel_called) == (True, False)
         assert quitter_link.seen[-1] == "Farewell."
@@ -106,7 +106,7 @@ async def test_a_quit_cancels_the_active_scope_and_a_link_death_the_link_scope_t
         lost_link, lost = await place.peer()
         lost_link.vanish()
         await trio.testing.wait_all_tasks_blocked()
-        active, link_scope = lost.lifecycle.active_scope, lost.lifecycle.link_scope
+        active, link_scope = lost._lifecycle.active_scope, lost._lifecycle.link_scope
         assert active is not None
         assert active.cancel_called
         assert (active.cancelled_caught, link_scope.cancelled_caught) == (False, True)

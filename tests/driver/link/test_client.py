@@ -16,7 +16,7 @@ from trio_mud.telnet.options.charset import ACCEPTED, REJECTED, REQUEST
 
 from ..conftest import engine_of, first_connection, open_house, settled
 
-PATIENT = Limits(first_input=None)
+PATIENT = Limits(first_input_timeout=None)
 
 
 def sb(option: int, payload: bytes) -> bytes:
@@ -60,7 +60,7 @@ async def test_of_what_a_client_says_of_its_charset_the_best_is_believed_in_any_
 ) -> None:
     for order in itertools.permutations(said):
         async with open_house(Hooks(), limits=PATIENT, options=DEFAULT_OPTIONS) as house:
-            wire = await house.wire()
+            wire = await house.connect()
             connection = first_connection(house.server)
             wire.say(DOES + WILLS + b"".join(order))
             await settled()
@@ -71,7 +71,7 @@ async def test_of_what_a_client_says_of_its_charset_the_best_is_believed_in_any_
 
 async def test_a_client_that_rejects_and_asks_for_its_own_gets_it(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=PATIENT, options=DEFAULT_OPTIONS) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         wire.say(DOES + REJECTS_UTF8 + bytes((IAC, WILL, CHARSET)) + ASKS_FOR_KOI8 + WILLS + NAMES_LATIN1)
         await settled()
@@ -82,14 +82,14 @@ async def test_the_players_choice_outweighs_whatever_the_client_says_until_it_is
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with open_house(Hooks(), limits=PATIENT, options=DEFAULT_OPTIONS) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         connection.client.prefer(charset="Latin-1")
         wire.say(DOES + ACCEPTS_UTF8 + WILLS + NAMES_UTF8 + MTTS_WITH)
         await settled()
         assert connection.client.charset == engine_of(connection).charset == "iso8859-1"
         assert connection.client.source_of("charset") is FactSource.PREFERENCE
-        connection.client.prefer_no_more("charset")
+        connection.client.clear_preference("charset")
         assert connection.client.charset == engine_of(connection).charset == "utf-8"
         assert connection.client.source_of("charset") is FactSource.CHARSET
 
@@ -103,7 +103,7 @@ async def test_text_goes_both_ways_in_the_charset_that_was_chosen(autojump_clock
         event.connection.write(f"\u201c{event.line}\u201d")
 
     async with open_house(hooks, limits=PATIENT, options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         first_connection(house.server).client.prefer(charset="koi8-r")
         wire.say("да\r\n".encode("koi8-r"))
         await settled()
@@ -122,21 +122,21 @@ def test_another_preference_leaves_the_charset_alone() -> None:
     engine = TelnetEngine(())
     engine.charset = "latin-1"  # by a game of its own
     client = Client()
-    client.attach(engine, HomeThread())
+    client._attach(engine, HomeThread())
     client.prefer(colours=16)
-    client.prefer_no_more("colours")
+    client.clear_preference("colours")
     assert engine.charset == "iso8859-1"
 
 
 async def test_those_of_one_charset_share_what_is_rendered_for_it(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=PATIENT, options=()) as house:
-        first, second, third = [await house.wire() for _ in range(3)]
+        first, second, third = [await house.connect() for _ in range(3)]
         connections: list[Connection] = list(house.server.connections)
         connections[0].client.prefer(charset="ascii")
         connections[1].client.prefer(charset="ascii")
         encoded: dict[object, bytes] = {}
         for connection in connections:
-            connection.link.write_shared("caf\u00e9\u2026", encoded)
+            connection._link.write_shared("caf\u00e9\u2026", encoded)
         await settled()
         assert list(encoded.values()) == [b"cafe...\r\n", "caf\u00e9\u2026\r\n".encode()]
         assert [b"".join(wire.sent) for wire in (first, second, third)][:2] == [b"cafe...\r\n"] * 2
@@ -149,9 +149,9 @@ def told(*terminals: str, **variables: str) -> Client:
     """A client that gave these names by TTYPE, then these variables by NEW-ENVIRON."""
     client = Client()
     for terminal in terminals:
-        client.learn_terminal(terminal)
+        client._learn_terminal_name(terminal)
     for name, value in variables.items():
-        client.learn_variable(name, value)
+        client._learn_variable(name, value)
     return client
 
 
@@ -190,5 +190,5 @@ def test_whatever_else_it_says_about_colours_outweighs_the_assumption(client: Cl
 def test_the_players_wish_outweighs_the_assumption() -> None:
     client = told("KILDCLIENT")
     client.prefer(colours=0)
-    client.learn_terminal("ANOTHER")
+    client._learn_terminal_name("ANOTHER")
     assert client.rendering.colours == 0

@@ -20,10 +20,10 @@ from trio_mud.testing.mud import Mud
 from trio_mud.testing.player import Player
 from trio_mud.testing.terminal import Terminal
 
-from ..conftest import Witness, engine_of
+from ..conftest import EventLog, engine_of
 
 START2 = b"\xff\xfa\x56\xff\xf0"
-INFLATING_ONLY = Limits(protocol_rate=None, first_input=None)  # only the limits on inflating hold a peer up
+INFLATING_ONLY = Limits(protocol_rate=None, first_input_timeout=None)  # only the limits on inflating hold a peer up
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
 
 
@@ -82,7 +82,7 @@ def counting_batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 # What they see
 
 
-async def test_a_compressed_player_sees_the_same_screen(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_compressed_player_sees_the_same_screen(mud: OpenMud, talkers: EventLog) -> None:
     @talkers.hooks.on(Input, order=1)
     def hide(event: Input) -> None:
         if event.line == "password":
@@ -106,7 +106,7 @@ async def test_a_compressed_player_sees_the_same_screen(mud: OpenMud, talkers: W
     assert 0 < terminal.compressed < len(compressed.screen)
 
 
-async def test_compression_may_end_and_begin_anew_in_the_midst_of_a_talk(mud: OpenMud, talkers: Witness) -> None:
+async def test_compression_may_end_and_begin_anew_in_the_midst_of_a_talk(mud: OpenMud, talkers: EventLog) -> None:
     @talkers.hooks.on(Input, order=1)
     def toggle(event: Input) -> None:
         if event.line == "plain":
@@ -125,7 +125,7 @@ async def test_compression_may_end_and_begin_anew_in_the_midst_of_a_talk(mud: Op
             assert (terminal.compressed > before) is grows, line
 
 
-async def test_a_slow_reader_gets_a_stream_that_is_whole(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_slow_reader_gets_a_stream_that_is_whole(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
         player = Player(place.connect(capacity=64), InflatingTerminal(), place.nursery, "slow player")
         for number in range(200):
@@ -138,7 +138,7 @@ async def test_a_slow_reader_gets_a_stream_that_is_whole(mud: OpenMud, talkers: 
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100, 100_000])
-async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, witness: Witness, size: int) -> None:
+async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, witness: EventLog, size: int) -> None:
     lines = [f"say {number}" for number in range(300)]
     typed = b"before\r\n" + AGREED3 + zlib.compress("".join(f"{line}\r\n" for line in lines).encode()) + b"after\r\n"
     async with mud(witness.hooks, limits=Limits(command_rate=None, protocol_rate=None)) as place:
@@ -150,7 +150,7 @@ async def test_lines_arrive_in_order_however_their_stream_is_cut(mud: OpenMud, w
 
 
 async def test_what_is_asked_inside_a_stream_is_answered_though_the_game_writes_nothing(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     async with mud(witness.hooks) as place:
         pipe = place.connect()
@@ -161,7 +161,7 @@ async def test_what_is_asked_inside_a_stream_is_answered_though_the_game_writes_
                 heard += await pipe.client.receive_some()
 
 
-async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, talkers: Witness) -> None:
+async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=Limits(command_rate=None)) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
@@ -170,7 +170,7 @@ async def test_compressed_lines_before_the_end_of_file_are_served(mud: OpenMud, 
     assert talkers.last_ending.cause is Cause.EOF
 
 
-async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness) -> None:
+async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, limits=Limits(command_rate=None)) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + zlib.compress(b"".join(b"say %d\r\n" % number for number in range(500))))
@@ -188,7 +188,7 @@ async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: Witness)
     [b"look\r\n", flushed(b"\0" * 1_000_000), flushed(b"\xff\xf1" * 450_000), zlib.compress(b"")[:-1] + b"!"],
     ids=["plain", "zeros", "commands", "checksum"],
 )
-async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: Witness, data: bytes) -> None:
+async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: EventLog, data: bytes) -> None:
     async with mud(witness.hooks, limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + data + b"shout\r\n")
@@ -202,7 +202,7 @@ async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, wi
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("pattern", [b"\0", b"\n", b"\xff\xf1"], ids=["zeros", "newlines", "commands"])
 async def test_a_bomb_keeps_nobody_waiting(
-    mud: OpenMud, talkers: Witness, pattern: bytes, monkeypatch: pytest.MonkeyPatch
+    mud: OpenMud, talkers: EventLog, pattern: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = counting_batches(monkeypatch)
     answered: list[int] = []
@@ -221,7 +221,7 @@ async def test_a_bomb_keeps_nobody_waiting(
 
 
 @pytest.mark.unmeasured
-async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: Witness) -> None:
+async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, options=lax(burst=256 * 1024), limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         start = trio.current_time()
@@ -231,7 +231,7 @@ async def test_what_comes_too_fast_waits_and_is_read_in_time(mud: OpenMud, talke
         assert 0.9 <= trio.current_time() - start <= 1.1
 
 
-async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, options=lax(), limits=INFLATING_ONLY) as place:
         pipe = place.connect(capacity=1024)
         await pipe.client.send_all(AGREED3)
@@ -244,7 +244,7 @@ async def test_a_pause_is_not_read_through_and_the_peer_is_held_up(mud: OpenMud,
         assert 1 < sent <= 5
 
 
-async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witness: Witness) -> None:
+async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, options=lax(), limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + flushed(bytes(2 * 1024 * 1024)))
@@ -255,7 +255,7 @@ async def test_the_end_of_file_is_read_when_the_pause_is_over(mud: OpenMud, witn
     assert witness.last_ending.cause is Cause.EOF
 
 
-async def test_whoever_is_sent_away_in_a_pause_goes_at_once(mud: OpenMud, witness: Witness) -> None:
+async def test_whoever_is_sent_away_in_a_pause_goes_at_once(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, options=lax()) as place:
         player = await place.player(options=[LetsInflate()])
         await player.send(AGREED3 + flushed(bytes(50_000_000)))

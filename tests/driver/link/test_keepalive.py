@@ -13,14 +13,14 @@ from trio_mud.telnet.codes import DONT, END_OF_RECORD, IAC, NOP
 from trio_mud.testing import OpenMud
 from trio_mud.transports import DeadPeer, broken
 
-from ..conftest import Witness, first_connection, open_house, settled, until
+from ..conftest import EventLog, first_connection, open_house, settled, until
 
 NO_OP = bytes((IAC, NOP))
 
 
 async def test_probes_are_sent_at_their_pace_and_not_seen(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Witness().hooks, limits=Limits(keepalive=60)) as house:
-        wire = await house.wire()
+    async with open_house(EventLog().hooks, limits=Limits(keepalive_interval=60)) as house:
+        wire = await house.connect()
         wire.say(bytes((IAC, DONT, END_OF_RECORD)) + b"look\r\n")
         await settled()
         wire.sent.clear()
@@ -29,8 +29,8 @@ async def test_probes_are_sent_at_their_pace_and_not_seen(autojump_clock: trio.t
 
 
 async def test_a_peer_that_perhaps_knows_no_telnet_is_not_probed(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Witness().hooks, limits=Limits(keepalive=60)) as house:
-        wire = await house.wire()
+    async with open_house(EventLog().hooks, limits=Limits(keepalive_interval=60)) as house:
+        wire = await house.connect()
         wire.say(b"look\r\n")
         await trio.sleep(10)
         wire.sent.clear()
@@ -38,9 +38,9 @@ async def test_a_peer_that_perhaps_knows_no_telnet_is_not_probed(autojump_clock:
         assert NO_OP not in b"".join(wire.sent)
 
 
-async def test_where_gmcp_is_agreed_the_probe_is_a_message_of_it(mud: OpenMud, witness: Witness) -> None:
+async def test_where_gmcp_is_agreed_the_probe_is_a_message_of_it(mud: OpenMud, witness: EventLog) -> None:
     """MegaMUD chokes on NOP."""
-    async with mud(witness.hooks, limits=Limits(keepalive=60)) as place:
+    async with mud(witness.hooks, limits=Limits(keepalive_interval=60)) as place:
         player = await place.player(gmcp=("Room",))
         await player.type("look")
         await trio.sleep(301)
@@ -49,8 +49,8 @@ async def test_where_gmcp_is_agreed_the_probe_is_a_message_of_it(mud: OpenMud, w
 
 
 async def test_no_probe_is_added_to_what_waits_already(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Witness().hooks, limits=Limits(keepalive=60, write_stall=None)) as house:
-        wire = await house.wire()
+    async with open_house(EventLog().hooks, limits=Limits(keepalive_interval=60, write_stall_timeout=None)) as house:
+        wire = await house.connect()
         wire.say(bytes((IAC, DONT, END_OF_RECORD)) + b"look\r\n")
         await settled()
         wire.room = 0
@@ -63,8 +63,8 @@ async def test_no_probe_is_added_to_what_waits_already(autojump_clock: trio.test
 
 
 async def test_by_default_nothing_is_probed_in_the_protocol(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Witness().hooks) as house:
-        wire = await house.wire()
+    async with open_house(EventLog().hooks) as house:
+        wire = await house.connect()
         wire.say(bytes((IAC, DONT, END_OF_RECORD)) + b"look\r\n")
         await trio.sleep(10)
         wire.sent.clear()
@@ -93,10 +93,10 @@ def test_a_link_that_was_torn_is_no_dead_peer(error: Exception) -> None:
 
 
 async def test_a_peer_that_answers_no_more_is_dead_when_it_is_read_from(
-    autojump_clock: trio.testing.MockClock, witness: Witness
+    autojump_clock: trio.testing.MockClock, witness: EventLog
 ) -> None:
     async with open_house(witness.hooks) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(b"look\r\n")
         wire._put.send_nowait(DeadPeer())
         await settled()
@@ -106,10 +106,10 @@ async def test_a_peer_that_answers_no_more_is_dead_when_it_is_read_from(
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["at once", "by the rest-writer"])
 async def test_a_peer_that_answers_no_more_is_dead_when_it_is_written_to(
-    autojump_clock: trio.testing.MockClock, witness: Witness, at_once: bool, monkeypatch: pytest.MonkeyPatch
+    autojump_clock: trio.testing.MockClock, witness: EventLog, at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_house(witness.hooks) as house:
-        wire = await house.wire()
+        wire = await house.connect()
 
         def send_nowait(data: bytes) -> int:
             raise DeadPeer

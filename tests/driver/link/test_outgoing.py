@@ -12,9 +12,9 @@ from trio_mud.telnet.codes import DO, GA, IAC, MCCP2, WONT
 from trio_mud.telnet.options import Eor
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, engine_of, feed, first_connection, link_of, open_house, settled, until
+from ..conftest import EventLog, engine_of, feed, first_connection, link_of, open_house, settled, until
 
-QUIET = Limits(first_input=None, write_stall=None)
+QUIET = Limits(first_input_timeout=None, write_stall_timeout=None)
 
 
 def tasks() -> int:
@@ -34,7 +34,7 @@ async def test_all_that_a_batch_writes_to_one_peer_is_one_send(autojump_clock: t
         event.connection.prompt("> ")
 
     async with open_house(hooks, limits=QUIET) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         before = len(wire.sent)
         wire.say(b"go\r\n")
         await settled()
@@ -45,7 +45,7 @@ async def test_offers_and_greeting_leave_in_one_send_after_the_verdict(autojump_
     hooks = Hooks()
     hooks.on(Connect)(lambda event: event.connection.write("Welcome!"))
     async with open_house(hooks) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         (sent,) = wire.sent
         assert sent.startswith(bytes((IAC,)))
         assert sent.endswith(b"Welcome!\r\n")
@@ -66,7 +66,7 @@ async def test_what_is_written_behind_the_end_of_compression_is_sent(
             event.connection.quit("PLAIN")
 
     async with open_house(hooks, limits=QUIET) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(bytes((IAC, DO, MCCP2)))
         await settled()
         wire.say(b"x\r\n")
@@ -86,7 +86,7 @@ async def test_no_interrupt_comes_between_the_steps_of_the_rest_writer(
 
     monkeypatch.setattr(Lifecycle, "notify", look)
     async with open_house(Hooks(), limits=QUIET) as house:
-        wire = await house.wire(room=4)
+        wire = await house.connect(room=4)
         is_protected.clear()
         wire.make_room(1000)
         await settled()
@@ -96,7 +96,7 @@ async def test_no_interrupt_comes_between_the_steps_of_the_rest_writer(
 
 async def test_what_is_written_outside_a_batch_leaves_soon(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=QUIET) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.sent.clear()
         first_connection(house.server).write("one")
         first_connection(house.server).write("two")
@@ -127,7 +127,7 @@ async def test_texts_arrive_in_the_order_written_from_wherever(autojump_clock: t
     hooks = Hooks()
     hooks.on(Input)(lambda event: event.connection.write(event.line))
     async with open_house(hooks, limits=QUIET, options=()) as house:
-        wire = await house.wire(room=0)
+        wire = await house.connect(room=0)
         connection = first_connection(house.server)
         for number in range(100):
             if number % 3:
@@ -146,7 +146,7 @@ async def test_texts_arrive_in_the_order_written_from_wherever(autojump_clock: t
 
 async def test_the_rest_writer_exists_only_while_there_is_a_rest(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=QUIET, options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection, idle = first_connection(house.server), tasks()
         connection.write("it fits")
         await settled()
@@ -188,7 +188,7 @@ async def test_a_quit_never_cuts_a_text_in_half(mud: OpenMud, capacity: int) -> 
 async def test_a_quit_while_the_rest_is_being_sent_lets_it_finish(autojump_clock: trio.testing.MockClock) -> None:
     for size in range(0, 60, 7):
         async with open_house(Hooks(), limits=QUIET, options=()) as house:
-            wire = await house.wire(room=size)
+            wire = await house.connect(room=size)
             connection = first_connection(house.server)
             connection.write("x" * 40)
             await settled()
@@ -203,9 +203,9 @@ async def test_a_quit_while_the_rest_is_being_sent_lets_it_finish(autojump_clock
 
 async def test_what_cannot_be_delivered_in_time_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     """I-12."""
-    witness = Witness()
-    async with open_house(witness.hooks, limits=Limits(quit_flush=2), options=()) as house:
-        wire = await house.wire(room=3)
+    witness = EventLog()
+    async with open_house(witness.hooks, limits=Limits(quit_timeout=2), options=()) as house:
+        wire = await house.connect(room=3)
         began = trio.current_time()
         first_connection(house.server).quit("farewell")
         await until(witness.disconnects)
@@ -221,9 +221,9 @@ async def test_past_the_limit_whole_messages_are_dropped_and_the_peer_is_told(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """N7."""
-    limits = Limits(outbox=100, first_input=None, write_stall=None)
+    limits = Limits(max_output=100, first_input_timeout=None, write_stall_timeout=None)
     async with open_house(Hooks(), limits=limits, texts=Texts(output_dropped="(gap)"), options=()) as house:
-        wire = await house.wire(room=0)
+        wire = await house.connect(room=0)
         connection = first_connection(house.server)
         written = []
         for number in range(30):
@@ -245,26 +245,26 @@ async def test_who_missed_something_is_told_even_if_everything_else_fitted_at_on
     """The kernel may take a whole outbox in one send; what was too much for it is missing all the same."""
     hooks = Hooks()
     hooks.on(Input)(lambda event: [event.connection.write("z" * 40) for _ in range(5)])
-    limits = Limits(outbox=100, first_input=None)
+    limits = Limits(max_output=100, first_input_timeout=None)
     async with open_house(hooks, limits=limits, texts=Texts(output_dropped="(gap)"), options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         wire.say(b"go\r\n")
         await settled()
         assert wire.text.splitlines() == ["z" * 40] * 2 + ["(gap)"]
 
 
 async def test_a_prompt_counts_in_bytes_like_everything(autojump_clock: trio.testing.MockClock) -> None:
-    limits = Limits(outbox=100, first_input=None, write_stall=None)
+    limits = Limits(max_output=100, first_input_timeout=None, write_stall_timeout=None)
     async with open_house(Hooks(), limits=limits, options=()) as house:
-        await house.wire(room=0)
+        await house.connect(room=0)
         assert not first_connection(house.server).prompt("\N{SNOWMAN}" * 60)  # 180 bytes
 
 
 async def test_negotiation_is_never_dropped(autojump_clock: trio.testing.MockClock) -> None:
     """An answer that is missing would leave both sides waiting."""
-    limits = Limits(outbox=10, first_input=None, write_stall=None)
+    limits = Limits(max_output=10, first_input_timeout=None, write_stall_timeout=None)
     async with open_house(Hooks(), limits=limits, options=()) as house:
-        wire = await house.wire(room=0)
+        wire = await house.connect(room=0)
         connection = first_connection(house.server)
         assert connection.write("12345678")
         assert not connection.write("too much")
@@ -275,7 +275,7 @@ async def test_negotiation_is_never_dropped(autojump_clock: trio.testing.MockClo
         assert bytes((IAC, WONT, 99)) in b"".join(wire.sent)
 
 
-async def test_a_slow_reader_slows_nobody_else(mud: OpenMud, talkers: Witness) -> None:
+async def test_a_slow_reader_slows_nobody_else(mud: OpenMud, talkers: EventLog) -> None:
     """N6, N7."""
     async with mud(talkers.hooks) as place:
         slow, honest = await place.player(capacity=10), await place.player()
@@ -290,9 +290,9 @@ async def test_memory_for_a_peer_that_reads_nothing_is_bounded(autojump_clock: t
     """I-11."""
     hooks = Hooks()
     hooks.on(Admitted)(lambda event: event.connection.every(0.01, lambda: event.connection.write("x" * 1000)))
-    limits = Limits(outbox=5000, first_input=None, write_stall=None)
+    limits = Limits(max_output=5000, first_input_timeout=None, write_stall_timeout=None)
     async with open_house(hooks, limits=limits, options=()) as house:
-        await house.wire(room=0)
+        await house.connect(room=0)
         await trio.sleep(5)
         link = link_of(first_connection(house.server))
         assert len(link._unsent) + link._queued <= 5000
@@ -302,9 +302,11 @@ async def test_memory_for_a_peer_that_reads_nothing_is_bounded(autojump_clock: t
 
 
 async def test_a_stall_is_counted_from_the_last_byte_taken(autojump_clock: trio.testing.MockClock) -> None:
-    witness = Witness()
-    async with open_house(witness.hooks, limits=Limits(write_stall=10, first_input=None), options=()) as house:
-        wire = await house.wire(room=1)
+    witness = EventLog()
+    async with open_house(
+        witness.hooks, limits=Limits(write_stall_timeout=10, first_input_timeout=None), options=()
+    ) as house:
+        wire = await house.connect(room=1)
         first_connection(house.server).write("four")
         await trio.sleep(9)
         wire.make_room(1)
@@ -315,8 +317,8 @@ async def test_a_stall_is_counted_from_the_last_byte_taken(autojump_clock: trio.
 
 
 async def test_no_stall_without_something_to_send(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(write_stall=10, first_input=None)) as house:
-        await house.wire()
+    async with open_house(Hooks(), limits=Limits(write_stall_timeout=10, first_input_timeout=None)) as house:
+        await house.connect()
         await trio.sleep(1000)
         assert len(house.server.connections) == 1
 
@@ -326,7 +328,7 @@ async def test_no_stall_without_something_to_send(autojump_clock: trio.testing.M
 
 async def test_write_ends_the_line_and_prompt_does_not(autojump_clock: trio.testing.MockClock) -> None:
     async with open_house(Hooks(), limits=QUIET, options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         connection.write("two\nlines")
         connection.prompt("> ")
@@ -337,7 +339,7 @@ async def test_write_ends_the_line_and_prompt_does_not(autojump_clock: trio.test
 async def test_no_text_of_a_game_can_carry_a_control_sequence(autojump_clock: trio.testing.MockClock) -> None:
     """P11: a `str` is plain text."""
     async with open_house(Hooks(), limits=QUIET, options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         connection.write("\x1b]52;c;evil\x07a\x9b31mb\xff\r")
         connection.prompt("\x1b[2J> ")
@@ -379,8 +381,8 @@ async def test_a_prompt_that_is_shown_again_has_its_mark_again(mud: OpenMud) -> 
 async def test_a_text_below_a_prompt_that_finds_no_room_says_so_as_any_other(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with open_house(Hooks(), limits=Limits(outbox=100, first_input=None), options=()) as house:
-        await house.wire()
+    async with open_house(Hooks(), limits=Limits(max_output=100, first_input_timeout=None), options=()) as house:
+        await house.connect()
         connection = first_connection(house.server)
         assert connection.prompt("> ")
         assert not connection.write("x" * 100)
@@ -391,7 +393,7 @@ async def test_every_text_that_comes_before_the_answer_begins_below_the_prompt_a
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with open_house(Hooks(), limits=QUIET, options=()) as house:
-        wire = await house.wire()
+        wire = await house.connect()
         connection = first_connection(house.server)
         connection.prompt("> ")
         for word in ("One.", "Two.", "Three."):

@@ -8,7 +8,7 @@ from trio_mud import Cause, Limits
 from trio_mud.telnet.codes import CHARSET, DO, GMCP, IAC, MSDP, NAWS, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.testing import OpenMud
 
-from ..conftest import Witness, settled
+from ..conftest import EventLog, settled
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ from ..conftest import Witness, settled
     ids=lambda payload: payload[:24].hex(),
 )
 async def test_content_that_cannot_be_understood_never_ends_a_connection(
-    mud: OpenMud, talkers: Witness, payload: bytes
+    mud: OpenMud, talkers: EventLog, payload: bytes
 ) -> None:
     """K10: the frame is valid, so the player plays on, for any number of them."""
-    async with mud(talkers.hooks, limits=Limits(anomalies=1)) as place:
+    async with mud(talkers.hooks, limits=Limits(max_anomalies=1)) as place:
         player = await place.player(columns=80, rows=24, terminal=("XTERM",))
         await settled()
         agreed = bytes((IAC, DO, GMCP, IAC, DO, MSDP, IAC, DO, CHARSET, IAC, WILL, NEW_ENVIRON))
@@ -44,7 +44,7 @@ async def test_content_that_cannot_be_understood_never_ends_a_connection(
     assert talkers.last_ending.cause is Cause.SHUTDOWN
 
 
-async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: Witness) -> None:
+async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: EventLog) -> None:
     """K10: a faulty client is found by the counters."""
     async with mud(talkers.hooks) as place:
         player = await place.player(columns=80, rows=24)

@@ -27,7 +27,7 @@ from trio_mud.telnet.codes import GMCP, IAC, MCCP3, SB, SE
 from trio_mud.testing import Mud, OpenMud, Player, read_recording
 from trio_mud.testing.replay import Recorded
 
-from ..conftest import Witness, link_of
+from ..conftest import EventLog, link_of
 
 CANARY = "sesame-4711"
 SECRET = re.compile(r"sesame|4711|esam|471")
@@ -81,7 +81,7 @@ def heard(recorded: Recorded) -> list[str]:
 # What is in it
 
 
-async def test_a_session_is_written_down_as_it_passed(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_a_session_is_written_down_as_it_passed(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks, options=()) as place:
         place.server.record(tmp_path)
         ann = await place.player(address="192.0.2.7")
@@ -105,7 +105,7 @@ async def test_a_session_is_written_down_as_it_passed(mud: OpenMud, talkers: Wit
     ]
 
 
-async def test_only_its_owner_may_read_a_recording(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_only_its_owner_may_read_a_recording(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     async with mud(talkers.hooks) as place:
         place.server.record(folder)
@@ -115,7 +115,7 @@ async def test_only_its_owner_may_read_a_recording(mud: OpenMud, talkers: Witnes
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-async def test_new_connections_are_recorded_and_no_others(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_new_connections_are_recorded_and_no_others(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         ann = await place.player()
         place.server.record(tmp_path)
@@ -129,7 +129,7 @@ async def test_new_connections_are_recorded_and_no_others(mud: OpenMud, talkers:
     assert b"you said hello" in only_recording(tmp_path).output
 
 
-async def test_what_is_recorded_is_not_compressed(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_what_is_recorded_is_not_compressed(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
         await (await place.player()).type("hello")
@@ -139,7 +139,7 @@ async def test_what_is_recorded_is_not_compressed(mud: OpenMud, talkers: Witness
     assert b"\xff\xfb\x57" not in output
 
 
-async def test_how_the_peer_left_is_recorded(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_how_the_peer_left_is_recorded(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     for way, kinds in ((Player.hang_up, ["[eof]", "[closed]"]), (Player.vanish, ["[lost]", "[closed]"])):
         folder = tmp_path / kinds[0]
         async with mud(talkers.hooks) as place:
@@ -152,7 +152,7 @@ async def test_how_the_peer_left_is_recorded(mud: OpenMud, talkers: Witness, tmp
         assert heard(only_recording(folder)) == ["hello\r\n", *kinds]
 
 
-async def test_telnet_and_the_lines_around_it_keep_their_order(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_telnet_and_the_lines_around_it_keep_their_order(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     sent = b"lo\xff\xf1ok\r\xff\xfd\x03\n\xff\xff\xff\xfa\x1f\x00\x50\xff\xff\x18\xff\xf0\xc3\xa9\r\n"
     async with mud(talkers.hooks, options=()) as place:
         place.server.record(tmp_path)
@@ -260,7 +260,7 @@ async def test_lines_that_nobody_takes_are_left_out(mud: OpenMud, tmp_path: Path
     assert heard(only_recording(tmp_path))[-1] == "[closed]"
 
 
-async def test_half_a_line_at_the_end_is_left_out(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_half_a_line_at_the_end_is_left_out(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
         ann = await place.player()
@@ -272,7 +272,7 @@ async def test_half_a_line_at_the_end_is_left_out(mud: OpenMud, talkers: Witness
 
 
 @pytest.mark.parametrize("at", range(0, 60, 7))
-async def test_a_login_by_gmcp_is_left_out(mud: OpenMud, talkers: Witness, tmp_path: Path, at: int) -> None:
+async def test_a_login_by_gmcp_is_left_out(mud: OpenMud, talkers: EventLog, tmp_path: Path, at: int) -> None:
     message = bytes((IAC, SB, GMCP)) + f'Char.Login.Credentials {{"password": "{CANARY}"}}'.encode() + bytes((IAC, SE))
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
@@ -285,7 +285,7 @@ async def test_a_login_by_gmcp_is_left_out(mud: OpenMud, talkers: Witness, tmp_p
     assert "hello\r\n" in heard(only_recording(tmp_path))
 
 
-async def test_compressed_input_is_left_out(mud: OpenMud, witness: Witness, tmp_path: Path) -> None:
+async def test_compressed_input_is_left_out(mud: OpenMud, witness: EventLog, tmp_path: Path) -> None:
     async with mud(witness.hooks) as place:
         place.server.record(tmp_path)
         ann = await place.player()
@@ -321,7 +321,7 @@ async def test_a_line_that_answered_two_questions_is_left_out_if_one_was_hidden(
 # Bounds
 
 
-async def test_a_recording_stops_when_it_is_long_enough(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_a_recording_stops_when_it_is_long_enough(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path, most_bytes=2000)
         ann = await place.player()
@@ -333,7 +333,7 @@ async def test_a_recording_stops_when_it_is_long_enough(mud: OpenMud, talkers: W
     assert text.endswith("stopped\n")
 
 
-async def test_no_more_sessions_are_recorded_than_wanted(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_no_more_sessions_are_recorded_than_wanted(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path, most_sessions=3)
         for _ in range(5):
@@ -350,7 +350,7 @@ async def test_a_line_that_waits_too_long_is_left_out_and_holds_up_nothing(mud: 
         await trio.sleep(1000)
 
     hooks.on(Admitted)(lambda event: event.connection.start_dialog(muse))
-    async with mud(hooks, limits=Limits(first_input=None)) as place:
+    async with mud(hooks, limits=Limits(first_input_timeout=None)) as place:
         place.server.record(tmp_path)
         ann = await place.player()
         await ann.type(CANARY)
@@ -386,7 +386,7 @@ async def until_written(mud: Mud) -> None:
 
 async def test_a_file_that_cannot_be_written_costs_its_recording_and_no_other(
     mud: OpenMud,
-    talkers: Witness,
+    talkers: EventLog,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -413,7 +413,7 @@ async def test_a_file_that_cannot_be_written_costs_its_recording_and_no_other(
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.EACCES, errno.EEXIST])
 async def test_files_that_cannot_be_made_do_not_count_and_are_logged_with_a_count(
     mud: OpenMud,
-    talkers: Witness,
+    talkers: EventLog,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -437,7 +437,7 @@ async def test_files_that_cannot_be_made_do_not_count_and_are_logged_with_a_coun
 
 async def test_a_disk_that_does_not_keep_up_ends_the_recordings_it_has_no_room_for(
     mud: OpenMud,
-    talkers: Witness,
+    talkers: EventLog,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -463,7 +463,7 @@ async def test_a_disk_that_does_not_keep_up_ends_the_recordings_it_has_no_room_f
 
 async def test_without_a_thread_to_write_in_a_session_goes_on_and_the_next_is_recorded(
     mud: OpenMud,
-    talkers: Witness,
+    talkers: EventLog,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -482,7 +482,7 @@ async def test_without_a_thread_to_write_in_a_session_goes_on_and_the_next_is_re
 
 
 async def test_servers_that_share_a_folder_keep_their_recordings_apart(
-    mud: OpenMud, talkers: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    mud: OpenMud, talkers: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for process, line in ((11, "one"), (22, "two"), (22, "three")):  # the last two in containers of their own
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
@@ -514,7 +514,7 @@ async def test_connections_that_type_nothing_leave_no_file_and_use_nothing_up(mu
 
 
 async def test_what_is_sent_before_anything_is_typed_is_kept_within_bounds(
-    mud: OpenMud, talkers: Witness, tmp_path: Path
+    mud: OpenMud, talkers: EventLog, tmp_path: Path
 ) -> None:
     async with mud(talkers.hooks) as place:
         place.server.record(tmp_path)
@@ -533,7 +533,7 @@ async def test_what_is_sent_before_anything_is_typed_is_kept_within_bounds(
     assert b"you said hello" in only_recording(tmp_path).output
 
 
-async def test_a_folder_that_cannot_be_made_is_told_at_once(mud: OpenMud, talkers: Witness, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_made_is_told_at_once(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     async with mud(talkers.hooks) as place:
         with pytest.raises(OSError, match="file"):
@@ -568,7 +568,7 @@ def test_every_line_of_the_engines_is_a_line_of_the_journals(chunks: list[bytes]
         for chunk in chunks:
             journal.hear(0, chunk, is_hidden=False)
         for _ in lines:
-            journal.line_taken(is_secret=False, is_lent=False)
+            journal.line_taken(is_secret=False, is_borrowed=False)
         journal.note(0, "closed")
 
     written = written_by(take_all)
@@ -580,7 +580,7 @@ def test_every_line_of_the_engines_is_a_line_of_the_journals(chunks: list[bytes]
 
 def test_a_line_that_the_journal_does_not_know_makes_it_deaf() -> None:
     def take_too_many(journal: Journal) -> None:
-        journal.line_taken(is_secret=False, is_lent=False)
+        journal.line_taken(is_secret=False, is_borrowed=False)
         journal.hear(0, b"sesame\r\n", is_hidden=False)
         journal.say(0, b"on it goes")
 

@@ -38,7 +38,18 @@ from trio_mud.driver.server.server import ServerSettings
 from trio_mud.testing import OpenMud, PipeListener
 from trio_mud.transports import Transport
 
-from ..conftest import Crash, Door, Wire, Witness, first_connection, open_house, read_all, settled, until, waits
+from ..conftest import (
+    Crash,
+    EventLog,
+    FakeListener,
+    FakeTransport,
+    first_connection,
+    open_house,
+    read_all,
+    settled,
+    until,
+    waits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Bell(HookEvent):
     strokes: int
 
 
-def ways_out(witness: Witness) -> list[tuple[Reason, Cause]]:
+def ways_out(witness: EventLog) -> list[tuple[Reason, Cause]]:
     return [(ending.reason, ending.cause) for ending in witness.disconnects()]
 
 
@@ -56,7 +67,7 @@ def ways_out(witness: Witness) -> list[tuple[Reason, Cause]]:
 
 
 async def test_a_shutdown_tells_everybody_flushes_and_runs_every_disconnect_hook(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """O1."""
     async with mud(witness.hooks) as place:
@@ -77,7 +88,7 @@ async def test_a_shutdown_without_a_text_says_the_servers_own(mud: OpenMud) -> N
         assert await player.sees_the_end() == "Closing time.\n"
 
 
-async def test_a_shutdown_may_come_from_a_hook_and_waits_for_nothing(mud: OpenMud, witness: Witness) -> None:
+async def test_a_shutdown_may_come_from_a_hook_and_waits_for_nothing(mud: OpenMud, witness: EventLog) -> None:
     @witness.hooks.on(Input)
     def close(event: Input) -> None:
         event.connection.server.shutdown("The wizard sleeps.")
@@ -90,7 +101,7 @@ async def test_a_shutdown_may_come_from_a_hook_and_waits_for_nothing(mud: OpenMu
         assert await player.sees_the_end() == "So be it.\nThe wizard sleeps.\n"
 
 
-async def test_the_shutdown_text_is_the_last_word(mud: OpenMud, witness: Witness) -> None:
+async def test_the_shutdown_text_is_the_last_word(mud: OpenMud, witness: EventLog) -> None:
     witness.hooks.on(Disconnect)(
         lambda event: [other.write("X left.") for other in event.connection.server.connections]
     )
@@ -108,9 +119,11 @@ async def test_a_second_shutdown_changes_nothing(mud: OpenMud) -> None:
         assert await player.sees_the_end() == "First.\n"
 
 
-async def test_the_time_of_a_shutdown_is_kept_whatever_its_clients_do(mud: OpenMud, witness: Witness) -> None:
+async def test_the_time_of_a_shutdown_is_kept_whatever_its_clients_do(mud: OpenMud, witness: EventLog) -> None:
     """O2, I-18: one that reads nothing and one that never closes."""
-    limits = Limits(quit_flush=60, linger=60, write_stall=None, drain=10, cleanup=5)
+    limits = Limits(
+        quit_timeout=60, linger_timeout=60, write_stall_timeout=None, shutdown_timeout=10, cleanup_timeout=5
+    )
     async with mud(witness.hooks, limits=limits) as place:
         deaf = await place.player(capacity=4)
         deaf.stop_reading()
@@ -123,7 +136,7 @@ async def test_the_time_of_a_shutdown_is_kept_whatever_its_clients_do(mud: OpenM
 
 
 async def test_within_outweighs_the_limit(mud: OpenMud) -> None:
-    limits = Limits(quit_flush=60, linger=0.1, write_stall=None, drain=10)
+    limits = Limits(quit_timeout=60, linger_timeout=0.1, write_stall_timeout=None, shutdown_timeout=10)
     async with mud(Hooks(), limits=limits) as place:
         deaf = await place.player(capacity=4)
         deaf.stop_reading()
@@ -132,7 +145,7 @@ async def test_within_outweighs_the_limit(mud: OpenMud) -> None:
         assert trio.current_time() == pytest.approx(3, abs=0.2)
 
 
-async def test_a_shutdown_without_any_time_is_the_hard_path_and_loses_no_event(mud: OpenMud, witness: Witness) -> None:
+async def test_a_shutdown_without_any_time_is_the_hard_path_and_loses_no_event(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         for _ in range(3):
             player = await place.player(capacity=4)
@@ -143,7 +156,7 @@ async def test_a_shutdown_without_any_time_is_the_hard_path_and_loses_no_event(m
     assert len(witness.disconnects()) == 3
 
 
-async def test_a_shutdown_waits_for_hooks_that_wait(mud: OpenMud, witness: Witness) -> None:
+async def test_a_shutdown_waits_for_hooks_that_wait(mud: OpenMud, witness: EventLog) -> None:
     saved: list[str] = []
 
     @witness.hooks.on(Disconnect)
@@ -160,7 +173,7 @@ async def test_a_shutdown_waits_for_hooks_that_wait(mud: OpenMud, witness: Witne
 
 
 async def test_what_still_waits_when_the_cleanup_time_is_over_is_cut_and_every_disconnect_has_run(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """A10: plain functions whole, waiting ones to their first wait."""
     steps: list[str] = []
@@ -173,7 +186,7 @@ async def test_what_still_waits_when_the_cleanup_time_is_over_is_cut_and_every_d
 
     witness.hooks.on(Disconnect)(lambda event: steps.append("whole"))
     witness.hooks.on(Input)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=None, cleanup_timeout=5), allow_errors=True) as place:
         for _ in range(3):
             player = await place.player()
             await player.type("hang", "dropped")
@@ -186,7 +199,7 @@ async def test_what_still_waits_when_the_cleanup_time_is_over_is_cut_and_every_d
     assert not [event for event in witness.events if isinstance(event, Input) and event.line == "dropped"]
 
 
-async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Witness) -> None:
+async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: EventLog) -> None:
     """So a game that posts forever cannot delay the end of the server."""
     strokes: list[int] = []
 
@@ -196,7 +209,7 @@ async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Wi
         await trio.sleep(1)
         place.server.post(Bell(event.strokes + 1))
 
-    async with mud(witness.hooks, limits=Limits(cleanup=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(cleanup_timeout=5), allow_errors=True) as place:
         place.server.post(Bell(1))
         await settled()
         place.server.shutdown()
@@ -205,10 +218,10 @@ async def test_posts_are_refused_once_the_time_is_over(mud: OpenMud, witness: Wi
     assert 5 <= len(strokes) <= 6
 
 
-class SlowDoor(Door):
+class SlowDoor(FakeListener):
     """A listener that was already accepting when it was closed, and returns that connection a second later."""
 
-    def __init__(self, visitor: Wire) -> None:
+    def __init__(self, visitor: FakeTransport) -> None:
         super().__init__()
         self.visitor = visitor
 
@@ -221,7 +234,7 @@ class SlowDoor(Door):
 async def test_who_comes_during_a_shutdown_reads_why_and_has_both_events(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    witness, late = Witness(), Wire()
+    witness, late = EventLog(), FakeTransport()
     server = MasterServer(witness.hooks)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [SlowDoor(late)])
@@ -235,9 +248,9 @@ async def test_who_comes_during_a_hard_stop_has_both_events_and_keeps_nobody(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Not even if the connect hook never ends."""
-    witness, late = Witness(), Wire()
+    witness, late = EventLog(), FakeTransport()
     witness.hooks.on(Connect)(waits(math.inf))
-    server = MasterServer(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5))
+    server = MasterServer(witness.hooks, limits=Limits(hook_timeout=None, cleanup_timeout=5))
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, [SlowDoor(late)])
@@ -248,7 +261,7 @@ async def test_who_comes_during_a_hard_stop_has_both_events_and_keeps_nobody(
     assert late.is_closed
 
 
-async def test_who_is_at_the_door_when_the_shutdown_comes_has_both_events(mud: OpenMud, witness: Witness) -> None:
+async def test_who_is_at_the_door_when_the_shutdown_comes_has_both_events(mud: OpenMud, witness: EventLog) -> None:
     witness.hooks.on(Connect)(waits(2))
     async with mud(witness.hooks) as place:
         player = await place.player()
@@ -259,14 +272,14 @@ async def test_who_is_at_the_door_when_the_shutdown_comes_has_both_events(mud: O
 
 async def test_the_doors_close_at_once(autojump_clock: trio.testing.MockClock) -> None:
     """And not when the last connection has ended."""
-    witness = Witness()
+    witness = EventLog()
     witness.hooks.on(Disconnect)(waits(3))
     async with open_house(witness.hooks) as house:
-        await house.wire()
+        await house.connect()
         house.server.shutdown()
         await settled()
         with pytest.raises(trio.BrokenResourceError):
-            house.door.connect(Wire())
+            house.listener.connect(FakeTransport())
         assert not house.server.closed.is_set()
 
 
@@ -280,8 +293,8 @@ async def test_a_shutdown_may_come_before_anything_else(autojump_clock: trio.tes
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("path", ["shutdown", "abort"])
 async def test_many_endings_are_sliced(mud: OpenMud, path: str) -> None:
-    """Between two checkpoints at most `limits.batch` connections end, so no other task is delayed."""
-    limits = Limits(batch=16, connections=None, accept_rate=None, first_input=None)
+    """Between two checkpoints at most `limits.batch_size` connections end, so no other task is delayed."""
+    limits = Limits(batch_size=16, max_connections=None, accept_rate=None, first_input_timeout=None)
     most = 0
 
     class Watch(trio.abc.Instrument):
@@ -323,12 +336,12 @@ async def test_many_endings_are_sliced(mud: OpenMud, path: str) -> None:
 async def test_a_cancel_from_outside_ends_every_connection_and_runs_every_disconnect(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    witness = Witness()
-    server, door = MasterServer(witness.hooks), Door()
+    witness = EventLog()
+    server, door = MasterServer(witness.hooks), FakeListener()
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [door])
         for _ in range(5):
-            door.connect(Wire())
+            door.connect(FakeTransport())
         await settled()
         nursery.cancel_scope.cancel()
     assert ways_out(witness) == [(Reason.LINKDEATH, Cause.CANCELLED)] * 5
@@ -372,10 +385,12 @@ async def test_a_caller_cancelled_while_it_starts_the_server_ends_it(autojump_cl
     assert server.closed.is_set()
 
 
-async def test_the_cleanup_time_is_counted_once_and_shared(mud: OpenMud, witness: Witness) -> None:
-    """For any number of waiting tasks, it ends after `limits.cleanup`."""
+async def test_the_cleanup_time_is_counted_once_and_shared(mud: OpenMud, witness: EventLog) -> None:
+    """For any number of waiting tasks, it ends after `limits.cleanup_timeout`."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(cleanup=5, linger=60, hook_deadline=None), allow_errors=True) as place:
+    async with mud(
+        witness.hooks, limits=Limits(cleanup_timeout=5, linger_timeout=60, hook_timeout=None), allow_errors=True
+    ) as place:
         pipes = [place.connect() for _ in range(10)]
         await settled()
         place.server.abort()
@@ -385,7 +400,9 @@ async def test_the_cleanup_time_is_counted_once_and_shared(mud: OpenMud, witness
     assert len(witness.disconnects()) == 10
 
 
-async def test_an_abort_without_time_runs_the_disconnect_functions_all_the_same(mud: OpenMud, witness: Witness) -> None:
+async def test_an_abort_without_time_runs_the_disconnect_functions_all_the_same(
+    mud: OpenMud, witness: EventLog
+) -> None:
     steps: list[str] = []
 
     @witness.hooks.on(Disconnect)
@@ -404,10 +421,10 @@ async def test_an_abort_without_time_runs_the_disconnect_functions_all_the_same(
     assert Counter(steps) == {"begins": 2, "whole": 2}
 
 
-async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: Witness) -> None:
+async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: EventLog) -> None:
     """O3: the second interrupt of an impatient operator."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=None, cleanup_timeout=5), allow_errors=True) as place:
         await place.player()
         place.server.abort()
         await trio.sleep(1)
@@ -417,10 +434,10 @@ async def test_a_later_abort_may_shorten_the_time(mud: OpenMud, witness: Witness
     assert len(witness.disconnects()) == 1
 
 
-async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness: Witness) -> None:
+async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness: EventLog) -> None:
     """O3: even when all connections have ended and only hooks are awaited."""
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None, cleanup=5), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=None, cleanup_timeout=5), allow_errors=True) as place:
         player = await place.player()
         place.server.shutdown()
         await player.sees_the_end()
@@ -432,11 +449,11 @@ async def test_an_abort_may_shorten_the_end_of_a_shutdown(mud: OpenMud, witness:
 
 
 async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met_at_the_door(
-    mud: OpenMud, witness: Witness
+    mud: OpenMud, witness: EventLog
 ) -> None:
     """I-18; seed 1020823 of an earlier simulator: the ending was decided already, so the loss was not noticed."""
     witness.hooks.on(Connect)(waits(30))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=40, cleanup=2), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=40, cleanup_timeout=2), allow_errors=True) as place:
         place.connect()
         await settled()
         place.server.shutdown()
@@ -447,9 +464,9 @@ async def test_an_abort_waits_for_no_verdict_on_somebody_whom_a_shutdown_has_met
     assert len(witness.disconnects()) == 1
 
 
-async def test_a_later_abort_never_lengthens_the_time(mud: OpenMud, witness: Witness) -> None:
+async def test_a_later_abort_never_lengthens_the_time(mud: OpenMud, witness: EventLog) -> None:
     witness.hooks.on(Disconnect)(waits(math.inf))
-    async with mud(witness.hooks, limits=Limits(hook_deadline=None), allow_errors=True) as place:
+    async with mud(witness.hooks, limits=Limits(hook_timeout=None), allow_errors=True) as place:
         await place.player()
         place.server.abort(within=1)
         place.server.abort(within=100)
@@ -462,7 +479,7 @@ async def test_after_an_orderly_shutdown_nobody_says_the_hard_path_was_taken(mud
         await place.player()
         server = place.server
     assert server.closed.is_set()
-    assert not server.aborting.is_set()
+    assert not server._aborting.is_set()
 
 
 # Listeners
@@ -474,9 +491,9 @@ async def test_a_machine_without_descriptors_is_waited_for_and_logged_now_and_th
     """N12: no spinning, no log that fills the disk, and it recovers."""
     async with open_house(Hooks(), limits=Limits(log_interval=10)) as house:
         for _ in range(250):  # 25 seconds of it
-            house.door.fail(OSError(errno.EMFILE, "Too many open files"))
-        wire = Wire()
-        house.door.connect(wire)
+            house.listener.fail(OSError(errno.EMFILE, "Too many open files"))
+        wire = FakeTransport()
+        house.listener.connect(wire)
         await trio.sleep(24)
         assert 200 <= house.server.counters["accepts without resources"] <= 245
         await trio.sleep(6)
@@ -491,11 +508,11 @@ async def test_a_peer_gone_before_it_was_accepted_is_counted_and_nothing_else(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     """N13."""
-    witness = Witness()
+    witness = EventLog()
     async with open_house(witness.hooks) as house:
         for _ in range(100):
-            house.door.fail(OSError(number, "gone"))
-        await house.wire()
+            house.listener.fail(OSError(number, "gone"))
+        await house.connect()
         assert trio.current_time() == 0
         assert len(house.server.connections) == 1
         assert house.server.counters["gone before accepted"] == 100
@@ -507,15 +524,15 @@ async def test_any_other_failure_of_a_listener_ends_the_server_and_is_raised_aft
     autojump_clock: trio.testing.MockClock, error: Exception
 ) -> None:
     """N14."""
-    witness = Witness()
+    witness = EventLog()
     done_at_end: list[int] = []
     with pytest.raises(type(error)) as caught:  # noqa: PT012 - the block is the server
         async with open_house(witness.hooks) as house:
             witness.hooks.on(Disconnect)(waits(1))
             witness.hooks.on(Disconnect)(lambda event: done_at_end.append(1))
             for _ in range(3):
-                await house.wire()
-            house.door.fail(error)
+                await house.connect()
+            house.listener.fail(error)
             await trio.sleep(100)
     assert caught.value is error
     assert ways_out(witness) == [(Reason.LINKDEATH, Cause.CANCELLED)] * 3
@@ -523,18 +540,18 @@ async def test_any_other_failure_of_a_listener_ends_the_server_and_is_raised_aft
 
 
 async def test_a_listener_that_fails_to_close_loses_no_event(autojump_clock: trio.testing.MockClock) -> None:
-    class StuckDoor(Door):
+    class StuckDoor(FakeListener):
         async def aclose(self) -> None:
             await super().aclose()
             raise OSError(errno.EIO, "the door is stuck")
 
-    witness = Witness()
-    server, stuck, other = MasterServer(witness.hooks), StuckDoor(), Door()
+    witness = EventLog()
+    server, stuck, other = MasterServer(witness.hooks), StuckDoor(), FakeListener()
     with pytest.raises((OSError, ExceptionGroup)):  # noqa: PT012 - the block is the server
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve, [stuck, other])
             for _ in range(3):
-                stuck.connect(Wire())
+                stuck.connect(FakeTransport())
             await settled()
             server.shutdown()
             await trio.sleep(60)
@@ -571,10 +588,10 @@ async def test_a_shutdown_does_not_wait_for_the_rate_of_accepting(mud: OpenMud) 
 # How many
 
 
-async def test_one_too_many_is_refused_and_the_connect_hook_sees_it(mud: OpenMud, witness: Witness) -> None:
+async def test_one_too_many_is_refused_and_the_connect_hook_sees_it(mud: OpenMud, witness: EventLog) -> None:
     seen: list[bool] = []
-    witness.hooks.on(Connect)(lambda event: seen.append(event.connection.refused))
-    async with mud(witness.hooks, limits=Limits(connections=2), texts=Texts(server_full="Full.")) as place:
+    witness.hooks.on(Connect)(lambda event: seen.append(event.connection.is_refused))
+    async with mud(witness.hooks, limits=Limits(max_connections=2), texts=Texts(server_full="Full.")) as place:
         first = await place.player()
         await place.player()
         third = await place.player()
@@ -602,10 +619,10 @@ async def test_one_too_many_is_refused_and_the_connect_hook_sees_it(mud: OpenMud
     ids=["one v4", "three v4", "one /64", "three /64", "one mapped", "three mapped", "zones", "no address"],
 )
 async def test_so_many_come_from_one_place_and_no_more(
-    mud: OpenMud, witness: Witness, addresses: list[str], admitted: int
+    mud: OpenMud, witness: EventLog, addresses: list[str], admitted: int
 ) -> None:
     """The addresses of an IPv6 /64 count as one, and an IPv4 address mapped into IPv6 counts as that address."""
-    async with mud(witness.hooks, limits=Limits(per_address=2)) as place:
+    async with mud(witness.hooks, limits=Limits(max_per_address=2)) as place:
         for address in addresses:
             await place.player(address=address)
         assert len(place.server.connections) == admitted
@@ -613,19 +630,19 @@ async def test_so_many_come_from_one_place_and_no_more(
 
 
 async def test_an_unknown_address_is_no_address_to_count(autojump_clock: trio.testing.MockClock) -> None:
-    async with open_house(Hooks(), limits=Limits(per_address=1)) as house:
+    async with open_house(Hooks(), limits=Limits(max_per_address=1)) as house:
         for _ in range(3):
-            await house.wire(address="")
+            await house.connect(address="")
         assert len(house.server.connections) == 3
 
 
 async def test_past_its_rate_an_address_is_closed_without_an_event_and_spends_nothing_of_the_rate_of_all(
-    autojump_clock: trio.testing.MockClock, witness: Witness, caplog: pytest.LogCaptureFixture
+    autojump_clock: trio.testing.MockClock, witness: EventLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = Limits(accept_rate=Rate(10, burst=10), accept_rate_per_address=Rate(1, burst=3), per_address=None)
+    limits = Limits(accept_rate=Rate(10, burst=10), accept_rate_per_address=Rate(1, burst=3), max_per_address=None)
     async with open_house(witness.hooks, limits=limits) as house:
-        flood = [await house.wire(address="192.0.2.1") for _ in range(500)]
-        other = await house.wire(address="192.0.2.2")
+        flood = [await house.connect(address="192.0.2.1") for _ in range(500)]
+        other = await house.connect(address="192.0.2.2")
         assert trio.current_time() == 0
         assert not other.is_closed
         assert [wire.is_closed for wire in flood] == [False] * 3 + [True] * 497
@@ -637,7 +654,7 @@ async def test_past_its_rate_an_address_is_closed_without_an_event_and_spends_no
         assert len(witness.events) == 8
         assert len([record for record in caplog.records if "accept_rate_per_address" in record.message]) == 1
         await trio.sleep(10)
-        again = [await house.wire(address="192.0.2.1") for _ in range(5)]
+        again = [await house.connect(address="192.0.2.1") for _ in range(5)]
         assert [wire.is_closed for wire in again] == [False] * 3 + [True] * 2
         assert len([record for record in caplog.records if "accept_rate_per_address" in record.message]) == 2
 
@@ -646,7 +663,7 @@ async def test_a_connection_that_has_ended_its_input_gives_its_place_to_the_next
     """A client that reconnects ten times, or whose last words are still on their way, is not one too many."""
     hooks = Hooks()
     hooks.on(Input)(waits(1))
-    async with mud(hooks, limits=Limits(per_address=1, linger=50)) as place:
+    async with mud(hooks, limits=Limits(max_per_address=1, linger_timeout=50)) as place:
         for _ in range(5):
             player = await place.player(address="192.0.2.1")
             await player.type("look")
@@ -665,10 +682,10 @@ async def test_a_connection_that_has_ended_its_input_gives_its_place_to_the_next
         assert await leaving.sees("Bye.") == "Bye."
 
 
-async def test_every_connection_is_counted_once(mud: OpenMud, talkers: Witness) -> None:
+async def test_every_connection_is_counted_once(mud: OpenMud, talkers: EventLog) -> None:
     """I-26: accepted = refused by cause + admitted; admitted = live + ended."""
     talkers.hooks.on(Connect)(lambda event: event.connection.refuse() if event.connection.number % 3 == 0 else None)
-    async with mud(talkers.hooks, limits=Limits(connections=12)) as place:
+    async with mud(talkers.hooks, limits=Limits(max_connections=12)) as place:
         players = [await place.player() for _ in range(16)]
         for player in players[:2]:
             await player.vanish()
@@ -699,7 +716,7 @@ async def test_posted_events_run_their_hooks_in_order(mud: OpenMud) -> None:
 async def test_too_many_posts_are_told_to_whoever_posts(mud: OpenMud) -> None:
     hooks, strokes = Hooks(), []
     hooks.on(Bell)(lambda event: strokes.append(event.strokes))
-    async with mud(hooks, limits=Limits(posts=10)) as place:
+    async with mud(hooks, limits=Limits(max_posts=10)) as place:
         await settled()
         for number in range(10):
             place.server.post(Bell(number))
@@ -737,7 +754,7 @@ async def test_a_server_serves_once(autojump_clock: trio.testing.MockClock) -> N
         await server.serve([PipeListener()])
 
 
-async def test_a_server_that_serves_cannot_be_served_again_meanwhile(mud: OpenMud, witness: Witness) -> None:
+async def test_a_server_that_serves_cannot_be_served_again_meanwhile(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         with trio.move_on_after(1), pytest.raises(RuntimeError, match="once"):
             await place.server.serve([PipeListener()])
@@ -748,7 +765,7 @@ async def test_a_server_that_serves_cannot_be_served_again_meanwhile(mud: OpenMu
 # Leaks
 
 
-async def test_everything_returns_to_what_it_was(mud: OpenMud, talkers: Witness) -> None:
+async def test_everything_returns_to_what_it_was(mud: OpenMud, talkers: EventLog) -> None:
     """O10, I-14, I-15."""
     async with mud(talkers.hooks) as place:
         before = trio.lowlevel.current_statistics().tasks_living
@@ -769,15 +786,15 @@ async def test_everything_returns_to_what_it_was(mud: OpenMud, talkers: Witness)
             server = place.server
             assert trio.lowlevel.current_statistics().tasks_living == before
             assert len(server.connections) == 0
-            assert not server.tree.accepted
-            assert not server.tree.admission._by_origin
-            assert len(server.context.timers) == 0
-            assert not server.context.dispatcher.is_working
-            assert not server.context.dispatcher._waiting
-            assert not server.host._dirty
+            assert not server._tree.accepted
+            assert not server._tree.admission._by_origin
+            assert len(server._context.timers) == 0
+            assert not server._context.dispatcher.is_working
+            assert not server._context.dispatcher._waiting
+            assert not server._host._dirty
 
 
-async def test_numbers_and_names_are_never_used_again(mud: OpenMud, witness: Witness) -> None:
+async def test_numbers_and_names_are_never_used_again(mud: OpenMud, witness: EventLog) -> None:
     """I-15."""
     async with mud(witness.hooks) as place:
         for _ in range(5):
@@ -794,7 +811,7 @@ async def test_a_hook_that_breaks_for_one_changes_nothing_for_another(mud: OpenM
     """I-16: the same story with and without the fault."""
 
     async def story_of_bob(fault: Callable[[], object] | None) -> list[str]:
-        witness = Witness()
+        witness = EventLog()
 
         @witness.hooks.on(Input)
         def act(event: Input) -> object:
@@ -803,7 +820,7 @@ async def test_a_hook_that_breaks_for_one_changes_nothing_for_another(mud: OpenM
             event.connection.write(event.line)
             return None
 
-        async with mud(witness.hooks, limits=Limits(hook_deadline=2), allow_errors=True) as place:
+        async with mud(witness.hooks, limits=Limits(hook_timeout=2), allow_errors=True) as place:
             ann, bob = await place.player(), await place.player()
             for number in range(10):
                 await ann.type("x")
@@ -821,7 +838,7 @@ async def test_a_hook_that_breaks_for_one_changes_nothing_for_another(mud: OpenM
     assert await story_of_bob(trio.sleep_forever) == undisturbed
 
 
-async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, witness: Witness) -> None:
+async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, witness: EventLog) -> None:
     def break_(event: HookEvent) -> None:
         raise RuntimeError("everything is broken")
 
@@ -839,7 +856,7 @@ async def test_a_world_that_breaks_in_every_hook_is_still_served(mud: OpenMud, w
 
 @pytest.mark.parametrize("kind", ["plain", "async", "too slow"])
 async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_accepted(
-    autojump_clock: trio.testing.MockClock, witness: Witness, kind: str
+    autojump_clock: trio.testing.MockClock, witness: EventLog, kind: str
 ) -> None:
     """K11: with its own error; a waiting peer never meets a partly created world."""
 
@@ -854,8 +871,8 @@ async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_acc
         await trio.sleep_forever()
 
     witness.hooks.on(Started)({"plain": fail, "async": fail_later, "too slow": dawdle}[kind])
-    server, door = MasterServer(witness.hooks), Door()
-    door.connect(Wire())
+    server, door = MasterServer(witness.hooks), FakeListener()
+    door.connect(FakeTransport())
     with pytest.raises(trio.TooSlowError if kind == "too slow" else RuntimeError):  # noqa: PT012 - the block serves
         try:
             async with trio.open_nursery() as nursery:
@@ -868,7 +885,7 @@ async def test_a_function_on_started_that_fails_ends_serve_before_anybody_is_acc
 
 
 async def test_nobody_is_accepted_before_every_function_on_started_has_run(
-    autojump_clock: trio.testing.MockClock, witness: Witness
+    autojump_clock: trio.testing.MockClock, witness: EventLog
 ) -> None:
     made: list[float] = []
 
@@ -879,8 +896,8 @@ async def test_nobody_is_accepted_before_every_function_on_started_has_run(
 
     witness.hooks.on(Connect)(lambda event: made.append(trio.current_time()))
     began = trio.current_time()
-    server, door = MasterServer(witness.hooks), Door()
-    door.connect(Wire())
+    server, door = MasterServer(witness.hooks), FakeListener()
+    door.connect(FakeTransport())
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [door])
         await settled()
@@ -890,7 +907,7 @@ async def test_nobody_is_accepted_before_every_function_on_started_has_run(
 
 @pytest.mark.parametrize("does", ["nothing", "asks for MSSP", "types"])
 async def test_a_visit_is_logged_at_info_once_a_line_was_typed(
-    mud: OpenMud, witness: Witness, caplog: pytest.LogCaptureFixture, does: str
+    mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture, does: str
 ) -> None:
     """K5: scanners and health checks connect by the thousand; they are logged at debug."""
     caplog.set_level(logging.DEBUG, "trio_mud")
@@ -915,14 +932,14 @@ async def test_a_crash_is_logged_as_critical(
 ) -> None:
     with pytest.raises(LookupError):  # noqa: PT012 - the block is the server
         async with open_house(Hooks()) as house:
-            house.server.context.dispatcher.put(Crash(house.server.context.dispatcher))
+            house.server._context.dispatcher.put(Crash(house.server._context.dispatcher))
             await trio.sleep(100)
     assert "CRITICAL" in {record.levelname for record in caplog.records}
 
 
 async def test_over_tcp_a_reset_a_half_close_and_a_quit_look_the_same_as_in_memory() -> None:
     """N1, N3, N4 on the kernel's own sockets."""
-    witness = Witness()
+    witness = EventLog()
 
     @witness.hooks.on(Input)
     def answer(event: Input) -> None:
@@ -981,7 +998,7 @@ async def _cancel_soon(scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def test_the_drivers_own_events_cannot_be_posted(mud: OpenMud, witness: Witness) -> None:
+async def test_the_drivers_own_events_cannot_be_posted(mud: OpenMud, witness: EventLog) -> None:
     """A second disconnect of one connection would end the promise that there is one."""
     async with mud(witness.hooks) as place:
         await place.player()
@@ -997,9 +1014,9 @@ async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio
     """Lengths would reveal its content."""
     mccp2 = bytes((255, 251, 86))
     async with open_house(Hooks()) as house:
-        plain, secret = await house.wire(), Wire()
+        plain, secret = await house.connect(), FakeTransport()
         secret.is_secure = True
-        house.door.connect(secret)
+        house.listener.connect(secret)
         await settled()
         assert mccp2 in b"".join(plain.sent)
         assert mccp2 not in b"".join(secret.sent)
@@ -1008,9 +1025,9 @@ async def test_an_encrypted_link_is_not_offered_compression(autojump_clock: trio
 async def test_the_charset_that_is_preferred_holds_on_an_encrypted_link(autojump_clock: trio.testing.MockClock) -> None:
     """Its engine is not the one that it was created with."""
     async with open_house(Hooks()) as house:
-        secret = Wire()
+        secret = FakeTransport()
         secret.is_secure = True
-        house.door.connect(secret)
+        house.listener.connect(secret)
         await settled()
         connection = first_connection(house.server)
         connection.client.prefer(charset="latin-1")
@@ -1019,7 +1036,7 @@ async def test_the_charset_that_is_preferred_holds_on_an_encrypted_link(autojump
         assert "café\r\n".encode("latin-1") in b"".join(secret.sent)
 
 
-async def test_neither_can_subclasses_of_them_nor_lines(mud: OpenMud, witness: Witness) -> None:
+async def test_neither_can_subclasses_of_them_nor_lines(mud: OpenMud, witness: EventLog) -> None:
     class MyDisconnect(Disconnect):
         """Would take a living player off the list."""
 
@@ -1046,7 +1063,7 @@ async def test_a_unix_socket_serves_like_any_stream(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("owner", ["server", "session"])
 async def test_work_that_fails_is_logged_by_its_owner_and_costs_nobody_else(
-    mud: OpenMud, talkers: Witness, caplog: pytest.LogCaptureFixture, owner: str
+    mud: OpenMud, talkers: EventLog, caplog: pytest.LogCaptureFixture, owner: str
 ) -> None:
     async def count_the_stars() -> None:
         raise ArithmeticError("too many stars")
@@ -1071,7 +1088,7 @@ async def test_a_function_that_has_no_need_to_wait_does_not_fail_when_the_time_i
     async def note(event: Disconnect) -> None:
         told.append(str(event.cause))
 
-    async with mud(hooks, limits=Limits(hook_deadline=None, cleanup=1), allow_errors=True) as place:
+    async with mud(hooks, limits=Limits(hook_timeout=None, cleanup_timeout=1), allow_errors=True) as place:
         player = await place.player()
         await player.type("wait")
         await settled()

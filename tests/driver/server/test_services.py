@@ -10,7 +10,7 @@ import trio.testing
 
 from trio_mud import Disconnect, Hooks, Limits, MasterServer, Started
 
-from ..conftest import Door, Wire
+from ..conftest import FakeListener, FakeTransport
 
 Clock = trio.testing.MockClock
 
@@ -40,7 +40,7 @@ async def serve(
     """Serve, and shut down after some seconds."""
     server = MasterServer(hooks or Hooks(), services=services, limits=limits)  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
-        await nursery.start(server.serve, [Door()])
+        await nursery.start(server.serve, [FakeListener()])
         await trio.sleep(seconds)
         server.shutdown()
 
@@ -51,10 +51,10 @@ async def test_services_start_in_order_before_the_game_and_close_in_reverse_afte
     hooks.on(Started)(lambda event: told.append("the game starts"))
     hooks.on(Disconnect)(lambda event: told.append("a player leaves"))
     server = MasterServer(hooks, services=[Clerk("watch", told), Clerk("post", told)])
-    door = Door()
+    door = FakeListener()
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [door])
-        door.connect(Wire())
+        door.connect(FakeTransport())
         await trio.testing.wait_all_tasks_blocked()
         server.shutdown()
     assert told == [
@@ -80,7 +80,7 @@ async def test_a_service_that_cannot_start_ends_serve_with_its_error_before_the_
     hooks.on(Started)(lambda event: told.append("the game starts"))
     server, door = (
         MasterServer(hooks, services=[Clerk("watch", told), Fails("post", told), Clerk("bank", told)]),
-        Door(),
+        FakeListener(),
     )
     with pytest.raises(LookupError, match="no such database"):
         await server.serve([door])
@@ -126,7 +126,7 @@ async def test_a_service_that_does_not_close_is_cancelled_and_named(
     autojump_clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[str] = []
-    await serve(Clerk("watch", told), NeverCloses("post", told), limits=Limits(cleanup=5))
+    await serve(Clerk("watch", told), NeverCloses("post", told), limits=Limits(cleanup_timeout=5))
     assert told[-1] == "watch closes"
     assert [record.levelno for record in caplog.records if "NeverCloses took too long" in record.message] == [
         logging.ERROR

@@ -20,11 +20,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_mud import Admitted, Dialog, Entered, Hooks, Input, Limits, MasterServer, Texts
+from trio_mud import Admitted, Dialog, Hooks, Input, Limits, MasterServer, SessionStarted, Texts
 from trio_mud.driver.server.watchdog import Watchdog
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 
-from ..conftest import Witness
+from ..conftest import EventLog
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent.parent
 PATIENCE = 40  # seconds for what takes one or two; a busy machine needs more
@@ -53,7 +53,7 @@ def work(event):
     event.connection.write("flour")
 
 
-run(hooks, host="127.0.0.1", port=0, limits=Limits(watchdog=0.3, watchdog_abort=ABORT))
+run(hooks, host="127.0.0.1", port=0, limits=Limits(watchdog_timeout=0.3, watchdog_abort_timeout=ABORT))
 """
 
 
@@ -109,7 +109,7 @@ def test_a_function_that_computes_too_long_is_told_of_once_with_its_stack_and_it
         if event.line == "grind":
             work_until_told(caplog)
 
-    server = trio.run(partial(type_lines, hooks, "look", "grind", limits=Limits(watchdog=0.1)))
+    server = trio.run(partial(type_lines, hooks, "look", "grind", limits=Limits(watchdog_timeout=0.1)))
 
     [first] = told_of(caplog, "work_until_told")
     place = rf"grind at {re.escape(__file__)}:{grind.__code__.co_firstlineno + 3}"  # the line that does not return
@@ -134,11 +134,11 @@ def test_the_watchdog_calls_no_code_of_the_game_to_describe_an_event(caplog: pyt
     def enter(event: Input) -> None:
         event.connection.server.sessions.enter(Key(), event.connection)
 
-    @hooks.on(Entered)
-    def work(event: Entered) -> None:
+    @hooks.on(SessionStarted)
+    def work(event: SessionStarted) -> None:
         work_until_told(caplog)
 
-    trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.1)))
+    trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog_timeout=0.1)))
 
     [message] = told_of(caplog, "work")
     assert message.endswith("for Entered of the session of a Key")
@@ -152,7 +152,7 @@ def test_a_function_that_only_waits_is_not_told_of(caplog: pytest.LogCaptureFixt
     async def wait(event: Input) -> None:
         await trio.sleep(1)
 
-    server = trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.3)))
+    server = trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog_timeout=0.3)))
 
     assert told(caplog, logging.ERROR) == []
     assert server.counters["stood still"] == 0
@@ -166,7 +166,7 @@ def test_a_waiting_function_that_computes_between_two_waits_is_told_of_too(caplo
         await trio.sleep(0.01)
         work_until_told(caplog)
 
-    trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog=0.1)))
+    trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog_timeout=0.1)))
 
     [message] = told_of(caplog, "ponder")
     assert re.search(rf" s in ponder at {re.escape(__file__)}:\d+, for Input of", message)
@@ -181,7 +181,7 @@ def test_a_dialog_that_computes_is_told_of_by_its_stack(caplog: pytest.LogCaptur
 
     hooks.on(Admitted)(lambda event: event.connection.start_dialog(login))
 
-    trio.run(partial(type_lines, hooks, "ann", limits=Limits(watchdog=0.1)))
+    trio.run(partial(type_lines, hooks, "ann", limits=Limits(watchdog_timeout=0.1)))
 
     [message] = told_of(caplog, "login")
     assert re.search(rf" s in login at {re.escape(__file__)}:\d+$", message)
@@ -197,7 +197,7 @@ def test_each_time_is_told_of_by_itself(caplog: pytest.LogCaptureFixture) -> Non
             while len(told(caplog, logging.WARNING)) < len(told(caplog, logging.ERROR)):  # noqa: ASYNC110
                 await trio.sleep(0.01)
 
-    server = trio.run(partial(type_lines, hooks, "1", "2", limits=Limits(watchdog=0.1)))
+    server = trio.run(partial(type_lines, hooks, "1", "2", limits=Limits(watchdog_timeout=0.1)))
 
     assert len(told_of(caplog, "grind_and_rest")) == 2
     assert len(told(caplog, logging.WARNING)) == len(told(caplog, logging.ERROR)) == server.counters["stood still"]
@@ -206,7 +206,7 @@ def test_each_time_is_told_of_by_itself(caplog: pytest.LogCaptureFixture) -> Non
 def test_switched_off_there_is_no_thread() -> None:
     async def main() -> None:
         before = threading.active_count()
-        with Watchdog(MasterServer(Hooks(), limits=Limits(watchdog=None))):
+        with Watchdog(MasterServer(Hooks(), limits=Limits(watchdog_timeout=None))):
             assert threading.active_count() == before
 
     trio.run(main)
@@ -241,16 +241,16 @@ class ClearedLate(threading.Event):
 
 def test_a_block_left_at_the_moment_of_a_question_does_not_wait_for_its_answer() -> None:
     async def main() -> None:
-        with Watchdog(MasterServer(Hooks(), limits=Limits(watchdog=0.1))) as watchdog:
+        with Watchdog(MasterServer(Hooks(), limits=Limits(watchdog_timeout=0.1))) as watchdog:
             watchdog._answered = answered = ClearedLate()
             assert answered.about_to_clear.wait(PATIENCE)
 
     trio.run(main)
 
 
-async def test_in_virtual_time_nobody_watches(mud: OpenMud, witness: Witness) -> None:
+async def test_in_virtual_time_nobody_watches(mud: OpenMud, witness: EventLog) -> None:
     before = threading.active_count()
-    async with mud(witness.hooks, limits=Limits(watchdog=0.001)) as place:
+    async with mud(witness.hooks, limits=Limits(watchdog_timeout=0.001)) as place:
         await place.player()
         assert threading.active_count() == before
 
@@ -285,7 +285,7 @@ def mill(folder: Path, *, abort: float | None) -> Iterator[tuple[subprocess.Pope
 
 @pytest.mark.slow
 def test_a_process_that_spins_for_ever_says_where_and_is_ended(tmp_path: Path) -> None:
-    """A3: the log is there, and after `watchdog_abort` the process is not."""
+    """A3: the log is there, and after `watchdog_abort_timeout` the process is not."""
     with mill(tmp_path, abort=1.0) as (process, player):
         player.sendall(b"1e9\r\n")
         assert process.stderr is not None

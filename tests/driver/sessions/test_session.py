@@ -13,25 +13,25 @@ from hypothesis import strategies as st
 
 from trio_mud import (
     Admitted,
-    BadToken,
     Cause,
     Connect,
     Connection,
     ConnectionEnded,
     Disconnect,
     Duplicate,
-    Entered,
     HookEvent,
     Hooks,
     Input,
-    KeyTaken,
-    Left,
+    InvalidToken,
     Limits,
     LinkLost,
     LocalProtocolError,
     MasterServer,
-    Resumed,
     Session,
+    SessionEnded,
+    SessionInUse,
+    SessionResumed,
+    SessionStarted,
     Texts,
 )
 from trio_mud.testing import Mud, OpenMud, Player
@@ -47,7 +47,7 @@ class Inn:
         self.events: list[HookEvent] = []
         self.policy = policy
         self.slow = False
-        for kind in (Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left):
+        for kind in (Connect, Admitted, Input, Disconnect, SessionStarted, LinkLost, SessionResumed, SessionEnded):
             self.hooks.on(kind, order=-1)(self.events.append)
         self.hooks.on(Input)(self.obey)
 
@@ -83,9 +83,9 @@ class Inn:
                     told.append(f"{connection.name}: {line}")
                 case Disconnect(connection, reason, cause):
                     told.append(f"{connection.name} {reason.value}: {cause}")
-                case Left(session, reason, cause):
+                case SessionEnded(session, reason, cause):
                     told.append(f"{session.key} left, {reason.value}: {cause}")
-                case Entered(session) | LinkLost(session) | Resumed(session):
+                case SessionStarted(session) | LinkLost(session) | SessionResumed(session):
                     told.append(f"{session.key} {type(event).__name__}")
         return told
 
@@ -165,7 +165,7 @@ async def test_a_return_in_time_resumes_the_same_stay(mud: OpenMud, inn: Inn) ->
 
 
 async def test_what_was_written_meanwhile_is_replayed_and_what_was_too_much_is_counted(mud: OpenMud, inn: Inn) -> None:
-    async with mud(inn.hooks, limits=Limits(replay=36), texts=Texts(missed="({count} lost)")) as place:
+    async with mud(inn.hooks, limits=Limits(max_replay=36), texts=Texts(missed="({count} lost)")) as place:
         player = await enter(place)
         session = session_of(place)
         assert session.write("before")
@@ -186,7 +186,7 @@ async def test_a_text_between_the_death_and_its_discovery_by_the_game_is_not_los
         connection = session.connection
         assert connection is not None
         await player.vanish()
-        connection.lifecycle.lose_link(Cause.RESET)
+        connection._lifecycle.lose_link(Cause.RESET)
         assert session.write("in between")
         again = await enter(place)
         await again.sees("in between")
@@ -199,7 +199,7 @@ async def test_leaving_ends_a_stay_linked_dying_or_dead(mud: OpenMud, inn: Inn) 
         await settled()
         session = session_of(place, "b")
         assert session.connection is not None
-        session.connection.lifecycle.lose_link(Cause.RESET)
+        session.connection._lifecycle.lose_link(Cause.RESET)
         for key in "abc":
             session_of(place, key).leave("Bye.")
         await linked.sees("Bye.")
@@ -269,7 +269,7 @@ async def test_a_second_connection_may_be_refused(mud: OpenMud, inn: Inn, caplog
         await enter(place)
         assert inn.story().count("ann Entered") == 1
         assert "ann Resumed" not in inn.story()
-        assert KeyTaken.__name__ in caplog.text
+        assert SessionInUse.__name__ in caplog.text
         assert session_of(place).connection is next(iter(place.server.connections))
 
 
@@ -338,7 +338,7 @@ async def test_who_may_not_enter_is_told_why(mud: OpenMud) -> None:
 
 
 async def test_a_token_resumes_once_from_anywhere_and_not_too_late(mud: OpenMud, inn: Inn) -> None:
-    async with mud(inn.hooks, limits=Limits(first_input=None)) as place:
+    async with mud(inn.hooks, limits=Limits(first_input_timeout=None)) as place:
         await enter(place)
         session = session_of(place)
         void, token = session.resume_token(), session.resume_token(lifetime=60)
@@ -348,24 +348,24 @@ async def test_a_token_resumes_once_from_anywhere_and_not_too_late(mud: OpenMud,
         connection = list(place.server.connections)[-1]
         sessions = place.server.sessions
         for wrong in (void, "", "nonsense"):
-            with pytest.raises(BadToken):
+            with pytest.raises(InvalidToken):
                 sessions.resume(wrong, connection)
         assert sessions.resume(token, connection) is session
         await place.player()
         third = list(place.server.connections)[-1]
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             sessions.resume(token, third)
         late = session.resume_token(lifetime=60)
         await trio.sleep(60)
         await place.player()
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             sessions.resume(late, list(place.server.connections)[-1])
         last = session.resume_token()
         session.leave()
         await visitor.sees_the_end()
         await settled()
         await place.player()
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             sessions.resume(last, list(place.server.connections)[-1])
 
 
@@ -449,10 +449,10 @@ async def test_one_owner_one_left_and_nothing_remains_whatever_happens(
 ) -> None:
     inn = Inn(grace=20.0)
     players: list[Player] = []
-    async with mud(inn.hooks, limits=Limits(command_rate=None, first_input=None), allow_errors=True) as place:
+    async with mud(inn.hooks, limits=Limits(command_rate=None, first_input_timeout=None), allow_errors=True) as place:
         server: MasterServer = place.server
         for step, who in steps:
-            if server.aborting.is_set():
+            if server._aborting.is_set():
                 break
             if step == "come":
                 players.append(await place.player())
@@ -468,12 +468,12 @@ async def test_one_owner_one_left_and_nothing_remains_whatever_happens(
             if who != 3:
                 await settled()
             check_owners(server)
-    left = Counter(event.session for event in inn.events if isinstance(event, Left))
-    entered = Counter(event.session for event in inn.events if isinstance(event, Entered))
+    left = Counter(event.session for event in inn.events if isinstance(event, SessionEnded))
+    entered = Counter(event.session for event in inn.events if isinstance(event, SessionStarted))
     assert left == entered
     assert set(left.values()) <= {1}
     assert len(server.sessions) == 0
-    assert len(server.context.timers) == 0
+    assert len(server._context.timers) == 0
     check_order(inn.events)
 
 
@@ -499,22 +499,22 @@ def check_owners(server: MasterServer) -> None:
 
 
 def check_order(events: list[HookEvent]) -> None:
-    """`Entered` first, `Left` last, and between them `LinkLost` only where a link was."""
+    """`SessionStarted` first, `SessionEnded` last, and between them `LinkLost` only where a link was."""
     linked: dict[Session, bool] = {}
     over: set[Session] = set()
     for event in events:
         match event:
-            case Entered(session):
+            case SessionStarted(session):
                 assert session not in linked
                 linked[session] = True
-            case Resumed(session):
+            case SessionResumed(session):
                 assert session not in over
                 linked[session] = True
             case LinkLost(session):
                 assert session not in over
                 assert linked[session]
                 linked[session] = False
-            case Left(session):
+            case SessionEnded(session):
                 assert session in linked
                 assert session not in over
                 over.add(session)
@@ -527,7 +527,7 @@ async def test_a_line_waits_for_its_sessions_events_and_not_for_a_tick_that_was_
         player = await enter(place)
         session = session_of(place)
         timer = session.after(1, lambda: None)
-        place.server.context.timers.at(trio.current_time() + 1, timer.cancel)
+        place.server._context.timers.at(trio.current_time() + 1, timer.cancel)
         connection = session.connection
         assert connection is not None
         connection.after(1, lambda: connection.write("tick"))
@@ -537,8 +537,8 @@ async def test_a_line_waits_for_its_sessions_events_and_not_for_a_tick_that_was_
 async def test_while_a_line_waits_for_its_sessions_event_others_play_and_then_it_is_handled(
     mud: OpenMud, inn: Inn
 ) -> None:
-    @inn.hooks.on(Entered)
-    async def furnish(event: Entered) -> None:
+    @inn.hooks.on(SessionStarted)
+    async def furnish(event: SessionStarted) -> None:
         await trio.sleep(1)
 
     async with mud(inn.hooks) as place:
@@ -553,7 +553,7 @@ async def test_while_a_line_waits_for_its_sessions_event_others_play_and_then_it
 
 
 async def test_what_is_kept_for_the_return_is_bounded_even_if_it_says_nothing(mud: OpenMud, inn: Inn) -> None:
-    async with mud(inn.hooks, limits=Limits(replay=1000)) as place:
+    async with mud(inn.hooks, limits=Limits(max_replay=1000)) as place:
         player = await enter(place)
         await player.vanish()
         await settled()
@@ -611,8 +611,12 @@ async def test_who_is_still_being_said_farewell_to_has_left_when_the_next_one_en
         assert first.ending is Cause.KICKED
         second = session_of(place)
         assert second is not first
-        assert [type(event) for event in inn.events if isinstance(event, Entered | Left)] == [Entered, Left, Entered]
-        assert connection in place.server.tree.accepted.values()
+        assert [type(event) for event in inn.events if isinstance(event, SessionStarted | SessionEnded)] == [
+            SessionStarted,
+            SessionEnded,
+            SessionStarted,
+        ]
+        assert connection in place.server._tree.accepted.values()
         await trio.sleep(10)
         assert second.ending is None
 
@@ -620,12 +624,12 @@ async def test_who_is_still_being_said_farewell_to_has_left_when_the_next_one_en
 async def test_the_end_of_one_stay_is_handled_whole_before_the_next_of_its_key_begins(mud: OpenMud, inn: Inn) -> None:
     told: list[str] = []
 
-    @inn.hooks.on(Left)
-    async def pack(event: Left) -> None:
+    @inn.hooks.on(SessionEnded)
+    async def pack(event: SessionEnded) -> None:
         await trio.sleep(1)
         told.append("packed")
 
-    inn.hooks.on(Entered)(lambda event: told.append("entered"))
+    inn.hooks.on(SessionStarted)(lambda event: told.append("entered"))
     async with mud(inn.hooks) as place:
         first, second = await place.player(), await place.player()
         await first.type("enter ann")
@@ -765,13 +769,13 @@ async def test_every_session_taken_over_from_one_connection_is_resumed_when_its_
         assert connection is not None
         inn.policy["on_duplicate"] = Duplicate.TAKE_OVER
         heirs = [await enter(place, "ann")]
-        bob.link(connection)  # by no public way: a connection that has ended cannot enter
+        bob._link(connection)  # by no public way: a connection that has ended cannot enter
         heirs.append(await enter(place, "bob"))
-        assert len(connection.inbox.after_event) == 2
-        assert ann.is_unsettled
-        assert bob.is_unsettled
+        assert len(connection._inbox.after_event) == 2
+        assert ann._is_unsettled
+        assert bob._is_unsettled
         await trio.sleep(3)
-        assert not ann.is_unsettled
+        assert not ann._is_unsettled
         assert not bob.is_unsettled
         for heir in heirs:
             await heir.type("look")
@@ -787,9 +791,9 @@ async def test_a_chain_of_takeovers_waits_for_every_hook_and_freezes_nobody(mud:
             await player.type("enter ann", "sleep 1")
             await settled()
             chain.append(player)
-        assert len(session_of(place).awaited) == 1  # only the first had its turn: the others wait for the stay
+        assert len(session_of(place)._old_connections) == 1  # only the first had its turn: the others wait for the stay
         await trio.sleep(3)
-        assert session_of(place).awaited == []
+        assert session_of(place)._old_connections == []
         await chain[-1].type("look")
         await chain[-1].sees("you said look")
         await chain[-1].vanish()
@@ -799,7 +803,7 @@ async def test_a_chain_of_takeovers_waits_for_every_hook_and_freezes_nobody(mud:
 
 async def test_a_return_says_whether_it_took_the_session_from_another_connection(mud: OpenMud, inn: Inn) -> None:
     def returns() -> list[bool]:
-        return [event.took_over for event in inn.events if isinstance(event, Resumed)]
+        return [event.took_over for event in inn.events if isinstance(event, SessionResumed)]
 
     async with mud(inn.hooks) as place:
         first = await enter(place)
@@ -908,10 +912,10 @@ async def test_a_key_whose_hash_changes_costs_its_session_nothing_and_no_other(
     """Its last event comes, and those of the others, and `serve` ends without an error."""
     left: list[object] = []
     hooks = Hooks()
-    hooks.on(Left)(lambda event: left.append(event.session.key))
+    hooks.on(SessionEnded)(lambda event: left.append(event.session.key))
     keys = [Hero(name) for name in ("ann", "bob", "carl")]
     async with open_house(hooks) as house:
-        wires = [await house.wire() for _ in keys]
+        wires = [await house.connect() for _ in keys]
         server = house.server
         for key, connection in zip(keys, server.connections, strict=True):
             server.sessions.enter(key, connection, grace=1)

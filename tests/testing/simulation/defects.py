@@ -108,8 +108,8 @@ def nothing_is_cut_at_the_end(true: Any, self: Dispatcher) -> None:
 
 
 @defect(Dispatcher, "__init__")
-def hooks_may_wait_for_ever(true: Any, self: Dispatcher, household: Any, limits: Limits) -> None:
-    true(self, household, replace(limits, hook_deadline=None))
+def hooks_may_wait_for_ever(true: Any, self: Dispatcher, host: Any, limits: Limits) -> None:
+    true(self, host, replace(limits, hook_timeout=None))
 
 
 @defect(TaskTree, "_run")
@@ -276,10 +276,10 @@ def the_list_is_left_after_the_hook(true: Any, self: HookHost, event: Any) -> No
         true(self, event)
 
 
-@defect(Connection, "conclude_connect")
+@defect(Connection, "_conclude_connect")
 def a_refused_one_is_listed(true: Any, self: Connection) -> None:
-    if self.refused:
-        self.server.host.connections.add(self)
+    if self.is_refused:
+        self.server._host.connections.add(self)
     true(self)
 
 
@@ -417,7 +417,7 @@ def a_charset_is_agreed_and_not_used(true: Any, self: TelnetEngine, text: str) -
     return encode(text, "utf-8")
 
 
-@defect(Client, "learn_rejected")
+@defect(Client, "_learn_rejected")
 def a_rejected_charset_is_used_all_the_same(true: Any, self: Client, codecs: Any) -> None:
     """Nothing."""
 
@@ -425,7 +425,7 @@ def a_rejected_charset_is_used_all_the_same(true: Any, self: Client, codecs: Any
 # Sessions
 
 
-@defect(Session, "link")
+@defect(Session, "_link")
 def a_grace_is_not_cancelled(true: Any, self: Session, connection: Connection) -> None:
     self._expiry = None
     true(self, connection)
@@ -438,11 +438,11 @@ def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session) ->
 
 @defect(Sessions, "_check")
 def an_ended_connection_enters(true: Any, self: Sessions, connection: Connection, grace: Any) -> None:
-    if connection.inbox.is_gone or connection.ending is None:
+    if connection._inbox.is_gone or connection.ending is None:
         true(self, connection, grace)
 
 
-@defect(Sessions, "event_over")
+@defect(Sessions, "_event_over")
 def a_successor_waits_for_ever(true: Any, self: Sessions, connection: Connection, session: Session) -> None:
     """Nothing."""
 
@@ -452,12 +452,12 @@ def any_number_of_sessions_wait(true: Any, self: Sessions, origin: str) -> bool:
     return True
 
 
-@defect(Sessions, "close")
+@defect(Sessions, "_close")
 def a_shutdown_forgets_the_stays(true: Any, self: Sessions) -> None:
     """Nothing."""
 
 
-@defect(Session, "is_unsettled")
+@defect(Session, "_is_unsettled")
 def input_overtakes_the_stay(true: Any, self: Session) -> bool:
     return False
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trio_mud.testing.simulate import main
-from trio_mud.testing.simulation.deeds import DEEDS
+from trio_mud.testing.simulation.actions import ACTIONS
 
 from .defects import DEFECTS
 
@@ -103,7 +103,7 @@ def test_a_fault_that_never_fires_is_a_failure(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_mud.testing.simulate.ENOUGH", 5)
-    monkeypatch.setitem(DEEDS, "reset", DEEDS["reset"]._replace(act=lambda stage, player, chance: False))
+    monkeypatch.setitem(ACTIONS, "reset", ACTIONS["reset"]._replace(act=lambda harness, player, chance: False))
     assert main(["--seeds", "5"]) == 1
     assert "never came off in 5 seeds: " in capsys.readouterr().out
 

@@ -303,7 +303,7 @@ def test_a_failure_that_others_see_is_found() -> None:
     def failing(true: Any, self: HookHost, event: HookEvent, *rest: Any) -> None:
         true(self, event, *rest)
         for connection in self.connections:
-            connection.notify_player("Somebody stumbled.")
+            connection._notify_player("Somebody stumbled.")
 
     patch = partial(replaced, HookHost, "hook_failed", failing)
     assert any(isolated(seed, patch=patch) for seed in range(5))

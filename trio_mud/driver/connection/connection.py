@@ -50,13 +50,13 @@ class Connection(EndingTimerOwner):
 
     __slots__ = (
         "__weakref__",
+        "_inbox",
+        "_lifecycle",
+        "_link",
         "_name",
         "_refusal",
         "body",
         "client",
-        "inbox",
-        "lifecycle",
-        "link",
         "number",
         "server",
         "session",
@@ -72,10 +72,10 @@ class Connection(EndingTimerOwner):
         self._refusal: tuple[str, Cause] | None = None
         self._timers: dict[Timer, None] | None = None
         # internal parts, not for games
-        self.link = link
-        self.lifecycle = Lifecycle(self, server.context, link)
-        self.inbox = Inbox(self, server.context, link, self.lifecycle)
-        self.lifecycle.attach(self.inbox)
+        self._link = link
+        self._lifecycle = Lifecycle(self, server._context, link)
+        self._inbox = Inbox(self, server._context, link, self._lifecycle)
+        self._lifecycle.attach(self._inbox)
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
@@ -94,7 +94,7 @@ class Connection(EndingTimerOwner):
 
     @name.setter
     def name(self, name: str) -> None:
-        self.server.thread.check()
+        self.server._thread.check()
         if not isinstance(name, str):
             raise TypeError(f"Connection.name is a str, not {article(name)}: set str(name)")
         self._name = exact(name)
@@ -102,33 +102,33 @@ class Connection(EndingTimerOwner):
     @property
     def address(self) -> str:
         """The peer's host, in one canonical spelling; "" if its transport does not know it."""
-        return self.link.address
+        return self._link.address
 
     @property
-    def idle(self) -> float:
+    def idle_seconds(self) -> float:
         """Seconds since its last line was handled, or since it was admitted."""
-        return trio.current_time() - self.inbox.last_line_at
+        return trio.current_time() - self._inbox.last_line_at
 
     @property
-    def refused(self) -> bool:
+    def is_refused(self) -> bool:
         """True if it was refused during the connect hook."""
         return self._refusal is not None
 
     @property
     def ending(self) -> Cause | None:
         """The cause of its ending; None while it lives."""
-        return self.lifecycle.cause
+        return self._lifecycle.cause
 
     @property
-    def is_line_secret(self) -> bool:
+    def _is_line_secret(self) -> bool:
         """True if the last line may have been typed hidden and must not be logged."""
         # `hide_input(False)` is usually called by the very hook that handles the secret line.
-        return self.link.hides_input or self.inbox.shown_at == self.inbox.last_line_at
+        return self._link.hides_input or self._inbox.shown_at == self._inbox.last_line_at
 
     @property
-    def is_in_own_hook(self) -> bool:
+    def _is_in_own_hook(self) -> bool:
         """True if the running task is a waiting hook of this connection, whose next line waits for that hook."""
-        return self.server.context.dispatcher.is_in_hook_of(self.inbox)
+        return self.server._context.dispatcher.is_in_hook_of(self._inbox)
 
     # Methods for games
 
@@ -140,11 +140,11 @@ class Connection(EndingTimerOwner):
         A `str` is plain text: control characters in it are removed, newlines become line ends.
 
         Returns:
-            False if it will not arrive: the ending is decided, or `limits.outbox` bytes are waiting already.
+            False if it will not arrive: the ending is decided, or `limits.max_output` bytes are waiting already.
         """
-        if get_ident() != self.server.thread.ident:  # `check` inlined: this runs for every text
-            self.server.thread.check()
-        return self.link.write(text)
+        if get_ident() != self.server._thread.ident:  # `check` inlined: this runs for every text
+            self.server._thread.check()
+        return self._link.write(text)
 
     @enable_ki_protection
     def prompt(self, text: Text) -> bool:
@@ -156,9 +156,9 @@ class Connection(EndingTimerOwner):
         Returns:
             False if it will not arrive, as for `write`.
         """
-        if get_ident() != self.server.thread.ident:  # as in `write`
-            self.server.thread.check()
-        return self.link.prompt(text)
+        if get_ident() != self.server._thread.ident:  # as in `write`
+            self.server._thread.check()
+        return self._link.prompt(text)
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -176,10 +176,10 @@ class Connection(EndingTimerOwner):
             ValueError: The package's name is malformed.
             TypeError: The package's name is not a `str`, or the data cannot be encoded as JSON.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         if type(package) is not str:
             package = check_words(package, "Connection.gmcp()")
-        return self.link.send(OutOfBand("gmcp", package, data))
+        return self._link.send(OutOfBand("gmcp", package, data))
 
     @enable_ki_protection
     def msdp(self, variable: str, value: Sendable) -> bool:
@@ -188,19 +188,19 @@ class Connection(EndingTimerOwner):
         Returns:
             True if it is sent.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         if type(variable) is not str:
             variable = check_words(variable, "Connection.msdp()")
-        return self.link.send(OutOfBand("msdp", variable, value))
+        return self._link.send(OutOfBand("msdp", variable, value))
 
     @enable_ki_protection
     def hide_input(self, hidden: bool) -> None:
         """Ask the client to hide typed input, or to show it again. If it refuses, `EchoRefused` follows."""
-        self.server.thread.check()
+        self.server._thread.check()
         if self.ending is None:
-            if self.link.hides_input and not hidden:
-                self.inbox.shown_at = self.inbox.last_line_at
-            self.link.hide_input(hidden)
+            if self._link.hides_input and not hidden:
+                self._inbox.shown_at = self._inbox.last_line_at
+            self._link.hide_input(hidden)
 
     @enable_ki_protection
     def quit(self, text: str = "", *, cause: Cause = Cause.ASKED) -> None:
@@ -209,14 +209,14 @@ class Connection(EndingTimerOwner):
         Lines typed but not handled are dropped. Later calls have no effect: the first ending stands.
 
         Args:
-            text: The last words; flushed for at most `limits.quit_flush` seconds.
+            text: The last words; flushed for at most `limits.quit_timeout` seconds.
             cause: The cause of the ending; its reason must be `QUIT`.
 
         Raises:
             ValueError: The cause belongs to another reason.
             TypeError: The text is not a `str`, or the cause is not a `Cause`.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         text = check_words(text, "Connection.quit()")
         if not isinstance(cause, Cause):
             raise TypeError(f"Connection.quit(cause=) takes a Cause, such as Cause.KICKED, not {article(cause)}")
@@ -224,11 +224,11 @@ class Connection(EndingTimerOwner):
             raise ValueError(f"{cause.name} is not a cause of a quit: choose one whose reason is QUIT")
         if self.ending is None:
             # Show the input again before the last words: the client's terminal outlives this connection.
-            if self.inbox.taker is not None:
-                self.inbox.taker.show_input()
+            if self._inbox.taker is not None:
+                self._inbox.taker.show_input()
             if text:
-                self.link.write(text, is_last=True)
-            self.lifecycle.end(cause, text)
+                self._link.write(text, is_last=True)
+            self._lifecycle.end(cause, text)
 
     @enable_ki_protection
     def refuse(self, text: str = "") -> None:
@@ -240,10 +240,10 @@ class Connection(EndingTimerOwner):
         Raises:
             TypeError: The text is not a `str`.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         text = check_words(text, "Connection.refuse()")
-        if self.inbox.is_undecided:
-            self.reject(text or self.server.texts.refused, Cause.VETOED)
+        if self._inbox.is_undecided:
+            self._reject(text or self.server.texts.refused, Cause.VETOED)
         else:
             self.quit(text, cause=Cause.KICKED)
 
@@ -262,15 +262,15 @@ class Connection(EndingTimerOwner):
             LocalProtocolError: Another dialog is running. Its script may await this one: `await other(dialog)`.
             TypeError: The script is not an async function of one argument, or the deadline is not a number.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         check_function(script, "Connection.start_dialog()", "dialog", waits=True)
         if deadline is not None:
             check_seconds(deadline, "Connection.start_dialog(deadline=)", may_be_infinite=True)
         if self.ending is not None:
             return
         dialog = Dialog(self, script, deadline)
-        dialog.lines = self.take_lines(dialog)
-        self.lifecycle.start(dialog.run, "dialog", script)
+        dialog._lines = self.take_lines(dialog)
+        self._lifecycle.start(dialog._run, "dialog", script)
 
     def take_lines(self, taker: LineTaker) -> BorrowedLines:
         """Give this connection's lines to a taker instead of the game, until the taker or the connection ends.
@@ -283,19 +283,19 @@ class Connection(EndingTimerOwner):
         Raises:
             LocalProtocolError: A dialog or another taker has the lines already.
         """
-        if self.inbox.taker is not None:
+        if self._inbox.taker is not None:
             raise LocalProtocolError(
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
-        self.inbox.taker = taker
+        self._inbox.taker = taker
         return BorrowedLines(
-            give_back=self.inbox.give_back, wake=self._offer_line, end=partial(self._return_lines, taker)
+            give_back=self._inbox.give_back, wake=self._offer_line, end=partial(self._return_lines, taker)
         )
 
     @property
     def dialog(self) -> Dialog | None:
         """The dialog that receives its lines; None without one."""
-        taker = self.inbox.taker
+        taker = self._inbox.taker
         return taker if isinstance(taker, Dialog) else None
 
     @enable_ki_protection
@@ -307,119 +307,119 @@ class Connection(EndingTimerOwner):
         Raises:
             TypeError: The work is not an async function without arguments.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         check_function(work, "Connection.start_soon()", waits=True)
         allow_interrupts(work)
         if self.ending is None:
-            self.lifecycle.start(partial(run_guarded, work, partial(self.work_failed, "work", work)), "work", work)
+            self._lifecycle.start(partial(run_guarded, work, partial(self._work_failed, "work", work)), "work", work)
 
     # Called by the server and its other parts; not for games
 
-    def reject(self, text: str, cause: Cause) -> None:
+    def _reject(self, text: str, cause: Cause) -> None:
         """Refuse the connection with any cause, including the driver's own. The first refusal stands."""
         if self._refusal is None:
             self._refusal = (text, cause)
 
-    def conclude_connect(self) -> None:
+    def _conclude_connect(self) -> None:
         """Conclude the connect hook, as its last step: list the connection if it was not refused, or else end it.
 
         An ending decided during the hook takes effect after the admission. A refusal outweighs it: a connection
         that was never on the list must not leave it, and its reason must be `REFUSED`.
         """
         if self._refusal is None:
-            self.inbox.admit()
-            self.server.host.admit(self)
-            self.link.open()  # the offers and the greeting are sent together
+            self._inbox.admit()
+            self.server._host.admit(self)
+            self._link.open()  # the offers and the greeting are sent together
         else:
             text, cause = self._refusal
-            self.link.open(offers=False)  # drops everything that connect functions wrote
-            self.inbox.reject()
-            self.lifecycle.override(cause, text, self.notify_player)
-        self.lifecycle.notify()
+            self._link.open(offers=False)  # drops everything that connect functions wrote
+            self._inbox.reject()
+            self._lifecycle.override(cause, text, self._notify_player)
+        self._lifecycle.notify()
 
-    def notify_player(self, text: str) -> None:
+    def _notify_player(self, text: str) -> None:
         """Write one of the driver's own texts; an empty text is not sent."""
-        self.inbox.notify_player(text)
+        self._inbox.notify_player(text)
 
-    def work_failed(self, what: str, function: object, error: BaseException) -> None:
+    def _work_failed(self, what: str, function: object, error: BaseException) -> None:
         """Log that a script or background work of the game raised; an interrupt stops the server."""
         # Work that asks an ended connection gets ConnectionEnded. That is how it ends, and no failure.
         if not (is_a(error, ConnectionEnded) and self.ending is not None):
-            self.server.host.work_failed(what, function, lambda: f" for {self.label}", error)
+            self.server._host.work_failed(what, function, lambda: f" for {self._label}", error)
 
     # Called by its lifecycle
 
     @property
-    def is_aborting(self) -> bool:
+    def _is_aborting(self) -> bool:
         """True if the server is being stopped hard."""
-        return self.server.tree.aborting.is_set()
+        return self.server._tree.aborting.is_set()
 
     @property
-    def label(self) -> str:
+    def _label(self) -> str:
         """The name and the number, for log lines."""
         return f"{self.name} (#{self.number})"
 
-    def handshake(self) -> AbstractContextManager[None]:
+    def _handshake(self) -> AbstractContextManager[None]:
         """Count a handshake while it runs."""
-        return self.server.tree.admission.handshake(self)
+        return self.server._tree.admission.handshake(self)
 
-    def locate(self, *, is_named: bool) -> bool:
+    def _locate(self, *, is_named: bool) -> bool:
         """Check the rate of new connections from its address; return False if it is exceeded."""
-        return self.server.tree.admission.locate(self, is_named=is_named)
+        return self.server._tree.admission.locate(self, is_named=is_named)
 
-    def typed_first(self) -> None:
+    def _typed_first(self) -> None:
         """Take note that the first line was typed."""
-        self.server.host.typed_first(self)
+        self.server._host.typed_first(self)
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Stop counting the connection for its address, because its input has ended."""
-        self.server.tree.admission.release(self)
+        self.server._tree.admission.release(self)
 
-    def name_unfinished(self, what: str, function: object) -> None:
+    def _name_unfinished(self, what: str, function: object) -> None:
         """Log that background work still runs although it was cancelled."""
-        self.server.host.name_unfinished(what, function, f" for {self.label}")
+        self.server._host.name_unfinished(what, function, f" for {self._label}")
 
-    def interrupted(self, error: BaseException) -> None:
+    def _interrupted(self, error: BaseException) -> None:
         """Stop the server, because code of the game was interrupted."""
-        self.server.tree.interrupted(error)
+        self.server._tree.interrupted(error)
 
-    def ending_decided(self) -> None:
+    def _ending_decided(self) -> None:
         """Release everything that ends with the active scope, before any scope is cancelled."""
         # After a link death, typed lines are still handled. Lines meant for a dialog are not: one of them may be
         # a password, which must not become a command.
-        in_dialog = self.inbox.taker is not None
-        self.inbox.end(drop_lines=in_dialog or not self.lifecycle.is_link_dead)
-        self.cancel_timers()
-        self.server.tree.admission.release(self)
+        in_dialog = self._inbox.taker is not None
+        self._inbox.end(drop_lines=in_dialog or not self._lifecycle.is_link_dead)
+        self._cancel_timers()
+        self.server._tree.admission.release(self)
 
-    def closed(self) -> None:
+    def _closed(self) -> None:
         """Take note that the link is closed; `Disconnect` may still wait for its turn."""
-        self.server.tree.leave(self)
+        self.server._tree.leave(self)
 
-    def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
+    def _start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
         """Run a task beside the connection's own."""
-        self.server.tree.start_sibling(work, name=name)
+        self.server._tree.start_sibling(work, name=name)
 
     # Steps
 
     def _offer_line(self) -> None:
-        self.inbox.wake()
-        self.lifecycle.notify()
+        self._inbox.wake()
+        self._lifecycle.notify()
 
     def _return_lines(self, taker: LineTaker) -> None:
-        if self.inbox.taker is taker:
-            self.inbox.taker = None
+        if self._inbox.taker is taker:
+            self._inbox.taker = None
             self._offer_line()
 
     @property
     def _clock(self) -> Timers:
-        return self.server.context.timers
+        return self.server._context.timers
 
     def _has_ended(self) -> bool:
         return self.ending is not None
 
     def _deliver_tick(self, timer: Timer) -> None:
-        self.inbox.signal(timer)
+        self._inbox.signal(timer)
 
 
 class Connections:
@@ -454,13 +454,13 @@ class Connections:
 
 
 @enable_ki_protection
-def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterable[Connection] = ()) -> None:
+def broadcast(text: Text, to: Iterable[Connection], *, exclude: Connection | Iterable[Connection] = ()) -> None:
     """Write a text to many connections, rendered and encoded once for each kind of client. Never waits.
 
     Args:
         text: As for `Connection.write`; the line is ended.
         to: The recipients; `server.connections` for all. Connections that have ended are skipped.
-        but: One connection, or several, that are left out.
+        exclude: One connection, or several, that are left out.
 
     Raises:
         TypeError: The text is neither a `str` nor `Markup`, checked even without recipients; or `to` is a single
@@ -469,16 +469,16 @@ def broadcast(text: Text, to: Iterable[Connection], *, but: Connection | Iterabl
     text = check_text(text, "broadcast()")
     if isinstance(to, Connection):
         raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
-    left_out = {but} if isinstance(but, Connection) else set(but)
+    left_out = {exclude} if isinstance(exclude, Connection) else set(exclude)
     encoded: dict[Hashable, bytes] = {}
     server = listener = None
     try:
         for listener in to:
             if listener.server is not server:
                 server = listener.server
-                server.thread.check()
+                server._thread.check()
             if listener not in left_out:
-                listener.link.write_shared(text, encoded)
+                listener._link.write_shared(text, encoded)
     except (AttributeError, TypeError):
         if listener is None and not isinstance(to, Iterable):
             raise TypeError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ...errors import ConnectionEnded, LocalProtocolError, NoAnswer, WaitsForItself
+from ...errors import ConnectionEnded, LocalProtocolError, NoAnswer, WouldDeadlock
 from ...text import Text
 from ...texts import Texts
 from ..core.checks import check_seconds, check_text
@@ -41,26 +41,26 @@ class Dialog(Questions):
     __slots__ = (
         "_answer",
         "_asked",
+        "_began_undecided",
         "_deadline",
         "_hides_input",
-        "_is_at_the_door",
+        "_lines",
         "_script",
         "_woken",
         "asks_hidden",
         "connection",
         "has_begun",
         "hiding_refused",
-        "lines",
     )
 
     connection: Connection
-    lines: BorrowedLines  # set by `Connection.start_dialog`; not for scripts
+    _lines: BorrowedLines  # set by `Connection.start_dialog`; not for scripts
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         allow_interrupts(script)
         self.connection = connection
         self._script = script
-        self._is_at_the_door = connection.inbox.is_undecided
+        self._began_undecided = connection._inbox.is_undecided
         self._deadline = deadline  # seconds the whole dialog may take
         self._asked: trio.Event | None = None  # set when the answer has come
         self._woken: trio.Event | None = None
@@ -70,23 +70,23 @@ class Dialog(Questions):
         self._hides_input = False  # the client was asked to hide input, and not yet to show it again
         self.hiding_refused = False
 
-    async def settled(self, *, silence: float = math.inf) -> None:
-        """Wait until the client has reported its abilities, for at most about a second: as for the event `Settled`.
+    async def client_ready(self, *, silence: float = math.inf) -> None:
+        """Wait until the client has reported its abilities, for at most about a second: as for the event `ClientReady`.
 
         Args:
             silence: Seconds after which a client that has answered nothing at all, such as netcat, is not waited for.
         """
-        self.connection.server.thread.check()
+        self.connection.server._thread.check()
         self._check()
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(silence):
-            await self._until_settled()
+            await self._until_ready()
             return
-        if self.connection.client.has_answered():
-            await self._until_settled()
+        if self.connection.client._has_answered():
+            await self._until_ready()
 
-    async def _until_settled(self) -> None:
-        while not self.connection.client.is_settled:
+    async def _until_ready(self) -> None:
+        while not self.connection.client.is_ready:
             if self._woken is None:
                 self._woken = trio.Event()
             await self._woken.wait()
@@ -103,12 +103,12 @@ class Dialog(Questions):
 
         Raises:
             trio.TooSlowError: No line came `within` these seconds.
-            WaitsForItself: Called from a hook of the same connection, whose lines wait for that hook.
+            WouldDeadlock: Called from a hook of the same connection, whose lines wait for that hook.
             ConnectionEnded: Called after the connection's ending was decided.
             LocalProtocolError: Two tasks ask at the same time.
             TypeError: The question is neither a `str` nor `Markup`, or `within` is not a number.
         """
-        self.connection.server.thread.check()
+        self.connection.server._thread.check()
         return await self._ask(question, within, "Dialog.ask()", hidden=False)
 
     async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
@@ -118,7 +118,7 @@ class Dialog(Questions):
         A line that arrives after the question timed out is dropped: it must not become a command.
         Not every client can hide input; see `hiding_refused`.
         """
-        self.connection.server.thread.check()
+        self.connection.server._thread.check()
         return await self._ask(question, within, "Dialog.ask_hidden()", hidden=True)
 
     async def _ask(self, question: Text, within: float | None, where: str, *, hidden: bool) -> str:
@@ -138,7 +138,7 @@ class Dialog(Questions):
             self.show_input()
         connection.prompt(question)
         self._asked, self.asks_hidden = trio.Event(), hidden
-        self.lines.notify()
+        self._lines.notify()
         try:
             with trio.fail_after(math.inf if within is None else within):
                 await self._asked.wait()
@@ -150,28 +150,28 @@ class Dialog(Questions):
             # The answer can arrive in the same moment as the timeout. A plain line is then put back; a hidden one
             # is dropped, since it may be a password.
             if self._answer is not None and not hidden:
-                self.lines.give_back(self._answer)
+                self._lines.give_back(self._answer)
             self._answer = None
             if hidden and connection.ending is None:
                 # The flush shows the input again, unless another hidden question is asked first: between two
                 # passwords the echo must not flicker, since a line typed ahead would show.
-                connection.link.mark_dirty()
+                connection._link.mark_dirty()
 
     def _hide_input(self) -> None:
         if not self._hides_input:
             self._hides_input, self.hiding_refused = True, False
-            self.connection.link.hide_input(True, marks=True)
+            self.connection._link.hide_input(True, marks=True)
 
     def show_input(self) -> None:
         """Ask the client to show typed input again, if it was hidden for a question."""
         if self._hides_input:
             self._hides_input = False
-            self.connection.link.hide_input(False, marks=True, ends_line=False)
+            self.connection._link.hide_input(False, marks=True, ends_line=False)
 
     def _check(self) -> None:
         connection = self.connection
-        if connection.is_in_own_hook:
-            raise WaitsForItself(
+        if connection._is_in_own_hook:
+            raise WouldDeadlock(
                 f"a hook of {connection.name} waits for {connection.name}: start a dialog, and ask from its script"
             )
         if connection.ending is None and connection.dialog is not self:
@@ -192,7 +192,7 @@ class Dialog(Questions):
         return self.connection.server.texts
 
     def _give_back(self, line: str) -> None:
-        self.lines.give_back(line)
+        self._lines.give_back(line)
 
     @property
     def is_asking(self) -> bool:
@@ -206,7 +206,7 @@ class Dialog(Questions):
         self._asked.set()
 
     @enable_ki_protection
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Run the script to its end. If it raises, it ends, and the lines that wait for it are dropped.
 
         If a script started during the connect hook raises, the connection ends too: it was probably the login,
@@ -222,23 +222,23 @@ class Dialog(Questions):
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
             self.show_input()
-            self.lines.end()
+            self._lines.end()
 
     def _failed(self, error: BaseException) -> None:
         if is_a(error, ConnectionEnded):
             return  # the script asked after the connection's ending: that is how it ends
         if is_a(error, NoAnswer):  # a player can cause it at will, so it is not logged
-            self.connection.notify_player(self.connection.server.texts.no_answer)
+            self.connection._notify_player(self.connection.server.texts.no_answer)
             return
         connection = self.connection
-        connection.work_failed("dialog", self._script, error)
-        connection.inbox.discard_lines()  # one of them may be a password, and must not become a command
+        connection._work_failed("dialog", self._script, error)
+        connection._inbox.discard_lines()  # one of them may be a password, and must not become a command
         if interrupt_in(error) is not None:
             return  # the server stops, and sends its own text
-        if self._is_at_the_door:
+        if self._began_undecided:
             connection.quit(connection.server.texts.command_failed, cause=Cause.ERROR)
         else:
-            connection.notify_player(connection.server.texts.command_failed)
+            connection._notify_player(connection.server.texts.command_failed)
 
 
 Script = Callable[[Dialog], Awaitable[object]]

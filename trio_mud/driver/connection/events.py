@@ -21,7 +21,7 @@ class Connect(HookEvent):
     Exactly one is queued for every connection that passed its transport's handshake.
     Texts written and dialogs started now are held until all functions have run.
     After a refusal they are dropped, and only the text of the first refusal is sent.
-    A function that raises, or waits longer than `limits.hook_deadline`, refuses the connection.
+    A function that raises, or waits longer than `limits.hook_timeout`, refuses the connection.
     """
 
     connection: Connection
@@ -56,11 +56,11 @@ class WindowSize(HookEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled(HookEvent):
+class ClientReady(HookEvent):
     """The client has reported its abilities, or has had a second to do so; `connection.client` holds them.
 
     Queued once for each admitted connection, unless it ends earlier. A game that begins here knows the client's
-    width, colours and screen reader before its first screen. In a dialog, `await dialog.settled()` waits for the same.
+    width, colours and screen reader before its first screen. In a dialog, `await dialog.client_ready()` waits for the same.
     """
 
     connection: Connection

@@ -1,7 +1,7 @@
 """The idle timeout of one admitted connection: a warning, then the ending.
 
 A line does not move the deadline, which keeps lines cheap. A deadline that passes too early, because a line came
-meanwhile, is set again. The monitor exists only if `limits.idle` is set, and starts with the first line.
+meanwhile, is set again. The monitor exists only if `limits.idle_timeout` is set, and starts with the first line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..core.context import Context
 from ..core.events import Cause
 from ..core.timers import Deadline
 
-WARNING: Final = 60.0  # seconds between warning and ending, but never more than half of `limits.idle`
+WARNING: Final = 60.0  # seconds between warning and ending, but never more than half of `limits.idle_timeout`
 
 
 class Idler(Protocol):

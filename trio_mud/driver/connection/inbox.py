@@ -7,7 +7,7 @@ then ticks, resizes and typed lines, and at last, when nothing more is read or w
 So neither the order of these events nor their number needs waiting or flags.
 
 It is also the *receiver* of the connection's link. Lines, and messages that wait in turn with them, are queued up to
-`limits.typeahead` and `limits.max_typeahead_bytes`. Past either, `is_full` makes the link stop parsing and reading
+`limits.max_typeahead` and `limits.max_typeahead_bytes`. Past either, `is_full` makes the link stop parsing and reading
 (backpressure). Signals (ticks, resizes) overtake lines, but never two in a row while a line waits, so that fast timers
 cannot delay it for long.
 
@@ -30,6 +30,7 @@ from ..core.timers import Deadline, Timer, tick_of
 from ..link.base import ClientKnown, HidingRefused, Interrupted, LineCut, Link, LinkEvent, OutOfBand, Resized
 from .events import (
     Admitted,
+    ClientReady,
     Connect,
     Disconnect,
     EchoRefused,
@@ -37,7 +38,6 @@ from .events import (
     Input,
     Interrupt,
     MsdpMessage,
-    Settled,
     WindowSize,
 )
 from .idle import IdleMonitor
@@ -51,15 +51,15 @@ if TYPE_CHECKING:
 class _Stage(enum.Enum):
     """The state of the inbox, by the event that comes next."""
 
-    AWAY = enum.auto()  # no event: the handshake is not over
-    NEW = enum.auto()  # Connect
-    AT_THE_DOOR = enum.auto()  # no event: the connect hook runs
-    WELCOME = enum.auto()  # Admitted
+    HANDSHAKE = enum.auto()  # no event: the handshake is not over
+    ARRIVED = enum.auto()  # Connect
+    CONNECTING = enum.auto()  # no event: the connect hook runs
+    ADMITTED = enum.auto()  # Admitted
     OPEN = enum.auto()  # ticks, resizes, lines; then Disconnect, when closed and nothing is left
     GONE = enum.auto()  # no event: Disconnect was the last
 
 
-_UNDECIDED = (_Stage.AWAY, _Stage.NEW, _Stage.AT_THE_DOOR)
+_UNDECIDED = (_Stage.HANDSHAKE, _Stage.ARRIVED, _Stage.CONNECTING)
 _TOGETHER = 5  # lines released at once past the rate; a pause for each line would cost more than the line itself
 _OPEN = _Stage.OPEN  # read for every line, and the attribute of an enum is slow to look up
 
@@ -158,8 +158,8 @@ class Inbox(Source):
         self._context = context
         self._link = link
         self._ending = ending
-        self._stage = _Stage.AWAY
-        self._room = context.limits.typeahead  # lines and messages
+        self._stage = _Stage.HANDSHAKE
+        self._room = context.limits.max_typeahead  # lines and messages
         self._weight = 0  # bytes of the items that are not light
         self._rate = context.limits.command_rate
         self._is_closed = False
@@ -207,16 +207,16 @@ class Inbox(Source):
 
     def arrive(self) -> None:
         """Queue `Connect`, because the handshake is over."""
-        self._stage = _Stage.NEW
+        self._stage = _Stage.ARRIVED
         self.wake()
 
     def admit(self) -> None:
         """Yield `Admitted` next, and start the deadline of the first line."""
-        self._stage = _Stage.WELCOME
+        self._stage = _Stage.ADMITTED
         self.last_line_at = trio.current_time()
         if self._ending.cause is not None:
             return
-        timeout = self._context.limits.first_input
+        timeout = self._context.limits.first_input_timeout
         if timeout is None:
             self._monitor_idleness()
         else:
@@ -293,7 +293,7 @@ class Inbox(Source):
     @property
     def label(self) -> str:
         """The connection's name and number, for logs."""
-        return self._subject.label
+        return self._subject._label
 
     def received_line(self, line: str, hidden: bool) -> bool:
         """Queue a line; return True if there is room for more."""
@@ -324,7 +324,7 @@ class Inbox(Source):
             case HidingRefused():
                 self.replace_signal(EchoRefused(subject))
             case ClientKnown():
-                self.replace_signal(Settled(subject))
+                self.replace_signal(ClientReady(subject))
             case LineCut():
                 self.notify_player(self._context.texts.line_cut)
         if self.taker is not None:
@@ -364,15 +364,15 @@ class Inbox(Source):
                 return True
             link = self._link  # `_can_parse` inlined: this runs for every line
             return link.has_unparsed and not self.is_full and link.can_parse
-        return self._stage is _Stage.NEW or self._stage is _Stage.WELCOME
+        return self._stage is _Stage.ARRIVED or self._stage is _Stage.ADMITTED
 
     def take_event(self) -> HookEvent | None:
         if self._stage is _OPEN:
             return self._take_while_open()
-        if self._stage is _Stage.NEW:
-            self._stage = _Stage.AT_THE_DOOR
+        if self._stage is _Stage.ARRIVED:
+            self._stage = _Stage.CONNECTING
             return Connect(self._subject)
-        if self._stage is _Stage.WELCOME:
+        if self._stage is _Stage.ADMITTED:
             self._stage = _OPEN
             return Admitted(self._subject)
         return None
@@ -438,7 +438,7 @@ class Inbox(Source):
             self._measure()
         if self.observer is not None and isinstance(line, str):
             is_hidden = link.hides_input or (taker is not None and taker.asks_hidden)
-            self.observer.line_taken(is_secret=is_hidden or type(line) is HiddenLine, is_lent=taker is not None)
+            self.observer.line_taken(is_secret=is_hidden or type(line) is HiddenLine, is_borrowed=taker is not None)
         now = self._dispatcher.now
         if self._rate is not None:
             self._full_at, wait = self._rate.spend(self._full_at, now)
@@ -503,7 +503,7 @@ class Inbox(Source):
         self._ending.quit(self._context.texts.no_input, Cause.LOGIN_DEADLINE)
 
     def _monitor_idleness(self) -> None:
-        timeout = self._context.limits.idle
+        timeout = self._context.limits.idle_timeout
         if timeout is not None:
             self._idle = IdleMonitor(self._context, self, timeout)
 

@@ -10,7 +10,7 @@ Indentation is lifetime::
     ├─ Connect is handled; nothing was read or offered before
     ├─ active scope         cancelled when the ending is decided; nothing more is read
     │  └─ reading; at end of file all typed lines are served first
-    └─ last words           the link drains, within limits.quit_flush
+    └─ last words           the link drains, within limits.quit_timeout
     then the link is closed, and the inbox yields Disconnect
 
 So after a quit the active scope was cancelled and the link scope was not. After a link death both were,
@@ -54,25 +54,25 @@ class Owner(Protocol):
     """The connection, as far as its lifecycle needs it."""
 
     @property
-    def label(self) -> str:
+    def _label(self) -> str:
         """The name and the number, for log lines."""
         ...
 
     @property
-    def refused(self) -> bool:
+    def is_refused(self) -> bool:
         """True if the connect hook or a limit refused it."""
         ...
 
     @property
-    def is_aborting(self) -> bool:
+    def _is_aborting(self) -> bool:
         """True if the server is being stopped hard, and nothing may take long."""
         ...
 
-    def handshake(self) -> AbstractContextManager[None]:
+    def _handshake(self) -> AbstractContextManager[None]:
         """Count a handshake while it runs."""
         ...
 
-    def locate(self, *, is_named: bool) -> bool:
+    def _locate(self, *, is_named: bool) -> bool:
         """Check the rate of new connections from its address; return False if it is exceeded.
 
         Args:
@@ -80,15 +80,15 @@ class Owner(Protocol):
         """
         ...
 
-    def typed_first(self) -> None:
+    def _typed_first(self) -> None:
         """Take note that the first line was typed."""
         ...
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Stop counting the connection for its address, because its input has ended."""
         ...
 
-    def ending_decided(self) -> None:
+    def _ending_decided(self) -> None:
         """Release everything that ends with the active scope, before any scope is cancelled."""
         ...
 
@@ -96,19 +96,19 @@ class Owner(Protocol):
         """End the connection after its pending output."""
         ...
 
-    def name_unfinished(self, what: str, function: object) -> None:
+    def _name_unfinished(self, what: str, function: object) -> None:
         """Log that work still runs although it was cancelled."""
         ...
 
-    def interrupted(self, error: BaseException) -> None:
+    def _interrupted(self, error: BaseException) -> None:
         """Stop the server, because code of the game was interrupted."""
         ...
 
-    def closed(self) -> None:
+    def _closed(self) -> None:
         """Take note that the link is closed; `Disconnect` may still wait for its turn."""
         ...
 
-    def start_sibling(self, work: Work, *, name: str) -> None:
+    def _start_sibling(self, work: Work, *, name: str) -> None:
         """Run a task beside the connection's own."""
         ...
 
@@ -176,7 +176,7 @@ class Lifecycle:
         # Before any cancel: code that wakes up cancelled, and every later call, must find the ending decided.
         self.cause, self.last_words = cause, text
         self._to_start = None  # if the active scope has not begun, it never does
-        self._owner.ending_decided()
+        self._owner._ending_decided()
         if self._handshake is not None:
             self._handshake.cancel(reason=str(cause))
         if self.active_scope is not None:
@@ -184,13 +184,13 @@ class Lifecycle:
         if self._works:
             for scope in self._works:
                 scope.cancel(reason=str(cause))
-            when = trio.current_time() + self._context.limits.cleanup
+            when = trio.current_time() + self._context.limits.cleanup_timeout
             self._overdue = self._context.timers.at(when, self._name_unfinished)
         self.notify()
 
     def _name_unfinished(self) -> None:
         for what, function in list((self._works or {}).values()):
-            self._owner.name_unfinished(what, function)
+            self._owner._name_unfinished(what, function)
 
     def override(self, cause: Cause, text: str, write: Callable[[str], object]) -> None:
         """End by a refusal, which replaces an ending decided during the connect hook.
@@ -208,7 +208,7 @@ class Lifecycle:
 
     def typed_first(self) -> None:
         """Take note that the first line was typed."""
-        self._owner.typed_first()
+        self._owner._typed_first()
 
     def lose_link(self, cause: Cause) -> None:
         """End by the loss of the link, unless an ending was decided before; nothing more is written."""
@@ -221,13 +221,13 @@ class Lifecycle:
         """End the connection, because the driver, a transport or code of the game that they call raised."""
         self._context.repeats.log(
             logging.ERROR,
-            f"connection {self._owner.label} failed",
+            f"connection {self._owner._label} failed",
             kind=("connection", type(error), innermost(error)),
             summary=f"connections failed with {type(error).__name__}",
             error=error,
         )
         if (interrupt := interrupt_in(error)) is not None:
-            self._owner.interrupted(interrupt)
+            self._owner._interrupted(interrupt)
         self.lose_link(Cause.ERROR)
 
     def abort(self) -> None:
@@ -255,7 +255,7 @@ class Lifecycle:
         if self._works is None:
             self._works = {}
         self._works[scope] = (what, function)
-        self._owner.start_sibling(partial(self._run_in, scope, work), name=f"work of {self._owner.label}")
+        self._owner._start_sibling(partial(self._run_in, scope, work), name=f"work of {self._owner._label}")
 
     @enable_ki_protection
     async def _run_in(self, scope: trio.CancelScope, work: Work) -> None:
@@ -301,7 +301,7 @@ class Lifecycle:
         if not await self._has_arrived():
             self.end(Cause.RESET)  # releases what it holds; no event reports it, since Connect was not queued
             await self._close(gently=False)
-            self._owner.closed()
+            self._owner._closed()
             return
         is_whole = False  # all output was sent
         try:
@@ -324,7 +324,7 @@ class Lifecycle:
                     await self.wait_until(lambda: self._works is None)
             self._inbox.close()
             await self._close(gently=is_whole)
-            self._owner.closed()
+            self._owner._closed()
 
     async def _has_arrived(self) -> bool:
         """Do the handshake; return True if the peer completed it in time. No event is raised before."""
@@ -337,21 +337,21 @@ class Lifecycle:
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
             if own_cancellation(error) is None:
-                log_error(error, "the transport of %s failed in its handshake", self._owner.label)
+                log_error(error, "the transport of %s failed in its handshake", self._owner._label)
             self._context.counters["handshakes failed"] += 1
             return False
 
     async def _has_done_its_part(self) -> bool:
         link, owner = self._link, self._owner
         why, counted_as, has_arrived = "it took too long", "", False
-        with owner.handshake(), trio.move_on_after(self._context.limits.handshake) as self._handshake:
+        with owner._handshake(), trio.move_on_after(self._context.limits.handshake_timeout) as self._handshake:
             if self.cause is not None:
                 self._handshake.cancel(reason="ended before it began")
             try:
                 # First the PROXY header, which is cheap: a flood is rejected before TLS costs CPU time.
                 self._hurry_if_refused()
                 await link.locate()
-                if owner.locate(is_named=not link.may_be_health_check):
+                if owner._locate(is_named=not link.may_be_health_check):
                     self._hurry_if_refused()
                     await link.handshake()
                     has_arrived = True
@@ -365,14 +365,14 @@ class Lifecycle:
             self._context.counters[counted_as or failure] += 1
             if self.cause is not None:
                 why = f"the connection was ended ({self.cause})"
-            logger.debug("handshake of %s from %s failed: %s", owner.label, link.address or "an unknown address", why)
+            logger.debug("handshake of %s from %s failed: %s", owner._label, link.address or "an unknown address", why)
         return has_arrived
 
     def _hurry_if_refused(self) -> None:
         """Shorten the handshake of a connection that a limit refused already, so that it frees its slot soon."""
         assert self._handshake is not None
-        if self._owner.refused:
-            deadline = trio.current_time() + self._context.limits.linger
+        if self._owner.is_refused:
+            deadline = trio.current_time() + self._context.limits.linger_timeout
             self._handshake.deadline = min(self._handshake.deadline, deadline)
 
     async def _live(self) -> bool:
@@ -402,7 +402,7 @@ class Lifecycle:
                         self.end(Cause.ERROR)  # has no effect unless `read` raised something unexpected
                 await self.wait_until(lambda: self._works is None)
             if not self.is_link_dead:
-                with trio.move_on_after(self._context.limits.quit_flush):
+                with trio.move_on_after(self._context.limits.quit_timeout):
                     await link.drain()
                 # Read inside the scope: after a loss, `discard` makes the link look drained.
                 is_whole = link.is_drained and not self.link_scope.cancel_called
@@ -413,15 +413,15 @@ class Lifecycle:
         # A client may half-close (`printf 'look\nquit\n' | nc`): its lines deserve their answers, and a `quit`
         # among them makes the ending a quit. The peer counts for its address no longer: it can send nothing.
         inbox, link = self._inbox, self._link
-        self._owner.release()
-        with trio.move_on_after(self._context.limits.quit_flush):
+        self._owner._release()
+        with trio.move_on_after(self._context.limits.quit_timeout):
             await self.wait_until(lambda: inbox.is_served and link.is_drained)
         return link.is_drained
 
     async def _close(self, *, gently: bool) -> None:
-        """Close the link: gently if all output was sent, within `limits.linger`."""
+        """Close the link: gently if all output was sent, within `limits.linger_timeout`."""
         assert self.cause is not None, "it is decided before anything closes"
-        timeout = self._context.limits.linger if gently and not self._owner.is_aborting else 0
+        timeout = self._context.limits.linger_timeout if gently and not self._owner._is_aborting else 0
         try:
             with trio.move_on_after(timeout, shield=True) as self._closing:
                 await self._link.aclose(gently=gently, why=self.cause)
@@ -429,4 +429,4 @@ class Lifecycle:
             raise
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
             if own_cancellation(error) is None:
-                log_error(error, "the transport of %s failed to close", self._owner.label)
+                log_error(error, "the transport of %s failed to close", self._owner._label)

@@ -47,12 +47,12 @@ class LineTaker(Protocol):
 class InputObserver(Protocol):
     """Is notified of the fate of each line, without changing it. See `Inbox.observer`."""
 
-    def line_taken(self, *, is_secret: bool, is_lent: bool) -> None:
+    def line_taken(self, *, is_secret: bool, is_borrowed: bool) -> None:
         """Take note that the oldest line was taken.
 
         Args:
             is_secret: True if it may have been typed hidden.
-            is_lent: True if a line taker has it, which may still give it back; False if it became an event.
+            is_borrowed: True if a line taker has it, which may still give it back; False if it became an event.
         """
         ...
 

@@ -28,7 +28,7 @@ class _Asked(Protocol):
     client: Client
 
     def write(self, text: Text) -> bool: ...
-    def notify_player(self, text: str) -> None: ...
+    def _notify_player(self, text: str) -> None: ...
 
 
 class Questions:
@@ -68,7 +68,7 @@ class Questions:
             for words, meaning in ((texts.yes, True), (texts.no, False)):
                 if answer in words.casefold().split():
                     return meaning
-            self.connection.notify_player(texts.confirm_again)
+            self.connection._notify_player(texts.confirm_again)
         raise self._no_answer()
 
     @overload
@@ -100,7 +100,7 @@ class Questions:
             found = _named((await self.ask(question)).strip().casefold(), names)
             if len(found) == 1:
                 return by_name[found[0]]
-            self.connection.notify_player(texts.choose_ambiguous if found else texts.choose_again)
+            self.connection._notify_player(texts.choose_ambiguous if found else texts.choose_again)
         raise self._no_answer()
 
     async def page(self, text: Text) -> bool:
@@ -153,9 +153,9 @@ class Questions:
         if draft is not None:
             check_function(draft, "Dialog.edit(draft=)", "text")
         editor = Editor(text, texts, most_lines=most_lines, most_bytes=most_bytes)
-        connection.notify_player(texts.edit_hello)
+        connection._notify_player(texts.edit_hello)
         while not editor.is_over:
-            connection.notify_player(editor.take(await self.ask(texts.edit_prompt)))
+            connection._notify_player(editor.take(await self.ask(texts.edit_prompt)))
             if draft is not None:
                 draft(editor.text)
         return editor.result

@@ -1,6 +1,6 @@
 """The items that wait in an inbox, and their size: typed lines, and messages that wait in turn with them.
 
-Their number is bounded by `limits.typeahead`. Large ones are also bounded in bytes, by
+Their number is bounded by `limits.max_typeahead`. Large ones are also bounded in bytes, by
 `limits.max_typeahead_bytes`: a few dozen large messages would otherwise hold megabytes.
 A message waits as JSON, since the objects that it decodes to can take twenty times the memory.
 """

@@ -7,7 +7,7 @@ A source is in the channel at most once, so the number of sources bounds the cha
 It is *asked* for its next event when its turn comes, so order and once-only delivery need no waiting.
 A flooder with a thousand lines and a slow typist with one therefore alternate.
 
-The dispatcher drains ready sources in batches of `limits.batch` and flushes all output once per batch.
+The dispatcher drains ready sources in batches of `limits.batch_size` and flushes all output once per batch.
 There is a checkpoint between two batches, so timers stay on time.
 
 A plain function runs inline: it is an atomic step of the world, in one total order with all others.
@@ -44,16 +44,16 @@ NEVER: Final = -math.inf
 """A moment before all others. One object: a float of its own would take 24 bytes in each connection."""
 
 
-class Gatekeeper(Protocol):
+class Barrier(Protocol):
     """Defers a source's turns until another source is drained."""
 
     @property
-    def is_unsettled(self) -> bool:
+    def _is_unsettled(self) -> bool:
         """True if the other source has events that must be handled first."""
         ...
 
     @property
-    def source(self) -> Source:
+    def _source(self) -> Source:
         """The other source."""
         ...
 
@@ -62,16 +62,16 @@ class Source:
     """Yields events in order. Subclasses choose which; the dispatcher maintains the two flags.
 
     Attributes:
-        gatekeeper: Defers the turns of this source; None if nothing does.
+        barrier: Defers the turns of this source; None if nothing does.
     """
 
-    __slots__ = ("_dispatcher", "gatekeeper", "is_busy", "is_queued")
+    __slots__ = ("_dispatcher", "barrier", "is_busy", "is_queued")
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
         self.is_queued = False
         self.is_busy = False  # one of its events is running, perhaps waiting in a hook
-        self.gatekeeper: Gatekeeper | None = None
+        self.barrier: Barrier | None = None
 
     def has_event(self) -> bool:
         """Return True if `take_event` may return an event now."""
@@ -94,7 +94,7 @@ class Source:
             self._dispatcher.put(self)
 
 
-class Household(Protocol):
+class Host(Protocol):
     """The server, as far as the dispatcher needs it."""
 
     def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
@@ -137,8 +137,8 @@ class _Wait:
 class Dispatcher:
     """Runs the hooks of one server."""
 
-    def __init__(self, household: Household, limits: Limits) -> None:
-        self._household = household
+    def __init__(self, host: Host, limits: Limits) -> None:
+        self._host = host
         self._limits = limits
         self._to_ready, self._ready = trio.open_memory_channel[Source](math.inf)
         self._in_channel = 0
@@ -225,11 +225,11 @@ class Dispatcher:
         self.in_batch = True
         self.now = trio.current_time()
         self._turn(source)
-        left, turn, receive = self._limits.batch - 1, self._turn, self._ready.receive_nowait
+        left, turn, receive = self._limits.batch_size - 1, self._turn, self._ready.receive_nowait
         while self._in_channel and left:  # a counter: WouldBlock would cost an exception for each batch
             left -= 1
             turn(receive())
-        self._household.flush()
+        self._host.flush()
         self.in_batch = False
         if not self._load:
             self._quiet.set()
@@ -237,17 +237,17 @@ class Dispatcher:
     def _turn(self, source: Source) -> None:
         self._in_channel -= 1
         source.is_queued = False
-        keeper = source.gatekeeper
-        if keeper is not None and keeper.is_unsettled:
+        keeper = source.barrier
+        if keeper is not None and keeper._is_unsettled:
             # A deferred source is not load: `drained` waits for the source in front, which queues it again.
             self._load -= 1
-            self._gated.setdefault(keeper.source, {})[source] = None
+            self._gated.setdefault(keeper._source, {})[source] = None
             return
         source.is_busy = True  # before `take_event`, which may parse bytes and so wake the source
         try:
             event = source.take_event()
             # An iterator, so that a task can run the rest of the functions after the one that waits.
-            functions = None if event is None else iter(self._household.functions_for(event))
+            functions = None if event is None else iter(self._host.functions_for(event))
         except BaseException as error:  # noqa: BLE001 - a failure costs that source
             self._source_failed(source, error)
             event = functions = None
@@ -265,7 +265,7 @@ class Dispatcher:
                     continue
                 if not inspect.isawaitable(result):
                     if result is False:
-                        self._household.hook_returned_false(event, function)
+                        self._host.hook_returned_false(event, function)
                     continue
             except BaseException as error:  # noqa: BLE001 - a failure costs that hook
                 self._report(source, event, function, error)
@@ -309,7 +309,7 @@ class Dispatcher:
         """Finish one awaitable in a task of its own, then the functions after it."""
         wait = self._waiting[source]
         wait.task = trio.lowlevel.current_task()
-        deadline, began = self._limits.hook_deadline, trio.current_time()
+        deadline, began = self._limits.hook_timeout, trio.current_time()
         try:
             with wait.scope as scope:
                 if deadline is not None:
@@ -324,7 +324,7 @@ class Dispatcher:
             elif scope.cancel_called and trio.current_time() >= scope.deadline:
                 # It waited for a thread, shielded itself, or swallowed a Cancelled. A thread cannot be
                 # cancelled, so this is no failure: its effects stand, and it is only named in the log.
-                self._household.hook_late(event, function, trio.current_time() - began)
+                self._host.hook_late(event, function, trio.current_time() - began)
         finally:
             del self._waiting[source]
         self._step(source, event, functions)
@@ -333,18 +333,18 @@ class Dispatcher:
 
     async def _await_result(self, event: HookEvent, function: HookFunction, result: Awaitable[object]) -> object:
         if (returned := await result) is False:
-            self._household.hook_returned_false(event, function)
+            self._host.hook_returned_false(event, function)
         return returned
 
     def _report(self, source: Source, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         try:
             if (interrupt := interrupt_in(error)) is not None:
-                self._household.hook_interrupted(interrupt)
-            self._household.hook_failed(event, function, error)
+                self._host.hook_interrupted(interrupt)
+            self._host.hook_failed(event, function, error)
         except BaseException as another:  # noqa: BLE001 - the report calls code of the source
             self._source_failed(source, another)
 
     def _source_failed(self, source: Source, error: BaseException) -> None:
         if (interrupt := interrupt_in(error)) is not None:
-            self._household.hook_interrupted(interrupt)
+            self._host.hook_interrupted(interrupt)
         source.failed(error)

@@ -39,7 +39,7 @@ class Hooks:
 
     A plain function is one atomic step of the world.
     An `async def`, or any function that returns an awaitable, may wait. It blocks only the source of its event
-    and is cancelled at `limits.hook_deadline`.
+    and is cancelled at `limits.hook_timeout`.
     A function that raises is logged; the failure costs one call.
     """
 

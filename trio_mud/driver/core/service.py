@@ -26,5 +26,5 @@ class Service(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """End `run` and release its resources. Called once; cancelled after `limits.cleanup` seconds."""
+        """End `run` and release its resources. Called once; cancelled after `limits.cleanup_timeout` seconds."""
         ...

@@ -361,7 +361,7 @@ class EndingTimerOwner(TimerOwner):
     def _deliver_tick(self, timer: Timer) -> None:
         raise NotImplementedError
 
-    def cancel_timers(self) -> None:
+    def _cancel_timers(self) -> None:
         """Cancel all timers of this owner."""
         for timer in list(self._timers or ()):
             timer.cancel()

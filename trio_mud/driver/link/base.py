@@ -50,7 +50,7 @@ class ClientKnown(NamedTuple):
 
 
 class LineCut(NamedTuple):
-    """The line just received was longer than `limits.line` and was cut."""
+    """The line just received was longer than `limits.max_line` and was cut."""
 
 
 LinkEvent = OutOfBand | Interrupted | Resized | HidingRefused | ClientKnown | LineCut

@@ -63,7 +63,7 @@ class Client:
         plain_columns: The longest printable ASCII text, in characters, that needs no rendering.
         terminals: Its answers to TTYPE, in order, in upper case.
         packages: The GMCP packages it supports, in lower case, with their versions.
-        is_settled: True once it has reported its abilities, or the time for that is over.
+        is_ready: True once it has reported its abilities, or the time for that is over.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Client:
         "_rejected",
         "_thread",
         "_wishes",
-        "is_settled",
+        "is_ready",
         "packages",
         "plain_columns",
         "rendering",
@@ -89,14 +89,14 @@ class Client:
         self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = _NONE
-        self.is_settled = False
+        self.is_ready = False
 
-    def attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
+    def _attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
         """Set the engine that receives the charset, and the only thread that may call setters."""
         self._engine = engine
         self._thread = thread
 
-    def has_answered(self) -> bool:
+    def _has_answered(self) -> bool:
         """Return True if the program has answered any telnet request."""
         return self._engine is not None and self._engine.has_answers
 
@@ -179,32 +179,32 @@ class Client:
         for fact, value in wishes.items():
             if value is not None:
                 self._wishes = {**(self._wishes or {}), fact: _Fact(value, FactSource.PREFERENCE)}
-        self._render_anew()
+        self._update_rendering()
         if codec is not None and self._engine is not None:
             self._engine.choose_charset(codec)
 
-    def prefer_no_more(self, *facts: str) -> None:
+    def clear_preference(self, *facts: str) -> None:
         """Clear preferences, by the names of the arguments of `prefer`; the program's facts apply again."""
         if self._thread is not None:
             self._thread.check()
         self._wishes = {fact: wish for fact, wish in (self._wishes or {}).items() if fact not in facts} or None
-        self._render_anew()
+        self._update_rendering()
         if "charset" in facts and self._engine is not None:
             self._engine.choose_charset(None)
             self._engine.charset = self.charset
 
-    def learn(self, fact: str, value: object, source: FactSource) -> None:
+    def _learn(self, fact: str, value: object, source: FactSource) -> None:
         """Store a fact, unless a better source has reported it already."""
         if self._facts is None:
             self._facts = {}
         known = self._facts.get(fact)
         if known is None or source >= known.source:
             self._facts[fact] = _Fact(value, source)
-            self._render_anew()
+            self._update_rendering()
             if fact == "charset" and self._engine is not None:
                 self._engine.agree_charset(str(value))
 
-    def learn_charset(self, codec: str, source: FactSource) -> None:
+    def _learn_charset(self, codec: str, source: FactSource) -> None:
         """Store its charset, reported by CHARSET or another option."""
         if source is FactSource.CHARSET:
             self._rejected = ()
@@ -212,27 +212,27 @@ class Client:
             return
         elif self._rejected and self._facts and self._facts["charset"].source is FactSource.CHARSET:
             del self._facts["charset"]  # the assumption made by `learn_rejected`
-        self.learn("charset", codec, source)
+        self._learn("charset", codec, source)
 
-    def learn_rejected(self, codecs: tuple[str, ...]) -> None:
+    def _learn_rejected(self, codecs: tuple[str, ...]) -> None:
         """Take note that it rejects these charsets: one that it has reported itself stays, or else ASCII is assumed."""
         self._rejected = codecs
         told = (self._facts or {}).get("charset")
         if told is None or told.value in codecs:
-            self.learn("charset", "ascii", FactSource.CHARSET)
+            self._learn("charset", "ascii", FactSource.CHARSET)
 
-    def learn_terminal(self, name: str) -> None:
+    def _learn_terminal_name(self, name: str) -> None:
         """Store an answer to TTYPE. MUD clients send the program's name, then the terminal's, then `MTTS n`."""
         name = name.upper()
         self.terminals = (*self.terminals, name)
         if name.startswith("MTTS "):
-            self.learn_abilities(name.removeprefix("MTTS "))
+            self._learn_abilities(name.removeprefix("MTTS "))
             return
         if len(self.terminals) > 1:
-            self.learn("program", self.terminals[0], FactSource.TTYPE)
+            self._learn("program", self.terminals[0], FactSource.TTYPE)
         self._learn_terminal(name, FactSource.TTYPE)
 
-    def learn_abilities(self, bits: str) -> None:
+    def _learn_abilities(self, bits: str) -> None:
         """Store its abilities, reported as the number of MTTS."""
         if not (bits.isdecimal() and len(bits) < 10):
             return
@@ -241,24 +241,24 @@ class Client:
             TRUECOLOUR if number & _TRUECOLOUR else 256 if number & _COLOURS_256 else 16 if number & _ANSI else 0,
             FactSource.MTTS,
         )
-        self.learn_charset("utf-8" if number & _UTF_8 else "ascii", FactSource.MTTS)
+        self._learn_charset("utf-8" if number & _UTF_8 else "ascii", FactSource.MTTS)
         if number & _SCREEN_READER:
-            self.learn("screen_reader", True, FactSource.MTTS)
+            self._learn("screen_reader", True, FactSource.MTTS)
 
-    def learn_variable(self, name: str, value: str) -> None:
+    def _learn_variable(self, name: str, value: str) -> None:
         """Store a variable of NEW-ENVIRON; an empty value, as telnetlib3 sends, is ignored."""
         value = value.strip()
         if not value:
             return
         match name:
             case "CLIENT_NAME":
-                self.learn("program", value, FactSource.NEW_ENVIRON)
+                self._learn("program", value, FactSource.NEW_ENVIRON)
             case "CLIENT_VERSION":
-                self.learn("version", value, FactSource.NEW_ENVIRON)
+                self._learn("version", value, FactSource.NEW_ENVIRON)
             case "TERMINAL_TYPE":
                 self._learn_terminal(value.upper(), FactSource.NEW_ENVIRON)
             case "MTTS":
-                self.learn_abilities(value)
+                self._learn_abilities(value)
             case "COLORTERM" if value in ("truecolor", "24bit"):
                 self._learn_colours(TRUECOLOUR, FactSource.NEW_ENVIRON)
             case "TRUECOLOR" if value == "1":
@@ -268,23 +268,23 @@ class Client:
             case "ANSI" if value == "1":
                 self._learn_colours(16, FactSource.NEW_ENVIRON)
             case "SCREEN_READER":
-                self.learn("screen_reader", value == "1", FactSource.NEW_ENVIRON)
+                self._learn("screen_reader", value == "1", FactSource.NEW_ENVIRON)
             case "CHARSET" if (codec := codec_of(value)) is not None:
-                self.learn_charset(codec, FactSource.NEW_ENVIRON)
+                self._learn_charset(codec, FactSource.NEW_ENVIRON)
             case "OSC_HYPERLINKS" if value == "1":
-                self.learn("links", True, FactSource.NEW_ENVIRON)
+                self._learn("links", True, FactSource.NEW_ENVIRON)
 
     def _learn_terminal(self, name: str, source: FactSource) -> None:
         """Store the name of its terminal, in upper case, and the number of colours that the name implies.
 
         A terminal with an unknown name is assumed to show 16 colours until another source reports the number.
         """
-        self.learn("terminal", name, source)
+        self._learn("terminal", name, source)
         colours = _colours_of_terminal(name)
         if colours is not None:
             self._learn_colours(colours, source)
         elif "colours" not in (self._facts or {}):
-            self.learn("colours", _ASSUMED_COLOURS, FactSource.DEFAULT)
+            self._learn("colours", _ASSUMED_COLOURS, FactSource.DEFAULT)
 
     def _learn_colours(self, colours: int, source: FactSource) -> None:
         """Store a number of colours. The largest counts: a program may name a simple terminal and report more by MTTS.
@@ -293,7 +293,7 @@ class Client:
         """
         told = (self._facts or {}).get("colours")
         if told is None or told.source is FactSource.DEFAULT or not isinstance(told.value, int) or colours > told.value:
-            self.learn("colours", colours, source)
+            self._learn("colours", colours, source)
 
     def _known(self, name: str) -> _Fact | None:
         return (self._wishes or {}).get(name) or (self._facts or {}).get(name)
@@ -302,7 +302,7 @@ class Client:
         known = self._known(name)
         return default if known is None else known.value
 
-    def _render_anew(self) -> None:
+    def _update_rendering(self) -> None:
         listens = self.screen_reader
         asked_for = self.source_of("colours") is FactSource.PREFERENCE
         told_its_size = self.source_of("size") is not FactSource.DEFAULT

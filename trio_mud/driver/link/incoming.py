@@ -42,7 +42,7 @@ from ..core.metering import Meter
 from .base import ClientKnown, HidingRefused, Interrupted, LineCut, LinkReceiver, OutOfBand, Resized
 from .client import FactSource, Size
 from .outgoing import Outgoing
-from .sniffing import Stranger, answer, recognise
+from .sniffing import ForeignProtocol, answer, detect
 
 logger = logging.getLogger("trio_mud")
 
@@ -66,8 +66,8 @@ class Incoming:
 
     __slots__ = (
         "_first",
+        "_has_unparsed",
         "_hides_partial",
-        "_is_behind",
         "_is_sure",
         "_link",
         "_meter",
@@ -91,7 +91,7 @@ class Incoming:
         self._is_sure = False
         self._raw: bytearray | None = None  # bytes not given to the engine yet
         self._shown = 0  # how many of them came before input was hidden
-        self._is_behind = False  # the engine holds unparsed bytes
+        self._has_unparsed = False  # the engine holds unparsed bytes
         self._hides_partial = False  # part of the unfinished line came while input was hidden
         self._skips_line = False  # the unfinished line was discarded
         self._meter: Meter | None = None  # once the peer has sent anything other than lines
@@ -151,7 +151,7 @@ class Incoming:
         """True if `parse_on` would make progress now."""
         if self.is_paused:
             return False
-        return self._link.engine.pending if self._is_behind else self._raw is not None
+        return self._link.engine.pending if self._has_unparsed else self._raw is not None
 
     def parse_on(self) -> None:
         """Parse waiting bytes, as far as the receiver has room."""
@@ -172,7 +172,7 @@ class Incoming:
         """Drop unparsed bytes, and all later ones."""
         self.drops_input = True
         self._raw = None
-        self._is_behind = self._link.has_unparsed = self.is_paused = False
+        self._has_unparsed = self._link.has_unparsed = self.is_paused = False
 
     def discard(self) -> bool:
         """Drop the unparsed lines; return True if bytes were lost.
@@ -181,12 +181,12 @@ class Incoming:
         """
         link = self._link
         raw, self._raw, self._shown = self._raw, None, 0
-        loses_bytes = raw is not None or link.engine.is_amid_line
-        link.has_unparsed = self._is_behind
+        loses_bytes = raw is not None or link.engine.has_partial_line
+        link.has_unparsed = self._has_unparsed
         try:
-            if raw is not None and not self._is_behind:
+            if raw is not None and not self._has_unparsed:
                 self._receive(bytes(raw), False, drops_lines=True)
-            self._skips_line = link.engine.is_amid_line
+            self._skips_line = link.engine.has_partial_line
             self._after_parsing()
         except BaseException as error:  # noqa: BLE001 - as in `feed`
             link._fail(error)
@@ -200,29 +200,29 @@ class Incoming:
                 receiver.received(OutOfBand("gmcp", package, data))
             case telnet.MsdpReceived(variable, value):
                 receiver.received(OutOfBand("msdp", variable, value))
-            case telnet.Interrupt(kind):
+            case telnet.InterruptReceived(kind):
                 receiver.received(Interrupted(kind))
-            case telnet.Resized(columns, rows):
+            case telnet.WindowResized(columns, rows):
                 self._size = Size(columns or 80, rows or 24)
             case telnet.TerminalType(name):
-                client.learn_terminal(name)
+                client._learn_terminal_name(name)
             case telnet.ClientVariable(name, str() as value):
-                client.learn_variable(name, value)
+                client._learn_variable(name, value)
             case telnet.CharsetAgreed(name):
-                client.learn_charset(name, FactSource.CHARSET)
+                client._learn_charset(name, FactSource.CHARSET)
             case telnet.CharsetRejected(names):
-                client.learn_rejected(names)
+                client._learn_rejected(names)
             case telnet.FeatureAgreed(feature, agreed):
-                client.learn(feature, agreed, FactSource.NEGOTIATION)
+                client._learn(feature, agreed, FactSource.NEGOTIATION)
             case telnet.ClientHello(program, version):
-                client.learn("program", program, FactSource.GMCP)
-                client.learn("version", version, FactSource.GMCP)
+                client._learn("program", program, FactSource.GMCP)
+                client._learn("version", version, FactSource.GMCP)
             case telnet.GmcpSupports(packages):
                 client.packages = packages
-            case telnet.Settled():
-                client.is_settled = True
+            case telnet.NegotiationSettled():
+                client.is_ready = True
                 receiver.received(ClientKnown())
-            case telnet.EchoRefused():
+            case telnet.EchoRejected():
                 receiver.received(HidingRefused())
             case telnet.Anomaly():
                 self._count(event)
@@ -251,7 +251,7 @@ class Incoming:
         """Report only the last of the parsed sizes: a client whose window is dragged sends dozens."""
         if self._size is not None:
             client = self._link.client
-            client.learn("size", self._size, FactSource.NAWS)
+            client._learn("size", self._size, FactSource.NAWS)
             self._size = None
             self.receiver.received(Resized(*client.size))
 
@@ -260,12 +260,12 @@ class Incoming:
     def _sniff(self, data: bytes) -> bytes:
         """Return the bytes received so far, but b"" while they may be a foreign protocol; end the link if they are."""
         first = self._first + data
-        stranger = recognise(first)
-        self._first = first if stranger is Stranger.UNDECIDED else b""
+        stranger = detect(first)
+        self._first = first if stranger is ForeignProtocol.UNDECIDED else b""
         self._is_sure = stranger is None
         if stranger is None:
             return first
-        if stranger is not Stranger.UNDECIDED:
+        if stranger is not ForeignProtocol.UNDECIDED:
             link, context = self._link, self._link._host.context
             logger.debug("%s speaks %s, not telnet", self.receiver.label, stranger.value)
             context.counters[f"strangers: {stranger.value}"] += 1
@@ -292,9 +292,9 @@ class Incoming:
         A whole read of telnet commands would delay the other players by milliseconds, and the burst of ten peers by 60.
         """
         receiver, is_costly = self.receiver, False
-        if self._is_behind and self.can_parse and not receiver.is_full:
+        if self._has_unparsed and self.can_parse and not receiver.is_full:
             is_costly = self._receive(b"", self.hides_input)
-        while not (is_costly or self._raw is None or self._is_behind or self.is_paused or receiver.is_full):
+        while not (is_costly or self._raw is None or self._has_unparsed or self.is_paused or receiver.is_full):
             # Bytes that came before input was hidden were typed visibly, and must be parsed as a slice of their own.
             is_hidden = self.hides_input and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
@@ -314,8 +314,8 @@ class Incoming:
         if cost:
             self.is_paused = not self._spend(cost)  # before an event can end the connection and its meter
         self._report([event for event in events if type(event) is not Line] if drops_lines else events, is_hidden)
-        self._is_behind = link.engine.is_full and not self.drops_input
-        link.has_unparsed = self._is_behind or self._raw is not None
+        self._has_unparsed = link.engine.is_full and not self.drops_input
+        link.has_unparsed = self._has_unparsed or self._raw is not None
         return bool(cost)
 
     def _spend(self, cost: int) -> bool:
@@ -360,7 +360,7 @@ class Incoming:
             if event.cut:
                 receiver.received(LineCut())
         if is_hidden:  # the line stays hidden even if its rest is typed after the hiding
-            self._hides_partial = self._link.engine.is_amid_line
+            self._hides_partial = self._link.engine.has_partial_line
 
     def _after_parsing(self) -> None:
         """Report and flush after bytes were parsed: the engine may have answers, a deadline, or room for more."""
@@ -376,7 +376,7 @@ class Incoming:
     def _count(self, anomaly: telnet.Anomaly) -> None:
         """Count a protocol fault by the peer.
 
-        After `limits.anomalies` framing faults or floods the connection ends. A harmless fault never ends it.
+        After `limits.max_anomalies` framing faults or floods the connection ends. A harmless fault never ends it.
         """
         context, label = self._link._host.context, self.receiver.label
         logger.debug("%s: %s, %s", label, anomaly.kind, anomaly.detail)
@@ -384,5 +384,5 @@ class Incoming:
         if anomaly.kind.is_harmless:
             return
         self.anomalies += 1
-        if context.limits.anomalies is not None and self.anomalies >= context.limits.anomalies:
+        if context.limits.max_anomalies is not None and self.anomalies >= context.limits.max_anomalies:
             self.receiver.ended(Cause.PROTOCOL, context.texts.protocol_abuse)

@@ -49,7 +49,7 @@ _NONE, _SHOWN, _COVERED = _Prompt  # read for every line, and the attribute of a
 
 
 class Outgoing:
-    """Output to one peer, in order, bounded by `limits.outbox`.
+    """Output to one peer, in order, bounded by `limits.max_output`.
 
     Attributes:
         client: The known facts about the peer's program; texts are rendered for it.
@@ -84,10 +84,10 @@ class Outgoing:
         self._host = host
         self._transport = transport
         self.client = Client()
-        self.client.attach(engine, host.context.timers.thread)
+        self.client._attach(engine, host.context.timers.thread)
         self.engine = engine
         self.has_unparsed = False
-        limit = host.context.limits.outbox
+        limit = host.context.limits.max_output
         self._limit = max(limit - reserved, limit // 2) if reserved else limit
         self._queued = 0  # bytes given to the engine since the last flush
         self._unsent = b""  # bytes that the transport has not accepted
@@ -95,7 +95,7 @@ class Outgoing:
         self._is_stopped = False  # the ending is decided
         self._writer: trio.CancelScope | None = None  # while the writer runs
         self._dropped = 0  # messages since the last notice
-        self._awaits_line = host.context.limits.keepalive is not None  # probes begin with the first line
+        self._awaits_line = host.context.limits.keepalive_interval is not None  # probes begin with the first line
         self._listed_at = NEVER  # when a crawler was last answered
         self._prompt = b""  # the last prompt, encoded, until it is answered
         self._prompt_state = _NONE
@@ -311,7 +311,7 @@ class Outgoing:
 
     @enable_ki_protection
     async def _write_unsent(self) -> None:
-        stall = self._host.context.limits.write_stall
+        stall = self._host.context.limits.write_stall_timeout
         assert self._writer is not None
         try:
             with self._writer:

@@ -33,7 +33,7 @@ class TelnetLink(Outgoing):
         host: The parts of the server that links need.
         transport: Moves the bytes; closed by `aclose`.
         is_compressible: False if compression must not be offered, since the bytes are recorded.
-        reserved: Bytes to subtract from `limits.outbox`, at most half of it, since a recording needs them.
+        reserved: Bytes to subtract from `limits.max_output`, at most half of it, since a recording needs them.
     """
 
     __slots__ = ("_first", "_incoming", "_probe_at", "_tick_at")
@@ -57,7 +57,7 @@ class TelnetLink(Outgoing):
     @property
     def needs_handshake(self) -> bool:
         """True if the transport waits for the peer first: for a PROXY header or TLS."""
-        return self._transport.shakes_hands
+        return self._transport.needs_handshake
 
     @property
     def may_be_health_check(self) -> bool:
@@ -74,7 +74,7 @@ class TelnetLink(Outgoing):
 
     async def handshake(self) -> None:
         """Complete the transport's handshake; afterwards it is certain whether the link is encrypted."""
-        if self._transport.shakes_hands:
+        if self._transport.needs_handshake:
             await self._transport.handshake()
         if self._transport.may_be_health_check:
             self._first = await self._transport.receive()
@@ -82,8 +82,8 @@ class TelnetLink(Outgoing):
                 raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
         if self._transport.is_secure:
             self.engine = self._host.make_engine(is_secure=True)
-            self.client.attach(self.engine, self._host.context.timers.thread)
-            self.client.learn("is_secure", True, FactSource.TRANSPORT)
+            self.client._attach(self.engine, self._host.context.timers.thread)
+            self.client._learn("is_secure", True, FactSource.TRANSPORT)
 
     def open(self, *, offers: bool = True) -> None:
         """Allow output after the verdict of the connect hook: offers and greeting together, or only a refusal."""
@@ -93,7 +93,7 @@ class TelnetLink(Outgoing):
             self.engine = TelnetEngine(())
             self._forget_prompt()
             self._is_stopped = False  # a refusal outweighs an ending decided during the connect hook
-        elif self._awaits_line and self._host.context.limits.first_input is None and not self._is_stopped:
+        elif self._awaits_line and self._host.context.limits.first_input_timeout is None and not self._is_stopped:
             self._start_keepalive()
         self._host.mark_dirty(self._receiver)
 
@@ -196,7 +196,7 @@ class TelnetLink(Outgoing):
 
     def _start_keepalive(self) -> None:
         self._awaits_line = False
-        interval = self._host.context.limits.keepalive
+        interval = self._host.context.limits.keepalive_interval
         assert interval is not None, "a line is awaited only with an interval"
         self._probe_at = self._host.context.timers.at(trio.current_time() + interval, self._send_probe, self._receiver)
 

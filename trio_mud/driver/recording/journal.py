@@ -109,7 +109,7 @@ class Journal:
 
     # What becomes of lines
 
-    def line_taken(self, *, is_secret: bool, is_lent: bool) -> None:
+    def line_taken(self, *, is_secret: bool, is_borrowed: bool) -> None:
         """Somebody has taken the oldest line; a dialog may give it back until it asks again."""
         self.has_text = True
         if self._is_untracked:
@@ -120,8 +120,8 @@ class Journal:
         line = self._waiting.popleft()
         line.is_secret = line.is_secret or is_secret
         line.is_settled = True
-        self._lent = line if is_lent else None
-        if not is_lent:  # the dialog has not got it yet, and so seems to be asking still
+        self._lent = line if is_borrowed else None
+        if not is_borrowed:  # the dialog has not got it yet, and so seems to be asking still
             self.release()
 
     def line_given_back(self) -> None:

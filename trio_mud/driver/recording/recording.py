@@ -45,7 +45,7 @@ FORMAT: Final = "trio_mud recording 1"
 EARLY: Final = 16 * 1024  # bytes of text kept until something is typed; what is beyond is left out
 RESERVED: Final = (
     HELD + PAYLOAD + EARLY
-)  # bytes to take off `limits.outbox`, so that it takes no more memory than another
+)  # bytes to take off `limits.max_output`, so that it takes no more memory than another
 
 _LINES: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 
@@ -92,7 +92,7 @@ class Recording:
         self._connection = connection
         self._began = trio.current_time()
         self._link = link
-        connection.inbox.observer = self._journal
+        connection._inbox.observer = self._journal
 
     @property
     def address(self) -> str:
@@ -105,7 +105,7 @@ class Recording:
         return self._transport.is_secure
 
     @property
-    def shakes_hands(self) -> bool:
+    def needs_handshake(self) -> bool:
         """Always: only behind it is it known who is written down."""
         return True
 

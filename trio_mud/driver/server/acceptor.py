@@ -63,7 +63,7 @@ class Acceptor:
         on_accept: Callable[[Transport], None],
         count: Callable[[str], None],
     ) -> None:
-        self._listeners = [_ours(listener, limits.dead_peer) for listener in listeners]
+        self._listeners = [_ours(listener, limits.dead_peer_timeout) for listener in listeners]
         self._limits = limits
         self._may_connect = may_connect
         self._on_accept = on_accept
@@ -96,7 +96,7 @@ class Acceptor:
         finally:
             for listener in self._listeners:
                 try:
-                    with trio.move_on_after(self._limits.cleanup):
+                    with trio.move_on_after(self._limits.cleanup_timeout):
                         await listener.aclose()
                 except Exception:
                     logger.exception("a listener failed to close")
@@ -142,7 +142,7 @@ class Acceptor:
         now = trio.current_time()
         if now - self._last_warning >= (self._limits.log_interval or 0):
             self._last_warning = now
-            logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.connections", error)
+            logger.error("cannot accept connections: %s; raise `ulimit -n` or lower limits.max_connections", error)
         await trio.sleep(_REST)
 
 

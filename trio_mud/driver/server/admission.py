@@ -59,8 +59,8 @@ class Admission:
     def arrive(self, connection: Connection) -> None:
         """Count a new connection, and refuse it past a limit. Connect functions still run and see the refusal."""
         self._total += 1
-        if self._limits.connections is not None and self._total > self._limits.connections:
-            connection.reject(self._texts.server_full, Cause.FULL)
+        if self._limits.max_connections is not None and self._total > self._limits.max_connections:
+            connection._reject(self._texts.server_full, Cause.FULL)
         self._count(connection, origin_of(connection.address))
 
     @contextmanager
@@ -72,7 +72,7 @@ class Admission:
         if most is not None and len(self._handshakes) >= most:
             oldest = next(iter(self._handshakes))
             del self._handshakes[oldest]
-            oldest.lifecycle.abort()
+            oldest._lifecycle.abort()
             self._count_event("handshakes dropped")
             self._warn(
                 "%d handshakes run at once and the oldest is dropped; raise limits.max_handshakes if these are players",
@@ -105,7 +105,7 @@ class Admission:
     def release(self, connection: Connection) -> None:
         """Stop counting a connection for its origin, at its end of file or its ending. Later calls have no effect.
 
-        Until it is closed it still counts against `limits.connections`, since it uses a file descriptor.
+        Until it is closed it still counts against `limits.max_connections`, since it uses a file descriptor.
         """
         self._discount(connection)
 
@@ -124,8 +124,12 @@ class Admission:
     def _count(self, connection: Connection, origin: str) -> None:
         self._origins[connection.number] = origin
         self._by_origin[origin] += 1
-        if self._limits.per_address is not None and origin and self._by_origin[origin] > self._limits.per_address:
-            connection.reject(self._texts.too_many_from_address, Cause.TOO_MANY)
+        if (
+            self._limits.max_per_address is not None
+            and origin
+            and self._by_origin[origin] > self._limits.max_per_address
+        ):
+            connection._reject(self._texts.too_many_from_address, Cause.TOO_MANY)
 
     def _discount(self, connection: Connection) -> None:
         origin = self._origins.pop(connection.number, None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Started(HookEvent):
     """The server runs: the first event of all. No connection is accepted before its functions have run.
 
-    A function that raises, or waits longer than `limits.hook_deadline`, ends `serve` with that error.
+    A function that raises, or waits longer than `limits.hook_timeout`, ends `serve` with that error.
     """
 
     server: MasterServer

@@ -131,12 +131,12 @@ class HookHost:
         texts, too_slow = self._context.texts, is_a(error, trio.TooSlowError)
         if interrupt_in(error) is not None:
             if isinstance(event, Connect):  # the connect hook fails closed: a check that did not run must not admit
-                event.connection.reject(self._stopping.last_words or "", Cause.HOOK_FAILED)
+                event.connection._reject(self._stopping.last_words or "", Cause.HOOK_FAILED)
         elif isinstance(event, Connect):
             text = texts.connect_too_slow if too_slow else texts.connect_failed
-            event.connection.reject(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
+            event.connection._reject(text, Cause.HOOK_TOO_SLOW if too_slow else Cause.HOOK_FAILED)
         elif isinstance(event, Input):
-            event.connection.notify_player(texts.command_too_slow if too_slow else texts.command_failed)
+            event.connection._notify_player(texts.command_too_slow if too_slow else texts.command_failed)
 
     def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
         """Warn that a function returned after its deadline. Its effects stand, and it costs nothing."""
@@ -145,7 +145,7 @@ class HookHost:
         self._context.repeats.log(
             logging.WARNING,
             f"{named} returned {took:.1f} s after it was called{guarded(partial(_about, event))}; "
-            f"limits.hook_deadline is {self._context.limits.hook_deadline:g} s, and it was not cancelled: "
+            f"limits.hook_timeout is {self._context.limits.hook_timeout:g} s, and it was not cancelled: "
             f"run long work by start_soon(), give trio.to_thread.run_sync() abandon_on_cancel=True if its result "
             f"may be lost, and let trio.Cancelled pass",
             kind=(named, "late"),
@@ -180,11 +180,11 @@ class HookHost:
         """Add a connection that passed the connect hook to the list."""
         self._context.counters["admitted"] += 1
         self.connections.add(connection)
-        logger.debug("%s was admitted from %s", connection.label, connection.address)
+        logger.debug("%s was admitted from %s", connection._label, connection.address)
 
     def typed_first(self, connection: Connection) -> None:
         """Log the connection, which has typed its first line and so is probably a player and not a scanner."""
-        logger.info("%s came in from %s", connection.label, connection.address)
+        logger.info("%s came in from %s", connection._label, connection.address)
 
     def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
         """Log that a script or other work of the game raised; an interrupt stops the server.
@@ -233,8 +233,8 @@ class HookHost:
         connection = event.connection
         self.connections.discard(connection)
         self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
-        log = logger.info if connection.inbox.has_typed else logger.debug
-        log("%s left: %s (%s)", connection.label, event.reason.value, event.cause)
+        log = logger.info if connection._inbox.has_typed else logger.debug
+        log("%s left: %s (%s)", connection._label, event.reason.value, event.cause)
 
     def _note_started(self, event: Started) -> None:
         """Allow connections to be accepted, as the last step on `Started`."""
@@ -246,16 +246,16 @@ def _about(event: HookEvent) -> str:
     text = f" for {type(event).__name__}"
     connection, session = getattr(event, "connection", None), getattr(event, "session", None)
     if isinstance(connection, Connection):
-        text += f" of {connection.label}"
+        text += f" of {connection._label}"
     elif session is not None:
         text += f" of {session!r}"
     if isinstance(event, Input):
-        text += f", typed {'hidden' if event.connection.is_line_secret else typed(event.line)}"
+        text += f", typed {'hidden' if event.connection._is_line_secret else typed(event.line)}"
     return text
 
 
 def _conclude_connect(event: Connect) -> None:
-    event.connection.conclude_connect()
+    event.connection._conclude_connect()
 
 
 def _tick(event: Tick) -> object:

@@ -103,7 +103,7 @@ async def serve(
     check_address(host, port)
     server = MasterServer(hooks, **settings)
     if listeners is None:
-        listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer)
+        listeners = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer_timeout)
     await server.serve(listeners, task_status=task_status)
 
 
@@ -123,7 +123,7 @@ def run(
 
     The first signal shuts down: players receive the last words, output is flushed, the disconnect hooks run.
     A second signal ends the program at once. SIGHUP reloads the certificate.
-    A function that blocks the event loop is logged, see `limits.watchdog`.
+    A function that blocks the event loop is logged, see `limits.watchdog_timeout`.
 
     Args:
         hooks: As for `serve`.
@@ -294,7 +294,7 @@ class Places:
 
 
 async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnOpen) -> None:
-    listeners, places = await wanted.open(server.limits.dead_peer)
+    listeners, places = await wanted.open(server.limits.dead_peer_timeout)
     with _Signals(server, wanted.certificate) as signals, Watchdog(server):
         async with trio.open_nursery() as program:
             watch = await program.start(_watch_the_end, server, signals)
@@ -320,13 +320,13 @@ async def _watch_the_end(
     with trio.CancelScope(shield=True) as scope:
         task_status.started(scope)
         async with trio.open_nursery() as nursery:
-            for event in (server.aborting, server.handled):
+            for event in (server._aborting, server._handled):
                 nursery.start_soon(_exit_after, event, server, signals)
 
 
 async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals) -> None:
     await event.wait()
-    signals.exit_after(server.limits.cleanup + PATIENCE, EXIT_CRASHED)
+    signals.exit_after(server.limits.cleanup_timeout + PATIENCE, EXIT_CRASHED)
     await trio.sleep_forever()
 
 
@@ -372,7 +372,7 @@ class _Signals:
         limits = self._server.limits
         if self.count == 1:
             self._token.run_sync_soon(self._server.shutdown)
-            self.exit_after(limits.drain + limits.cleanup + PATIENCE, EXIT_CRASHED)
+            self.exit_after(limits.shutdown_timeout + limits.cleanup_timeout + PATIENCE, EXIT_CRASHED)
             # Last, since it may wait for the stream.
             logger.info("%s received: shutting down; a second one ends at once", signal.Signals(number).name)
         elif self.count == 2:

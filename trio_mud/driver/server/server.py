@@ -43,7 +43,7 @@ from ..link.base import LinkHost
 from ..link.telnet import TelnetLink
 from ..recording.recorder import SESSION, SESSIONS, Recorder
 from ..recording.recording import RESERVED
-from ..sessions.events import Entered, Left, LinkLost, Resumed
+from ..sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from ..sessions.registry import Sessions
 from .acceptor import AnyListener
 from .events import Started
@@ -53,7 +53,18 @@ from .task_tree import TaskTree
 
 logger = logging.getLogger("trio_mud")
 
-_DRIVERS_OWN = (Started, Connect, Admitted, Input, Disconnect, Entered, LinkLost, Resumed, Left, Tick)
+_DRIVERS_OWN = (
+    Started,
+    Connect,
+    Admitted,
+    Input,
+    Disconnect,
+    SessionStarted,
+    LinkLost,
+    SessionResumed,
+    SessionEnded,
+    Tick,
+)
 
 
 class ServerSettings(TypedDict, total=False):
@@ -100,47 +111,47 @@ class MasterServer(TimerOwner):
         for name, value, kind in (("limits", limits, Limits), ("texts", texts, Texts)):
             if value is not None and not isinstance(value, kind):
                 raise TypeError(f"{name}= takes a {kind.__name__}, such as {kind.__name__}(), not {article(value)}")
-        self.thread = HomeThread()
+        self._thread = HomeThread()
         self.limits = limits or Limits()
         self.texts = texts or Texts()
         self.world = world
         self.wall_clock: Callable[[], float] = wall_clock
         self.counters: Counter[str] = Counter()
-        self.host = HookHost(self._checked(hooks))
-        timers = Timers(self.limits.batch, self.thread)
-        self.context = Context(
+        self._host = HookHost(self._checked(hooks))
+        timers = Timers(self.limits.batch_size, self._thread)
+        self._context = Context(
             self.limits,
             self.texts,
             self.counters,
             timers,
             RepeatLimiter(timers, self.limits.log_interval),
-            Dispatcher(self.host, self.limits),
+            Dispatcher(self._host, self.limits),
             lambda: self.wall_clock(),
         )
-        self._mssp = MsspVariables({"NAME": "A trio_mud", "CODEBASE": "trio_mud"}, self.thread)
+        self._mssp = MsspVariables({"NAME": "A trio_mud", "CODEBASE": "trio_mud"}, self._thread)
         self._options = tuple(options)
         if self._options and not any(isinstance(option, Mssp) for option in self._options):
-            self._options = (Mssp(self.mssp_variables), *self._options)
+            self._options = (Mssp(self._mssp_variables), *self._options)
         self._uncompressed_options = tuple(option for option in self._options if not isinstance(option, Mccp2 | Mccp3))
-        self.make_engine()  # an invalid option raises here, and not for each connection
+        self._make_engine()  # an invalid option raises here, and not for each connection
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
-        poller = Poller(max(1, self.limits.batch // 2)) if Poller.is_possible() else None
-        self.tree = TaskTree(self, self.context, self.host, poller, tuple(services))
-        self.link_host = LinkHost(
-            self.context,
+        poller = Poller(max(1, self.limits.batch_size // 2)) if Poller.is_possible() else None
+        self._tree = TaskTree(self, self._context, self._host, poller, tuple(services))
+        self._link_host = LinkHost(
+            self._context,
             poller,
-            self.host.mark_dirty,
-            self.tree.start_sibling,
-            self.make_engine,
-            self.mssp_variables,
+            self._host.mark_dirty,
+            self._tree.start_sibling,
+            self._make_engine,
+            self._mssp_variables,
             rendered={},
         )
-        self.host.attach(self.context, self.tree, self.link_host.rendered)
+        self._host.attach(self._context, self._tree, self._link_host.rendered)
         self._recorder: Recorder | None = None
         self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)
-        self._posts = QueueSource(self.context.dispatcher)
+        self._posts = QueueSource(self._context.dispatcher)
 
     # For games
 
@@ -151,12 +162,12 @@ class MasterServer(TimerOwner):
         Raises:
             TypeError: The new value is not a `Hooks`.
         """
-        return self.host.hooks
+        return self._host.hooks
 
     @hooks.setter
     def hooks(self, hooks: Hooks) -> None:
-        self.thread.check()
-        self.host.hooks = self._checked(hooks)
+        self._thread.check()
+        self._host.hooks = self._checked(hooks)
 
     @property
     def mssp(self) -> MsspVariables:
@@ -173,35 +184,35 @@ class MasterServer(TimerOwner):
 
     @mssp.setter
     def mssp(self, variables: Mapping[str, Variable]) -> None:
-        self.thread.check()
-        self._mssp = MsspVariables(variables, self.thread)
+        self._thread.check()
+        self._mssp = MsspVariables(variables, self._thread)
 
     @property
     def connections(self) -> Connections:
         """The admitted connections: `len`, `in`, and iteration over a snapshot."""
-        return self.host.connections
+        return self._host.connections
 
     @property
     def is_closing(self) -> bool:
         """True if a shutdown or the hard path has begun."""
-        return self.tree.is_closing
+        return self._tree.is_closing
 
     @property
-    def aborting(self) -> trio.Event:
+    def _aborting(self) -> trio.Event:
         """Set once the hard path is taken."""
-        return self.tree.aborting
+        return self._tree.aborting
 
     @property
-    def handled(self) -> trio.Event:
+    def _handled(self) -> trio.Event:
         """Set when all events are handled, and only the game's own work remains to be ended."""
-        return self.tree.handled
+        return self._tree.handled
 
     @property
     def closed(self) -> trio.Event:
         """Set when all tasks have ended and `serve` is about to return."""
-        return self.tree.closed
+        return self._tree.closed
 
-    def mssp_variables(self) -> Variables:
+    def _mssp_variables(self) -> Variables:
         """Return the current variables for MUD listings; a value that the game has set takes precedence."""
         variables: dict[str, Value] = dict(self._mssp.as_text())
         variables.setdefault("PLAYERS", self._count_players())
@@ -213,19 +224,19 @@ class MasterServer(TimerOwner):
         """Queue an event of the game's own; its hooks run in turn with all others. Never waits.
 
         Raises:
-            Overloaded: `limits.posts` events are waiting already.
+            Overloaded: `limits.max_posts` events are waiting already.
             TypeError: `event` is not a `HookEvent`.
             ValueError: Only the driver may queue events of this type.
         """
-        self.thread.check()
+        self._thread.check()
         if not isinstance(event, HookEvent):
             raise TypeError(f"MasterServer.post() takes an object of a HookEvent subclass, not {article(event)}")
         if isinstance(event, _DRIVERS_OWN):
             raise ValueError(f"only the driver queues {type(event).__name__} events: post events of your own types")
-        if self.context.dispatcher.is_cutting or self.context.dispatcher.is_dead:
+        if self._context.dispatcher.is_cutting or self._context.dispatcher.is_dead:
             return
-        if len(self._posts.waiting) >= self.limits.posts:
-            raise Overloaded(f"{self.limits.posts} posted events are waiting: post less, or raise limits.posts")
+        if len(self._posts.waiting) >= self.limits.max_posts:
+            raise Overloaded(f"{self.limits.max_posts} posted events are waiting: post less, or raise limits.max_posts")
         self._posts.put(event)
 
     @enable_ki_protection
@@ -245,15 +256,15 @@ class MasterServer(TimerOwner):
             ValueError: There is no such zone, or `time` has a zone itself.
             TypeError: `time` is not a `datetime.time`, or the function takes arguments.
         """
-        self.thread.check()
+        self._thread.check()
         if not isinstance(time, dt.time):
             raise TypeError(f"MasterServer.daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
         check_function(function, "MasterServer.daily()")
         if time.tzinfo is not None:
             raise ValueError(f"{time!r} has a time zone itself: leave it out there, and pass it as tz")
-        source = QueueSource(self.context.dispatcher)
+        source = QueueSource(self._context.dispatcher)
         return DailyTimer(
-            self.context.timers,
+            self._context.timers,
             Daily(time, zone_of(tz), self.wall_clock()),
             function,
             wall_clock=lambda: self.wall_clock(),
@@ -279,11 +290,11 @@ class MasterServer(TimerOwner):
         Raises:
             OSError: The folder does not exist and cannot be created.
         """
-        self.thread.check()
+        self._thread.check()
         self._recorder = None
         if folder is not None:
             self._recorder = Recorder(
-                Path(folder), self.context.repeats, most_bytes=most_bytes, most_sessions=most_sessions
+                Path(folder), self._context.repeats, most_bytes=most_bytes, most_sessions=most_sessions
             )
             self._recorders.append(self._recorder)
 
@@ -297,8 +308,8 @@ class MasterServer(TimerOwner):
             RuntimeError: The server is not running; start work from a hook, on `Started` or later.
             TypeError: The work is not an async function without arguments.
         """
-        self.thread.check()
-        self.tree.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
+        self._thread.check()
+        self._tree.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
 
     @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:
@@ -308,13 +319,13 @@ class MasterServer(TimerOwner):
 
         Args:
             text: The last words for all players; `texts.shutdown` if empty.
-            within: Seconds until the remaining connections are cut; `limits.drain` if None.
+            within: Seconds until the remaining connections are cut; `limits.shutdown_timeout` if None.
         """
-        self.thread.check()
+        self._thread.check()
         text = check_words(text, "MasterServer.shutdown()")
         if within is not None:
             check_seconds(within, "MasterServer.shutdown(within=)", may_be_infinite=True)
-        self.tree.shutdown(text or self.texts.shutdown, self.limits.drain if within is None else within)
+        self._tree.shutdown(text or self.texts.shutdown, self.limits.shutdown_timeout if within is None else within)
 
     @enable_ki_protection
     def abort(self, *, within: float | None = None) -> None:
@@ -323,10 +334,10 @@ class MasterServer(TimerOwner):
         A cancel from outside, an interrupt and an unrecoverable error do the same.
 
         Args:
-            within: Seconds for all cleanup; `limits.cleanup` if None. A later call may only shorten it.
+            within: Seconds for all cleanup; `limits.cleanup_timeout` if None. A later call may only shorten it.
         """
-        self.thread.check()
-        self.tree.abort(within)
+        self._thread.check()
+        self._tree.abort(within)
 
     @enable_ki_protection
     async def serve(
@@ -346,57 +357,59 @@ class MasterServer(TimerOwner):
             BaseException: A hook raised KeyboardInterrupt or SystemExit, or the dispatcher died.
                 In each case all connections were ended, and their disconnect hooks have run if possible.
         """
-        await self.tree.serve(listeners, partial(task_status.started, self))
+        await self._tree.serve(listeners, partial(task_status.started, self))
 
     # Called by its parts; not for games
 
-    def connect(self, transport: Transport) -> Connection:
+    def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
         number = next(self._numbers)
         if (make_link := getattr(transport, "make_link", None)) is not None:
-            return Connection(self, make_link(self.link_host), number)
+            return Connection(self, make_link(self._link_host), number)
         recording = None
         if self._recorder is not None:
             recording = self._recorder.record(transport, number, self.wall_clock())
         if recording is None:
-            return Connection(self, TelnetLink(self.link_host, transport), number)
-        link = TelnetLink(self.link_host, recording, is_compressible=False, reserved=RESERVED)
+            return Connection(self, TelnetLink(self._link_host, transport), number)
+        link = TelnetLink(self._link_host, recording, is_compressible=False, reserved=RESERVED)
         connection = Connection(self, link, number)
         recording.attach(connection, link)
         return connection
 
-    def post_started(self) -> None:
+    def _post_started(self) -> None:
         """Queue `Started` before all other events."""
         self._posts.put_first(Started(self))
 
-    async def close_recordings(self) -> None:
+    async def _close_recordings(self) -> None:
         """Wait until recordings are written to their files, within a time limit."""
         for recorder in self._recorders:
             await recorder.aclose()
 
-    def make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
+    def _make_engine(self, *, is_secure: bool = False) -> TelnetEngine:
         """Return a new telnet engine with this server's options and limits; its offers are not sent yet.
 
         An encrypted link is not compressed: the length would reveal the content (CRIME, CVE-2012-4929).
         """
         options = self._uncompressed_options if is_secure else self._options
-        return TelnetEngine(options, line_limit=self.limits.line, subnegotiation_limit=self.limits.subnegotiation)
+        return TelnetEngine(
+            options, line_limit=self.limits.max_line, subnegotiation_limit=self.limits.max_subnegotiation
+        )
 
     def _checked(self, hooks: Hooks) -> Hooks:
         if not isinstance(hooks, Hooks):
             raise TypeError(f"MasterServer.hooks takes a Hooks, whose functions are the game, not {article(hooks)}")
-        hooks.serve_in(self.thread)
+        hooks.serve_in(self._thread)
         return hooks
 
     def _count_players(self) -> int:
-        if self.sessions.are_used:
+        if self.sessions._are_used:
             return sum(session.connection is not None for session in self.sessions)
-        return sum(connection.inbox.has_typed for connection in self.connections)
+        return sum(connection._inbox.has_typed for connection in self.connections)
 
     @property
     def _clock(self) -> Timers:
-        return self.context.timers
+        return self._context.timers
 
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
-        source = QueueSource(self.context.dispatcher)
-        return Timer(self.context.timers, delay, function, period=period, deliver=source.put, ended=lambda timer: None)
+        source = QueueSource(self._context.dispatcher)
+        return Timer(self._context.timers, delay, function, period=period, deliver=source.put, ended=lambda timer: None)

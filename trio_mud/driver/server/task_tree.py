@@ -54,15 +54,15 @@ class Tenant(Protocol):
 
     sessions: Sessions
 
-    def connect(self, transport: Transport) -> Connection:
+    def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport."""
         ...
 
-    def post_started(self) -> None:
+    def _post_started(self) -> None:
         """Queue `Started` before all other events."""
         ...
 
-    async def close_recordings(self) -> None:
+    async def _close_recordings(self) -> None:
         """Wait until recordings are written to their files, within a time limit."""
         ...
 
@@ -147,7 +147,7 @@ class TaskTree:
     def abort(self, within: float | None = None) -> None:
         """Take the hard path. A later call may only shorten the remaining time for cleanup."""
         # One deadline, shared by every shielded wait: a deadline for each would add up to minutes.
-        last_moment = trio.current_time() + (self._context.limits.cleanup if within is None else within)
+        last_moment = trio.current_time() + (self._context.limits.cleanup_timeout if within is None else within)
         self._final_drain.deadline = min(self._final_drain.deadline, last_moment)
         self.aborting.set()
         self._is_closing.set()
@@ -172,7 +172,7 @@ class TaskTree:
             return
         if self.fatal is None:
             self.fatal = error
-        self.shutdown(self._context.texts.shutdown, self._context.limits.drain)
+        self.shutdown(self._context.texts.shutdown, self._context.limits.shutdown_timeout)
 
     def note_started(self) -> None:
         """Allow connections to be accepted: all functions on `Started` have run."""
@@ -260,7 +260,7 @@ class TaskTree:
                 await self._work_ends()
             if not self._is_over:
                 self._service_failed("a task", RuntimeError("code of the game has cancelled the server's own tasks"))
-            await self._tenant.close_recordings()
+            await self._tenant._close_recordings()
         self._host.connections.clear()  # only a dead dispatcher leaves any
         self._context.repeats.flush()
         self.closed.set()
@@ -336,10 +336,10 @@ class TaskTree:
             ready.set()
 
     async def _close_services(self) -> None:
-        """Close the services in reverse order after the last event was handled; each has `limits.cleanup` seconds."""
+        """Close the services in reverse order after the last event was handled; each has `limits.cleanup_timeout` seconds."""
         self._services_may_end = True
         for service in reversed(self._running.copy()):
-            with trio.move_on_after(self._context.limits.cleanup) as patience:
+            with trio.move_on_after(self._context.limits.cleanup_timeout) as patience:
                 await run_guarded(service.aclose, _did_not_close)
             if patience.cancelled_caught:
                 logger.error("service %s took too long to close and is cancelled", type(service).__name__)
@@ -349,7 +349,7 @@ class TaskTree:
     @enable_ki_protection
     async def _accept(self, acceptor: Acceptor, started: Callable[[], None]) -> None:
         if self.fatal is None:  # otherwise a service failed to start, and only the listeners are closed
-            self._tenant.post_started()
+            self._tenant._post_started()
         await self._started.wait()  # the world must be ready before the first connection
         try:
             await acceptor.run(started if self.fatal is None else _nothing)
@@ -359,7 +359,7 @@ class TaskTree:
 
     def _on_accept(self, siblings: trio.Nursery, transport: Transport) -> None:
         try:
-            connection = self._tenant.connect(transport)
+            connection = self._tenant._connect(transport)
         except Exception as error:  # noqa: BLE001 - an option or clock of the game; it costs this connection
             self._context.counters["handshakes failed"] += 1
             log_error(error, "cannot create a connection from %s", transport.address or "an unknown address")
@@ -368,10 +368,10 @@ class TaskTree:
         self.accepted[connection.number] = connection
         self.admission.arrive(connection)
         if self.aborting.is_set():
-            connection.lifecycle.abort()
+            connection._lifecycle.abort()
         elif self.last_words is not None:
             connection.quit(self.last_words, cause=Cause.SHUTDOWN)
-        siblings.start_soon(connection.lifecycle.run, name=connection.name)
+        siblings.start_soon(connection._lifecycle.run, name=connection.name)
 
     @enable_ki_protection
     async def _flush(self) -> None:
@@ -391,7 +391,7 @@ class TaskTree:
             text = self.last_words or ""
             await self._in_slices(lambda connection: connection.quit(text, cause=Cause.SHUTDOWN), until=self.aborting)
         await self.aborting.wait()
-        await self._in_slices(lambda connection: connection.lifecycle.abort())
+        await self._in_slices(lambda connection: connection._lifecycle.abort())
         await trio.sleep_forever()
 
     async def _in_slices(self, act: Callable[[Connection], object], until: trio.Event | None = None) -> None:
@@ -402,8 +402,8 @@ class TaskTree:
             try:
                 act(connection)
             except Exception as error:  # noqa: BLE001 - a failure costs this connection
-                connection.lifecycle.fail(error)
-            if count % self._context.limits.batch == 0:
+                connection._lifecycle.fail(error)
+            if count % self._context.limits.batch_size == 0:
                 await trio.lowlevel.checkpoint()
 
     async def _drain(self) -> None:
@@ -413,9 +413,9 @@ class TaskTree:
         dispatcher, sessions = self._context.dispatcher, self._tenant.sessions
         self._context.timers.stop()
         with self._final_drain as scope:
-            scope.deadline = min(scope.deadline, trio.current_time() + self._context.limits.cleanup)
+            scope.deadline = min(scope.deadline, trio.current_time() + self._context.limits.cleanup_timeout)
             await dispatcher.drained()
-            sessions.close()
+            sessions._close()
             await dispatcher.drained()
         if dispatcher.is_working:
             dispatcher.cut()
@@ -425,7 +425,7 @@ class TaskTree:
             self._host.name_unfinished_hooks()
             await dispatcher.drained()
         if len(sessions):  # the deadline passed before they were closed
-            sessions.close()
+            sessions._close()
             await dispatcher.drained()
 
     async def _work_ends(self) -> None:

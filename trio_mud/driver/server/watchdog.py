@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger("trio_mud")
 
 EXIT_HELD_UP: Final = 1  # as for any crash
-STEPS: Final = 10  # readings of the clock in each `limits.watchdog`, while it waits for an answer
+STEPS: Final = 10  # readings of the clock in each `limits.watchdog_timeout`, while it waits for an answer
 LAST_WORDS: Final = 2.0  # seconds to write the log before the process is ended anyway
 
 
-class StandsStill(Exception):
+class LoopBlocked(Exception):
     """The event loop is blocked. Never raised: its traceback shows where the function is that does not return."""
 
 
 class Watchdog:
-    """Watches the event loop of the running task during a `with` block, unless `limits.watchdog` is None."""
+    """Watches the event loop of the running task during a `with` block, unless `limits.watchdog_timeout` is None."""
 
     def __init__(self, server: MasterServer) -> None:
         self._counters = server.counters
-        self._patience = server.limits.watchdog
-        self._abort_after = server.limits.watchdog_abort
+        self._patience = server.limits.watchdog_timeout
+        self._abort_after = server.limits.watchdog_abort_timeout
         self._token = trio.lowlevel.current_trio_token()
         self._watched = threading.get_ident()
         self._answered = threading.Event()
@@ -113,7 +113,7 @@ class Watchdog:
                 event = frame.f_locals.get("event")
                 what = f", for {_named(event)}" if isinstance(event, HookEvent) else what
             frame = frame.f_back
-        error = StandsStill(
+        error = LoopBlocked(
             "a function does not return and blocks the event loop: write `await trio.sleep()` for time.sleep(), "
             "and trio.to_thread.run_sync() for calls that block"
         ).with_traceback(stack)

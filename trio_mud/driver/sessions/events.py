@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered(HookEvent):
+class SessionStarted(HookEvent):
     """A session began: `server.sessions.enter` created it. Comes before its connection's next `Input`."""
 
     session: Session
@@ -29,7 +29,7 @@ class LinkLost(HookEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed(HookEvent):
+class SessionResumed(HookEvent):
     """The player has returned or has taken over from another connection. Comes before the connection's next `Input`.
 
     Output that was missed meanwhile has been sent already.
@@ -41,8 +41,8 @@ class Resumed(HookEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class Left(HookEvent):
-    """The session is over. Its last event, exactly one for each `Entered`.
+class SessionEnded(HookEvent):
+    """The session is over. Its last event, exactly one for each `SessionStarted`.
 
     `reason` is `QUIT` if the game or the server ended it. It is `LINKDEATH` if the player did not return in time, or
     if the session could not wait because `limits.max_link_dead` or `limits.max_link_dead_per_address` was reached.

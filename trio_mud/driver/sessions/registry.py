@@ -8,15 +8,15 @@ last case. Each change is made inside `enter`, `leave`, the end of a `Disconnect
 All of these are steps between two checkpoints: the first in the dispatcher's order wins, and there are no races.
 
 The events of a session are queued under its key, not under the session,
-so the `Left` of one session precedes the `Entered` of the next with that key.
+so the `SessionEnded` of one session precedes the `SessionStarted` of the next with that key.
 A connection bound to a session waits for the session's queued and running events before its own next one,
-so `Entered` or `Resumed` precedes its next `Input`.
+so `SessionStarted` or `SessionResumed` precedes its next `Input`.
 
 A connection's `Disconnect` comes first and at once, with or without a session.
 The session is notified when the last function of `Disconnect` has run:
-a quit ends the session (`Left`); a link death suspends it (`LinkLost`),
-until the player returns (`Resumed`) or the grace is over (`Left`).
-If too many sessions wait already, in total or from the address of the last connection, there is no grace (`Left` at
+a quit ends the session (`SessionEnded`); a link death suspends it (`LinkLost`),
+until the player returns (`SessionResumed`) or the grace is over (`SessionEnded`).
+If too many sessions wait already, in total or from the address of the last connection, there is no grace (`SessionEnded` at
 once). After a takeover the old connection is unbound, and its `Disconnect` does not affect the session.
 """
 
@@ -32,13 +32,13 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ...errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError
+from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError, SessionInUse
 from ...text.cleaning import exact
 from ..core.checks import article, check_number, check_words
 from ..core.events import Cause, HookEvent, Reason
 from ..core.guard import describe_value
 from ..core.origins import origin_of
-from .events import Entered, Resumed
+from .events import SessionResumed, SessionStarted
 from .session import FrozenKey, KeySource, Session
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Duplicate(enum.Enum):
     TAKE_OVER = enum.auto()
     """The new connection takes the session; the old one receives `texts.taken_over` and ends, cause `TAKEOVER`."""
     REFUSE = enum.auto()
-    """`enter` raises `KeyTaken`; nothing changes."""
+    """`enter` raises `SessionInUse`; nothing changes."""
     SHARE = enum.auto()
     """Both connections are bound to the session and receive its output. No event reports it."""
 
@@ -70,7 +70,7 @@ class Sessions:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.new_secret: Callable[[], str] = partial(secrets.token_urlsafe, TOKEN_BYTES)
-        self.are_used = False
+        self._are_used = False
         self._by_key: dict[FrozenKey, Session] = {}
         self._sources: dict[FrozenKey, KeySource] = {}
         self._link_dead = 0  # sessions that wait for their player
@@ -99,7 +99,7 @@ class Sessions:
     ) -> Session:
         """Start a session, resume a link-dead one, or apply the policy to a live one. Never waits.
 
-        `Entered` or `Resumed` follows, before the connection's next `Input`.
+        `SessionStarted` or `SessionResumed` follows, before the connection's next `Input`.
         A session whose only connection is quitting ends first, and a new one begins.
 
         Args:
@@ -112,11 +112,11 @@ class Sessions:
         Raises:
             ConnectionEnded: The connection's ending is decided. If one of its hooks raises this, it is not a failure.
             LocalProtocolError: The connection was not admitted, or is bound to a session already.
-            KeyTaken: The session is live, and the policy is `REFUSE`.
+            SessionInUse: The session is live, and the policy is `REFUSE`.
             ValueError: The grace is negative.
             TypeError: The key is not hashable, or another argument has the wrong type.
         """
-        self._server.thread.check()
+        self._server._thread.check()
         if isinstance(key, str):
             key = exact(key)
         try:
@@ -137,20 +137,22 @@ class Sessions:
         if session is None:
             session = self._begin(handle, self._server.limits.grace if grace is None else grace)
             session.body = body
-            event: HookEvent | None = Entered(session)
+            event: HookEvent | None = SessionStarted(session)
         elif not session.connections:
             self._stop_waiting(session)
-            event = Resumed(session, took_over=False)
+            event = SessionResumed(session, took_over=False)
         elif on_duplicate is Duplicate.REFUSE:
-            raise KeyTaken(f"{describe_value(session.key)} is in the game already: ask its player first, or take over")
+            raise SessionInUse(
+                f"{describe_value(session.key)} is in the game already: ask its player first, or take over"
+            )
         elif on_duplicate is Duplicate.SHARE:
             event = None
         else:
             self._take_from_all(session)
-            event = Resumed(session, took_over=True)
-        session.link(connection)
-        if event is not None and not session.awaited:  # otherwise `event_over` posts it
-            session.post(event)
+            event = SessionResumed(session, took_over=True)
+        session._link(connection)
+        if event is not None and not session._old_connections:  # otherwise `event_over` posts it
+            session._post(event)
         return session
 
     @enable_ki_protection
@@ -158,81 +160,81 @@ class Sessions:
         """Enter the session that this token belongs to, taking over if it is live. The token is void afterwards.
 
         Raises:
-            BadToken: The token is void.
+            InvalidToken: The token is void.
             ConnectionEnded, LocalProtocolError: As for `enter`; the token remains valid.
         """
-        self._server.thread.check()
+        self._server._thread.check()
         self._check(connection, None)
         session, void_at = self._tokens.pop(token, (None, 0.0))  # `finish` has removed those of ended sessions
         if session is None or trio.current_time() >= void_at:
-            raise BadToken("this token is void: log in")
-        return self.enter(session.source.handle, connection)  # the handle: the key object may have changed its hash
+            raise InvalidToken("this token is void: log in")
+        return self.enter(session._source.handle, connection)  # the handle: the key object may have changed its hash
 
     # Called by sessions and connections
 
-    def give_token(self, session: Session, lifetime: float) -> str:
+    def _give_token(self, session: Session, lifetime: float) -> str:
         """Return a new token for a session; the previous one is void."""
         self._tokens.pop(session._token, None)
         if session.ending is not None:
-            raise BadToken(f"the session of {describe_value(session.key)} is over: log in again")
+            raise InvalidToken(f"the session of {describe_value(session.key)} is over: log in again")
         session._token = token = check_words(self.new_secret(), "new_secret()")
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
 
-    def event_over(self, connection: Connection, session: Session) -> None:
-        """Queue the deferred `Resumed`: the old connection's event in flight at the takeover has been handled."""
-        session.awaited.remove(connection)
-        if not session.awaited and session.connections:  # an ended session has no connections
-            session.post(Resumed(session, took_over=True))
+    def _event_over(self, connection: Connection, session: Session) -> None:
+        """Queue the deferred `SessionResumed`: the old connection's event in flight at the takeover has been handled."""
+        session._old_connections.remove(connection)
+        if not session._old_connections and session.connections:  # an ended session has no connections
+            session._post(SessionResumed(session, took_over=True))
         for link in session.connections:
-            link.inbox.wake()
+            link._inbox.wake()
 
-    def link_ended(self, connection: Connection) -> None:
+    def _link_ended(self, connection: Connection) -> None:
         """Suspend or end the session of a connection, because all functions on its `Disconnect` have run."""
         session = connection.session
         if session is None:
             return
         cause = connection.ending
         assert cause is not None
-        session.unlink(connection)
+        session._unlink(connection)
         if session.connections:
             return  # another connection shares it
         if cause.reason is Reason.QUIT:
-            self.finish(session, cause)
-        elif session.is_leaving:
-            self.finish(session, Cause.ASKED)
+            self._finish(session, cause)
+        elif session._is_leaving:
+            self._finish(session, Cause.ASKED)
         elif self._may_wait(origin := origin_of(connection.address)):
-            session.last_origin = origin
+            session._last_origin = origin
             self._link_dead += 1
             self._link_dead_from[origin] += 1
-            session.suspend(partial(self._expire, session))
+            session._suspend(partial(self._expire, session))
         else:
             self._server.counters["sessions without grace"] += 1
-            self.finish(session, cause)
+            self._finish(session, cause)
 
-    def finish(self, session: Session, cause: Cause) -> None:
+    def _finish(self, session: Session, cause: Cause) -> None:
         """End a session. A second call has no effect."""
         if session.ending is None:
-            self._by_key.pop(session.source.handle, None)
+            self._by_key.pop(session._source.handle, None)
             self._tokens.pop(session._token, None)
             self._stop_waiting(session)
-            session.end(cause)
+            session._end(cause)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """End all sessions, because the server ends."""
         for session in self:
             for connection in session.connections:
-                session.unlink(connection)
-            self.finish(session, Cause.SHUTDOWN)
+                session._unlink(connection)
+            self._finish(session, Cause.SHUTDOWN)
 
     # Steps
 
     def _check(self, connection: Connection, grace: float | None) -> None:
-        if not hasattr(connection, "inbox"):  # the class may be imported for types only, to avoid a cycle
+        if not hasattr(connection, "_inbox"):  # the class may be imported for types only, to avoid a cycle
             raise TypeError(f"Sessions.enter() takes a connection, such as event.connection, not {article(connection)}")
         if grace is not None:
             check_number(grace, "Sessions.enter(grace=)")
-        if connection.ending is not None and not connection.inbox.is_undecided:
+        if connection.ending is not None and not connection._inbox.is_undecided:
             # Its last hooks and dialogs may still run, but a dead link must not take a session from a live player.
             raise ConnectionEnded(
                 f"the connection of {connection.name} has ended: it cannot enter a session", connection.ending.reason
@@ -254,7 +256,7 @@ class Sessions:
 
     def _stop_waiting(self, session: Session) -> None:
         """Stop counting a session as link-dead, because its player has returned or it ends."""
-        origin, session.last_origin = session.last_origin, None
+        origin, session._last_origin = session._last_origin, None
         if origin is not None:
             self._link_dead -= 1
             self._link_dead_from[origin] -= 1
@@ -266,31 +268,31 @@ class Sessions:
         if source is None:
             source = self._sources[handle] = KeySource(self._server, handle, self._forget_key)
         session = self._by_key[source.handle] = Session(self._server, handle.key, source, grace)
-        self.are_used = True
+        self._are_used = True
         return session
 
     def _end_quitting(self, session: Session) -> None:
         causes = [connection.ending for connection in session.connections]
         for connection in session.connections:
-            session.unlink(connection)
-        self.finish(session, causes[-1] or Cause.ASKED)
+            session._unlink(connection)
+        self._finish(session, causes[-1] or Cause.ASKED)
 
     def _take_from_all(self, session: Session) -> None:
         """Unbind and quit the old connections, and drop their typed lines."""
         # The lines too of a link that is dead but not yet handled: commands typed before the takeover must not run
-        # after `Resumed`, mixed with those of the new connection.
+        # after `SessionResumed`, mixed with those of the new connection.
         for old in session.connections:
-            session.unlink(old)
+            session._unlink(old)
             old.quit(self._server.texts.taken_over, cause=Cause.TAKEOVER)
-            old.inbox.drop_lines()
-            if old.inbox.is_busy:
-                # `Resumed` waits for the event in flight, so that never two hooks of one player run at once. It does
+            old._inbox.drop_lines()
+            if old._inbox.is_busy:
+                # `SessionResumed` waits for the event in flight, so that never two hooks of one player run at once. It does
                 # not wait for the old `Disconnect`, which could be held up by a flush.
-                session.awaited.append(old)
-                old.inbox.after_event += (partial(self.event_over, old, session),)
+                session._old_connections.append(old)
+                old._inbox.after_event += (partial(self._event_over, old, session),)
 
     def _expire(self, session: Session) -> None:
-        self.finish(session, Cause.EXPIRED)
+        self._finish(session, Cause.EXPIRED)
 
     def _forget_key(self, handle: FrozenKey) -> None:
         if handle not in self._by_key:

@@ -16,7 +16,7 @@ from ..core.events import Cause, HookEvent
 from ..core.guard import describe_value
 from ..core.queue_source import QueueSource
 from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers
-from .events import Left, LinkLost
+from .events import LinkLost, SessionEnded
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
@@ -50,7 +50,7 @@ class KeySource(QueueSource):
     __slots__ = ("_forget", "handle")
 
     def __init__(self, server: MasterServer, handle: FrozenKey, forget: Callable[[FrozenKey], object]) -> None:
-        super().__init__(server.context.dispatcher)
+        super().__init__(server._context.dispatcher)
         self.handle = handle
         self._forget = forget
 
@@ -73,19 +73,19 @@ class Session(EndingTimerOwner):
         "_connections",
         "_expiry",
         "_grace",
+        "_is_leaving",
+        "_last_origin",
         "_lost",
         "_missed",
         "_missed_size",
+        "_old_connections",
         "_overdue",
         "_source",
         "_token",
         "_works",
-        "awaited",
         "body",
         "ending",
-        "is_leaving",
         "key",
-        "last_origin",
         "server",
     )
 
@@ -100,14 +100,16 @@ class Session(EndingTimerOwner):
         self._expiry: Deadline | None = None  # while its link is dead
         self._missed: list[Text] | None = None  # texts written while its link is dead, replayed on return
         self._missed_size = 0  # bytes
-        self._lost = 0  # missed texts dropped past `limits.replay`
+        self._lost = 0  # missed texts dropped past `limits.max_replay`
         self._timers: dict[Timer, None] | None = None
         self._works: dict[trio.CancelScope, object] | None = None
         self._overdue: Deadline | None = None  # when unfinished work is logged
         self._token = ""
-        self.is_leaving = False
-        self.awaited: list[Connection] = []  # old connections with an event in flight, which `Resumed` waits for
-        self.last_origin: str | None = None  # the origin of its last connection, while its link is dead
+        self._is_leaving = False
+        self._old_connections: list[
+            Connection
+        ] = []  # old connections with an event in flight, which `SessionResumed` waits for
+        self._last_origin: str | None = None  # the origin of its last connection, while its link is dead
 
     def __repr__(self) -> str:
         return f"<Session {describe_value(self.key)}>"
@@ -124,7 +126,7 @@ class Session(EndingTimerOwner):
 
     @enable_ki_protection
     def write(self, text: Text) -> bool:
-        """Send a text and end the line; while the link is dead, keep it for replay, up to `limits.replay` bytes.
+        """Send a text and end the line; while the link is dead, keep it for replay, up to `limits.max_replay` bytes.
 
         Returns:
             False if it will not arrive: the session is over, or every connection dropped it.
@@ -132,7 +134,7 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The text is neither a `str` nor `Markup`; checked even while the link is dead.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         if type(text) is not str:
             text = check_text(text, "Session.write()")
         if self.ending is not None:
@@ -140,14 +142,14 @@ class Session(EndingTimerOwner):
         arrives = [connection.write(text) for connection in self._connections]
         if any(arrives):
             return True
-        if not all(connection.lifecycle.is_link_dead for connection in self._connections):
+        if not all(connection._lifecycle.is_link_dead for connection in self._connections):
             return False
         self._keep(text)
         return True
 
     @enable_ki_protection
     def leave(self, text: str = "") -> None:
-        """End the session: its connections quit and `Left` follows their `Disconnect`; without one, it comes at once.
+        """End the session: its connections quit and `SessionEnded` follows their `Disconnect`; without one, it comes at once.
 
         Args:
             text: The last words, sent to its connections.
@@ -155,11 +157,11 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The text is not a `str`.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         text = check_words(text, "Session.leave()")
-        self.is_leaving = True  # it must end even if a link turns out to be dead before the quit
+        self._is_leaving = True  # it must end even if a link turns out to be dead before the quit
         if not self._connections:
-            self.server.sessions.finish(self, Cause.ASKED)
+            self.server.sessions._finish(self, Cause.ASKED)
         for connection in list(self._connections):
             connection.quit(text)
 
@@ -173,9 +175,9 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The lifetime is not a number.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
-        return self.server.sessions.give_token(self, lifetime)
+        return self.server.sessions._give_token(self, lifetime)
 
     @enable_ki_protection
     def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
@@ -186,72 +188,67 @@ class Session(EndingTimerOwner):
         Raises:
             TypeError: The work is not an async function without arguments.
         """
-        self.server.thread.check()
+        self.server._thread.check()
         check_function(work, "Session.start_soon()", waits=True)
         if self.ending is not None:
             return
         works, scope = self._works or {}, trio.CancelScope()
-        self.server.tree.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
+        self.server._tree.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
         works[scope] = work
         self._works = works
 
     # Called by the registry
 
     @property
-    def is_unsettled(self) -> bool:
+    def _is_unsettled(self) -> bool:
         """True if an event of it is queued, running, or still to be queued."""
-        return bool(self._source.waiting) or self._source.is_busy or bool(self.awaited)
+        return bool(self._source.waiting) or self._source.is_busy or bool(self._old_connections)
 
-    @property
-    def source(self) -> KeySource:
-        """The source of its events."""
-        return self._source
-
-    def post(self, event: HookEvent) -> None:
+    def _post(self, event: HookEvent) -> None:
         """Queue an event of this session."""
         self._source.put(event)
 
-    def link(self, connection: Connection) -> None:
+    def _link(self, connection: Connection) -> None:
         """Bind a connection, and send it the missed output."""
         self._connections.append(connection)
-        connection.session = connection.inbox.gatekeeper = self
-        connection.inbox.on_gone = partial(self.server.sessions.link_ended, connection)
+        connection.session = connection._inbox.barrier = self
+        connection._inbox.on_gone = partial(self.server.sessions._link_ended, connection)
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
         missed, self._missed = self._missed, None
         if missed is not None:
             if self._lost:
-                connection.notify_player(self.server.texts.missed.replace("{count}", str(self._lost)))
+                connection._notify_player(self.server.texts.missed.replace("{count}", str(self._lost)))
             for text in missed:
                 connection.write(text)
         self._lost = self._missed_size = 0
 
-    def unlink(self, connection: Connection) -> None:
+    def _unlink(self, connection: Connection) -> None:
         """Unbind a connection."""
         self._connections.remove(connection)
-        connection.session = connection.inbox.gatekeeper = connection.inbox.on_gone = None
-        connection.inbox.wake()
+        connection.session = connection._inbox.barrier = connection._inbox.on_gone = None
+        connection._inbox.wake()
 
-    def suspend(self, expire: Callable[[], None]) -> None:
+    def _suspend(self, expire: Callable[[], None]) -> None:
         """Start the grace, because the link is dead, and queue `LinkLost`."""
         if self._grace < math.inf:
             self._expiry = self._clock.at(trio.current_time() + self._grace, expire)
-        self.post(LinkLost(self))
+        self._post(LinkLost(self))
 
-    def end(self, cause: Cause) -> None:
-        """End the session: cancel its timers and work, and queue `Left`."""
+    def _end(self, cause: Cause) -> None:
+        """End the session: cancel its timers and work, and queue `SessionEnded`."""
         self.ending = cause
         if self._expiry is not None:
             self._expiry.cancel()
-        self.cancel_timers()
+        self._cancel_timers()
         for scope in list(self._works or ()):
             scope.cancel(reason="the session is over")
         if self._works:
-            when = trio.current_time() + self.server.limits.cleanup
-            self._overdue = self.server.context.timers.at(when, self._name_unfinished)
+            when = trio.current_time() + self.server.limits.cleanup_timeout
+            self._overdue = self.server._context.timers.at(when, self._name_unfinished)
         self._missed = None
-        self.post(Left(self, cause.reason, cause))
+        self._post(SessionEnded(self, cause.reason, cause))
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
         assert self._works is not None, "the scope is in it"
@@ -261,13 +258,13 @@ class Session(EndingTimerOwner):
 
     def _name_unfinished(self) -> None:
         for work in list((self._works or {}).values()):
-            self.server.host.name_unfinished("work", work, f" for {self!r}")
+            self.server._host.name_unfinished("work", work, f" for {self!r}")
 
     def _keep(self, text: Text) -> None:
-        """Keep a text for replay; past `limits.replay`, drop the oldest."""
+        """Keep a text for replay; past `limits.max_replay`, drop the oldest."""
         if self._missed is None:
             self._missed = []
-        limit = self.server.limits.replay
+        limit = self.server.limits.max_replay
         self._missed.append(text)
         self._missed_size += _size_of(text)
         while self._missed and self._missed_size > limit:
@@ -276,7 +273,7 @@ class Session(EndingTimerOwner):
 
     @property
     def _clock(self) -> Timers:
-        return self.server.context.timers
+        return self.server._context.timers
 
     def _has_ended(self) -> bool:
         return self.ending is not None

@@ -97,5 +97,5 @@ def linked(links: list[Markup], last: str) -> Markup:
 
 def stillness(guest: Guest) -> str:
     """How long somebody has not moved, if it is worth a word."""
-    minutes = 0 if guest.connection is None else int(guest.connection.idle // STILL)
+    minutes = 0 if guest.connection is None else int(guest.connection.idle_seconds // STILL)
     return f"has not stirred for {minutes} minute{'s' * (minutes > 1)}" if minutes else ""

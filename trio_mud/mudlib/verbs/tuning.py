@@ -27,7 +27,7 @@ def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None
     """
     client = who.client
     if which == "auto":
-        client.prefer_no_more("colours")
+        client.clear_preference("colours")
     elif which is not None:
         client.prefer(colours=COLOURS[which])
     who.write(f"Colours: {colours(who)}")
@@ -44,7 +44,7 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
     """
     client = who.client
     if which == "auto":
-        client.prefer_no_more("screen_reader")
+        client.clear_preference("screen_reader")
     elif which is not None:
         client.prefer(screen_reader=which == "on")
     who.write(f"Screen reader: {yes(client.screen_reader)} {source(who, 'screen_reader')}")
@@ -61,7 +61,7 @@ def charset(who: Guest, which: str = "") -> None:
     """
     client = who.client
     if which.casefold() == "auto":
-        client.prefer_no_more("charset")
+        client.clear_preference("charset")
     elif which:
         try:
             client.prefer(charset=which)

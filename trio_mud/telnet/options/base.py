@@ -129,5 +129,5 @@ class Option:
         """The deadline set with `engine.set_deadline` has passed."""
 
     def is_settled(self, engine: Engine) -> bool:
-        """True if no answer to an initial question is missing; see `Settled`."""
+        """True if no answer to an initial question is missing; see `NegotiationSettled`."""
         return True

@@ -6,7 +6,7 @@ Source: RFC 857
 from __future__ import annotations
 
 from ..codes import ECHO
-from ..events import EchoRefused
+from ..events import EchoRejected
 from .base import Engine, Option
 
 
@@ -23,10 +23,10 @@ class Echo(Option):
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
         if not enabled and engine.input_hidden:  # the peer switched it back on while input should be hidden
-            engine.emit(EchoRefused())
+            engine.emit(EchoRejected())
 
     def on_refused(self, engine: Engine) -> None:
-        engine.emit(EchoRefused())
+        engine.emit(EchoRejected())
 
 
 def hide_input(engine: Engine, hidden: bool, ends_line: bool) -> None:

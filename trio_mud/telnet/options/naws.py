@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ..codes import NAWS
-from ..events import Anomaly, AnomalyKind, Resized
+from ..events import Anomaly, AnomalyKind, WindowResized
 from .base import Engine, Option, Policy
 
 COLUMNS: Final = (10, 1000)  # characters; sizes outside the range are clamped
@@ -32,7 +32,7 @@ class Naws(Option):
             return
         columns = int.from_bytes(payload[:2], "big")
         rows = int.from_bytes(payload[2:], "big")
-        engine.emit(Resized(_clamp(columns, COLUMNS), _clamp(rows, ROWS)))
+        engine.emit(WindowResized(_clamp(columns, COLUMNS), _clamp(rows, ROWS)))
 
 
 def _clamp(size: int, bounds: tuple[int, int]) -> int | None:

@@ -8,27 +8,27 @@ same seed gives the same run on every supported Python: `outcome.digest` is equa
 `python -m trio_mud.testing.simulate` plays many seeds, also with your own game.
 """
 
-from .batches import Tally, first_caught, in_fork, run_batches
+from .batches import BatchTally, first_caught, in_fork, run_batches
 from .comparing import cut_everywhere, isolated
 from .determinism import Deadlock, DeterministicRun, Livelock
 from .games import Game, PlayedByWords
 from .invariants import INVARIANTS
-from .plan import Plan, Step, plan
+from .plan import PlanStep, RunPlan, plan
 from .shrinking import shrink
-from .simulator import Outcome, simulate
+from .simulator import RunResult, simulate
 from .trace import Trace
 
 __all__ = [
     "INVARIANTS",
+    "BatchTally",
     "Deadlock",
     "DeterministicRun",
     "Game",
     "Livelock",
-    "Outcome",
-    "Plan",
+    "PlanStep",
     "PlayedByWords",
-    "Step",
-    "Tally",
+    "RunPlan",
+    "RunResult",
     "Trace",
     "cut_everywhere",
     "first_caught",

@@ -19,8 +19,8 @@ from multiprocessing.connection import Connection, wait
 
 from .comparing import isolated
 from .games import Game
-from .plan import Plan
-from .simulator import Outcome, Patch, simulate
+from .plan import RunPlan
+from .simulator import Patch, RunResult, simulate
 from .trace import Trace
 
 COMPARED = 50  # every 50th seed is also played as a comparison
@@ -28,7 +28,7 @@ BATCH = 40  # seeds per process: a fork costs about as much as one seed
 
 
 @dataclass
-class Tally:
+class BatchTally:
     """The results of many seeds.
 
     Attributes:
@@ -39,11 +39,11 @@ class Tally:
     """
 
     seeds: int = 0
-    failed: list[Outcome] = field(default_factory=list)
+    failed: list[RunResult] = field(default_factory=list)
     fired: Counter[str] = field(default_factory=Counter)
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: BatchTally) -> None:
         """Add the results of another tally."""
         self.seeds += other.seeds
         self.failed += other.failed
@@ -60,7 +60,7 @@ def run_batches(
     patch: Patch = nullcontext,
     name: str = "",
     stop_at_failure: bool = False,
-) -> Iterator[Tally]:
+) -> Iterator[BatchTally]:
     """Play seeds in separate processes, and yield the results of each batch.
 
     Args:
@@ -70,8 +70,8 @@ def run_batches(
         stop_at_failure: True to start no further batch after a failure.
     """
 
-    def play(numbers: Sequence[int]) -> Tally:
-        tally = Tally()
+    def play(numbers: Sequence[int]) -> BatchTally:
+        tally = BatchTally()
         for seed in numbers:
             outcome = judged(seed, game=game, patch=patch, name=name)
             tally.seeds += 1
@@ -96,7 +96,7 @@ def run_batches(
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 tally = _result(ready, running.pop(ready))
-                assert isinstance(tally, Tally)
+                assert isinstance(tally, BatchTally)
                 has_failed = has_failed or (stop_at_failure and bool(tally.failed))
                 yield tally
     finally:
@@ -106,8 +106,8 @@ def run_batches(
 
 
 def judged(
-    what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
-) -> Outcome:
+    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+) -> RunResult:
     """Run `simulate`, and for every 50th seed also the comparison of `isolated`."""
     outcome = simulate(what, game=game, patch=patch, name=name)
     if game is None and isinstance(what, int) and what % COMPARED == 0:
@@ -116,11 +116,11 @@ def judged(
 
 
 def in_fork(
-    what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
-) -> Outcome:
+    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+) -> RunResult:
     """Run `judged` in a separate process."""
     outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name)))
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, RunResult)
     return outcome
 
 

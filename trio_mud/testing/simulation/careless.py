@@ -25,7 +25,7 @@ from ...driver.server.events import Started
 from ...errors import LocalProtocolError
 from ...telnet.options.mssp import PLAIN_REQUEST
 from .hostile import KEYS, HostileGame, Posted, Stumble
-from .players import Player
+from .players import SimulatedPlayer
 from .trace import Trace
 
 _PLACES: Final = ("hook", "dialog", "work", "session", "server", "timer", "plain")
@@ -85,7 +85,7 @@ class CarelessGame(HostileGame):
         self._kept: list[BaseException] = []  # cancellations of other tasks
         self._open: list[object] = []  # generators and scopes that are never closed
 
-    def line(self, player: Player, chance: Random) -> str:
+    def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return a mistake, or a line of the hostile game."""
         if chance.random() < 0.4:
             return super().line(player, chance)
@@ -102,11 +102,11 @@ class CarelessGame(HostileGame):
 
     def _obey(self, event: Input) -> Awaitable[object] | None:
         first, *words = event.line.split() or [""]
-        deed = _DEEDS.get(first)
-        if deed is None:
+        action = _ACTIONS.get(first)
+        if action is None:
             return super()._obey(event)
         self.say(event.connection)
-        return deed(self, event.connection, words)
+        return action(self, event.connection, words)
 
     # Mistakes, and the places in which they are made
 
@@ -171,7 +171,7 @@ class CarelessGame(HostileGame):
 
 
 # Called with the words after the first; the last of them is the line's number, such as #3.7.
-Deed = Callable[[CarelessGame, Connection, Sequence[str]], "Awaitable[object] | None"]
+Action = Callable[[CarelessGame, Connection, Sequence[str]], "Awaitable[object] | None"]
 
 
 def _make(
@@ -332,7 +332,7 @@ def _fast(game: CarelessGame, connection: Connection, words: Sequence[str]) -> A
     return None
 
 
-_DEEDS: Final[dict[str, Deed]] = {
+_ACTIONS: Final[dict[str, Action]] = {
     "again": _again,
     "open": _leave_open,
     "group": _group,

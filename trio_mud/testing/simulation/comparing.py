@@ -15,24 +15,31 @@ from dataclasses import replace
 from random import Random
 
 from ...limits import Limits
-from .plan import Plan, Step, plan
-from .simulator import Outcome, Patch, observe, simulate
+from .plan import PlanStep, RunPlan, plan
+from .simulator import Patch, RunResult, observe, simulate
 
 
 def isolated(seed: int, *, patch: Patch = nullcontext) -> list[tuple[str, str]]:
     """Return the differences that failures of one player's hooks made to other players; none if all is well (I-16)."""
     random = Random(f"isolation {seed}")
     others = 3
-    steps = [Step("join quietly", 0, random.getrandbits(30)) for _ in range(others + 1)]
+    steps = [PlanStep("join quietly", 0, random.getrandbits(30)) for _ in range(others + 1)]
     for _ in range(30):
         player = random.randint(0, others)
-        steps.append(Step("type quietly", player, random.getrandbits(30)))
+        steps.append(PlanStep("type quietly", player, random.getrandbits(30)))
         if random.random() < 0.3:
-            steps.append(Step("pass", 0, random.getrandbits(30)))
-    script = Plan(
+            steps.append(PlanStep("pass", 0, random.getrandbits(30)))
+    script = RunPlan(
         seed=seed,
         game="hostile",
-        limits=Limits(hook_deadline=0.5, quit_flush=2.0, linger=1.0, drain=4.0, cleanup=2.0, batch=2),
+        limits=Limits(
+            hook_timeout=0.5,
+            quit_timeout=2.0,
+            linger_timeout=1.0,
+            shutdown_timeout=4.0,
+            cleanup_timeout=2.0,
+            batch_size=2,
+        ),
         steps=tuple(steps),
         operator="nobody",
         ends_at=0,
@@ -45,7 +52,7 @@ def isolated(seed: int, *, patch: Patch = nullcontext) -> list[tuple[str, str]]:
     ]
 
 
-def _stories(script: Plan, patch: Patch) -> dict[int, tuple[list[str], bytes]]:
+def _stories(script: RunPlan, patch: Patch) -> dict[int, tuple[list[str], bytes]]:
     """Return the events of each player's connection, and the bytes received by the player."""
     trace, _ = observe(script, patch=patch)
     stories: dict[int, tuple[list[str], bytes]] = {}
@@ -61,7 +68,7 @@ def _stories(script: Plan, patch: Patch) -> dict[int, tuple[list[str], bytes]]:
     return stories
 
 
-def cut_everywhere(seed: int, *, every: int = 1, patch: Patch = nullcontext) -> Iterator[Outcome]:
+def cut_everywhere(seed: int, *, every: int = 1, patch: Patch = nullcontext) -> Iterator[RunResult]:
     """Play the same run, cancelled from outside before its 1st, 2nd, ... step of any task (I-20).
 
     Args:

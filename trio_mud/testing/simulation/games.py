@@ -14,7 +14,7 @@ from ...driver.server.server import MasterServer
 from ...game import find_game
 from .careless import CarelessGame
 from .hostile import HostileGame
-from .players import Player
+from .players import SimulatedPlayer
 from .trace import Trace
 
 
@@ -23,11 +23,11 @@ class Game(Protocol):
 
     hooks: Hooks
 
-    def line(self, player: Player, chance: Random) -> str:
+    def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return a line to type."""
         ...
 
-    def secret(self, player: Player, chance: Random) -> Sequence[str]:
+    def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return a line that leads to a hidden question, its prompt, and a secret; empty without such a question."""
         ...
 
@@ -35,7 +35,7 @@ class Game(Protocol):
         """Return lines that enter the session of the given character."""
         ...
 
-    def come_back(self, player: Player, chance: Random) -> Sequence[str]:
+    def come_back(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return lines by which another connection takes up this player's session."""
         ...
 
@@ -47,7 +47,7 @@ class Game(Protocol):
         """Return lines that quit."""
         ...
 
-    def slow(self, player: Player) -> Sequence[str]:
+    def slow(self, player: SimulatedPlayer) -> Sequence[str]:
         """Return a line that takes long, so that others wait behind it; empty if there is none."""
         ...
 
@@ -96,11 +96,11 @@ class PlayedByWords:
         self._words = words
         self._names = names
 
-    def line(self, player: Player, chance: Random) -> str:
+    def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return one of the words."""
         return chance.choice(self._words)
 
-    def secret(self, player: Player, chance: Random) -> Sequence[str]:
+    def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return nothing: no hidden question is known."""
         return ()
 
@@ -109,7 +109,7 @@ class PlayedByWords:
         name = self._names[who % len(self._names)]
         return [name, "yes"] if chance.random() < 0.5 else [name]
 
-    def come_back(self, player: Player, chance: Random) -> Sequence[str]:
+    def come_back(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return the name that this player most likely used."""
         return self.enter(player.number, chance)
 
@@ -121,7 +121,7 @@ class PlayedByWords:
         """Return the command that most games have."""
         return ["quit"]
 
-    def slow(self, player: Player) -> Sequence[str]:
+    def slow(self, player: SimulatedPlayer) -> Sequence[str]:
         """Return nothing: no slow line is known."""
         return ()
 

@@ -24,14 +24,14 @@ from ...driver.core.events import Cause, HookEvent
 from ...driver.core.hooks import Hooks
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
-from ...driver.sessions.events import Entered, Left, LinkLost, Resumed
+from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
-from ...errors import BadToken, ConnectionEnded, KeyTaken, LocalProtocolError, Overloaded
-from .players import Player
+from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError, Overloaded, SessionInUse
+from .players import SimulatedPlayer
 from .trace import Trace
 
-FATES: Final = (
+OUTCOMES: Final = (
     *("welcome",) * 10,
     *("refuse", "raise", "hang", "wait", "wait", "quit", "dialog", "quit and refuse", "work", "login", "stubborn"),
 )
@@ -87,26 +87,26 @@ class HostileGame:
         on(Input)(self._obey)
         on(WindowSize)(self._look_at_window)
         on(Disconnect)(self._mourn)
-        on(Entered)(self._come)
-        on(Resumed)(self._come)
+        on(SessionStarted)(self._come)
+        on(SessionResumed)(self._come)
         on(LinkLost)(self._miss)
-        on(Left)(self._part)
+        on(SessionEnded)(self._part)
         on(Posted)(self._repeat)
 
     # Lines that players may type
 
-    def line(self, player: Player, chance: Random) -> str:
+    def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return a line to type."""
         line = chance.choice(_LINES)
         if line == "shout":
             line = f"shout {chance.choice(_SPEECH)}"
         return self._numbered(player, line)
 
-    def _numbered(self, player: Player, line: str) -> str:
+    def _numbered(self, player: SimulatedPlayer, line: str) -> str:
         player.typed += 1
         return f"{line} #{player.number}.{player.typed}"
 
-    def secret(self, player: Player, chance: Random) -> Sequence[str]:
+    def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return a hidden question, its prompt, and the answer to type after the prompt."""
         line = self._numbered(player, chance.choice(("secret", "secret", "secret raise")))
         return [line, HIDES.format(line.split()[-1]), player.next_secret()]
@@ -116,7 +116,7 @@ class HostileGame:
         verb = chance.choice(("enter", "enter", "login 0.3", "login 1"))
         return [f"{verb} {KEYS[who % 3]} {chance.choice(('take', 'take', 'take', 'keep', 'share'))}"]
 
-    def come_back(self, player: Player, chance: Random) -> Sequence[str]:
+    def come_back(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
         """Return lines that enter one of the characters."""
         return self.enter(player.number, chance)
 
@@ -128,7 +128,7 @@ class HostileGame:
         """Return a line that quits, or ends the session."""
         return [chance.choice(("quit", "quit", "leave"))]
 
-    def slow(self, player: Player) -> Sequence[str]:
+    def slow(self, player: SimulatedPlayer) -> Sequence[str]:
         """Return a line that hangs until the deadline."""
         return [self._numbered(player, "hang")]
 
@@ -159,9 +159,9 @@ class HostileGame:
     def _at_the_door(self, event: Connect) -> Awaitable[object] | None:
         connection = event.connection
         player = self._trace.player_of(connection)
-        fate = player.fate if player is not None else "welcome"
+        outcome = player.outcome if player is not None else "welcome"
         self.say(connection)
-        match fate:
+        match outcome:
             case "refuse":
                 connection.refuse("[no]")
             case "raise":
@@ -195,8 +195,8 @@ class HostileGame:
         connection = event.connection
         self.say(connection, " é漢" if len(event.line) % 3 == 0 else "")
         words = event.line.split() or [""]
-        deed = _DEEDS.get(words[0])
-        return deed(self, connection, words[1:]) if deed is not None else None
+        action = _ACTIONS.get(words[0])
+        return action(self, connection, words[1:]) if action is not None else None
 
     def _look_at_window(self, event: WindowSize) -> None:
         self.say(event.connection)
@@ -218,7 +218,7 @@ class HostileGame:
             case _:
                 return None
 
-    def _come(self, event: Entered | Resumed) -> Awaitable[object] | None:
+    def _come(self, event: SessionStarted | SessionResumed) -> Awaitable[object] | None:
         session = event.session
         self._say_to_session(session)
         if session.connection is not None:
@@ -229,7 +229,7 @@ class HostileGame:
         self._say_to_session(event.session)
         return _sleep(0.2) if event.session.key == "cid" else None
 
-    def _part(self, event: Left) -> None:
+    def _part(self, event: SessionEnded) -> None:
         if event.session.write("too late"):
             self._trace.fault("I-21", f"{event.session!r} was written to after it had ended")
 
@@ -274,7 +274,7 @@ class HostileGame:
             self.say(connection)
 
     async def _log_in(self, dialog: Dialog) -> None:
-        await dialog.settled()
+        await dialog.client_ready()
         name = await dialog.ask("name> ")
         self._trace.took(dialog.connection, name)
         await self._ask_secret(dialog)
@@ -294,7 +294,7 @@ class HostileGame:
         """Enter a session, ignoring refusals."""
         try:
             session = connection.server.sessions.enter(key, connection, body=connection.number, on_duplicate=policy)
-        except (KeyTaken, ConnectionEnded, LocalProtocolError):
+        except (SessionInUse, ConnectionEnded, LocalProtocolError):
             self.say(connection)
         else:
             self._check_entry(connection, session)
@@ -307,7 +307,7 @@ class HostileGame:
         """Resume with a token, ignoring refusals."""
         try:
             session = connection.server.sessions.resume(token, connection)
-        except (BadToken, ConnectionEnded, LocalProtocolError):
+        except (InvalidToken, ConnectionEnded, LocalProtocolError):
             self.say(connection)
             return
         if token in self._used:
@@ -320,12 +320,12 @@ class HostileGame:
         if connection.session is not None:
             try:
                 self.tokens.append(connection.session.resume_token())
-            except BadToken:
+            except InvalidToken:
                 self.say(connection)
 
 
 # Called with the words after the first; the last of them is the line's number, such as #3.7.
-Deed = Callable[[HostileGame, Connection, Sequence[str]], "Awaitable[object] | None"]
+Action = Callable[[HostileGame, Connection, Sequence[str]], "Awaitable[object] | None"]
 
 
 def _think() -> None:
@@ -381,7 +381,7 @@ def _shout(game: HostileGame, connection: Connection, words: Sequence[str]) -> N
 
 
 def _all(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
-    broadcast("(to all)", connection.server.connections, but=connection)
+    broadcast("(to all)", connection.server.connections, exclude=connection)
 
 
 def _tick(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
@@ -419,7 +419,7 @@ def _dialog(game: HostileGame, connection: Connection, words: Sequence[str]) -> 
 def _work(game: HostileGame, connection: Connection, words: Sequence[str]) -> None:
     async def work() -> None:
         await trio.sleep(_seconds(words, 0.5))
-        if connection.inbox.is_gone:
+        if connection._inbox.is_gone:
             game._trace.fault("I-14", f"work of {connection.name} goes on after its disconnect event")
         game.say(connection)
         if "raise" in words:
@@ -515,7 +515,7 @@ def _gmcp(game: HostileGame, connection: Connection, words: Sequence[str]) -> No
     connection.gmcp("Room.Info", {"name": "é漢", "id": 255})
 
 
-_DEEDS: Final[dict[str, Deed]] = {
+_ACTIONS: Final[dict[str, Action]] = {
     "wait": lambda game, connection, words: _sleep(_seconds(words, 0.1)),
     "hang": lambda game, connection, words: _sleep(60),
     "spin": lambda game, connection, words: game._spin(),

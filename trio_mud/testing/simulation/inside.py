@@ -20,7 +20,7 @@ from ...driver.sessions.session import Session
 
 def guests(server: MasterServer) -> Collection[Connection]:
     """Return every connection from accept until its transport is closed."""
-    return server.tree.accepted.values()
+    return server._tree.accepted.values()
 
 
 def waiting(connection: Connection) -> tuple[int, int, int, int]:
@@ -29,7 +29,7 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
     The newest three long lines are not counted, because one slice may contain them, nor is a first line that was given
     back.
     """
-    lines, link = connection.inbox.lines, connection.link
+    lines, link = connection._inbox.lines, connection._link
     assert isinstance(link, TelnetLink)
     sizes = [getsizeof(line) for line in lines if isinstance(line, str) and len(line) > LIGHT]
     return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
@@ -37,18 +37,18 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
 
 def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
     """Call `told` for each source that is queued for a turn."""
-    put = server.context.dispatcher.put
+    put = server._context.dispatcher.put
 
     def put_and_tell(source: Source) -> None:
         told(source)
         put(source)
 
-    server.context.dispatcher.put = put_and_tell  # type: ignore[method-assign]
+    server._context.dispatcher.put = put_and_tell  # type: ignore[method-assign]
 
 
 def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
     """Call `told` for each deadline that expires."""
-    at = server.context.timers.at
+    at = server._context.timers.at
 
     def at_and_tell(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
         def pass_and_tell() -> None:
@@ -57,7 +57,7 @@ def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
 
         return at(when, pass_and_tell, owner)
 
-    server.context.timers.at = at_and_tell  # type: ignore[method-assign]
+    server._context.timers.at = at_and_tell  # type: ignore[method-assign]
 
 
 def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None:

@@ -27,7 +27,7 @@ from ...text.cleaning import clean_line
 from ...text.transliteration import transliterate
 from ..pipe import CAPACITY
 from .operators import OPERATORS
-from .players import CANARY, REJECTS_UTF_8, Player
+from .players import CANARY, REJECTS_UTF_8, SimulatedPlayer
 from .trace import Happening, Trace
 
 SLACK: Final = 2.0  # seconds above a deadline, taken by stubborn hooks of the hostile game after cancellation
@@ -58,7 +58,7 @@ def check(trace: Trace) -> Iterator[tuple[str, str]]:
             yield number, text
 
 
-class Heard:
+class DecodedOutput:
     """The parsed bytes received by a player.
 
     Attributes:
@@ -81,7 +81,7 @@ class Heard:
         self._text.append(self._raw.decode(self.charset, errors="surrogateescape"))
         self._raw.clear()
 
-    def can_tell(self, lines: list[str], player: Player) -> list[str]:
+    def can_tell(self, lines: list[str], player: SimulatedPlayer) -> list[str]:
         """Return the lines transliterated to the characters that are certain for the player.
 
         A player that rejects UTF-8 is sent ASCII from its answer on, and the bytes received do not show when that was.
@@ -225,9 +225,12 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
         if trace.game_is_known and not any(refusal.startswith(read) for refusal in refusals):
             yield f"{connection.name} was refused and read {read!r}"
         closed = player.pipe.server.closed_at
-        if closed is None or closed > happening.at + trace.plan.limits.quit_flush + trace.plan.limits.linger + SLACK:
+        if (
+            closed is None
+            or closed > happening.at + trace.plan.limits.quit_timeout + trace.plan.limits.linger_timeout + SLACK
+        ):
             yield f"{connection.name} was refused at {happening.at:g} s and closed at {closed}"
-        if trace.game_is_known and player.reads_all and not trace.server.aborting.is_set() and not read:
+        if trace.game_is_known and player.reads_all and not trace.server._aborting.is_set() and not read:
             yield f"{connection.name} was refused without a word, though its link is good"
 
 
@@ -257,7 +260,7 @@ def _cut_short(trace: Trace) -> Iterator[str]:
         if happening.kind != "Disconnect" or connection is None:
             continue
         watched, player = trace.watch(connection), trace.player_of(connection)
-        if player is None or watched.may_skip or trace.was_cut or player.mishaps & {"stranger"}:
+        if player is None or watched.may_skip or trace.was_cut or player.faults & {"stranger"}:
             continue
         if happening.event.cause is Cause.EOF and not watched.ended_in_dialog and not watched.robbed:
             sent = _lines_in(trace, bytes(player.client.sent))
@@ -266,7 +269,7 @@ def _cut_short(trace: Trace) -> Iterator[str]:
         if (
             happening.event.cause is Cause.ASKED
             and happening.event.text == "[bye]"
-            and player.fate not in ("quit", "quit and refuse")
+            and player.outcome not in ("quit", "quit and refuse")
             and (not watched.taken or watched.taken[-1].split()[:1] not in (["quit"], ["twice"], ["leave"]))
             and not trace.sharing
         ):
@@ -275,7 +278,7 @@ def _cut_short(trace: Trace) -> Iterator[str]:
 
 def _lines_in(trace: Trace, data: bytes) -> list[str]:
     """Return the lines that an equal engine makes of all bytes at once."""
-    lines = [clean_line(event.text) for event in _hear(trace.server.make_engine(), data) if isinstance(event, Line)]
+    lines = [clean_line(event.text) for event in _hear(trace.server._make_engine(), data) if isinstance(event, Line)]
     return [line for line in lines if line.upper() != PLAIN_REQUEST]  # answered by the driver itself
 
 
@@ -313,9 +316,9 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
     """Numbered lines arrive in the order written, and no line, command or character is split by another."""
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
-        if player is None or not trace.game_is_known or "stranger" in player.mishaps:
+        if player is None or not trace.game_is_known or "stranger" in player.faults:
             continue
-        heard = Heard(bytes(player.read))
+        heard = DecodedOutput(bytes(player.read))
         if player.unreadable:
             yield f"{player} was sent what cannot be inflated: {player.unreadable}"
         if heard.anomalies:
@@ -339,7 +342,7 @@ def parsing_does_not_depend_on_the_cut(trace: Trace) -> Iterator[str]:
         data = bytes(player.client.sent)[:4000]
         if not data:
             continue
-        whole, cut = trace.server.make_engine(), trace.server.make_engine()
+        whole, cut = trace.server._make_engine(), trace.server._make_engine()
         at_once, bit_by_bit = _hear(whole, data), []
         start = 0
         while start < len(data):
@@ -368,16 +371,16 @@ def memory_is_bounded(trace: Trace) -> Iterator[str]:
     """The waiting lines, bytes and posts are within the limits."""
     limits = trace.plan.limits
     for watched in trace.watched.values():
-        if watched.most_lines > limits.typeahead + 512:
+        if watched.most_lines > limits.max_typeahead + 512:
             yield f"{watched.connection.name} had {watched.most_lines} lines waiting"
         player = trace.player_of(watched.connection)
         if watched.most_unread > (CAPACITY if player is None else player.quality.capacity):  # the maximum of one read
             yield f"{watched.connection.name} had {watched.most_unread} bytes unread"
         if watched.most_bytes > limits.max_typeahead_bytes:
             yield f"{watched.connection.name} had {watched.most_bytes} bytes of long lines waiting"
-        if watched.most_unsent > limits.outbox + 400:
+        if watched.most_unsent > limits.max_output + 400:
             yield f"{watched.connection.name} had {watched.most_unsent} bytes unsent"
-    if trace.most_posts > limits.posts + 1:
+    if trace.most_posts > limits.max_posts + 1:
         yield f"{trace.most_posts} posted events waited"
 
 
@@ -422,7 +425,7 @@ def nobody_is_parsed_past_the_budget(trace: Trace) -> Iterator[str]:
 
 def _lines_and_costs(trace: Trace, data: bytes) -> Iterator[tuple[str, float]]:
     """Yield the lines in these bytes, and the minimum tokens that the input before each costs."""
-    engine, cost = trace.server.make_engine(), 0.0
+    engine, cost = trace.server._make_engine(), 0.0
     for at in range(0, len(data), 64):
         for event in _hear(engine, data[at : at + 64]):
             if isinstance(event, Line):
@@ -440,11 +443,11 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         if happening.kind != "Disconnect" or connection is None or happening.event.reason is not Reason.QUIT:
             continue
         watched, player = trace.watch(connection), trace.player_of(connection)
-        if player is None or not player.reads_all or "stranger" in player.mishaps:
+        if player is None or not player.reads_all or "stranger" in player.faults:
             continue
         if happening.event.cause is Cause.ERROR and not happening.event.text:
             continue  # cut short, as after a failure inside the driver
-        heard = Heard(bytes(player.read))
+        heard = DecodedOutput(bytes(player.read))
         text, read = heard.text, _numbered(heard.text)
         if heard.can_tell(read, player) != heard.can_tell(watched.said, player):
             yield f"{player} quit: written {watched.said}, read {read}"
@@ -489,9 +492,9 @@ def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
     if trace.closing_at is None or trace.closed_at is None:
         yield "the server has not ended"
         return
-    if trace.aborting_at is not None and trace.closed_at > trace.aborting_at + limits.cleanup + SLACK:
+    if trace.aborting_at is not None and trace.closed_at > trace.aborting_at + limits.cleanup_timeout + SLACK:
         yield f"the hard path began at {trace.aborting_at:g} s and ended at {trace.closed_at:g} s"
-    if trace.closed_at > trace.closing_at + limits.drain + limits.cleanup + SLACK:
+    if trace.closed_at > trace.closing_at + limits.shutdown_timeout + limits.cleanup_timeout + SLACK:
         yield f"the shutdown began at {trace.closing_at:g} s and ended at {trace.closed_at:g} s"
     is_at_once = OPERATORS[trace.plan.operator].is_hard and not OPERATORS[trace.plan.operator].raises
     if is_at_once and trace.operated_at is not None and trace.operated_at < trace.closing_at - 0.2:
@@ -569,8 +572,8 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")
 def text_commands_no_terminal(trace: Trace) -> Iterator[str]:
     """Received text and logs contain no control characters except line endings."""
     for player in trace.players:
-        if trace.game_is_known and "stranger" not in player.mishaps:
-            text = Heard(bytes(player.read)).text.replace("\r\n", "").removesuffix("\r")
+        if trace.game_is_known and "stranger" not in player.faults:
+            text = DecodedOutput(bytes(player.read)).text.replace("\r\n", "").removesuffix("\r")
             if found := _CONTROL.search(text):
                 yield f"{player} read {text[max(0, found.start() - 20) : found.end() + 20]!r}"
     for record in trace.log:
@@ -585,8 +588,8 @@ def negotiation_comes_to_rest(trace: Trace) -> Iterator[str]:
         player = trace.player_of(watched.connection)
         if player is None:
             continue
-        ours = Counter(code for _, code in Heard(bytes(player.read)).negotiations)
-        theirs = Counter(code for _, code in Heard(bytes(player.meant)).negotiations)
+        ours = Counter(code for _, code in DecodedOutput(bytes(player.read)).negotiations)
+        theirs = Counter(code for _, code in DecodedOutput(bytes(player.meant)).negotiations)
         for code, count in ours.items():
             if count > theirs[code] + 4 + (watched.hidings if code == ECHO else 0):
                 yield f"{player}: {count} messages for option {code}, and it had sent {theirs[code]}"
@@ -597,7 +600,7 @@ def the_honest_are_not_accused(trace: Trace) -> Iterator[str]:
     """Only a peer that sent input no client sends is ended for protocol abuse."""
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
-        if player is None or player.mishaps & {"garbled", "stranger"}:
+        if player is None or player.faults & {"garbled", "stranger"}:
             continue
         if watched.connection.ending is Cause.PROTOCOL:
             yield f"{player} was accused of abuse of the protocol"
@@ -614,7 +617,7 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
         yield f"accepted {counters['accepted']}, refused {refused}, admitted {counters['admitted']}, gone before {gone}"
     if counters["admitted"] != ended:
         yield f"admitted {counters['admitted']}, ended {ended}"
-    limit = trace.plan.limits.connections
+    limit = trace.plan.limits.max_connections
     for watched in trace.watched.values():
         if limit is not None and watched.connection.ending is Cause.FULL and watched.guests <= limit:
             yield f"{watched.connection.name} was refused as one too many when there were {watched.guests}"

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from ...limits import Limits, Rate
-from .deeds import DEEDS
+from .actions import ACTIONS
 from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
@@ -24,19 +24,19 @@ USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
 
 
-class Step(NamedTuple):
+class PlanStep(NamedTuple):
     """One action of the script."""
 
-    deed: str
+    action: str
     player: int  # modulo the number of players that have connected
     chance: int  # the seed of the action's own choices
 
     def __str__(self) -> str:
-        return f"{self.deed}({self.player}, {self.chance})"
+        return f"{self.action}({self.player}, {self.chance})"
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The plan of one run.
 
     Attributes:
@@ -52,12 +52,12 @@ class Plan:
     seed: int
     game: str
     limits: Limits
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
     operator: str
     ends_at: int
     faults: bool = True
 
-    def only(self, kept: Iterable[int]) -> Plan:
+    def only(self, kept: Iterable[int]) -> RunPlan:
         """Return the plan with only these steps of the script."""
         numbers = sorted(set(kept))
         before = sum(number < self.ends_at for number in numbers)
@@ -86,7 +86,7 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
+def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
     """Derive a plan from a seed.
 
     Args:
@@ -99,21 +99,21 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> Plan:
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
     names = list(weights)
-    script = [Step("join", 0, random.getrandbits(30))]
+    script = [PlanStep("join", 0, random.getrandbits(30))]
     guests = random.randint(1, 5)
     for _ in range(steps):
         if guests and random.random() < 0.25:
             name, guests = "join", guests - 1
         else:
             name = random.choices(names, [weights[name] for name in names])[0]
-        script.append(Step(name, random.randrange(6), random.getrandbits(30)))
+        script.append(PlanStep(name, random.randrange(6), random.getrandbits(30)))
     limits = replace(_limits(random), **_bounds(Random(f"bounds {seed}")))
     operators = list(OPERATORS)
     operator = random.choices(operators, [OPERATORS[name].weight for name in operators])[0]
-    return Plan(
+    return RunPlan(
         seed=seed,
         game=game,
-        limits=limits if game in KNOWN else replace(limits, hook_deadline=USUAL.hook_deadline, posts=USUAL.posts),
+        limits=limits if game in KNOWN else replace(limits, hook_timeout=USUAL.hook_timeout, max_posts=USUAL.max_posts),
         steps=tuple(script),
         operator=operator,
         ends_at=random.randint(1, 1200) if OPERATORS[operator].counts_task_steps else random.randint(1, len(script)),
@@ -132,9 +132,9 @@ def quality(random: Random) -> Quality:
 def _mood(random: Random) -> Mapping[str, float]:
     """Return weights of actions for one run: some are raised and some are zero, so that rare actions meet."""
     return {
-        name: deed.weight * random.choice((0, 1, 1, 1, 4)) if name not in ("type", "pass") else deed.weight
-        for name, deed in DEEDS.items()
-        if deed.weight
+        name: action.weight * random.choice((0, 1, 1, 1, 4)) if name not in ("type", "pass") else action.weight
+        for name, action in ACTIONS.items()
+        if action.weight
     }
 
 
@@ -152,25 +152,25 @@ def _bounds(random: Random) -> dict[str, Any]:
 def _limits(random: Random) -> Limits:
     """Return small limits, so that they are reached."""
     return Limits(
-        connections=random.choice((3, 100, 100, 100)),
-        per_address=random.choice((2, 10)),
+        max_connections=random.choice((3, 100, 100, 100)),
+        max_per_address=random.choice((2, 10)),
         accept_rate=random.choice((None, None, Rate(1, burst=2))),
         command_rate=random.choice((None, None, Rate(2, burst=4))),
-        typeahead=random.choice((1, 3, 8)),
-        line=random.choice((80, 4096)),
-        subnegotiation=200,
-        outbox=random.choice((300, 2000)),
-        replay=random.choice((60, 1000)),
-        posts=3,
-        batch=random.choice((1, 2, 64)),
-        first_input=random.choice((8.0, 30.0)),
-        idle=random.choice((None, None, 12.0)),
-        keepalive=random.choice((None, None, 3.0)),
-        hook_deadline=random.choice((0.5, 3.0)),
-        write_stall=random.choice((1.5, 6.0)),
+        max_typeahead=random.choice((1, 3, 8)),
+        max_line=random.choice((80, 4096)),
+        max_subnegotiation=200,
+        max_output=random.choice((300, 2000)),
+        max_replay=random.choice((60, 1000)),
+        max_posts=3,
+        batch_size=random.choice((1, 2, 64)),
+        first_input_timeout=random.choice((8.0, 30.0)),
+        idle_timeout=random.choice((None, None, 12.0)),
+        keepalive_interval=random.choice((None, None, 3.0)),
+        hook_timeout=random.choice((0.5, 3.0)),
+        write_stall_timeout=random.choice((1.5, 6.0)),
         grace=random.choice((0.5, 5.0, 20.0)),
-        quit_flush=2.0,
-        linger=1.0,
-        drain=random.choice((1.0, 4.0)),
-        cleanup=2.0,
+        quit_timeout=2.0,
+        linger_timeout=1.0,
+        shutdown_timeout=random.choice((1.0, 4.0)),
+        cleanup_timeout=2.0,
     )

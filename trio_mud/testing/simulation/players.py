@@ -39,7 +39,7 @@ REJECTS_UTF_8: Final = frozenset({"western", "western packed"})
 _START_OF_STREAM: Final = bytes((IAC, SB, MCCP3, IAC, SE))  # output after it is compressed
 
 
-class Player:
+class SimulatedPlayer:
     """The peer of one connection.
 
     Attributes:
@@ -47,8 +47,8 @@ class Player:
         read: Every byte received, inflated if necessary; `unreadable` is the reason if that failed.
         meant: Every byte sent, before compression; including bytes in transit when the link broke.
         typed: Lines typed so far, whether or not they arrived.
-        fate: The action of the game's connect hook on it, if it uses this.
-        mishaps: Faults of its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
+        outcome: The action of the game's connect hook on it, if it uses this.
+        faults: Faults of its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
         came_at: The time of its connect.
     """
 
@@ -59,21 +59,21 @@ class Player:
         quality: Quality,
         program: str,
         random: Random,
-        fate: str,
+        outcome: str,
         start: Callable[[Callable[[], Awaitable[object]]], object],
     ) -> None:
         self.number = number
         self.address = address
         self.quality = quality
         self.program = program
-        self.fate = fate
+        self.outcome = outcome
         self.terminal: Terminal | None = _PROGRAMS[program]()
         self.pipe = WatchedPipe(quality, address, random)
         self.read = bytearray()
         self.unreadable = ""
         self.meant = bytearray()
         self.typed = 0
-        self.mishaps: set[str] = set()
+        self.faults: set[str] = set()
         self.secrets: list[str] = []
         self.came_at = trio.current_time()
         self._deflater: zlib._Compress | None = None  # set while it compresses
@@ -86,7 +86,7 @@ class Player:
         self._may_read.set()
 
     def __str__(self) -> str:
-        return f"player {self.number} ({self.program}, {self.fate}, {', '.join(sorted(self.mishaps)) or 'untouched'})"
+        return f"player {self.number} ({self.program}, {self.outcome}, {', '.join(sorted(self.faults)) or 'untouched'})"
 
     @property
     def client(self) -> PlayersEnd:
@@ -96,12 +96,12 @@ class Player:
     @property
     def can_type(self) -> bool:
         """True if it has not ended its input."""
-        return not self.mishaps & {"reset", "closed", "eof"}
+        return not self.faults & {"reset", "closed", "eof"}
 
     @property
     def reads_all(self) -> bool:
         """True if its link had no fault, so that all output sent in time arrives."""
-        return self.quality.is_swift and not self.mishaps & {"reset", "closed", "stalled", "deaf"}
+        return self.quality.is_swift and not self.faults & {"reset", "closed", "stalled", "deaf"}
 
     def encode(self, text: str) -> bytes:
         """Encode text in the charset of its program."""
@@ -184,12 +184,12 @@ class Player:
 
     def vanish(self) -> None:
         """Reset the link."""
-        self.mishaps.add("reset")
+        self.faults.add("reset")
         self.pipe.reset()
 
     async def hang_up(self) -> None:
         """Close the link."""
-        self.mishaps.add("closed")
+        self.faults.add("closed")
         self.be_deaf()
         await self.client.aclose()
 
@@ -198,19 +198,19 @@ class Player:
         try:
             async with self._hand, self._line:
                 if self.can_type:
-                    self.mishaps.add("eof")
+                    self.faults.add("eof")
                     await self.client.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 
     def stall(self) -> None:
         """Stop all delivery."""
-        self.mishaps.add("stalled")
+        self.faults.add("stalled")
         self.client.stall()
 
     def be_deaf(self) -> None:
         """Stop reading."""
-        self.mishaps.add("deaf")
+        self.faults.add("deaf")
         self._may_read = trio.Event()
         if self._ear is not None:
             self._ear.cancel()
@@ -218,7 +218,7 @@ class Player:
     def recover(self) -> None:
         """Resume reading and delivery."""
         self.client.resume()
-        if "closed" not in self.mishaps:
+        if "closed" not in self.faults:
             self._may_read.set()
 
     def next_secret(self) -> str:

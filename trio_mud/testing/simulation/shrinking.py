@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .plan import Plan
+from .plan import RunPlan
 
 
-def shrink(plan: Plan, fails: Callable[[Plan], bool], *, patience: int = 400) -> Plan:
+def shrink(plan: RunPlan, fails: Callable[[RunPlan], bool], *, patience: int = 400) -> RunPlan:
     """Remove steps as long as the plan still fails.
 
     Args:

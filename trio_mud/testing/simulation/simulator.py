@@ -14,16 +14,16 @@ from itertools import pairwise
 from . import inside
 from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
 from .games import Game
+from .harness import Harness
 from .invariants import check
-from .plan import Plan, plan
-from .stage import Stage
+from .plan import RunPlan, plan
 from .trace import Trace
 
 Patch = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass
-class Outcome:
+class RunResult:
     """The result of one run.
 
     Attributes:
@@ -36,7 +36,7 @@ class Outcome:
         seconds: Virtual time of the run.
     """
 
-    plan: Plan
+    plan: RunPlan
     digest: str
     steps: int
     violations: list[tuple[str, str]]
@@ -56,8 +56,8 @@ class Outcome:
 
 
 def simulate(
-    what: int | Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
-) -> Outcome:
+    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+) -> RunResult:
     """Play one seed, or a plan made from one, and check every invariant.
 
     Args:
@@ -72,7 +72,7 @@ def simulate(
     fired = Counter(trace.fired)
     if trace.operated_at is not None or script.operator == "nobody":
         fired[f"operator: {script.operator}"] += 1
-    return Outcome(
+    return RunResult(
         plan=script,
         digest=run.steps.digest,
         steps=run.steps.count,
@@ -84,20 +84,20 @@ def simulate(
 
 
 def observe(
-    script: Plan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext
+    script: RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext
 ) -> tuple[Trace, DeterministicRun]:
     """Play a plan and return the trace without checking it."""
     log: list[str] = []
-    holder: list[Stage] = []
+    holder: list[Harness] = []
     with patch(), inside.hidden_input(lambda connection: holder[0].trace.hides_input(connection)):
 
         async def main() -> None:
-            stage = Stage(script, game)
-            stage.trace.log = log
-            stage.trace.steps = run.steps
-            run.watch(stage.trace)
-            holder.append(stage)
-            await stage.play()
+            harness = Harness(script, game)
+            harness.trace.log = log
+            harness.trace.steps = run.steps
+            run.watch(harness.trace)
+            holder.append(harness)
+            await harness.play()
 
         run = DeterministicRun(script.seed)
         with heard_log(log):

@@ -17,6 +17,7 @@ import trio
 from ...driver.connection.connection import Connection
 from ...driver.connection.events import (
     Admitted,
+    ClientReady,
     Connect,
     Disconnect,
     EchoRefused,
@@ -24,7 +25,6 @@ from ...driver.connection.events import (
     Input,
     Interrupt,
     MsdpMessage,
-    Settled,
     WindowSize,
 )
 from ...driver.core.dispatcher import Source
@@ -33,14 +33,14 @@ from ...driver.core.hooks import FIRST, LAST, Hooks
 from ...driver.core.origins import origin_of
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
-from ...driver.sessions.events import Entered, Left, LinkLost, Resumed
+from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from ...driver.sessions.session import Session
 from ...telnet.options.mssp import PLAIN_REQUEST
 from ..tasks import every_task
 from . import inside
 from .determinism import Steps
-from .plan import KNOWN, Plan
-from .players import Player
+from .plan import KNOWN, RunPlan
+from .players import SimulatedPlayer
 
 if TYPE_CHECKING:
     from ...driver.sessions.registry import Sessions
@@ -54,16 +54,16 @@ OBSERVED = (
     Admitted,
     Input,
     WindowSize,
-    Settled,
+    ClientReady,
     GmcpMessage,
     MsdpMessage,
     Interrupt,
     EchoRefused,
     Disconnect,
-    Entered,
+    SessionStarted,
     LinkLost,
-    Resumed,
-    Left,
+    SessionResumed,
+    SessionEnded,
 )
 
 
@@ -160,17 +160,17 @@ class Trace:
         fired: Number of times each action succeeded.
         closing_at: The time at which a shutdown or the hard path began; `aborting_at`: the hard path.
         closed_at: The time at which everything had ended.
-        calm: The observations at the end of the quiet period, in words; empty if the run ended before.
+        quiescence: The observations at the end of the quiet period, in words; empty if the run ended before.
         tasks_left: Tasks at the very end, beyond those at the beginning.
         raised: The exception raised by `serve`.
     """
 
-    def __init__(self, plan: Plan, server: MasterServer) -> None:
+    def __init__(self, plan: RunPlan, server: MasterServer) -> None:
         self.plan = plan
         self.server = server
         self.steps: Steps | None = None
-        self.players: list[Player] = []
-        self.by_address: dict[str, Player] = {}
+        self.players: list[SimulatedPlayer] = []
+        self.by_address: dict[str, SimulatedPlayer] = {}
         self.happenings: list[Happening] = []
         self.watched: dict[int, Watched] = {}
         self.log: list[str] = []
@@ -179,7 +179,7 @@ class Trace:
         self.closing_at: float | None = None
         self.aborting_at: float | None = None
         self.closed_at: float | None = None
-        self.drain: float = plan.limits.drain
+        self.drain: float = plan.limits.shutdown_timeout
         self.was_cut = False
         self.calm_at: float | None = None
         self.tasks_left = 0
@@ -207,13 +207,13 @@ class Trace:
         if len(self.faults) < 20:
             self.faults.append((invariant, f"{text} (at {trio.current_time():g} s)"))
 
-    def player_of(self, connection: Connection) -> Player | None:
+    def player_of(self, connection: Connection) -> SimulatedPlayer | None:
         """Return the player at the other end."""
         return self.by_address.get(connection.address)
 
     # Reported by the stage
 
-    def meet(self, player: Player) -> None:
+    def meet(self, player: SimulatedPlayer) -> None:
         """Register a player that is about to connect."""
         self.players.append(player)
         self.by_address[player.address] = player
@@ -241,7 +241,7 @@ class Trace:
             if found is not None and int(found[1]) not in living:
                 self.fault("I-14", f"the task {task.name!r} has outlived its connection")
         for connection in inside.guests(server):
-            has_waited = connection.idle > PATIENCE and inside.waiting(connection)[0]
+            has_waited = connection.idle_seconds > PATIENCE and inside.waiting(connection)[0]
             if has_waited and connection.ending is None and connection.dialog is None:
                 self.fault("I-17", f"lines of {connection.name} wait, and none of them is handled")
             watched = self.watch(connection)
@@ -260,7 +260,7 @@ class Trace:
         decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
         return sum(h.kind == "Connect" and h.connection not in decided for h in self.happenings)
 
-    def _server_sends(self, player: Player) -> None:
+    def _server_sends(self, player: SimulatedPlayer) -> None:
         for watched in self.watched.values():
             connection = watched.connection
             if connection.address == player.address:
@@ -268,10 +268,10 @@ class Trace:
                     self.fault(
                         "I-13", f"{connection.name} was written to after its link had died ({connection.ending})"
                     )
-                if connection.inbox.is_gone:
+                if connection._inbox.is_gone:
                     self.fault("I-5", f"{connection.name} was written to after its disconnect event")
 
-    def _bytes_go(self, player: Player) -> None:
+    def _bytes_go(self, player: SimulatedPlayer) -> None:
         """Check bytes put into the pipe: after the link's loss, only a piece being sent at that moment may follow."""
         for watched in self.watched.values():
             if watched.connection.address == player.address and watched.decisions:
@@ -324,8 +324,8 @@ class Trace:
     def _count_turn(self, connection: Connection) -> None:
         """For each queued connection, count the events of every other connection that came first."""
         for other in self.server.connections:
-            if other is not connection and other.inbox.is_queued:
-                turns = self._turns[other.inbox]
+            if other is not connection and other._inbox.is_queued:
+                turns = self._turns[other._inbox]
                 turns[connection.number] += 1
                 if turns[connection.number] > 1:
                     self.fault("I-17", f"{connection.name} had two events while {other.name} stood in line")
@@ -370,14 +370,14 @@ class Trace:
     def after_step(self) -> None:
         """Check everything that must hold after every step of every task."""
         server = self.server
-        if self._passed > server.limits.batch:
+        if self._passed > server.limits.batch_size:
             self.fault("I-17", f"{self._passed} deadlines passed before any other source had a turn")
         self._passed = 0
         if self.closing_at is None and server.is_closing:
             self.closing_at = trio.current_time()
-        if self.aborting_at is None and server.aborting.is_set():
+        if self.aborting_at is None and server._aborting.is_set():
             self.aborting_at = trio.current_time()
-        if server.context.dispatcher.is_cutting:
+        if server._context.dispatcher.is_cutting:
             self.was_cut = True
         guests = inside.guests(server)
         for connection in guests:
@@ -414,12 +414,12 @@ class Trace:
         counters = server.counters
         ended = sum(n for word, n in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
         listed = len(server.connections)
-        if counters["admitted"] != listed + ended and not server.context.dispatcher.is_dead:
+        if counters["admitted"] != listed + ended and not server._context.dispatcher.is_dead:
             self.fault("I-26", f"{counters['admitted']} admitted, but {listed} listed and {ended} ended")
         for connection in server.connections:
             watched = self.watch(connection)
             watched.was_listed = True
-            if connection.refused and not any(
+            if connection.is_refused and not any(
                 h.connection is connection and h.kind == "Admitted" for h in self.happenings
             ):
                 self.fault("I-6", f"{connection.name} was refused and is on the list")
@@ -446,8 +446,8 @@ class Trace:
                         self.watch(link).robbed = True
             if not self.sharing.issuperset(links[1:]):  # the first may have entered without sharing
                 self.fault("I-21", f"{session!r} has {len(links)} owners")
-            for old in session.awaited:
-                if not old.inbox.is_busy:
+            for old in session._old_connections:
+                if not old._inbox.is_busy:
                     self.fault("I-19", f"{session!r} waits for {old.name}, of which no event runs")
             for link in links:
                 if link.session is not session:

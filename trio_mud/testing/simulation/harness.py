@@ -17,14 +17,14 @@ from ...driver.server.server import MasterServer
 from ...texts import Texts
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
-from .deeds import COMINGS, DEEDS
+from .actions import ACTIONS, COMINGS
 from .games import GAMES, Game
-from .hostile import FATES
+from .hostile import OUTCOMES
 from .network import Quality
 from .operators import OPERATORS
-from .plan import JOINERS, Plan, Step
+from .plan import JOINERS, PlanStep, RunPlan
 from .plan import quality as any_quality
-from .players import Player
+from .players import SimulatedPlayer
 from .trace import Trace
 
 CALM: Final = 16.0  # seconds without a new fault, in which all must settle; above any limit of a plan except the grace
@@ -50,7 +50,7 @@ TEXTS: Final = Texts(
 )
 
 
-class Stage:
+class Harness:
     """One run.
 
     Attributes:
@@ -61,7 +61,7 @@ class Stage:
         pause: Seconds to wait after the current step.
     """
 
-    def __init__(self, plan: Plan, game: Callable[[Trace], Game] | None = None) -> None:
+    def __init__(self, plan: RunPlan, game: Callable[[Trace], Game] | None = None) -> None:
         self.plan = plan
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
         self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
@@ -127,18 +127,18 @@ class Stage:
         self.trace.operate()
         OPERATORS[self.plan.operator].act(self)
 
-    def _do(self, step: Step) -> None:
-        deed, chance = DEEDS[step.deed], Random(step.chance)
+    def _do(self, step: PlanStep) -> None:
+        action, chance = ACTIONS[step.action], Random(step.chance)
         player = self.players[step.player % len(self.players)] if self.players else None
-        if player is None and step.deed not in COMINGS:
+        if player is None and step.action not in COMINGS:
             return  # no action is possible before the first player has connected
-        if COMINGS[step.deed](self, chance) if player is None else deed.act(self, player, chance):
-            self.trace.fired[step.deed] += 1
+        if COMINGS[step.action](self, chance) if player is None else action.act(self, player, chance):
+            self.trace.fired[step.action] += 1
 
     # Called by actions
 
     @property
-    def players(self) -> list[Player]:
+    def players(self) -> list[SimulatedPlayer]:
         """The players that have connected, in order."""
         return self.trace.players
 
@@ -152,20 +152,20 @@ class Stage:
         chance: Random,
         *,
         address: str = "",
-        fate: str = "",
+        outcome: str = "",
         quality: Quality | None = None,
         program: str = "",
-    ) -> Player | None:
+    ) -> SimulatedPlayer | None:
         """Connect a player; return None if the listener is closed."""
         number = len(self.players) + 1
-        household = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
-        player = Player(
+        host = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
+        player = SimulatedPlayer(
             number,
-            f"{household}::{number:x}",
+            f"{host}::{number:x}",
             any_quality(chance) if quality is None else quality,
             program or chance.choice(JOINERS),
             Random(chance.getrandbits(32)),
-            fate or chance.choice(FATES),
+            outcome or chance.choice(OUTCOMES),
             self.start,
         )
         try:
@@ -176,15 +176,15 @@ class Stage:
         self.start(player.listen)
         return player
 
-    def lines(self, player: Player, chance: Random, count: int) -> list[str]:
+    def lines(self, player: SimulatedPlayer, chance: Random, count: int) -> list[str]:
         """Return lines of the game to type."""
         return [self.game.line(player, chance) for _ in range(count)]
 
-    def types(self, player: Player, lines: Sequence[str]) -> bool:
+    def types(self, player: SimulatedPlayer, lines: Sequence[str]) -> bool:
         """Make a player type."""
         return bool(lines) and self.sends(player, player.encode("".join(f"{line}\r\n" for line in lines)))
 
-    def sends(self, player: Player, data: bytes) -> bool:
+    def sends(self, player: SimulatedPlayer, data: bytes) -> bool:
         """Make a player's program send."""
         if not player.can_type:
             return False
