@@ -434,7 +434,7 @@ def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)
 def test_a_scene_cut_at_any_step_loses_nothing(scene: Scene, request: pytest.FixtureRequest) -> None:
-    """One disconnect for each connect and one `SessionEnded` for each `SessionStarted`, an empty list, and no task left."""
+    """One disconnect a connect, one `SessionEnded` a `SessionStarted`, an empty list, and no task left."""
     seed = dt.date.today().toordinal()
     steps = play(scene, None, seed).steps
     every = 1 if request.config.getoption("--whole") else max(1, steps // SAMPLE)

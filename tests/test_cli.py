@@ -123,12 +123,12 @@ def test_the_command_line_is_stronger_than_the_environment_than_the_file(
 
 def test_the_check_tells_which_limits_and_texts_are_not_the_defaults(say: Say, tavern: Path) -> None:
     (tavern / "tavern.toml").write_text(
-        '[limits]\nfirst_input = "none"\nline = 4096\n[texts]\nshutdown = "Bye."', encoding="utf-8"
+        '[limits]\nfirst_input_timeout = "none"\nmax_line = 4096\n[texts]\nshutdown = "Bye."', encoding="utf-8"
     )
 
     _, said = say("run", "tavern:hooks", "--config", "tavern.toml", "--check-config")
 
-    assert said.rstrip().endswith("port 4000, with limits first_input = None; texts shutdown = 'Bye.'")
+    assert said.rstrip().endswith("port 4000, with limits first_input_timeout = None; texts shutdown = 'Bye.'")
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,9 @@ def test_a_signal_says_goodbye_and_ends_with_status_0(tavern: Path, asked: signa
 
 def test_a_second_interrupt_does_not_wait_and_ends_with_status_130(tavern: Path) -> None:
     (tavern / "slow.py").write_text(SLOW_TO_LEAVE, encoding="utf-8")
-    (tavern / "slow.toml").write_text("[limits]\nhook_deadline = 600\ndrain = 600\ncleanup = 0.2", encoding="utf-8")
+    (tavern / "slow.toml").write_text(
+        "[limits]\nhook_timeout = 600\nshutdown_timeout = 600\ncleanup_timeout = 0.2", encoding="utf-8"
+    )
     with started("run", "slow:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "slow.toml") as process:
         with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
             process.send_signal(signal.SIGINT)

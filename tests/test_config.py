@@ -89,11 +89,11 @@ def test_a_mistake_about_tls_or_proxies_is_named(tmp_path: Path, text: str, said
 
 
 def test_a_count_is_a_whole_number(tmp_path: Path) -> None:
-    assert read(written(tmp_path, "[limits]\ntypeahead = 32")).limits == Limits(max_typeahead=32)
+    assert read(written(tmp_path, "[limits]\nmax_typeahead = 32")).limits == Limits(max_typeahead=32)
 
 
 def test_seconds_may_be_whole_or_not(tmp_path: Path) -> None:
-    path = written(tmp_path, "[limits]\nfirst_input = 30\nhook_deadline = 2.5")
+    path = written(tmp_path, "[limits]\nfirst_input_timeout = 30\nhook_timeout = 2.5")
 
     assert read(path).limits == Limits(first_input_timeout=30.0, hook_timeout=2.5)
 
@@ -123,10 +123,10 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
     [
         # an unknown key
         ("prot = 4000", ": there is no 'prot'; did you mean 'port'?"),
-        ("[limits]\ntypehead = 5", ": there is no 'typehead' in limits; did you mean 'typeahead'?"),
+        ("[limits]\ngrce = 5", ": there is no 'grce' in limits; did you mean 'grace'?"),
         ("[texts]\nshutdwn = ''", ": there is no 'shutdwn' in texts; did you mean 'shutdown'?"),
         ("[limits]\nzebra = 5", ": there is no 'zebra' in limits"),
-        ("idle = 5", ": there is no 'idle'; write it below [limits]"),
+        ("max_line = 5", ": there is no 'max_line'; write it below [limits]"),
         ("[limits]\nshutdown = 'Bye.'", ": there is no 'shutdown' in limits; write it below [texts]"),
         ("[limits]\nport = 4000", ": there is no 'port' in limits; write it above the first [table]"),
         (
@@ -138,9 +138,9 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ("port = true", ": port: expected a whole number, got true or false"),
         ("limits = 5", ": limits: expected a table, got a whole number"),
         ("limits = [5]", ": limits: expected a table, got a list"),
-        ("[limits]\nline = 5.5", ": limits.max_line: expected a whole number, got a number"),
+        ("[limits]\nmax_line = 5.5", ": limits.max_line: expected a whole number, got a number"),
         (
-            '[limits]\nfirst_input = "never"',
+            '[limits]\nfirst_input_timeout = "never"',
             ': limits.first_input_timeout: expected a number or "none", got a text; write a number without quotes',
         ),
         (
@@ -152,16 +152,17 @@ def test_each_text_can_be_replaced(tmp_path: Path, name: str) -> None:
         ("[texts]\nshutdown = 5", ": texts.shutdown: expected a text, got a whole number"),
         # a value that makes no sense
         ("port = 70000", ": port = 70000: write a number from 1 to 65535, or 0 for any free one"),
-        ("[limits]\nline = 0", ": limits.max_line = 0: write a whole number of at least 1"),
+        ("[limits]\nmax_line = 0", ": limits.max_line = 0: write a whole number of at least 1"),
         (
-            "[limits]\nwrite_stall = inf",
-            ': limits.write_stall_timeout = inf: write a positive number of seconds, such as 5.0, or "none" for no limit',
+            "[limits]\nwrite_stall_timeout = inf",
+            ": limits.write_stall_timeout = inf: write a positive number of seconds, such as 5.0, "
+            'or "none" for no limit',
         ),
         (
             "[limits]\ncommand_rate = {per_second = 5, burst = 0}",
             ": limits.command_rate.burst = 0: write a whole number of at least 1",
         ),
-        ('[limits]\nline = "none"', ": limits.max_line cannot be switched off; write a larger one instead"),
+        ('[limits]\nmax_line = "none"', ": limits.max_line cannot be switched off; write a larger one instead"),
         # not TOML at all
         ("port: 4000", " is not TOML: Expected '=' after a key in a key/value pair (at line 1, column 5)"),
         ("host = localhost", " is not TOML: Invalid value (at line 1, column 8); write texts in quotes"),
@@ -173,7 +174,7 @@ def test_a_mistake_is_told_in_one_line_by_file_and_key(tmp_path: Path, text: str
 
 def test_a_number_far_too_large_is_refused(tmp_path: Path) -> None:
     """K11: it would pass the check, and limit nothing."""
-    said = complaint(tmp_path, "[limits]\nline = 100000000000000000000000")
+    said = complaint(tmp_path, "[limits]\nmax_line = 100000000000000000000000")
     assert said == ": limits.max_line = 100000000000000000000000: write 1073741824 at most"
 
 

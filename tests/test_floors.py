@@ -23,7 +23,7 @@ PACKAGE = "trio_mud"
 HERE = Path(__file__).resolve().parent.parent / PACKAGE
 
 FRONT_DOOR = PACKAGE  # `from trio_mud import …`: the public names
-GROUND = {"errors", "limits", "texts"}  # values without behaviour; every floor may name them
+GROUND = {"errors", "limits", "renamed", "texts"}  # values without behaviour; every floor may name them
 ALL = {"*"}
 
 
@@ -36,7 +36,8 @@ class Floor(NamedTuple):
 
 FLOORS = {
     "errors": Floor(set()),
-    "limits": Floor(set()),
+    "renamed": Floor(set()),
+    "limits": Floor({"renamed"}),
     "texts": Floor(set()),
     "telnet": Floor(GROUND, {"msgspec", "wcwidth"}),
     "text": Floor(GROUND, {"anyascii", "msgspec", "wcwidth"}),
@@ -79,8 +80,8 @@ ORDER = {
         *inside("core", "events", "guard", "describing", "checks", "thread", "hooks", "dispatcher", "calendar"),
         *inside("core", "timers", "queue_source", "failures", "metering", "origins", "context", "service"),
         *inside("link", "client", "base", "sniffing", "outgoing", "incoming", "telnet"),
-        *inside("connection", "events", "line_taker", "waiting", "idle", "inbox", "lifecycle", "editor"),
-        *inside("connection", "questions", "dialog", "connection"),
+        *inside("connection", "events", "line_taker", "waiting", "tap", "idle", "inbox", "lifecycle", "editor"),
+        *inside("connection", "questions", "question_taker", "dialog", "connection"),
         *inside("sessions", "events", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
         *inside("server", "events", "mssp", "log_queue", "acceptor", "admission", "hook_host", "task_tree"),

@@ -11,54 +11,54 @@ from trio_mud.limits import _GREATEST, Limits, Rate, may_be_switched_off
 from trio_mud.texts import Texts
 
 ALWAYS_BOUNDED = {
-    "typeahead",
+    "max_typeahead",
     "max_typeahead_bytes",
-    "line",
-    "subnegotiation",
-    "outbox",
-    "posts",
-    "replay",
+    "max_line",
+    "max_subnegotiation",
+    "max_output",
+    "max_posts",
+    "max_replay",
     "max_log",
-    "batch",
-    "handshake",
+    "batch_size",
+    "handshake_timeout",
     "grace",
-    "quit_flush",
-    "linger",
-    "drain",
-    "cleanup",
+    "quit_timeout",
+    "linger_timeout",
+    "shutdown_timeout",
+    "cleanup_timeout",
 }
 COUNTS = [
-    "connections",
-    "per_address",
+    "max_connections",
+    "max_per_address",
     "max_handshakes",
     "max_link_dead",
     "max_link_dead_per_address",
-    "typeahead",
+    "max_typeahead",
     "max_typeahead_bytes",
-    "line",
-    "subnegotiation",
-    "anomalies",
-    "outbox",
-    "posts",
-    "replay",
+    "max_line",
+    "max_subnegotiation",
+    "max_anomalies",
+    "max_output",
+    "max_posts",
+    "max_replay",
     "max_log",
-    "batch",
+    "batch_size",
 ]
 SECONDS = [
-    "handshake",
-    "first_input",
-    "idle",
-    "keepalive",
-    "hook_deadline",
-    "watchdog",
-    "watchdog_abort",
-    "write_stall",
-    "dead_peer",
+    "handshake_timeout",
+    "first_input_timeout",
+    "idle_timeout",
+    "keepalive_interval",
+    "hook_timeout",
+    "watchdog_timeout",
+    "watchdog_abort_timeout",
+    "write_stall_timeout",
+    "dead_peer_timeout",
     "grace",
-    "quit_flush",
-    "linger",
-    "drain",
-    "cleanup",
+    "quit_timeout",
+    "linger_timeout",
+    "shutdown_timeout",
+    "cleanup_timeout",
     "log_interval",
 ]
 RATES = ["accept_rate", "accept_rate_per_address", "command_rate", "protocol_rate"]
@@ -104,20 +104,20 @@ def test_a_rate_is_written_as_a_rate(name: str, wrong: object) -> None:
 
 
 def test_what_may_be_switched_off_says_so_when_it_is_wrong() -> None:
-    with pytest.raises(ValueError, match=r"hook_deadline = 0: .*, or None for no limit$"):
+    with pytest.raises(ValueError, match=r"hook_timeout = 0: .*, or None for no limit$"):
         Limits(hook_timeout=0)
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0.5, "write seconds from 1 to 32767"), (32768, "write 32767 at most")])
 def test_keepalive_has_the_kernels_bounds(seconds: float, said: str) -> None:
-    with pytest.raises(ValueError, match=rf"dead_peer = .*: {said}, or None for no limit"):
+    with pytest.raises(ValueError, match=rf"dead_peer_timeout = .*: {said}, or None for no limit"):
         Limits(dead_peer_timeout=seconds)
 
 
 @pytest.mark.parametrize("name", COUNTS + SECONDS)
 def test_every_limit_has_a_greatest_value(name: str) -> None:
     """K11: past it a number is a mistake, such as nanoseconds for seconds."""
-    others = {"watchdog": 1.0} if name == "watchdog_abort" else {}
+    others = {"watchdog_timeout": 1.0} if name == "watchdog_abort_timeout" else {}
     greatest = _GREATEST[name]
     assert getattr(Limits(**{name: greatest, **others}), name) == greatest  # type: ignore[arg-type]
     for wrong in (greatest + 1, 10**23):
@@ -135,7 +135,7 @@ def test_a_rate_has_a_greatest_value(rate: tuple[float, int], said: str) -> None
 
 @pytest.mark.parametrize(("watchdog", "abort"), [(1.0, 0.5), (None, 5.0)])
 def test_nothing_is_ended_that_was_not_told_of_before(watchdog: float | None, abort: float) -> None:
-    with pytest.raises(ValueError, match=r"^watchdog_abort = .*: write no less than watchdog"):
+    with pytest.raises(ValueError, match=r"^watchdog_abort_timeout = .*: write no less than watchdog"):
         Limits(watchdog_timeout=watchdog, watchdog_abort_timeout=abort)
 
 

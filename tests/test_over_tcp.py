@@ -375,7 +375,8 @@ hooks.on(Input)(lambda event: event.connection.write(f"you said {event.line}") a
 
 async def main():
     (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
-    server = MasterServer(hooks, limits=Limits(max_per_address=None, accept_rate_per_address=None, linger_timeout=0.2, shutdown_timeout=1))
+    limits = Limits(max_per_address=None, accept_rate_per_address=None, linger_timeout=0.2, shutdown_timeout=1)
+    server = MasterServer(hooks, limits=limits)
     async with trio.open_nursery() as nursery:
         await nursery.start(server.serve, [listener])
         print(listener.address[1], flush=True)

@@ -70,7 +70,8 @@ async def swallow():
 
 
 limits = Limits(
-    max_per_address=None, accept_rate_per_address=None, shutdown_timeout=1.5, cleanup_timeout=0.5, linger_timeout=0.2, write_stall_timeout=None, quit_timeout=60,
+    max_per_address=None, accept_rate_per_address=None, shutdown_timeout=1.5, cleanup_timeout=0.5, linger_timeout=0.2,
+    write_stall_timeout=None, quit_timeout=60,
     watchdog_timeout=0.2,
 )
 run(hooks, host="127.0.0.1", port=0, limits=limits)

@@ -5,6 +5,8 @@ This is the front door: every public name of the driver. Beside it stand
 `trio_mud.testing` (players for your tests) and `trio_mud.mudlib` (a small world).
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
 from .driver.connection.connection import Connection, broadcast
 from .driver.connection.dialog import Dialog
 from .driver.connection.events import (
@@ -19,10 +21,11 @@ from .driver.connection.events import (
     MsdpMessage,
     WindowSize,
 )
+from .driver.connection.tap import Sent, Tap, Typed
 from .driver.core.events import Cause, HookEvent, Reason
 from .driver.core.hooks import FIRST, LAST, Hooks
 from .driver.core.timers import Timer
-from .driver.link.client import Client, FactSource, Size
+from .driver.link.client import Client, Size
 from .driver.server.events import Started
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
@@ -40,12 +43,22 @@ from .errors import (
     WouldDeadlock,
 )
 from .limits import Limits, Rate
+from .renamed import new_name_of
 from .text import Markup, Rendering, Text, join, link, markup, music, pages, sound, wrap
 from .texts import Texts
 from .transports.tcp import open_tcp_listeners
 from .transports.tls import Certificate, open_tls_listeners
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> NoReturn:
+        if sentence := new_name_of(f"trio_mud.{name}"):
+            raise ImportError(sentence)  # `from trio_mud import …` would replace the text of an AttributeError
+        raise AttributeError(f"module 'trio_mud' has no attribute {name!r}")
+
 
 __all__ = [
     "FIRST",
@@ -62,7 +75,6 @@ __all__ = [
     "Disconnect",
     "Duplicate",
     "EchoRefused",
-    "FactSource",
     "GmcpMessage",
     "HookEvent",
     "Hooks",
@@ -80,6 +92,7 @@ __all__ = [
     "Rate",
     "Reason",
     "Rendering",
+    "Sent",
     "Session",
     "SessionEnded",
     "SessionInUse",
@@ -87,10 +100,12 @@ __all__ = [
     "SessionStarted",
     "Size",
     "Started",
+    "Tap",
     "Text",
     "Texts",
     "Timer",
     "TrioMudError",
+    "Typed",
     "WindowSize",
     "WouldDeadlock",
     "broadcast",

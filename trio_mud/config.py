@@ -35,6 +35,7 @@ import msgspec
 
 from trio_mud.errors import ConfigurationError
 from trio_mud.limits import Limits, may_be_switched_off
+from trio_mud.renamed import new_name_of
 from trio_mud.texts import Texts
 from trio_mud.transports.tcp import check_address
 
@@ -161,6 +162,8 @@ def _check_keys(
     defaults = {field.name: field.default for field in fields(known)}
     for key, value in table.items():
         if key not in defaults:
+            if sentence := new_name_of(f"{path}.{key}"):
+                raise ConfigurationError(f"{source}: {sentence}")
             where = f" in {path}" if path else ""
             raise ConfigurationError(f"{source}: there is no {key!r}{where}{_place_of(key) or nearest(key, defaults)}")
         default = defaults[key]

@@ -2,10 +2,10 @@
 
     TrioMudError
     ├── LocalProtocolError      this side broke a protocol's rules: a bug here, or in the code that called
-    │   ├── SessionInUse            somebody is in the game under that key, and the policy was to refuse
-    │   └── InvalidToken            this token resumes nothing
+    ├── SessionInUse            the session of that key is live, and the policy was to refuse
+    ├── InvalidToken            the token resumes no session: it was used, is too old, or was never issued
     ├── ConnectionEnded         the connection is over; nothing more can be asked of it
-    ├── WouldDeadlock          a hook asked its own source for a line, which would come only after that hook
+    ├── WouldDeadlock           a hook asked its own source for a line, which would come only after that hook
     ├── NoAnswer                a player was asked again and again, and gave no answer that fits
     ├── Overloaded              too much is waiting already; the new part was not taken
     └── ConfigurationError      a setting is wrong; nothing was started
@@ -43,11 +43,11 @@ class LocalProtocolError(TrioMudError):
     """This side asked for something that the protocol forbids at this moment; correct the caller."""
 
 
-class SessionInUse(LocalProtocolError):
+class SessionInUse(TrioMudError):
     """Somebody is in the game under this key, and the policy was to refuse; ask, or take over."""
 
 
-class InvalidToken(LocalProtocolError):
+class InvalidToken(TrioMudError):
     """This token was never given, was used, is too old, or its session is over; log in instead."""
 
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType
-from typing import Final, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Self, get_args, get_type_hints
+
+from .renamed import new_name_of, refuse_old_attributes
 
 __all__ = ["Limits", "Rate", "may_be_switched_off"]
 
@@ -98,8 +100,8 @@ class Rate:
         """Take tokens from the bucket, whose whole state is one moment: when it will be full again.
 
         Args:
-            spent_until: What the last call returned first; `-math.inf` for a full bucket.
-            now: The time in seconds, on the clock of `spent_until`.
+            full_at: What the last call returned first; `-math.inf` for a full bucket.
+            now: The time in seconds, on the clock of `full_at`.
 
         Returns:
             The new state, and the seconds to wait before the next token may be taken.
@@ -137,8 +139,8 @@ class Limits:
     Precedent: xinetd takes 50 a second, and then pauses."""
 
     accept_rate_per_address: Rate | None = Rate(2, burst=20)
-    """New connections a second from one address, counted as for `max_per_address`; past it a connection is closed at once,
-    without a word and without an event, before it spends anything of `accept_rate`.
+    """New connections a second from one address, counted as for `max_per_address`; past it a connection is closed at
+    once, without a word and without an event, before it spends anything of `accept_rate`.
     Behind a proxy it is counted, and closed, once the PROXY header has named the address.
     Precedent: OpenSSH's PerSourcePenalties."""
 
@@ -281,19 +283,31 @@ class Limits:
     """Seconds in which a repeating kind of warning, such as "too many open files", is logged at most once.
     Precedent: the Linux kernel counts its repeated messages over 5 s."""
 
+    if not TYPE_CHECKING:
+
+        def __new__(cls, **values: Any) -> Self:
+            for name in values:
+                if sentence := new_name_of(f"limits.{name}"):
+                    raise TypeError(sentence)
+            return object.__new__(cls)
+
+        __getattr__ = refuse_old_attributes("limits")
+
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check(field.name)
         if self.dead_peer_timeout is not None and self.dead_peer_timeout < 1:
             raise ValueError(
-                f"dead_peer_timeout = {self.dead_peer_timeout!r}: write seconds from 1 to {LONGEST_KEEPALIVE}, or None for no limit"
+                f"dead_peer_timeout = {self.dead_peer_timeout!r}: "
+                f"write seconds from 1 to {LONGEST_KEEPALIVE}, or None for no limit"
             )
         if (
             self.watchdog_abort_timeout is not None
             and not (self.watchdog_timeout or math.inf) <= self.watchdog_abort_timeout
         ):
             raise ValueError(
-                f"watchdog_abort_timeout = {self.watchdog_abort_timeout!r}: write no less than watchdog_timeout, which is {self.watchdog_timeout!r}, "
+                f"watchdog_abort_timeout = {self.watchdog_abort_timeout!r}: write no less than watchdog_timeout, "
+                f"which is {self.watchdog_timeout!r}, "
                 "or None for no limit"
             )
 

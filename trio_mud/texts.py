@@ -57,7 +57,7 @@ class Texts:
     """A minute is left, or half, of `limits.idle_timeout`."""
 
     missed: str = "({count} lines came and went while you were away.)"
-    """Of what was written during a link death, more was lost than `limits.max_replay` keeps; `{count}` says how much."""
+    """More was written during a link death than `limits.max_replay` keeps; `{count}` says how much was lost."""
 
     # In dialogs: words that a player may answer, apart by spaces, and what the questions say
 

@@ -5,7 +5,7 @@
     python tests/bench/run.py --kinds driver,trio
     python tests/bench/run.py --kinds driver,mccp2,tls      the driver compressing, or encrypting, for all
     python tests/bench/run.py --growth             curves from 10 to 15,000 connections, into docs/topics/figures
-    python tests/bench/run.py --full               what happens past limits.max_connections and per_address
+    python tests/bench/run.py --full               what happens past limits.max_connections and max_per_address
     python tests/bench/run.py --engine             the telnet engine alone, by `engine.py`
     python tests/bench/run.py --bounds             figures that must hold, by `bounds.py`; exit status 1 if one does not
 
@@ -225,7 +225,7 @@ def past_the_limits(players: int, refused: int, seconds: float) -> str:
         "|---" * 6 + "|",
     ]
     many = 1_000_000
-    for name, limits in (("connections", (players, many)), ("per_address", (many, players))):
+    for name, limits in (("max_connections", (players, many)), ("max_per_address", (many, players))):
         found = measure("full", Cell(name, "full", (players, refused), "", 1), seconds, *limits).found
         p99 = [found["before"], found["value"]]
         shown = [f"{each * 1e3:.2f}" for each in p99 if isinstance(each, float)]

@@ -57,7 +57,7 @@ async def test_the_player_has_the_last_word(mud: OpenMud) -> None:
 
 
 async def test_a_server_with_tags_and_sounds_offers_both(mud: OpenMud) -> None:
-    offers = gallery.make_server().make_engine().data_to_send()
+    offers = gallery.make_server()._make_engine().data_to_send()
     assert offers.endswith(b"\xff\xfb\x5b\xff\xfb\x5a")
 
 

@@ -189,8 +189,13 @@ class Mix:
 def hostile_mix(mix: Mix, say: Say) -> Verdict:
     """Honest players among slowloris peers, peers that never read, and fuzzers lose no line; then nothing is left."""
     verdict = Verdict("hostile mix")
-    limits: dict[str, object] = {"first_input": 10.0, "write_stall": 10.0, "connections": 4000, "accept_rate": "none"}
-    limits |= {"per_address": PLACES, "accept_rate_per_address": "none"}
+    limits: dict[str, object] = {
+        "first_input_timeout": 10.0,
+        "write_stall_timeout": 10.0,
+        "max_connections": 4000,
+        "accept_rate": "none",
+    }
+    limits |= {"max_per_address": PLACES, "accept_rate_per_address": "none"}
     lifetime = int(mix.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
         _play(verdict, _mix, server, mix, verdict, say)
@@ -304,11 +309,11 @@ def connect_storm(storm: StormMix, say: Say) -> Verdict:
     verdict = Verdict("connect storm")
     places = storm.honest + 1 + CROWD + HOLDERS
     limits = {
-        "connections": places,
-        "per_address": CROWD if IS_LINUX else "none",
+        "max_connections": places,
+        "max_per_address": CROWD if IS_LINUX else "none",
         "accept_rate_per_address": "none",
-        "linger": 0.2,
-        "first_input": "none",
+        "linger_timeout": 0.2,
+        "first_input_timeout": "none",
     }
     with serving(lifetime=int(3 * storm.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
         _play(verdict, _storm, server, storm, verdict, say)
@@ -400,7 +405,7 @@ ROOM: Final = {"listens": 60, "shouts": 5}
 def noise(name: str, noise: Noise, say: Say) -> Verdict:
     """Players are answered as before while others keep the server as busy as it lets them."""
     verdict = Verdict(name)
-    limits = {"first_input": "none"}
+    limits = {"first_input_timeout": "none"}
     with serving(lifetime=int(2 * noise.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
         _play(verdict, _make_noise, server, noise, verdict, say)
         judge_log(server.log, verdict)
@@ -459,7 +464,7 @@ def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
     """A server without free descriptors does not spin, logs little, serves its connections, and recovers."""
     verdict = Verdict("out of descriptors")
     descriptors = shortage.honest + 25
-    limits = {"first_input": "none", "per_address": "none", "accept_rate_per_address": "none"}
+    limits = {"first_input_timeout": "none", "max_per_address": "none", "accept_rate_per_address": "none"}
     lifetime = int(shortage.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, descriptors=descriptors, limits=limits) as server:
         _play(verdict, _run_short, server, shortage, verdict, say)
@@ -527,11 +532,11 @@ def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
     """SIGTERM ends the server in time and with status 0, though some read nothing; all others get the farewell."""
     verdict = Verdict("shutdown")
     limits = {
-        "drain": farewell.drain,
-        "write_stall": 300.0,
-        "per_address": "none",
+        "shutdown_timeout": farewell.drain,
+        "write_stall_timeout": 300.0,
+        "max_per_address": "none",
         "accept_rate_per_address": "none",
-        "connections": 4000,
+        "max_connections": 4000,
     }
     lifetime = int(farewell.seconds + farewell.drain + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:

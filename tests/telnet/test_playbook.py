@@ -90,7 +90,7 @@ def test_a_difference_between_two_splits_is_shown() -> None:
     assert str(failure.value) == (
         'cut as "a" 0a IAC | f1\n'
         "expected: Line('a'), sent IAC DO TTYPE IAC DO NAWS\n"
-        "actual:   Line('a'), Command(code=0), sent IAC DO TTYPE IAC DO NAWS"
+        "actual:   Line('a'), TelnetCommand(code=0), sent IAC DO TTYPE IAC DO NAWS"
     )
 
 

@@ -49,7 +49,8 @@ def bench(
     """Let scripted players play on your own server, and measure how long it takes to answer.
 
     Use it on your own server only: on any other it is an attack.
-    Raise the server's limits for the test, such as per_address, accept_rate, accept_rate_per_address and command_rate.
+    Raise the limits of the server for the test, such as max_per_address, accept_rate, accept_rate_per_address and
+    command_rate.
 
     One core handles some tens of thousands of commands a second; the report warns if the load itself was too busy.
 

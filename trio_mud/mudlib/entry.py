@@ -85,7 +85,7 @@ async def ask(dialog: Dialog, question: str) -> str:
 
 
 def take_place(guest: Guest, connection: Connection) -> None:
-    """Begin a stay with this guest, or go on with the one that has the name. `SessionStarted` or `SessionResumed` does the rest."""
+    """Begin a stay with this guest, or go on with the one of that name; the events of sessions do the rest."""
     sessions, key = connection.server.sessions, same_name(guest.name)
     known = sessions.get(key)
     if known is not None and known.connection is None:  # before the lines that were missed

@@ -12,7 +12,7 @@ from .negotiation import Change
 
 
 def expire(engine: EngineParts, now: float, *, is_read: bool) -> None:
-    """Handle each expired deadline, and emit `NegotiationSettled` once when the initial negotiation is complete or timed out."""
+    """Handle each expired deadline, and emit `NegotiationSettled` once, at the end of the initial negotiation."""
     is_settled = False
     for key in engine.deadlines.expire(now):
         if key == SETTLING:

@@ -42,8 +42,8 @@ class TelnetEngine(Engine):
         options: The supported options; the offers among them are queued at once, in this order.
         line_limit: Maximum bytes of a line; the rest is discarded.
         subnegotiation_limit: Maximum bytes of a payload; an option may set its own limit.
-        settle_within: Seconds from the first tick after which `NegotiationSettled` is reported even if answers are missing; None:
-            it is never reported.
+        settle_within: Seconds from the first tick after which `NegotiationSettled` is reported even if answers are
+            missing; None: it is never reported.
         are_you_there: The answer to AYT, sent at most once a second; empty for no answer.
 
     Source: RFC 854, 855, 1123 3.2-3.3

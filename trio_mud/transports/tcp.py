@@ -280,7 +280,7 @@ def canonical_host(host: str) -> str:
 
 
 def _prepare(sock: socket.socket, dead_peer: float | None) -> None:
-    """Send short lines at once, receive urgent data inline, and detect a lost peer within `dead_peer_timeout` seconds."""
+    """Send short lines at once, receive urgent data inline, detect a lost peer within `dead_peer_timeout` seconds."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     if dead_peer is None:

@@ -208,3 +208,55 @@ async def test_where_patience_is_short_the_warning_comes_at_half_of_it(mud: Open
         assert "Still there?" not in player.screen
         await player.sees("Still there?", within=0.2)
         await player.sees("Asleep.", within=10.1)
+
+
+async def test_a_connection_may_have_an_idle_timeout_of_its_own(mud: OpenMud, witness: EventLog) -> None:
+    async with mud(witness.hooks, limits=IDLE, texts=WORDS) as place:
+        player = await place.player()
+        await player.type("look")
+        connection = first_connection(place.server)
+        assert connection.idle_timeout == 600
+        connection.idle_timeout = 1200
+        began = trio.current_time()
+        await player.sees("Still there?\n", within=1201)
+        assert trio.current_time() == began + 1140
+        await player.sees("Asleep.\n", within=61)
+        assert trio.current_time() == began + 1200
+
+
+async def test_an_idle_timeout_can_be_switched_off_and_on(mud: OpenMud, witness: EventLog) -> None:
+    async with mud(witness.hooks, limits=IDLE, texts=WORDS) as place:
+        player = await place.player()
+        await player.type("look")
+        connection = first_connection(place.server)
+        connection.idle_timeout = None
+        await trio.sleep(10_000)
+        assert await player.catches_up() == ""
+        began = trio.current_time()
+        connection.idle_timeout = 100  # has passed already: the warning comes at once, and half of the time is left
+        await player.sees("Still there?\n")
+        assert trio.current_time() == began
+        await player.sees_the_end(within=51)
+        assert trio.current_time() == began + 50
+        assert witness.last_ending.cause is Cause.IDLE
+
+
+async def test_an_idle_timeout_set_before_the_first_line_counts_from_that_line(mud: OpenMud, witness: EventLog) -> None:
+    async with mud(witness.hooks, limits=Limits(first_input_timeout=500), texts=WORDS) as place:
+        player = await place.player()
+        first_connection(place.server).idle_timeout = 100
+        await trio.sleep(400)
+        await player.type("look")
+        began = trio.current_time()
+        await player.sees_the_end(within=101)
+        assert trio.current_time() == began + 100
+
+
+@pytest.mark.parametrize(("wrong", "error"), [("600", TypeError), (0.5, ValueError), (float("inf"), ValueError)])
+async def test_an_idle_timeout_is_seconds_or_none(mud: OpenMud, wrong: object, error: type[Exception]) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        with pytest.raises(error, match=r"^Connection.idle_timeout takes a number of seconds"):
+            connection.idle_timeout = wrong  # type: ignore[assignment]
+        assert connection.idle_timeout is None

@@ -240,7 +240,7 @@ async def test_a_key_that_cannot_be_shown_costs_its_description_and_no_more(
         player = await place.player()
         await player.type("x")
         await settled()
-    assert "failed for Entered of <Session <Key whose repr raises RuntimeError>>" in errors(caplog)[0]
+    assert "failed for SessionStarted of <Session <Key whose repr raises RuntimeError>>" in errors(caplog)[0]
 
 
 @contextmanager

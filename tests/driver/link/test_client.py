@@ -7,9 +7,9 @@ import itertools
 import pytest
 import trio
 
-from trio_mud import Client, Connection, FactSource, Hooks, Input, Limits
+from trio_mud import Client, Connection, Hooks, Input, Limits
 from trio_mud.driver.core.thread import HomeThread
-from trio_mud.driver.link.client import TRUECOLOUR
+from trio_mud.driver.link.client import TRUECOLOUR, FactSource
 from trio_mud.telnet import DEFAULT_OPTIONS, TelnetEngine
 from trio_mud.telnet.codes import CHARSET, DO, IAC, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.telnet.options.charset import ACCEPTED, REJECTED, REQUEST

@@ -112,7 +112,7 @@ async def test_nothing_a_stranger_sends_becomes_input(
                 break
             await settled()
         await trio.sleep(1)
-        assert place.server.counters[f"strangers: {stranger.value}"] == 1
+        assert place.server.counters[f"foreign protocol: {stranger.value}"] == 1
         assert len(place.server.connections) == 0
     assert talkers.story() == ["guest-1 connect", "guest-1 admitted", "guest-1 quit: protocol abuse"]
     assert (Reason.QUIT, Cause.PROTOCOL) == (talkers.last_ending.reason, talkers.last_ending.cause)

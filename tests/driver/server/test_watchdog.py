@@ -141,7 +141,7 @@ def test_the_watchdog_calls_no_code_of_the_game_to_describe_an_event(caplog: pyt
     trio.run(partial(type_lines, hooks, "look", limits=Limits(watchdog_timeout=0.1)))
 
     [message] = told_of(caplog, "work")
-    assert message.endswith("for Entered of the session of a Key")
+    assert message.endswith("for SessionStarted of the session of a Key")
     assert "trio_mud watchdog" not in described
 
 

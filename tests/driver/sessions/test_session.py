@@ -116,7 +116,7 @@ async def test_a_stay_begins_before_the_next_line_is_handled(mud: OpenMud, inn: 
         player = await place.player()
         await player.type("enter ann", "look")
         await settled()
-        assert inn.story() == ["guest-1: enter ann", "ann Entered", "guest-1: look"]
+        assert inn.story() == ["guest-1: enter ann", "ann SessionStarted", "guest-1: look"]
         session = session_of(place)
         assert session.connection is next(iter(place.server.connections))
         assert session.connection.session is session
@@ -159,7 +159,7 @@ async def test_a_return_in_time_resumes_the_same_stay(mud: OpenMud, inn: Inn) ->
         await enter(place)
         assert session_of(place) is session
         assert session.body == "a body"
-        assert inn.story()[-2:] == ["guest-2: enter ann", "ann Resumed"]
+        assert inn.story()[-2:] == ["guest-2: enter ann", "ann SessionResumed"]
         await trio.sleep(1000)
         assert session.ending is None
 
@@ -224,9 +224,9 @@ async def test_a_second_connection_takes_over_and_the_first_is_told(mud: OpenMud
         assert session.connection.name == "guest-2"
         assert inn.story() == [
             "guest-1: enter ann",
-            "ann Entered",
+            "ann SessionStarted",
             "guest-2: enter ann",
-            "ann Resumed",
+            "ann SessionResumed",
             "guest-1 quit: takeover",
         ]
 
@@ -245,7 +245,7 @@ async def test_resumed_waits_for_the_old_links_hook_but_not_for_its_end(mud: Ope
         await trio.sleep(2.9)
         assert inn.story()[-1] == "guest-2: enter ann"
         await trio.sleep(0.2)
-        assert inn.story()[-3:] == ["ann Resumed", "guest-2: look", "guest-1 quit: takeover"]
+        assert inn.story()[-3:] == ["ann SessionResumed", "guest-2: look", "guest-1 quit: takeover"]
 
 
 async def test_the_lines_of_a_link_already_dead_are_dropped_at_a_takeover(mud: OpenMud, inn: Inn) -> None:
@@ -258,7 +258,7 @@ async def test_the_lines_of_a_link_already_dead_are_dropped_at_a_takeover(mud: O
         await enter(place)
         await trio.sleep(10)
         assert "guest-1: give sword" not in inn.story()
-        assert inn.story().count("ann Resumed") == 1
+        assert inn.story().count("ann SessionResumed") == 1
         assert "ann LinkLost" not in inn.story()
 
 
@@ -267,8 +267,8 @@ async def test_a_second_connection_may_be_refused(mud: OpenMud, inn: Inn, caplog
     async with mud(inn.hooks, allow_errors=True) as place:
         await enter(place)
         await enter(place)
-        assert inn.story().count("ann Entered") == 1
-        assert "ann Resumed" not in inn.story()
+        assert inn.story().count("ann SessionStarted") == 1
+        assert "ann SessionResumed" not in inn.story()
         assert SessionInUse.__name__ in caplog.text
         assert session_of(place).connection is next(iter(place.server.connections))
 
@@ -300,7 +300,7 @@ async def test_entering_a_key_whose_connection_is_quitting_begins_a_new_stay(mud
         await visitor.type("enter ann")
         await settled()
         lives = [words for words in inn.story() if words.startswith("ann")]
-        assert lives == ["ann Entered", "ann left, quit: asked", "ann Entered"]
+        assert lives == ["ann SessionStarted", "ann left, quit: asked", "ann SessionStarted"]
         assert session_of(place) is not old
 
 
@@ -577,7 +577,7 @@ async def test_of_several_who_race_for_one_key_the_last_in_turn_has_it(mud: Open
         last = [event.connection for event in inn.events if isinstance(event, Input)][-1]
         assert session.connection is last
         assert len(place.server.connections) == 1
-        assert inn.story().count("ann Entered") == 1
+        assert inn.story().count("ann SessionStarted") == 1
         assert not any(words.startswith("ann left") for words in inn.story())
 
 
@@ -664,9 +664,9 @@ async def test_resumed_waits_for_the_hooks_of_all_links_that_were_taken_over(mud
         inn.policy["on_duplicate"] = Duplicate.TAKE_OVER
         await enter(place)
         await trio.sleep(2)
-        assert "ann Resumed" not in inn.story()
+        assert "ann SessionResumed" not in inn.story()
         await trio.sleep(2)
-        assert inn.story().count("ann Resumed") == 1
+        assert inn.story().count("ann SessionResumed") == 1
 
 
 async def test_a_stay_that_ended_before_the_old_links_hook_was_over_is_not_resumed_by_that(
@@ -683,7 +683,7 @@ async def test_a_stay_that_ended_before_the_old_links_hook_was_over_is_not_resum
         await enter(place)
         await trio.sleep(4)
         lives = [words for words in inn.story() if words.startswith("ann")]
-        assert lives == ["ann Entered", "ann left, quit: asked", "ann Entered"]
+        assert lives == ["ann SessionStarted", "ann left, quit: asked", "ann SessionStarted"]
 
 
 # Chains of takeovers, and connections that enter late
@@ -704,7 +704,7 @@ async def test_a_dead_links_slow_login_does_not_take_the_session_from_its_living
         assert inn.story() == [
             "guest-1: login 2 ann",
             "guest-2: enter ann",
-            "ann Entered",
+            "ann SessionStarted",
             "guest-1 linkdeath: reset",
             "guest-2: look",
         ]
@@ -776,7 +776,7 @@ async def test_every_session_taken_over_from_one_connection_is_resumed_when_its_
         assert bob._is_unsettled
         await trio.sleep(3)
         assert not ann._is_unsettled
-        assert not bob.is_unsettled
+        assert not bob._is_unsettled
         for heir in heirs:
             await heir.type("look")
             await heir.sees("you said look")
@@ -886,7 +886,7 @@ async def test_a_session_without_grace_can_be_entered_again_at_once(mud: OpenMud
             await settled()
         await enter(place, "bob")
         lives = [words for words in inn.story() if words.startswith("bob")]
-        assert lives == ["bob Entered", "bob left, linkdeath: reset", "bob Entered"]
+        assert lives == ["bob SessionStarted", "bob left, linkdeath: reset", "bob SessionStarted"]
 
 
 class Hero:

@@ -18,10 +18,10 @@ import trio
 
 from trio_mud.driver.connection import connection
 from trio_mud.driver.connection.connection import Connection, Connections
-from trio_mud.driver.connection.dialog import Dialog
 from trio_mud.driver.connection.events import Disconnect, Input
 from trio_mud.driver.connection.inbox import Inbox, _Stage
 from trio_mud.driver.connection.lifecycle import Lifecycle
+from trio_mud.driver.connection.question_taker import QuestionTaker
 from trio_mud.driver.core import dispatcher, guard
 from trio_mud.driver.core.dispatcher import Dispatcher, Source
 from trio_mud.driver.core.events import Cause, Reason
@@ -321,16 +321,16 @@ def a_peer_that_was_paused_is_never_read_again(true: Any, self: Incoming) -> Non
 
 @defect(Inbox, "_take_line")
 def an_answer_is_also_a_command(true: Any, self: Inbox) -> Any:
-    dialog = self._subject.dialog
+    taker = self.taker
     event = true(self)
-    if event is None and dialog is not None and dialog._answer is not None:
-        return Input(self._subject, dialog._answer)
+    if event is None and isinstance(taker, QuestionTaker) and taker._answer is not None:
+        return Input(self._subject, taker._answer)
     return event
 
 
-@defect(Dialog, "answer")
-def a_password_is_logged(true: Any, self: Dialog, line: str) -> None:
-    logging.getLogger("trio_mud").debug("%s answers %s", self.connection.name, line)
+@defect(QuestionTaker, "answer")
+def a_password_is_logged(true: Any, self: QuestionTaker, line: str) -> None:
+    logging.getLogger("trio_mud").debug("the answer is %s", line)
     true(self, line)
 
 

@@ -16,19 +16,21 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...errors import ConnectionEnded, LocalProtocolError
+from ...renamed import refuse_old_attributes
 from ...telnet.gmcp_messages import NO_DATA
 from ...telnet.msdp_messages import Sendable
 from ...text import Text
 from ...text.cleaning import exact
-from ..core.checks import article, check_function, check_seconds, check_text, check_words
+from ..core.checks import article, check_function, check_seconds, check_text, check_words, check_work
 from ..core.events import Cause, Reason
-from ..core.guard import allow_interrupts, is_a, run_guarded
+from ..core.guard import Args, allow_interrupts, is_a, run_guarded
 from ..core.timers import EndingTimerOwner, Timer, Timers
 from ..link.base import Link, OutOfBand
-from .dialog import Dialog, Script
+from .dialog import Dialog, DialogTaker, Script
 from .inbox import Inbox
 from .lifecycle import Lifecycle
 from .line_taker import BorrowedLines, LineTaker
+from .tap import Sent, Tap, TapFunction
 
 if TYPE_CHECKING:
     from ..server.server import MasterServer
@@ -77,6 +79,9 @@ class Connection(EndingTimerOwner):
         self._inbox = Inbox(self, server._context, link, self._lifecycle)
         self._lifecycle.attach(self._inbox)
 
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_old_attributes("Connection")
+
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"
 
@@ -120,6 +125,25 @@ class Connection(EndingTimerOwner):
         return self._lifecycle.cause
 
     @property
+    def idle_timeout(self) -> float | None:
+        """Seconds since the last line after which it ends; None for no limit. `limits.idle_timeout` unless set here.
+
+        A new value counts at once. The player is warned, as always, also if the new time has passed already.
+
+        Raises:
+            TypeError: It is set to something other than a number or None.
+            ValueError: It is set to less than a second, or not to a finite number.
+        """
+        return self._inbox.idle_timeout
+
+    @idle_timeout.setter
+    def idle_timeout(self, seconds: float | None) -> None:
+        self.server._thread.check()
+        if seconds is not None:
+            check_seconds(seconds, "Connection.idle_timeout", at_least=1.0)
+        self._inbox.set_idle_timeout(seconds)
+
+    @property
     def _is_line_secret(self) -> bool:
         """True if the last line may have been typed hidden and must not be logged."""
         # `hide_input(False)` is usually called by the very hook that handles the secret line.
@@ -144,7 +168,10 @@ class Connection(EndingTimerOwner):
         """
         if get_ident() != self.server._thread.ident:  # `check` inlined: this runs for every text
             self.server._thread.check()
-        return self._link.write(text)
+        is_sent = self._link.write(text)
+        if is_sent and self._inbox.taps:
+            self._inbox.report(Sent(text))
+        return is_sent
 
     @enable_ki_protection
     def prompt(self, text: Text) -> bool:
@@ -158,7 +185,10 @@ class Connection(EndingTimerOwner):
         """
         if get_ident() != self.server._thread.ident:  # as in `write`
             self.server._thread.check()
-        return self._link.prompt(text)
+        is_sent = self._link.prompt(text)
+        if is_sent and self._inbox.taps:
+            self._inbox.report(Sent(text))
+        return is_sent
 
     @enable_ki_protection
     def gmcp(self, package: str, data: object = NO_DATA) -> bool:
@@ -228,6 +258,7 @@ class Connection(EndingTimerOwner):
                 self._inbox.taker.show_input()
             if text:
                 self._link.write(text, is_last=True)
+                self._inbox.report(Sent(text))
             self._lifecycle.end(cause, text)
 
     @enable_ki_protection
@@ -269,7 +300,7 @@ class Connection(EndingTimerOwner):
         if self.ending is not None:
             return
         dialog = Dialog(self, script, deadline)
-        dialog._lines = self.take_lines(dialog)
+        dialog._taker.attach(self.take_lines(dialog._taker))
         self._lifecycle.start(dialog._run, "dialog", script)
 
     def take_lines(self, taker: LineTaker) -> BorrowedLines:
@@ -292,26 +323,51 @@ class Connection(EndingTimerOwner):
             give_back=self._inbox.give_back, wake=self._offer_line, end=partial(self._return_lines, taker)
         )
 
+    @enable_ki_protection
+    def tap(self, function: TapFunction) -> Tap:
+        """Report what this connection is sent and what its player types, until the returned tap is closed.
+
+        The function is called with `Sent(text)` for each text, before it is rendered, and with `Typed(line)` for each
+        line that is handled. Lines typed while input is hidden are not reported; neither is GMCP, MSDP and negotiation.
+        It runs within the call that sends, so it must be short. What it sends itself is not reported to it again.
+        If it raises, that is logged and the tap is closed.
+
+        Raises:
+            TypeError: The function does not take one argument.
+        """
+        self.server._thread.check()
+        check_function(function, "Connection.tap()", "event")
+        allow_interrupts(function)
+        tap = Tap(self._inbox, function, self._work_failed)
+        self._inbox.taps += (tap,)
+        return tap
+
     @property
     def dialog(self) -> Dialog | None:
         """The dialog that receives its lines; None without one."""
         taker = self._inbox.taker
-        return taker if isinstance(taker, Dialog) else None
+        return taker.dialog if isinstance(taker, DialogTaker) else None
 
     @enable_ki_protection
-    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+    def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:
         """Run an async function in the background; it is cancelled when the connection ends.
 
         A failure is logged and has no other effect. On an ended connection this has no effect.
 
+        Args:
+            async_fn: The function to run.
+            args: Its arguments.
+            name: The name of its task, for debuggers.
+
         Raises:
-            TypeError: The work is not an async function without arguments.
+            TypeError: `async_fn` is not an async function that accepts these arguments.
         """
         self.server._thread.check()
-        check_function(work, "Connection.start_soon()", waits=True)
-        allow_interrupts(work)
+        check_work(async_fn, "Connection.start_soon()", args)
+        allow_interrupts(async_fn)
         if self.ending is None:
-            self._lifecycle.start(partial(run_guarded, work, partial(self._work_failed, "work", work)), "work", work)
+            failed = partial(self._work_failed, "work", async_fn)
+            self._lifecycle.start(partial(run_guarded, async_fn, failed, *args), "work", async_fn, name)
 
     # Called by the server and its other parts; not for games
 
@@ -477,8 +533,8 @@ def broadcast(text: Text, to: Iterable[Connection], *, exclude: Connection | Ite
             if listener.server is not server:
                 server = listener.server
                 server._thread.check()
-            if listener not in left_out:
-                listener._link.write_shared(text, encoded)
+            if listener not in left_out and listener._link.write_shared(text, encoded) and listener._inbox.taps:
+                listener._inbox.report(Sent(text))
     except (AttributeError, TypeError):
         if listener is None and not isinstance(to, Iterable):
             raise TypeError(

@@ -13,13 +13,14 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...errors import ConnectionEnded, LocalProtocolError, NoAnswer, WouldDeadlock
+from ...renamed import refuse_old_attributes
 from ...text import Text
 from ...texts import Texts
 from ..core.checks import check_seconds, check_text
 from ..core.events import Cause
 from ..core.guard import allow_interrupts, interrupt_in, is_a, run_guarded
-from ..link.base import ClientKnown, HidingRefused, LinkEvent
-from .line_taker import BorrowedLines
+from ..link.base import Link
+from .question_taker import QuestionTaker
 from .questions import Questions
 
 if TYPE_CHECKING:
@@ -34,27 +35,11 @@ class Dialog(Questions):
 
     Attributes:
         connection: The connection whose lines it borrows.
-        hiding_refused: True if the client refused to hide typed input, or did not confirm it in time.
-            Known a moment after the question was sent: read it when the question is answered.
     """
 
-    __slots__ = (
-        "_answer",
-        "_asked",
-        "_began_undecided",
-        "_deadline",
-        "_hides_input",
-        "_lines",
-        "_script",
-        "_woken",
-        "asks_hidden",
-        "connection",
-        "has_begun",
-        "hiding_refused",
-    )
+    __slots__ = ("_began_undecided", "_deadline", "_script", "_taker", "connection")
 
     connection: Connection
-    _lines: BorrowedLines  # set by `Connection.start_dialog`; not for scripts
 
     def __init__(self, connection: Connection, script: Script, deadline: float | None) -> None:
         allow_interrupts(script)
@@ -62,13 +47,18 @@ class Dialog(Questions):
         self._script = script
         self._began_undecided = connection._inbox.is_undecided
         self._deadline = deadline  # seconds the whole dialog may take
-        self._asked: trio.Event | None = None  # set when the answer has come
-        self._woken: trio.Event | None = None
-        self.has_begun = False
-        self._answer: str | None = None  # given, and not yet received by the script
-        self.asks_hidden = False  # a hidden question waits for its line
-        self._hides_input = False  # the client was asked to hide input, and not yet to show it again
-        self.hiding_refused = False
+        self._taker = DialogTaker(self, connection._link)
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_old_attributes("Dialog")
+
+    @property
+    def hiding_refused(self) -> bool:
+        """True if the client refused to hide typed input, or did not confirm it in time.
+
+        Known a moment after the question was sent: read it when the question is answered.
+        """
+        return self._taker.hiding_refused
 
     async def client_ready(self, *, silence: float = math.inf) -> None:
         """Wait until the client has reported its abilities, for at most about a second: as for the event `ClientReady`.
@@ -80,16 +70,10 @@ class Dialog(Questions):
         self._check()
         await trio.lowlevel.checkpoint()
         with trio.move_on_after(silence):
-            await self._until_ready()
+            await self._taker.wait_for_client()
             return
         if self.connection.client._has_answered():
-            await self._until_ready()
-
-    async def _until_ready(self) -> None:
-        while not self.connection.client.is_ready:
-            if self._woken is None:
-                self._woken = trio.Event()
-            await self._woken.wait()
+            await self._taker.wait_for_client()
 
     async def ask(self, question: Text, *, within: float | None = None) -> str:
         """Show a question as a prompt and wait for one line.
@@ -127,46 +111,23 @@ class Dialog(Questions):
         if within is not None:
             check_seconds(within, f"{where[:-1]}within=)", may_be_infinite=True)
         self._check()
-        if self._asked is not None:
+        if self._taker.has_question:
             raise LocalProtocolError(f"a question to {connection.name} is open already: ask one question at a time")
         if connection.ending is not None:
             await trio.lowlevel.checkpoint()  # the scope of a dialog is cancelled already, so it ends here
             raise ConnectionEnded(f"{connection.name} has left and cannot be asked", connection.ending.reason)
         if hidden:
-            self._hide_input()
+            self._taker.hide_input()
         else:
-            self.show_input()
+            self._taker.show_input()
         connection.prompt(question)
-        self._asked, self.asks_hidden = trio.Event(), hidden
-        self._lines.notify()
         try:
-            with trio.fail_after(math.inf if within is None else within):
-                await self._asked.wait()
-            answer, self._answer = self._answer, None
-            assert answer is not None
-            return str(answer)
+            return await self._taker.next_line(within, hidden=hidden)
         finally:
-            self._asked, self.asks_hidden = None, False
-            # The answer can arrive in the same moment as the timeout. A plain line is then put back; a hidden one
-            # is dropped, since it may be a password.
-            if self._answer is not None and not hidden:
-                self._lines.give_back(self._answer)
-            self._answer = None
             if hidden and connection.ending is None:
                 # The flush shows the input again, unless another hidden question is asked first: between two
                 # passwords the echo must not flicker, since a line typed ahead would show.
                 connection._link.mark_dirty()
-
-    def _hide_input(self) -> None:
-        if not self._hides_input:
-            self._hides_input, self.hiding_refused = True, False
-            self.connection._link.hide_input(True, marks=True)
-
-    def show_input(self) -> None:
-        """Ask the client to show typed input again, if it was hidden for a question."""
-        if self._hides_input:
-            self._hides_input = False
-            self.connection._link.hide_input(False, marks=True, ends_line=False)
 
     def _check(self) -> None:
         connection = self.connection
@@ -177,33 +138,12 @@ class Dialog(Questions):
         if connection.ending is None and connection.dialog is not self:
             raise LocalProtocolError(f"this dialog with {connection.name} is over: ask from its script")
 
-    def received(self, event: LinkEvent) -> None:
-        """Take note of an event of the link: input cannot be hidden, or the client is known."""
-        if type(event) is HidingRefused:
-            self.hiding_refused = True
-        elif type(event) is ClientKnown and self._woken is not None:
-            self._woken.set()
-
-    def give_way(self) -> None:
-        """Do nothing: a takeover ends the connection, and so this dialog."""
-
     @property
     def _texts(self) -> Texts:
         return self.connection.server.texts
 
     def _give_back(self, line: str) -> None:
-        self._lines.give_back(line)
-
-    @property
-    def is_asking(self) -> bool:
-        """True if it waits for a line."""
-        return self._asked is not None and not self._asked.is_set()
-
-    def answer(self, line: str) -> None:
-        """Deliver the line that the dialog waits for."""
-        assert self._asked is not None
-        self._answer = line
-        self._asked.set()
+        self._taker.give_back(line)
 
     @enable_ki_protection
     async def _run(self) -> None:
@@ -212,7 +152,7 @@ class Dialog(Questions):
         If a script started during the connect hook raises, the connection ends too: it was probably the login,
         and a player must not enter the game without one.
         """
-        connection, self.has_begun = self.connection, True
+        connection, self._taker.has_begun = self.connection, True
         try:
             with trio.CancelScope() as scope:
                 if self._deadline is not None:
@@ -221,8 +161,7 @@ class Dialog(Questions):
             if scope.cancelled_caught:
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
-            self.show_input()
-            self._lines.end()
+            self._taker.end()
 
     def _failed(self, error: BaseException) -> None:
         if is_a(error, ConnectionEnded):
@@ -242,3 +181,13 @@ class Dialog(Questions):
 
 
 Script = Callable[[Dialog], Awaitable[object]]
+
+
+class DialogTaker(QuestionTaker):
+    """The taker of one dialog, which `Connection.dialog` finds by it."""
+
+    __slots__ = ("dialog",)
+
+    def __init__(self, dialog: Dialog, link: Link) -> None:
+        super().__init__(link)
+        self.dialog = dialog

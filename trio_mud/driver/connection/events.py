@@ -60,7 +60,8 @@ class ClientReady(HookEvent):
     """The client has reported its abilities, or has had a second to do so; `connection.client` holds them.
 
     Queued once for each admitted connection, unless it ends earlier. A game that begins here knows the client's
-    width, colours and screen reader before its first screen. In a dialog, `await dialog.client_ready()` waits for the same.
+    width, colours and screen reader before its first screen. In a dialog, `await dialog.client_ready()` waits for the
+    same.
     """
 
     connection: Connection

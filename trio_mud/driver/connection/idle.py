@@ -1,7 +1,8 @@
 """The idle timeout of one admitted connection: a warning, then the ending.
 
 A line does not move the deadline, which keeps lines cheap. A deadline that passes too early, because a line came
-meanwhile, is set again. The monitor exists only if `limits.idle_timeout` is set, and starts with the first line.
+meanwhile, is set again. The monitor exists only if `limits.idle_timeout` or `Connection.idle_timeout` is set, and
+starts with the first line.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..core.context import Context
 from ..core.events import Cause
 from ..core.timers import Deadline
 
-WARNING: Final = 60.0  # seconds between warning and ending, but never more than half of `limits.idle_timeout`
+WARNING: Final = 60.0  # seconds between warning and ending, but never more than half of the timeout
 
 
 class Idler(Protocol):
@@ -68,7 +69,10 @@ class IdleMonitor:
         elif self._warned_of != since:
             self._warned_of = since
             idler.notify_player(self._context.texts.idle_warning)
-            self._check_at(since + self._timeout)
+            end_at = since + self._timeout
+            if end_at <= now:  # the timeout was shortened, and has passed already: the warning still comes in time
+                end_at = now + min(WARNING, self._timeout / 2)
+            self._check_at(end_at)
         else:
             idler.ended(Cause.IDLE, self._context.texts.idle)
 

@@ -42,6 +42,7 @@ from .events import (
 )
 from .idle import IdleMonitor
 from .line_taker import InputObserver, LineTaker
+from .tap import Sent, Tap, Typed
 from .waiting import SHORT, HiddenLine, Payload, Waiting, weight_of
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Inbox(Source):
         last_line_at: When the last line was handled, or the connection was admitted; on trio's clock.
         shown_at: The value of `last_line_at` at the last `hide_input(False)`.
         has_typed: True if a line was typed.
+        idle_timeout: Seconds since the last line after which the connection ends; None for no limit.
+        taps: Get a copy of what is sent and typed; most connections have none.
     """
 
     __slots__ = (
@@ -143,6 +146,7 @@ class Inbox(Source):
         "_weight",
         "after_event",
         "has_typed",
+        "idle_timeout",
         "is_full",
         "last_line_at",
         "lines",
@@ -150,6 +154,7 @@ class Inbox(Source):
         "on_gone",
         "shown_at",
         "taker",
+        "taps",
     )
 
     def __init__(self, subject: Subject, context: Context, link: Link, ending: Ending) -> None:
@@ -179,6 +184,8 @@ class Inbox(Source):
         self.last_line_at = trio.current_time()
         self.shown_at = NEVER
         self.has_typed = False
+        self.idle_timeout = context.limits.idle_timeout
+        self.taps: tuple[Tap, ...] = ()
         link.attach(self)
 
     # Called by the lifecycle and the connection
@@ -221,6 +228,20 @@ class Inbox(Source):
             self._monitor_idleness()
         else:
             self._first_input = self._context.timers.at(trio.current_time() + timeout, self._input_timed_out, self)
+
+    def set_idle_timeout(self, timeout: float | None) -> None:
+        """Replace the idle timeout; the time since the last line counts."""
+        self.idle_timeout = timeout
+        if self._idle is not None:
+            self._idle.end()
+            self._idle = None
+        if not self.is_undecided and self._ending.cause is None and self._first_input is None:
+            self._monitor_idleness()
+
+    def report(self, event: Sent | Typed) -> None:
+        """Pass something to the taps."""
+        for tap in self.taps:
+            tap._report(event)
 
     def reject(self) -> None:
         """Yield `Disconnect` next, because the connection is refused."""
@@ -285,8 +306,8 @@ class Inbox(Source):
 
     def notify_player(self, text: str) -> None:
         """Write one of the driver's own texts; an empty text is not sent."""
-        if text:
-            self._link.write(text)
+        if text and self._link.write(text) and self.taps:
+            self.report(Sent(text))
 
     # Called by the link
 
@@ -462,6 +483,8 @@ class Inbox(Source):
             self._context.counters["hidden lines dropped"] += 1
             return None  # it may be a password that no question took, which must not become a command
         link.prompt_answered(is_hidden)
+        if self.taps and not (is_hidden or link.hides_input or (taker is not None and taker.asks_hidden)):
+            self.report(Typed(line))
         if taker is None:
             return Input(self._subject, line)
         taker.answer(line)
@@ -503,9 +526,8 @@ class Inbox(Source):
         self._ending.quit(self._context.texts.no_input, Cause.LOGIN_DEADLINE)
 
     def _monitor_idleness(self) -> None:
-        timeout = self._context.limits.idle_timeout
-        if timeout is not None:
-            self._idle = IdleMonitor(self._context, self, timeout)
+        if self.idle_timeout is not None:
+            self._idle = IdleMonitor(self._context, self, self.idle_timeout)
 
     def _pause_until(self, when: float) -> None:
         """Hold the next lines back, because they exceed `limits.command_rate`. None is dropped."""

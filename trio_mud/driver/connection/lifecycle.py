@@ -152,7 +152,7 @@ class Lifecycle:
         self.active_scope: trio.CancelScope | None = None
         self._works: dict[trio.CancelScope, tuple[str, object]] | None = None  # dialogs and work that run, by scope
         self._overdue: Deadline | None = None  # when unfinished work is logged
-        self._to_start: list[tuple[Work, str, object]] | None = None  # when the active scope begins
+        self._to_start: list[tuple[Work, str, object, str | None]] | None = None  # when the active scope begins
         self._closing: trio.CancelScope | None = None
         self.wakeup: trio.Event | None = None
         self.cause: Cause | None = None
@@ -238,7 +238,7 @@ class Lifecycle:
 
     # Siblings
 
-    def start(self, work: Work, what: str, function: object) -> None:
+    def start(self, work: Work, what: str, function: object, name: str | None = None) -> None:
         """Run work until the active scope ends; it starts when that scope begins.
 
         Args:
@@ -249,13 +249,13 @@ class Lifecycle:
         if self.active_scope is None:
             if self._to_start is None:
                 self._to_start = []
-            self._to_start.append((work, what, function))
+            self._to_start.append((work, what, function, name))
             return
         scope = trio.CancelScope()
         if self._works is None:
             self._works = {}
         self._works[scope] = (what, function)
-        self._owner._start_sibling(partial(self._run_in, scope, work), name=f"work of {self._owner._label}")
+        self._owner._start_sibling(partial(self._run_in, scope, work), name=name or f"work of {self._owner._label}")
 
     @enable_ki_protection
     async def _run_in(self, scope: trio.CancelScope, work: Work) -> None:

@@ -134,6 +134,15 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
         )
 
 
+def check_work(function: object, where: str, args: tuple[object, ...]) -> None:
+    """Raise unless this is an async function that can be called with these arguments; for `start_soon`.
+
+    Raises:
+        TypeError: As `check_function` does.
+    """
+    check_function(function, where, *(f"argument_{number}" for number, _ in enumerate(args, 1)), waits=True)
+
+
 def _word(function: object) -> str:
     """Return the name of a function as it can be written after `def`."""
     name = getattr(function, "__name__", "")

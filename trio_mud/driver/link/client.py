@@ -9,8 +9,9 @@ import enum
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...renamed import refuse_old_attributes
 from ...telnet import TelnetEngine
 from ...telnet.charsets import CODECS, codec_of
 from ...text import Rendering
@@ -90,6 +91,9 @@ class Client:
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = _NONE
         self.is_ready = False
+
+    if not TYPE_CHECKING:
+        __getattr__ = refuse_old_attributes("Client")
 
     def _attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
         """Set the engine that receives the charset, and the only thread that may call setters."""

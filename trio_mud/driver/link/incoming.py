@@ -260,16 +260,16 @@ class Incoming:
     def _sniff(self, data: bytes) -> bytes:
         """Return the bytes received so far, but b"" while they may be a foreign protocol; end the link if they are."""
         first = self._first + data
-        stranger = detect(first)
-        self._first = first if stranger is ForeignProtocol.UNDECIDED else b""
-        self._is_sure = stranger is None
-        if stranger is None:
+        protocol = detect(first)
+        self._first = first if protocol is ForeignProtocol.UNDECIDED else b""
+        self._is_sure = protocol is None
+        if protocol is None:
             return first
-        if stranger is not ForeignProtocol.UNDECIDED:
+        if protocol is not ForeignProtocol.UNDECIDED:
             link, context = self._link, self._link._host.context
-            logger.debug("%s speaks %s, not telnet", self.receiver.label, stranger.value)
-            context.counters[f"strangers: {stranger.value}"] += 1
-            link._queue(answer(stranger, context.texts.not_http))
+            logger.debug("%s speaks %s, not telnet", self.receiver.label, protocol.value)
+            context.counters[f"foreign protocol: {protocol.value}"] += 1
+            link._queue(answer(protocol, context.texts.not_http))
             self.receiver.ended(Cause.PROTOCOL)
         return b""
 

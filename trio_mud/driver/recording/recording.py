@@ -190,8 +190,8 @@ class Recording:
             self._journal.say(self._now, data)
 
     def _is_answering(self) -> bool:
-        dialog = self._connection.dialog if self._connection is not None else None
-        return dialog is not None and not dialog.is_asking
+        taker = self._connection._inbox.taker if self._connection is not None else None
+        return taker is not None and not taker.is_asking
 
     def _close(self) -> None:
         if not self._is_over:

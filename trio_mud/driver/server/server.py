@@ -29,11 +29,12 @@ from ...transports.poller import Poller
 from ..connection.connection import Connection, Connections
 from ..connection.events import Admitted, Connect, Disconnect, Input
 from ..core.calendar import Daily, zone_of
-from ..core.checks import article, check_function, check_seconds, check_words
+from ..core.checks import article, check_function, check_seconds, check_words, check_work
 from ..core.context import Context
 from ..core.dispatcher import Dispatcher
 from ..core.events import HookEvent
 from ..core.failures import RepeatLimiter
+from ..core.guard import Args
 from ..core.hooks import Hooks
 from ..core.queue_source import QueueSource
 from ..core.service import Service
@@ -137,7 +138,16 @@ class MasterServer(TimerOwner):
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
         poller = Poller(max(1, self.limits.batch_size // 2)) if Poller.is_possible() else None
-        self._tree = TaskTree(self, self._context, self._host, poller, tuple(services))
+        self._tree = TaskTree(
+            self._context,
+            self._host,
+            self.sessions,
+            poller,
+            tuple(services),
+            connect=self._connect,
+            post_started=self._post_started,
+            close_recordings=self._close_recordings,
+        )
         self._link_host = LinkHost(
             self._context,
             poller,
@@ -299,17 +309,23 @@ class MasterServer(TimerOwner):
             self._recorders.append(self._recorder)
 
     @enable_ki_protection
-    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+    def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:
         """Run an async function in the background; it is cancelled when the server ends.
 
         A failure is logged and has no other effect.
 
+        Args:
+            async_fn: The function to run.
+            args: Its arguments.
+            name: The name of its task, for debuggers.
+
         Raises:
             RuntimeError: The server is not running; start work from a hook, on `Started` or later.
-            TypeError: The work is not an async function without arguments.
+            TypeError: `async_fn` is not an async function that accepts these arguments.
         """
         self._thread.check()
-        self._tree.run_work(work, lambda: " for the server", trio.CancelScope(), lambda: None)
+        check_work(async_fn, "MasterServer.start_soon()", args)
+        self._tree.run_work(async_fn, args, lambda: " for the server", trio.CancelScope(), lambda: None, name)
 
     @enable_ki_protection
     def shutdown(self, text: str = "", *, within: float | None = None) -> None:

@@ -21,7 +21,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -29,11 +29,10 @@ from trio.lowlevel import enable_ki_protection
 from ...transports import Transport
 from ...transports.poller import Poller
 from ..connection.connection import Connection
-from ..core.checks import check_function
 from ..core.context import Context
 from ..core.describing import guarded
 from ..core.events import Cause
-from ..core.guard import allow_interrupts, is_a, log_error, run_guarded, unwrap_single
+from ..core.guard import Args, allow_interrupts, is_a, log_error, run_guarded, unwrap_single
 from ..core.service import Service
 from ..sessions.registry import Sessions
 from .acceptor import Acceptor, AnyListener
@@ -43,28 +42,6 @@ from .hook_host import HookHost
 logger = logging.getLogger("trio_mud")
 
 _NAMED_AFTER: Final = 1.0  # seconds after the last cancellation until the log names the code that still runs
-
-
-class Tenant(Protocol):
-    """The server, as far as its tasks need it.
-
-    Attributes:
-        sessions: The sessions of its players.
-    """
-
-    sessions: Sessions
-
-    def _connect(self, transport: Transport) -> Connection:
-        """Create the connection of an accepted transport."""
-        ...
-
-    def _post_started(self) -> None:
-        """Queue `Started` before all other events."""
-        ...
-
-    async def _close_recordings(self) -> None:
-        """Wait until recordings are written to their files, within a time limit."""
-        ...
 
 
 class _Ready:
@@ -82,11 +59,14 @@ class TaskTree:
     """The tasks of one server.
 
     Args:
-        tenant: The server.
-        context: Its shared parts.
+        context: The shared parts of the server.
         host: Chooses the game's functions and reports their failures.
+        sessions: The sessions of its players.
         poller: Receives for many sockets; None if the platform does not support it.
         services: The game's own services, started in this order.
+        connect: Creates the connection of an accepted transport.
+        post_started: Queues `Started` before all other events.
+        close_recordings: Waits until recordings are written to their files, within a time limit.
 
     Attributes:
         accepted: The connections by number, from accept until their link is closed.
@@ -99,11 +79,23 @@ class TaskTree:
     """
 
     def __init__(
-        self, tenant: Tenant, context: Context, host: HookHost, poller: Poller | None, services: Sequence[Service]
+        self,
+        context: Context,
+        host: HookHost,
+        sessions: Sessions,
+        poller: Poller | None,
+        services: Sequence[Service],
+        *,
+        connect: Callable[[Transport], Connection],
+        post_started: Callable[[], None],
+        close_recordings: Callable[[], Awaitable[None]],
     ) -> None:
-        self._tenant = tenant
         self._context = context
         self._host = host
+        self._sessions = sessions
+        self._connect = connect
+        self._post_started = post_started
+        self._close_recordings = close_recordings
         self._poller = poller
         self._services = services
         self._running: list[Service] = []  # the game's services that have started
@@ -182,20 +174,21 @@ class TaskTree:
 
     def run_work(
         self,
-        work: Callable[[], Awaitable[object]],
+        work: Callable[[*Args], Awaitable[object]],
+        args: tuple[*Args],
         whose: Callable[[], str],
         scope: trio.CancelScope,
         over: Callable[[], object],
+        name: str | None,
     ) -> None:
         """Run a game's work in its owner's scope; `over` is called when it has ended."""
-        check_function(work, "MasterServer.start_soon()", waits=True)
         if self._nursery is None:
             raise RuntimeError("the server is not running: start work on `Started` or later")
 
         async def run() -> None:
             try:
                 with scope:
-                    await run_guarded(work, partial(self._host.work_failed, "work", work, whose))
+                    await run_guarded(work, partial(self._host.work_failed, "work", work, whose), *args)
             finally:
                 over()
                 del self._work[scope]
@@ -204,7 +197,7 @@ class TaskTree:
 
         allow_interrupts(work)
         self._work[scope] = lambda: self._host.name_unfinished("work", work, guarded(whose))
-        self._nursery.start_soon(run, name=f"work{guarded(whose)}")
+        self._nursery.start_soon(run, name=name or f"work{guarded(whose)}")
 
     def start_sibling(self, work: Callable[[], Awaitable[object]], *, name: str) -> None:
         """Run a task beside a connection's own task, which waits for it before it ends."""
@@ -260,7 +253,7 @@ class TaskTree:
                 await self._work_ends()
             if not self._is_over:
                 self._service_failed("a task", RuntimeError("code of the game has cancelled the server's own tasks"))
-            await self._tenant._close_recordings()
+            await self._close_recordings()
         self._host.connections.clear()  # only a dead dispatcher leaves any
         self._context.repeats.flush()
         self.closed.set()
@@ -336,7 +329,7 @@ class TaskTree:
             ready.set()
 
     async def _close_services(self) -> None:
-        """Close the services in reverse order after the last event was handled; each has `limits.cleanup_timeout` seconds."""
+        """Close the services in reverse order after the last event, each within `limits.cleanup_timeout` seconds."""
         self._services_may_end = True
         for service in reversed(self._running.copy()):
             with trio.move_on_after(self._context.limits.cleanup_timeout) as patience:
@@ -349,7 +342,7 @@ class TaskTree:
     @enable_ki_protection
     async def _accept(self, acceptor: Acceptor, started: Callable[[], None]) -> None:
         if self.fatal is None:  # otherwise a service failed to start, and only the listeners are closed
-            self._tenant._post_started()
+            self._post_started()
         await self._started.wait()  # the world must be ready before the first connection
         try:
             await acceptor.run(started if self.fatal is None else _nothing)
@@ -359,7 +352,7 @@ class TaskTree:
 
     def _on_accept(self, siblings: trio.Nursery, transport: Transport) -> None:
         try:
-            connection = self._tenant._connect(transport)
+            connection = self._connect(transport)
         except Exception as error:  # noqa: BLE001 - an option or clock of the game; it costs this connection
             self._context.counters["handshakes failed"] += 1
             log_error(error, "cannot create a connection from %s", transport.address or "an unknown address")
@@ -410,7 +403,7 @@ class TaskTree:
         """Handle the remaining events once the connections are closed; cut those that exceed the deadline."""
         # Twice: the functions on `Disconnect` may end sessions or start work for them, and closing the sessions
         # queues their last events.
-        dispatcher, sessions = self._context.dispatcher, self._tenant.sessions
+        dispatcher, sessions = self._context.dispatcher, self._sessions
         self._context.timers.stop()
         with self._final_drain as scope:
             scope.deadline = min(scope.deadline, trio.current_time() + self._context.limits.cleanup_timeout)

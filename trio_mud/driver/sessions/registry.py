@@ -16,8 +16,9 @@ A connection's `Disconnect` comes first and at once, with or without a session.
 The session is notified when the last function of `Disconnect` has run:
 a quit ends the session (`SessionEnded`); a link death suspends it (`LinkLost`),
 until the player returns (`SessionResumed`) or the grace is over (`SessionEnded`).
-If too many sessions wait already, in total or from the address of the last connection, there is no grace (`SessionEnded` at
-once). After a takeover the old connection is unbound, and its `Disconnect` does not affect the session.
+If too many sessions wait already, in total or from the address of the last connection, there is no grace
+(`SessionEnded` at once). After a takeover the old connection is unbound, and its `Disconnect` does not affect the
+session.
 """
 
 from __future__ import annotations
@@ -64,7 +65,6 @@ class Sessions:
 
     Attributes:
         new_secret: Returns a token that cannot be guessed. Set it where runs must be reproducible, as in tests.
-        are_used: True if any session has ever begun.
     """
 
     def __init__(self, server: Server) -> None:
@@ -182,7 +182,7 @@ class Sessions:
         return token
 
     def _event_over(self, connection: Connection, session: Session) -> None:
-        """Queue the deferred `SessionResumed`: the old connection's event in flight at the takeover has been handled."""
+        """Queue the deferred `SessionResumed`, because the old connection's event in flight was handled."""
         session._old_connections.remove(connection)
         if not session._old_connections and session.connections:  # an ended session has no connections
             session._post(SessionResumed(session, took_over=True))
@@ -286,8 +286,8 @@ class Sessions:
             old.quit(self._server.texts.taken_over, cause=Cause.TAKEOVER)
             old._inbox.drop_lines()
             if old._inbox.is_busy:
-                # `SessionResumed` waits for the event in flight, so that never two hooks of one player run at once. It does
-                # not wait for the old `Disconnect`, which could be held up by a flush.
+                # `SessionResumed` waits for the event in flight, so that never two hooks of one player run at once. It
+                # does not wait for the old `Disconnect`, which could be held up by a flush.
                 session._old_connections.append(old)
                 old._inbox.after_event += (partial(self._event_over, old, session),)
 

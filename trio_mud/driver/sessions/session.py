@@ -11,9 +11,9 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...text import Text
-from ..core.checks import check_function, check_seconds, check_text, check_words
+from ..core.checks import check_seconds, check_text, check_words, check_work
 from ..core.events import Cause, HookEvent
-from ..core.guard import describe_value
+from ..core.guard import Args, describe_value
 from ..core.queue_source import QueueSource
 from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers
 from .events import LinkLost, SessionEnded
@@ -149,7 +149,7 @@ class Session(EndingTimerOwner):
 
     @enable_ki_protection
     def leave(self, text: str = "") -> None:
-        """End the session: its connections quit and `SessionEnded` follows their `Disconnect`; without one, it comes at once.
+        """End the session: its connections quit, and `SessionEnded` follows their `Disconnect`, or comes at once.
 
         Args:
             text: The last words, sent to its connections.
@@ -180,21 +180,27 @@ class Session(EndingTimerOwner):
         return self.server.sessions._give_token(self, lifetime)
 
     @enable_ki_protection
-    def start_soon(self, work: Callable[[], Awaitable[object]]) -> None:
+    def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:
         """Run an async function in the background; it is cancelled when the session ends.
 
         A failure is logged and has no other effect. On an ended session this has no effect.
 
+        Args:
+            async_fn: The function to run.
+            args: Its arguments.
+            name: The name of its task, for debuggers.
+
         Raises:
-            TypeError: The work is not an async function without arguments.
+            TypeError: `async_fn` is not an async function that accepts these arguments.
         """
         self.server._thread.check()
-        check_function(work, "Session.start_soon()", waits=True)
+        check_work(async_fn, "Session.start_soon()", args)
         if self.ending is not None:
             return
         works, scope = self._works or {}, trio.CancelScope()
-        self.server._tree.run_work(work, lambda: f" for {self!r}", scope, partial(self._has_worked, scope))
-        works[scope] = work
+        over = partial(self._has_worked, scope)
+        self.server._tree.run_work(async_fn, args, lambda: f" for {self!r}", scope, over, name)
+        works[scope] = async_fn
         self._works = works
 
     # Called by the registry

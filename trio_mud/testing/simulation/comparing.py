@@ -62,7 +62,7 @@ def _stories(script: RunPlan, patch: Patch) -> dict[int, tuple[list[str], bytes]
             for happening in trace.happenings
             if happening.connection is not None
             and happening.connection.address == player.address
-            and happening.kind != "Settled"  # depends on the clock: before or after a line of the same moment
+            and happening.kind != "ClientReady"  # depends on the clock: before or after a line of the same moment
         ]
         stories[player.number] = (kinds, bytes(player.read))
     return stories

@@ -8,7 +8,7 @@ and so does a run whose tasks run forever while time stands still.
 A thread of `trio.to_thread.run_sync` runs while everything else stands still, including the clock, until it returns or
 calls trio. So no seed depends on the speed of the machine.
 
-Used by `stage`, once for each seed.
+Used by `harness`, once for each seed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The games for simulated players: a hostile one, a careless one, the bundled world, and yours.
 
-`stage` selects one by name; to add another, write a similar class and add it to `GAMES`.
+`harness` selects one by name; to add another, write a similar class and add it to `GAMES`.
 """
 
 from __future__ import annotations

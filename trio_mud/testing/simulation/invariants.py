@@ -503,7 +503,7 @@ def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
 
 @invariant("I-21")
 def one_stay_follows_the_other(trace: Trace) -> Iterator[str]:
-    """The order for each key is Entered, then lost and resumed, then Left once; it expires only while link-dead."""
+    """The order for each key is started, then lost and resumed, then ended once; it expires only while link-dead."""
     stays: dict[object, list[Happening]] = {}
     for happening in trace.happenings:
         if (session := getattr(happening.event, "session", None)) is not None:
@@ -517,7 +517,7 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
     current, lost_at = None, None
     for happening in events:
         session = happening.event.session
-        if happening.kind == "Entered":
+        if happening.kind == "SessionStarted":
             if current is not None:
                 yield f"{key!r} entered twice: {kinds}"
             current, lost_at = session, None
@@ -526,7 +526,7 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
             yield f"{happening.kind} of another session of {key!r}: {kinds}"
         if happening.kind == "LinkLost":
             lost_at = happening.at
-        elif happening.kind == "Resumed":
+        elif happening.kind == "SessionResumed":
             lost_at = None
         else:
             if happening.event.cause is Cause.EXPIRED and lost_at is None:

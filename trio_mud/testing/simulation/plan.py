@@ -3,7 +3,7 @@
 A step contains its action, its player and a random seed of its own, so that it does the same in the full plan and in a
 shorter one.
 
-Used by `stage`, which plays it, by `shrinking`, and by the command, which prints it.
+Used by `harness`, which plays it, by `shrinking`, and by the command, which prints it.
 """
 
 from __future__ import annotations

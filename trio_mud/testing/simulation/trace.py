@@ -1,6 +1,6 @@
 """The record of a run: every hook event in dispatch order, and observations after every step of every task.
 
-`stage` fills it, and `invariants` read it. Observations inside the driver are made only through `inside`.
+`harness` fills it, and `invariants` read it. Observations inside the driver are made only through `inside`.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class Trace:
         """Return the player at the other end."""
         return self.by_address.get(connection.address)
 
-    # Reported by the stage
+    # Reported by the harness
 
     def meet(self, player: SimulatedPlayer) -> None:
         """Register a player that is about to connect."""

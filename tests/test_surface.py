@@ -1,0 +1,84 @@
+"""What a game sees: the names without an underscore, and old names refused with the new one in the sentence."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import trio_mud
+from trio_mud import Client, Connection, Dialog, Hooks, Limits, MasterServer, Session
+from trio_mud.config import decode
+from trio_mud.errors import ConfigurationError
+from trio_mud.renamed import RENAMED
+
+ROOT = Path(__file__).parent.parent
+
+# A server's plain attributes are its own, so an instance shows them; the others have slots, which their classes show.
+SURFACES: dict[object, str] = {
+    Connection: "address after body client dialog ending every gmcp hide_input idle_seconds idle_timeout is_refused "
+    "msdp name number prompt quit refuse server session start_dialog start_soon take_lines tap write",
+    MasterServer(
+        Hooks()
+    ): "abort after closed connections counters daily every hooks is_closing limits mssp post record "
+    "serve sessions shutdown start_soon texts wall_clock world",
+    Session: "after body connection connections ending every key leave resume_token server start_soon write",
+    MasterServer(Hooks()).sessions: "enter get new_secret resume",
+    Dialog: "ask ask_hidden choose client_ready confirm connection edit hiding_refused page",
+    Client: "charset clear_preference colours is_ready is_secure packages plain_columns prefer program rendering "
+    "screen_reader size source_of terminal terminals version",
+}
+
+
+@pytest.mark.parametrize("shown", SURFACES, ids=lambda shown: getattr(shown, "__name__", type(shown).__name__))
+def test_completion_shows_a_game_only_what_it_may_use(shown: object) -> None:
+    assert [name for name in dir(shown) if not name.startswith("_")] == SURFACES[shown].split()
+
+
+def test_a_class_name_is_used_once_in_the_project() -> None:
+    places = defaultdict(list)
+    helpers = (path for path in ROOT.glob("tests/**/*.py") if not path.name.startswith("test_"))
+    for path in (*ROOT.glob("trio_mud/**/*.py"), *helpers):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
+CALLS: dict[str, Callable[[], object]] = {
+    "trio_mud.Settled": lambda: trio_mud.Settled,  # type: ignore[attr-defined]
+    "trio_mud.Left": lambda: exec("from trio_mud import Left"),
+    "limits.connections": lambda: Limits(connections=5),  # type: ignore[call-arg]
+    "limits.idle": lambda: Limits().idle,  # type: ignore[attr-defined]
+    "limits.quit_flush": lambda: decode({"limits": {"quit_flush": 3}}, "tavern.toml"),
+    "Client.prefer_no_more": lambda: Client().prefer_no_more,  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("old", CALLS)
+def test_an_old_name_is_refused_with_the_new_one_in_the_sentence(old: str) -> None:
+    with pytest.raises((AttributeError, ImportError, TypeError, ConfigurationError)) as caught:
+        CALLS[old]()
+    assert f"{old} is called {RENAMED[old]} since 0.2" in str(caught.value)
+
+
+def test_a_name_that_never_was_is_refused_as_python_does() -> None:
+    with pytest.raises(AttributeError, match="module 'trio_mud' has no attribute 'Setled'"):
+        trio_mud.Setled  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="'Client' object has no attribute 'zebra'"):
+        Client().zebra  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_every_new_name_exists_and_no_old_one_does() -> None:
+    owners = {"trio_mud": trio_mud, "Client": Client, "Connection": Connection, "Dialog": Dialog}
+    limits = {field.name for field in fields(Limits)}
+    for old, new in RENAMED.items():
+        (owner, old_name), new_name = old.split("."), new.split(".")[1]
+        names = limits if owner == "limits" else {*dir(owners[owner]), *getattr(owners[owner], "__slots__", ())}
+        assert new_name in names, new
+        assert old_name not in names, old
+    assert max(Counter(RENAMED.values()).values()) == 1
