@@ -8,7 +8,7 @@ import pytest
 
 from trio_mud.telnet import TelnetEngine
 from trio_mud.telnet.client import LetsHide, TakesMarks, TakesMccp2, TelnetClient
-from trio_mud.telnet.codes import DO, DONT, ECHO, END_OF_RECORD, GA, IAC, MCCP2, NAWS, SB, SE, WILL
+from trio_mud.telnet.codes import DO, DONT, ECHO, END_OF_RECORD, GA, IAC, MCCP2, NAWS, SB, SE, WILL, WONT
 
 OFFERS = bytes((IAC, WILL, MCCP2, IAC, WILL, ECHO, IAC, DO, NAWS, IAC, WILL, END_OF_RECORD))
 MARK = bytes((IAC, GA))
@@ -30,6 +30,16 @@ def test_it_agrees_to_what_it_was_given_and_refuses_the_rest() -> None:
     heard.client.receive(OFFERS)
     assert heard.client.data_to_send() == bytes((IAC, DONT, MCCP2, IAC, DO, ECHO, IAC, 0xFC, NAWS, IAC, DONT, 25))
     assert heard.client.data_to_send() == b""
+
+
+def test_it_answers_however_often_the_server_changes_its_mind() -> None:
+    """A budget as the server's would end with a client that takes an option for off and a server that uses it."""
+    heard = Heard(TakesMccp2())
+    for _ in range(1000):
+        heard.client.receive(bytes((IAC, WILL, MCCP2)))
+        assert heard.client.data_to_send() == bytes((IAC, DO, MCCP2))
+        heard.client.receive(bytes((IAC, WONT, MCCP2)))
+        assert heard.client.data_to_send() == bytes((IAC, DONT, MCCP2))
 
 
 def test_a_compressed_stream_may_end_and_plain_text_follow_at_every_split() -> None:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable
 
 from .codes import ECHO, END_OF_RECORD, EOR, GA, IAC, MCCP2
+from .deadlines import BUDGET
 from .engine import TelnetEngine
 from .interpreter import Interpreter
 from .options.base import Option, Policy
@@ -54,6 +55,8 @@ class TelnetClient(Interpreter):
         Raises:
             zlib.error: The server sent an invalid stream.
         """
+        # A client answers its server without limit. Two sides that each kept a budget would stop with different states.
+        self.engine.negotiation.expire(BUDGET)
         scanner = self.engine.scanner
         if self._inflater is None and scanner.state is in_text and IAC not in data:
             if data:

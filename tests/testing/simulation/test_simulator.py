@@ -61,6 +61,20 @@ def test_a_player_that_has_rejected_utf_8_reads_what_ascii_has_for_it() -> None:
     assert simulate(8210).violations == []
 
 
+def test_a_player_and_a_server_that_disagree_about_an_option_argue_on_without_harm() -> None:
+    """The script sends bytes that the player's program does not know of, and both sides answer each other for long."""
+    assert simulate(1424, name="careless").violations == []
+
+
+def test_a_run_that_raises_names_its_seed() -> None:
+    def broken(trace: Trace) -> Game:
+        raise RuntimeError("no game")
+
+    with pytest.raises(RuntimeError) as caught:
+        simulate(7, game=broken)
+    assert caught.value.__notes__[0].startswith("seed 7 of the game ")
+
+
 @pytest.mark.slow
 def test_no_invariant_is_broken_by_a_careless_game() -> None:
     for seed in range(30):

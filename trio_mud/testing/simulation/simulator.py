@@ -105,4 +105,7 @@ def observe(
                 run(main)
             except (Deadlock, Livelock) as error:
                 holder[0].trace.stuck = error
+            except Exception as error:
+                error.add_note(f"seed {script.seed} of the game {script.game!r}")
+                raise
     return holder[0].trace, run
