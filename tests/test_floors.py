@@ -43,6 +43,7 @@ FLOORS = {
     "text": Floor(GROUND, {"anyascii", "msgspec", "wcwidth"}),
     "transports": Floor(GROUND, {"trio"}),
     "driver": Floor(GROUND | {"telnet", "text", "transports"}, {"trio"}),
+    "storage": Floor(GROUND, {"apsw", "msgspec", "psycopg", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
     "mudlib": Floor(
@@ -86,6 +87,10 @@ ORDER = {
         *inside("recording", "journal", "recording", "recorder"),
         *inside("server", "events", "mssp", "log_queue", "acceptor", "admission", "hook_host", "task_tree"),
         *inside("server", "server", "watchdog", "running"),
+    ],
+    "storage": [
+        *["rows", "record", "hints", "schema", "catalog", "contents", "transaction", "executor", "loading", "sweep"],
+        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "backups", "opening", "__init__"],
     ],
     "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],
 }

@@ -8,6 +8,12 @@
     ├── WouldDeadlock           a hook asked its own source for a line, which would come only after that hook
     ├── NoAnswer                a player was asked again and again, and gave no answer that fits
     ├── Overloaded              too much is waiting already; the new part was not taken
+    ├── StorageError            storage cannot do what was asked of it
+    │   ├── DuplicateKey        the key, or the value of a unique field, is in use by another record
+    │   ├── NotSaved            changes could not be written in time; they stay in memory and are retried
+    │   ├── UnreadableRecord    a stored row cannot be loaded; it stays in the database as it is
+    │   ├── ChangedInPlace      a list or dict of a record was changed without a word to the store
+    │   └── CannotOpenStorage   the database cannot be used; nothing was started
     └── ConfigurationError      a setting is wrong; nothing was started
 
 What a peer sends is no exception: its faults are events of the engine, counted against `limits.max_anomalies`.
@@ -23,14 +29,20 @@ if TYPE_CHECKING:
     from enum import Enum
 
 __all__ = [
+    "CannotOpenStorage",
+    "ChangedInPlace",
     "ConfigurationError",
     "ConnectionEnded",
+    "DuplicateKey",
     "InvalidToken",
     "LocalProtocolError",
     "NoAnswer",
+    "NotSaved",
     "Overloaded",
     "SessionInUse",
+    "StorageError",
     "TrioMudError",
+    "UnreadableRecord",
     "WouldDeadlock",
 ]
 
@@ -81,6 +93,38 @@ class NoAnswer(TrioMudError):
 
 class Overloaded(TrioMudError):
     """More is waiting than the limit allows, and the new part was not taken; try later, or do less."""
+
+
+class StorageError(TrioMudError):
+    """Storage cannot do what was asked of it; the message says what to do."""
+
+
+class DuplicateKey(StorageError):
+    """Another record has this key, or this value of a unique field; choose another one."""
+
+
+class NotSaved(StorageError):
+    """Changes could not be written in time. They stay in memory, and the store keeps retrying."""
+
+
+class UnreadableRecord(StorageError):
+    """A stored row does not fit its class, or is damaged. It stays in the database as it is; correct it or the class."""
+
+
+class ChangedInPlace(StorageError):
+    """A list, dict or set of a record was changed in place; assign the field, or call `store.changed(record)`."""
+
+
+class CannotOpenStorage(StorageError):
+    """The database is damaged, in use, out of reach or written by newer code; nothing was started.
+
+    Attributes:
+        status: The exit status of a program that ends for it: 75 if it may work later, else 1.
+    """
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ConfigurationError(TrioMudError):

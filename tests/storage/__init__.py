@@ -1,0 +1,1 @@
+"""Storage, module by module; `test_contract.py` runs on every backend."""

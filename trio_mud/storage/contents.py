@@ -1,0 +1,274 @@
+"""The contents of a store in memory: which records there are, which have changed, and who holds them.
+
+A record is *pinned* if it is in memory for good: it is resident, or held. Any other one is *loose*: the contents find
+it only as long as someone else refers to it, or it has changes that are not on disk. So a record that anyone can still
+change is always the one that is saved.
+
+Records that are stored with an owner form its *group*. They refer to their group, so that one of them in memory keeps
+all of them there.
+
+The store and the transactions use it; a record reports its changes to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakValueDictionary
+
+from trio_mud.errors import DuplicateKey
+
+from .record import Record
+from .rows import Entry
+from .schema import family_of, schema_of
+
+if TYPE_CHECKING:
+    from .catalog import Catalog
+
+__all__ = ["MAX_KEY", "Contents", "OpenTransaction"]
+
+MAX_KEY = 200  # bytes in UTF-8
+
+_set = object.__setattr__
+_Group = dict[Record, None]
+
+
+class OpenTransaction(Protocol):
+    """A transaction that is being encoded or written."""
+
+    records: dict[Record, None]
+    entries: list[Entry]
+
+    def encode_before_change(self, record: Record) -> None:
+        """Called before a record changes."""
+
+    def key_added(self, family: str, key: str) -> None:
+        """Called after a new record was added."""
+
+
+class Contents:
+    """What is in memory, and what of it is not on disk.
+
+    Attributes:
+        dirty: Records that have changed since they were last taken for a transaction.
+        removed: Family and key of rows to delete with the next transaction.
+        transaction: The transaction that is being encoded or written.
+        keys: Keys in use by family: in memory, on disk or quarantined.
+        quarantined: Reasons why rows could not be loaded, by family and key.
+        last_number: The highest number given out as a key.
+        unencodable: Reasons why records could not be saved, by record.
+        mistyped: Keys of the first records whose values were not of their declared types, by class and reason.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.dirty: dict[Record, None] = {}
+        self.removed: dict[tuple[str, str], None] = {}
+        self.transaction: OpenTransaction | None = None
+        self.keys: dict[str, set[str]] = {family: set() for family in catalog.roots}
+        self.quarantined: dict[tuple[str, str], str] = {}
+        self.unencodable: dict[Record, str] = {}
+        self.mistyped: dict[tuple[type[Record], str], str] = {}
+        self.unique: dict[tuple[str, str], dict[Any, str]] = {place: {} for place in catalog.unique()}
+        self.holds: Counter[Record] = Counter()
+        self.pinned: dict[str, dict[str, Record]] = {family: {} for family in catalog.roots}
+        self._loose: dict[str, WeakValueDictionary[str, Record]] = {
+            family: WeakValueDictionary() for family in catalog.roots
+        }
+        self.last_number = 0
+
+    # Reading
+
+    def get(self, family: str, key: str) -> Record | None:
+        """Return the record if it is in memory."""
+        found = self.pinned[family].get(key)
+        return found if found is not None else self._loose[family].get(key)
+
+    def in_memory(self, family: str) -> Iterator[Record]:
+        """Yield every record of a family that can change now: pinned ones, then loose ones."""
+        yield from list(self.pinned[family].values())
+        yield from list(self._loose[family].values())
+
+    # What records report
+
+    def mark_dirty(self, record: Record) -> None:
+        """Note that the record is about to change; a transaction that is not encoded yet still gets it as it is."""
+        if record in self.dirty:
+            return
+        if self.transaction is not None:
+            self.transaction.encode_before_change(record)
+        self.dirty[record] = None
+
+    def check_assignment(self, record: Record, name: str, value: object) -> None:
+        """Raise if a guarded field may not have this value."""
+        if name == "key":
+            raise AttributeError(f"{record!r} is stored under its key, which cannot change: add a new record instead")
+        if record._dangling and name in record._dangling:
+            _set(record, "_dangling", {field: key for field, key in record._dangling.items() if field != name} or None)
+        place = (family_of(type(record)), name)
+        if place in self.unique:
+            self._claim(place, record, value)
+
+    # Coming and going
+
+    def add(self, record: Record, key: str) -> None:
+        """Take in a new record."""
+        family = self._family(record)
+        if record._tracker is not None:
+            raise DuplicateKey(f"{record!r} is stored already")
+        key = key or record.key or self._new_key(family)
+        _check_key(key)
+        if key in self.keys[family]:
+            raise DuplicateKey(f"there is a {family} {key!r} already; choose another key")
+        values = [(field, record.__dict__[field]) for field in type(record)._declaration.unique]
+        for field, value in values:
+            self._check_claim((family, field), record, value)
+        _set(record, "key", key)
+        for field, value in values:
+            self._claim((family, field), record, value)
+        self.keys[family].add(key)
+        self.removed.pop((family, key), None)
+        if self.transaction is not None:
+            self.transaction.key_added(family, key)
+        _set(record, "_tracker", self)
+        self.dirty[record] = None
+        self.place(record, record.stored_with())
+        record.on_attach()
+
+    def remove(self, record: Record) -> None:
+        """Let a record go, and its row with the next transaction; has no effect on one that is not stored."""
+        if record._tracker is not self:
+            return
+        family, key = family_of(type(record)), record.key
+        if self.transaction is not None:
+            self.transaction.encode_before_change(record)  # it is of the moment before
+            self.transaction.records.pop(record, None)  # and is not to come back if the write fails
+        self.dirty.pop(record, None)
+        self.unencodable.pop(record, None)
+        self.holds.pop(record, None)
+        self._unplace(record)
+        self.keys[family].discard(key)
+        for field in type(record)._declaration.unique:
+            self._release_claim((family, field), record.__dict__[field], key)
+        self.removed[family, key] = None
+        _set(record, "_tracker", None)
+        record.on_detach()
+
+    def enter(self, record: Record, owner: str) -> None:
+        """Take in a record that was loaded; the caller sets its references."""
+        _set(record, "_tracker", self)
+        family = family_of(type(record))
+        self.keys[family].add(record.key)
+        for field in type(record)._declaration.unique:
+            if self._is_claimable(type(record), field, value := record.__dict__[field]):
+                self.unique[family, field].setdefault(value, record.key)
+        if not owner and self.catalog.is_resident(family):
+            self.pinned[family][record.key] = record  # most are; `place` would come to the same
+        else:
+            self.place(record, owner)
+
+    # Pinned or loose
+
+    def place(self, record: Record, owner: str) -> None:
+        """Pin the record, or put it into the group of its owner."""
+        family = family_of(type(record))
+        self._unplace(record)
+        if owner != record._owner:
+            _set(record, "_owner", owner)
+        if owner:
+            self._join_group(record, owner)
+        is_pinned = self.catalog.is_resident(family) if not owner else False
+        holder = self.get(family, owner) if owner and owner != record.key else record
+        if is_pinned or (holder is not None and self.holds[holder] > 0):
+            self.pinned[family][record.key] = record
+        else:
+            self._loose[family][record.key] = record
+
+    def pin_group(self, record: Record) -> None:
+        """Pin a record and its group."""
+        for member in self._group(record):
+            self.pinned[family_of(type(member))][member.key] = member
+
+    def unpin_group(self, record: Record) -> None:
+        """Let a record and its group be forgotten, once nobody refers to them and their changes are on disk."""
+        for member in self._group(record):
+            family = family_of(type(member))
+            if member._tracker is self and (member._owner or not self.catalog.is_resident(family)):
+                self.pinned[family].pop(member.key, None)
+                self._loose[family][member.key] = member
+
+    def _group(self, record: Record) -> list[Record]:
+        group: _Group = record.__dict__.get("_group") or {}
+        return [record, *(member for member in group if member is not record)]
+
+    def _join_group(self, record: Record, owner: str) -> None:
+        leader = record if owner == record.key else self.get(family_of(type(record)), owner)
+        group: _Group | None = leader.__dict__.get("_group") if leader is not None else None
+        if group is None:
+            group = {}
+            if leader is not None:
+                group[leader] = None
+                _set(leader, "_group", group)
+        group[record] = None
+        _set(record, "_group", group)
+
+    def _unplace(self, record: Record) -> None:
+        family = family_of(type(record))
+        self.pinned[family].pop(record.key, None)
+        self._loose[family].pop(record.key, None)
+        group: _Group | None = record.__dict__.get("_group")
+        if group is not None and record._owner != record.key:  # a leader keeps its group
+            group.pop(record, None)
+            _set(record, "_group", None)
+
+    # Keys and unique values
+
+    def count_key(self, key: str) -> None:
+        """Note that a numbered key is in use, so that it is not given out again."""
+        if key[:1] == "#" and key[1:].isdecimal():
+            self.last_number = max(self.last_number, int(key[1:]))
+
+    def _family(self, record: Record) -> str:
+        family = family_of(type(record))
+        if family not in self.keys or self.catalog.find(family, schema_of(type(record)).kind) is None:
+            raise TypeError(f"{type(record).__name__} is not among the record classes that the store was opened with")
+        return family
+
+    def _new_key(self, family: str) -> str:
+        while f"#{self.last_number + 1}" in self.keys[family]:
+            self.last_number += 1
+        self.last_number += 1
+        return f"#{self.last_number}"
+
+    def _is_claimable(self, cls: type[Record], field: str, value: object) -> bool:
+        schema = schema_of(cls)
+        return value is not None and (field not in schema.defaults or value != schema.defaults[field])
+
+    def _check_claim(self, place: tuple[str, str], record: Record, value: object) -> None:
+        family, field = place
+        if self._is_claimable(type(record), field, value):
+            key = self.unique[place].get(value)
+            if key is not None and key != record.key:
+                raise DuplicateKey(f"another {family} has the {field} {value!r} already; choose another one")
+
+    def _claim(self, place: tuple[str, str], record: Record, value: object) -> None:
+        self._check_claim(place, record, value)
+        if record._tracker is not None:
+            self._release_claim(place, record.__dict__[place[1]], record.key)
+        if self._is_claimable(type(record), place[1], value):
+            self.unique[place][value] = record.key
+
+    def _release_claim(self, place: tuple[str, str], value: Any, key: str) -> None:
+        if self.unique[place].get(value) == key:
+            del self.unique[place][value]
+
+
+def _check_key(key: str) -> None:
+    """Raise ValueError for what a database cannot store as a key."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the key {key!r} is no text that can be stored") from error
+    if size > MAX_KEY or "\0" in key:
+        raise ValueError(f"the key {key[:MAX_KEY]!r} is longer than {MAX_KEY} bytes or holds a NUL; choose another one")

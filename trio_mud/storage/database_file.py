@@ -1,0 +1,179 @@
+"""The SQLite file itself: opened and checked, upgraded, read beside a server, copied.
+
+Nothing is written to a file before all of it was found right: it may be all that is left of a game.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from trio_mud.errors import CannotOpenStorage
+
+from .copies import make_room, new_name
+from .lock import IN_USE
+
+__all__ = ["APPLICATION_ID", "LAYOUTS", "check_ours", "copy_to", "integrity_problems", "open_beside", "open_file"]
+
+APPLICATION_ID: Final = 0x74726D75  # "trmu": what `pragma application_id` says of our files
+BUSY_TIMEOUT = 2000  # milliseconds to wait for another process that writes
+BACKUP_PAGES = 500  # copied at once
+KEPT_UPGRADES = 3  # backups from before upgrades
+
+LAYOUTS: list[tuple[str, ...]] = [
+    (
+        "create table rows(family text, key text, kind text, version text, owner text, data text, sum int,"
+        " primary key(family, key)) without rowid",
+        "create index rows_by_owner on rows(family, owner) where owner <> ''",
+        "create table entries(number integer primary key, log text, at real, data text)",
+        "create index entries_by_log on entries(log, number)",
+        "create table stored_values(name text primary key, data text) without rowid",
+    ),
+]
+"""The statements that lead from each layout of the database to the next one; the first make a new database."""
+
+_RESTORE = "restore a backup with: trio-mud restore BACKUP --storage"
+_UNWRITABLE = (apsw.ReadOnlyError, apsw.CantOpenError, apsw.FullError, apsw.IOError, apsw.PermissionsError)
+
+
+def open_file(path: Path, backups: Path | None) -> apsw.Connection:
+    """Open a database for one server, made if there is none, and upgrade it; the caller has its lock.
+
+    Before an upgrade a copy is written into the folder `backups`.
+
+    Raises:
+        CannotOpenStorage: It is damaged, locked, of a newer layout, of another program, or cannot be written.
+    """
+    is_new = not path.exists()
+    wal = path.with_name(f"{path.name}-wal")
+    if is_new and wal.exists():
+        raise CannotOpenStorage(f"{path} is missing, and its {wal.name} is there; {_RESTORE} {path}")
+    if not is_new and path.stat().st_size == 0:
+        raise CannotOpenStorage(f"{path} is empty; remove it if the game is new, or {_RESTORE} {path}")
+    if not is_new and not os.access(path, os.W_OK):
+        raise CannotOpenStorage(f"{path} is read-only; the file and its folder must be writable")
+    db: apsw.Connection | None = None
+    try:
+        db = apsw.Connection(str(path))
+        db.set_busy_timeout(BUSY_TIMEOUT)
+        if not is_new:
+            check_ours(db, path)
+            if problems := integrity_problems(db, most=1):
+                raise CannotOpenStorage(f"{path} is damaged ({problems[0]}); {_RESTORE} {path}")
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = full")
+        _upgrade(db, path, backups)
+    except BaseException as error:
+        if db is not None:
+            db.close()
+        if isinstance(error, apsw.BusyError):
+            raise CannotOpenStorage(f"{path} is locked by another program; close that one", IN_USE) from error
+        if isinstance(error, _UNWRITABLE):
+            raise CannotOpenStorage(
+                f"cannot write {path}: {error}; the disk must have room, and be writable"
+            ) from error
+        if isinstance(error, apsw.Error):
+            raise CannotOpenStorage(f"{path} is damaged ({error}); {_RESTORE} {path}") from error
+        raise
+    return db
+
+
+def open_beside(path: Path) -> apsw.Connection:
+    """Open a database for reading, beside a server that may be using it. The caller closes it.
+
+    Raises:
+        CannotOpenStorage: There is none, or it is none of ours.
+    """
+    if not path.is_file():
+        raise CannotOpenStorage(f"there is no file {path}")
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)  # with a WAL also a reader writes
+        db.set_busy_timeout(BUSY_TIMEOUT)
+        db.execute("pragma query_only = on")
+        check_ours(db, path)
+    except apsw.Error as error:
+        raise CannotOpenStorage(f"cannot read {path}: {error}") from error
+    return db
+
+
+def copy_to(target: Path, source: apsw.Connection) -> None:
+    """Copy a whole database into a new file of one piece, synced, or leave no file.
+
+    Raises:
+        CannotOpenStorage: The file exists, or cannot be written.
+    """
+    if target.exists():
+        raise CannotOpenStorage(f"{target} exists already; name a new file")
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
+        db = apsw.Connection(str(unfinished))
+        try:
+            with db.backup("main", source, "main") as backup:
+                while not backup.done:
+                    backup.step(BACKUP_PAGES)
+            db.execute("pragma journal_mode = delete")  # no -wal beside it
+        finally:
+            db.close()
+        unfinished.rename(target)
+        sync_folder(target.parent)
+    except (OSError, apsw.Error) as error:
+        unfinished.unlink(missing_ok=True)
+        raise CannotOpenStorage(f"cannot write {target}: {error}") from error
+
+
+def check_ours(db: apsw.Connection, path: Path) -> None:
+    """Raise CannotOpenStorage for a database of another program, or of a newer layout."""
+    ((application,),) = db.execute("pragma application_id")
+    ((tables,),) = db.execute("select count(*) from sqlite_schema")
+    if application != APPLICATION_ID:
+        if tables:
+            raise CannotOpenStorage(f"{path} belongs to another program; name another file")
+        raise CannotOpenStorage(f"{path} holds no tables; remove it if the game is new, or {_RESTORE} {path}")
+    if (layout := layout_of(db)) > len(LAYOUTS):
+        raise CannotOpenStorage(
+            f"{path} was written by a newer trio_mud (layout {layout}, this one knows {len(LAYOUTS)}); run the newer "
+            "one, or restore a backup from before"
+        )
+
+
+def integrity_problems(db: apsw.Connection, *, most: int = 100) -> list[str]:
+    """Return what SQLite's integrity check finds; quick_check would miss rows that cannot be reached."""
+    found = [str(text) for (text,) in db.execute(f"pragma integrity_check({most})")]
+    return [] if found == ["ok"] else found
+
+
+def layout_of(db: apsw.Connection) -> int:
+    """Return the layout of a database; 0 if it is new."""
+    ((layout,),) = db.execute("pragma user_version")
+    assert isinstance(layout, int)
+    return layout
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _upgrade(db: apsw.Connection, path: Path, backups: Path | None) -> None:
+    """Bring the database to the newest layout, in one transaction, after a backup."""
+    layout = layout_of(db)
+    if layout == len(LAYOUTS):
+        return
+    if layout and backups is not None:
+        copy_to(new_name(backups, path.stem, "upgrade"), db)
+        make_room(backups, path.stem, "upgrade", KEPT_UPGRADES)
+    with db:
+        for statements in LAYOUTS[layout:]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"pragma application_id = {APPLICATION_ID}")
+        db.execute(f"pragma user_version = {len(LAYOUTS)}")

@@ -1,0 +1,98 @@
+"""Loading: rows become records, in two steps, so that references find records that are read later.
+
+`revive` makes a record of a row, with keys in place of its references. `join` puts records in the place of keys.
+A row that cannot be read is quarantined: it stays in the database as it is, and its key cannot be taken.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any
+
+from trio_mud.errors import UnreadableRecord
+
+from .contents import Contents
+from .record import Fields, Record
+from .rows import Row
+from .schema import Schema, schema_of
+from .transaction import Overlay
+
+__all__ = ["Loader"]
+
+logger = logging.getLogger("trio_mud")
+_set = object.__setattr__
+
+
+class Loader:
+    """Turns rows into records of the contents."""
+
+    def __init__(self, contents: Contents, overlay: Overlay | None) -> None:
+        self._contents = contents
+        self._overlay = overlay
+
+    def revive(self, row: Row) -> Record | None:
+        """Make a record of a row and take it into the contents; None, and a log line, if the row is quarantined."""
+        try:
+            schema, fields = self._read(row)
+        except UnreadableRecord as error:
+            self.quarantine(row, str(error))
+            return None
+        record = object.__new__(schema.cls)
+        state = record.__dict__
+        state["key"] = row.key
+        state.update(schema.live)
+        state.update(schema.defaults)
+        for name, make in schema.makers.items():
+            state[name] = make()
+        overlay = self._overlay(schema.cls, fields) if self._overlay is not None else None
+        if overlay:
+            state.update({name: copy.deepcopy(value) for name, value in overlay.items()})
+        state.update(fields)
+        self._contents.enter(record, row.owner)
+        if row.version != schema.versions or row.kind != schema.kind:
+            self._contents.mark_dirty(record)
+        return record
+
+    def join(self, record: Record) -> None:
+        """Put records in the place of keys; a key that is not found leaves None."""
+        schema = schema_of(type(record))
+        if schema.resolvers:
+            self._resolve(record, schema)
+        if schema.mutable:
+            overlay = self._overlay(schema.cls, record.__dict__) if self._overlay is not None else None
+            _set(record, "_digest", hash(schema.encode(record, overlay)))
+        record.on_attach()
+
+    def quarantine(self, row: Row, reason: str) -> None:
+        """Leave a row alone, and say so."""
+        logger.error("%s %r cannot be loaded and stays in the database as it is: %s", row.family, row.key, reason)
+        self._contents.quarantined[row.family, row.key] = reason
+        self._contents.keys[row.family].add(row.key)
+
+    def _read(self, row: Row) -> tuple[Schema, Fields]:
+        if row.is_damaged:
+            raise UnreadableRecord("its checksum does not match, so it was damaged on disk: restore a backup")
+        cls = self._contents.catalog.find(row.family, row.kind)
+        if cls is None:
+            raise UnreadableRecord(
+                f"there is no record class for the kind {row.kind!r}: import its module before the store is opened, or "
+                "name its new class with was="
+            )
+        schema = schema_of(cls)
+        return schema, schema.decode(row.data, row.version)
+
+    def _resolve(self, record: Record, schema: Schema) -> None:
+        state = record.__dict__
+        for name, resolve in schema.resolvers.items():
+            value = state[name]
+            if value is None:
+                continue
+            state[name] = found = resolve(value, self._find)
+            if found is None:  # stays stored as it is until it is assigned
+                state["_dangling"] = {**(record._dangling or {}), name: value}
+                state["_guarded"] = record._guarded | {name}
+
+    def _find(self, cls: type[Record], key: Any) -> Record | None:
+        found = self._contents.get(cls._declaration.family, key)
+        return found if isinstance(found, cls) else None

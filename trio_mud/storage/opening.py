@@ -1,0 +1,142 @@
+"""Opening a store, for the length of a block."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import trio
+
+from trio_mud.errors import ChangedInPlace, NotSaved
+
+from .backups import back_up_daily
+from .catalog import Catalog
+from .contents import Contents
+from .copies import make_room, new_name
+from .database_file import KEPT_UPGRADES
+from .executor import Executor, in_thread
+from .record import Record
+from .rows import Backend
+from .store import VERSIONS, Store
+from .transaction import Overlay
+from .writer import Writer
+
+__all__ = ["CLEANUP_TIMEOUT", "SAVE_INTERVAL", "open_store"]
+
+SAVE_INTERVAL = 1.0  # seconds between two transactions that nobody waits for
+CLEANUP_TIMEOUT = 5.0  # seconds for the last save, and as long for closing
+
+logger = logging.getLogger("trio_mud")
+
+
+@asynccontextmanager
+async def open_store(
+    backend: Backend,
+    *classes: type[Record],
+    interval: float = SAVE_INTERVAL,
+    cleanup: float = CLEANUP_TIMEOUT,
+    strict: bool = False,
+    overlay: Overlay | None = None,
+    executor: Executor | None = None,
+    wall_clock: Callable[[], float] = time.time,
+) -> AsyncGenerator[Store, None]:
+    """Open a store for the length of the block; leaving the block saves, also when it is left by a cancel or an error.
+
+    The store owns the backend: it opens it, and closes it at the end of the block.
+
+    Args:
+        backend: `Sqlite(path)`, `Postgres(url)` or `Memory()`.
+        classes: The bases of all records that are stored; their subclasses come with them.
+        interval: Seconds between two transactions while nobody awaits `saved`.
+        cleanup: Seconds for the last save.
+        strict: For tests: leaving the block raises if a list or dict of a record was changed in place.
+        overlay: Returns defaults that replace those of a class, such as those of a template.
+        executor: Where the backend's calls run: a thread by default, `inline` in virtual time.
+        wall_clock: Seconds since 1970, for entries of logs.
+
+    Raises:
+        CannotOpenStorage: The database cannot be used; nothing was started.
+        TypeError: A record class is declared wrongly.
+        NotSaved: At the end of the block, if changes could not be saved in `cleanup` seconds and are lost.
+        ChangedInPlace: At the end of a strict block.
+    """
+    execute = in_thread() if executor is None else executor
+    contents = Contents(Catalog(classes))
+    store = Store(backend, contents, execute, overlay=overlay, wall_clock=wall_clock)
+    writer = Writer(store, backend, execute, interval=interval, cleanup=cleanup)
+    with trio.CancelScope(shield=True):  # a database that was opened has to be closed
+        await execute(backend.open)
+    error: BaseException | None = None
+    try:
+        for family, field in sorted(contents.catalog.indexed()):
+            await execute(backend.index, family, field)
+        await _back_up_before_upgrade(backend, contents.catalog, execute)
+        await store._load_all()
+        if store.value(VERSIONS) != (versions := contents.catalog.versions()):
+            store.set_value(VERSIONS, versions)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(writer.run)
+                backups = trio.CancelScope()
+                nursery.start_soon(_back_up, backups, backend, wall_clock)
+                try:
+                    yield store
+                    if strict:
+                        await _check_in_place(store)
+                finally:
+                    backups.cancel()
+                    writer.close()  # and the nursery waits for the last save
+        except BaseExceptionGroup as group:
+            if len(group.exceptions) > 1:
+                raise
+            error = group.exceptions[0]  # the block's own error, as if there were no nursery
+        lost = _lost(store)
+        if error is not None and not isinstance(error, trio.Cancelled):
+            raise error
+        if lost:
+            raise NotSaved(lost)
+        if error is not None:
+            raise error
+    finally:
+        with trio.move_on_after(cleanup, shield=True):
+            await execute(backend.close)
+
+
+async def _back_up(scope: trio.CancelScope, backend: Backend, wall_clock: Callable[[], float]) -> None:
+    if backend.backup_folder is not None:
+        with scope:
+            await back_up_daily(backend, backend.backup_folder, Path(backend.name).stem, wall_clock=wall_clock)
+
+
+async def _back_up_before_upgrade(backend: Backend, catalog: Catalog, execute: Executor) -> None:
+    """Write a backup if a record class has a newer version than at the last start."""
+    folder, stem = backend.backup_folder, Path(backend.name).stem
+    data = (await execute(backend.values)).get(VERSIONS)
+    if folder is None or data is None:
+        return
+    if msgspec.json.decode(data) != catalog.versions():
+        path = new_name(folder, stem, "upgrade")
+        await execute(backend.backup, path)
+        await execute(make_room, folder, stem, "upgrade", KEPT_UPGRADES)
+        logger.info("wrote the backup %s, because versions of record classes have changed", path)
+
+
+async def _check_in_place(store: Store) -> None:
+    if changes := await store.sweep():
+        raise ChangedInPlace("; ".join(map(str, changes)))
+
+
+def _lost(store: Store) -> str:
+    """Return what could not be saved, having logged it; an empty string if all is on disk."""
+    contents = store._contents
+    lost = len(contents.dirty) + len(contents.removed) + len(contents.unencodable)
+    if not store.is_dirty and not lost:
+        return ""
+    reason = store.error or next(iter(contents.unencodable.values()), "storage is slow")
+    text = f"{lost} changed records are lost: {reason}"
+    logger.critical("cannot save to %s: %s", store._backend.name, text)
+    return text
