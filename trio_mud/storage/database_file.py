@@ -47,38 +47,52 @@ def open_file(path: Path, backups: Path | None) -> apsw.Connection:
     Raises:
         CannotOpenStorage: It is damaged, locked, of a newer layout, of another program, or cannot be written.
     """
-    is_new = not path.exists()
-    wal = path.with_name(f"{path.name}-wal")
-    if is_new and wal.exists():
-        raise CannotOpenStorage(f"{path} is missing, and its {wal.name} is there; {_RESTORE} {path}")
-    if not is_new and path.stat().st_size == 0:
-        raise CannotOpenStorage(f"{path} is empty; remove it if the game is new, or {_RESTORE} {path}")
-    if not is_new and not os.access(path, os.W_OK):
-        raise CannotOpenStorage(f"{path} is read-only; the file and its folder must be writable")
-    db: apsw.Connection | None = None
     try:
+        if not path.exists():
+            _make(path)
+        elif path.stat().st_size == 0:
+            raise CannotOpenStorage(f"{path} is empty; remove it if the game is new, or {_RESTORE} {path}")
+        elif not os.access(path, os.W_OK):
+            raise CannotOpenStorage(f"{path} is read-only; the file and its folder must be writable")
         db = apsw.Connection(str(path))
-        db.set_busy_timeout(BUSY_TIMEOUT)
-        if not is_new:
-            check_ours(db, path)
-            if problems := integrity_problems(db, most=1):
-                raise CannotOpenStorage(f"{path} is damaged ({problems[0]}); {_RESTORE} {path}")
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = full")
-        _upgrade(db, path, backups)
-    except BaseException as error:
-        if db is not None:
+        try:
+            _prepare(db, path, backups)
+        except BaseException:
             db.close()
-        if isinstance(error, apsw.BusyError):
-            raise CannotOpenStorage(f"{path} is locked by another program; close that one", IN_USE) from error
-        if isinstance(error, _UNWRITABLE):
-            raise CannotOpenStorage(
-                f"cannot write {path}: {error}; the disk must have room, and be writable"
-            ) from error
-        if isinstance(error, apsw.Error):
-            raise CannotOpenStorage(f"{path} is damaged ({error}); {_RESTORE} {path}") from error
-        raise
+            raise
+    except apsw.BusyError as error:
+        raise CannotOpenStorage(f"{path} is locked by another program; close that one", IN_USE) from error
+    except (OSError, *_UNWRITABLE) as error:
+        raise CannotOpenStorage(f"cannot write {path}: {error}; the disk needs room, and to be writable") from error
+    except apsw.Error as error:
+        raise CannotOpenStorage(f"{path} is damaged ({error}); {_RESTORE} {path}") from error
     return db
+
+
+def _make(path: Path) -> None:
+    """Make a new database under another name first, so that a whole one or none is at `path`, whatever happens."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists():
+        raise CannotOpenStorage(f"{path} is missing, and its {wal.name} is there; {_RESTORE} {path}")
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    db = apsw.Connection(str(unfinished))
+    try:
+        _upgrade(db, path, None)
+    finally:
+        db.close()
+    unfinished.rename(path)
+    sync_folder(path.parent)
+
+
+def _prepare(db: apsw.Connection, path: Path, backups: Path | None) -> None:
+    db.set_busy_timeout(BUSY_TIMEOUT)
+    check_ours(db, path)
+    if problems := integrity_problems(db, most=1):
+        raise CannotOpenStorage(f"{path} is damaged ({problems[0]}); {_RESTORE} {path}")
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
+    _upgrade(db, path, backups)
 
 
 def open_beside(path: Path) -> apsw.Connection:
@@ -129,11 +143,8 @@ def copy_to(target: Path, source: apsw.Connection) -> None:
 def check_ours(db: apsw.Connection, path: Path) -> None:
     """Raise CannotOpenStorage for a database of another program, or of a newer layout."""
     ((application,),) = db.execute("pragma application_id")
-    ((tables,),) = db.execute("select count(*) from sqlite_schema")
     if application != APPLICATION_ID:
-        if tables:
-            raise CannotOpenStorage(f"{path} belongs to another program; name another file")
-        raise CannotOpenStorage(f"{path} holds no tables; remove it if the game is new, or {_RESTORE} {path}")
+        raise CannotOpenStorage(f"{path} belongs to another program; name another file")
     if (layout := layout_of(db)) > len(LAYOUTS):
         raise CannotOpenStorage(
             f"{path} was written by a newer trio_mud (layout {layout}, this one knows {len(LAYOUTS)}); run the newer "
