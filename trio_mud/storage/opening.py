@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
 import trio
 
 from trio_mud.errors import ChangedInPlace, NotSaved
@@ -74,9 +73,10 @@ async def open_store(
     try:
         for family, field in sorted(contents.catalog.indexed()):
             await execute(backend.index, family, field)
-        await _back_up_before_upgrade(backend, contents.catalog, execute)
         await store._load_all()
-        if store.value(VERSIONS) != (versions := contents.catalog.versions()):
+        if store.value(VERSIONS, {}) != (versions := contents.catalog.versions()):
+            if any(contents.keys.values()):
+                await _back_up_before_upgrade(backend, execute)
             store.set_value(VERSIONS, versions)
         try:
             async with trio.open_nursery() as nursery:
@@ -112,13 +112,10 @@ async def _back_up(scope: trio.CancelScope, backend: Backend, wall_clock: Callab
             await back_up_daily(backend, backend.backup_folder, Path(backend.name).stem, wall_clock=wall_clock)
 
 
-async def _back_up_before_upgrade(backend: Backend, catalog: Catalog, execute: Executor) -> None:
-    """Write a backup if a record class has a newer version than at the last start."""
+async def _back_up_before_upgrade(backend: Backend, execute: Executor) -> None:
+    """Write a backup, because a record class has another version than at the last start; nothing is written yet."""
     folder, stem = backend.backup_folder, Path(backend.name).stem
-    data = (await execute(backend.values)).get(VERSIONS)
-    if folder is None or data is None:
-        return
-    if msgspec.json.decode(data) != catalog.versions():
+    if folder is not None:
         path = new_name(folder, stem, "upgrade")
         await execute(backend.backup, path)
         await execute(make_room, folder, stem, "upgrade", KEPT_UPGRADES)

@@ -1,0 +1,247 @@
+"""When changes are written, how often, and what is said when they cannot be."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_mud.errors import ChangedInPlace, NotSaved
+from trio_mud.storage import Memory, Stored, inline, open_store
+from trio_mud.storage.store import MAX_ENTRIES
+from trio_mud.storage.writer import RETRY_DELAYS, SWEEP_INTERVAL
+
+from .faulty import FULL, Faulty, delayed
+from .records import Account, Thing
+
+NEVER = 1e6  # seconds
+
+
+async def test_changes_are_written_once_a_second(autojump_clock: MockClock) -> None:
+    backend = Faulty()
+    async with open_store(backend, Thing, executor=inline) as store:
+        things = [store.add(Thing(name=f"{number}")) for number in range(10)]
+        await trio.sleep(1.5)
+        assert backend.writes == [10]
+        for turn in range(10):
+            for thing in things[:3]:
+                thing.gold = turn + 1
+            await trio.sleep(0.01)
+        await trio.sleep(5)
+        assert backend.writes == [10, 3]
+
+
+async def test_a_hundred_who_save_at_once_cost_one_commit_each_time(autojump_clock: MockClock) -> None:
+    backend = Faulty()
+    async with open_store(backend, Thing, executor=inline, interval=NEVER) as store:
+        things = [store.add(Thing(name=f"{number}")) for number in range(100)]
+
+        async def save(thing: Thing) -> None:
+            for turn in range(50):
+                thing.gold = turn + 1
+                await store.saved()
+
+        async with trio.open_nursery() as nursery:
+            for thing in things:
+                nursery.start_soon(save, thing)
+        assert len(backend.writes) <= 60
+        assert sum(backend.writes) >= 5000
+
+
+async def test_nobody_waits_for_a_slow_disk_but_those_who_asked(autojump_clock: MockClock) -> None:
+    async with open_store(Faulty(), Thing, executor=delayed(lambda: 2.0)) as store:
+        thing = store.add(Thing(name="a"))
+        start = trio.current_time()
+        for turn in range(100):
+            thing.gold = turn + 1
+            await trio.sleep(0.01)
+        assert trio.current_time() - start == pytest.approx(1)
+        await store.saved()
+        assert store.counters["transactions"] <= 3  # a slow disk makes larger transactions, not more
+
+
+async def test_of_two_saves_that_overlap_the_later_one_counts(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0), interval=NEVER) as store:
+        thing = store.add(Thing(name="a"), "a")
+
+        async def save(gold: int) -> None:
+            thing.gold = gold
+            await store.saved()
+            assert f'"gold":{gold}' in stored.rows["thing", "a"].data.decode()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(save, 1)
+            await trio.sleep(0.5)
+            nursery.start_soon(save, 2)
+        assert b'"gold":2' in stored.rows["thing", "a"].data
+
+
+async def test_a_save_that_is_cancelled_is_finished_all_the_same(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0), interval=NEVER) as store:
+        store.add(Thing(name="a"), "a")
+        with trio.move_on_after(0.5) as impatient:
+            await store.saved()
+        assert impatient.cancelled_caught
+        assert stored.rows == {}
+        await trio.sleep(1)
+        assert list(stored.rows) == [("thing", "a")]
+
+
+async def test_saved_returns_at_once_if_nothing_has_changed(autojump_clock: MockClock) -> None:
+    backend = Faulty()
+    async with open_store(backend, Thing, executor=inline, interval=NEVER) as store:
+        await store.saved()
+        await store.saved()
+        assert backend.writes == []
+
+
+# Failures
+
+
+async def test_a_failure_is_told_to_whoever_saves_logged_once_and_retried_until_it_works(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    backend = Faulty(error=FULL)
+    async with open_store(backend, Thing, executor=inline) as store:
+        thing = store.add(Thing(name="a"), "a")
+        with pytest.raises(NotSaved) as caught:
+            await store.saved(within=3)
+        assert str(caught.value) == (
+            "not on disk after 3 s: [Errno 28] No space left on device; the store keeps retrying"
+        )
+        assert store.error is FULL
+        await trio.sleep(60)
+        assert thing.name == "a"
+        assert len(backend.writes) == pytest.approx(2 + (63 - sum(RETRY_DELAYS[:3])) / (RETRY_DELAYS[-1] + 1), abs=4)
+        backend.error = None
+        await store.saved(within=10)
+        assert store.error is None
+    assert list(backend.stored.rows) == [("thing", "a")]
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
+        (
+            logging.ERROR,
+            "cannot save to memory: [Errno 28] No space left on device; changes stay in memory, and saving is retried",
+        ),
+        (logging.WARNING, caplog.records[1].getMessage()),
+    ]
+    assert "saving to memory works again after" in caplog.text
+
+
+async def test_a_disk_that_stays_full_ends_in_time_and_the_number_of_lost_records_is_said(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        async with open_store(Faulty(error=FULL), Thing, executor=inline) as store:
+            store.add(Thing(name="a"))
+            store.add(Thing(name="b"))
+            await trio.sleep(100)
+
+    start = trio.current_time()
+    with pytest.raises(NotSaved, match=r"2 changed records are lost: .*No space left"):
+        await play()
+    assert trio.current_time() - start == pytest.approx(105, abs=1)
+    assert caplog.records[-1].levelno == logging.CRITICAL
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(autojump_clock: MockClock) -> None:
+    backend = Faulty()
+    seconds = 0.0
+
+    async def play() -> None:
+        nonlocal seconds
+        async with open_store(backend, Thing, executor=delayed(lambda: seconds)) as store:
+            store.add(Thing(name="a"))
+            seconds = 1e9
+
+    start = trio.current_time()
+    with pytest.raises(NotSaved, match="1 changed records are lost: storage is slow"):
+        await play()
+    assert trio.current_time() - start == pytest.approx(10, abs=0.5)  # five to save, five to close
+
+
+async def test_log_entries_that_wait_are_bounded_and_those_dropped_are_counted(autojump_clock: MockClock) -> None:
+    backend = Faulty(error=FULL)
+    async with open_store(backend, Thing, executor=inline) as store:
+        for number in range(MAX_ENTRIES + 7):
+            store.log("audit", number=number)
+        assert store.counters["dropped_entries"] == 7
+        backend.error = None
+    assert len(backend.stored.entries) == MAX_ENTRIES
+
+
+async def test_a_write_whose_outcome_is_unknown_is_repeated_and_doubles_nothing(autojump_clock: MockClock) -> None:
+    class LostAtCommit(Memory):
+        is_first = True
+
+        def write(self, changes: object) -> None:
+            super().write(changes)  # type: ignore[arg-type]
+            if self.is_first:
+                self.is_first = False
+                raise ConnectionResetError
+
+    backend = LostAtCommit()
+    async with open_store(backend, Thing, executor=inline) as store:
+        store.add(Thing(name="a"), "a")
+        store.log("audit", number=1)
+        await store.saved()
+        assert store.counters["failed_transactions"] == 1
+        assert [entry for _, entry in await store.entries("audit")] == [{"number": 1}]
+
+
+# Changes in place
+
+
+async def test_a_list_changed_in_place_is_found_within_a_minute_saved_and_logged_once(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = Stored()
+    async with open_store(Memory(stored), Thing, executor=inline) as store:
+        things = [store.add(Thing(name=name), name) for name in ("a", "b")]
+        await store.saved()
+        for thing in things:
+            thing.notes.append("hello")
+        await trio.sleep(SWEEP_INTERVAL + 2)
+        assert b"hello" in stored.rows["thing", "a"].data
+        assert b"hello" in stored.rows["thing", "b"].data
+        assert caplog.messages == [
+            "Thing.notes of 'a' was changed in place: assign it, thing.notes = …, or call store.changed(thing); it is "
+            "saved now"
+        ]
+        assert await store.sweep() == []
+
+
+async def test_a_list_changed_in_place_fails_the_authors_test() -> None:
+    async def play(*, changes: bool, says_so: bool) -> None:
+        async with open_store(Memory(), Thing, executor=inline, strict=True) as store:
+            thing = store.add(Thing(name="a"), "a")
+            await store.saved()
+            if changes:
+                thing.notes.append("hello")
+            if says_so:
+                store.changed(thing)
+
+    await play(changes=False, says_so=False)
+    await play(changes=True, says_so=True)
+    with pytest.raises(ChangedInPlace, match=r"Thing.notes of 'a' was changed in place: assign it, thing.notes = …"):
+        await play(changes=True, says_so=False)
+
+
+async def test_the_sweep_names_the_field_also_of_a_record_that_was_loaded(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_store(Memory(stored), Thing, Account, executor=inline) as store:
+        store.add(Thing(name="a", notes=["x"]), "a")
+        store.add(Account(name="Ann"), "ann")
+    async with open_store(Memory(stored), Thing, Account, executor=inline, interval=NEVER) as store:
+        assert await store.sweep() == []
+        thing = store.get(Thing, "a")
+        assert thing is not None
+        thing.notes.clear()
+        (change,) = await store.sweep()
+        assert (change.record, change.field) == (thing, "notes")
+        assert store.is_dirty
+    assert stored.rows["thing", "a"].data == b'{"name":"a"}'
