@@ -6,6 +6,8 @@ Nothing is written to a file before all of it was found right: it may be all tha
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,16 @@ from trio_mud.errors import CannotOpenStorage
 from .copies import make_room, new_name
 from .lock import IN_USE
 
-__all__ = ["APPLICATION_ID", "LAYOUTS", "check_ours", "copy_to", "integrity_problems", "open_beside", "open_file"]
+__all__ = [
+    "APPLICATION_ID",
+    "LAYOUTS",
+    "copy_to",
+    "integrity_problems",
+    "open_beside",
+    "open_file",
+    "sync_folder",
+    "transaction",
+]
 
 APPLICATION_ID: Final = 0x74726D75  # "trmu": what `pragma application_id` says of our files
 BUSY_TIMEOUT = 2000  # milliseconds to wait for another process that writes
@@ -174,6 +185,26 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def transaction(db: apsw.Connection) -> Generator[apsw.Connection]:
+    """Run a block as one transaction, which is rolled back if the block raises.
+
+    A full disk and some other errors make SQLite roll back by itself. apsw's own `with db:` then hides the cause behind
+    "cannot rollback".
+    """
+    if db.in_transaction:  # an earlier rollback failed
+        db.execute("rollback")
+    db.execute("begin immediate")
+    try:
+        yield db
+        db.execute("commit")
+    except BaseException:
+        if db.in_transaction:
+            with suppress(apsw.Error):
+                db.execute("rollback")
+        raise
+
+
 def _upgrade(db: apsw.Connection, path: Path, backups: Path | None) -> None:
     """Bring the database to the newest layout, in one transaction, after a backup."""
     layout = layout_of(db)
@@ -182,7 +213,7 @@ def _upgrade(db: apsw.Connection, path: Path, backups: Path | None) -> None:
     if layout and backups is not None:
         copy_to(new_name(backups, path.stem, "upgrade"), db)
         make_room(backups, path.stem, "upgrade", KEPT_UPGRADES)
-    with db:
+    with transaction(db):
         for statements in LAYOUTS[layout:]:
             for statement in statements:
                 db.execute(statement)

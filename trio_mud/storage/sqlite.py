@@ -14,7 +14,7 @@ import apsw
 
 from trio_mud.errors import CannotOpenStorage
 
-from .database_file import copy_to, open_beside, open_file
+from .database_file import copy_to, open_beside, open_file, transaction
 from .lock import Lock
 from .rows import Changes, Entry, Lookup, Row, checksum
 
@@ -90,8 +90,7 @@ class Sqlite:
 
     def write(self, changes: Changes) -> None:
         """Store all of it in one transaction, synced."""
-        db = self._db
-        with db:
+        with transaction(self._db) as db:
             _write(db, changes)
 
     def scan(self, family: str) -> Iterator[list[Row]]:
