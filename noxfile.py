@@ -12,6 +12,7 @@ nox -s bench           the driver beside other servers; `-- --with-peers` for mo
                        `-- --bounds` for the figures that must hold
 nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
+nox -s crash           a process that saves is killed 40 times; `-- --kills 200` for more
 nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer
 """
 
@@ -134,6 +135,13 @@ def soak(session: nox.Session) -> None:
     """A true server process against hostile crowds on loopback; arguments after `--` go to tests/soak/run.py."""
     install(session, "test")
     session.run("python", "-m", "tests.soak.run", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """`kill -9` of a process that saves under load, forty times; arguments after `--` go to tests/crash/run.py."""
+    install(session, "test")
+    session.run("python", "-m", "tests.crash.run", *(session.posargs or ("--kills", "40")))
 
 
 @nox.session

@@ -7,7 +7,9 @@ The command line is stronger than the environment, that than the configuration f
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -19,8 +21,10 @@ from cyclopts import Parameter, validators
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
 from trio_mud.config import Configuration, read
-from trio_mud.errors import ConfigurationError
+from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
+from trio_mud.storage import Sqlite, backend_of
+from trio_mud.storage.backups import check, export, restore, restore_into
 from trio_mud.transports.tls import Certificate
 
 from .driver.server.running import CannotListen, Place, Places, serve_places
@@ -29,6 +33,7 @@ from .driver.server.server import MasterServer
 __all__ = ["main"]
 
 CLEAN = 0
+FAILED = 1
 WRONG_USAGE = 2  # usage or configuration; nothing was started
 
 UNENCRYPTED = "Telnet is not encrypted: whoever carries it can read it, passwords too."
@@ -39,7 +44,8 @@ app = cyclopts.App(
     help="Open a MUD; without arguments the small world that comes with trio_mud.",
     help_epilogue=(
         "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
-        "Exit status: 0 clean, 1 crash, 2 usage or configuration, 75 cannot bind the port, 130 interrupted twice."
+        "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, or the "
+        "storage is in use, 130 interrupted twice."
     ),
     version=f"trio-mud {__version__}",
     result_action="return_value",
@@ -117,6 +123,86 @@ def run_game(
     return CLEAN
 
 
+Storage = Annotated[str, Parameter(env_var="TRIO_MUD_STORAGE_URL")]
+
+
+@app.command(name="check")
+def check_storage(*, storage: Storage) -> int:
+    """Check a database as a whole, also beside a running server; the exit status is 1 if anything is wrong.
+
+    Args:
+        storage: The database: the path of an SQLite file, or a URL, postgresql://…
+    """
+    with _as_file(storage) as path:
+        report = check(path)
+    for family, count in sorted(report.rows.items()):
+        print(f"{family}: {count}")
+    print(f"log entries: {report.entries}")
+    for problem in report.problems:
+        print(logs.printable(problem))
+    print(f"{storage}: {len(report.problems)} problems" if report.problems else f"{storage} is whole")
+    return FAILED if report.problems else CLEAN
+
+
+@app.command(name="backup")
+def back_up(file: Path, /, *, storage: Storage) -> int:
+    """Copy a database into a new SQLite file, as of one moment, also beside a running server.
+
+    Args:
+        file: The new file; one that exists is never overwritten.
+        storage: The database: the path of an SQLite file, or a URL, postgresql://…
+    """
+    backend_of(storage).backup(file)
+    print(f"wrote {file}")
+    return CLEAN
+
+
+@app.command(name="restore")
+def restore_backup(file: Path, /, *, storage: Storage) -> int:
+    """Put a backup in the place of a database that no server is using.
+
+    Args:
+        file: The backup; it is checked as a whole first.
+        storage: The database: the path of an SQLite file, which is kept under another name, or the URL of an empty
+            database, postgresql://…
+    """
+    backend = backend_of(storage)
+    if isinstance(backend, Sqlite):
+        replaced = restore(file, backend.path)
+        print(f"restored {file}" + (f"; the former database is {replaced}" if replaced else ""))
+    else:
+        print(f"restored {file}: {restore_into(backend, file)} records")
+    return CLEAN
+
+
+@app.command(name="export")
+def export_records(family: str = "", key: str = "", /, *, storage: Storage) -> int:
+    """Print records as lines of JSON, also beside a running server.
+
+    Args:
+        family: Only those of this family.
+        key: Only the one with this key, and those that are stored with it.
+        storage: The database: the path of an SQLite file, or a URL, postgresql://…
+    """
+    with _as_file(storage) as path:
+        for line in export(path, family, key):
+            print(line)
+    return CLEAN
+
+
+@contextmanager
+def _as_file(storage: str) -> Generator[Path]:
+    """Give an SQLite file with the content of any database."""
+    backend = backend_of(storage)
+    if isinstance(backend, Sqlite):
+        yield backend.path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "copy.db"
+        backend.backup(path)
+        yield path
+
+
 def main(arguments: Sequence[str]) -> int:
     """Do what `arguments` say and return the exit status.
 
@@ -134,6 +220,10 @@ def main(arguments: Sequence[str]) -> int:
         return _complain("the game's own code failed, as shown above", WRONG_USAGE)
     except ConfigurationError as error:
         return _complain(str(error), WRONG_USAGE)
+    except CannotOpenStorage as error:
+        return _complain(str(error), error.status)
+    except StorageError as error:
+        return _complain(str(error), FAILED)
     return status if isinstance(status, int) else CLEAN  # --help and --version return nothing
 
 

@@ -108,7 +108,7 @@ class NotSaved(StorageError):
 
 
 class UnreadableRecord(StorageError):
-    """A stored row does not fit its class, or is damaged. It stays in the database as it is; correct it or the class."""
+    """A stored row does not fit its class, or is damaged. It stays in the database as it is."""
 
 
 class ChangedInPlace(StorageError):

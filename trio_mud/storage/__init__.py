@@ -15,7 +15,7 @@ outlives the server.
 
 from .executor import Executor, inline
 from .memory import Memory, Stored
-from .opening import open_store
+from .opening import backend_of, open_store
 from .record import Fields, Record, live
 from .rows import Backend, Changes, Entry, Lookup, Row
 from .sqlite import Sqlite
@@ -38,6 +38,7 @@ __all__ = [
     "Store",
     "Stored",
     "Transaction",
+    "backend_of",
     "inline",
     "live",
     "open_store",

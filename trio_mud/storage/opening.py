@@ -20,16 +20,22 @@ from .database_file import KEPT_UPGRADES
 from .executor import Executor, in_thread
 from .record import Record
 from .rows import Backend
+from .sqlite import Sqlite
 from .store import VERSIONS, Store
 from .transaction import Overlay
 from .writer import Writer
 
-__all__ = ["CLEANUP_TIMEOUT", "SAVE_INTERVAL", "open_store"]
+__all__ = ["CLEANUP_TIMEOUT", "SAVE_INTERVAL", "backend_of", "open_store"]
 
 SAVE_INTERVAL = 1.0  # seconds between two transactions that nobody waits for
 CLEANUP_TIMEOUT = 5.0  # seconds for the last save, and as long for closing
 
 logger = logging.getLogger("trio_mud")
+
+
+def backend_of(url: str) -> Backend:
+    """Return the backend of a path, for SQLite, or of a URL, `postgresql://…`; it is not opened yet."""
+    return Sqlite(url)
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The crash drill: a process that saves under load is killed again and again."""
