@@ -26,6 +26,9 @@ class Catalog:
             if not family_of(root):
                 raise TypeError(f'{root.__name__} has no family: class {root.__name__}(Record, family="…")')
             self.roots.setdefault(family_of(root), []).append(root)
+        self._resident = {
+            family for family, roots in self.roots.items() if any(root._declaration.is_resident for root in roots)
+        }
         self._classes: dict[tuple[str, str], type[Record]] = {}
         for cls in self.classes():
             self._check(cls)
@@ -57,7 +60,7 @@ class Catalog:
 
     def is_resident(self, family: str) -> bool:
         """Return True if records of the family are loaded at the start."""
-        return any(root._declaration.is_resident for root in self.roots[family])
+        return family in self._resident
 
     def indexed(self) -> set[tuple[str, str]]:
         """Return family and field of every declared index."""

@@ -37,11 +37,14 @@ _Group = dict[Record, None]
 class OpenTransaction(Protocol):
     """A transaction that is being encoded or written."""
 
-    records: dict[Record, None]
+    records: dict[Record, int]
     entries: list[Entry]
 
     def encode_before_change(self, record: Record) -> None:
         """Called before a record changes."""
+
+    def removed_later(self, record: Record) -> None:
+        """Called when a record is removed."""
 
     def key_added(self, family: str, key: str) -> None:
         """Called after a new record was added."""
@@ -51,7 +54,8 @@ class Contents:
     """What is in memory, and what of it is not on disk.
 
     Attributes:
-        dirty: Records that have changed since they were last taken for a transaction.
+        dirty: Records that have changed since they were last taken for a transaction. Their values are for the
+            transaction, which notes there what it has encoded.
         removed: Family and key of rows to delete with the next transaction.
         transaction: The transaction that is being encoded or written.
         keys: Keys in use by family: in memory, on disk or quarantined.
@@ -63,7 +67,7 @@ class Contents:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self.dirty: dict[Record, None] = {}
+        self.dirty: dict[Record, int] = {}
         self.removed: dict[tuple[str, str], None] = {}
         self.transaction: OpenTransaction | None = None
         self.keys: dict[str, set[str]] = {family: set() for family in catalog.roots}
@@ -98,7 +102,7 @@ class Contents:
             return
         if self.transaction is not None:
             self.transaction.encode_before_change(record)
-        self.dirty[record] = None
+        self.dirty[record] = 0
 
     def check_assignment(self, record: Record, name: str, value: object) -> None:
         """Raise if a guarded field may not have this value."""
@@ -132,7 +136,7 @@ class Contents:
         if self.transaction is not None:
             self.transaction.key_added(family, key)
         _set(record, "_tracker", self)
-        self.dirty[record] = None
+        self.dirty[record] = 0
         self.place(record, record.stored_with())
         record.on_attach()
 
@@ -143,7 +147,7 @@ class Contents:
         family, key = family_of(type(record)), record.key
         if self.transaction is not None:
             self.transaction.encode_before_change(record)  # it is of the moment before
-            self.transaction.records.pop(record, None)  # and is not to come back if the write fails
+            self.transaction.removed_later(record)
         self.dirty.pop(record, None)
         self.unencodable.pop(record, None)
         self.holds.pop(record, None)

@@ -65,9 +65,9 @@ class Memory:
         """Return the row with this key and those that have it as their owner."""
         return [row for row in self._of(family) if key in (row.key, row.owner)]
 
-    def keys(self, family: str) -> list[str]:
-        """Return all keys of the family."""
-        return [row.key for row in self._of(family)]
+    def keys(self, family: str, *, owned: bool = False) -> list[str]:
+        """Return all keys of the family, or only of rows that have an owner."""
+        return [row.key for row in self._of(family) if row.owner or not owned]
 
     def column(self, family: str, field: str) -> list[tuple[str, str | int | float]]:
         """Return key and value of every row that stores this field."""

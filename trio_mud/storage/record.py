@@ -53,7 +53,7 @@ def is_live(field: dataclasses.Field[Any]) -> bool:
 class Tracker(Protocol):
     """The part of a store that a record reports to."""
 
-    dirty: dict[Record, None]
+    dirty: dict[Record, int]
 
     def mark_dirty(self, record: Record) -> None:
         """Called before a stored field of a clean record changes."""
@@ -212,7 +212,8 @@ def _copy_mutable_defaults(cls: type[Record]) -> None:
     for name in inspect.get_annotations(cls):
         default = cls.__dict__.get(name)
         if isinstance(default, list | dict | set):
-            setattr(cls, name, dataclasses.field(default_factory=partial(copy.deepcopy, default)))
+            make = partial(copy.deepcopy, default) if default else type(default)
+            setattr(cls, name, dataclasses.field(default_factory=make))
 
 
 def _check_declaration(cls: type[Record], made: Declaration) -> None:

@@ -56,8 +56,7 @@ class Lookup(NamedTuple):
 
 def checksum(row: Row) -> int:
     """Return the CRC-32 of a row. SQLite does not notice a flipped bit in a value; this does."""
-    head = "\0".join(row[:5]).encode("utf-8", "surrogateescape")
-    return zlib.crc32(row.data, zlib.crc32(head))
+    return zlib.crc32(row.data, zlib.crc32("\0".join(row[:5]).encode()))
 
 
 class Backend(Protocol):
@@ -91,8 +90,8 @@ class Backend(Protocol):
     def read(self, family: str, key: str) -> list[Row]:
         """Return the row with this key and those that have it as their owner."""
 
-    def keys(self, family: str) -> list[str]:
-        """Return the keys of all rows of the family."""
+    def keys(self, family: str, *, owned: bool = False) -> list[str]:
+        """Return the keys of all rows of the family, or only of those that have an owner."""
 
     def column(self, family: str, field: str) -> list[tuple[str, str | int | float]]:
         """Return key and value of every row of the family that stores this field."""

@@ -6,6 +6,7 @@ checksum, because SQLite does not notice a flipped bit in a value. `data` is JSO
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,10 +31,8 @@ _UPSERT = (
     "insert into rows values(?, ?, ?, ?, ?, ?, ?) on conflict do update set kind = excluded.kind,"
     " version = excluded.version, owner = excluded.owner, data = excluded.data, sum = excluded.sum"
 )
-# As bytes: a damaged text that is not UTF-8 would fail the whole query.
-_COLUMNS = (
-    ", ".join(f"cast({name} as blob)" for name in ("family", "key", "kind", "version", "owner", "data")) + ", sum"
-)
+# As bytes: a damaged text that is not UTF-8 would fail the whole query. The first five as one, as they are summed.
+_COLUMNS = "cast(concat_ws(char(0), family, key, kind, version, owner) as blob), cast(data as blob), sum"
 
 
 class Sqlite:
@@ -107,9 +106,10 @@ class Sqlite:
         """Return the row with this key and those that have it as their owner."""
         return self._rows("(key = ? or (owner = ? and owner <> ''))", family, key, key)
 
-    def keys(self, family: str) -> list[str]:
-        """Return all keys of the family."""
-        found = self._db.execute("select cast(key as blob) from rows where family = ?", (family,))
+    def keys(self, family: str, *, owned: bool = False) -> list[str]:
+        """Return all keys of the family, or only of rows that have an owner."""
+        condition = " and owner <> ''" if owned else ""
+        found = self._db.execute(f"select cast(key as blob) from rows where family = ?{condition}", (family,))
         return [_text(key) for (key,) in found]
 
     def column(self, family: str, field: str) -> list[tuple[str, str | int | float]]:
@@ -205,9 +205,13 @@ def _write(db: apsw.Connection, changes: Changes) -> None:
 
 
 def _row(values: tuple[SQLiteValue, ...]) -> Row:
-    family, key, kind, version, owner = map(_text, values[:5])
-    row = Row(family, key, kind, version, owner, _bytes(values[5]))
-    return row if checksum(row) == values[6] else row._replace(is_damaged=True)
+    head, data, total = values
+    assert isinstance(head, bytes)
+    if isinstance(data, bytes) and zlib.crc32(data, zlib.crc32(head)) == total:
+        family, key, kind, version, owner = head.decode().split("\0")
+        return Row(family, key, kind, version, owner, data)
+    family, key, kind, version, owner = (*head.decode("utf-8", "surrogateescape").split("\0"), "", "", "", "", "")[:5]
+    return Row(family, key, kind, version, owner, b"", is_damaged=True)
 
 
 def _value_of(field: str) -> str:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -346,7 +347,8 @@ class Store:
             for key, value in await execute(self._backend.column, family, field):
                 contents.unique[family, field][value] = key
         for family in contents.catalog.roots:
-            contents.keys[family].update(await execute(self._backend.keys, family))
+            keys = partial(self._backend.keys, family, owned=contents.catalog.is_resident(family))
+            contents.keys[family].update(await execute(keys))
         for family in filter(contents.catalog.is_resident, contents.catalog.roots):
             chunks = self._backend.scan(family)
             while rows := await execute(next, chunks, None):

@@ -36,6 +36,7 @@ from .schema import schema_of
 __all__ = ["SLICE_BYTES", "SLICE_RECORDS", "Overlay", "Transaction"]
 
 SLICE_RECORDS = 64  # records encoded between two checkpoints: about 0.5 ms
+FORGOTTEN_RECORDS = 5000  # let go of between two checkpoints
 SLICE_BYTES = 64 * 1024  # of JSON, for large records
 
 Overlay = Callable[[type[Record], Mapping[str, Any]], Mapping[str, Any] | None]
@@ -52,7 +53,7 @@ class Transaction:
 
     Attributes:
         number: Counts transactions from 1.
-        records: The records that had changed.
+        records: The records that had changed; the value is `number` once a record is encoded.
     """
 
     def __init__(
@@ -70,9 +71,9 @@ class Transaction:
         self.entries, self.values = entries, values
         self._contents, self._overlay, self._settle = contents, overlay, settle
         self._rows: list[Row] = []
-        self._encoded: set[Record] = set()
+        self._removed_later: list[Record] = []
         self._added_again: list[tuple[str, str]] = []
-        self._waiting: Iterator[Record] | None = iter(list(self.records))
+        self._waiting: Iterator[Record] | None = iter(self.records)  # nothing is added to it or taken out
         contents.transaction = self
 
     def encode_slice(self) -> bool:
@@ -83,7 +84,7 @@ class Transaction:
             if record is None:
                 self._waiting = None
                 return False
-            if record in self.records and record not in self._encoded:
+            if self.records[record] != self.number:
                 size += self._encode(record)
                 if size >= SLICE_BYTES:
                     break
@@ -109,10 +110,22 @@ class Transaction:
         self._contents.transaction = None
         self._settle(self, None)
 
+    def forget_slice(self) -> bool:
+        """Let go of some records of a committed transaction; return True if more are left.
+
+        Dropping 100,000 at once would take more than 2 ms.
+        """
+        for _ in range(min(FORGOTTEN_RECORDS, len(self.records))):
+            self.records.popitem()
+        return bool(self.records)
+
     def failed(self, error: BaseException) -> None:
         """Give the changes back, to be part of the next transaction."""
         contents = self._contents
         contents.transaction = None
+        self._waiting = None
+        for record in self._removed_later:
+            self.records.pop(record, None)
         self.records |= contents.dirty
         contents.dirty = self.records
         for place in self._added_again:
@@ -123,8 +136,12 @@ class Transaction:
 
     def encode_before_change(self, record: Record) -> None:
         """Encode a record as it is now if it belongs to this transaction and is not encoded yet."""
-        if record in self.records and record not in self._encoded:
+        if self.records.get(record, self.number) != self.number:
             self._encode(record)
+
+    def removed_later(self, record: Record) -> None:
+        """Note that a record was removed after the moment: if the write fails, it is not to be written any more."""
+        self._removed_later.append(record)
 
     def key_added(self, family: str, key: str) -> None:
         """Note that a new record has this key: if the write fails, its row is no longer to be deleted."""
@@ -132,7 +149,7 @@ class Transaction:
 
     def _encode(self, record: Record) -> int:
         contents, cls = self._contents, type(record)
-        self._encoded.add(record)
+        self.records[record] = self.number
         schema = schema_of(cls)
         try:
             overlay = self._overlay(cls, record.__dict__) if self._overlay is not None else None

@@ -91,6 +91,8 @@ class Writer:
         transaction.committed()
         self._store.counters.update(rows=rows, entries=entries)
         self._succeeded()
+        while transaction.forget_slice():
+            await trio.lowlevel.checkpoint()
         return True
 
     async def _wait_before_retry(self) -> None:
