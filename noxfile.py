@@ -80,7 +80,7 @@ for version in nox.project.python_versions(PROJECT):
 @nox.session
 def slow(session: nox.Session) -> None:
     """The tests that take seconds, start other programs or measure; arguments after `--` go to pytest."""
-    install(session, "test")
+    install(session, "test", "postgres")
     session.run("pytest", "-m", "slow", *WORKERS, *session.posargs)
 
 

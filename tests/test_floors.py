@@ -90,7 +90,7 @@ ORDER = {
     ],
     "storage": [
         *["rows", "record", "hints", "schema", "catalog", "contents", "transaction", "executor", "loading", "sweep"],
-        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "backups", "opening", "__init__"],
+        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "postgres", "backups", "opening", "__init__"],
     ],
     "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],
 }
@@ -271,7 +271,8 @@ def test_every_back_reference_is_needed_and_only_for_type_checkers() -> None:
 @pytest.mark.unmeasured
 def test_the_package_declares_what_it_imports_and_nothing_else() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    declared = {re.split(r"[^\w-]", wanted)[0] for wanted in [*project["dependencies"], *extras["postgres"]]}
 
     outside_the_kit = [
         path for path in HERE.rglob("*.py") if "testing" not in path.parts

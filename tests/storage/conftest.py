@@ -1,21 +1,57 @@
-"""A database of each kind, that outlives its backends."""
+"""A database of each kind, that outlives its backends.
+
+PostgreSQL is tested where psycopg and a server are installed, by `nox -s slow`; or on the database that
+TRIO_MUD_TEST_POSTGRES names, whose tables are dropped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from trio_mud.storage import Backend, Memory, Sqlite
+from trio_mud.storage import Backend, Memory, Postgres, Sqlite
+
+from . import server
 
 Database = Callable[[], Backend]
 """Makes a backend for the same database each time, as each start of a server does."""
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a server."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed")
+    if url := os.environ.get("TRIO_MUD_TEST_POSTGRES"):
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, server.postgres(Path(folder)) as url:
+        if url is None:
+            pytest.skip("PostgreSQL is not installed")
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty database."""
+    import psycopg
+
+    with psycopg.connect(postgres_server, autocommit=True) as db:
+        db.execute("drop table if exists rows, entries, stored_values, layout")
+    return postgres_server
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "memory":
         stored = Memory().stored
         return lambda: Memory(stored)
-    return lambda: Sqlite(tmp_path / "inn.db")
+    if request.param == "sqlite":
+        return lambda: Sqlite(tmp_path / "inn.db")
+    url: str = request.getfixturevalue("postgres_url")
+    return lambda: Postgres(url)

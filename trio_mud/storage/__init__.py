@@ -16,6 +16,7 @@ outlives the server.
 from .executor import Executor, inline
 from .memory import Memory, Stored
 from .opening import backend_of, open_store
+from .postgres import Postgres
 from .record import Fields, Record, live
 from .rows import Backend, Changes, Entry, Lookup, Row
 from .sqlite import Sqlite
@@ -32,6 +33,7 @@ __all__ = [
     "InPlaceChange",
     "Lookup",
     "Memory",
+    "Postgres",
     "Record",
     "Row",
     "Sqlite",

@@ -23,10 +23,12 @@ __all__ = [
     "LAYOUTS",
     "copy_to",
     "integrity_problems",
+    "new_file",
     "open_beside",
     "open_file",
     "sync_folder",
     "transaction",
+    "upgrade",
 ]
 
 APPLICATION_ID: Final = 0x74726D75  # "trmu": what `pragma application_id` says of our files
@@ -81,19 +83,11 @@ def open_file(path: Path, backups: Path | None) -> apsw.Connection:
 
 
 def _make(path: Path) -> None:
-    """Make a new database under another name first, so that a whole one or none is at `path`, whatever happens."""
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         raise CannotOpenStorage(f"{path} is missing, and its {wal.name} is there; {_RESTORE} {path}")
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    db = apsw.Connection(str(unfinished))
-    try:
-        _upgrade(db, path, None)
-    finally:
-        db.close()
-    unfinished.rename(path)
-    sync_folder(path.parent)
+    with new_file(path) as db:
+        upgrade(db)
 
 
 def _prepare(db: apsw.Connection, path: Path, backups: Path | None) -> None:
@@ -103,7 +97,11 @@ def _prepare(db: apsw.Connection, path: Path, backups: Path | None) -> None:
         raise CannotOpenStorage(f"{path} is damaged ({problems[0]}); {_RESTORE} {path}")
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
-    _upgrade(db, path, backups)
+    if layout_of(db) < len(LAYOUTS):
+        if backups is not None:
+            copy_to(new_name(backups, path.stem, "upgrade"), db)
+            make_room(backups, path.stem, "upgrade", KEPT_UPGRADES)
+        upgrade(db)
 
 
 def open_beside(path: Path) -> apsw.Connection:
@@ -130,25 +128,36 @@ def copy_to(target: Path, source: apsw.Connection) -> None:
     Raises:
         CannotOpenStorage: The file exists, or cannot be written.
     """
-    if target.exists():
-        raise CannotOpenStorage(f"{target} exists already; name a new file")
-    unfinished = target.with_name(f"{target.name}.unfinished")
+    with new_file(target) as db:
+        with db.backup("main", source, "main") as backup:
+            while not backup.done:
+                backup.step(BACKUP_PAGES)
+        db.execute("pragma journal_mode = delete")  # no -wal beside it
+
+
+@contextmanager
+def new_file(path: Path) -> Generator[apsw.Connection]:
+    """Make a database under another name, until the block ends: so it is whole or not there. It has no tables.
+
+    Raises:
+        CannotOpenStorage: The file exists, or cannot be written.
+    """
+    if path.exists():
+        raise CannotOpenStorage(f"{path} exists already; name a new file")
+    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         db = apsw.Connection(str(unfinished))
         try:
-            with db.backup("main", source, "main") as backup:
-                while not backup.done:
-                    backup.step(BACKUP_PAGES)
-            db.execute("pragma journal_mode = delete")  # no -wal beside it
+            yield db
         finally:
             db.close()
-        unfinished.rename(target)
-        sync_folder(target.parent)
+        unfinished.rename(path)
+        sync_folder(path.parent)
     except (OSError, apsw.Error) as error:
         unfinished.unlink(missing_ok=True)
-        raise CannotOpenStorage(f"cannot write {target}: {error}") from error
+        raise CannotOpenStorage(f"cannot write {path}: {error}") from error
 
 
 def check_ours(db: apsw.Connection, path: Path) -> None:
@@ -205,16 +214,10 @@ def transaction(db: apsw.Connection) -> Generator[apsw.Connection]:
         raise
 
 
-def _upgrade(db: apsw.Connection, path: Path, backups: Path | None) -> None:
-    """Bring the database to the newest layout, in one transaction, after a backup."""
-    layout = layout_of(db)
-    if layout == len(LAYOUTS):
-        return
-    if layout and backups is not None:
-        copy_to(new_name(backups, path.stem, "upgrade"), db)
-        make_room(backups, path.stem, "upgrade", KEPT_UPGRADES)
+def upgrade(db: apsw.Connection) -> None:
+    """Bring a database to the newest layout, in one transaction."""
     with transaction(db):
-        for statements in LAYOUTS[layout:]:
+        for statements in LAYOUTS[layout_of(db) :]:
             for statement in statements:
                 db.execute(statement)
         db.execute(f"pragma application_id = {APPLICATION_ID}")

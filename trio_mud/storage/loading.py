@@ -7,7 +7,10 @@ A row that cannot be read is quarantined: it stays in the database as it is, and
 from __future__ import annotations
 
 import copy
+import gc
 import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from trio_mud.errors import UnreadableRecord
@@ -18,10 +21,23 @@ from .rows import Row
 from .schema import Schema, schema_of
 from .transaction import Overlay
 
-__all__ = ["Loader"]
+__all__ = ["Loader", "no_collections"]
 
 logger = logging.getLogger("trio_mud")
 _set = object.__setattr__
+
+
+@contextmanager
+def no_collections() -> Generator[None]:
+    """Pause the garbage collector: what is loaded stays, so looking for garbage in it would double the start-up."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Loader:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from .rows import Changes, Entry, Lookup, Row
+from .sqlite import write_copy
 
 __all__ = ["Memory", "Stored"]
 
@@ -100,9 +101,8 @@ class Memory:
 
     def backup(self, path: Path) -> None:
         """Write a copy into a new SQLite file."""
-        from .sqlite import write_copy
-
-        write_copy(path, self.stored.rows.values(), self.stored.entries.values(), self.stored.values.items())
+        stored = self.stored
+        write_copy(path, [Changes(stored.rows.values(), (), stored.entries.values(), stored.values.items())])
 
     def _of(self, family: str) -> list[Row]:
         return [row for row in self.stored.rows.values() if row.family == family]

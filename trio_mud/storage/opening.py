@@ -18,6 +18,8 @@ from .contents import Contents
 from .copies import make_room, new_name
 from .database_file import KEPT_UPGRADES
 from .executor import Executor, in_thread
+from .loading import no_collections
+from .postgres import Postgres
 from .record import Record
 from .rows import Backend
 from .sqlite import Sqlite
@@ -35,7 +37,7 @@ logger = logging.getLogger("trio_mud")
 
 def backend_of(url: str) -> Backend:
     """Return the backend of a path, for SQLite, or of a URL, `postgresql://…`; it is not opened yet."""
-    return Sqlite(url)
+    return Postgres(url) if url.startswith(("postgresql://", "postgres://")) else Sqlite(url)
 
 
 @asynccontextmanager
@@ -79,7 +81,8 @@ async def open_store(
     try:
         for family, field in sorted(contents.catalog.indexed()):
             await execute(backend.index, family, field)
-        await store._load_all()
+        with no_collections():
+            await store._load_all()
         if store.value(VERSIONS, {}) != (versions := contents.catalog.versions()):
             if any(contents.keys.values()):
                 await _back_up_before_upgrade(backend, execute)

@@ -15,7 +15,7 @@ import apsw
 
 from trio_mud.errors import CannotOpenStorage
 
-from .database_file import copy_to, open_beside, open_file, transaction
+from .database_file import copy_to, new_file, open_beside, open_file, transaction, upgrade
 from .lock import Lock
 from .rows import Changes, Entry, Lookup, Row, checksum
 
@@ -181,14 +181,17 @@ def rows_of(db: apsw.Connection) -> Iterator[Row]:
         yield _row(values)
 
 
-def write_copy(path: Path, rows: Iterable[Row], entries: Iterable[Entry], values: Iterable[tuple[str, bytes]]) -> None:
-    """Write these into a new database file."""
-    target = Sqlite(path, backups=None)
-    target.open()
-    try:
-        target.write(Changes(list(rows), (), list(entries), list(values)))
-    finally:
-        target.close()
+def write_copy(path: Path, parts: Iterable[Changes]) -> None:
+    """Write these into a new database file, which appears when it is whole.
+
+    Raises:
+        CannotOpenStorage: The file exists, or cannot be written.
+    """
+    with new_file(path) as db:
+        upgrade(db)
+        for changes in parts:
+            with transaction(db):
+                _write(db, changes)
 
 
 def _write(db: apsw.Connection, changes: Changes) -> None:

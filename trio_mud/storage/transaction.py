@@ -36,7 +36,7 @@ from .schema import schema_of
 __all__ = ["SLICE_BYTES", "SLICE_RECORDS", "Overlay", "Transaction"]
 
 SLICE_RECORDS = 64  # records encoded between two checkpoints: about 0.5 ms
-FORGOTTEN_RECORDS = 5000  # let go of between two checkpoints
+FORGOTTEN_RECORDS = 2000  # let go of between two checkpoints
 SLICE_BYTES = 64 * 1024  # of JSON, for large records
 
 Overlay = Callable[[type[Record], Mapping[str, Any]], Mapping[str, Any] | None]
