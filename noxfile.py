@@ -48,14 +48,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types of the package, and the types of its tests."""
-    install(session, "typing", "test")
+    install(session, "typing", "test", "postgres")
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def pyright(session: nox.Session) -> None:
     """Strict types of the package once more, by another program."""
-    install(session, "pyright", "test")
+    install(session, "pyright", "test", "postgres")
     session.run("pyright", *session.posargs)
 
 

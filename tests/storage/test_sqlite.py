@@ -6,13 +6,14 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
 from trio_mud.errors import CannotOpenStorage, NotSaved
-from trio_mud.storage import Record, Sqlite, Store, open_store
+from trio_mud.storage import Changes, Record, Sqlite, Store, open_store
 from trio_mud.storage import database_file as module
 from trio_mud.storage.copies import copies
 from trio_mud.storage.lock import IN_USE
@@ -100,6 +101,72 @@ async def test_another_program_that_locks_the_file_costs_a_bounded_wait(
         other.execute("rollback")
         other.close()
         await store.saved(within=30)
+
+
+class Disk(apsw.VFS):
+    """What SQLite asks of the disk: writes down the writes and syncs, and refuses them while it is broken."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.is_broken = False
+        super().__init__("disk", "unix")
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return DiskFile(self, name, flags)
+
+    def note(self, call: str) -> None:
+        self.calls.append(call)
+        if self.is_broken:
+            raise apsw.IOError
+
+
+class DiskFile(apsw.VFSFile):
+    def __init__(self, disk: Disk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        self.disk = disk
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        self.suffix = (path or "").rpartition("inn.db")[2]
+        super().__init__("unix", name, flags)
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        self.disk.note(f"write {self.suffix}")
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        self.disk.note(f"sync {self.suffix}")
+        super().xSync(flags)
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    disk = Disk()
+    apsw.set_default_vfs("disk")
+    yield disk
+    apsw.set_default_vfs("unix")
+    disk.unregister()
+
+
+def test_a_commit_is_synced_before_it_returns(path: Path, disk: Disk) -> None:
+    backend = Sqlite(path)
+    backend.open()
+    for number in range(3):
+        disk.calls.clear()
+        backend.write(Changes(values=[("number", b"%d" % number)]))
+        assert "write -wal" in disk.calls
+        assert disk.calls[-1] == "sync -wal"
+    backend.close()
+
+
+async def test_a_disk_that_fails_costs_a_save_until_it_works_again(path: Path, disk: Disk) -> None:
+    async with open_store(Sqlite(path), Purse, interval=0.01) as store:
+        await store.saved()
+        disk.is_broken = True
+        store.add(Purse(gold=3), "one")
+        with pytest.raises(NotSaved, match="the store keeps retrying"):
+            await store.saved(within=0.1)
+        disk.is_broken = False
+        await store.saved(within=30)
+    async with open_store(Sqlite(path), Purse) as store:
+        assert [purse.gold for purse in store.all(Purse)] == [3]
 
 
 # At the start
