@@ -90,7 +90,8 @@ ORDER = {
     ],
     "storage": [
         *["rows", "record", "hints", "schema", "catalog", "contents", "transaction", "executor", "loading", "sweep"],
-        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "postgres", "backups", "opening", "__init__"],
+        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "postgres", "backups", "opening"],
+        "__init__",
     ],
     "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],
 }

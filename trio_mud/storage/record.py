@@ -79,9 +79,9 @@ class Declaration:
 @typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(dataclasses.field, live))
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class Record:
-    """The base of all classes whose instances are stored.
+    """The base of all classes whose instances are stored. A subclass names its family and the like as class arguments.
 
-    Class arguments:
+    Args:
         family: The space of keys, lower case. Subclasses share their base's, so a reference is one key whichever
             class the record has.
         resident: True if all records of the family are loaded at the start; otherwise each is loaded when asked for.
