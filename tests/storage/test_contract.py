@@ -197,7 +197,7 @@ async def test_a_key_in_use_is_refused_in_memory_and_on_disk(database: Database,
         if saved:
             await store.saved()
             del ann
-        with pytest.raises(DuplicateKey, match="there is a account 'ann' already"):
+        with pytest.raises(DuplicateKey, match="account 'ann' exists already"):
             store.add(Account(name="Anna"), "ann")
     async with open_store(database(), Account) as store:
         with pytest.raises(DuplicateKey):  # nobody has loaded it

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
-from trio_mud.errors import DuplicateKey
+from trio_mud.errors import DuplicateKey, StorageError
 
 from .record import Record
 from .rows import Entry
@@ -56,6 +56,7 @@ class Contents:
     Attributes:
         dirty: Records that have changed since they were last taken for a transaction. Their values are for the
             transaction, which notes there what it has encoded.
+        is_closed: True if nothing is written any more.
         removed: Family and key of rows to delete with the next transaction.
         transaction: The transaction that is being encoded or written.
         keys: Keys in use by family: in memory, on disk or quarantined.
@@ -68,6 +69,7 @@ class Contents:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.dirty: dict[Record, int] = {}
+        self.is_closed = False
         self.removed: dict[tuple[str, str], None] = {}
         self.transaction: OpenTransaction | None = None
         self.keys: dict[str, set[str]] = {family: set() for family in catalog.roots}
@@ -100,9 +102,15 @@ class Contents:
         """Note that the record is about to change; a transaction that is not encoded yet still gets it as it is."""
         if record in self.dirty:
             return
+        self.check_open()
         if self.transaction is not None:
             self.transaction.encode_before_change(record)
         self.dirty[record] = 0
+
+    def check_open(self) -> None:
+        """Raise if the block of the store was left, so that no change is lost in silence."""
+        if self.is_closed:
+            raise StorageError("the store is closed, and changes would be lost: change records inside its block")
 
     def check_assignment(self, record: Record, name: str, value: object) -> None:
         """Raise if a guarded field may not have this value."""
@@ -118,13 +126,14 @@ class Contents:
 
     def add(self, record: Record, key: str) -> None:
         """Take in a new record."""
+        self.check_open()
         family = self._family(record)
         if record._tracker is not None:
             raise DuplicateKey(f"{record!r} is stored already")
         key = key or record.key or self._new_key(family)
         _check_key(key)
         if key in self.keys[family]:
-            raise DuplicateKey(f"there is a {family} {key!r} already; choose another key")
+            raise DuplicateKey(f"{family} {key!r} exists already; choose another key")
         values = [(field, record.__dict__[field]) for field in type(record)._declaration.unique]
         for field, value in values:
             self._check_claim((family, field), record, value)
@@ -144,6 +153,7 @@ class Contents:
         """Let a record go, and its row with the next transaction; has no effect on one that is not stored."""
         if record._tracker is not self:
             return
+        self.check_open()
         family, key = family_of(type(record)), record.key
         if self.transaction is not None:
             self.transaction.encode_before_change(record)  # it is of the moment before

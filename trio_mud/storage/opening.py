@@ -103,6 +103,7 @@ async def open_store(
             if len(group.exceptions) > 1:
                 raise
             error = group.exceptions[0]  # the block's own error, as if there were no nursery
+        contents.is_closed = True
         lost = _lost(store)
         if error is not None and not isinstance(error, trio.Cancelled):
             raise error

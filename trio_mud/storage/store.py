@@ -32,6 +32,7 @@ __all__ = ["MAX_ENTRIES", "Store"]
 R = TypeVar("R", bound=Record)
 
 MAX_ENTRIES = 10_000  # log entries that wait to be written; more are dropped and counted
+COMPARED_RECORDS = 1000  # between two checkpoints of `find`
 SAVE_TIMEOUT = 5.0  # seconds
 LAST_NUMBER = "trio_mud.last_number"  # a value
 VERSIONS = "trio_mud.versions"  # another: those of the record classes, as of the last start
@@ -89,18 +90,21 @@ class Store:
         return record
 
     def remove(self, record: Record) -> None:
-        """Delete this record; has no effect on one that is not stored. References to it are stored as None."""
+        """Delete this record; has no effect on one that is not stored.
+
+        References to it are stored as None. Records that are stored with it stay, and are loaded by their own keys.
+        """
         self._contents.remove(record)
         self._leaving.pop(record, None)
 
     def get(self, cls: type[R], key: str) -> R | None:
         """Return the record with this key if it is in memory and of this class."""
-        found = self._contents.get(family_of(cls), key)
+        found = self._contents.get(self._family(cls), key)
         return found if isinstance(found, cls) else None
 
     def all(self, cls: type[R]) -> Iterator[R]:
         """Yield the records of this class that are resident or held."""
-        return (record for record in list(self._contents.pinned[family_of(cls)].values()) if isinstance(record, cls))
+        return (record for record in list(self._contents.pinned[self._family(cls)].values()) if isinstance(record, cls))
 
     def changed(self, record: Record) -> None:
         """Mark a record as changed; to be called after a list, dict or set of it was changed in place."""
@@ -115,7 +119,7 @@ class Store:
         Raises:
             UnreadableRecord: Its row is quarantined.
         """
-        family = family_of(cls)
+        family = self._family(cls)
         self._check_readable(family, key)
         if key in self._contents.keys[family] and self._contents.get(family, key) is None:
             rows = await self._execute(self._backend.read, family, key)
@@ -172,7 +176,7 @@ class Store:
     async def find(self, cls: type[Record], /, **field: str | float | bool | None) -> list[str]:
         """Return the keys of the records of this class whose indexed field has this value, sorted.
 
-        The current values count, also of records that are not saved yet.
+        The current values count, also of records that are not saved yet. What changes while it waits may count or not.
 
         Raises:
             TypeError: The field has no index, or there is not exactly one field.
@@ -182,7 +186,7 @@ class Store:
         ((name, value),) = field.items()
         if name not in cls._declaration.index:
             raise TypeError(f"{cls.__name__}.{name} has no index: declare it with index=({name!r},) or unique=")
-        family = family_of(cls)
+        family = self._family(cls)
         below = [schema_of(other) for other in self._contents.catalog.kinds_below(cls)]
         is_default = [name in schema.defaults and schema.defaults[name] == value for schema in below]
         lookup = Lookup(
@@ -191,13 +195,16 @@ class Store:
             tuple(schema.kind for schema, same in zip(below, is_default, strict=True) if same),
         )
         held = list(self._contents.in_memory(family))  # so that none is forgotten while the database is read
-        keys = set(await self._execute(self._backend.find, lookup)) & self._contents.keys[family]
-        keys -= {record.key for record in held}
-        for record in self._contents.in_memory(family):
+        keys = set(await self._execute(self._backend.find, lookup))
+        matching = []
+        for number, record in enumerate([*held, *self._contents.in_memory(family)], 1):
             keys.discard(record.key)
             if isinstance(record, cls) and record.__dict__[name] == value:
-                keys.add(record.key)
-        return sorted(keys)
+                matching.append(record)
+            if number % COMPARED_RECORDS == 0:
+                await trio.lowlevel.checkpoint()
+        keys |= {record.key for record in matching if record._tracker is not None and record.__dict__[name] == value}
+        return sorted(keys & self._contents.keys[family])
 
     # Values and logs
 
@@ -212,6 +219,7 @@ class Store:
         Raises:
             TypeError: It cannot be stored.
         """
+        self._contents.check_open()
         self._values[name] = self._changed_values[name] = msgspec.json.encode(value)
 
     def log(self, name: str, /, **entry: Any) -> None:
@@ -222,6 +230,7 @@ class Store:
         Raises:
             TypeError: It cannot be stored.
         """
+        self._contents.check_open()
         data = msgspec.json.encode(entry)
         if len(self._entries) >= MAX_ENTRIES:
             self.counters["dropped_entries"] += 1
@@ -327,6 +336,12 @@ class Store:
         found = await self._sweep.run()
         self.counters["in_place_changes"] += len(found)
         return found
+
+    def _family(self, cls: type[Record]) -> str:
+        family = family_of(cls)
+        if family not in self._contents.keys:
+            raise TypeError(f"{cls.__name__} is not among the record classes that the store was opened with")
+        return family
 
     def _check_readable(self, family: str, key: str) -> None:
         reason = self._contents.quarantined.get((family, key))

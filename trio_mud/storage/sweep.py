@@ -50,15 +50,15 @@ class Sweep:
         await trio.lowlevel.checkpoint()
         for family in self._contents.catalog.roots:
             for record in self._contents.in_memory(family):
+                seen += 1
+                if seen % SLICE_RECORDS == 0:
+                    await trio.lowlevel.checkpoint()
                 if not schema_of(type(record)).mutable or not self._has_changed(record):
                     continue
                 stored = await self._read(family_of(type(record)), record.key)
                 if self._has_changed(record):  # still: it may have been assigned while the row was read
                     found += [InPlaceChange(record, name) for name in self._fields(record, stored)]
                     self._contents.mark_dirty(record)
-                seen += 1
-                if seen % SLICE_RECORDS == 0:
-                    await trio.lowlevel.checkpoint()
         return found
 
     def _has_changed(self, record: Record) -> bool:

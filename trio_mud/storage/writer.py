@@ -55,6 +55,7 @@ class Writer:
         self._closing.set()
         self._store._wanted.set()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Write until `close` was called and everything is on disk, or its time is up."""
         with self._scope:

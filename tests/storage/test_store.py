@@ -1,0 +1,136 @@
+"""The store's calls at their edges; what every backend does is in `test_contract.py`."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+import trio
+import trio.lowlevel
+from trio.testing import MockClock
+
+from trio_mud.errors import DuplicateKey, StorageError
+from trio_mud.storage import Memory, Stored, inline, open_store
+from trio_mud.storage.transaction import SLICE_RECORDS
+
+from .faulty import Faulty, delayed
+from .records import Account, Hero, Thing
+
+NEVER = 1e6  # seconds
+
+
+class Steps(trio.abc.Instrument):
+    """Counts the steps of tasks."""
+
+    count = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.count += 1
+
+
+async def test_after_the_block_no_change_is_lost_in_silence() -> None:
+    async with open_store(Memory(), Thing, executor=inline) as store:
+        thing = store.add(Thing(name="a"), "a")
+    with pytest.raises(StorageError, match="the store is closed, and changes would be lost"):
+        thing.gold = 1
+    assert thing.gold == 0
+    thing.flame = 1
+    for call in (
+        lambda: store.add(Thing(name="b")),
+        lambda: store.remove(thing),
+        lambda: store.log("audit"),
+        lambda: store.set_value("clock", 1),
+    ):
+        with pytest.raises(StorageError, match="the store is closed"):
+            call()
+
+
+async def test_a_class_that_the_store_does_not_know_is_named() -> None:
+    async with open_store(Memory(), Thing, executor=inline) as store:
+        with pytest.raises(TypeError, match="Account is not among the record classes"):
+            store.get(Account, "ann")
+        with pytest.raises(TypeError, match="Account is not among the record classes"):
+            await store.load(Account, "ann")
+
+
+async def test_a_record_is_added_once() -> None:
+    async with open_store(Memory(), Thing, executor=inline) as store:
+        thing = store.add(Thing(name="a"), "a")
+        with pytest.raises(DuplicateKey, match="is stored already"):
+            store.add(thing, "b")
+
+
+async def test_what_is_not_there_cannot_be_held() -> None:
+    async with open_store(Memory(), Thing, Account, executor=inline) as store:
+        assert await store.hold(Account, "ann") is None
+        store.add(Thing(name="a"), "a")
+        assert await store.hold(Hero, "a") is None  # of another class
+
+
+async def test_a_search_takes_one_field() -> None:
+    async with open_store(Memory(), Account, executor=inline) as store:
+        with pytest.raises(TypeError, match="exactly one field"):
+            await store.find(Account)
+        with pytest.raises(TypeError, match="exactly one field"):
+            await store.find(Account, email="x", level=1)
+
+
+async def test_a_record_that_was_removed_while_it_is_loaded_does_not_come_back(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_store(Memory(stored), Thing, executor=inline) as store:
+        ann = store.add(Hero(name="Ann"), "ann")
+        store.add(Thing(name="bag", place=ann), "bag")
+    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0)) as store:
+        bag = await store.load(Thing, "bag")
+        assert bag is not None
+        found: list[Hero | None] = []
+
+        async def load() -> None:
+            found.append(await store.load(Hero, "ann"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(load)
+            await trio.sleep(0.5)
+            store.remove(bag)
+        assert found[0] is not None
+        assert store.get(Thing, "bag") is None
+    assert list(stored.rows) == [("thing", "ann")]
+
+
+async def test_a_record_that_nobody_refers_to_is_forgotten_once_it_is_saved(autojump_clock: MockClock) -> None:
+    async with open_store(Memory(), Account, Thing, executor=inline, interval=NEVER) as store:
+        store.add(Account(name="Ann"), "ann")
+        ann = store.add(Hero(name="Ann"), "ann")
+        store.add(Thing(name="bag", place=ann), "bag")
+        del ann
+        gc.collect()
+        assert store.get(Account, "ann") is not None
+        assert store.get(Thing, "bag") is not None
+        await store.saved()
+        await trio.lowlevel.checkpoint()
+        gc.collect()
+        assert store.get(Account, "ann") is None
+        assert store.get(Thing, "bag") is None
+        assert await store.load(Account, "ann") is not None
+
+
+async def test_sweeps_and_searches_let_others_run() -> None:
+    count = 20 * SLICE_RECORDS
+    async with open_store(Memory(), Thing, executor=inline, interval=NEVER) as store:
+        for _ in range(count):
+            store.add(Thing(name="a", gold=3))
+        await store.saved()
+        steps = Steps()
+        trio.lowlevel.add_instrument(steps)
+        assert await store.sweep() == []
+        assert steps.count >= 20
+        steps.count = 0
+        assert len(await store.find(Thing, gold=3)) == count
+        assert steps.count >= 2
+        trio.lowlevel.remove_instrument(steps)
+
+
+async def test_the_state_of_an_unencodable_record_is_part_of_what_is_lost() -> None:
+    with pytest.raises(StorageError, match="1 changed records are lost: TypeError"):
+        async with open_store(Memory(), Thing, executor=inline) as store:
+            store.add(Thing(name=object()), "a")  # type: ignore[arg-type]
