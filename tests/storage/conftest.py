@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.storage import Backend, Memory, Postgres, Sqlite
+from trio_mud.storage import Backend, Memory, Postgres, Sqlite, postgres
 
 from . import server
 
@@ -37,9 +37,11 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
+def postgres_url(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty database."""
     import psycopg
+
+    monkeypatch.setattr(postgres, "LOCK_PATIENCE", 0.3)  # seconds
 
     with psycopg.connect(postgres_server, autocommit=True) as db:
         db.execute("drop table if exists rows, entries, stored_values, layout")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 from urllib.parse import urlsplit
 
 from trio_mud.errors import CannotOpenStorage
@@ -28,6 +29,8 @@ __all__ = ["LAYOUTS", "Postgres"]
 CHUNK = 500  # rows
 CONNECT_TIMEOUT = 10  # seconds
 SILENCE = 15_000  # milliseconds until a server that does not answer counts as lost
+LOCK_PATIENCE = 3.0  # seconds
+LOCK_INTERVAL = 0.1  # seconds between two tries
 LOCK: Final = 0x74726D75  # "trmu"
 
 LAYOUTS: list[tuple[str, ...]] = [
@@ -212,16 +215,21 @@ class Postgres:
         return db
 
     def _lock(self, db: psycopg.Connection[tuple[Any, ...]]) -> None:
-        ((is_ours,),) = db.execute("select pg_try_advisory_lock(%s)", (LOCK,))
-        if not is_ours:
-            holders = db.execute(
-                "select application_name from pg_locks join pg_stat_activity using(pid)"
-                " where locktype = 'advisory' and granted and objid = %s and classid = 0"
-                " and pg_locks.database = (select oid from pg_database where datname = current_database())",
-                (LOCK,),
-            ).fetchall()
-            holder = holders[0][0] if holders and holders[0][0] else "another server"
-            raise CannotOpenStorage(f"{self.name} is in use by {holder}; stop it, or name another database", IN_USE)
+        """Take the lock; wait a little for the session of a process that was just killed to end."""
+        give_up_at = time.monotonic() + LOCK_PATIENCE
+        while not _first(db, "select pg_try_advisory_lock(%s)", LOCK):
+            if time.monotonic() > give_up_at:
+                holder = _first(
+                    db,
+                    "select application_name from pg_locks join pg_stat_activity using(pid)"
+                    " where locktype = 'advisory' and granted and classid = 0 and objid = %s"
+                    " and pg_locks.database = (select oid from pg_database where datname = current_database())",
+                    LOCK,
+                )
+                raise CannotOpenStorage(
+                    f"{self.name} is in use by {holder or 'another server'}; stop it, or name another database", IN_USE
+                )
+            time.sleep(LOCK_INTERVAL)
 
     def _upgrade(self) -> None:
         import psycopg
@@ -252,6 +260,12 @@ class Postgres:
     def _rows(self, condition: str, family: str, *bindings: object) -> list[Row]:
         found = self._db.execute(f"select {_COLUMNS} from rows where family = %s and {condition}", (family, *bindings))
         return [_row(values) for values in found]
+
+
+def _first(db: psycopg.Connection[tuple[Any, ...]], query: LiteralString, value: object) -> Any:
+    """Return the first value of the first row; None if there is no row."""
+    row = db.execute(query, (value,)).fetchone()
+    return row[0] if row else None
 
 
 def _parts(db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Changes]:
