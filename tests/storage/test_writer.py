@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 import trio
@@ -146,6 +147,36 @@ async def test_a_disk_that_stays_full_ends_in_time_and_the_number_of_lost_record
         await play()
     assert trio.current_time() - start == pytest.approx(105, abs=1)
     assert caplog.records[-1].levelno == logging.CRITICAL
+
+
+@pytest.mark.parametrize("backs_up", [False, True])
+async def test_what_is_lost_is_said_also_after_a_cancel_from_outside(
+    autojump_clock: MockClock, tmp_path: Path, backs_up: bool
+) -> None:
+    backend = Faulty(error=FULL)
+    backend.backup_folder = tmp_path if backs_up else None
+
+    async def play() -> None:
+        with trio.move_on_after(10):
+            async with open_store(backend, Thing, executor=inline) as store:
+                store.add(Thing(name="a"))
+                await trio.sleep_forever()
+
+    with pytest.raises(NotSaved, match="1 changed records are lost"):
+        await play()
+
+
+async def test_an_error_of_the_block_is_not_hidden_by_what_is_lost(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        async with open_store(Faulty(error=FULL), Thing, executor=inline) as store:
+            store.add(Thing(name="a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await play()
+    assert "1 changed records are lost" in caplog.text
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(autojump_clock: MockClock) -> None:

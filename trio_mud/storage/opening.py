@@ -100,12 +100,11 @@ async def open_store(
                     backups.cancel()
                     writer.close()  # and the nursery waits for the last save
         except BaseExceptionGroup as group:
-            if len(group.exceptions) > 1:
-                raise
-            error = group.exceptions[0]  # the block's own error, as if there were no nursery
+            # The block's own error comes as if there were no nursery.
+            error = group.exceptions[0] if len(group.exceptions) == 1 else group
         contents.is_closed = True
         lost = _lost(store)
-        if error is not None and not isinstance(error, trio.Cancelled):
+        if error is not None and not _is_cancel(error):
             raise error
         if lost:
             raise NotSaved(lost)
@@ -130,6 +129,12 @@ async def _back_up_before_upgrade(backend: Backend, execute: Executor) -> None:
         await execute(backend.backup, path)
         await execute(make_room, folder, stem, "upgrade", KEPT_UPGRADES)
         logger.info("wrote the backup %s, because versions of record classes have changed", path)
+
+
+def _is_cancel(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
 
 
 async def _check_in_place(store: Store) -> None:
