@@ -12,7 +12,7 @@ nox -s bench           the driver beside other servers; `-- --with-peers` for mo
                        `-- --bounds` for the figures that must hold
 nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
-nox -s crash           a process that saves is killed 40 times; `-- --kills 200` for more
+nox -s crash           a process that saves is killed 200 times; `-- --kills 40` for fewer
 nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer
 """
 
@@ -81,7 +81,7 @@ for version in nox.project.python_versions(PROJECT):
 def slow(session: nox.Session) -> None:
     """The tests that take seconds, start other programs or measure; arguments after `--` go to pytest."""
     install(session, "test", "postgres")
-    session.run("pytest", "-m", "slow", *WORKERS, *session.posargs)
+    session.run("pytest", "-m", "slow", "-rs", *WORKERS, *session.posargs)
 
 
 @nox.session
@@ -139,9 +139,9 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """`kill -9` of a process that saves under load, forty times; arguments after `--` go to tests/crash/run.py."""
+    """`kill -9` of a process that saves under load, 200 times; arguments after `--` go to tests/crash/run.py."""
     install(session, "test")
-    session.run("python", "-m", "tests.crash.run", *(session.posargs or ("--kills", "40")))
+    session.run("python", "-m", "tests.crash.run", *session.posargs)
 
 
 @nox.session

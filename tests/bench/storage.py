@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by
 import trio
 import trio.lowlevel
 
-from tests.bench.bounds import Row, check, chosen
+from tests.bench.bounds import BoundRow, check, chosen
 from trio_mud.storage import Record, Sqlite, Store, open_store
 
 PAIRS = 5
@@ -203,12 +203,12 @@ def measure(name: str) -> float:
 
 
 ROWS = [
-    Row("store: 1,000 changed records a second", "points of loop CPU", 3.0, lambda: measure("changes")),
-    Row("store: 5,000 saves by a hundred at once", "commits", 100.0, lambda: measure("commits")),
-    Row("store: longest slice while 100,000 records are saved", "ms CPU", 2.0, lambda: measure("slices")),
-    Row("store: opening 100,000 records", "s CPU", 2.5, lambda: measure("loading")),
-    Row("store: memory of 100,000 records", "MB", 100.0, lambda: measure("memory")),
-    Row("store: assigning a stored field", "us", 0.7, lambda: measure("assigning")),
+    BoundRow("store: 1,000 changed records a second", "points of loop CPU", 3.0, lambda: measure("changes")),
+    BoundRow("store: 5,000 saves by a hundred at once", "commits", 100.0, lambda: measure("commits")),
+    BoundRow("store: longest slice while 100,000 records are saved", "ms CPU", 2.0, lambda: measure("slices")),
+    BoundRow("store: opening 100,000 records", "s CPU", 2.5, lambda: measure("loading")),
+    BoundRow("store: memory of 100,000 records", "MB", 100.0, lambda: measure("memory")),
+    BoundRow("store: assigning a stored field", "us", 0.7, lambda: measure("assigning")),
 ]
 
 

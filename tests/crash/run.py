@@ -1,7 +1,7 @@
 """The crash drill: kill a process that saves under load, and look at what is on disk, again and again.
 
-    python -m tests.crash.run                  40 kills, SQLite
-    python -m tests.crash.run --kills 200
+    python -m tests.crash.run                  200 kills, SQLite
+    python -m tests.crash.run --kills 40
     python -m tests.crash.run --url postgresql://…
 
 After each kill every save that had returned has to be there, in the records and in the log, and there has to be as
@@ -96,7 +96,7 @@ def drill(url: str, kills: int, seed: int) -> Tally:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the drill and say what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--url", help="a database; a new SQLite file by default")
     asked = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, on a Unix socket, for the length of a test run."""
+"""A PostgreSQL server started for the tests, on a Unix socket, for the length of a test run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def program(name: str) -> str | None:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str | None]:
-    """Start a server in this folder and give its URL; None if there is no such program, or nobody to run it as."""
+    """Start a server in this folder and give its URL; None if there is no such program, or no user to run it as."""
     initdb, control = program("initdb"), program("pg_ctl")
     prefix: list[str] = []
     if os.geteuid() == 0:  # which the server refuses to run as

@@ -58,7 +58,7 @@ def check(path: Path, classes: Iterable[type[Record]] = ()) -> Report:
         classes: Record classes, if it shall be checked that every row can be loaded as one of them.
 
     Raises:
-        CannotOpenStorage: It cannot be read at all, or is none of ours.
+        CannotOpenStorage: It cannot be read at all, or is no database of trio_mud.
     """
     report = Report()
     catalog = Catalog(classes)
@@ -183,7 +183,7 @@ async def back_up_daily(
                 await trio.to_thread.run_sync(backend.backup, path, limiter=limiter, abandon_on_cancel=True)
                 await trio.to_thread.run_sync(make_room, folder, stem, "daily", keep, limiter=limiter)
                 logger.info("wrote the daily backup %s", path)
-            except Exception as error:  # noqa: BLE001  whatever a disk may say: the game goes on
+            except Exception as error:  # noqa: BLE001  a failing disk costs a backup, not the game
                 logger.error("the daily backup failed: %s; the next one is due in a day", error)  # noqa: TRY400
         await trio.sleep(CLOCK_INTERVAL)
 

@@ -1,8 +1,8 @@
 """The contents of a store in memory: which records there are, which have changed, and who holds them.
 
 A record is *pinned* if it is in memory for good: it is resident, or held. Any other one is *loose*: the contents find
-it only as long as someone else refers to it, or it has changes that are not on disk. So a record that anyone can still
-change is always the one that is saved.
+it only while other objects refer to it, or it has changes that are not on disk. So a record that can still be changed
+is always the one that is saved.
 
 Records that are stored with an owner form its *group*. They refer to their group, so that one of them in memory keeps
 all of them there.
@@ -205,7 +205,7 @@ class Contents:
             self.pinned[family_of(type(member))][member.key] = member
 
     def unpin_group(self, record: Record) -> None:
-        """Let a record and its group be forgotten, once nobody refers to them and their changes are on disk."""
+        """Let a record and its group be forgotten, once unreferenced and saved."""
         for member in self._group(record):
             family = family_of(type(member))
             if member._tracker is self and (member._owner or not self.catalog.is_resident(family)):

@@ -31,7 +31,7 @@ __all__ = [
     "upgrade",
 ]
 
-APPLICATION_ID: Final = 0x74726D75  # "trmu": what `pragma application_id` says of our files
+APPLICATION_ID: Final = 0x74726D75  # "trmu": the `pragma application_id` of our files
 BUSY_TIMEOUT = 2000  # milliseconds to wait for another process that writes
 BACKUP_PAGES = 500  # copied at once
 KEPT_UPGRADES = 3  # backups from before upgrades
@@ -108,7 +108,7 @@ def open_beside(path: Path) -> apsw.Connection:
     """Open a database for reading, beside a server that may be using it. The caller closes it.
 
     Raises:
-        CannotOpenStorage: There is none, or it is none of ours.
+        CannotOpenStorage: There is none, or it is no database of trio_mud.
     """
     if not path.is_file():
         raise CannotOpenStorage(f"there is no file {path}")

@@ -29,7 +29,7 @@ from .writer import Writer
 
 __all__ = ["CLEANUP_TIMEOUT", "SAVE_INTERVAL", "backend_of", "open_store"]
 
-SAVE_INTERVAL = 1.0  # seconds between two transactions that nobody waits for
+SAVE_INTERVAL = 1.0  # seconds between two transactions that no call of `saved` waits for
 CLEANUP_TIMEOUT = 5.0  # seconds for the last save, and as long for closing
 
 logger = logging.getLogger("trio_mud")
@@ -58,7 +58,7 @@ async def open_store(
     Args:
         backend: `Sqlite(path)`, `Postgres(url)` or `Memory()`.
         classes: The bases of all records that are stored; their subclasses come with them.
-        interval: Seconds between two transactions while nobody awaits `saved`.
+        interval: Seconds between two transactions while no caller awaits `saved`.
         cleanup: Seconds for the last save.
         strict: For tests: leaving the block raises if a list or dict of a record was changed in place.
         overlay: Returns defaults that replace those of a class, such as those of a template.

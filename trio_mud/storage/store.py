@@ -114,7 +114,7 @@ class Store:
     async def load(self, cls: type[R], key: str) -> R | None:
         """Return the record with this key, from memory or from disk; None if there is none of this class.
 
-        All callers get the same object. It stays in memory while anyone refers to it, and longer if it is held.
+        All callers get the same object. It stays in memory while any object refers to it, and longer if it is held.
 
         Raises:
             UnreadableRecord: Its row is quarantined.
@@ -353,7 +353,7 @@ class Store:
         return next((row.data for row in rows if row.key == key and not row.is_damaged), None)
 
     async def _load_all(self) -> None:
-        """Read what is to be in memory from the start; called once, before anyone has the store."""
+        """Read what is to be in memory from the start; called once, before the store is handed out."""
         contents, execute = self._contents, self._execute
         self._values = await execute(self._backend.values)
         contents.last_number = self.value(LAST_NUMBER, 0)

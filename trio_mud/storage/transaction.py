@@ -49,7 +49,7 @@ _set = object.__setattr__
 class Transaction:
     """All changes up to one moment.
 
-    Whoever took it encodes it, writes its `changes`, and then calls `committed` or `failed`, exactly once.
+    The caller of `take_changes` encodes it, writes its `changes`, and then calls `committed` or `failed`, exactly once.
 
     Attributes:
         number: Counts transactions from 1.

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-Once in `interval` seconds, or at once when someone awaits `saved`, the writer takes all changes as one transaction. It
+Once in `interval` seconds, or at once when a caller awaits `saved`, the writer takes all changes as one transaction. It
 encodes them in slices of about half a millisecond, with a checkpoint between two slices, so that players wait for one
 slice at most. One call in a thread writes and commits them. Everything that changes meanwhile gathers for the next
 transaction; so a hundred players who save at the same time cost one commit, and a slow disk makes larger transactions,
@@ -85,7 +85,7 @@ class Writer:
         except trio.Cancelled:  # the time to save is up
             transaction.failed(self._store.error or TimeoutError("storage is slow"))
             raise
-        except Exception as error:  # noqa: BLE001  whatever a disk or a database may raise
+        except Exception as error:  # noqa: BLE001  a disk or a database may raise anything
             transaction.failed(error)
             self._failed(error)
             return False
