@@ -98,7 +98,7 @@ class Say:
 def test_a_right_configuration_says_what_it_would_do(say: Say) -> None:
     assert say("run", "tavern:hooks", "--check-config") == (
         0,
-        "configuration is right: would open tavern:hooks at localhost port 4000\n",
+        "the configuration is valid: would open tavern:hooks at localhost port 4000\n",
     )
 
 
@@ -183,9 +183,9 @@ def test_the_check_tells_of_tls_and_proxies_from_file_environment_and_command_li
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--tls-port", "4443"], "tls_port needs a certificate: name its PEM file as tls_certificate"),
-        (["--tls-certificate", "tavern.pem"], "there is a certificate or key for TLS and no port"),
-        (["--tls-key", "tavern.pem"], "there is a certificate or key for TLS and no port"),
+        (["--tls-port", "4443"], "tls_port needs a certificate: set tls_certificate to its PEM file"),
+        (["--tls-certificate", "tavern.pem"], "a certificate or key for TLS is set, but no port"),
+        (["--tls-key", "tavern.pem"], "a certificate or key for TLS is set, but no port"),
         (["--tls-port", "70000"], "--tls-port"),
         (["--tls-port", "1", "--tls-certificate", "nowhere.pem"], "nowhere.pem cannot be read: No such file"),
         (["--tls-port", "1", "--tls-certificate", "tavern.py"], "tavern.py holds no certificate"),
@@ -249,11 +249,17 @@ def test_help_names_every_option_and_its_variable(say: Say) -> None:
 @pytest.mark.parametrize(
     ("places", "said"),
     [
-        ([("127.0.0.1", 4000), ("::1", 4000)], "telnet localhost 4000\nOnly this machine can; --host 0.0.0.0"),
-        ([("127.0.0.1", 41), ("::1", 42)], "telnet 127.0.0.1 41\n    telnet ::1 42\nOnly this machine can"),
-        ([("0.0.0.0", 4000)], "telnet localhost 4000\nFrom elsewhere, by the name or address of this machine."),
-        ([("192.0.2.7", 4000)], "telnet 192.0.2.7 4000\nFrom elsewhere"),
-        ([("fe80::1%eth0", 4000)], "telnet fe80::1 4000\nFrom elsewhere"),
+        (
+            [("127.0.0.1", 4000), ("::1", 4000)],
+            "telnet localhost 4000\nOnly local connections are accepted. Use --host 0.0.0.0",
+        ),
+        (
+            [("127.0.0.1", 41), ("::1", 42)],
+            "telnet 127.0.0.1 41\n    telnet ::1 42\nOnly local connections are accepted.",
+        ),
+        ([("0.0.0.0", 4000)], "telnet localhost 4000\nOther machines connect by the name or address of this machine."),
+        ([("192.0.2.7", 4000)], "telnet 192.0.2.7 4000\nOther machines connect"),
+        ([("fe80::1%eth0", 4000)], "telnet fe80::1 4000\nOther machines connect"),
     ],
 )
 def test_the_welcome_says_where_to_connect_and_who_can(places: list[tuple[str, int]], said: str) -> None:

@@ -1,4 +1,4 @@
-"""What a game sees: the names without an underscore, and old names refused with the new one in the sentence."""
+"""The public surface: names without an underscore, and old names, which are refused with the new one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The command line: `trio-mud`, and `python -m trio_mud`.
 
-It turns what the shell says into one call of `run`, and what comes of it into an exit status and at most one line.
-The command line is stronger than the environment, that than the configuration file, that than the defaults.
+It turns arguments into one call of `serve_places`, and the result into an exit status and at most one line.
+Arguments take precedence over the environment, the environment over the configuration file, and that over the defaults.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ CLEAN = 0
 FAILED = 1
 WRONG_USAGE = 2  # usage or configuration; nothing was started
 
-UNENCRYPTED = "Telnet is not encrypted: whoever carries it can read it, passwords too."
+UNENCRYPTED = "Telnet is not encrypted: every network on the way can read it, including passwords."
 
 
 app = cyclopts.App(
     name="trio-mud",
-    help="Open a MUD; without arguments the small world that comes with trio_mud.",
+    help="Serve a MUD; without arguments, the small world that is bundled with trio_mud.",
     help_epilogue=(
         "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
         "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, or the "
@@ -74,20 +74,21 @@ def run_game(
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
-    """Open a game and serve it until it is stopped with Ctrl-C or SIGTERM.
+    """Serve a game until it is stopped with Ctrl-C or SIGTERM.
 
     Args:
-        game: MODULE:NAME, a Hooks or a function that returns one; MODULE may lie in the current directory.
-            Without it: the bundled world.
-        host: Where to listen: localhost unless told otherwise, 0.0.0.0 for everybody.
-        port: The port to listen at: 4000 unless told otherwise, 0 for any free one.
-        tls_port: A port for clients that speak TLS, beside the other; 0 for any free one.
-        tls_certificate: Its certificate, a PEM file; SIGHUP loads it anew.
-        tls_key: The certificate's key, a PEM file, unless the same file holds both.
-        proxy_from: A network, such as 10.0.0.0/8, whose PROXY headers are believed and required; may be repeated.
-        record: A folder for recordings of all connections, for tests to play again. What is typed hidden is left out.
-        config: A TOML file with all of these and the tables limits and texts.
-        check_config: Say whether all this is right and what it would do, and stop there.
+        game: MODULE:NAME, where NAME is a Hooks or a function that returns one; MODULE may be in the current
+            directory. Default: the bundled world.
+        host: The host name or address to listen on. Default: localhost; 0.0.0.0 accepts connections from other
+            machines.
+        port: The port to listen on. Default: 4000; 0 chooses a free port.
+        tls_port: An additional port for clients that use TLS; 0 chooses a free port.
+        tls_certificate: The certificate for the TLS port, a PEM file; SIGHUP reloads it.
+        tls_key: The key of the certificate, a PEM file. Default: the file of the certificate.
+        proxy_from: A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated.
+        record: A folder for recordings of all connections, which tests can replay. Hidden input is left out.
+        config: A TOML file with these settings and the tables limits and texts.
+        check_config: Check the configuration, print its effect, and exit.
     """
     configuration = read(config) if config else Configuration()
     said = {
@@ -103,7 +104,7 @@ def run_game(
     certificate = _certificate(configuration)
     hooks = find_game(configuration.game)
     if check_config:
-        print(f"configuration is right: {_plan(configuration)}")
+        print(f"the configuration is valid: {_plan(configuration)}")
         return CLEAN
     if record is not None:
         _make_folder(record)
@@ -204,11 +205,11 @@ def _as_file(storage: str) -> Generator[Path]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what `arguments` say and return the exit status.
+    """Run the command that `arguments` name, and return the exit status.
 
     Raises:
-        SystemExit: With 130 after a second interrupt, or as the game asked by `sys.exit`.
-        Exception: Whatever crashed the server.
+        SystemExit: With 130 after a second interrupt, or with the status that the game passed to `sys.exit`.
+        Exception: The error that crashed the server.
     """
     try:
         status = app(arguments, print_error=False, exit_on_error=False)
@@ -234,7 +235,7 @@ def _complain(text: str, status: int) -> int:
 
 
 def _with(configuration: Configuration, said: Mapping[str, Any]) -> Configuration:
-    """Return the configuration with what the command line and the environment said laid over it."""
+    """Return the configuration, overridden by the arguments and the environment."""
     try:
         return replace(configuration, **said)
     except ValueError as error:
@@ -242,24 +243,24 @@ def _with(configuration: Configuration, said: Mapping[str, Any]) -> Configuratio
 
 
 def _certificate(configuration: Configuration) -> Certificate | None:
-    """Return the certificate if there is to be TLS.
+    """Return the certificate if TLS is configured.
 
     Raises:
-        ConfigurationError: Part of what TLS needs is missing, or a file is not what it should be.
+        ConfigurationError: A setting for TLS is missing, or a file is not a certificate or a key.
     """
     if configuration.tls_port is None:
         if configuration.tls_certificate is not None or configuration.tls_key is not None:
-            raise ConfigurationError("there is a certificate or key for TLS and no port: name one as tls_port")
+            raise ConfigurationError("a certificate or key for TLS is set, but no port: set tls_port")
         return None
     if configuration.tls_certificate is None:
-        raise ConfigurationError("tls_port needs a certificate: name its PEM file as tls_certificate")
+        raise ConfigurationError("tls_port needs a certificate: set tls_certificate to its PEM file")
     if configuration.tls_port == configuration.port != 0:
         raise ConfigurationError(f"port and tls_port are both {configuration.port}: give TLS a port of its own")
     return Certificate(configuration.tls_certificate, configuration.tls_key)
 
 
 def _make_folder(path: Path) -> None:
-    """Make the folder for recordings, so that a wrong one is found before anything is opened."""
+    """Create the folder for recordings, so that an invalid one is refused before a port is opened."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -267,7 +268,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _plan(configuration: Configuration) -> str:
-    """Return what a server of this configuration would do, and where it departs from the defaults."""
+    """Return one line on what a server with this configuration does, with all changed limits and texts."""
     changed = [
         f"{table} {field.name} = {getattr(ours, field.name)!r}"
         for table, ours in (("limits", configuration.limits), ("texts", configuration.texts))
@@ -283,15 +284,15 @@ def _plan(configuration: Configuration) -> str:
 
 
 def _welcome(game: str, places: Sequence[Place]) -> str:
-    """Return where to connect, who can, and how to stop it."""
+    """Return the lines that say how to connect, from where, and how to stop the server."""
     lines = [f"{game} is open. To connect:"]
     for is_secure, form in ((False, "    telnet {} {}"), (True, "    {} port {} with TLS, in a client that speaks it")):
         lines += _reached([place for place in places if place.is_secure is is_secure], form)
     if all(_address(place).is_loopback for place in places):
-        lines.append(f"Only this machine can; --host 0.0.0.0 opens it to others. {UNENCRYPTED}")
+        lines.append(f"Only local connections are accepted. Use --host 0.0.0.0 to accept others. {UNENCRYPTED}")
     else:
-        lines.append(f"From elsewhere, by the name or address of this machine. {UNENCRYPTED}")
-    lines.append("Ctrl-C stops it.")
+        lines.append(f"Other machines connect by the name or address of this machine. {UNENCRYPTED}")
+    lines.append("Press Ctrl-C to stop the server.")
     return "\n".join(lines)
 
 

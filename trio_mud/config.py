@@ -1,7 +1,7 @@
 """The configuration file: TOML in, a checked `Configuration` out.
 
-It only reads and checks; what the command line and the environment say is laid over it by `trio_mud.cli`.
-A key nobody knows is an error, never ignored: a limit with a typing mistake would protect nobody.
+It only reads and checks; `trio_mud.cli` overrides the result by the command line and the environment.
+An unknown key is an error: a misspelled limit would otherwise limit nothing.
 
     game = "tavern:hooks"
     host = "localhost"
@@ -51,7 +51,7 @@ MOST_BYTES = 1024 * 1024  # of a file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All that a server started from the shell needs to know.
+    """The settings of a server that is started from the shell.
 
     Raises:
         ValueError: A host, a port or a network is invalid.
@@ -61,23 +61,23 @@ class Configuration:
     """MODULE:NAME of a `Hooks`, or of a function that returns one."""
 
     host: str = "localhost"
-    """The name or address to listen at; `0.0.0.0` is every IPv4 address of the machine."""
+    """The host name or address to listen on; `0.0.0.0` is every IPv4 address of the machine."""
 
     port: int = 4000
-    """The port to listen at; 0 takes a free one.
-    Precedent: DikuMUD has listened at 4000 since 1991."""
+    """The port to listen on; 0 chooses a free port.
+    Precedent: DikuMUD has listened on 4000 since 1991."""
 
     tls_port: int | None = None
-    """The port to listen at for peers that speak TLS; needs `tls_certificate`. None: there is no such port."""
+    """The port to listen on for clients that use TLS; needs `tls_certificate`. None for no such port."""
 
     tls_certificate: str | None = None
-    """The PEM file of the server's certificate and of those between it and its root."""
+    """The PEM file of the server's certificate and its intermediate certificates."""
 
     tls_key: str | None = None
     """The PEM file of its private key, without a passphrase; None if the certificate's file holds it."""
 
     proxy_from: tuple[str, ...] = ()
-    """Networks or addresses of proxies: who connects from there must say by the PROXY protocol where its peer is."""
+    """Networks or addresses of proxies. A connection from there must begin with a PROXY header."""
 
     limits: Limits = Limits()
     texts: Texts = Texts()
@@ -93,12 +93,12 @@ class Configuration:
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """What `proxy_from` means."""
+        """The networks of `proxy_from`, parsed."""
         return tuple(map(_network, self.proxy_from))
 
 
 def read(path: Path) -> Configuration:
-    """Return what the file at `path` says; what it does not mention has its default.
+    """Return the configuration in the file at `path`; a setting that the file omits has its default.
 
     Raises:
         ConfigurationError: The file cannot be read or is not TOML, or a key or a value is wrong.
@@ -120,11 +120,11 @@ def read(path: Path) -> Configuration:
 
 
 def decode(table: Mapping[str, object], source: str) -> Configuration:
-    """Return the `Configuration` that `table` means.
+    """Return the `Configuration` in `table`.
 
     Args:
-        table: As TOML gives it.
-        source: What to call the table in an error, such as the file's path.
+        table: The parsed TOML.
+        source: The name of the table in an error text, such as the file's path.
 
     Raises:
         ConfigurationError: A key or a value is wrong; the message is one line and names both.
@@ -140,7 +140,7 @@ def decode(table: Mapping[str, object], source: str) -> Configuration:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x' or 'y'?` for the known names most like `name`, or nothing."""
+    """Return `; did you mean 'x' or 'y'?` for the known names most similar to `name`, or "" without any."""
     close = difflib.get_close_matches(name, known, n=2)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
@@ -158,7 +158,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 def _check_keys(
     table: Mapping[str, object], known: DataclassInstance | type[DataclassInstance], source: str, path: str = ""
 ) -> None:
-    """Raise for the first key that is no field of the dataclass `known`; msgspec ignores such keys."""
+    """Raise ConfigurationError for the first key that is not a field of `known`; msgspec ignores such keys."""
     defaults = {field.name: field.default for field in fields(known)}
     for key, value in table.items():
         if key not in defaults:
@@ -172,7 +172,7 @@ def _check_keys(
 
 
 def _place_of(key: str) -> str:
-    """Return where a known key belongs that stands in another table, or nothing."""
+    """Return a hint for a key that belongs into another table, or "" for an unknown key."""
     for table, known in (("limits", Limits), ("texts", Texts)):
         if key in {field.name for field in fields(known)}:
             return f"; write it below [{table}]"
@@ -199,7 +199,7 @@ _TOML_WORDS = {
 
 
 def _in_terms_of_toml(error: msgspec.ValidationError) -> str:
-    """Return what `error` says as the author of a TOML file would: the key first, and no null."""
+    """Return the text of `error` in terms of TOML: the key first, and no null."""
     found = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.(?P<key>.*)`)?", str(error), re.DOTALL)
     assert found is not None  # the pattern takes any text
     what, key = found["what"], found["key"]
@@ -216,5 +216,5 @@ def _in_terms_of_toml(error: msgspec.ValidationError) -> str:
 
 
 def _in_toml_words(types: str) -> str:
-    """Return `int | null` as `a whole number or "none"`; a word that is no type stays."""
+    """Return `int | null` as `a whole number or "none"`; other words stay."""
     return " or ".join(_TOML_WORDS.get(word, word) for word in types.split(" | "))

@@ -1,24 +1,23 @@
 """Every exception that this package raises on purpose.
 
     TrioMudError
-    ├── LocalProtocolError      this side broke a protocol's rules: a bug here, or in the code that called
+    ├── LocalProtocolError      this side broke a protocol's rules: a bug here or in the caller
     ├── SessionInUse            the session of that key is live, and the policy was to refuse
-    ├── InvalidToken            the token resumes no session: it was used, is too old, or was never issued
-    ├── ConnectionEnded         the connection is over; nothing more can be asked of it
-    ├── WouldDeadlock           a hook asked its own source for a line, which would come only after that hook
-    ├── NoAnswer                a player was asked again and again, and gave no answer that fits
-    ├── Overloaded              too much is waiting already; the new part was not taken
-    ├── StorageError            storage cannot do what was asked of it
+    ├── InvalidToken            the token resumes no session: it was used, has expired, or was never issued
+    ├── ConnectionEnded         the connection has ended, and accepts no further request
+    ├── WouldDeadlock           a hook asked its own source for a line, which can come only after that hook
+    ├── NoAnswer                a player gave no valid answer to a question that was repeated
+    ├── Overloaded              a queue is full, and the new item was not accepted
+    ├── StorageError            storage cannot fulfil a request
     │   ├── DuplicateKey        the key, or the value of a unique field, is in use by another record
     │   ├── NotSaved            changes could not be written in time; they stay in memory and are retried
     │   ├── UnreadableRecord    a stored row cannot be loaded; it stays in the database as it is
-    │   ├── ChangedInPlace      a list or dict of a record was changed without a word to the store
+    │   ├── ChangedInPlace      a list or dict of a record was changed without a notice to the store
     │   └── CannotOpenStorage   the database cannot be used; nothing was started
     └── ConfigurationError      a setting is wrong; nothing was started
 
-What a peer sends is no exception: its faults are events of the engine, counted against `limits.max_anomalies`.
-A message says what happened, to whom, and what to do about it.
-Who uses it: whoever catches; the classes hold no logic.
+A peer's faults raise no exception: they are events of the engine, counted against `limits.max_anomalies`.
+A message states what happened, to which object, and the remedy. The classes hold no logic.
 """
 
 from __future__ import annotations
@@ -48,28 +47,28 @@ __all__ = [
 
 
 class TrioMudError(Exception):
-    """The base of all; catch it to catch whatever this package raises on purpose."""
+    """The base class of all exceptions that this package raises on purpose."""
 
 
 class LocalProtocolError(TrioMudError):
-    """This side asked for something that the protocol forbids at this moment; correct the caller."""
+    """The caller requested something that the protocol forbids at this moment; correct the caller."""
 
 
 class SessionInUse(TrioMudError):
-    """Somebody is in the game under this key, and the policy was to refuse; ask, or take over."""
+    """The session of this key is live, and the policy was to refuse; ask the player, or take over."""
 
 
 class InvalidToken(TrioMudError):
-    """This token was never given, was used, is too old, or its session is over; log in instead."""
+    """The token was never issued, was used, has expired, or its session has ended; log in instead."""
 
 
 class ConnectionEnded(TrioMudError):
-    """The connection's ending is decided; it gives no more lines and takes no more work.
+    """The connection has ended or is ending: it yields no further lines and accepts no further work.
 
-    Nothing needs to be undone: the disconnect event follows, or has been handled already.
+    Nothing needs to be undone: the disconnect event follows, or was handled already.
 
     Attributes:
-        reason: The `Reason` that its disconnect event carries; `None` where that is not known.
+        reason: The `Reason` of its disconnect event; None if it is not known.
     """
 
     def __init__(self, message: str, reason: Enum | None = None) -> None:
@@ -78,25 +77,25 @@ class ConnectionEnded(TrioMudError):
 
 
 class WouldDeadlock(TrioMudError):
-    """A hook function asked for a line of its own source, whose next event waits for that very function.
+    """A hook function asked for a line of its own source, whose next event waits for that function.
 
     Start a dialog instead: `connection.start_dialog(script)` asks from a task of its own.
     """
 
 
 class NoAnswer(TrioMudError):
-    """A player was asked again and again, and gave no answer that fits; go on without.
+    """The player gave no valid answer to a question that was repeated; continue without an answer.
 
-    A script that lets it pass ends, and the player reads `texts.no_answer`.
+    If a script does not catch it, the script ends and the player reads `texts.no_answer`.
     """
 
 
 class Overloaded(TrioMudError):
-    """More is waiting than the limit allows, and the new part was not taken; try later, or do less."""
+    """A queue has reached its limit, and the new item was not accepted; try later, or do less."""
 
 
 class StorageError(TrioMudError):
-    """Storage cannot do what was asked of it; the message says what to do."""
+    """Storage cannot fulfil a request; the message gives the reason and the remedy."""
 
 
 class DuplicateKey(StorageError):

@@ -1,7 +1,7 @@
-"""Finding the game that a `MODULE:NAME` means.
+"""Finding the game that a `MODULE:NAME` refers to.
 
-It imports the module and looks the name up; it starts nothing.
-Who uses it: the command line, where a name may be mistyped and a module broken, and each must be said differently.
+It imports the module and looks up the name; it starts nothing.
+The command line uses it. A misspelled name and a broken module have different error texts.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ __all__ = ["GameBroken", "find_game"]
 
 
 class GameBroken(ConfigurationError):
-    """The game's own code raised while it was imported or called; the message is its traceback."""
+    """The game's code raised an exception while it was imported or called; the message is the traceback."""
 
 
 def find_game(name: str) -> Hooks:
-    """Return the `Hooks` that `name` means, imported as from the current directory.
+    """Return the `Hooks` that `name` refers to; modules are also imported from the current directory.
 
     Args:
         name: `MODULE:NAME`, where NAME is a `Hooks` or a function without arguments that returns one.
 
     Raises:
-        GameBroken: The module or the function raised.
-        ConfigurationError: There is no such module or name, or it is something else.
+        GameBroken: The module or the function raised an exception.
+        ConfigurationError: There is no such module or name, or it is not a game.
     """
     module_name, colon, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
@@ -61,11 +61,13 @@ def _imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         missing = error.name or ""
-        if name == missing or name.startswith(f"{missing}."):  # not found itself; else something that it imports
-            raise ConfigurationError(f"there is no module {missing!r} in {here} or among what is installed") from error
-        raise GameBroken(_told(error)) from error
-    except Exception as error:  # whatever a game's module may raise
-        raise GameBroken(_told(error)) from error
+        if name == missing or name.startswith(f"{missing}."):  # the module itself; otherwise one that it imports
+            raise ConfigurationError(
+                f"there is no module {missing!r} in {here} or among the installed packages"
+            ) from error
+        raise GameBroken(_formatted(error)) from error
+    except Exception as error:  # a boundary: the module is the game's code
+        raise GameBroken(_formatted(error)) from error
 
 
 def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
@@ -87,8 +89,8 @@ def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
         )
     try:
         made: object = found()
-    except Exception as error:  # whatever a game's function may raise
-        raise GameBroken(_told(error)) from error
+    except Exception as error:  # a boundary: the function is the game's code
+        raise GameBroken(_formatted(error)) from error
     if inspect.iscoroutine(made):
         made.close()  # or Python warns that it was never awaited
         raise ConfigurationError(f"{name} is an async function: write a plain `def` that returns a Hooks")
@@ -98,7 +100,7 @@ def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
 
 
 def _elsewhere(module: ModuleType) -> str:
-    """Return `; did you mean tavern:hooks?` if the module holds a Hooks, or nothing."""
+    """Return `; did you mean tavern:hooks?` if the module contains a Hooks, or "" otherwise."""
     for known, value in vars(module).items():
         if isinstance(value, Hooks):
             return f"; did you mean {module.__name__}:{known}?"
@@ -112,8 +114,8 @@ def _signature(function: Callable[..., object]) -> str:
         return "(...)"
 
 
-def _told(error: Exception) -> str:
-    """Return the traceback of `error` from the game's first line on, without our own and importlib's."""
+def _formatted(error: Exception) -> str:
+    """Return the traceback of `error` from the first line of the game on, without frames of the import."""
     return "".join(traceback.format_exception(type(error), error, _within_game(error.__traceback__))).rstrip()
 
 

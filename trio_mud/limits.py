@@ -1,8 +1,8 @@
 """Every bound and every deadline of a server, in one place.
 
-A limit protects the many from the one: each says how much a single peer, hook or moment may take.
-It holds numbers only; the driver, the telnet engine and the transports keep to them.
-Who uses it: whoever makes a `MasterServer`, and the table `[limits]` of a configuration file.
+A limit protects all players from one: it bounds how much a single peer or hook, or one turn, may take.
+The module holds only numbers; the driver, the telnet engine and the transports enforce them.
+Used by programs that create a `MasterServer`, and by the table `[limits]` of a configuration file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "per_second": _MILLION,
     "burst": _MILLION,
 }
-"""The greatest value of each field: past it a number is a mistake, and nothing is limited any more."""
+"""The greatest value of each field: a larger number is a mistake, and would limit nothing."""
 
 
 def _check_count(name: str, value: object, otherwise: str = "") -> None:
@@ -81,9 +81,9 @@ def _check_positive(name: str, value: object, wanted: str, otherwise: str = "") 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many a second in the long run, and a burst of so many at once.
+    """A rate per second in the long run, and the size of a burst.
 
-    A token bucket: it holds `burst` tokens when full and gains `per_second` of them each second.
+    It is a token bucket: full, it holds `burst` tokens, and it gains `per_second` tokens each second.
 
     Raises:
         ValueError: `per_second` is not positive, or `burst` is not a whole number of at least 1, or one is over 10**6.
@@ -97,10 +97,10 @@ class Rate:
         _check_count("burst", self.burst)
 
     def spend(self, full_at: float, now: float, count: float = 1) -> tuple[float, float]:
-        """Take tokens from the bucket, whose whole state is one moment: when it will be full again.
+        """Take tokens from the bucket. Its whole state is one number: the time at which it will be full again.
 
         Args:
-            full_at: What the last call returned first; `-math.inf` for a full bucket.
+            full_at: The state that the last call returned; `-math.inf` for a full bucket.
             now: The time in seconds, on the clock of `full_at`.
 
         Returns:
@@ -113,170 +113,171 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one server grants; a field that may be `None` is switched off by it.
+    """The limits of one server. `None` switches a limit off, where the type allows it.
 
-    Only where "no limit" still leaves memory bounded and the server able to stop is `None` allowed.
-    In a configuration file the same is written `"none"`, and a rate `{per_second = 20, burst = 60}`.
+    `None` is allowed only if memory stays bounded and the server can still stop without the limit.
+    A configuration file writes it as `"none"`, and a rate as `{per_second = 20, burst = 60}`.
     Each number has a greatest value: a million things, a gibibyte, 366 days; 32767 s for `dead_peer_timeout`.
 
     Raises:
-        ValueError: A value makes no sense; the text names the field and what to write instead.
+        ValueError: A value is invalid; the text names the field and a valid value.
     """
 
     # How many, and how fast they come
 
     max_connections: int | None = 1000
-    """Connections since accept, admitted or not.
+    """Open connections, admitted or not.
     Each costs a file descriptor, so keep it below the process's RLIMIT_NOFILE (often 1024: `ulimit -n`).
     Precedent: ranch stops accepting at 1024."""
 
     max_per_address: int | None = 10
-    """Connections from one address; an IPv6 address counts by its /64, which is what one household gets.
+    """Open connections from one address. An IPv6 address counts by its /64, the usual share of one household.
     Precedent: Dovecot allows 10 for each user and address."""
 
     accept_rate: Rate | None = Rate(100, burst=200)
-    """New connections a second; past it accepting waits in the kernel's backlog, and nobody is refused.
+    """New connections a second. Further ones wait in the kernel's backlog; none is refused.
     Precedent: xinetd takes 50 a second, and then pauses."""
 
     accept_rate_per_address: Rate | None = Rate(2, burst=20)
-    """New connections a second from one address, counted as for `max_per_address`; past it a connection is closed at
-    once, without a word and without an event, before it spends anything of `accept_rate`.
-    Behind a proxy it is counted, and closed, once the PROXY header has named the address.
+    """New connections a second from one address, counted as for `max_per_address`.
+    Further ones are closed at once, without a text or an event, and do not count against `accept_rate`.
+    Behind a proxy, a connection is counted once the PROXY header has named the address.
     Precedent: OpenSSH's PerSourcePenalties."""
 
     max_handshakes: int | None = 256
-    """Handshakes (PROXY header, TLS) that run at once; past it the oldest is dropped in favour of the newest.
-    So connections that stall take at most these of the places that `max_connections` grants, and keep no player out.
-    Reason: more than `accept_rate` lets in within the second that a handshake takes over a slow link.
+    """Handshakes (PROXY header, TLS) that run at once. Past the limit, the oldest is dropped in favour of the newest.
+    So stalled handshakes use at most this share of `max_connections`, and keep no player out.
+    Reason: a handshake takes a second over a slow link, and `accept_rate` admits fewer than this in a second.
     Precedent: sshd drops unauthenticated connections from 100 on (MaxStartups)."""
 
     max_link_dead: int | None = 1000
-    """Sessions that wait for the return of a player whose link is dead; past it the next one gets no grace.
-    Each may keep `max_replay` bytes. A session that waits is never ended for another one."""
+    """Link-dead sessions, each waiting for its player to return. Past the limit, the next one gets no grace.
+    Each may keep `max_replay` bytes. A waiting session is never ended in favour of another one."""
 
     max_link_dead_per_address: int | None = 20
-    """Those of one address, by the last connection of each.
-    Reason: one address can have ten connections at a time, and leave as many sessions behind every few seconds."""
+    """Link-dead sessions of one address, by the last connection of each.
+    Reason: one address may open ten connections at a time, and could leave ten sessions behind every few seconds."""
 
-    # What one peer may send
+    # Input from one peer
 
     command_rate: Rate | None = Rate(20, burst=60)
-    """Lines of one connection that become events each second; faster ones wait and come up to five at a time, none is
-    lost.
-    The burst lets a pasted path through at once. Precedent: Evennia, 80 a second and a warning."""
+    """Lines of one connection that become events each second.
+    Faster lines wait, and are then handled up to five at a time; none is lost. The burst admits a pasted path at once.
+    Precedent: Evennia, 80 a second and a warning."""
 
     protocol_rate: Rate | None = Rate(200, burst=500)
-    """Telnet commands of one connection that are parsed each second; past it the connection is not read for a while.
+    """Telnet commands of one connection that are parsed each second. Past the limit, reading pauses.
     A command or a negotiation counts as 1, a payload as 1 and 1 for each 256 bytes, and a line as 1 for each 32 bytes
     beyond 128. A read, and each 512 bytes of a long one, counts as at least 4 if it ends no line.
-    Reason: a client sends fewer than 100 as it connects, and a few for each line it shows after that."""
+    Reason: a client sends fewer than 100 as it connects, and later a few for each line it shows."""
 
     max_typeahead: int = 64
-    """Lines held for one connection before its socket is no longer read; TCP then slows the sender.
+    """Lines held for one connection. Past the limit, its socket is not read, and TCP slows the sender (backpressure).
     Reason: aliases and speedwalks of common clients send 10 to 40 lines at a time."""
 
     max_typeahead_bytes: int = 16 * 1024
-    """Bytes of what is held for one connection, GMCP and MSDP included; past it, too, its socket is no longer read.
-    Short lines, which `max_typeahead` bounds already, do not count. One payload may exceed it by its own size.
+    """Bytes held for one connection, including GMCP and MSDP. Past the limit, its socket is not read.
+    Short lines do not count: `max_typeahead` bounds them. One payload may exceed the limit by its own size.
     Reason: parser, typeahead and outbox of a connection together stay below 384 KiB, whatever its peer sends."""
 
     max_line: int = 4096
-    """Bytes of one line; what is longer is cut, and the player told.
+    """Bytes of one line. A longer line is cut, and the player reads `texts.line_cut`.
     Precedent: 4096 in a Linux terminal, 1000 in LDMud, 6000 in Evennia."""
 
     max_subnegotiation: int = 8192
-    """Bytes of one telnet subnegotiation; what is longer is thrown away as a protocol fault.
+    """Bytes of one telnet subnegotiation. A longer one is dropped, and counts as a protocol fault.
     Precedent: 8 KiB for a header line in nginx; Mudlet, a client, takes 5 MiB."""
 
     max_anomalies: int | None = 3
-    """Faults of telnet's framing, or floods, before the connection ends: an unfinished, oversized or broken
-    subnegotiation, or more requests than are answered. Content that cannot be understood in a sound frame is dropped
-    and counted, and never ends a connection: honest programs send it.
-    Reason: a line hit by noise makes one or two; an attack does not stop at three."""
+    """Protocol faults before the connection ends: an unfinished, oversized or broken subnegotiation, or more requests
+    than are answered. Invalid content in a valid frame is dropped and counted, and never ends a connection:
+    honest programs send it.
+    Reason: noise on a line causes one or two faults; an attack does not stop at three."""
 
-    # What waits to go out, or to be handled
+    # Pending output and events
 
     max_output: int = 256 * 1024
-    """Bytes waiting for one peer that reads too slowly; past it whole messages are dropped.
+    """Bytes of pending output for one peer that reads too slowly. Past the limit, whole messages are dropped.
     Precedent: 100 kB in LDMud."""
 
     max_replay: int = 64 * 1024
-    """Bytes of text kept for the return of a player whose link is dead; of more the oldest go, and are counted.
-    Reason: some thousand lines, more than anybody reads again."""
+    """Bytes of text kept for the return of a link-dead player. Past the limit, the oldest are dropped and counted.
+    Reason: about a thousand lines, more than a player reads again."""
 
     max_posts: int = 1000
-    """Events posted to the server by code of the game and not yet handled; past it posting raises `Overloaded`.
+    """Events posted to the server by the game and not yet handled. Past the limit, `post` raises `Overloaded`.
     Precedent: FluffOS lets a thousand zero-delay calls follow one another."""
 
     max_log: int = 1024 * 1024
-    """Characters of log lines waiting for a stream that does not take them; past it lines are dropped and counted.
-    Reason: at two lines a player's visit that is 10,000 visits while somebody has stopped the terminal with Ctrl-S."""
+    """Characters of log lines waiting for a blocked stream. Past the limit, lines are dropped and counted.
+    Reason: at two lines a visit, it holds 10,000 visits while the operator has stopped the terminal with Ctrl-S."""
 
     batch_size: int = 64
-    """Sources a dispatcher serves, and connections a shutdown ends, between two turns of everybody else.
-    Measured: 5,000 endings in one pass stop the world for 200 ms; by 64 for 28 ms at most."""
+    """Sources that the dispatcher serves, and connections that a shutdown ends, before other tasks run.
+    Measured: 5,000 endings in one pass stop all players for 200 ms; 64 at a time, for 28 ms at most."""
 
-    # How long, in seconds
+    # Timeouts, in seconds
 
     handshake_timeout: float = 10.0
-    """Seconds from accept until a PROXY header and TLS are done with; who needs longer has never been there.
+    """Timeout of the handshake (PROXY header, TLS), in seconds from accept.
+    A connection that exceeds it is closed without an event.
     Precedent: ranch grants 5 s for TLS, Hypercorn 60 s."""
 
     first_input_timeout: float | None = 60.0
-    """Seconds from admission to the first line typed.
+    """Timeout of the first line, in seconds from admission.
     Precedent: sshd grants 120 s for a login, HAProxy 5 s for a request."""
 
     idle_timeout: float | None = None
-    """Seconds of silence after a line before the player is shown out, warned a minute earlier.
-    Only lines count: no negotiation, no NOP and no GMCP.
-    Precedent: 3600 in many a Diku; off, for a social world wants its quiet guests."""
+    """Idle timeout, in seconds since the last line. A warning is sent one minute before.
+    Only lines count, not negotiation, NOP or GMCP.
+    Precedent: 3600 in many Dikus. It is off because a social world wants its quiet guests."""
 
     keepalive_interval: float | None = None
-    """Seconds between probes in the protocol itself, by which routers and proxies see that a quiet link is in use.
-    GMCP's Core.KeepAlive where GMCP is agreed, or else telnet's NOP, on which MegaMUD chokes: so it is off.
-    TCP's own, see `dead_peer_timeout`, is always there, but ends at the first proxy."""
+    """Seconds between keepalive messages of the protocol, which show routers and proxies that a quiet link is in use.
+    GMCP's Core.KeepAlive is sent if GMCP is agreed, otherwise telnet's NOP. It is off because NOP breaks MegaMUD.
+    TCP's own keepalive is always on (`dead_peer_timeout`), but reaches only the first proxy."""
 
     hook_timeout: float | None = 5.0
-    """Seconds that one waiting hook function may take.
+    """Timeout of one async hook function, in seconds.
     Precedent: 5 s for a call in Erlang's gen_server."""
 
     watchdog_timeout: float | None = 1.0
-    """Seconds that everything may stand still because one function computes and does not return; then its stack is
-    logged, once, and again how long it took. Only a program started by `run` or from the command line is watched.
-    Precedent: the Linux kernel reports a task that keeps a processor for 20 s; here a second is already felt by all."""
+    """Seconds that one function may block the event loop before its stack is logged.
+    A second log line says how long it took. Only programs started by `run` or from the command line are watched.
+    Precedent: the Linux kernel reports a task that keeps a processor for 20 s; here, all players notice one second."""
 
     watchdog_abort_timeout: float | None = None
-    """Seconds of standing still after which the process is ended with status 1, saving nothing, for a supervisor to
-    start it again; at least `watchdog_timeout`.
+    """Seconds that one function may block the event loop before the process exits with status 1, without saving.
+    A supervisor can then restart it. At least `watchdog_timeout`.
     Precedent: FluffOS stops an evaluation that takes too long by a POSIX timer; Python has no safe way to do that."""
 
     write_stall_timeout: float | None = 30.0
-    """Seconds in which a peer takes none of what waits for it; then the link is dead.
+    """Seconds in which a peer accepts no byte of its pending output; then the link is dead.
     Precedent: nginx ends a response after 60 s of that."""
 
     dead_peer_timeout: float | None = 120.0
-    """Seconds until TCP keepalive finds a peer that vanished without a word, 32767 at most.
-    Precedent: Linux alone needs over two hours, which nobody's character survives."""
+    """Seconds until TCP keepalive detects a peer that vanished, 32767 at most.
+    Precedent: Linux alone needs over two hours, which no character survives."""
 
     grace: float = 300.0
     """Seconds that a session waits for its player to return after a link death.
-    Reason: a router restarts in two minutes, and then somebody has to find out."""
+    Reason: a router restarts in two minutes, and its owner needs a moment to notice."""
 
     quit_timeout: float = 2.0
-    """Seconds to deliver the last words after a quit.
-    Reason: a round trip by satellite, one lost packet sent again, and some to spare."""
+    """Timeout of the last words after a quit, in seconds.
+    Reason: a round trip by satellite, one retransmission, and some margin."""
 
     linger_timeout: float = 2.0
-    """Seconds in which a closed connection's late input is read and thrown away.
-    Without it the kernel answers such input with a reset, which may destroy the last words on their way.
+    """Seconds in which late input of a closed connection is read and discarded.
+    Without it, the kernel answers such input with a reset, which may destroy the last words on their way.
     Precedent: Apache lingers 2 to 30 s, nginx 5 s."""
 
     shutdown_timeout: float = 10.0
-    """Seconds that a shutdown grants before it turns hard.
+    """Timeout of a graceful shutdown, in seconds; then all links are cut.
     Precedent: `docker stop` kills after 10 s."""
 
     cleanup_timeout: float = 5.0
-    """Seconds for everything shielded, counted once from a hard stop and shared by all who clean up.
+    """Timeout of all cleanup after a hard stop, in seconds, counted once and shared by all tasks.
     Precedent: Erlang's supervisors give a child 5 s."""
 
     log_interval: float | None = 10.0
@@ -312,7 +313,7 @@ class Limits:
             )
 
     def _check(self, name: str) -> None:
-        """Raise ValueError unless the field called `name` holds what its type and its unit promise."""
+        """Raise ValueError unless the value of the field `name` fits its type and its unit."""
         value = getattr(self, name)
         kinds = _kinds()[name]
         if value is None and NoneType in kinds:
@@ -328,11 +329,11 @@ class Limits:
 
 
 def may_be_switched_off(name: str) -> bool:
-    """Whether the field of `Limits` called `name` may be `None`; False for a name that is no field."""
+    """True if the field of `Limits` called `name` may be `None`; False if there is no such field."""
     return NoneType in _kinds().get(name, ())
 
 
 @cache
 def _kinds() -> dict[str, tuple[type, ...]]:
-    """What each field may hold, read from its annotation: `int | None` is `(int, NoneType)`."""
+    """Return the types that each field accepts, from its annotation: `int | None` is `(int, NoneType)`."""
     return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(Limits).items()}

@@ -1,9 +1,8 @@
-"""How the command line shows the log: one event a line, on standard error.
+"""The log of the command line: one event a line, on standard error.
 
-The library itself only calls `logging.getLogger("trio_mud")` and configures nothing; a program that imports it decides.
-Nothing that a player sends can forge a line or reach the operator's terminal: control characters are escaped
-in every text, and the lines of a traceback are indented, where no event ever begins.
-Who uses it: `trio_mud.cli`, once.
+The library only calls `logging.getLogger("trio_mud")`; a program that imports it configures logging.
+A player can neither forge a log line nor send control characters to the operator's terminal: they are escaped
+in every text, and the lines of a traceback are indented.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ __all__ = ["show"]
 
 
 def show(level: int = logging.INFO, *, most: int = MOST) -> logging.Handler:
-    """Send the log of this process to standard error, in colours on a terminal, and never wait for that.
+    """Send the log of this process to standard error, in colours on a terminal. Never waits for the stream.
 
     Args:
-        level: What is less is not shown.
-        most: Characters that may wait; what comes then is dropped and counted. See `QueuedHandler`.
+        level: The lowest level that is shown.
+        most: Characters that may wait for the stream; further lines are dropped and counted. See `QueuedHandler`.
 
     Returns:
-        The handler that sends it.
+        The handler that was added.
     """
     steps: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -49,14 +48,14 @@ def show(level: int = logging.INFO, *, most: int = MOST) -> logging.Handler:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    root = logging.getLogger()  # not only ours: a game has loggers of its own
+    root = logging.getLogger()  # the root, because a game has loggers of its own
     root.addHandler(handler)
     root.setLevel(level)
     return handler
 
 
 def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Leave nothing in `event` that is not printable; a structlog processor."""
+    """Escape all that is not printable in `event`; a structlog processor."""
     trace = event.pop("exception", None)
     event.pop("message", None)  # left on the record by the formatter of another handler, unescaped
     for key, value in event.items():
@@ -68,7 +67,7 @@ def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with each control character written out, such as `\n` and `\x1b`."""
+    r"""Return `text` with each control character escaped, such as `\n` and `\x1b`."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -1,7 +1,6 @@
-"""Names that were changed, so that an old one is refused with the new one in the sentence.
+"""Names that were changed: an old name is refused, and the error text gives the new one.
 
-Who uses it: `trio_mud` for its public names, `Limits` and the configuration file for the limits,
-and classes whose methods or properties were renamed.
+Used by `trio_mud` for its public names, by `Limits` and the configuration file, and by classes with renamed members.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ RENAMED: Final[Mapping[str, str]] = {
 
 
 def new_name_of(old: str) -> str:
-    """Return the sentence that gives the new name of an old one; "" if the name was not changed.
+    """Return a sentence with the new name of an old one, or "" if the name was not changed.
 
     Args:
         old: With its module, class or table: "trio_mud.Settled", "Connection.idle", "limits.connections".
@@ -63,7 +62,7 @@ def new_name_of(old: str) -> str:
 
 
 def refuse_old_attributes(owner: str) -> Callable[[object, str], NoReturn]:
-    """Return a `__getattr__` for a class: it is called only for names that the class does not have."""
+    """Return a `__getattr__` for a class; Python calls it only for names that the class does not have."""
 
     def __getattr__(self: object, name: str) -> NoReturn:  # noqa: N807 - it becomes that method
         sentence = new_name_of(f"{owner}.{name}") or f"{type(self).__name__!r} object has no attribute {name!r}"

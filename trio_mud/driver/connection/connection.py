@@ -329,7 +329,7 @@ class Connection(EndingTimerOwner):
 
         The function is called with `Sent(text)` for each text, before it is rendered, and with `Typed(line)` for each
         line that is handled. Lines typed while input is hidden are not reported; neither is GMCP, MSDP and negotiation.
-        It runs within the call that sends, so it must be short. What it sends itself is not reported to it again.
+        It runs within the call that sends, so it must be short. Text that it sends itself is not reported to it.
         If it raises, that is logged and the tap is closed.
 
         Raises:

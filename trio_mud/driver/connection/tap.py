@@ -1,6 +1,6 @@
-"""Taps: a copy of what one connection is sent and of what its player types, for code of the game.
+"""Taps: a copy of one connection's output and of its player's lines, for a game's code.
 
-Who uses it: `Connection.tap`, for operators who watch a player, or for logs of a scene.
+`Connection.tap` creates them, for operators who watch a player, or for logs of a scene.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A line of the player is handled, as an `Input` or as a dialog's answer. It was not typed hidden."""
+    """A line of the player is being handled, as an `Input` or as a dialog's answer. It was not typed hidden."""
 
     line: str
 

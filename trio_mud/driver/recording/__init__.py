@@ -1,1 +1,1 @@
-"""Connections written down: a transport around a transport, and the files."""
+"""Recording of connections: a transport around a transport, the journal of its bytes, and the files."""

@@ -1,18 +1,18 @@
-"""A recording's journal: what passed, in order, each typed line held back until it is certain that it is no secret.
+"""The journal of a recording: the bytes of one connection in order, without secrets.
 
-A password's bytes do not show what they are.
-They may come long before the question they answer, or in pieces, some before and some after the hiding began.
-So a line waits until somebody has taken it, for only then it is known who that was; and what came behind it waits too::
+The bytes of a password look like any other line. They may arrive long before the question that they answer,
+or in pieces, some before and some after hidden input began.
+So the journal holds each line until it is taken, because the taker decides whether it is secret. All later entries
+wait behind it::
 
-    typed ──► waits ──► taken by a hook or a visible question ──► written down as it came
+    typed ──► waits ──► taken by a hook or a visible question ──► written as received
                 ├─────► taken by a hidden question ──────────┐
-                ├─────► any byte of it came while hidden ────┼──► written down as "hidden", without its length
-                ├─────► nobody takes it for too long ────────┘
-                └─────► nobody ever takes it ───────────────────► "left-out"
+                ├─────► a byte arrived while input was hidden ───► written as "hidden", without its length
+                ├─────► not taken before `HELD` is exceeded ─┘
+                └─────► never taken ────────────────────────────► "left-out"
 
-Telnet commands are no secret, except for subnegotiations that speak of logins or passwords.
-What cannot be read, such as compressed or malformed telnet, might be one, and is left out.
-Who uses it: `recording`.
+Telnet commands are not secret, except for subnegotiations that contain logins or passwords.
+Unreadable bytes, such as compressed or malformed telnet, may contain a password, and are left out.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ from ...telnet import AnomalyKind
 from ...telnet.codes import IAC, MCCP3, SB, SE, option_name
 from ...telnet.scanner import Scanner
 
-HELD: Final = 32 * 1024  # bytes that wait for a line to be taken; then the lines are left out, and all else goes on
-PAYLOAD: Final = 8 * 1024  # bytes of a subnegotiation; what is longer is left out
-ENTRY: Final = 200  # bytes of memory that an entry takes beside its data; many hold one byte or none
+HELD: Final = 32 * 1024  # bytes held until a line is taken; past it the waiting lines are hidden, and all else goes on
+PAYLOAD: Final = 8 * 1024  # bytes of a subnegotiation; a longer one is left out
+ENTRY: Final = 200  # bytes of memory of an entry without its data; many entries hold one byte or none
 
 _SECRET: Final = re.compile(rb"^\W*char\.login|passw|token", re.IGNORECASE)  # in a subnegotiation of any option
 _PIECES: Final = re.compile(rb"[^\r\n]*(?:\r[\n\0]?|\n)|[^\r\n]+")  # a line ends as it does in telnet/lines.py
 _IAC: Final = bytes((IAC,))
 
 Write = Callable[[float, str, bytes], None]
-"""Takes the moment, what it is ("in", "out", "hidden", "left-out" and others), and its bytes."""
+"""Called with the time, the kind ("in", "out", "hidden", "left-out" and others), and the bytes."""
 
 
 class _Line:
-    """A line that was or is being typed."""
+    """A typed line, complete or partial."""
 
     __slots__ = ("is_lost", "is_secret", "is_settled")
 
     def __init__(self) -> None:
         self.is_secret = False
-        self.is_settled = False  # whether it is known what becomes of it
-        self.is_lost = False  # whether that is: nothing
+        self.is_settled = False  # whether it was taken or dropped
+        self.is_lost = False  # whether it was dropped
 
 
 class _Entry(NamedTuple):
     when: float
     kind: str
     data: bytes
-    line: _Line | None = None  # of which this is a piece
+    line: _Line | None = None  # the line that this is a piece of
     ends_line: bool = False
 
 
 class Journal:
-    """What one connection heard and said.
+    """The input and output of one connection, in order; each entry is written once it is certain to be no secret.
 
     Args:
-        write: Is given what is certain, in order.
-        is_answering: Whether a dialog has taken a line and may yet give it back.
+        write: Called with each entry that is certain, in order.
+        is_answering: Returns True while a dialog has taken a line and may give it back.
 
     Attributes:
-        has_text: Whether anything was typed so far; telnet alone is not.
+        has_text: True if a line, or part of one, was typed; telnet commands do not count.
     """
 
     def __init__(self, write: Write, is_answering: Callable[[], bool]) -> None:
@@ -73,21 +73,21 @@ class Journal:
         self._is_answering = is_answering
         self._scanner = Scanner()
         self._entries: deque[_Entry] = deque()
-        self._held = 0  # bytes of memory in them
-        self._waiting: deque[_Line] = deque()  # whole lines that nobody has taken
-        self._partial: _Line | None = None  # without its end
-        self._last = _Line()  # the last whole one
+        self._held = 0  # bytes of memory in `_entries`
+        self._waiting: deque[_Line] = deque()  # complete lines that were not taken yet
+        self._partial: _Line | None = None  # the line whose end has not arrived
+        self._last = _Line()  # the last complete line
         self._is_after_cr = False
-        self._lent: _Line | None = None  # taken by a dialog, which may yet give it back
-        self._is_untracked = False  # no line can be told from another any more
+        self._borrowed: _Line | None = None  # taken by a dialog, which may give it back
+        self._is_untracked = False  # lines can no longer be distinguished
         self._now = 0.0
         self._is_hidden = False
         self.has_text = False
 
-    # What passes
+    # Input and output
 
     def hear(self, now: float, data: bytes, *, is_hidden: bool) -> None:
-        """Bytes came, while what is typed was hidden or not."""
+        """Enter received bytes; `is_hidden` is True if input was hidden when they arrived."""
         self._now, self._is_hidden = now, is_hidden
         if self._is_untracked:
             return
@@ -95,22 +95,22 @@ class Journal:
         self.release()
 
     def say(self, now: float, data: bytes) -> None:
-        """Bytes went."""
+        """Enter sent bytes."""
         self._hold(_Entry(now, "out", data))
         self.release()
 
     def note(self, now: float, kind: str) -> None:
-        """The link ended in some way."""
-        if self._partial is not None:  # the link ends, and with it this line
+        """Enter the end of the link: "eof", "lost", "closed" or "shutdown"."""
+        if self._partial is not None:  # its end will never arrive
             self._partial.is_lost = self._partial.is_settled = True
             self._partial = None
         self._hold(_Entry(now, kind, b""))
         self.release()
 
-    # What becomes of lines
+    # The fate of lines, reported by the inbox
 
     def line_taken(self, *, is_secret: bool, is_borrowed: bool) -> None:
-        """Somebody has taken the oldest line; a dialog may give it back until it asks again."""
+        """Report that the oldest line was taken; a dialog may give it back until it asks again."""
         self.has_text = True
         if self._is_untracked:
             return
@@ -120,44 +120,47 @@ class Journal:
         line = self._waiting.popleft()
         line.is_secret = line.is_secret or is_secret
         line.is_settled = True
-        self._lent = line if is_borrowed else None
-        if not is_borrowed:  # the dialog has not got it yet, and so seems to be asking still
+        self._borrowed = line if is_borrowed else None
+        if not is_borrowed:  # `is_answering` becomes True only when the dialog runs; a release now would be too early
             self.release()
 
     def line_given_back(self) -> None:
-        """The line that a dialog took last is the oldest again."""
-        line, self._lent = self._lent or _Line(), None
+        """Report that a dialog gave its last line back: that line is the oldest again."""
+        line, self._borrowed = self._borrowed or _Line(), None
         line.is_settled = False
         self._waiting.appendleft(line)
 
     def drop_lines(self) -> None:
-        """Nobody will take the whole lines that wait."""
+        """Report that the complete lines that wait were dropped."""
         for line in self._waiting:
             line.is_lost = line.is_settled = True
         self._waiting.clear()
         self.release()
 
     def lines_discarded(self, *, loses_bytes: bool) -> None:
-        """Nobody will take what was typed so far. If some of it was never parsed, lines can no longer be told apart."""
+        """Report that all typed input was dropped. `loses_bytes` is True if some of it was never parsed.
+
+        After that, lines can no longer be distinguished, and the recording leaves out all later input.
+        """
         if loses_bytes:
             self.stop_tracking()
         else:
             self.drop_lines()
 
     def stop_tracking(self) -> None:
-        """Nobody will take what has been typed and what is typed from now on; or nobody could say which line it was."""
+        """Leave out all input that waits, and all later input: lines can no longer be distinguished."""
         self._is_untracked = True
-        self._lent = None
+        self._borrowed = None
         if self._partial is not None:
             self._waiting.append(self._partial)
             self._partial = None
         self.drop_lines()
 
     def release(self) -> None:
-        """Write down what is certain, as far as nothing uncertain stands before it."""
+        """Write all entries up to the first uncertain one."""
         if self._held > HELD:
             self._keep_waiting_lines_secret()
-        heard, heard_at = b"", 0.0  # in one piece, as far as it is certain by now
+        heard, heard_at = b"", 0.0  # pending input of one moment, written as one entry
         while self._entries and not self._is_uncertain(self._entries[0].line):
             entry = self._entries.popleft()
             line = entry.line
@@ -177,14 +180,14 @@ class Journal:
             self._write(heard_at, "in", heard)
 
     def _is_uncertain(self, line: _Line | None) -> bool:
-        return line is not None and (not line.is_settled or (line is self._lent and self._is_answering()))
+        return line is not None and (not line.is_settled or (line is self._borrowed and self._is_answering()))
 
     def _continues(self, line: _Line) -> bool:
         return any(entry.line is line for entry in self._entries)
 
     def _keep_waiting_lines_secret(self) -> None:
-        if self._lent is not None:
-            self._lent.is_secret, self._lent = True, None
+        if self._borrowed is not None:
+            self._borrowed.is_secret, self._borrowed = True, None
         for entry in self._entries:
             if entry.line is not None and not entry.line.is_settled:
                 entry.line.is_secret = entry.line.is_settled = True
@@ -195,10 +198,10 @@ class Journal:
     def _hold(self, entry: _Entry) -> None:
         self._entries.append(entry)
         self._held += ENTRY + len(entry.data)
-        if self._held > HELD:  # also in the middle of a read, which may hold thousands of lines
+        if self._held > HELD:  # checked for each entry: one read may hold thousands of lines
             self.release()
 
-    # What the scanner calls (telnet.scanner.Receiver)
+    # Called by the scanner (telnet.scanner.Receiver)
 
     def heard_text(self, data: bytes) -> None:
         if self._is_untracked:
@@ -236,7 +239,7 @@ class Journal:
         framed = bytes((IAC, SB, code)) + payload.replace(_IAC, _IAC * 2) + bytes((IAC, SE))
         self._hold(_Entry(self._now, "in", framed))
         if code == MCCP3:
-            self.stop_tracking()  # what follows is compressed, or junk
+            self.stop_tracking()  # the bytes that follow are compressed
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         self._hold(_Entry(self._now, "left-out", b"a subnegotiation"))

@@ -1,10 +1,9 @@
-"""The recorder: whose sessions are written down, and the files they go to.
+"""The recorder: chooses the connections to record, and writes their files.
 
-The event loop only puts text into a queue; a thread opens, appends to and closes the files, one at a time.
-So a slow disk holds up nobody, and no descriptor is kept.
-A file that cannot be made or written, or text for which the queue has no room, ends the recording of that connection.
-Those of others, and of later connections, go on.
-Who uses it: `MasterServer.record`.
+The event loop only puts text into a queue. A thread opens, appends to and closes the files, one at a time,
+so a slow disk does not block the event loop, and no descriptor stays open.
+If a file cannot be created or written, or the queue is full, the recording of that connection ends; others go on.
+`MasterServer.record` creates it.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ logger = logging.getLogger("trio_mud")
 
 SESSION: Final = 1024 * 1024  # bytes of one file; an evening's play is a third of it
 SESSIONS: Final = 1000  # files, so that a flood of connections cannot fill the disk
-QUEUE: Final = 4 * 1024 * 1024  # bytes on their way to a disk that does not keep up
-PATIENCE: Final = 5.0  # seconds for the disk when the server has ended
-NAMES: Final = 100  # that are tried for one file
+QUEUE: Final = 4 * 1024 * 1024  # bytes that wait for a slow disk
+PATIENCE: Final = 5.0  # seconds to write the rest when the server has ended
+NAMES: Final = 100  # names tried for one file
 
 
 class _File:
     """One recording's file.
 
     Attributes:
-        name: Without suffixes.
-        is_counted: Whether it is one of `most_sessions`; the event loop's.
-        path: Where it is, once it exists; the thread's.
-        has_failed: Whether it could not be written, and nothing more is; the thread sets it.
+        name: The file name without suffixes.
+        is_counted: True if it counts against `most_sessions`. Set by the event loop.
+        path: The path, once the file exists. Set by the thread.
+        has_failed: True if it could not be written; later text for it is dropped. Set by the thread.
     """
 
     __slots__ = ("has_failed", "is_counted", "name", "path")
@@ -54,16 +53,16 @@ class _File:
 
 
 class Recorder:
-    """Writes the sessions of new connections into one folder, a file for each in which something is typed.
+    """Writes a file in one folder for each new connection that types something.
 
     Args:
-        folder: Made if it is not there; only its owner may read it. Several servers may share it.
+        folder: Created if it does not exist, readable by its owner only. Several servers may share it.
         repeats: Logs failures.
-        most_bytes: Of each file; the rest of its session is not written down.
-        most_sessions: Of those in which something is typed; later ones are not written down.
+        most_bytes: The greatest size of a file; the rest of its session is not recorded.
+        most_sessions: The greatest number of files; later connections are not recorded.
 
     Raises:
-        OSError: There is no such folder, and it cannot be made.
+        OSError: The folder does not exist and cannot be created.
     """
 
     def __init__(
@@ -75,21 +74,21 @@ class Recorder:
         self._most_bytes = most_bytes
         self._sessions_left = most_sessions
         self._queue: queue.SimpleQueue[tuple[_File, str] | None] = queue.SimpleQueue()
-        self._put = 0  # characters; only the event loop changes it
-        self._written = 0  # likewise, and only the thread does
+        self._put = 0  # characters put into the queue; only the event loop changes it, so it needs no lock
+        self._written = 0  # characters taken out of it; only the thread changes it
         self._thread: threading.Thread | None = None
         self._token: trio.lowlevel.TrioToken | None = None
 
     def record(self, transport: Transport, number: int, now: float) -> Recording | None:
-        """Wrap the transport of a new connection, which is written down once something is typed.
+        """Wrap the transport of a new connection; a file is created once something is typed.
 
         Args:
-            transport: Which moves the bytes. They must not be compressed: nobody could read them, nor find a password.
-            number: Of the connection.
-            now: The time of day, in seconds since 1970.
+            transport: Moves the bytes. They must not be compressed: passwords could not be found in them.
+            number: The number of the connection.
+            now: The time in seconds since 1970.
 
         Returns:
-            None if no more sessions are to be recorded.
+            The transport to use instead; None if `most_sessions` are recorded already.
         """
         if self._sessions_left <= 0:
             return None
@@ -98,7 +97,7 @@ class Recorder:
         return Recording(transport, moment, self._most_bytes, partial(self._append, file))
 
     async def aclose(self) -> None:
-        """Wait until everything is in the files, but not for long."""
+        """Wait until all text is written, for at most `PATIENCE` seconds."""
         if self._thread is not None:
             self._queue.put(None)
             await trio.to_thread.run_sync(self._thread.join, PATIENCE)
@@ -106,7 +105,7 @@ class Recorder:
                 logger.error("the disk is too slow: recordings in %s end early", self._folder)
 
     def _append(self, file: _File, text: str) -> bool:
-        """Have this appended to a file; never waits. False if it is not, and nothing more will be."""
+        """Queue a text for a file. Never waits. Returns False if the recording has ended."""
         if file.has_failed or not (file.is_counted or self._sessions_left > 0):
             return False
         if self._put - self._written > QUEUE:
@@ -124,21 +123,21 @@ class Recorder:
         file.is_counted = True
         self._sessions_left -= 1
         if not self._sessions_left:
-            self._log(logging.WARNING, "no more sessions are recorded", "there are as many as wanted")
+            self._log(logging.WARNING, "further sessions are not recorded", "most_sessions is reached")
 
     def _start(self) -> bool:
         thread = threading.Thread(target=self._write, name="trio_mud recorder", daemon=True)
         self._token = trio.lowlevel.current_trio_token()
         try:
             thread.start()
-        except RuntimeError as error:  # there are too many threads; the next session tries again
+        except RuntimeError as error:  # too many threads; the next session tries again
             self._log_end(error)
             return False
         self._thread = thread
         return True
 
     def _failed(self, file: _File, error: OSError) -> None:
-        """The thread could not write a file. One that does not exist does not count."""
+        """Log that the thread could not write a file; a file that was not created does not count as a session."""
         if file.path is None:
             self._sessions_left += 1
         self._log_end(error)
@@ -157,7 +156,7 @@ class Recorder:
         while not is_over:
             texts: dict[_File, list[str]] = {}
             taken = self._queue.get()
-            while True:  # and all that waits behind it, so that each file is opened once
+            while True:  # take all that waits, so that each file is opened once
                 if taken is None:
                     is_over = True
                     break
@@ -187,12 +186,12 @@ class Recorder:
 
 
 def _create(folder: Path, name: str, text: str) -> Path:
-    """Begin a file under the first name that is free; if nothing can be written to it, remove it."""
+    """Create a file under the first free name and write to it; remove it if that fails."""
     path = folder / f"{name}.txt"
     for number in range(2, NAMES + 2):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # names, addresses and talk
-        except FileExistsError:  # another server's with the same process id, such as one in a container
+        except FileExistsError:  # of another server with the same process id, such as one in a container
             if number > NAMES:
                 raise
             path = folder / f"{name}-{number}.txt"

@@ -1,4 +1,4 @@
-r"""A recording: a transport that writes down what passes through another, as text that people can read and compare.
+r"""A recording: a transport that wraps another one, and writes its bytes to a text file.
 
     trio_mud recording 1
     number 7
@@ -14,14 +14,14 @@ r"""A recording: a transport that writes down what passes through another, as te
     9.040 eof
     9.041 closed
 
-Each line is a moment in seconds since the beginning, what happened, and its bytes as Python writes them.
-`in` is what the peer sent, `out` what it was sent; `eof` and `lost` are the peer's end, `closed` is ours,
-and `shutdown` that of the whole server, of which nothing more is recorded.
-`hidden` stands for a line that was typed hidden, `left-out` for what is not recorded for its secrets or its size;
-after `stopped` nothing more is.
-What passes before the first typed byte stays in memory: a connection that types nothing leaves no recording.
-Nothing in the driver asks whether it is recorded: the recording stands where the transport would.
-Who uses it: `recorder` makes them, `trio_mud.testing.replay` reads them.
+Each line has the time in seconds since the beginning, the kind of entry, and its bytes as a Python literal.
+`in` are bytes from the peer, `out` bytes to it. `eof` and `lost` mean that the peer ended the link, `closed` that the
+server did, and `shutdown` that the whole server stopped; the recording ends there.
+`hidden` stands for a line that was typed hidden, `left-out` for bytes omitted as secret or too long.
+`stopped` means that the file has reached its greatest size.
+Entries before the first typed byte stay in memory: a connection that types nothing leaves no file.
+The driver has no special case for recordings: a recording takes the place of the transport.
+`recorder` creates recordings, and `trio_mud.testing.replay` reads their files.
 """
 
 from __future__ import annotations
@@ -42,22 +42,21 @@ from ..link.telnet import TelnetLink
 from .journal import HELD, PAYLOAD, Journal
 
 FORMAT: Final = "trio_mud recording 1"
-EARLY: Final = 16 * 1024  # bytes of text kept until something is typed; what is beyond is left out
-RESERVED: Final = (
-    HELD + PAYLOAD + EARLY
-)  # bytes to take off `limits.max_output`, so that it takes no more memory than another
+EARLY: Final = 16 * 1024  # bytes of text kept in memory until something is typed; the rest is left out
+# Bytes subtracted from `limits.max_output`, so that a recorded connection needs no more memory than another one.
+RESERVED: Final = HELD + PAYLOAD + EARLY
 
 _LINES: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class Recording:
-    """The transport of a connection that is written down. Owns the other transport.
+    """The transport of a recorded connection. It owns the wrapped transport.
 
     Args:
-        transport: Which moves the bytes.
-        moment: When the connection was accepted.
-        most: Bytes of the text; then the recording stops.
-        append: Takes the text. Returns False if the recording ends here.
+        transport: The wrapped transport, which moves the bytes.
+        moment: The time when the connection was accepted.
+        most: The greatest size of the text in bytes; then the recording stops.
+        append: Queues text for the file. Returns False if the recording has ended.
     """
 
     __slots__ = (
@@ -78,9 +77,9 @@ class Recording:
         self._transport = transport
         self._moment = moment
         self._append = append
-        self._room = most  # bytes; below 0 it has stopped
-        self._early = ""  # what passed before anything was typed
-        self._lacks_early = False  # whether some of that did not fit
+        self._room = most  # bytes left; negative once the recording has stopped
+        self._early = ""  # entries from before the first typed byte
+        self._lacks_early = False  # True if some of them exceeded `EARLY`
         self._journal = Journal(self._write, self._is_answering)
         self._connection: Connection | None = None
         self._link: TelnetLink | None = None
@@ -88,7 +87,7 @@ class Recording:
         self._is_over = False
 
     def attach(self, connection: Connection, link: TelnetLink) -> None:
-        """Write down this connection, from now on."""
+        """Record this connection from now on."""
         self._connection = connection
         self._began = trio.current_time()
         self._link = link
@@ -96,30 +95,30 @@ class Recording:
 
     @property
     def address(self) -> str:
-        """As the transport below."""
+        """As the wrapped transport."""
         return self._transport.address
 
     @property
     def is_secure(self) -> bool:
-        """As the transport below."""
+        """As the wrapped transport."""
         return self._transport.is_secure
 
     @property
     def needs_handshake(self) -> bool:
-        """Always: only behind it is it known who is written down."""
+        """Always True: the header of the file needs the address, which is certain only after the handshake."""
         return True
 
     @property
     def may_be_health_check(self) -> bool:
-        """As the transport below."""
+        """As the wrapped transport."""
         return self._transport.may_be_health_check
 
     async def locate(self) -> None:
-        """As the transport below."""
+        """As the wrapped transport."""
         await self._transport.locate()
 
     async def handshake(self) -> None:
-        """As the transport below; who fails in it is not recorded."""
+        """Shake hands as the wrapped transport does; a peer that fails is not recorded."""
         await self._transport.handshake()
         assert self._connection is not None
         self._add(
@@ -128,21 +127,21 @@ class Recording:
         )
 
     def send_nowait(self, data: bytes) -> int:
-        """As the transport below."""
+        """As the wrapped transport."""
         with self._noticing_loss():
             sent = self._transport.send_nowait(data)
         self._say(data[:sent])
         return sent
 
     async def send_some(self, data: bytes) -> int:
-        """As the transport below."""
+        """As the wrapped transport."""
         with self._noticing_loss():
             sent = await self._transport.send_some(data)
         self._say(data[:sent])
         return sent
 
     async def receive(self) -> bytes:
-        """As the transport below."""
+        """As the wrapped transport."""
         with self._noticing_loss():
             data = await self._transport.receive()
         if not data:
@@ -157,16 +156,16 @@ class Recording:
         return data
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Wait for each piece, to write it down."""
+        """Receive each piece in the connection's task: the poller would bypass the journal."""
         await listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
-        """As the transport below."""
+        """As the wrapped transport."""
         self._close()
         await self._transport.aclose()
 
     async def aclose_forcefully(self) -> None:
-        """As the transport below."""
+        """As the wrapped transport."""
         self._close()
         await self._transport.aclose_forcefully()
 
@@ -184,7 +183,7 @@ class Recording:
 
     def _say(self, data: bytes) -> None:
         assert self._connection is not None
-        if self._connection.ending is Cause.SHUTDOWN:  # these are last words to everybody, and no answer
+        if self._connection.ending is Cause.SHUTDOWN:  # last words for all players do not answer this player's input
             self._close()
         elif data:
             self._journal.say(self._now, data)
