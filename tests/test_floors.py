@@ -89,8 +89,9 @@ ORDER = {
         *inside("server", "server", "watchdog", "running"),
     ],
     "storage": [
-        *["rows", "record", "hints", "schema", "catalog", "contents", "transaction", "executor", "loading", "sweep"],
-        *["store", "writer", "lock", "copies", "database_file", "sqlite", "memory", "postgres", "backups", "opening"],
+        *["rows", "record", "hints", "schema", "catalog", "unique", "contents", "transaction", "executor", "loading"],
+        *["finding", "sweep", "store", "writer", "lock", "copies", "database_file", "sqlite", "memory"],
+        *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
     "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],

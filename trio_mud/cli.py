@@ -24,7 +24,8 @@ from trio_mud.config import Configuration, read
 from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
 from trio_mud.storage import Sqlite, backend_of
-from trio_mud.storage.backups import check, export, restore, restore_into
+from trio_mud.storage.inspection import check, export
+from trio_mud.storage.restoring import restore, restore_into
 from trio_mud.transports.tls import Certificate
 
 from .driver.server.running import CannotListen, Place, Places, serve_places

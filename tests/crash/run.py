@@ -24,7 +24,7 @@ from pathlib import Path
 
 from tests.crash.child import GOLD, PURSES
 from trio_mud.storage import Backend, backend_of
-from trio_mud.storage.backups import check
+from trio_mud.storage.inspection import check
 from trio_mud.storage.sqlite import Sqlite
 
 CHECKOUT = Path(__file__).resolve().parents[2]

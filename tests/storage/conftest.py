@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.storage import Backend, Memory, Postgres, Sqlite, postgres
+from trio_mud.storage import Backend, Memory, Postgres, Sqlite, postgres_session
 
 from . import server
 
@@ -41,7 +41,7 @@ def postgres_url(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty database."""
     import psycopg
 
-    monkeypatch.setattr(postgres, "LOCK_PATIENCE", 0.3)  # seconds
+    monkeypatch.setattr(postgres_session, "LOCK_PATIENCE", 0.3)  # seconds
 
     with psycopg.connect(postgres_server, autocommit=True) as db:
         db.execute("drop table if exists rows, entries, stored_values, layout")
@@ -57,3 +57,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
         return lambda: Sqlite(tmp_path / "inn.db")
     url: str = request.getfixturevalue("postgres_url")
     return lambda: Postgres(url)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "inn.db"

@@ -8,9 +8,10 @@ import pytest
 
 from trio_mud.errors import CannotOpenStorage, NotSaved
 from trio_mud.storage import Postgres, Sqlite, Store, backend_of, open_store
-from trio_mud.storage import postgres as module
-from trio_mud.storage.backups import check, restore_into
+from trio_mud.storage import postgres_session as module
+from trio_mud.storage.inspection import check
 from trio_mud.storage.lock import IN_USE
+from trio_mud.storage.restoring import restore_into
 
 from .records import Account, Hero, Thing
 

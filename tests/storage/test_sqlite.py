@@ -26,11 +26,6 @@ class Purse(Record, family="purse", resident=True):
     text: str = ""
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "inn.db"
-
-
 async def fill(path: Path, count: int = 1) -> None:
     async with open_store(Sqlite(path), Purse) as store:
         for number in range(count):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 from trio_mud.errors import DuplicateKey, StorageError
@@ -22,6 +22,7 @@ from trio_mud.errors import DuplicateKey, StorageError
 from .record import Record
 from .rows import Entry
 from .schema import family_of, schema_of
+from .unique import UniqueValues
 
 if TYPE_CHECKING:
     from .catalog import Catalog
@@ -60,6 +61,7 @@ class Contents:
         removed: Family and key of rows to delete with the next transaction.
         transaction: The transaction that is being encoded or written.
         keys: Keys in use by family: in memory, on disk or quarantined.
+        unique: Values of unique fields, and which record has each.
         quarantined: Reasons why rows could not be loaded, by family and key.
         last_number: The highest number given out as a key.
         unencodable: Reasons why records could not be saved, by record.
@@ -76,7 +78,7 @@ class Contents:
         self.quarantined: dict[tuple[str, str], str] = {}
         self.unencodable: dict[Record, str] = {}
         self.mistyped: dict[tuple[type[Record], str], str] = {}
-        self.unique: dict[tuple[str, str], dict[Any, str]] = {place: {} for place in catalog.unique()}
+        self.unique = UniqueValues(catalog)
         self.holds: Counter[Record] = Counter()
         self.pinned: dict[str, dict[str, Record]] = {family: {} for family in catalog.roots}
         self._loose: dict[str, WeakValueDictionary[str, Record]] = {
@@ -118,9 +120,7 @@ class Contents:
             raise AttributeError(f"{record!r} is stored under its key, which cannot change: add a new record instead")
         if record._dangling and name in record._dangling:
             _set(record, "_dangling", {field: key for field, key in record._dangling.items() if field != name} or None)
-        place = (family_of(type(record)), name)
-        if place in self.unique:
-            self._claim(place, record, value)
+        self.unique.claim(record, name, value)
 
     # Coming and going
 
@@ -134,12 +134,9 @@ class Contents:
         _check_key(key)
         if key in self.keys[family]:
             raise DuplicateKey(f"{family} {key!r} exists already; choose another key")
-        values = [(field, record.__dict__[field]) for field in type(record)._declaration.unique]
-        for field, value in values:
-            self._check_claim((family, field), record, value)
+        self.unique.check_all(record)
         _set(record, "key", key)
-        for field, value in values:
-            self._claim((family, field), record, value)
+        self.unique.claim_all(record)
         self.keys[family].add(key)
         self.removed.pop((family, key), None)
         if self.transaction is not None:
@@ -163,8 +160,7 @@ class Contents:
         self.holds.pop(record, None)
         self._unplace(record)
         self.keys[family].discard(key)
-        for field in type(record)._declaration.unique:
-            self._release_claim((family, field), record.__dict__[field], key)
+        self.unique.release_all(record)
         self.removed[family, key] = None
         _set(record, "_tracker", None)
         record.on_detach()
@@ -174,9 +170,7 @@ class Contents:
         _set(record, "_tracker", self)
         family = family_of(type(record))
         self.keys[family].add(record.key)
-        for field in type(record)._declaration.unique:
-            if self._is_claimable(type(record), field, value := record.__dict__[field]):
-                self.unique[family, field].setdefault(value, record.key)
+        self.unique.claim_loaded(record)
         if not owner and self.catalog.is_resident(family):
             self.pinned[family][record.key] = record  # most are; `place` would come to the same
         else:
@@ -236,12 +230,7 @@ class Contents:
             group.pop(record, None)
             _set(record, "_group", None)
 
-    # Keys and unique values
-
-    def count_key(self, key: str) -> None:
-        """Note that a numbered key is in use, so that it is not given out again."""
-        if key[:1] == "#" and key[1:].isdecimal():
-            self.last_number = max(self.last_number, int(key[1:]))
+    # Keys
 
     def _family(self, record: Record) -> str:
         family = family_of(type(record))
@@ -254,28 +243,6 @@ class Contents:
             self.last_number += 1
         self.last_number += 1
         return f"#{self.last_number}"
-
-    def _is_claimable(self, cls: type[Record], field: str, value: object) -> bool:
-        schema = schema_of(cls)
-        return value is not None and (field not in schema.defaults or value != schema.defaults[field])
-
-    def _check_claim(self, place: tuple[str, str], record: Record, value: object) -> None:
-        family, field = place
-        if self._is_claimable(type(record), field, value):
-            key = self.unique[place].get(value)
-            if key is not None and key != record.key:
-                raise DuplicateKey(f"another {family} has the {field} {value!r} already; choose another one")
-
-    def _claim(self, place: tuple[str, str], record: Record, value: object) -> None:
-        self._check_claim(place, record, value)
-        if record._tracker is not None:
-            self._release_claim(place, record.__dict__[place[1]], record.key)
-        if self._is_claimable(type(record), place[1], value):
-            self.unique[place][value] = record.key
-
-    def _release_claim(self, place: tuple[str, str], value: Any, key: str) -> None:
-        if self.unique[place].get(value) == key:
-            del self.unique[place][value]
 
 
 def _check_key(key: str) -> None:

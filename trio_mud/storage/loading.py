@@ -11,15 +11,19 @@ import gc
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
+
+import trio
 
 from trio_mud.errors import UnreadableRecord
 
 from .contents import Contents
+from .executor import Executor
 from .record import Fields, Record
-from .rows import Row
+from .rows import Backend, Row
 from .schema import Schema, schema_of
-from .transaction import Overlay
+from .transaction import SLICE_RECORDS, Overlay
 
 __all__ = ["Loader", "no_collections"]
 
@@ -46,6 +50,28 @@ class Loader:
     def __init__(self, contents: Contents, overlay: Overlay | None) -> None:
         self._contents = contents
         self._overlay = overlay
+
+    async def load_residents(self, backend: Backend, execute: Executor) -> None:
+        """Load every resident row, and the keys and unique values of the others."""
+        contents = self._contents
+        for (family, field), keys in contents.unique.keys.items():
+            for key, value in await execute(backend.column, family, field):
+                keys[value] = key
+        for family in contents.catalog.roots:
+            owned = contents.catalog.is_resident(family)
+            contents.keys[family].update(await execute(partial(backend.keys, family, owned=owned)))
+        for family in filter(contents.catalog.is_resident, contents.catalog.roots):
+            chunks = backend.scan(family)
+            while rows := await execute(next, chunks, None):
+                for number, row in enumerate(rows, 1):
+                    self.revive(row)
+                    if number % SLICE_RECORDS == 0:
+                        await trio.lowlevel.checkpoint()
+        for family in contents.catalog.roots:
+            for number, record in enumerate(list(contents.pinned[family].values()), 1):
+                self.join(record)
+                if number % SLICE_RECORDS == 0:
+                    await trio.lowlevel.checkpoint()
 
     def revive(self, row: Row) -> Record | None:
         """Make a record of a row and take it into the contents; None, and a log line, if the row is quarantined."""

@@ -7,44 +7,21 @@ is taken again; a write whose outcome is unknown is repeated, which changes noth
 
 from __future__ import annotations
 
-import os
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, LiteralString
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from trio_mud.errors import CannotOpenStorage
-
-from .lock import IN_USE
+from .postgres_session import connect, upgrade
 from .rows import Changes, Entry, Lookup, Row, checksum
 from .sqlite import write_copy
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["LAYOUTS", "Postgres"]
+__all__ = ["Postgres"]
 
 CHUNK = 500  # rows
-CONNECT_TIMEOUT = 10  # seconds
-SILENCE = 15_000  # milliseconds until a server that does not answer counts as lost
-LOCK_PATIENCE = 3.0  # seconds
-LOCK_INTERVAL = 0.1  # seconds between two tries
-LOCK: Final = 0x74726D75  # "trmu"
-
-LAYOUTS: list[tuple[str, ...]] = [
-    (
-        "create table rows(family text, key text, kind text, version text, owner text, data json, sum bigint,"
-        " primary key(family, key))",
-        "create index rows_by_owner on rows(family, owner) where owner <> ''",
-        "create table entries(number bigint primary key, log text, at float8, data text)",
-        "create index entries_by_log on entries(log, number)",
-        "create table stored_values(name text primary key, data text)",
-    ),
-]
-"""The statements that lead from each layout of the database to the next one."""
-
 _UPSERT = (
     "insert into rows values(%s, %s, %s, %s, %s, %s::json, %s) on conflict(family, key) do update set"
     " kind = excluded.kind, version = excluded.version, owner = excluded.owner, data = excluded.data,"
@@ -75,8 +52,8 @@ class Postgres:
             CannotOpenStorage: It is in use, out of reach, or of a newer layout.
         """
         try:
-            self._connection = self._connect()
-            self._upgrade()
+            self._connection = connect(self._url, self.name)
+            upgrade(self._connection, self.name)
         except BaseException:
             self.close()
             raise
@@ -173,7 +150,7 @@ class Postgres:
 
     def backup(self, path: Path) -> None:
         """Copy the database into a new SQLite file, as of one moment, over a connection of its own."""
-        db = self._connect(locks=False)
+        db = connect(self._url, self.name, locks=False)
         try:
             with db.transaction():
                 db.execute("set transaction isolation level repeatable read, read only")
@@ -186,86 +163,12 @@ class Postgres:
         """The connection; a new one if the last one was lost."""
         assert self._connection is not None, "the backend is not open"
         if self._connection.closed:
-            self._connection = self._connect()
+            self._connection = connect(self._url, self.name)
         return self._connection
-
-    def _connect(self, *, locks: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
-        try:
-            import psycopg
-        except ImportError as error:
-            raise CannotOpenStorage("PostgreSQL needs psycopg: pip install 'trio-mud[postgres]'") from error
-        try:
-            db = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT,
-                tcp_user_timeout=SILENCE,
-                application_name=f"trio-mud {os.getpid()} on {socket.gethostname()}",
-            )
-        except psycopg.OperationalError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise CannotOpenStorage(f"cannot reach {self.name}: {reason}", IN_USE) from error
-        try:
-            db.execute("set synchronous_commit = on")
-            if locks:
-                self._lock(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _lock(self, db: psycopg.Connection[tuple[Any, ...]]) -> None:
-        """Take the lock; wait a little for the session of a process that was just killed to end."""
-        give_up_at = time.monotonic() + LOCK_PATIENCE
-        while not _first(db, "select pg_try_advisory_lock(%s)", LOCK):
-            if time.monotonic() > give_up_at:
-                holder = _first(
-                    db,
-                    "select application_name from pg_locks join pg_stat_activity using(pid)"
-                    " where locktype = 'advisory' and granted and classid = 0 and objid = %s"
-                    " and pg_locks.database = (select oid from pg_database where datname = current_database())",
-                    LOCK,
-                )
-                raise CannotOpenStorage(
-                    f"{self.name} is in use by {holder or 'another server'}; stop it, or name another database", IN_USE
-                )
-            time.sleep(LOCK_INTERVAL)
-
-    def _upgrade(self) -> None:
-        import psycopg
-
-        try:
-            with self._db.transaction():
-                self._make_tables(self._db)
-        except psycopg.Error as error:
-            reason = str(error).splitlines()[0]
-            raise CannotOpenStorage(f"cannot make the tables of {self.name}: {reason}; nothing was changed") from error
-
-    def _make_tables(self, db: psycopg.Connection[tuple[Any, ...]]) -> None:
-        db.execute("create table if not exists layout(number int)")
-        found = db.execute("select number from layout").fetchone()
-        layout = found[0] if found else 0
-        if layout > len(LAYOUTS):
-            raise CannotOpenStorage(
-                f"{self.name} was written by a newer trio_mud (layout {layout}, this one knows {len(LAYOUTS)}); run the"
-                " newer one, or restore a backup from before"
-            )
-        for statements in LAYOUTS[layout:]:
-            for statement in statements:
-                db.execute(statement)
-        if layout != len(LAYOUTS):
-            db.execute("delete from layout")
-            db.execute("insert into layout values(%s)", (len(LAYOUTS),))
 
     def _rows(self, condition: str, family: str, *bindings: object) -> list[Row]:
         found = self._db.execute(f"select {_COLUMNS} from rows where family = %s and {condition}", (family, *bindings))
         return [_row(values) for values in found]
-
-
-def _first(db: psycopg.Connection[tuple[Any, ...]], query: LiteralString, value: object) -> Any:
-    """Return the first value of the first row; None if there is no row."""
-    row = db.execute(query, (value,)).fetchone()
-    return row[0] if row else None
 
 
 def _parts(db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Changes]:

@@ -10,7 +10,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,19 +19,19 @@ from trio_mud.errors import NotSaved, StorageError, UnreadableRecord
 
 from .contents import Contents
 from .executor import Executor
+from .finding import find
 from .loading import Loader
 from .record import Record
-from .rows import Backend, Entry, Lookup
-from .schema import family_of, schema_of
+from .rows import Backend, Entry
+from .schema import family_of
 from .sweep import InPlaceChange, Sweep
-from .transaction import SLICE_RECORDS, Overlay, Transaction
+from .transaction import Overlay, Transaction
 
 __all__ = ["MAX_ENTRIES", "Store"]
 
 R = TypeVar("R", bound=Record)
 
 MAX_ENTRIES = 10_000  # log entries that wait to be written; more are dropped and counted
-COMPARED_RECORDS = 1000  # between two checkpoints of `find`
 SAVE_TIMEOUT = 5.0  # seconds
 LAST_NUMBER = "trio_mud.last_number"  # a value
 VERSIONS = "trio_mud.versions"  # another: those of the record classes, as of the last start
@@ -186,25 +185,8 @@ class Store:
         ((name, value),) = field.items()
         if name not in cls._declaration.index:
             raise TypeError(f"{cls.__name__}.{name} has no index: declare it with index=({name!r},) or unique=")
-        family = self._family(cls)
-        below = [schema_of(other) for other in self._contents.catalog.kinds_below(cls)]
-        is_default = [name in schema.defaults and schema.defaults[name] == value for schema in below]
-        lookup = Lookup(
-            *(family, name, value),
-            tuple(schema.kind for schema, same in zip(below, is_default, strict=True) if not same),
-            tuple(schema.kind for schema, same in zip(below, is_default, strict=True) if same),
-        )
-        held = list(self._contents.in_memory(family))  # so that none is forgotten while the database is read
-        keys = set(await self._execute(self._backend.find, lookup))
-        matching = []
-        for number, record in enumerate([*held, *self._contents.in_memory(family)], 1):
-            keys.discard(record.key)
-            if isinstance(record, cls) and record.__dict__[name] == value:
-                matching.append(record)
-            if number % COMPARED_RECORDS == 0:
-                await trio.lowlevel.checkpoint()
-        keys |= {record.key for record in matching if record._tracker is not None and record.__dict__[name] == value}
-        return sorted(keys & self._contents.keys[family])
+        self._family(cls)
+        return await find(self._contents, lambda lookup: self._execute(self._backend.find, lookup), cls, name, value)
 
     # Values and logs
 
@@ -348,31 +330,13 @@ class Store:
         if reason is not None:
             raise UnreadableRecord(f"{family} {key!r} cannot be loaded: {reason}")
 
+    async def _load_all(self) -> None:
+        """Load what is in memory from the start; called once, before the store is handed out."""
+        self._values = await self._execute(self._backend.values)
+        self._contents.last_number = self.value(LAST_NUMBER, 0)
+        self._last_entry = await self._execute(self._backend.last_entry)
+        await self._loader.load_residents(self._backend, self._execute)
+
     async def _read(self, family: str, key: str) -> bytes | None:
         rows = await self._execute(self._backend.read, family, key)
         return next((row.data for row in rows if row.key == key and not row.is_damaged), None)
-
-    async def _load_all(self) -> None:
-        """Read what is to be in memory from the start; called once, before the store is handed out."""
-        contents, execute = self._contents, self._execute
-        self._values = await execute(self._backend.values)
-        contents.last_number = self.value(LAST_NUMBER, 0)
-        self._last_entry = await execute(self._backend.last_entry)
-        for family, field in contents.unique:
-            for key, value in await execute(self._backend.column, family, field):
-                contents.unique[family, field][value] = key
-        for family in contents.catalog.roots:
-            keys = partial(self._backend.keys, family, owned=contents.catalog.is_resident(family))
-            contents.keys[family].update(await execute(keys))
-        for family in filter(contents.catalog.is_resident, contents.catalog.roots):
-            chunks = self._backend.scan(family)
-            while rows := await execute(next, chunks, None):
-                for number, row in enumerate(rows, 1):
-                    self._loader.revive(row)
-                    if number % SLICE_RECORDS == 0:
-                        await trio.lowlevel.checkpoint()
-        for family in contents.catalog.roots:
-            for number, record in enumerate(list(contents.pinned[family].values()), 1):
-                self._loader.join(record)
-                if number % SLICE_RECORDS == 0:
-                    await trio.lowlevel.checkpoint()
