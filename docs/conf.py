@@ -1,7 +1,7 @@
-"""How Sphinx builds this documentation: `nox -s docs`.
+"""The configuration of Sphinx, which builds this documentation: `nox -s docs`.
 
-The reference comes from the docstrings; every other page is a file somebody wrote.
-A page is added by adding its file: the indexes take in whatever lies in their folder.
+The details in the reference come from the docstrings; all else stands in the pages.
+A new page needs no entry in a list: the index of its folder includes it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = f"trio_mud {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -40,7 +42,7 @@ napoleon_use_ivar = True
 
 
 def setup(app: Sphinx) -> None:
-    """Let docstrings say `name` as Markdown does, whatever the name; reStructuredText wants two backticks."""
+    """Convert `name` in docstrings, as in Markdown, to the double backticks of reStructuredText."""
     app.connect("autodoc-process-docstring", lambda *arguments: _double_backticks(arguments[-1]))
 
 

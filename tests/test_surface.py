@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import fields
@@ -15,6 +16,9 @@ from trio_mud import Client, Connection, Dialog, Hooks, Limits, MasterServer, Se
 from trio_mud.config import decode
 from trio_mud.errors import ConfigurationError
 from trio_mud.renamed import RENAMED
+
+from .docs.generated import members
+from .docs.pages import page
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +41,14 @@ SURFACES: dict[object, str] = {
 @pytest.mark.parametrize("shown", SURFACES, ids=lambda shown: getattr(shown, "__name__", type(shown).__name__))
 def test_completion_shows_a_game_only_what_it_may_use(shown: object) -> None:
     assert [name for name in dir(shown) if not name.startswith("_")] == SURFACES[shown].split()
+
+
+@pytest.mark.parametrize("shown", SURFACES, ids=lambda shown: getattr(shown, "__name__", type(shown).__name__))
+def test_the_reference_has_a_promise_for_each_of_these_names(shown: object) -> None:
+    cls = shown if isinstance(shown, type) else type(shown)
+    promises = {re.sub(r"^await |\(.*", "", name): promise for name, promise in members(cls)}
+    assert [name for name in SURFACES[shown].split() if not promises.get(name)] == []
+    assert re.search(rf"<!-- members: trio_mud[\w.]*:{cls.__name__} -->", page("reference/front-door.md"))
 
 
 def test_a_class_name_is_used_once_in_the_project() -> None:

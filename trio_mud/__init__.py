@@ -30,7 +30,7 @@ from .driver.server.events import Started
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
 from .driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
-from .driver.sessions.registry import Duplicate
+from .driver.sessions.registry import Duplicate, Sessions
 from .driver.sessions.session import Session
 from .errors import (
     ConnectionEnded,
@@ -98,6 +98,7 @@ __all__ = [
     "SessionInUse",
     "SessionResumed",
     "SessionStarted",
+    "Sessions",
     "Size",
     "Started",
     "Tap",

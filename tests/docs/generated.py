@@ -163,8 +163,9 @@ def _docstrings_of_fields(cls: type) -> dict[str, str]:
 
 def members(cls: type) -> Iterator[tuple[str, str]]:
     """Each public attribute and method of a class as it is written in code, and the first line of its docstring."""
-    yield from _attributes(cls)
-    seen: set[str] = set()
+    attributes = dict(_attributes(cls))
+    yield from attributes.items()
+    seen = set(attributes)
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] != "trio_mud":
             continue
@@ -228,12 +229,12 @@ def _promise(value: object) -> str:
 
 
 def _comment(module: ModuleType, name: str) -> str:
-    """The comment behind a constant, in the module or in the one that it comes from."""
+    """Return the docstring below a constant, or the comment behind it, in the module or in the one that defines it."""
     for source in {module, *(m for m in sys.modules.values() if (m.__name__ or "").startswith(module.__name__))}:
         if getattr(source, "__file__", None):
             text = Path(str(source.__file__)).read_text(encoding="utf-8")
-            if found := re.search(rf"^{name}\b[^#\n]*=[^#\n]*#\s*(.+)$", text, re.M):
-                return found[1]
+            if found := re.search(rf'^{name}\b[^#\n]*=[^#\n]*(?:#\s*(.+)$|\n"""(.+?)""")', text, re.M):
+                return found[1] or found[2]
     return ""
 
 

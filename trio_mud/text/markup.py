@@ -55,6 +55,7 @@ class Markup:
 
 
 Text: TypeAlias = str | Markup
+"""A text for players: a plain `str`, or a `Markup` with styles."""
 
 
 def markup(template: str, /, **values: object) -> Markup:

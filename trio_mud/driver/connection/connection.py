@@ -45,7 +45,6 @@ class Connection(EndingTimerOwner):
         number: Its number on this server, never reused.
         body: The game's own object for it; None at first. A game may set it.
         client: The known facts about the peer's program.
-        dialog: The dialog that receives its lines; None without one. Set by `start_dialog`.
         session: The session it is bound to; None without one. Set by `server.sessions.enter`, and cleared by the
             session's end or a takeover.
     """
@@ -344,7 +343,7 @@ class Connection(EndingTimerOwner):
 
     @property
     def dialog(self) -> Dialog | None:
-        """The dialog that receives its lines; None without one."""
+        """The dialog that receives its lines; None without one. Set by `start_dialog`."""
         taker = self._inbox.taker
         return taker.dialog if isinstance(taker, DialogTaker) else None
 

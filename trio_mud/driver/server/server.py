@@ -94,8 +94,12 @@ class MasterServer(TimerOwner):
         wall_clock: Returns the time of day for `daily`, in seconds since 1970.
 
     Attributes:
+        limits: The limits it was created with.
+        texts: The sentences it was created with.
+        world: The game's own object. A game may set it.
+        wall_clock: Returns the time of day for `daily` and for recordings. A test may replace it.
+        counters: The number of occurrences by kind, such as "accepted" or "refused: full". A game may add its own.
         sessions: The sessions of players, by key.
-        counters: How often each thing happened, by a description such as "accepted" or "refused: full".
     """
 
     def __init__(
@@ -375,7 +379,7 @@ class MasterServer(TimerOwner):
         """
         await self._tree.serve(listeners, partial(task_status.started, self))
 
-    # Called by its parts; not for games
+    # For the parts of the server
 
     def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
