@@ -24,15 +24,15 @@ def talk(event: Input) -> None:
     broadcast(f"{event.connection.name}: {event.line}", to=event.connection.server.connections)
 
 
-async def tell_how_many(server: MasterServer, stream: trio.abc.Stream) -> None:
-    """The other service: whoever connects is told how many play, and the link closes."""
+async def report_how_many(server: MasterServer, stream: trio.abc.Stream) -> None:
+    """The other service: send the number of players to each client, and close the link."""
     async with stream:
         with suppress(trio.BrokenResourceError):  # gone again already
             await stream.send_all(f"{len(server.connections)} on the green\n".encode())
 
 
-async def shut_down_when_told(server: MasterServer) -> None:
-    """The first signal says goodbye to everybody; a second one is Python's usual KeyboardInterrupt."""
+async def shut_down_on_signal(server: MasterServer) -> None:
+    """The first signal shuts down with a goodbye to all players; a second one is a KeyboardInterrupt, as usual."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
             server.shutdown("Night falls on the green. Until tomorrow!")
@@ -45,8 +45,8 @@ async def open_village(
     """Run both until the MUD has shut down."""
     async with trio.open_nursery() as nursery:
         server: MasterServer = await nursery.start(partial(serve, hooks, listeners=doors))
-        nursery.start_soon(partial(trio.serve_listeners, partial(tell_how_many, server), list(windows)))
-        nursery.start_soon(shut_down_when_told, server)
+        nursery.start_soon(partial(trio.serve_listeners, partial(report_how_many, server), list(windows)))
+        nursery.start_soon(shut_down_on_signal, server)
         task_status.started(server)
         await server.closed.wait()
         nursery.cancel_scope.cancel()

@@ -32,9 +32,9 @@ async def come_in(dialog: Dialog) -> None:
 
 # inside
 def others(
-    guest: Connection | None, server_of: SessionStarted | LinkLost | SessionResumed | SessionEnded
+    guest: Connection | None, event: SessionStarted | LinkLost | SessionResumed | SessionEnded
 ) -> list[Connection]:
-    return [other for other in server_of.session.server.connections if other is not guest and other.session]
+    return [other for other in event.session.server.connections if other is not guest and other.session]
 
 
 @hooks.on(SessionStarted)

@@ -38,7 +38,7 @@ def tavern_of(server: MasterServer) -> Tavern:
 
 
 def seated(server: MasterServer) -> list[Connection]:
-    """Everybody who has told a name."""
+    """Everybody who has given a name."""
     return [connection for connection in server.connections if connection.body is not None]
 
 

@@ -26,7 +26,7 @@ class Guest:
 
 
 def seated(server: MasterServer) -> list[Connection]:
-    """Everybody who has told a name."""
+    """Everybody who has given a name."""
     return [connection for connection in server.connections if connection.body is not None]
 
 
@@ -68,7 +68,7 @@ def talk(event: Input) -> None:
 def leave(event: Disconnect) -> None:
     guest = event.connection
     if guest.body is None:
-        return  # was refused, or never told a name: nobody at the table has noticed
+        return  # was refused, or never gave a name: nobody at the table has noticed
     if event.reason is Reason.LINKDEATH:
         broadcast(f"{guest.name} stares into the fire, unblinking.", to=seated(guest.server))
     else:

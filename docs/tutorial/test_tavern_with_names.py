@@ -42,7 +42,7 @@ async def test_the_doorkeeper_remembers_the_chair(mud):
         await ann.sees_nothing()
 
 
-async def test_nobody_stares_who_never_told_a_name(mud):
+async def test_nobody_stares_who_never_gave_a_name(mud):
     async with mud(hooks) as tavern:
         ann = await sit_down(tavern, "Ann")
         shy = await tavern.player()
