@@ -85,7 +85,9 @@ ORDER = {
         *inside("connection", "questions", "question_taker", "dialog", "connection"),
         *inside("sessions", "events", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
-        *inside("server", "events", "mssp", "log_queue", "acceptor", "admission", "hook_host", "task_tree"),
+        *inside(
+            "server", "events", "mssp", "log_lines", "log_queue", "acceptor", "admission", "hook_host", "task_tree"
+        ),
         *inside("server", "server", "watchdog", "running"),
     ],
     "storage": [

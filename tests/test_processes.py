@@ -330,7 +330,7 @@ run(hooks, host="127.0.0.1", port=0, on_open=lambda server, places: server.shutd
 """
     ended = run_program(tmp_path, program)
     assert (ended.returncode, ended.stderr.count("\n")) == (0, 1)
-    assert ended.stderr.startswith("WARNING: the game has no hooks")
+    assert "Z [warning] the game has no hooks" in ended.stderr
 
 
 @pytest.mark.parametrize("program", ["clockwork.py", "-m trio_mud run quiet:hooks --host 127.0.0.1 --port 0"])

@@ -28,6 +28,7 @@ from trio_mud.storage.inspection import check, export
 from trio_mud.storage.restoring import restore, restore_into
 from trio_mud.transports.tls import Certificate
 
+from .driver.server.log_lines import printable
 from .driver.server.running import CannotListen, Place, Places, serve_places
 from .driver.server.server import MasterServer
 
@@ -141,7 +142,7 @@ def check_storage(*, storage: Storage) -> int:
         print(f"{family}: {count}")
     print(f"log entries: {report.entries}")
     for problem in report.problems:
-        print(logs.printable(problem))
+        print(printable(problem))
     print(f"{storage}: {len(report.problems)} problems" if report.problems else f"{storage} is whole")
     return FAILED if report.problems else CLEAN
 
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _complain(text: str, status: int) -> int:
     if sys.stderr is not None:
-        print(f"trio-mud: {logs.printable(text)}", file=sys.stderr)
+        print(f"trio-mud: {printable(text)}", file=sys.stderr)
     return status
 
 

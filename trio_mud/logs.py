@@ -13,6 +13,7 @@ import sys
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from .driver.server.log_lines import printable
 from .driver.server.log_queue import MOST, QueuedHandler
 
 __all__ = ["show"]
@@ -64,10 +65,3 @@ def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     if trace is not None:
         event["exception"] = "\n".join(f"    {printable(line)}" for line in str(trace).splitlines())
     return event
-
-
-def printable(text: str) -> str:
-    r"""Return `text` with each control character escaped, such as `\n` and `\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

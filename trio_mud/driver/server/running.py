@@ -30,6 +30,7 @@ from ..core.checks import article
 from ..core.guard import naming_forgotten_awaits, unwrap_single
 from ..core.hooks import Hooks
 from .acceptor import AnyListener
+from .log_lines import LineFormatter
 from .log_queue import QueuedHandler
 from .server import MasterServer, ServerSettings
 from .watchdog import Watchdog, end_process
@@ -136,8 +137,8 @@ def run(
         record: A folder for recordings of all connections; see `MasterServer.record`.
         settings: As for `serve`.
 
-    Unless the program has configured logging, warnings and errors are written to standard error through a queue, so
-    that a blocked stream never stops the server.
+    Unless the program has configured logging, events from INFO up are written to standard error, as by `trio-mud run`.
+    They pass through a queue, so that a blocked stream never stops the server.
 
     Raises:
         OSError: The folder for recordings cannot be created.
@@ -207,11 +208,13 @@ def _occupy_standard_descriptors() -> None:
 @contextmanager
 def _logging(server: MasterServer) -> Iterator[None]:
     """Write the log to standard error through a queue, unless the program has configured logging."""
-    root, own = logging.getLogger(), None
+    root, own = logging.getLogger(), None  # the root, because a game has loggers of its own
+    level = root.level
     if not logger.hasHandlers():
         own = QueuedHandler(sys.stderr, server.limits.max_log)
-        own.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+        own.setFormatter(LineFormatter())
         root.addHandler(own)
+        root.setLevel(logging.INFO)
     queued = [handler for handler in root.handlers if isinstance(handler, QueuedHandler)]
     for handler in queued:
         handler.counters = server.counters
@@ -222,6 +225,7 @@ def _logging(server: MasterServer) -> Iterator[None]:
             handler.flush()
         if own is not None:
             root.removeHandler(own)
+            root.setLevel(level)
 
 
 @contextmanager
