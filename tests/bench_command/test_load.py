@@ -21,7 +21,7 @@ import trio.testing
 from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, cli, open_tcp_listeners
 from trio_mud.bench.load import Load
 from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
-from trio_mud.bench.progress import bar, show_progress, told
+from trio_mud.bench.progress import bar, progress_line, show_progress
 from trio_mud.bench.report import Report
 from trio_mud.bench.script import LoadScript, LoadStep
 from trio_mud.errors import ConfigurationError
@@ -185,7 +185,7 @@ async def test_the_bar_is_full_at_the_end(autojump_clock: trio.testing.MockClock
     assert bar(load).count("#") == 15
     await trio.sleep(10)
     assert bar(load) == f"[{'#' * 30}]"
-    assert told(load) == "measuring: 0 of 5 in the game, 1 lost, 0 answered"
+    assert progress_line(load) == "measuring: 0 of 5 in the game, 1 lost, 0 answered"
 
 
 # Descriptors

@@ -23,7 +23,7 @@ class Bird:
         self.heard.append(text)
         return True
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """Return the lines written since the last call, as one text."""
         text, self.heard = "\n".join(self.heard), []
         return text
@@ -134,13 +134,13 @@ def test_an_abbreviation_of_two_names_of_one_command_is_clear(bird: Bird) -> Non
 
 def test_an_unclear_abbreviation_answers_with_the_candidates(bird: Bird, commands: Commands[Bird]) -> None:
     commands.run(bird, "si")
-    assert bird.told() == "Do you mean sing or sit?"
+    assert bird.as_text() == "Do you mean sing or sit?"
     assert bird.did == []
 
 
 def test_what_must_be_typed_in_full_is_not_done_by_a_beginning(bird: Bird, commands: Commands[Bird]) -> None:
     commands.run(bird, "leav")
-    assert bird.told() == "Type leave in full if you mean it."
+    assert bird.as_text() == "Type leave in full if you mean it."
     commands.run(bird, "leave")
     assert bird.did == ["leave"]
 
@@ -160,13 +160,13 @@ def test_an_unknown_verb_is_said_to_be_unknown(bird: Bird, commands: Commands[Bi
 
 def test_the_unknown_verb_is_named(bird: Bird, commands: Commands[Bird]) -> None:
     commands.run(bird, "dance wildly")
-    assert bird.told() == 'There is no command "dance".'
+    assert bird.as_text() == 'There is no command "dance".'
 
 
 @pytest.mark.parametrize("line", ["", "   "])
 def test_an_empty_line_does_nothing(bird: Bird, commands: Commands[Bird], line: str) -> None:
     assert commands.run(bird, line) is None
-    assert bird.told() == ""
+    assert bird.as_text() == ""
 
 
 def test_a_word_with_a_mark_in_front_may_be_a_verb(bird: Bird, commands: Commands[Bird]) -> None:
@@ -178,12 +178,12 @@ def test_a_word_with_a_mark_in_front_may_be_a_verb(bird: Bird, commands: Command
 
 def test_a_missing_argument_answers_with_the_usage(bird: Bird, commands: Commands[Bird]) -> None:
     commands.run(bird, "sing")
-    assert bird.told() == "Usage: sing WORDS"
+    assert bird.as_text() == "Usage: sing WORDS"
 
 
 def test_words_left_over_answer_with_the_usage(bird: Bird, commands: Commands[Bird]) -> None:
     commands.run(bird, "sit down")
-    assert bird.told() == "Usage: sit"
+    assert bird.as_text() == "Usage: sit"
 
 
 async def test_an_async_command_is_handed_back_to_be_awaited(bird: Bird, commands: Commands[Bird]) -> None:
@@ -198,7 +198,7 @@ async def test_a_mistake_raised_while_waiting_is_told(bird: Bird, commands: Comm
     answer = commands.run(bird, "fly 500")
     assert answer is not None
     await answer
-    assert bird.told() == "Too far."
+    assert bird.as_text() == "Too far."
 
 
 def test_a_mistake_raised_in_a_command_is_told(bird: Bird, commands: Commands[Bird]) -> None:
@@ -207,7 +207,7 @@ def test_a_mistake_raised_in_a_command_is_told(bird: Bird, commands: Commands[Bi
         raise Mistake("You are no duck.")
 
     assert commands.run(bird, "swim") is None
-    assert bird.told() == "You are no duck."
+    assert bird.as_text() == "You are no duck."
 
 
 @pytest.mark.parametrize("error", [RuntimeError, ValueError])
@@ -218,7 +218,7 @@ def test_an_authors_error_reaches_the_caller(bird: Bird, commands: Commands[Bird
 
     with pytest.raises(error, match="splat"):
         commands.run(bird, "crash")
-    assert bird.told() == ""
+    assert bird.as_text() == ""
 
 
 def test_the_decorated_function_stays_as_it_is(bird: Bird) -> None:
@@ -247,7 +247,7 @@ def test_what_a_command_without_types_returns_is_no_concern_of_anybody(bird: Bir
     commands = Commands[Bird]()
     commands.verb("nod")(lambda who: who.write("You nod."))
     assert commands.run(bird, "nod") is None
-    assert bird.told() == "You nod."
+    assert bird.as_text() == "You nod."
 
 
 async def test_a_bare_connection_may_be_the_actor(mud: OpenMud) -> None:
@@ -286,7 +286,7 @@ class TestHelp:
         self, bird: Bird, commands: Commands[Bird]
     ) -> None:
         commands.run(bird, "help")
-        assert bird.told().splitlines() == [
+        assert bird.as_text().splitlines() == [
             ":        Strike a pose.",
             "fly-off  Fly some way.",
             "help     List the commands, or explain one of them.",
@@ -300,7 +300,7 @@ class TestHelp:
         self, bird: Bird, commands: Commands[Bird]
     ) -> None:
         commands.run(bird, "help sing")
-        assert bird.told().splitlines() == [
+        assert bird.as_text().splitlines() == [
             "Usage: sing WORDS",
             "Also: ', chirp",
             "",
@@ -312,15 +312,15 @@ class TestHelp:
     @pytest.mark.parametrize("verb", ["'", "chi", "sing la"])
     def test_knows_a_command_by_whatever_runs_it(self, bird: Bird, commands: Commands[Bird], verb: str) -> None:
         commands.run(bird, f"help {verb}")
-        assert bird.told().startswith("Usage: sing WORDS")
+        assert bird.as_text().startswith("Usage: sing WORDS")
 
     def test_of_a_command_without_a_docstring_is_its_usage(self, bird: Bird, commands: Commands[Bird]) -> None:
         commands.run(bird, "help leave")
-        assert bird.told() == "Usage: leave"
+        assert bird.as_text() == "Usage: leave"
 
     def test_of_an_unknown_verb_says_so(self, bird: Bird, commands: Commands[Bird]) -> None:
         commands.run(bird, "? dance")
-        assert bird.told() == 'There is no command "dance".'
+        assert bird.as_text() == 'There is no command "dance".'
 
     def test_of_a_bound_function_is_that_of_the_function(self, bird: Bird, commands: Commands[Bird]) -> None:
         def perch(who: Bird, where: str) -> None:
@@ -328,7 +328,7 @@ class TestHelp:
 
         commands.verb("roost")(partial(perch, where="here"))
         commands.run(bird, "help roost")
-        assert bird.told() == "Usage: roost\n\nSit somewhere."
+        assert bird.as_text() == "Usage: roost\n\nSit somewhere."
 
     def test_can_be_left_to_the_author(self, bird: Bird) -> None:
         commands = Commands[Bird](help_verbs=())
@@ -339,7 +339,7 @@ class TestHelp:
             who.write(f"Now hear this:\n{commands.explain()}")
 
         commands.run(bird, "help")
-        assert bird.told() == "Now hear this:\nhelp  Show this."
+        assert bird.as_text() == "Now hear this:\nhelp  Show this."
 
 
 def test_the_tables_sentences_can_be_replaced(bird: Bird) -> None:

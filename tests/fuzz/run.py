@@ -178,12 +178,12 @@ def fuzz(names: list[str], runs: int, seconds: float, processes: int, arguments:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fuzz what reads bytes of peers.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
-    parser.add_argument("--runs", type=int, default=None, help="executions in all; a million if nothing is said")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="for all of them together")
-    parser.add_argument("--seed", type=int, default=None, help="from 1 up; another one each time if left out")
+    parser.add_argument("--runs", type=int, default=None, help="number of executions (default: a million)")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="for all targets together")
+    parser.add_argument("--seed", type=int, default=None, help="from 1 up (default: random)")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--without-atheris", action="store_true", help="use the mutator in any case")
-    parser.add_argument("--keep", type=Path, help="where to leave the inputs that reached something new")
+    parser.add_argument("--without-atheris", action="store_true", help="use the mutator even if atheris is installed")
+    parser.add_argument("--keep", type=Path, help="folder for the inputs that reached new code")
     parser.add_argument("--worker", choices=["atheris", "mutator"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else 1 + time.time_ns() % 2**31

@@ -19,7 +19,7 @@ async def show_progress(load: Load, out: TextIO) -> None:
     try:
         while True:
             await trio.sleep(QUICK if is_terminal else SLOW)
-            out.write(f"\r\x1b[K{bar(load)} {told(load)}" if is_terminal else f"{told(load)}\n")
+            out.write(f"\r\x1b[K{bar(load)} {progress_line(load)}" if is_terminal else f"{progress_line(load)}\n")
             out.flush()
     finally:
         if is_terminal:
@@ -27,7 +27,7 @@ async def show_progress(load: Load, out: TextIO) -> None:
             out.flush()
 
 
-def told(load: Load) -> str:
+def progress_line(load: Load) -> str:
     """Return the state of the load in words."""
     tally = load.tally
     lost = f", {sum(tally.lost.values())} lost" if tally.lost else ""

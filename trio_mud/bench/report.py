@@ -102,9 +102,9 @@ def _figures(histogram: Histogram) -> _Figures:
 def _spread(histogram: Histogram) -> str:
     if not histogram.count:
         return "none"
-    told = [f"p{percent:g} {_told(histogram.percentile(percent) or 0.0)}" for percent in PERCENTILES]
-    return ", ".join([*told, f"max {_told(histogram.longest)}"])
+    shown = [f"p{percent:g} {_shown(histogram.percentile(percent) or 0.0)}" for percent in PERCENTILES]
+    return ", ".join([*shown, f"max {_shown(histogram.longest)}"])
 
 
-def _told(seconds: float) -> str:
+def _shown(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"

@@ -108,7 +108,7 @@ class Commands(Generic[ActorT]):
             who.write(str(mistake))
             return None
         # An untyped command may return any object; only awaitables are returned.
-        return told_of_mistakes(who, answer) if isinstance(answer, Awaitable) else None
+        return with_mistakes_shown(who, answer) if isinstance(answer, Awaitable) else None
 
     def find(self, line: str) -> tuple[Command, str]:
         """Return the command that `line` begins with, and the rest of the line.
@@ -199,7 +199,7 @@ def is_punctuation(verb: str) -> bool:
     return not any(map(str.isalnum, verb))
 
 
-async def told_of_mistakes(who: Actor, answer: Awaitable[object]) -> None:
+async def with_mistakes_shown(who: Actor, answer: Awaitable[object]) -> None:
     """Await the rest of an async command, and write its mistakes as `Commands.run` does."""
     try:
         await answer

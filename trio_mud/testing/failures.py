@@ -56,7 +56,7 @@ class Failures(logging.Handler):
             return self.errors[0]
         return BaseExceptionGroup(f"{len(self.errors)} failures in the game's code", self.errors)
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """Return all errors with tracebacks, for a test that failed otherwise, because they may be the cause."""
         parts = ("".join(traceback.format_exception(error)).rstrip() for error in self.errors)
         return "\n\n".join(("the game's code had failed before:", *parts))

@@ -159,7 +159,7 @@ async def open_mud(
     except BaseException as error:  # noqa: BLE001  raised again, only without its groups
         if failure is not None and not isinstance(failure, trio.Cancelled):
             if failures.errors and not allow_errors:
-                failure.add_note(failures.told())
+                failure.add_note(failures.as_text())
             raise failure from failure.__cause__
         raise unwrap_single(error) from None
     if failures.errors and not allow_errors:

@@ -91,7 +91,7 @@ def read_recording(path: Path) -> Recorded:
     lines = path.read_text(encoding="ascii").split("\n")[:-1]
     if not lines or lines[0] != FORMAT:
         raise ValueError(f"{path} is not a recording: it does not begin with {FORMAT!r}")
-    told: dict[str, str] = {}
+    header: dict[str, str] = {}
     steps: list[ReplayStep] = []
     for number, line in enumerate(lines[1:], 2):
         try:
@@ -99,12 +99,12 @@ def read_recording(path: Path) -> Recorded:
                 steps.append(_step_of(line))
             else:
                 name, _, value = line.partition(" ")
-                told[name] = value
+                header[name] = value
         except (ValueError, SyntaxError) as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     try:
-        began = dt.datetime.fromisoformat(told["began"])
-        return Recorded(int(told["number"]), str(ast.literal_eval(told["address"])), began, steps)
+        began = dt.datetime.fromisoformat(header["began"])
+        return Recorded(int(header["number"]), str(ast.literal_eval(header["address"])), began, steps)
     except KeyError as error:
         raise ValueError(f"{path}: its head says nothing of {error}") from error
 

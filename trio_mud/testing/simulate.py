@@ -81,10 +81,10 @@ def run_seeds(
         game_or_seed: MODULE:NAME, a Hooks or a function that returns one; or a seed to replay.
             Without it: the bundled games.
         seed: A seed of that game to replay.
-        seeds: How many.
-        first: The first of them.
+        seeds: The number of seeds.
+        first: The first seed.
         jobs: Processes at a time; one for each core is best.
-        play: Only this one of the bundled games: hostile, careless or mudlib.
+        play: One of the bundled games (hostile, careless or mudlib) instead of all.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
         only: Numbers of steps, such as 0,3,7: replay the seed with only these steps of its script.
@@ -194,14 +194,14 @@ class _Show:
     def progress(self, tallies: Iterable[BatchTally], total: int) -> BatchTally:
         """Sum up the results of many seeds, and report each failing one at once."""
         whole, began = BatchTally(), real_seconds()
-        told = began
+        shown = began
         for tally in tallies:
             whole.add(tally)
             for outcome in tally.failed:
                 self.failure(outcome)
             now = real_seconds()
-            if now - told >= 5 or whole.seeds >= total:
-                told = now
+            if now - shown >= 5 or whole.seeds >= total:
+                shown = now
                 rate = whole.seeds / max(now - began, 1e-9) * 60
                 print(f"{whole.seeds} of {total} seeds, {len(whole.failed)} failed, {rate:.0f} a minute", flush=True)
         return whole
@@ -214,7 +214,7 @@ class _Show:
             print(f"  and {other}: {more[:LONGEST]}")
         print(f"  after {outcome.steps} steps and {outcome.seconds:g} s, digest {outcome.digest}")
         print(f"  trio_mud {__version__}{_commit()}, Python {platform.python_version()}, trio {trio.__version__}")
-        print("  " + outcome.plan.told().replace("\n", "\n  "))
+        print("  " + outcome.plan.as_text().replace("\n", "\n  "))
         print(f"  again: {self._command(outcome.seed, only)}", flush=True)
 
     def replayed(self, outcome: RunResult, only: str) -> int:
@@ -222,7 +222,7 @@ class _Show:
         if outcome.violations:
             self.failure(outcome, only)
             return FOUND
-        print(outcome.plan.told())
+        print(outcome.plan.as_text())
         print(
             f"seed {outcome.seed}: all is well, {outcome.steps} steps, {outcome.seconds:g} s, digest {outcome.digest}"
         )
@@ -276,7 +276,7 @@ class _Show:
 def _commit() -> str:
     """Return the commit of this package's repository, or "" outside of one."""
     try:
-        told = subprocess.run(  # noqa: S603
+        shown = subprocess.run(  # noqa: S603
             ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],  # noqa: S607
             capture_output=True,
             text=True,
@@ -285,7 +285,7 @@ def _commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return f" at {told.stdout.strip()}"
+    return f" at {shown.stdout.strip()}"
 
 
 if __name__ == "__main__":

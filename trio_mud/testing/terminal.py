@@ -23,7 +23,7 @@ class _TellsSize(Option):
 
     def on_ours(self, engine: Engine, enabled: bool) -> None:
         if enabled:
-            tell_size(engine, self.columns, self.rows)
+            send_size(engine, self.columns, self.rows)
 
 
 class _TellsTerminal(Option):
@@ -89,7 +89,7 @@ class Terminal(TelnetClient):
     def resize(self, columns: int, rows: int) -> None:
         """Send another size, if NAWS is agreed."""
         if self.engine.is_ours(NAWS):
-            tell_size(self.engine, columns, rows)
+            send_size(self.engine, columns, rows)
 
     def heard_anomaly(self, kind: AnomalyKind, detail: str) -> None:
         raise AssertionError(f"the server sent broken telnet: {kind}, {detail}")
@@ -101,6 +101,6 @@ class Terminal(TelnetClient):
         self._parts.append(self._decoder.decode(data))
 
 
-def tell_size(engine: Engine, columns: int, rows: int) -> None:
+def send_size(engine: Engine, columns: int, rows: int) -> None:
     """Send NAWS."""
     engine.send_subnegotiation(NAWS, columns.to_bytes(2, "big") + rows.to_bytes(2, "big"))

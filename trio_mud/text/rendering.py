@@ -100,13 +100,13 @@ def _with_addresses(spans: Sequence[Span]) -> Sequence[Span]:
     """Show the address of each web link whose text does not contain it, as text in the style around it."""
     if not [True for _, style in spans if style.link is not None]:
         return spans
-    told: list[Span] = []
+    shown: list[Span] = []
     for link, linked in groupby(spans, lambda span: span[1].link):
         run = list(linked)
-        told += run
+        shown += run
         if link is not None and link.address and link.address not in _plain(run):
-            told.append((f" ({link.address})", PLAIN))
-    return [(_plain(run), looks) for looks, run in groupby(told, _looks)]
+            shown.append((f" ({link.address})", PLAIN))
+    return [(_plain(run), looks) for looks, run in groupby(shown, _looks)]
 
 
 def _looks(span: Span) -> Style:

@@ -130,7 +130,7 @@ class Watch:
             self._poller.forget(self)
             self.wake()
 
-    def tell_end(self) -> None:
+    def report_end(self) -> None:
         """Report a loss to the reader, and wake the listening task unless the reader has cancelled it."""
         if self.has_ended:
             return
@@ -257,4 +257,4 @@ class Poller:
         # again.
         slice_ = 1 if len(found) == self._turn else ENDINGS
         for _ in range(min(slice_, len(self._ended))):
-            self._ended.popleft().tell_end()
+            self._ended.popleft().report_end()

@@ -84,8 +84,8 @@ class Certificate:
         """Log a warning if the certificate's dates require action; once for each problem."""
         now = dt.datetime.fromtimestamp(self._wall_clock(), dt.UTC)
         trouble = "" if self.validity is None else _trouble(self.validity, now)
-        if trouble and trouble not in self._told:
-            self._told.add(trouble)
+        if trouble and trouble not in self._warned:
+            self._warned.add(trouble)
             logger.warning("the certificate in %s %s", self.path, trouble)
 
     def _read(self) -> None:
@@ -114,7 +114,7 @@ class Certificate:
                 f"{self.path} or {self.key_path} is damaged ({why}): replace both files"
             ) from error
         self.context = context
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self.validity: Validity | None = None
         with contextlib.suppress(ValueError):  # OpenSSL accepted it, so it is usable
             self.validity = validity_of(pem)

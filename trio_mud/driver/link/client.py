@@ -221,8 +221,8 @@ class Client:
     def _learn_rejected(self, codecs: tuple[str, ...]) -> None:
         """Take note that it rejects these charsets: one that it has reported itself stays, or else ASCII is assumed."""
         self._rejected = codecs
-        told = (self._facts or {}).get("charset")
-        if told is None or told.value in codecs:
+        known = (self._facts or {}).get("charset")
+        if known is None or known.value in codecs:
             self._learn("charset", "ascii", FactSource.CHARSET)
 
     def _learn_terminal_name(self, name: str) -> None:
@@ -295,8 +295,13 @@ class Client:
 
         An assumed number is always replaced.
         """
-        told = (self._facts or {}).get("colours")
-        if told is None or told.source is FactSource.DEFAULT or not isinstance(told.value, int) or colours > told.value:
+        known = (self._facts or {}).get("colours")
+        if (
+            known is None
+            or known.source is FactSource.DEFAULT
+            or not isinstance(known.value, int)
+            or colours > known.value
+        ):
             self._learn("colours", colours, source)
 
     def _known(self, name: str) -> _Fact | None:

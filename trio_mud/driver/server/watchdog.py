@@ -77,7 +77,7 @@ class Watchdog:
                 self._wait_for_the_answer(patience)
 
     def _wait_for_the_answer(self, patience: float) -> None:
-        waited, is_told, has_answered = 0.0, False, False
+        waited, is_reported, has_answered = 0.0, False, False
         step = patience / STEPS
         while not has_answered:
             began, worked = time.monotonic(), time.process_time()
@@ -87,13 +87,13 @@ class Watchdog:
             waited += min(time.monotonic() - began, step + time.process_time() - worked)
             if waited < patience or self._is_over.is_set():
                 continue
-            if not is_told:
-                is_told = True
+            if not is_reported:
+                is_reported = True
                 self._tell(waited, None if has_answered else sys._current_frames().get(self._watched))
                 self._token.run_sync_soon(self._count)
             if not has_answered and self._abort_after is not None and waited >= self._abort_after:
                 self._abort(waited)
-        if is_told:
+        if is_reported:
             logger.warning("the event loop runs again after it was blocked for %.1f s", waited)
 
     def _count(self) -> None:

@@ -58,7 +58,7 @@ def _stories(script: RunPlan, patch: Patch) -> dict[int, tuple[list[str], bytes]
     stories: dict[int, tuple[list[str], bytes]] = {}
     for player in trace.players:
         kinds = [
-            happening.told().partition(" ")[0] + getattr(happening.event, "line", "")
+            happening.as_text().partition(" ")[0] + getattr(happening.event, "line", "")
             for happening in trace.happenings
             if happening.connection is not None
             and happening.connection.address == player.address

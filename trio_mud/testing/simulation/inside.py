@@ -35,63 +35,63 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
     return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
 
 
-def on_put(server: MasterServer, told: Callable[[Source], object]) -> None:
-    """Call `told` for each source that is queued for a turn."""
+def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:
+    """Call `callback` for each source that is queued for a turn."""
     put = server._context.dispatcher.put
 
-    def put_and_tell(source: Source) -> None:
-        told(source)
+    def put_and_report(source: Source) -> None:
+        callback(source)
         put(source)
 
-    server._context.dispatcher.put = put_and_tell  # type: ignore[method-assign]
+    server._context.dispatcher.put = put_and_report  # type: ignore[method-assign]
 
 
-def on_deadline(server: MasterServer, told: Callable[[], object]) -> None:
-    """Call `told` for each deadline that expires."""
+def on_deadline(server: MasterServer, callback: Callable[[], object]) -> None:
+    """Call `callback` for each deadline that expires."""
     at = server._context.timers.at
 
-    def at_and_tell(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
-        def pass_and_tell() -> None:
-            told()
+    def at_and_report(when: float, function: Callable[[], None], owner: DeadlineOwner | None = None) -> Deadline:
+        def pass_and_report() -> None:
+            callback()
             function()
 
-        return at(when, pass_and_tell, owner)
+        return at(when, pass_and_report, owner)
 
-    server._context.timers.at = at_and_tell  # type: ignore[method-assign]
+    server._context.timers.at = at_and_report  # type: ignore[method-assign]
 
 
-def on_share(server: MasterServer, told: Callable[[Connection], object]) -> None:
-    """Call `told` for each connection that is about to enter a session which it may share."""
+def on_share(server: MasterServer, callback: Callable[[Connection], object]) -> None:
+    """Call `callback` for each connection that is about to enter a session which it may share."""
     enter = server.sessions.enter
 
-    def tell_and_enter(
+    def report_and_enter(
         key: Hashable, connection: Connection, *, on_duplicate: Duplicate = Duplicate.TAKE_OVER, **others: Any
     ) -> Session:
         if on_duplicate is Duplicate.SHARE:
-            told(connection)
+            callback(connection)
         return enter(key, connection, on_duplicate=on_duplicate, **others)
 
-    server.sessions.enter = tell_and_enter  # type: ignore[method-assign]
+    server.sessions.enter = report_and_enter  # type: ignore[method-assign]
 
 
 @contextmanager
-def hidden_input(told: Callable[[Connection], object]) -> Iterator[None]:
-    """Call `told`, in this block, each time that a game hides input or shows it again.
+def hidden_input(callback: Callable[[Connection], object]) -> Iterator[None]:
+    """Call `callback`, in this block, each time that a game hides input or shows it again.
 
     A hidden question hides it once, if it is not hidden yet, and shows it again at its end.
     """
     hide_input, ask_hidden = Connection.hide_input, Dialog.ask_hidden
 
-    def tell_and_hide(self: Connection, hidden: bool) -> None:
-        told(self)
+    def report_and_hide(self: Connection, hidden: bool) -> None:
+        callback(self)
         hide_input(self, hidden)
 
-    async def tell_and_ask(self: Dialog, *question: Any, **how: Any) -> str:
+    async def report_and_ask(self: Dialog, *question: Any, **how: Any) -> str:
         for _ in ("hidden", "shown"):
-            told(self.connection)
+            callback(self.connection)
         return await ask_hidden(self, *question, **how)
 
-    Connection.hide_input, Dialog.ask_hidden = tell_and_hide, tell_and_ask  # type: ignore[method-assign]
+    Connection.hide_input, Dialog.ask_hidden = report_and_hide, report_and_ask  # type: ignore[method-assign]
     try:
         yield
     finally:

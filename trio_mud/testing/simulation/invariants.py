@@ -163,11 +163,11 @@ def one_ending_decided_once(trace: Trace) -> Iterator[str]:
         event = happening.event
         decisions = trace.watch(happening.connection).decisions
         if event.cause.reason is not event.reason:
-            yield f"{happening.told()} has the reason {event.reason}"
+            yield f"{happening.as_text()} has the reason {event.reason}"
         if not decisions:
-            yield f"{happening.told()} without any decision"
+            yield f"{happening.as_text()} without any decision"
         elif decisions[-1][1] is not event.cause:
-            yield f"{happening.told()}, but what was decided is {decisions[-1][1]}"
+            yield f"{happening.as_text()}, but what was decided is {decisions[-1][1]}"
 
 
 @invariant("I-4")
@@ -184,7 +184,7 @@ def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
         rest = [kind for kind in kinds if kind not in ("Connect", "Disconnect")]
         for happening in _events_of(trace, watched.connection):
             if happening.ending is not None and happening.kind not in ("Connect", "Admitted", "Input", "Disconnect"):
-                yield f"{happening.told()} came after the ending was decided: {happening.ending}"
+                yield f"{happening.as_text()} came after the ending was decided: {happening.ending}"
         if rest and (rest[0] != "Admitted" or rest.count("Admitted") != 1):
             yield f"{watched.connection.name} was not admitted first, and once: {kinds}"
 
@@ -194,7 +194,7 @@ def the_network_is_over_before_the_hook(trace: Trace) -> Iterator[str]:
     """In the disconnect hook, the connection is not on the list."""
     for happening in trace.happenings:
         if happening.kind == "Disconnect" and happening.listed:
-            yield f"{happening.told()}: it is still on the list"
+            yield f"{happening.as_text()}: it is still on the list"
 
 
 @invariant("I-6")
@@ -239,7 +239,7 @@ def lines_come_in_order_without_gap(trace: Trace) -> Iterator[str]:
     """The handled lines are a prefix of the sent ones: all after an end of file, those before it after a quit."""
     for happening in trace.happenings:
         if happening.kind == "Input" and happening.ending is not None and happening.ending.reason is Reason.QUIT:
-            yield f"{happening.told()} was handled after the quit ({happening.ending})"
+            yield f"{happening.as_text()} was handled after the quit ({happening.ending})"
     for watched in trace.watched.values():
         player = trace.player_of(watched.connection)
         if player is None or not watched.taken:
@@ -420,7 +420,7 @@ def nobody_is_parsed_past_the_budget(trace: Trace) -> Iterator[str]:
             cost = next((cost for line, cost in costs if line == happening.event.line), 0.0)
             due = player.came_at + (cost - rate.burst - _SLICE) / rate.per_second
             if happening.at < due:
-                yield f"{happening.told()} came at {happening.at:g} s, and the budget allowed it at {due:g} s"
+                yield f"{happening.as_text()} came at {happening.at:g} s, and the budget allowed it at {due:g} s"
 
 
 def _lines_and_costs(trace: Trace, data: bytes) -> Iterator[tuple[str, float]]:
@@ -539,16 +539,16 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
 @invariant("sessions")
 def entering_precedes_input(trace: Trace) -> Iterator[str]:
     """Events of a session are complete before the next input of its connection."""
-    told: dict[int, Happening] = {}
+    last_event: dict[int, Happening] = {}
     for happening in trace.happenings:
         if (session := getattr(happening.event, "session", None)) is not None:
-            told[id(session)] = happening
+            last_event[id(session)] = happening
         elif happening.kind == "Input" and happening.session is not None:
-            last = told.get(id(happening.session))
+            last = last_event.get(id(happening.session))
             if last is None:
-                yield f"{happening.told()} came before its stay had begun"
+                yield f"{happening.as_text()} came before its stay had begun"
             elif last.over_at is None or last.over_at > happening.at:
-                yield f"{happening.told()} came before {last.told()} was over"
+                yield f"{happening.as_text()} came before {last.as_text()} was over"
 
 
 @invariant("I-22")

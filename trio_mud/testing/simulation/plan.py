@@ -68,7 +68,7 @@ class RunPlan:
             ends_at=before if by_script else self.ends_at,
         )
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """Return every derived option as text for the report of a failure."""
         usual = Limits()
         limits = ", ".join(

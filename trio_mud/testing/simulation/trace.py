@@ -97,7 +97,7 @@ class Happening:
         found = getattr(self.event, "connection", None)
         return found if isinstance(found, Connection) else None
 
-    def told(self) -> str:
+    def as_text(self) -> str:
         """Return a text that is equal in every process."""
         if (connection := self.connection) is not None:
             text = f"{self.kind} {connection.number}"
@@ -234,7 +234,7 @@ class Trace:
             self.fault("I-15", "the list differs from the admitted connections that have not ended")
         for happening in self._busy.values():
             if happening.at < self.calm_at - PATIENCE:
-                self.fault("I-19", f"after the calm {happening.told()} is still not over")
+                self.fault("I-19", f"after the calm {happening.as_text()} is still not over")
         living = [connection.number for connection in inside.guests(server)]
         for task in every_task():
             found = _GUEST.fullmatch(task.name)
@@ -307,11 +307,11 @@ class Trace:
         if isinstance(whose, Session):
             whose = ("key", whose.key)
         if (other := self._busy.get(whose)) is not None and whose is not None:
-            self.fault("I-4", f"{happening.told()} began while {other.told()} was not over")
+            self.fault("I-4", f"{happening.as_text()} began while {other.as_text()} was not over")
         self._busy[whose] = happening
         self.happenings.append(happening)
         if self.steps is not None:
-            self.steps.note(happening.told())
+            self.steps.note(happening.as_text())
 
     def _is_over(self, event: Any) -> None:
         whose: Hashable = getattr(event, "connection", None)
