@@ -125,14 +125,6 @@ def ticks_of(player: socket.socket) -> list[float]:
     return [float(word) for word in told.split() if "." in word]
 
 
-def test_true_ticks_do_not_drift(tmp_path: Path) -> None:
-    """A16: the k-th tick comes at k periods, plus its own delay and not the delays of earlier ones."""
-    with clockwork(tmp_path) as (_, port), calling(port) as player:
-        while len(ticks := ticks_of(player)) < 20:
-            time.sleep(0.1)
-    assert min(tick % 0.05 for tick in ticks[10:]) < 0.025  # of the least late one, for the machine may be busy
-
-
 def test_a_process_that_was_stopped_makes_up_for_no_tick(tmp_path: Path) -> None:
     """A18: it goes on with the next tick, and its players are still there."""
     with clockwork(tmp_path) as (process, port), calling(port) as player:
@@ -145,7 +137,7 @@ def test_a_process_that_was_stopped_makes_up_for_no_tick(tmp_path: Path) -> None
         while len(after := ticks_of(player)) < len(before) + 5:
             time.sleep(0.05)
     gap, start = max((later - earlier, later) for earlier, later in pairwise(after))
-    assert gap > 0.9
+    assert gap > 0.999  # the second it was stopped for: a busy machine can only lengthen it
     assert sum(start <= tick < start + 0.05 for tick in after) <= 2  # in a second it would have been twenty
 
 
