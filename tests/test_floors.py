@@ -46,17 +46,19 @@ FLOORS = {
     "storage": Floor(GROUND, {"apsw", "msgspec", "psycopg", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
+    "world": Floor({FRONT_DOOR, "storage"}),
     "mudlib": Floor(
         {FRONT_DOOR, "commands"}, {"anyascii", "confusable_homoglyphs", "msgspec", "precis_i18n", "wcwidth"}
     ),
     "testing": Floor(
-        GROUND | {FRONT_DOOR, "driver", "game", "telnet", "text", "transports"},
+        GROUND | {FRONT_DOOR, "driver", "game", "storage", "telnet", "text", "transports", "world"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},
     ),
     "config": Floor(GROUND | {"transports"}, {"msgspec"}),
-    "game": Floor(GROUND | {"config", "driver"}),
+    "game": Floor(GROUND | {"config", "driver", "world"}),
     "logs": Floor({"driver"}, {"structlog"}),
     "bench": Floor(GROUND | {"config", "telnet"}, {"cyclopts", "msgspec", "trio"}),
+    "storage_commands": Floor(GROUND | {"config", "driver", "storage"}, {"cyclopts"}),
     "cli": Floor(ALL, {"cyclopts", "trio"}),
     "__main__": Floor(ALL),
 }
@@ -96,6 +98,7 @@ ORDER = {
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
+    "world": ["world", "game", "__init__"],
     "commands": ["errors", "matching", "phrases", "arguments", "command", "commands", "__init__"],
 }
 

@@ -89,7 +89,7 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest(write: Write) -> 
 def test_something_else_than_hooks_is_named_by_its_type(write: Write) -> None:
     write("tavern.py", "hooks = {}\ndef make():\n    return 5\n")
 
-    assert complaint("tavern:hooks") == "tavern:hooks is a dict, not a Hooks nor a function that returns one"
+    assert complaint("tavern:hooks") == "tavern:hooks is a dict, not a Hooks, a Game nor a function that returns one"
     assert (
         complaint("tavern:make") == "tavern:make returned an int (5), not a Hooks: end the function by `return hooks`"
     )
@@ -104,7 +104,7 @@ def test_a_function_that_takes_arguments_is_no_game_and_is_named_with_its_place(
 
     assert complaint("tavern:turn") == (
         f"tavern:turn is turn at {Path('tavern.py').absolute()}:3, which takes arguments (event, world=None): "
-        "name a Hooks, or a function without arguments that returns one; did you mean tavern:hooks?"
+        "name a Hooks, a Game, or a function without arguments that returns one; did you mean tavern:hooks?"
     )
     assert "which takes arguments (world): name a Hooks" in complaint("tavern:Inn")
 

@@ -6,30 +6,32 @@ Arguments take precedence over the environment, the environment over the configu
 
 from __future__ import annotations
 
+import logging
 import sys
-import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import cyclopts
 from cyclopts import Parameter, validators
 
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
-from trio_mud.config import Configuration, read
+from trio_mud.config import Configuration, StorageOptions, read
 from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
-from trio_mud.storage import Sqlite, backend_of
-from trio_mud.storage.inspection import check, export
-from trio_mud.storage.restoring import restore, restore_into
+from trio_mud.storage import Backend, Memory
+from trio_mud.storage_commands import add_commands, database_of
 from trio_mud.transports.tls import Certificate
+from trio_mud.world import Game
+from trio_mud.world.game import StoreSettings
 
+from .driver.core.hooks import Hooks
 from .driver.server.log_lines import printable
-from .driver.server.running import CannotListen, Place, Places, serve_places
+from .driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
 from .driver.server.server import MasterServer
 
 __all__ = ["main"]
@@ -37,6 +39,8 @@ __all__ = ["main"]
 CLEAN = 0
 FAILED = 1
 WRONG_USAGE = 2  # usage or configuration; nothing was started
+
+T = TypeVar("T", Configuration, StorageOptions)
 
 UNENCRYPTED = "Telnet is not encrypted: every network on the way can read it, including passwords."
 
@@ -54,6 +58,9 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,
 )
 app.command(bench, name="bench")
+add_commands(app)
+
+logger = logging.getLogger("trio_mud")
 
 
 @app.command(name="run")
@@ -72,6 +79,10 @@ def run_game(
     tls_certificate: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_CERTIFICATE")] = None,
     tls_key: Annotated[Path | None, Parameter(env_var="TRIO_MUD_TLS_KEY")] = None,
     proxy_from: Annotated[list[str] | None, Parameter(env_var="TRIO_MUD_PROXY_FROM", negative="")] = None,
+    data: Annotated[Path | None, Parameter(env_var="TRIO_MUD_DATA")] = None,
+    storage: Annotated[str | None, Parameter(env_var="TRIO_MUD_STORAGE_URL")] = None,
+    storage_every: Annotated[float | None, Parameter(env_var="TRIO_MUD_STORAGE_EVERY")] = None,
+    storage_backups: Annotated[str | None, Parameter(env_var="TRIO_MUD_STORAGE_BACKUPS")] = None,
     record: Annotated[Path | None, Parameter(env_var="TRIO_MUD_RECORD")] = None,
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
@@ -79,8 +90,8 @@ def run_game(
     """Serve a game until it is stopped with Ctrl-C or SIGTERM.
 
     Args:
-        game: MODULE:NAME, where NAME is a Hooks or a function that returns one; MODULE may be in the current
-            directory. Default: the bundled world.
+        game: MODULE:NAME, where NAME is a Hooks, a Game, or a function that returns one; MODULE may be in the
+            current directory. Default: the bundled world.
         host: The host name or address to listen on. Default: localhost; 0.0.0.0 accepts connections from other
             machines.
         port: The port to listen on. Default: 4000; 0 chooses a free port.
@@ -88,12 +99,17 @@ def run_game(
         tls_certificate: The certificate for the TLS port, a PEM file; SIGHUP reloads it.
         tls_key: The key of the certificate, a PEM file. Default: the file of the certificate.
         proxy_from: A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated.
+        data: The folder of the database, MODULE.db. Default: $STATE_DIRECTORY, or data; the bundled world stores
+            nothing without it.
+        storage: The database of a game with records: the path of an SQLite file, or a URL, postgresql://…
+        storage_every: Seconds between two saves.
+        storage_backups: The folder for daily backups, or none. Default: backups, beside the SQLite file.
         record: A folder for recordings of all connections, which tests can replay. Hidden input is left out.
-        config: A TOML file with these settings and the tables limits and texts.
+        config: A TOML file with these settings and the tables storage, limits and texts.
         check_config: Check the configuration, print its effect, and exit.
     """
     configuration = read(config) if config else Configuration()
-    said = {
+    said: dict[str, object] = {
         "game": game,
         "host": host,
         "port": port,
@@ -101,12 +117,16 @@ def run_game(
         "tls_certificate": tls_certificate and str(tls_certificate),
         "tls_key": tls_key and str(tls_key),
         "proxy_from": proxy_from and tuple(proxy_from),
+        "data": data and str(data),
     }
-    configuration = _with(configuration, {name: value for name, value in said.items() if value is not None})
+    stored = {"url": storage, "every": storage_every, "backups": storage_backups}
+    said["storage"] = _with(configuration.storage, stored)
+    configuration = _with(configuration, said)
     certificate = _certificate(configuration)
-    hooks = find_game(configuration.game)
+    game_found = find_game(configuration.game)
+    backend = database_of(configuration) if isinstance(game_found, Game) else None
     if check_config:
-        print(f"the configuration is valid: {_plan(configuration)}")
+        print(f"the configuration is valid: {_plan(configuration, backend)}")
         return CLEAN
     if record is not None:
         _make_folder(record)
@@ -118,92 +138,16 @@ def run_game(
     places = Places(
         configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks
     )
+    hooks = game_found if isinstance(game_found, Hooks) else Hooks()
     server = MasterServer(hooks, limits=configuration.limits, texts=configuration.texts)
+    lifespan = None
+    if isinstance(game_found, Game) and backend is not None:
+        lifespan = _lifespan(game_found, backend, configuration)
     try:
-        serve_places(server, places, on_open=announce, record=record)
+        serve_places(server, places, on_open=announce, record=record, lifespan=lifespan)
     except CannotListen as error:
         return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
     return CLEAN
-
-
-Storage = Annotated[str, Parameter(env_var="TRIO_MUD_STORAGE_URL")]
-
-
-@app.command(name="check")
-def check_storage(*, storage: Storage) -> int:
-    """Check a database as a whole, also beside a running server; the exit status is 1 if anything is wrong.
-
-    Args:
-        storage: The database: the path of an SQLite file, or a URL, postgresql://…
-    """
-    with _as_file(storage) as path:
-        report = check(path)
-    for family, count in sorted(report.rows.items()):
-        print(f"{family}: {count}")
-    print(f"log entries: {report.entries}")
-    for problem in report.problems:
-        print(printable(problem))
-    print(f"{storage}: {len(report.problems)} problems" if report.problems else f"{storage} is whole")
-    return FAILED if report.problems else CLEAN
-
-
-@app.command(name="backup")
-def back_up(file: Path, /, *, storage: Storage) -> int:
-    """Copy a database into a new SQLite file, as of one moment, also beside a running server.
-
-    Args:
-        file: The new file; one that exists is never overwritten.
-        storage: The database: the path of an SQLite file, or a URL, postgresql://…
-    """
-    backend_of(storage).backup(file)
-    print(f"wrote {file}")
-    return CLEAN
-
-
-@app.command(name="restore")
-def restore_backup(file: Path, /, *, storage: Storage) -> int:
-    """Put a backup in the place of a database that no server is using.
-
-    Args:
-        file: The backup; it is checked as a whole first.
-        storage: The database: the path of an SQLite file, which is kept under another name, or the URL of an empty
-            database, postgresql://…
-    """
-    backend = backend_of(storage)
-    if isinstance(backend, Sqlite):
-        replaced = restore(file, backend.path)
-        print(f"restored {file}" + (f"; the former database is {replaced}" if replaced else ""))
-    else:
-        print(f"restored {file}: {restore_into(backend, file)} records")
-    return CLEAN
-
-
-@app.command(name="export")
-def export_records(family: str = "", key: str = "", /, *, storage: Storage) -> int:
-    """Print records as lines of JSON, also beside a running server.
-
-    Args:
-        family: Only those of this family.
-        key: Only the one with this key, and those that are stored with it.
-        storage: The database: the path of an SQLite file, or a URL, postgresql://…
-    """
-    with _as_file(storage) as path:
-        for line in export(path, family, key):
-            print(line)
-    return CLEAN
-
-
-@contextmanager
-def _as_file(storage: str) -> Generator[Path]:
-    """Give an SQLite file with the content of any database."""
-    backend = backend_of(storage)
-    if isinstance(backend, Sqlite):
-        yield backend.path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "copy.db"
-        backend.backup(path)
-        yield path
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -236,10 +180,26 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
-def _with(configuration: Configuration, said: Mapping[str, Any]) -> Configuration:
-    """Return the configuration, overridden by the arguments and the environment."""
+def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
+    """Return what surrounds the server of a game with records: its open store."""
+
+    @asynccontextmanager
+    async def open_game(server: MasterServer) -> AsyncGenerator[None]:
+        settings = StoreSettings(interval=configuration.storage.every, cleanup=configuration.limits.cleanup_timeout)
+        async with game.open(backend, **settings) as (server.hooks, server.world):
+            if isinstance(backend, Memory):
+                logger.info("records are not stored; name a folder with --data to store them")
+            else:
+                logger.info("records are stored in %s", backend.name)
+            yield
+
+    return open_game
+
+
+def _with(settings: T, said: Mapping[str, Any]) -> T:
+    """Return the settings, overridden by the arguments and the environment; None overrides nothing."""
     try:
-        return replace(configuration, **said)
+        return replace(settings, **{name: value for name, value in said.items() if value is not None})
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -269,7 +229,7 @@ def _make_folder(path: Path) -> None:
         raise ConfigurationError(f"cannot record into {path}: {error.strerror}; name a folder as --record") from error
 
 
-def _plan(configuration: Configuration) -> str:
+def _plan(configuration: Configuration, backend: Backend | None) -> str:
     """Return one line on what a server with this configuration does, with all changed limits and texts."""
     changed = [
         f"{table} {field.name} = {getattr(ours, field.name)!r}"
@@ -282,6 +242,8 @@ def _plan(configuration: Configuration) -> str:
         plan += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
     if configuration.proxy_from:
         plan += f", behind proxies in {', '.join(configuration.proxy_from)}"
+    if backend is not None:
+        plan += f", with records in {backend.name}"
     return plan + (f", with {'; '.join(changed)}" if changed else "")
 
 

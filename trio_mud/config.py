@@ -11,6 +11,9 @@ An unknown key is an error: a misspelled limit would otherwise limit nothing.
     tls_key = "/etc/tavern/privkey.pem"
     proxy_from = ["10.0.0.0/8", "192.0.2.7"]
 
+    [storage]                                       # of a game with records
+    url = "data/tavern.db"                          # or "postgresql://…"
+
     [limits]
     max_typeahead = 32
     first_input_timeout = "none"                            # TOML has no null: this switches a limit off
@@ -24,6 +27,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -42,11 +46,34 @@ from trio_mud.transports.tcp import check_address
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "decode", "nearest", "read"]
+__all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "StorageOptions", "decode", "nearest", "read"]
 
 BUNDLED_WORLD = "trio_mud.mudlib:world"
 SWITCHED_OFF = "none"
 MOST_BYTES = 1024 * 1024  # of a file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageOptions:
+    """Where a game with records stores them.
+
+    Raises:
+        ValueError: `every` is no positive number of seconds.
+    """
+
+    url: str | None = None
+    """The path of an SQLite file, or a URL, `postgresql://…`; None for a file in the folder `data`."""
+
+    every: float = 1.0
+    """Seconds between two saves; a change that is younger is lost if the process is killed."""
+
+    backups: str | None = None
+    """The folder for backups, each day at 04:00 and before upgrades; "none" switches them off.
+    None for `backups` beside the SQLite file."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.every < math.inf:
+            raise ValueError(f"every = {self.every}: write a positive number of seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +85,7 @@ class Configuration:
     """
 
     game: str = BUNDLED_WORLD
-    """MODULE:NAME of a `Hooks`, or of a function that returns one."""
+    """MODULE:NAME of a `Hooks`, of a `Game`, or of a function that returns one."""
 
     host: str = "localhost"
     """The host name or address to listen on; `0.0.0.0` is every IPv4 address of the machine."""
@@ -79,6 +106,11 @@ class Configuration:
     proxy_from: tuple[str, ...] = ()
     """Networks or addresses of proxies. A connection from there must begin with a PROXY header."""
 
+    data: str | None = None
+    """The folder of the database MODULE.db, for a game with records and without `storage.url`.
+    None for `$STATE_DIRECTORY`, which systemd sets, or else `data`; the bundled world then stores nothing."""
+
+    storage: StorageOptions = StorageOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()
 
@@ -173,7 +205,7 @@ def _check_keys(
 
 def _place_of(key: str) -> str:
     """Return a hint for a key that belongs into another table, or "" for an unknown key."""
-    for table, known in (("limits", Limits), ("texts", Texts)):
+    for table, known in (("storage", StorageOptions), ("limits", Limits), ("texts", Texts)):
         if key in {field.name for field in fields(known)}:
             return f"; write it below [{table}]"
     return "; write it above the first [table]" if key in {field.name for field in fields(Configuration)} else ""

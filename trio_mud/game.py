@@ -20,6 +20,7 @@ from trio_mud.errors import ConfigurationError
 from .driver.core.checks import accepts, article
 from .driver.core.describing import describe
 from .driver.core.hooks import Hooks
+from .world import Game
 
 __all__ = ["GameBroken", "find_game"]
 
@@ -28,11 +29,11 @@ class GameBroken(ConfigurationError):
     """The game's code raised an exception while it was imported or called; the message is the traceback."""
 
 
-def find_game(name: str) -> Hooks:
-    """Return the `Hooks` that `name` refers to; modules are also imported from the current directory.
+def find_game(name: str) -> Hooks | Game:
+    """Return the game that `name` refers to; modules are also imported from the current directory.
 
     Args:
-        name: `MODULE:NAME`, where NAME is a `Hooks` or a function without arguments that returns one.
+        name: `MODULE:NAME`, where NAME is a `Hooks`, a `Game`, or a function without arguments that returns one.
 
     Raises:
         GameBroken: The module or the function raised an exception.
@@ -48,9 +49,9 @@ def find_game(name: str) -> Hooks:
     try:
         found: object = getattr(module, attribute)
     except AttributeError:
-        likely = [known for known, value in vars(module).items() if isinstance(value, Hooks | FunctionType)]
+        likely = [known for known, value in vars(module).items() if isinstance(value, Hooks | Game | FunctionType)]
         raise ConfigurationError(f"{module_name} has no {attribute!r}{nearest(attribute, likely)}") from None
-    return _as_hooks(found, name, module)
+    return _checked(_as_game(found, name, module), name)
 
 
 def _imported(name: str) -> ModuleType:
@@ -70,12 +71,21 @@ def _imported(name: str) -> ModuleType:
         raise GameBroken(_formatted(error)) from error
 
 
-def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
-    if isinstance(found, Hooks):
+def _checked(game: Hooks | Game, name: str) -> Hooks | Game:
+    if isinstance(game, Game):
+        try:
+            game.check()
+        except TypeError as error:
+            raise ConfigurationError(f"{name}: {error}") from error
+    return game
+
+
+def _as_game(found: object, name: str, module: ModuleType) -> Hooks | Game:
+    if isinstance(found, Hooks | Game):
         return found
     if not callable(found):
         raise ConfigurationError(
-            f"{name} is {article(found)}, not a Hooks nor a function that returns one{_elsewhere(module)}"
+            f"{name} is {article(found)}, not a Hooks, a Game nor a function that returns one{_elsewhere(module)}"
         )
     if found is Hooks:
         raise ConfigurationError(
@@ -85,7 +95,7 @@ def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
     if not accepts(found, 0):
         raise ConfigurationError(
             f"{name} is {describe(found)}, which takes arguments {_signature(found)}: "
-            f"name a Hooks, or a function without arguments that returns one{_elsewhere(module)}"
+            f"name a Hooks, a Game, or a function without arguments that returns one{_elsewhere(module)}"
         )
     try:
         made: object = found()
@@ -94,15 +104,15 @@ def _as_hooks(found: object, name: str, module: ModuleType) -> Hooks:
     if inspect.iscoroutine(made):
         made.close()  # or Python warns that it was never awaited
         raise ConfigurationError(f"{name} is an async function: write a plain `def` that returns a Hooks")
-    if not isinstance(made, Hooks):
+    if not isinstance(made, Hooks | Game):
         raise ConfigurationError(f"{name} returned {article(made)}, not a Hooks: end the function by `return hooks`")
     return made
 
 
 def _elsewhere(module: ModuleType) -> str:
-    """Return `; did you mean tavern:hooks?` if the module contains a Hooks, or "" otherwise."""
+    """Return `; did you mean tavern:hooks?` if the module contains a game, or "" otherwise."""
     for known, value in vars(module).items():
-        if isinstance(value, Hooks):
+        if isinstance(value, Hooks | Game):
             return f"; did you mean {module.__name__}:{known}?"
     return ""
 

@@ -32,9 +32,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import GenericAlias, ModuleType
 
 from trio_mud import HookEvent, Limits, Rate, Texts
+from trio_mud.config import StorageOptions
 
 from .pages import CHECKOUT, DOCS
 
@@ -143,7 +144,7 @@ def _fields(_page: Path, argument: str) -> str:
 def _shown(field: dataclasses.Field[object]) -> str:
     if field.default is dataclasses.MISSING:
         return ""
-    if isinstance(field.default, Limits | Texts):
+    if isinstance(field.default, Limits | Texts | StorageOptions):
         return "a table of its own"
     if isinstance(field.default, Rate):
         return f"{field.default.per_second} a second, burst {field.default.burst}"
@@ -213,7 +214,7 @@ def _public(module: ModuleType) -> list[str]:
 
 def _group(value: object) -> str:
     if not inspect.isclass(value):
-        return "function" if callable(value) else "constant"
+        return "function" if callable(value) and not isinstance(value, GenericAlias) else "constant"
     for base, group in ((BaseException, "exception"), (HookEvent, "event"), (enum.Enum, "enumeration")):
         if issubclass(value, base):
             return group
@@ -222,6 +223,8 @@ def _group(value: object) -> str:
 
 def _promise(value: object) -> str:
     """The first paragraph's first sentence; a class without a docstring of its own has none."""
+    if isinstance(value, GenericAlias):
+        return ""
     text = getattr(value, "__doc__", None) if callable(value) or inspect.isclass(value) else None
     if not text or (dataclasses.is_dataclass(value) and text.startswith(f"{getattr(value, '__name__', '')}(")):
         return ""

@@ -138,8 +138,9 @@ def _is_cancel(error: BaseException) -> bool:
 
 
 async def _check_in_place(store: Store) -> None:
-    if changes := await store.sweep():
-        raise ChangedInPlace("; ".join(map(str, changes)))
+    await store.sweep()
+    if store._in_place:  # some may have been found, and saved, by the writer's own sweeps
+        raise ChangedInPlace("; ".join(map(str, store._in_place.values())))
 
 
 def _lost(store: Store) -> str:

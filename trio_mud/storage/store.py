@@ -71,6 +71,7 @@ class Store:
         self._leaving: dict[Record, int] = {}  # released, and the transaction after which they may be forgotten
         self._settled = trio.Event()
         self._wanted = trio.Event()
+        self._in_place: dict[tuple[type[Record], str], InPlaceChange] = {}  # the first of each field
 
     # Records
 
@@ -316,6 +317,8 @@ class Store:
         The writer calls it once a minute and logs what it finds, once for each field.
         """
         found = await self._sweep.run()
+        for change in found:
+            self._in_place.setdefault((type(change.record), change.field), change)
         self.counters["in_place_changes"] += len(found)
         return found
 

@@ -12,10 +12,13 @@ import trio
 from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
 from ..driver.server.server import MasterServer, ServerSettings
+from ..storage import Store, Stored, inline
 from ..telnet import Option
+from ..world import Game, World
 from .failures import Failures
 from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
+from .storage import MortalMemory
 from .terminal import Terminal
 from .threads import settle, watch_threads
 
@@ -31,16 +34,34 @@ class Mud:
         nursery: For the test's own tasks; they are cancelled when the server ends.
         errors: The exceptions raised so far by hooks, dialogs, timers and other work of the game; of the same failure,
             repeated within `limits.log_interval`, only the first.
+        storage: The stored records of a `Game`, as a database would have them now. Pass it to the next
+            `mud(game, storage=…)`, which is the same game after a restart.
     """
 
     def __init__(
-        self, server: MasterServer, listener: PipeListener, nursery: trio.Nursery, errors: Sequence[BaseException] = ()
+        self,
+        server: MasterServer,
+        listener: PipeListener,
+        nursery: trio.Nursery,
+        errors: Sequence[BaseException] = (),
+        memory: MortalMemory | None = None,
     ) -> None:
         self.server = server
         self.listener = listener
         self.nursery = nursery
         self.errors = errors
+        self._memory = memory or MortalMemory()
+        self.storage: Stored = self._memory.stored
         self._players = 0
+
+    @property
+    def store(self) -> Store:
+        """The open store of a `Game`.
+
+        Raises:
+            TypeError: The server serves hooks alone.
+        """
+        return World.of(self.server).store
 
     def connect(self, *, address: str = "", capacity: int = CAPACITY, latency: float = 0.0) -> Pipe:
         """Open a connection without a player, for peers with their own behaviour: use `pipe.client`.
@@ -106,6 +127,16 @@ class Mud:
         await trio.sleep(seconds)
         await settle()
 
+    async def kill(self) -> None:
+        """End the server as `kill -9` ends a process: nothing more is saved, and no more function of the game runs.
+
+        `storage` then holds the records as they were last saved.
+        """
+        self._memory.is_dead = True
+        self.server.hooks = Hooks()
+        self.server.abort(within=0)
+        await self.server.closed.wait()
+
     async def race(self, *steps: Callable[[], Awaitable[object]]) -> None:
         """Run several steps at the same moment, in the order chosen by the scheduler, and settle.
 
@@ -120,35 +151,45 @@ class Mud:
 
 @asynccontextmanager
 async def open_mud(
-    hooks: Hooks,
+    game: Hooks | Game,
     *,
+    storage: Stored | None = None,
     allow_errors: bool = False,
     **settings: Unpack[ServerSettings],
 ) -> AsyncGenerator[Mud, None]:
-    """Serve these hooks for the length of the block; then shut the server down in order, and wait for it.
+    """Serve this game for the length of the block; then shut the server down in order, and wait for it.
 
     Its wall clock follows the virtual clock, starting at noon of 1 January 2000 in UTC. A failed expectation in the
     block is raised as itself, not inside an exception group. If the code of the game raised, the block raises that
     exception at its end, with its traceback.
 
+    The records of a `Game` are stored in memory. At the end of the block they are saved; then a list, dict or set of a
+    record that was changed in place raises `ChangedInPlace`, which says what to write.
+
     Args:
-        hooks: The game.
+        game: The hooks, or the `Game`.
+        storage: The stored records of an earlier run, `Mud.storage`; None for a new game.
         allow_errors: True if the game may fail; `Mud.errors` contains the exceptions.
         settings: Those of `MasterServer`, such as `limits=` and `world=`.
     """
     __tracebackhide__ = True
     settings.setdefault("wall_clock", lambda: MILLENNIUM + trio.current_time())
-    server = MasterServer(hooks, **settings)
+    memory = MortalMemory(storage)
     listener = PipeListener()
     failures = Failures()
     failure: BaseException | None = None
     watch_threads()
     try:
         with naming_forgotten_awaits(), failures.listening():
-            async with trio.open_nursery() as players, trio.open_nursery() as nursery:
+            async with (
+                _opened(game, memory, settings, strict=not allow_errors) as hooks,
+                trio.open_nursery() as players,
+                trio.open_nursery() as nursery,
+            ):
+                server = MasterServer(hooks, **settings)
                 await nursery.start(server.serve, [listener])
                 try:
-                    yield Mud(server, listener, players, failures.errors)
+                    yield Mud(server, listener, players, failures.errors, memory)
                 except BaseException as error:
                     failure = error
                     raise
@@ -166,15 +207,33 @@ async def open_mud(
         raise failures.sole()
 
 
+@asynccontextmanager
+async def _opened(
+    game: Hooks | Game, memory: MortalMemory, settings: ServerSettings, *, strict: bool
+) -> AsyncGenerator[Hooks]:
+    """Open the store of a `Game`, put its world into the settings, and yield the hooks of any game."""
+    if not isinstance(game, Game):
+        if memory.stored != Stored():
+            raise TypeError("mud(…, storage=…) needs a Game: hooks alone store nothing")
+        yield game
+        return
+    if "world" in settings:
+        raise TypeError("mud(game, world=…): a Game has a world of its own, which is server.world; leave world= out")
+    async with game.open(memory, executor=inline, strict=strict, wall_clock=settings["wall_clock"]) as opened:
+        settings["world"] = opened.world
+        yield opened.hooks
+
+
 class OpenMud(Protocol):
     """The type of the fixture `mud`, for annotations; it has the signature of `open_mud`."""
 
     def __call__(
         self,
-        hooks: Hooks,
+        game: Hooks | Game,
         *,
+        storage: Stored | None = None,
         allow_errors: bool = False,
         **settings: Unpack[ServerSettings],
     ) -> AbstractAsyncContextManager[Mud]:
-        """Serve these hooks for the length of the block."""
+        """Serve this game for the length of the block."""
         ...

@@ -19,13 +19,12 @@ from cyclopts import Parameter, validators
 
 from trio_mud import __version__
 from trio_mud.errors import ConfigurationError
-from trio_mud.game import find_game
 
 from .simulation.actions import ACTIONS
 from .simulation.batches import BATCH, BatchTally, in_fork, run_batches
 from .simulation.comparing import cut_everywhere
 from .simulation.determinism import real_seconds
-from .simulation.games import GAMES, WORDS, Game, PlayedByWords
+from .simulation.games import GAMES, WORDS, Game, PlayedByWords, hooks_of
 from .simulation.operators import OPERATORS
 from .simulation.plan import RunPlan, plan
 from .simulation.shrinking import shrink
@@ -145,7 +144,7 @@ def _complain(text: str) -> int:
 
 def _game(name: str, lines: Path | None) -> MakeGame:
     """Return the factory that creates the author's game for each run."""
-    find_game(name)  # fails early if the game does not exist
+    hooks_of(name)  # fails early if the game does not exist
     words: Sequence[str] = WORDS
     if lines is not None:
         try:
@@ -154,7 +153,7 @@ def _game(name: str, lines: Path | None) -> MakeGame:
             raise ConfigurationError(f"cannot read {lines}: {error.strerror}") from error
         if not words:
             raise ConfigurationError(f"{lines} is empty: write what players type, one line each")
-    return lambda trace: PlayedByWords(find_game(name), words)
+    return lambda trace: PlayedByWords(hooks_of(name), words)
 
 
 def _numbers(only: str) -> list[int]:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,7 @@ class Place(NamedTuple):
 
 
 OnOpen = Callable[[MasterServer, Sequence[Place]], None]
+Lifespan = Callable[[MasterServer], AbstractAsyncContextManager[object]]
 
 
 async def serve(
@@ -118,6 +119,7 @@ def run(
     proxy_from: Sequence[Network] = (),
     on_open: OnOpen | None = None,
     record: Path | None = None,
+    lifespan: Lifespan | None = None,
     **settings: Unpack[ServerSettings],
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
@@ -135,6 +137,8 @@ def run(
         proxy_from: The networks of proxies; connections from there must begin with a PROXY protocol header.
         on_open: Called with the server and the addresses it listens on; by default they are printed.
         record: A folder for recordings of all connections; see `MasterServer.record`.
+        lifespan: Called with the server, returns an async context manager. It is entered before a port is bound, and
+            left after the last event; a database can be opened and closed there.
         settings: As for `serve`.
 
     Unless the program has configured logging, events from INFO up are written to standard error, as by `trio-mud run`.
@@ -153,7 +157,7 @@ def run(
     places = Places(host, port, tls_port, certificate, proxy_from)
     server = MasterServer(hooks, **settings)
     try:
-        serve_places(server, places, on_open=on_open, record=record)
+        serve_places(server, places, on_open=on_open, record=record, lifespan=lifespan)
     except CannotListen as error:
         if sys.stderr is not None:
             print(f"{error}; choose another with {error.parameter}=", file=sys.stderr)
@@ -170,7 +174,12 @@ def _refuse_import(caller: FrameType) -> None:
 
 
 def serve_places(
-    server: MasterServer, places: Places, *, on_open: OnOpen | None = None, record: Path | None = None
+    server: MasterServer,
+    places: Places,
+    *,
+    on_open: OnOpen | None = None,
+    record: Path | None = None,
+    lifespan: Lifespan | None = None,
 ) -> None:
     """Do the work of `run`, but raise `CannotListen` to the caller.
 
@@ -185,7 +194,7 @@ def serve_places(
     fatal: BaseException | None = None
     with _collecting_seldom(), naming_forgotten_awaits(), _logging(server):
         try:
-            trio.run(_serve_with_signals, server, places, on_open or _print_places)
+            trio.run(_serve_within, lifespan, server, places, on_open or _print_places)
         except BaseExceptionGroup as group:
             fatal = unwrap_single(group)
         except KeyboardInterrupt:
@@ -295,6 +304,12 @@ class Places:
                 await listener.aclose()
             raise CannotListen(self.host, self.tls_port, "tls_port", error) from error
         return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
+
+
+async def _serve_within(lifespan: Lifespan | None, server: MasterServer, wanted: Places, on_open: OnOpen) -> None:
+    """Serve within the lifespan. Outside the handling of signals, whose deadline would cut its end short."""
+    async with lifespan(server) if lifespan is not None else nullcontext():
+        await _serve_with_signals(server, wanted, on_open)
 
 
 async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnOpen) -> None:

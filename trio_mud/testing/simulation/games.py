@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from ...driver.core.hooks import Hooks
 from ...driver.server.server import MasterServer
+from ...errors import ConfigurationError
 from ...game import find_game
 from .careless import CarelessGame
 from .hostile import HostileGame
@@ -130,8 +131,20 @@ class PlayedByWords:
         return False
 
 
+def hooks_of(name: str) -> Hooks:
+    """Return the hooks that MODULE:NAME refers to.
+
+    Raises:
+        ConfigurationError: It is a game with records.
+    """
+    game = find_game(name)
+    if not isinstance(game, Hooks):
+        raise ConfigurationError(f"{name} is a game with records: name its hooks")
+    return game
+
+
 GAMES: Final[dict[str, Callable[[Trace], Game]]] = {
     "hostile": HostileGame,
     "careless": CarelessGame,
-    "mudlib": lambda trace: PlayedByWords(find_game("trio_mud.mudlib:world")),
+    "mudlib": lambda trace: PlayedByWords(hooks_of("trio_mud.mudlib:world")),
 }

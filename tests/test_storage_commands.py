@@ -8,10 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.storage.records import Hero, Thing
 from trio_mud import cli
 from trio_mud.storage import Sqlite, inline, open_store
-
-from .records import Hero, Thing
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ async def path(tmp_path: Path) -> Path:
 
 async def test_check_counts_and_says_that_all_is_whole(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "--storage", str(path)]) == 0
-    assert capsys.readouterr().out == f"thing: 2\nlog entries: 1\n{path} is whole\n"
+    assert capsys.readouterr().out == f"thing: 2\nlog entries: 1\n{path} is undamaged\n"
 
 
 async def test_check_names_a_damaged_row_and_ends_with_status_1(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,7 +35,7 @@ async def test_check_names_a_damaged_row_and_ends_with_status_1(path: Path, caps
     assert cli.main(["check", "--storage", str(path)]) == 1
     assert capsys.readouterr().out.splitlines()[2:] == [
         "thing 'bag': damaged, its checksum does not match",
-        f"{path}: 1 problems",
+        f"{path}: 1 problem",
     ]
     assert cli.main(["export", "--storage", str(path)]) == 1
     assert "is damaged: run trio-mud check" in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""A stored game in the test kit: restarts, crashes, and mistakes that would lose a change."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.world.tavern import Guest, game, hooks
+from trio_mud import Disconnect, Hooks
+from trio_mud.errors import ChangedInPlace
+from trio_mud.testing import OpenMud
+from trio_mud.world import Game
+
+ANN = "192.0.2.7"
+
+
+async def test_a_restart_finds_what_was_changed(mud: OpenMud) -> None:
+    async with mud(game) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.sees("You have 0 gold")
+        await ann.type("earn")
+    async with mud(game, storage=tavern.storage) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.sees("You have 1 gold")
+
+
+async def test_a_kill_loses_only_what_was_not_saved(mud: OpenMud) -> None:
+    async with mud(game) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.type("earn")
+        await ann.type("save")
+        await ann.sees("Saved.")
+        await ann.type("earn")
+        await ann.catches_up()
+        guest = tavern.store.get(Guest, ANN)
+        assert guest is not None
+        assert guest.gold == 2
+        await tavern.kill()
+        await ann.sees_the_end()
+    async with mud(game, storage=tavern.storage) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.sees("You have 1 gold")
+
+
+async def test_after_a_second_a_kill_loses_nothing(mud: OpenMud) -> None:
+    async with mud(game) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.type("earn")
+        await tavern.pass_time(1.1)
+        await tavern.kill()
+    async with mud(game, storage=tavern.storage) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.sees("You have 1 gold")
+
+
+async def test_no_function_of_a_killed_game_runs(mud: OpenMud) -> None:
+    ended: list[Disconnect] = []
+    hooks = Hooks()
+    hooks.on(Disconnect)(ended.append)
+    async with mud(Game(hooks)) as tavern:
+        await tavern.player()
+        await tavern.kill()
+        assert len(tavern.server.connections) == 0
+        await tavern.pass_time(100)
+    assert ended == []
+
+
+@pytest.mark.parametrize("seconds", [0, 100], ids=["at the end", "before a sweep of the store itself"])
+async def test_a_list_changed_in_place_fails_the_test_with_the_correction(mud: OpenMud, seconds: float) -> None:
+    with pytest.raises(ChangedInPlace) as caught:  # noqa: PT012
+        async with mud(game) as tavern:
+            ann = await tavern.player(address=ANN)
+            await tavern.pass_time(2)
+            await ann.type("listen")
+            await tavern.pass_time(2)
+            await ann.type("listen carelessly")
+            await tavern.pass_time(seconds)
+    assert str(caught.value) == (
+        f"Guest.tales of '{ANN}' was changed in place: assign it, guest.tales = …, or call store.changed(guest)"
+    )
+
+
+async def test_an_assigned_list_passes(mud: OpenMud) -> None:
+    async with mud(game) as tavern:
+        ann = await tavern.player(address=ANN)
+        await tavern.pass_time(2)
+        await ann.type("listen")
+        await tavern.pass_time(100)
+
+
+async def test_a_failed_test_is_reported_as_itself(mud: OpenMud) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with mud(game):
+            1 / 0  # noqa: B018
+
+
+async def test_a_failure_of_the_game_still_fails_the_test_and_is_saved_around(mud: OpenMud) -> None:
+    with pytest.raises(RuntimeError, match="as asked"):  # noqa: PT012
+        async with mud(game) as tavern:
+            ann = await tavern.player(address=ANN)
+            await ann.type("earn")
+            await ann.type("fail")
+    async with mud(game, storage=tavern.storage) as tavern:
+        await (await tavern.player(address=ANN)).sees("You have 1 gold")
+
+
+async def test_entries_of_logs_have_the_time_of_the_test(mud: OpenMud) -> None:
+    async with mud(game) as tavern:
+        await tavern.pass_time(60)
+        tavern.store.log("audit", text="hello")
+        (entry,) = await tavern.store.entries("audit")
+        assert entry == (tavern.server.wall_clock(), {"text": "hello"})
+
+
+async def test_a_world_of_ones_own_and_a_store_of_hooks_are_refused(mud: OpenMud) -> None:
+    with pytest.raises(TypeError, match="a Game has a world of its own"):
+        async with mud(game, world=object()):
+            pass
+    async with mud(hooks) as tavern:
+        with pytest.raises(TypeError, match="serve a Game"):
+            _ = tavern.store
+    async with mud(game) as tavern:
+        tavern.store.set_value("weather", "rain")
+    with pytest.raises(TypeError, match="needs a Game"):
+        async with mud(hooks, storage=tavern.storage):
+            pass

@@ -1,0 +1,71 @@
+"""Game: what it takes, and what a server gets of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_mud import Hooks, MasterServer
+from trio_mud.storage import Memory, Record, inline
+from trio_mud.world import Game, World
+
+from .tavern import Guest, game
+
+
+async def test_a_game_is_opened_with_its_store_and_its_world() -> None:
+    memory = Memory()
+    async with game.open(memory, executor=inline) as (hooks, world):
+        server = MasterServer(hooks, world=world)
+        assert World.of(server) is world
+        world.store.add(Guest(gold=3), "ann")
+    async with game.open(memory, executor=inline) as (_, world):
+        ann = await world.store.load(Guest, "ann")
+        assert ann is not None
+        assert ann.gold == 3
+
+
+async def test_a_function_of_the_world_returns_the_hooks_at_each_opening() -> None:
+    worlds = []
+
+    def build(world: World) -> Hooks:
+        worlds.append(world)
+        return Hooks()
+
+    made = Game(build, records=(Guest,))
+    for _ in range(2):
+        async with made.open(Memory(), executor=inline) as (hooks, world):
+            assert hooks.is_empty
+            assert worlds[-1] is world
+    assert worlds[0] is not worlds[1]
+
+
+async def test_a_function_that_forgets_its_return_is_named() -> None:
+    def build(world: World) -> Hooks:
+        return None  # type: ignore[return-value]
+
+    with pytest.raises(TypeError, match=r"build .*returned None, not a Hooks: end the function by `return hooks`"):
+        async with Game(build).open(Memory(), executor=inline):
+            pass
+
+
+@pytest.mark.parametrize("wrong", [5, Hooks, None])
+def test_a_game_without_hooks_is_refused(wrong: object) -> None:
+    with pytest.raises(TypeError, match="takes a Hooks, or a function of the world that returns one"):
+        Game(wrong)  # type: ignore[arg-type]
+
+
+def test_records_are_classes() -> None:
+    with pytest.raises(TypeError, match="takes classes derived from Record"):
+        Game(Hooks(), records=(int,))  # type: ignore[arg-type]
+
+
+def test_a_wrong_declaration_is_found_before_anything_is_opened() -> None:
+    class Lamp(Record, family="lamp", version=2):
+        oil: int = 0
+
+    with pytest.raises(TypeError, match="no migration of version 1"):
+        Game(Hooks(), records=(Lamp,)).check()
+
+
+def test_a_server_of_hooks_alone_has_no_world() -> None:
+    with pytest.raises(TypeError, match=r"server.world is NoneType, not World: serve a Game"):
+        World.of(MasterServer(Hooks()))
