@@ -42,4 +42,4 @@ def _pass(engine: EngineParts, key: int) -> None:
     elif key not in (ARE_YOU_THERE, ABORT_OUTPUT):
         unanswered = engine.negotiation.expire(key)
         if unanswered is not None:
-            engine.option_set.tell(engine, unanswered, ours=True, change=Change.REFUSED)
+            engine.option_set.notify(engine, unanswered, ours=True, change=Change.REFUSED)

@@ -218,7 +218,7 @@ class TelnetEngine(Engine):
     def hide_input(self, hidden: bool, *, ends_line: bool = True) -> None:
         """Ask the peer to stop showing typed input, or to show it again.
 
-        The peer may refuse, which is reported as `EchoRefused`. A peer that hid its input did not show the Enter
+        The peer may refuse, which is reported as `EchoRejected`. A peer that hid its input did not show the Enter
         either, so a line end is sent before input shows again. Pass `ends_line=False` if one was sent already.
         """
         if hidden == self.lines.hidden:
@@ -366,7 +366,7 @@ class TelnetEngine(Engine):
         if verb is not None:
             self.outgoing.put_verb(verb, code)
             if was_on:
-                self.option_set.tell(self, code, ours, Change.DISABLED)
+                self.option_set.notify(self, code, ours, Change.DISABLED)
 
     def _take_events(self) -> list[TelnetEvent]:
         events = self.events

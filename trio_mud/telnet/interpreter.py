@@ -159,7 +159,7 @@ class Interpreter:
         if outcome.is_flood:
             engine.emit(_flood(verb, code))
         if outcome.change is not None:
-            engine.option_set.tell(engine, code, ours, outcome.change)
+            engine.option_set.notify(engine, code, ours, outcome.change)
 
     def heard_subnegotiation(self, code: int, payload: bytes) -> None:
         """Pass a payload to its option; report it if the option is unsupported or off."""

@@ -106,7 +106,7 @@ class OptionSet:
 
     # Calls to the options' handlers.
 
-    def tell(self, engine: Engine, code: int, ours: bool, change: Change) -> None:
+    def notify(self, engine: Engine, code: int, ours: bool, change: Change) -> None:
         """Notify an option that one of its sides has changed."""
         if change is _REFUSED and code not in self._shared.mind_refusal:
             return

@@ -276,7 +276,7 @@ class Inbox(Source):
         if drop_lines:
             self._shut()
         if self.taker is not None and not self.taker.has_begun:
-            self.taker = None
+            self.taker = None  # its script never starts, so it would never detach itself
 
     def discard_lines(self) -> None:
         """Drop the input received so far; later input is handled."""
@@ -426,7 +426,7 @@ class Inbox(Source):
                 return tick_of(signal, self._subject) if isinstance(signal, Timer) else signal
             self._owes_line = False
         if self._dispatcher.is_cutting:
-            self.drop_lines()
+            self.drop_lines()  # the time for cleanup is over: typed lines must not delay `Disconnect` further
         if self.lines and self._may_take_line():
             return self._take_line()
         if self._can_parse():

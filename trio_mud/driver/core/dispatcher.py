@@ -275,7 +275,7 @@ class Dispatcher:
                 name = f"hook for {type(event).__name__}"
                 self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
                 return  # the source stays busy, and counts as load, until that task is done
-        source.is_busy = False
+        source.is_busy = False  # before `event_over`: its callbacks must find this source idle
         try:
             source.event_over(event)
         except BaseException as error:  # noqa: BLE001 - as above

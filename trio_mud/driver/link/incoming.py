@@ -276,7 +276,7 @@ class Incoming:
     def _take(self, data: bytes) -> None:
         link = self._link
         if len(data) <= SLICE and not link.has_unparsed and not self.is_full:
-            self._receive(data, self.hides_input)
+            self._receive(data, self.hides_input)  # the usual case: nothing waits, so no buffer is needed
             return
         if self._raw is None:
             self._raw = bytearray()

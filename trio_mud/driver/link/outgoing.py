@@ -206,8 +206,9 @@ class Outgoing:
         if self._prompt_state is _COVERED and not self._is_stopped:
             engine.send_encoded(self._prompt)
             self._prompt_state = _SHOWN
-        self._queued = 0
+        self._queued = 0  # below, the bytes are sent or count as unsent
         try:
+            # In pieces, because the start of a compressed stream must be one segment: see `data_to_send`.
             while data := engine.data_to_send():
                 if self._writer is not None:  # it is amid a send, so these bytes must come after its own
                     self._unsent += data

@@ -25,6 +25,7 @@ logger = logging.getLogger("trio_mud")
 
 AnyListener = Listener | trio.abc.Listener[trio.abc.Stream]
 
+# accept(2) on Linux also reports errors of the new connection, which are no errors of the listener: accept again.
 _GONE_BEFORE_ACCEPT: Final = frozenset(
     {
         errno.ECONNABORTED,
@@ -40,7 +41,7 @@ _GONE_BEFORE_ACCEPT: Final = frozenset(
     }
 )
 _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_REST: Final = 0.1  # seconds until the next accept when no file descriptor is left
+_REST: Final = 0.1  # seconds of pause without descriptors: accept(2) would fail at once as long as a peer waits
 
 
 class Acceptor:
@@ -69,7 +70,7 @@ class Acceptor:
         self._on_accept = on_accept
         self._count = count
         self._scope = trio.CancelScope()
-        self._spent_until = -math.inf
+        self._full_at = -math.inf
         self._last_warning = -math.inf
 
     def close(self) -> None:
@@ -122,7 +123,7 @@ class Acceptor:
             if rate is not None and (accepted := len(transports) - len(refused)):
                 # After a restart all players reconnect at once and none of them is at fault: the loop sleeps, and
                 # the kernel keeps the others in its backlog.
-                self._spent_until, wait = rate.spend(self._spent_until, trio.current_time(), accepted)
+                self._full_at, wait = rate.spend(self._full_at, trio.current_time(), accepted)
                 await trio.sleep(wait)
 
     async def _close_refused(self, transports: Sequence[Transport]) -> None:

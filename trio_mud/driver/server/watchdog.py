@@ -89,7 +89,7 @@ class Watchdog:
                 continue
             if not is_reported:
                 is_reported = True
-                self._tell(waited, None if has_answered else sys._current_frames().get(self._watched))
+                self._report(waited, None if has_answered else sys._current_frames().get(self._watched))
                 self._token.run_sync_soon(self._count)
             if not has_answered and self._abort_after is not None and waited >= self._abort_after:
                 self._abort(waited)
@@ -99,7 +99,7 @@ class Watchdog:
     def _count(self) -> None:
         self._counters["stood still"] += 1
 
-    def _tell(self, waited: float, innermost: FrameType | None) -> None:
+    def _report(self, waited: float, innermost: FrameType | None) -> None:
         stack: TracebackType | None = None
         what = where = ""
         frame, is_in_task = innermost, True

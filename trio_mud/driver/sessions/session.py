@@ -143,7 +143,7 @@ class Session(EndingTimerOwner):
         if any(arrives):
             return True
         if not all(connection._lifecycle.is_link_dead for connection in self._connections):
-            return False
+            return False  # a live link dropped it because the player reads too slowly or quits: not missed, but lost
         self._keep(text)
         return True
 
@@ -217,6 +217,7 @@ class Session(EndingTimerOwner):
     def _link(self, connection: Connection) -> None:
         """Bind a connection, and send it the missed output."""
         self._connections.append(connection)
+        # The barrier: `SessionStarted` or `SessionResumed` is handled before the connection's next `Input`.
         connection.session = connection._inbox.barrier = self
         connection._inbox.on_gone = partial(self.server.sessions._link_ended, connection)
         if self._expiry is not None:
