@@ -21,6 +21,7 @@ from .driver.connection.events import (
     MsdpMessage,
     WindowSize,
 )
+from .driver.connection.secret import Secret
 from .driver.connection.tap import Sent, Tap, Typed
 from .driver.core.events import Cause, HookEvent, Reason
 from .driver.core.hooks import FIRST, LAST, Hooks
@@ -92,6 +93,7 @@ __all__ = [
     "Rate",
     "Reason",
     "Rendering",
+    "Secret",
     "Sent",
     "Session",
     "SessionEnded",

@@ -22,6 +22,7 @@ from ..core.guard import allow_interrupts, interrupt_in, is_a, run_guarded
 from ..link.base import Link
 from .question_taker import QuestionTaker
 from .questions import Questions
+from .secret import Secret
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -95,15 +96,18 @@ class Dialog(Questions):
         self.connection.server._thread.check()
         return await self._ask(question, within, "Dialog.ask()", hidden=False)
 
-    async def ask_hidden(self, question: Text, *, within: float | None = None) -> str:
+    async def ask_hidden(self, question: Text, *, within: float | None = None) -> Secret:
         """Like `ask`, but hide the typed line: use it for passwords.
 
         When the question ends in any way, the client shows input again, unless another hidden question follows.
         A line that arrives after the question timed out is dropped: it must not become a command.
         Not every client can hide input; see `hiding_refused`.
+
+        Returns:
+            The line; its `repr` does not show it.
         """
         self.connection.server._thread.check()
-        return await self._ask(question, within, "Dialog.ask_hidden()", hidden=True)
+        return Secret(await self._ask(question, within, "Dialog.ask_hidden()", hidden=True))
 
     async def _ask(self, question: Text, within: float | None, where: str, *, hidden: bool) -> str:
         connection = self.connection

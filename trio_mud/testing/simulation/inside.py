@@ -9,6 +9,7 @@ from typing import Any
 
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
+from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
 from ...driver.core.dispatcher import Source
 from ...driver.core.timers import Deadline, DeadlineOwner
@@ -86,7 +87,7 @@ def hidden_input(callback: Callable[[Connection], object]) -> Iterator[None]:
         callback(self)
         hide_input(self, hidden)
 
-    async def report_and_ask(self: Dialog, *question: Any, **how: Any) -> str:
+    async def report_and_ask(self: Dialog, *question: Any, **how: Any) -> Secret:
         for _ in ("hidden", "shown"):
             callback(self.connection)
         return await ask_hidden(self, *question, **how)
