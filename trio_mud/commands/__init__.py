@@ -26,5 +26,6 @@ from .commands import Actor, Commands
 from .errors import Mistake
 from .matching import APOSTROPHES, listing, matches
 from .phrases import Phrases
+from .role import Role
 
-__all__ = ["APOSTROPHES", "Actor", "Command", "Commands", "Mistake", "Phrases", "listing", "matches"]
+__all__ = ["APOSTROPHES", "Actor", "Command", "Commands", "Mistake", "Phrases", "Role", "listing", "matches"]
