@@ -14,7 +14,6 @@ FAULTS = read()
 COUNTS = {"N": 30, "P": 28, "A": 22, "U": 13, "S": 11, "O": 12, "D": 13, "K": 13}
 NOT_YET = {
     *(f"N{number}" for number in range(24, 29)),  # WebSocket
-    *("U1", "U2", "U3", "U4", "U5", "U6", "U11", "U12", "U13"),  # accounts
     *("O6", "O9"),
     *(f"D{number}" for number in range(1, 14)),  # several processes
 }

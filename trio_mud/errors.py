@@ -8,6 +8,7 @@
     ├── WouldDeadlock           a hook asked its own source for a line, which can come only after that hook
     ├── NoAnswer                a player gave no valid answer to a question that was repeated
     ├── Overloaded              a queue is full, and the new item was not accepted
+    ├── TooManyTries            too many wrong passwords came from that address, or for that account
     ├── StorageError            storage cannot fulfil a request
     │   ├── DuplicateKey        the key, or the value of a unique field, is in use by another record
     │   ├── NotSaved            changes could not be written in time; they stay in memory and are retried
@@ -40,6 +41,7 @@ __all__ = [
     "Overloaded",
     "SessionInUse",
     "StorageError",
+    "TooManyTries",
     "TrioMudError",
     "UnreadableRecord",
     "WouldDeadlock",
@@ -92,6 +94,18 @@ class NoAnswer(TrioMudError):
 
 class Overloaded(TrioMudError):
     """A queue has reached its limit, and the new item was not accepted; try later, or do less."""
+
+
+class TooManyTries(TrioMudError):
+    """Too many wrong passwords came from this address or for this account; wait, and try again.
+
+    Attributes:
+        seconds: The time to wait.
+    """
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class StorageError(TrioMudError):

@@ -100,6 +100,115 @@ class Texts:
     edit_full: str = "There is no room for that."
     """The text in the editor has reached its greatest length."""
 
+    # Names, in the login dialog of accounts; words that are answers stand apart by spaces
+
+    name_length: str = "A name has {shortest} to {longest} letters."
+    """It is too short or too long."""
+
+    name_letters: str = "A name is one word, and plain letters only."
+    """It holds something other than letters."""
+
+    name_deceptive: str = "A name is written in the plain letters of one alphabet, and this one could be misread."
+    """Its letters could be taken for others."""
+
+    name_reserved: str = "Nobody can be called that here."
+    """It is a word of the game."""
+
+    name_taken: str = "That name is taken. Please choose another one."
+    """An account, a character or a guest has it, or one that looks like it."""
+
+    # In the login dialog of accounts
+
+    login_hint: str = "Type your name, or new if you have none here yet."
+    """Before the first question."""
+
+    login_guest_hint: str = "Type guest to look around without one."
+    """The same, if guests may come."""
+
+    login_question: str = "Name: "
+    """The first question."""
+
+    login_new: str = "new create"
+    """The words that make an account."""
+
+    login_guest: str = "guest"
+    """The words that let a guest in."""
+
+    name_question: str = "What is your name to be? "
+    """The name of a new account, character or guest."""
+
+    password_question: str = "Password: "
+    """The password of an account."""
+
+    password_new: str = "New password: "
+    """The first of two questions for a new password."""
+
+    password_again: str = "The same again: "
+    """The second one."""
+
+    password_different: str = "These were two different passwords."
+    """Its answer was another one."""
+
+    password_short: str = "A password has {count} characters at least, and is not the name."
+    """The new password is too easy to guess."""
+
+    password_long: str = "A password has at most {count} bytes."
+    """The new password is too long."""
+
+    password_changed: str = "Your password is changed."
+    """The new password is stored."""
+
+    login_wrong: str = "There is no such name with that password."
+    """The same whether the name or the password is wrong."""
+
+    login_wait: str = "Too many tries. Please wait {seconds} seconds, and try again."
+    """The address or the account is penalised; the link closes."""
+
+    login_over: str = "That did not work. Please try again later."
+    """The last of `max_tries`; the link closes."""
+
+    login_busy: str = "Too many people are logging in. Please try again in a minute."
+    """The queue of passwords to check is full; the link closes."""
+
+    login_not_saved: str = "This cannot be saved just now, so it was not done. Please try again later."
+    """The store did not confirm a new account, or a new password."""
+
+    login_unreadable: str = "Your character cannot be loaded. We have been told."
+    """The record of an account or a character is damaged; the link closes."""
+
+    plain_warning: str = "This link is not encrypted: your password can be read on its way."
+    """Before the first question, unless the link is encrypted or local."""
+
+    plain_refused: str = "Passwords are taken over encrypted links only: connect with TLS to port {port}."
+    """The same, if `plain = "refuse"`; the link closes."""
+
+    choose_character: str = "Who do you want to be? "
+    """The account has several characters."""
+
+    too_many_characters: str = "You have as many characters as you may have."
+    """The account has `max_characters`."""
+
+    taken_over_from: str = "Your character was taken over from {address}."
+    """To the old link, before `taken_over`."""
+
+    another_character: str = "You have come in as another of your characters, so this one leaves."
+    """The account has `max_played` characters in the game already; the link of the first one closes."""
+
+    recovery_used: str = "The code was right, and is used up. Now choose a new password."
+    """A recovery code was typed in place of the password."""
+
+    recovery_notice: str = "An operator made a recovery code for this account since your last login."
+    """At the next login."""
+
+    delete_question: str = "Type your password to delete the account with all its characters: "
+    """A player wants to delete the account."""
+
+    delete_done: str = "Your account is deleted. Log in within {days} days if you change your mind."
+    """It is hidden from now on; the link closes."""
+
+    delete_undo: str = "This account is deleted, and will be destroyed in {days} days. Take it back? (yes/no) "
+    """Its owner has logged in."""
+
     # Last words: the player reads one of these, and the connection is closed
 
     no_input: str = "You have not said a word. Come back when you feel like talking."

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from trio_mud.storage import Sqlite, inline, open_store
 
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 async def fill(path: Path) -> None:
-    async with open_store(Sqlite(path), Thing, Account, wall_clock=lambda: 1.5, executor=inline) as store:
+    async with open_store(Sqlite(path), Thing, Member, wall_clock=lambda: 1.5, executor=inline) as store:
         hall = store.add(Thing(name="hall"), "hall")
         ann = store.add(Hero(name="Ann", place=hall), "ann")
         store.add(Thing(name="bag", place=ann), "bag")
-        store.add(Account(name="Ann"), "ann")
+        store.add(Member(name="Ann"), "ann")
         store.log("audit", text="hello")
         store.set_value("clock", 7)
 
 
 async def keys(path: Path) -> list[str]:
-    async with open_store(Sqlite(path), Thing, Account) as store:
+    async with open_store(Sqlite(path), Thing, Member) as store:
         assert store.value("clock") == 7
         return sorted(thing.key for thing in store.all(Thing))

@@ -26,7 +26,7 @@ class Hero(Thing):
     friends: tuple[Thing, ...] = ()
 
 
-class Account(Record, family="account", unique=("email",), index=("level",)):
+class Member(Record, family="account", kind="account", unique=("email",), index=("level",)):
     name: str
     email: str = ""
     level: int = 1

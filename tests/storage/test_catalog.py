@@ -7,7 +7,7 @@ import pytest
 from trio_mud.storage import Memory, Record, inline, open_store
 from trio_mud.storage.catalog import Catalog
 
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 def test_a_kind_is_found_also_if_its_class_is_defined_later() -> None:
@@ -66,8 +66,8 @@ async def test_a_class_that_the_store_does_not_know_is_refused() -> None:
     with pytest.raises(TypeError, match="has no family"):
         Catalog([Record])
     async with open_store(Memory(), Thing, executor=inline) as store:
-        with pytest.raises(TypeError, match="Account is not among the record classes"):
-            store.add(Account(name="Ann"))
+        with pytest.raises(TypeError, match="Member is not among the record classes"):
+            store.add(Member(name="Ann"))
         store.add(Hero(name="Ann"), "ann")
 
 

@@ -13,7 +13,7 @@ from trio_mud.storage.lock import IN_USE
 from trio_mud.storage.rows import Lookup
 
 from .conftest import Database
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 NEVER = 1e6  # seconds: the writer acts only when asked to
 
@@ -102,15 +102,15 @@ async def test_numbered_keys_are_never_given_out_twice(database: Database) -> No
 
 
 async def test_a_record_that_is_not_resident_is_loaded_once_for_all_who_ask(database: Database) -> None:
-    async with open_store(database(), Account) as store:
-        store.add(Account(name="Ann", email="ann@inn"), "ann")
-    async with open_store(database(), Account) as store:
-        assert store.get(Account, "ann") is None
-        assert list(store.all(Account)) == []
-        found: list[Account | None] = []
+    async with open_store(database(), Member) as store:
+        store.add(Member(name="Ann", email="ann@inn"), "ann")
+    async with open_store(database(), Member) as store:
+        assert store.get(Member, "ann") is None
+        assert list(store.all(Member)) == []
+        found: list[Member | None] = []
 
         async def load() -> None:
-            found.append(await store.load(Account, "ann"))
+            found.append(await store.load(Member, "ann"))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(load)
@@ -118,25 +118,25 @@ async def test_a_record_that_is_not_resident_is_loaded_once_for_all_who_ask(data
         assert found[0] is found[1]
         assert found[0] is not None
         assert found[0].email == "ann@inn"
-        assert await store.load(Account, "bob") is None
+        assert await store.load(Member, "bob") is None
 
 
 async def test_a_loaded_record_is_saved_as_long_as_anyone_can_change_it(database: Database) -> None:
-    async with open_store(database(), Account) as store:
-        store.add(Account(name="Ann"), "ann")
-    async with open_store(database(), Account) as store:
-        ann = await store.load(Account, "ann")
+    async with open_store(database(), Member) as store:
+        store.add(Member(name="Ann"), "ann")
+    async with open_store(database(), Member) as store:
+        ann = await store.load(Member, "ann")
         assert ann is not None
-        assert await store.load(Account, "ann") is ann
+        assert await store.load(Member, "ann") is ann
         ann.level = 2
         del ann
-        ann = await store.load(Account, "ann")  # nobody referred to it, and it was not saved
+        ann = await store.load(Member, "ann")  # nobody referred to it, and it was not saved
         assert ann is not None
         assert ann.level == 2
         await store.saved()
         ann.level = 3
-    async with open_store(database(), Account) as store:
-        ann = await store.load(Account, "ann")
+    async with open_store(database(), Member) as store:
+        ann = await store.load(Member, "ann")
         assert ann is not None
         assert ann.level == 3
 
@@ -192,60 +192,60 @@ async def test_a_load_of_an_owner_keeps_its_belongings_in_memory_while_it_is_the
 
 @pytest.mark.parametrize("saved", [True, False])
 async def test_a_key_in_use_is_refused_in_memory_and_on_disk(database: Database, saved: bool) -> None:
-    async with open_store(database(), Account) as store:
-        ann = store.add(Account(name="Ann"), "ann")
+    async with open_store(database(), Member) as store:
+        ann = store.add(Member(name="Ann"), "ann")
         if saved:
             await store.saved()
             del ann
         with pytest.raises(DuplicateKey, match="account 'ann' exists already"):
-            store.add(Account(name="Anna"), "ann")
-    async with open_store(database(), Account) as store:
+            store.add(Member(name="Anna"), "ann")
+    async with open_store(database(), Member) as store:
         with pytest.raises(DuplicateKey):  # nobody has loaded it
-            store.add(Account(name="Anna"), "ann")
+            store.add(Member(name="Anna"), "ann")
 
 
 async def test_a_unique_value_is_refused_whoever_has_it(database: Database) -> None:
-    async with open_store(database(), Account) as store:
-        store.add(Account(name="Ann", email="ann@inn"), "ann")
-        store.add(Account(name="Bob"), "bob")
-        store.add(Account(name="Cid"), "cid")  # the default is no value to be unique
-    async with open_store(database(), Account) as store:
+    async with open_store(database(), Member) as store:
+        store.add(Member(name="Ann", email="ann@inn"), "ann")
+        store.add(Member(name="Bob"), "bob")
+        store.add(Member(name="Cid"), "cid")  # the default is no value to be unique
+    async with open_store(database(), Member) as store:
         with pytest.raises(DuplicateKey, match="another account has the email 'ann@inn' already"):
-            store.add(Account(name="Dan", email="ann@inn"), "dan")
-        assert await store.load(Account, "dan") is None
-        bob = await store.load(Account, "bob")
+            store.add(Member(name="Dan", email="ann@inn"), "dan")
+        assert await store.load(Member, "dan") is None
+        bob = await store.load(Member, "bob")
         assert bob is not None
         with pytest.raises(DuplicateKey):
             bob.email = "ann@inn"
         assert bob.email == ""
-        ann = await store.load(Account, "ann")
+        ann = await store.load(Member, "ann")
         assert ann is not None
         ann.email = "anna@inn"
         bob.email = "ann@inn"
         store.remove(ann)
-        store.add(Account(name="Eve", email="anna@inn"), "eve")
+        store.add(Member(name="Eve", email="anna@inn"), "eve")
 
 
 async def test_find_knows_what_is_in_memory_and_what_is_on_disk(database: Database) -> None:
-    async with open_store(database(), Thing, Account) as store:
+    async with open_store(database(), Thing, Member) as store:
         for name, email, level in [("ann", "a@inn", 3), ("bob", "b@inn", 1), ("cid", "c@inn", 3), ("dan", "d@inn", 3)]:
-            store.add(Account(name=name, email=email, level=level), name)
+            store.add(Member(name=name, email=email, level=level), name)
         store.add(Thing(name="chest", gold=3), "chest")
-    async with open_store(database(), Thing, Account, interval=NEVER) as store:
-        assert await store.find(Account, email="b@inn") == ["bob"]
-        assert await store.find(Account, level=1) == ["bob"]  # a default, which no row holds
-        ann, bob, dan = [await store.load(Account, name) for name in ("ann", "bob", "dan")]
+    async with open_store(database(), Thing, Member, interval=NEVER) as store:
+        assert await store.find(Member, email="b@inn") == ["bob"]
+        assert await store.find(Member, level=1) == ["bob"]  # a default, which no row holds
+        ann, bob, dan = [await store.load(Member, name) for name in ("ann", "bob", "dan")]
         assert ann is not None
         assert bob is not None
         assert dan is not None
         ann.level, bob.level = 1, 3
         store.remove(dan)
-        assert await store.find(Account, level=3) == ["bob", "cid"]
-        assert await store.find(Account, level=1) == ["ann"]
+        assert await store.find(Member, level=3) == ["bob", "cid"]
+        assert await store.find(Member, level=1) == ["ann"]
         assert await store.find(Thing, gold=3) == ["chest"]
         assert await store.find(Hero, gold=3) == []
         with pytest.raises(TypeError, match="has no index: declare it with index"):
-            await store.find(Account, name="ann")
+            await store.find(Member, name="ann")
 
 
 # Values and logs

@@ -13,12 +13,12 @@ from trio_mud.storage import Record, Sqlite, open_store
 from trio_mud.storage.inspection import check, export
 
 from .filled import fill
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 async def test_a_check_counts_what_is_there_and_names_what_is_wrong(path: Path) -> None:
     await fill(path)
-    report = check(path, [Thing, Account])
+    report = check(path, [Thing, Member])
     assert (report.problems, dict(report.rows), report.entries) == ([], {"thing": 3, "account": 1}, 1)
     db = apsw.Connection(str(path))
     db.execute("update rows set data = '{}' where key = 'hall'")

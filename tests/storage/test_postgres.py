@@ -13,7 +13,7 @@ from trio_mud.storage.inspection import check
 from trio_mud.storage.lock import IN_USE
 from trio_mud.storage.restoring import restore_into
 
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 def test_a_url_names_the_backend_and_no_log_shows_its_password() -> None:
@@ -85,13 +85,13 @@ async def test_a_server_that_lost_its_place_to_another_saves_nothing_more(postgr
 
 @pytest.mark.slow
 async def test_a_text_with_a_nul_is_stored_and_only_its_record_cannot_be_found(postgres_url: str) -> None:
-    async with open_store(Postgres(postgres_url), Account) as store:
-        store.add(Account(name="a\0b", email="nul@inn"), "nul")
-        store.add(Account(name=r"\u0000", email="text@inn"), "text")
-        store.add(Account(name="Ann", email="ann@inn"), "ann")
-    async with open_store(Postgres(postgres_url), Account) as store:
-        assert await store.find(Account, email="ann@inn") == ["ann"]
-        nul, text = await store.load(Account, "nul"), await store.load(Account, "text")
+    async with open_store(Postgres(postgres_url), Member) as store:
+        store.add(Member(name="a\0b", email="nul@inn"), "nul")
+        store.add(Member(name=r"\u0000", email="text@inn"), "text")
+        store.add(Member(name="Ann", email="ann@inn"), "ann")
+    async with open_store(Postgres(postgres_url), Member) as store:
+        assert await store.find(Member, email="ann@inn") == ["ann"]
+        nul, text = await store.load(Member, "nul"), await store.load(Member, "text")
         assert nul is not None
         assert text is not None
         assert (nul.name, text.name) == ("a\0b", r"\u0000")

@@ -11,7 +11,7 @@ import pytest
 
 from trio_mud.storage import Memory, Record, inline, live, open_store
 
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 def test_each_record_has_its_own_list() -> None:
@@ -113,4 +113,4 @@ async def test_the_four_methods_are_called_when_a_record_comes_and_goes() -> Non
 
 
 def test_a_record_shows_its_class_and_key() -> None:
-    assert (repr(Hero(name="Ann", key="ann")), repr(Account(name="x"))) == ("<Hero 'ann'>", "<Account ''>")
+    assert (repr(Hero(name="Ann", key="ann")), repr(Member(name="x"))) == ("<Hero 'ann'>", "<Member ''>")

@@ -13,13 +13,13 @@ from trio_mud.storage import Memory, Sqlite, open_store
 from trio_mud.storage.restoring import restore, restore_into
 
 from .filled import fill, keys
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 
 async def test_a_backup_of_a_running_game_restores_what_was_there(path: Path, tmp_path: Path) -> None:
     await fill(path)
     copy = tmp_path / "copies" / "copy.db"
-    async with open_store(Sqlite(path), Thing, Account) as store:
+    async with open_store(Sqlite(path), Thing, Member) as store:
         store.add(Thing(name="in it"), "in-it")
         await store.saved()
         await trio.to_thread.run_sync(Sqlite(path).backup, copy)
@@ -67,7 +67,7 @@ async def test_a_backup_can_be_restored_into_another_kind_of_database(path: Path
     await fill(path)
     backend = Memory()
     assert restore_into(backend, path) == 4
-    async with open_store(Memory(backend.stored), Thing, Account) as store:
+    async with open_store(Memory(backend.stored), Thing, Member) as store:
         assert await store.hold(Hero, "ann") is not None
         assert store.get(Thing, "bag") is not None
         assert await store.entries("audit") == [(1.5, {"text": "hello"})]

@@ -18,7 +18,7 @@ from trio_mud.storage import database_file as module
 from trio_mud.storage.copies import copies
 from trio_mud.storage.lock import IN_USE
 
-from .records import Account
+from .records import Member
 
 
 class Purse(Record, family="purse", resident=True):
@@ -282,14 +282,14 @@ async def test_a_flipped_bit_costs_its_row_and_names_it(path: Path) -> None:
 
 
 async def test_a_damaged_row_does_not_stop_searches(path: Path) -> None:
-    async with open_store(Sqlite(path), Account) as store:
-        store.add(Account(name="Ann", email="ann@inn"), "ann")
-        store.add(Account(name="Bob", email="bob@inn"), "bob")
+    async with open_store(Sqlite(path), Member) as store:
+        store.add(Member(name="Ann", email="ann@inn"), "ann")
+        store.add(Member(name="Bob", email="bob@inn"), "bob")
     db = apsw.Connection(str(path))
     db.execute("update rows set data = '{\"email\":' where key = 'ann'")
     db.close()
-    async with open_store(Sqlite(path), Account) as store:
-        assert await store.find(Account, email="bob@inn") == ["bob"]
+    async with open_store(Sqlite(path), Member) as store:
+        assert await store.find(Member, email="bob@inn") == ["bob"]
 
 
 # Upgrades of the layout

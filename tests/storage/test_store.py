@@ -14,7 +14,7 @@ from trio_mud.storage import Memory, Stored, inline, open_store
 from trio_mud.storage.transaction import SLICE_RECORDS
 
 from .faulty import Faulty, delayed
-from .records import Account, Hero, Thing
+from .records import Hero, Member, Thing
 
 NEVER = 1e6  # seconds
 
@@ -47,10 +47,10 @@ async def test_after_the_block_no_change_is_lost_in_silence() -> None:
 
 async def test_a_class_that_the_store_does_not_know_is_named() -> None:
     async with open_store(Memory(), Thing, executor=inline) as store:
-        with pytest.raises(TypeError, match="Account is not among the record classes"):
-            store.get(Account, "ann")
-        with pytest.raises(TypeError, match="Account is not among the record classes"):
-            await store.load(Account, "ann")
+        with pytest.raises(TypeError, match="Member is not among the record classes"):
+            store.get(Member, "ann")
+        with pytest.raises(TypeError, match="Member is not among the record classes"):
+            await store.load(Member, "ann")
 
 
 async def test_a_record_is_added_once() -> None:
@@ -61,18 +61,18 @@ async def test_a_record_is_added_once() -> None:
 
 
 async def test_what_is_not_there_cannot_be_held() -> None:
-    async with open_store(Memory(), Thing, Account, executor=inline) as store:
-        assert await store.hold(Account, "ann") is None
+    async with open_store(Memory(), Thing, Member, executor=inline) as store:
+        assert await store.hold(Member, "ann") is None
         store.add(Thing(name="a"), "a")
         assert await store.hold(Hero, "a") is None  # of another class
 
 
 async def test_a_search_takes_one_field() -> None:
-    async with open_store(Memory(), Account, executor=inline) as store:
+    async with open_store(Memory(), Member, executor=inline) as store:
         with pytest.raises(TypeError, match="exactly one field"):
-            await store.find(Account)
+            await store.find(Member)
         with pytest.raises(TypeError, match="exactly one field"):
-            await store.find(Account, email="x", level=1)
+            await store.find(Member, email="x", level=1)
 
 
 async def test_a_record_that_was_removed_while_it_is_loaded_does_not_come_back(autojump_clock: MockClock) -> None:
@@ -98,20 +98,20 @@ async def test_a_record_that_was_removed_while_it_is_loaded_does_not_come_back(a
 
 
 async def test_a_record_that_nobody_refers_to_is_forgotten_once_it_is_saved(autojump_clock: MockClock) -> None:
-    async with open_store(Memory(), Account, Thing, executor=inline, interval=NEVER) as store:
-        store.add(Account(name="Ann"), "ann")
+    async with open_store(Memory(), Member, Thing, executor=inline, interval=NEVER) as store:
+        store.add(Member(name="Ann"), "ann")
         ann = store.add(Hero(name="Ann"), "ann")
         store.add(Thing(name="bag", place=ann), "bag")
         del ann
         gc.collect()
-        assert store.get(Account, "ann") is not None
+        assert store.get(Member, "ann") is not None
         assert store.get(Thing, "bag") is not None
         await store.saved()
         await trio.lowlevel.checkpoint()
         gc.collect()
-        assert store.get(Account, "ann") is None
+        assert store.get(Member, "ann") is None
         assert store.get(Thing, "bag") is None
-        assert await store.load(Account, "ann") is not None
+        assert await store.load(Member, "ann") is not None
 
 
 async def test_sweeps_and_searches_let_others_run() -> None:

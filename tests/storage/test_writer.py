@@ -15,7 +15,7 @@ from trio_mud.storage.store import MAX_ENTRIES
 from trio_mud.storage.writer import RETRY_DELAYS, SWEEP_INTERVAL
 
 from .faulty import FULL, Faulty, delayed
-from .records import Account, Thing
+from .records import Member, Thing
 
 NEVER = 1e6  # seconds
 
@@ -264,10 +264,10 @@ async def test_a_list_changed_in_place_fails_the_authors_test() -> None:
 
 async def test_the_sweep_names_the_field_also_of_a_record_that_was_loaded(autojump_clock: MockClock) -> None:
     stored = Stored()
-    async with open_store(Memory(stored), Thing, Account, executor=inline) as store:
+    async with open_store(Memory(stored), Thing, Member, executor=inline) as store:
         store.add(Thing(name="a", notes=["x"]), "a")
-        store.add(Account(name="Ann"), "ann")
-    async with open_store(Memory(stored), Thing, Account, executor=inline, interval=NEVER) as store:
+        store.add(Member(name="Ann"), "ann")
+    async with open_store(Memory(stored), Thing, Member, executor=inline, interval=NEVER) as store:
         assert await store.sweep() == []
         thing = store.get(Thing, "a")
         assert thing is not None

@@ -1,10 +1,10 @@
 """Coming in, being lost, coming back and going away: the question at the door, and what the others see of it."""
 
 from trio_mud import Connection, Dialog, Markup, Reason, link, markup, wrap
+from trio_mud.accounts import appearance, read_name, same_name
 from trio_mud.commands import Mistake
 
 from .guest import Guest, page_width
-from .names import appearance, read_name, same_name
 from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
 from .valley import Valley
 from .verbs import commands, show_room

@@ -6,13 +6,13 @@ Nothing here waits, so every call is one step of the world.
 
 from __future__ import annotations
 
+from trio_mud.accounts import same_name
 from trio_mud.commands import Mistake, listing, matches
 
 from .almanac import Date, date_after
 from .creature import Creature
 from .guest import Guest
 from .maps import Hour, Map, room_number
-from .names import same_name
 from .room import Room
 
 __all__ = ["Valley"]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
+from trio_mud.accounts.names import LONGEST, MARKS, SHORTEST, appearance, read_name, same_name
 from trio_mud.commands import Mistake
-from trio_mud.mudlib.names import LONGEST, MARKS, SHORTEST, appearance, read_name, same_name
 
 
 @pytest.mark.parametrize(

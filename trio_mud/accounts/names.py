@@ -1,14 +1,14 @@
-"""What may be somebody's name, and when two names are the same.
+"""Names: what may be one, and when two names are the same.
 
-Names are shown to everybody and typed by everybody, so they are strict: letters that can be seen, of one alphabet.
-Two names that differ in case, accents or alphabet alone are one name, so nobody needs a foreign keyboard to talk to
-Łukasz, and no second one can come in as Lukasz.
+Names are shown to all and typed by all, so they are strict: visible letters of one alphabet.
+Two names that differ in case, accents or alphabet alone are one name. So Łukasz can be addressed from any keyboard,
+and a second player cannot come in as Lukasz.
 
-Who uses it: `entry.py`, and whoever looks a player up by name.
+Used by the login, and by games that find a player by name.
 
-Some names still look alike and are two: Chinese ones that differ by the length of a stroke, a few Katakana and Chinese
+Some names look alike and still are two: Chinese ones that differ by the length of a stroke, a few Katakana and Chinese
 characters that Unicode does not list, Hebrew or Arabic names with letters that are nearly the same, Bern and Bem in a
-narrow font. Each of the two is an honest name in its own writing, and refusing one costs more than the likeness does.
+narrow font. Each is an honest name in its own writing, and refusing one would cost more than the likeness does.
 
 Source: RFC 8264 and 8265 (PRECIS, UsernameCaseMapped) by precis-i18n; transliteration by anyascii;
 UTS 39 5.2 (Highly Restrictive, and Latin alone) and 4 (look-alikes), scripts by confusable-homoglyphs; UAX 31 table 5
@@ -21,6 +21,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from trio_mud import Texts
 from trio_mud.commands import Mistake
 
 if TYPE_CHECKING:
@@ -43,39 +44,42 @@ _ACCENTED = frozenset(("CYRILLIC", "GREEK", "LATIN"))  # their marks are accents
 _LONG_VOWEL = "\u30fc"  # of Japanese; it belongs to two scripts, so the table of scripts calls it common
 
 
-def read_name(typed: str, reserved: Collection[str] = ()) -> str:
-    """The name that was typed, as it will be shown: composed, and with a capital.
+def read_name(typed: str, reserved: Collection[str] = (), *, texts: Texts | None = None) -> str:
+    """Return the name that was typed, as it will be shown: composed, and with a capital.
 
     Args:
         typed: One line of a player.
-        reserved: What nobody may be called, as `same_name` spells it.
+        reserved: Words that are no names, as `same_name` spells them.
+        texts: The sentences for the player.
 
     Raises:
-        Mistake: It cannot be a name, and why.
+        Mistake: It cannot be a name; the text gives the reason.
     """
+    texts = texts or Texts()
+    wrong_length = texts.name_length.replace("{shortest}", str(SHORTEST)).replace("{longest}", str(LONGEST))
     typed = typed.strip()
     if not 0 < len(typed) <= LONGEST * (1 + MARKS):
-        raise Mistake(f"A name has {SHORTEST} to {LONGEST} letters.")
+        raise Mistake(wrong_length)
     try:
         name = _profile().enforce(typed)
     except UnicodeEncodeError:  # a letter that is not seen, is not whole, or is another one in disguise
-        raise Mistake("A name is one word, and plain letters only.") from None
+        raise Mistake(texts.name_letters) from None
     # The Turkish dotted I is a letter and a mark in lower case, and one letter again as a capital.
     name = unicodedata.normalize("NFC", name.capitalize())
     kinds = "".join(unicodedata.category(character)[0] for character in name)
     if kinds.strip("LM") or kinds.startswith("M") or "M" * (MARKS + 1) in kinds:
-        raise Mistake("A name is one word, and letters only.")
+        raise Mistake(texts.name_letters)
     if not SHORTEST <= kinds.count("L") <= LONGEST:
-        raise Mistake(f"A name has {SHORTEST} to {LONGEST} letters.")
+        raise Mistake(wrong_length)
     if is_deceptive(name):
-        raise Mistake("A name is written in the plain letters of one alphabet, and this one could be misread.")
+        raise Mistake(texts.name_deceptive)
     if same_name(name) in reserved:
-        raise Mistake("Nobody can be called that here.")
+        raise Mistake(texts.name_reserved)
     return name
 
 
 def same_name(name: str) -> str:
-    """What all spellings of the same name have in common: the nearest ASCII, in small letters."""
+    """Return the form that all spellings of the same name share: the nearest ASCII, in lower case."""
     from anyascii import anyascii
 
     return anyascii(name).casefold()
@@ -103,7 +107,7 @@ def is_deceptive(name: str) -> bool:
 
 
 def appearance(name: str) -> str:
-    """What names that look alike have in common: for each letter one of those that look like it, ASCII if possible.
+    """Return the form that look-alike names share: for each letter one that looks like it, ASCII if possible.
 
     The comparison by sound does not find these: a Cyrillic Sara looks like a Latin Capa, and the Katakana ka like the
     Chinese character for strength.
@@ -119,7 +123,7 @@ def _script(character: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _twin(letter: str) -> str:
-    """The ASCII letter that a letter looks like, as it is or else in small; if there is none, the first of its kin."""
+    """Return the ASCII letter that a letter looks like, in either case; if there is none, the first of its kin."""
     if letter.isascii():
         return letter
     twins = [*_look_alikes(letter), *_look_alikes(letter.lower())]

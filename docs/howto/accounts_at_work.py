@@ -1,0 +1,58 @@
+"""An inn that keeps its guests: names, passwords, and a purse that is there tomorrow."""
+
+from functools import partial
+
+import trio
+
+from trio_mud import Admitted, Hooks, Input, SessionResumed, SessionStarted, serve
+from trio_mud.accounts import Accounts, Character, Login, change_password
+from trio_mud.storage import Sqlite, Store, open_store
+
+
+class Lodger(Character):
+    gold: int = 0
+
+
+# hooks
+def inn(store: Store, **settings) -> Hooks:
+    hooks = Hooks()
+    accounts = Accounts(store, Lodger, **settings)
+    login = Login(accounts)
+    hooks.include(accounts.hooks)
+
+    @hooks.on(Admitted)
+    def open_the_door(event: Admitted) -> None:
+        event.connection.start_dialog(login.run, deadline=accounts.options.login_timeout)
+
+    @hooks.on(SessionStarted)
+    def come_in(event: SessionStarted) -> None:
+        event.session.write(f"Welcome, {event.session.body.name}.")
+
+    @hooks.on(SessionResumed)
+    def come_back(event: SessionResumed) -> None:
+        event.session.write("There you are again.")
+
+    @hooks.on(Input)
+    def obey(event: Input) -> None:
+        connection = event.connection
+        lodger = connection.session.body
+        if event.line == "dig":
+            lodger.gold += 1
+        elif event.line == "gold":
+            connection.write(f"You have {lodger.gold} gold.")
+        elif event.line == "password":
+            connection.start_dialog(partial(change_password, accounts=accounts))
+        elif event.line == "quit":
+            connection.session.leave("Sleep well.")
+
+    return hooks
+
+
+# run
+async def main() -> None:
+    async with open_store(Sqlite("data/inn.db"), *Accounts.records, Lodger) as store:
+        await serve(inn(store), host="localhost", port=4000)
+
+
+if __name__ == "__main__":
+    trio.run(main)

@@ -1,0 +1,30 @@
+"""What may stand in the table of accounts."""
+
+import pytest
+
+from trio_mud.accounts import AccountOptions
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("max_tries", 0, "write a positive number, such as 3"),
+        ("max_tries", 2.5, "write a whole number, such as 3"),
+        ("max_tries", True, "write a positive number"),
+        ("login_timeout", float("inf"), "write a positive number"),
+        ("login_timeout", "long", "write a positive number"),
+        ("guests", 1, "write true or false"),
+        ("plain", "maybe", 'write "allow", "warn" or "refuse"'),
+        ("plain", "refuse", "needs a port for TLS"),
+        ("hash_memory", 4, "at least 8 KiB"),
+        ("tls_port", -1, "write a positive number"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_what_to_write(name: str, value: object, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}|{reason}") as caught:
+        AccountOptions(**{name: value})  # type: ignore[arg-type]
+    assert reason in str(caught.value)
+
+
+def test_refusing_plain_links_names_the_other_port() -> None:
+    assert AccountOptions(plain="refuse", tls_port=4443).tls_port == 4443

@@ -1,0 +1,221 @@
+"""Resume tokens and recovery codes: good once, not for long, and void when they should be."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import trio
+
+from trio_mud import Connection, InvalidToken, Secret, Session, Texts
+from trio_mud.accounts.tokens import CODE_LENGTH, CODE_LETTERS, MOST_TOKENS
+from trio_mud.errors import NotSaved
+from trio_mud.storage import Memory
+from trio_mud.testing import OpenMud, Player
+
+from ..storage.faulty import FULL, Faulty
+from .inn import PASSWORD, Inn, answers, open_inn
+
+TEXTS = Texts()
+HOUR = 3600.0
+
+
+def session_of(inn: Inn, key: str = "ann") -> Session:
+    session = inn.mud.server.sessions.get(key)
+    assert session is not None
+    return session
+
+
+async def stranger(inn: Inn) -> tuple[Player, Connection]:
+    """A player who is asked for a name, and the connection."""
+    player = await inn.player()
+    return player, list(inn.mud.server.connections)[-1]
+
+
+async def resume(inn: Inn, token: str) -> str:
+    """Try a token from a new link; return the key of the session, or why there is none."""
+    player, connection = await stranger(inn)
+    try:
+        session = await inn.accounts.resume(connection, token)
+    except InvalidToken as error:
+        await player.hang_up()
+        return str(error)
+    return str(session.key)
+
+
+async def test_a_token_enters_once_from_anywhere(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.newcomer("Ann")
+        token = inn.accounts.resume_token(session_of(inn))
+        assert await resume(inn, token) == "ann"
+        assert TEXTS.taken_over in await ann.sees_the_end()
+        assert await resume(inn, token) == "this token is void: log in"
+
+
+async def test_a_token_is_good_after_a_restart_and_a_crash(mud: OpenMud) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
+        await inn.newcomer("Ann")
+        token = inn.accounts.resume_token(session_of(inn))
+        await inn.store.saved()
+        crashed = Memory().stored
+        crashed.rows |= stored.rows
+        crashed.values |= stored.values
+    for after in (stored, crashed):
+        async with open_inn(mud, after) as inn:
+            assert await resume(inn, token) == "ann"
+            await inn.mud.pass_time(1)
+            assert inn.events == ["Ann comes"]
+
+
+async def test_that_a_token_was_used_is_on_disk_before_it_lets_anyone_in(mud: OpenMud) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        await inn.newcomer("Ann")
+        token = inn.accounts.resume_token(session_of(inn))
+        await inn.store.saved()
+        backend.error = FULL
+        _, connection = await stranger(inn)
+        with pytest.raises(NotSaved):
+            await inn.accounts.resume(connection, token)
+        assert connection.session is None
+        backend.error = None
+
+
+@pytest.mark.parametrize("moved", [-2 * HOUR, 2 * HOUR])
+async def test_a_token_is_void_after_an_hour_and_when_the_clock_was_moved(mud: OpenMud, moved: float) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
+        await inn.newcomer("Ann")
+        tokens = [inn.accounts.resume_token(session_of(inn)) for _ in range(3)]
+        await trio.sleep(HOUR - 1)
+        assert await resume(inn, tokens[0]) == "ann"
+        await trio.sleep(1)
+        assert "void" in await resume(inn, tokens[1])
+        tokens = [inn.accounts.resume_token(session_of(inn))]
+    async with open_inn(mud, stored, clock_moved=moved) as inn:
+        assert "void" in await resume(inn, tokens[0])
+
+
+@pytest.mark.parametrize("act", ["quit", "password", "ban", "delete", "eight others"])
+async def test_a_token_is_void_after(mud: OpenMud, act: str) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.newcomer("Ann")
+        token = inn.accounts.resume_token(session_of(inn))
+        if act == "quit":
+            await ann.type("quit")
+        elif act == "password":
+            await answers(ann, "password", PASSWORD, "another horse", "another horse")
+            assert TEXTS.password_changed in ann.screen
+        elif act == "ban":
+            await inn.accounts.void_tokens("Ann")
+        elif act == "delete":
+            await answers(ann, "delete", PASSWORD)
+        else:
+            for _ in range(MOST_TOKENS):
+                inn.accounts.resume_token(session_of(inn))
+        await inn.mud.pass_time(1)
+        assert "void" in await resume(inn, token)
+
+
+async def test_a_link_death_and_a_shutdown_leave_a_token_good(mud: OpenMud) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
+        ann = await inn.newcomer("Ann")
+        token = inn.accounts.resume_token(session_of(inn))
+        await ann.vanish()
+        await inn.mud.pass_time(301)
+        assert inn.events == ["Ann comes", "Ann goes"]
+        assert await resume(inn, token) == "ann"
+        token = inn.accounts.resume_token(session_of(inn))
+    async with open_inn(mud, stored) as inn:
+        assert await resume(inn, token) == "ann"
+
+
+@pytest.mark.parametrize("token", ["", ".", "ann", "ann.", "ann.kPzDAtJcIqHaKlsxuB3cMA", "bob.x", "\ud800.\ud800"])
+async def test_what_is_no_token_lets_nobody_in(mud: OpenMud, token: str) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        inn.accounts.resume_token(session_of(inn))
+        assert "void" in await resume(inn, token)
+
+
+async def test_tokens_differ_and_have_128_bits(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        tokens = {inn.accounts.resume_token(session_of(inn)) for _ in range(8)}
+        assert len(tokens) == 8
+        assert all(len(token.rpartition(".")[2]) >= 22 and isinstance(token, Secret) for token in tokens)
+
+
+async def test_a_guest_has_no_token(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.player("guest", "Bob")
+        with pytest.raises(LookupError, match="belongs to no account"):
+            inn.accounts.resume_token(session_of(inn, "bob"))
+
+
+def test_a_recovery_code_has_128_bits_in_letters_that_can_be_read_out() -> None:
+    assert len(CODE_LETTERS) ** CODE_LENGTH >= 2**128
+    assert not set("lo01i") & set(CODE_LETTERS)
+
+
+async def test_a_recovery_code_lets_its_owner_set_a_new_password_once(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        code = await inn.accounts.recovery_code("ann")
+        ann = await inn.player("Ann", f" {code.upper()} ")
+        assert TEXTS.recovery_used in ann.screen
+        await answers(ann, "another horse", "another horse")
+        assert TEXTS.recovery_notice in ann.screen
+        assert "You are Ann" in ann.screen
+        for password, answer in ((code, TEXTS.login_wrong), (PASSWORD, TEXTS.login_wrong)):
+            assert answer in (await inn.login("Ann", password=password)).screen
+        again = await inn.login("Ann", password="another horse")
+        assert "You are back" in again.screen
+        assert TEXTS.recovery_notice not in again.screen
+        audit = [entry["event"] for _, entry in await inn.store.entries("audit")]
+        assert audit == ["character created", "recovery code issued", "recovery code used", "password changed"]
+
+
+async def test_a_link_that_is_lost_before_the_new_password_leaves_no_way_in(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        code = await inn.accounts.recovery_code("ann")
+        ann = await inn.player("Ann", code, "another horse")
+        await ann.vanish()
+        await inn.mud.pass_time(1)
+        assert TEXTS.login_wrong in (await inn.login("Ann", password=code)).screen
+        assert TEXTS.login_wrong in (await inn.login("Ann", password="another horse")).screen
+        owner = await inn.login("Ann")
+        assert TEXTS.recovery_used in owner.screen  # with the old password, which still has to be replaced
+        assert len(inn.mud.server.sessions) == 0
+
+
+async def test_a_recovery_code_is_void_after_an_hour_a_new_one_and_a_new_password(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.newcomer("Ann")
+        first, second = await inn.accounts.recovery_code("ann"), await inn.accounts.recovery_code("ann")
+        assert TEXTS.login_wrong in (await inn.login("Ann", password=first)).screen
+        await trio.sleep(HOUR)
+        assert TEXTS.login_wrong in (await inn.login("Ann", password=second)).screen
+        third = await inn.accounts.recovery_code("ann")
+        await answers(ann, "password", PASSWORD, "another horse", "another horse")
+        assert TEXTS.login_wrong in (await inn.login("Ann", password=third)).screen
+
+
+async def test_guesses_at_a_code_are_penalised_as_those_at_a_password(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        code = await inn.accounts.recovery_code("ann")
+        for _ in range(3):
+            await inn.login("Ann", password="a" * CODE_LENGTH, address="203.0.113.9")
+        refused = await inn.login("Ann", password=code, address="203.0.113.9")
+        assert "Please wait" in refused.screen
+
+
+async def test_there_is_no_code_for_an_account_that_does_not_exist(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        for call in (inn.accounts.recovery_code, inn.accounts.void_tokens, inn.accounts.export):
+            with pytest.raises(LookupError, match="there is no account 'Bob'"):
+                await partial(call, "Bob")()

@@ -1,0 +1,44 @@
+"""Accounts: names, passwords, characters, and the login.
+
+    async with open_store(Sqlite("data/inn.db"), *Accounts.records, Hero) as store:
+        accounts = Accounts(store, Hero)
+        login = Login(accounts)
+        hooks.include(accounts.hooks)
+
+        @hooks.on(Admitted)
+        def open_the_door(event: Admitted) -> None:
+            event.connection.start_dialog(login.run, deadline=accounts.options.login_timeout)
+
+A `Hero` is a class of the game derived from `Character`. Its records are in memory while it is played, and it is the
+`body` of its session.
+
+It stores passwords as argon2id hashes, and tokens and codes as digests. It sends no mail: an operator's
+`recovery_code` takes the place of a forgotten password.
+"""
+
+from .account import Account, Character, Name, ResumeToken
+from .accounts import Accounts
+from .changes import ask_new_password, change_password, delete_account
+from .entry import Login
+from .names import appearance, read_name, same_name
+from .options import AccountOptions
+from .passwords import Passwords
+from .penalties import Penalties
+
+__all__ = [
+    "Account",
+    "AccountOptions",
+    "Accounts",
+    "Character",
+    "Login",
+    "Name",
+    "Passwords",
+    "Penalties",
+    "ResumeToken",
+    "appearance",
+    "ask_new_password",
+    "change_password",
+    "delete_account",
+    "read_name",
+    "same_name",
+]

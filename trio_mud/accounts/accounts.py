@@ -1,0 +1,438 @@
+"""The accounts of a game: created, proved, entered, recovered and deleted.
+
+    async with open_store(backend, *Accounts.records, Hero) as store:
+        accounts = Accounts(store, Hero)
+        hooks.include(accounts.hooks)
+
+It asks no questions: `entry.py` is the dialog, and a game may write another one with these calls.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Any, ClassVar, Final
+
+from trio_mud import (
+    LAST,
+    Cause,
+    Connection,
+    GmcpMessage,
+    Hooks,
+    InvalidToken,
+    Overloaded,
+    Reason,
+    Secret,
+    Session,
+    SessionEnded,
+    Started,
+    Texts,
+)
+from trio_mud.commands import Mistake, Role
+from trio_mud.errors import DuplicateKey
+from trio_mud.storage import Executor, Record, Store
+
+from .account import Account, Character, Name
+from .attempts import Attempts
+from .login_gmcp import GmcpLogin
+from .names import appearance, same_name
+from .options import AccountOptions
+from .passwords import LONGEST_PASSWORD, Passwords, normalize
+from .removal import AUDIT, days_left, destroy_due, export_account, mark_deleted, unmark_deleted
+from .stays import Stays
+from .tokens import account_key_of, issue_code, issue_token, new_secret, take_code, take_token, void_tokens
+
+__all__ = ["Accounts"]
+
+PENALTIES: Final = "trio_mud.penalties"  # the value that keeps them over a restart
+STORE_PENALTIES: Final = 10.0  # seconds between two writes of it
+PURGE: Final = dt.time(4, 30)
+
+
+class Accounts:
+    """All accounts in one store.
+
+    Include `hooks` in the hooks of the game.
+
+    Args:
+        store: An open store, opened with `Accounts.records` and with `kind`.
+        kind: The class of the characters, called with `name=` and `account=`; derived from `Character`, or a record
+            class with these two fields whose `stored_with` returns its own key.
+        options: The rules.
+        reserved: Words that are no names, as `same_name` spells them.
+        execute: Where passwords are hashed: threads by default, `storage.inline` in virtual time.
+        wall_clock: Seconds since 1970.
+        new_secret: Returns a text that cannot be guessed, of 128 bits.
+
+    Attributes:
+        options: The rules.
+        reserved: The words that are no names.
+        store: The store.
+        hooks: The functions that release characters, store penalties and destroy deleted accounts.
+        passwords: Hashes and checks the passwords.
+        gmcp: Asks programs for name and password.
+    """
+
+    records: ClassVar[tuple[type[Record], ...]] = (Account, Name)
+
+    def __init__(
+        self,
+        store: Store,
+        kind: type[Record] = Character,
+        *,
+        options: AccountOptions | None = None,
+        reserved: Collection[str] = (),
+        execute: Executor | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        new_secret: Callable[[], str] = new_secret,
+    ) -> None:
+        self.store, self.reserved = store, reserved
+        self.options = options = options or AccountOptions()
+        self.passwords = Passwords(options, execute=execute)
+        self.hooks = Hooks()
+        self.gmcp = GmcpLogin(options)
+        self._kind: type[Any] = kind
+        self._wall_clock, self._new_secret = wall_clock, new_secret
+        self._attempts = Attempts(options, self.passwords)
+        self._attempts.penalties.load(store.value(PENALTIES, []))
+        self._stays = Stays(store, kind, options.max_played)
+        self.hooks.on(Started)(self._start)
+        self.hooks.on(GmcpMessage)(self.gmcp.receive)
+        self.hooks.on(SessionEnded, order=LAST)(self._session_ended)  # the game's own functions still have the body
+
+    # Finding
+
+    async def find(self, name: str) -> Account | None:
+        """Return the account of this name, in any spelling; None if there is none.
+
+        Raises:
+            UnreadableRecord: Its row is quarantined.
+        """
+        return await self.store.load(Account, same_name(name))
+
+    async def name_of(self, character: str) -> str:
+        """Return the name of the character with this key."""
+        record = await self.store.load(self._kind, character)
+        return str(record.name) if record is not None else character
+
+    def account_of(self, session: Session | None) -> Account | None:
+        """Return the account that plays in this session; None for a guest, and without a session."""
+        stay = self._stays.of(session)
+        return stay.account if stay is not None else None
+
+    def role_of(self, connection: Connection) -> int:
+        """Return the role of the account behind a connection at this moment; `Role.GUEST` without one."""
+        account = self.account_of(connection.session)
+        return Role.GUEST if account is None else account.role
+
+    # New accounts and characters
+
+    async def check_free(self, connection: Connection, name: str) -> None:
+        """Return if no account, character or guest has this name, or one that looks like it.
+
+        Raises:
+            Mistake: It is taken. That this can be asked is unavoidable, so these answers are counted.
+            TooManyTries: The address has got too many of them.
+        """
+        self._attempts.check_names(connection.address)
+        key, look = same_name(name), appearance(name)
+        is_taken = await self.store.load(Name, key) is not None or bool(await self.store.find(Name, look=look))
+        if is_taken or self._is_played(connection, key) or look in self._stays.guest_looks():
+            self._attempts.count_name(connection.address)
+            raise Mistake(connection.server.texts.name_taken)
+
+    def check_password(self, name: str, password: str, texts: Texts) -> None:
+        """Raise Mistake, with the reason, if this cannot be the new password of an account of this name."""
+        if len(password) < self.options.shortest_password or password.casefold() == name.casefold():
+            raise Mistake(texts.password_short.replace("{count}", str(self.options.shortest_password)))
+        try:
+            normalize(password)
+        except ValueError:
+            raise Mistake(texts.password_long.replace("{count}", str(LONGEST_PASSWORD))) from None
+
+    async def create(self, connection: Connection, name: str, password: str) -> Account:
+        """Make an account and a character of the same name; return when both are on disk.
+
+        Args:
+            connection: The link of its owner.
+            name: A name from `read_name`.
+            password: A password that passed `check_password`.
+
+        Raises:
+            Mistake: The name was taken meanwhile.
+            TooManyTries: The address has made too many accounts.
+            Overloaded: Too many passwords wait to be hashed.
+            NotSaved: The store is in trouble; nothing was made.
+        """
+        self._attempts.count_new_account(connection.address)
+        hashed = await self.passwords.hash(password)
+        key, now = same_name(name), self._wall_clock()
+        account = Account(
+            name=name, password=hashed, characters=(key,), created=now, seen=now, salt=secrets.token_hex(8)
+        )
+        account.remember(connection.address)
+        await self._add(connection, account, key, name, [account])
+        return account
+
+    async def add_character(self, connection: Connection, account: Account, name: str) -> Record:
+        """Make another character of an account; return when it is on disk.
+
+        Raises:
+            Mistake: The name is taken, or the account has `max_characters`.
+            NotSaved: The store is in trouble; nothing was made.
+        """
+        if len(account.characters) >= self.options.max_characters:
+            raise Mistake(connection.server.texts.too_many_characters)
+        key, before = same_name(name), account.characters
+        account.characters = (*before, key)
+        try:
+            return await self._add(connection, account, key, name, [])
+        except BaseException:
+            account.characters = tuple(other for other in account.characters if other != key or other in before)
+            raise
+
+    async def _add(
+        self, connection: Connection, account: Account, key: str, name: str, records: list[Record]
+    ) -> Record:
+        """Add the records, a name and a character; take all back unless they are saved."""
+        if self._is_played(connection, key):  # by a guest
+            raise Mistake(connection.server.texts.name_taken)
+        account_key = account.key or key
+        character: Record = self._kind(name=name, account=account_key)
+        added: list[Record] = []
+        try:
+            for record in (Name(look=appearance(name), account=account_key), *records, character):
+                self.store.add(record, key)
+                added.append(record)
+            self.store.log(AUDIT, event="character created", account=account_key, character=key)
+            await self.store.saved()
+        except DuplicateKey:
+            self._take_back(added)
+            raise Mistake(connection.server.texts.name_taken) from None
+        except BaseException:  # also a cancel: the player never read that the account exists
+            self._take_back(added)
+            raise
+        return character
+
+    def _take_back(self, added: list[Record]) -> None:
+        for record in added:
+            self.store.remove(record)
+
+    def _is_played(self, connection: Connection, key: str) -> bool:
+        return connection.server.sessions.get(key) is not None
+
+    # Proof
+
+    async def authenticate(self, connection: Connection, name: str, password: str) -> Account | None:
+        """Return the account if the password is right; None if it is wrong, or there is no such account.
+
+        Both take the same time. A recovery code is right once, and sets `account.needs_password`.
+
+        Raises:
+            TooManyTries: The address or the account has to wait; nothing was checked.
+            Overloaded: Too many passwords wait to be checked.
+            UnreadableRecord: The account is quarantined.
+        """
+        key, now = same_name(name), self._wall_clock()
+        account = await self.store.load(Account, key)
+        address = connection.address
+        if account is not None and account.recovery:
+            self._attempts.check_address(account, key, address)
+            if take_code(account, password, now, self.options.recovery_lifetime):
+                account.needs_password = True
+                self.store.log(AUDIT, event="recovery code used", account=key, address=address)
+                return account
+        stored = account.password if account is not None else None
+        is_right = await self._attempts.check(account, key, address, password)
+        # It may have been changed, or the account destroyed, while this password was checked.
+        if not is_right or account is None or account.password != stored or self.store.get(Account, key) is None:
+            return None
+        account.seen = self._wall_clock()
+        account.remember(address)
+        await self._rehash(account, password)
+        return account
+
+    async def _rehash(self, account: Account, password: str) -> None:
+        """Replace a hash of outdated parameters; until that is saved, the old one is good."""
+        stored = account.password
+        if self.passwords.is_outdated(stored):
+            with suppress(Overloaded):  # at another login, then
+                fresh = await self.passwords.hash(password)
+                if account.password == stored:
+                    account.password = fresh
+
+    async def set_password(self, account: Account, password: str) -> None:
+        """Change the password, and void all tokens; return when this is on disk.
+
+        Raises:
+            Overloaded: Too many passwords wait to be hashed.
+            NotSaved: The store is in trouble; the old password holds.
+        """
+        fresh = await self.passwords.hash(password)
+        before = account.password, account.needs_password
+        account.password, account.needs_password, account.recovery = fresh, False, ""
+        void_tokens(account)
+        self.store.log(AUDIT, event="password changed", account=account.key)
+        try:
+            await self.store.saved()
+        except BaseException:
+            if account.password == fresh:
+                account.password, account.needs_password = before
+            raise
+
+    async def recovery_code(self, name: str) -> Secret:
+        """Return a new code that its owner types once in place of the password, within `recovery_lifetime`.
+
+        The owner is notified at the next login, and must choose a new password.
+
+        Raises:
+            LookupError: There is no such account.
+            NotSaved: The store is in trouble; do not hand out the code.
+        """
+        account = await self._existing(name)
+        code = issue_code(account, self._wall_clock())
+        account.notices = (*account.notices, "recovery")[-8:]
+        self.store.log(AUDIT, event="recovery code issued", account=account.key)
+        await self.store.saved()
+        return code
+
+    # Playing
+
+    async def enter(self, connection: Connection, account: Account, character: str) -> Session:
+        """Bind a connection to the session of a character of the account. The only way into the game for a character.
+
+        A session that is live is taken over; its old link reads from where. At most `max_played` characters of an
+        account are in the game: the first one leaves.
+
+        Args:
+            connection: An admitted connection without a session.
+            account: The account whose password, code or token was right.
+            character: The key of the character.
+
+        Raises:
+            UnreadableRecord: The character, or the account, is quarantined.
+            LookupError: The account has no such character.
+            ConnectionEnded, LocalProtocolError: As for `sessions.enter`.
+        """
+        return await self._stays.enter(connection, account, character)
+
+    def enter_as_guest(self, connection: Connection, name: str, body: object | None = None) -> Session:
+        """Bind a connection to a new session of a guest, whose body is not stored; it ends with its link.
+
+        Args:
+            connection: An admitted connection without a session.
+            name: A name from `read_name` that passed `check_free`.
+            body: The body of the session; by default a character without an account.
+
+        Raises:
+            Mistake: The name was taken meanwhile.
+        """
+        key = same_name(name)
+        body = self._kind(name=name, account="") if body is None else body
+        return self._stays.enter_as_guest(connection, key, body, appearance(name))
+
+    def resume_token(self, session: Session) -> Secret:
+        """Return a secret with which its player enters once more without a password, also after a restart.
+
+        It is good once, for `token_lifetime`, and void after a logout, a ban and a change of the password.
+
+        Raises:
+            LookupError: The session belongs to no account.
+        """
+        stay = self._stays.of(session)
+        if stay is None or stay.account is None or not isinstance(stay.body, Record):
+            raise LookupError(f"{session!r} belongs to no account: only characters of accounts have tokens")
+        return issue_token(stay.account, stay.body, self._wall_clock(), self._new_secret())
+
+    async def resume(self, connection: Connection, token: str) -> Session:
+        """Enter the character for which this token was issued. The token is void afterwards, and that is on disk.
+
+        Raises:
+            InvalidToken: The token is void.
+            NotSaved: The store is in trouble; log in.
+            UnreadableRecord, ConnectionEnded, LocalProtocolError: As for `enter`.
+        """
+        account = await self.store.load(Account, account_key_of(token))
+        if account is None or account.is_deleted or account.needs_password:
+            raise InvalidToken("this token is void: log in")
+        character = take_token(account, token, self._wall_clock(), self.options.token_lifetime)
+        if character is None:
+            raise InvalidToken("this token is void: log in")
+        await self.store.saved()
+        account.remember(connection.address)
+        return await self.enter(connection, account, character)
+
+    async def void_tokens(self, name: str) -> None:
+        """Make all resume tokens of an account void; for a ban.
+
+        Raises:
+            LookupError: There is no such account.
+        """
+        void_tokens(await self._existing(name))
+
+    # The end of an account
+
+    async def delete(self, account: Account) -> None:
+        """Hide an account now, and destroy it after `deletion_days`. Its characters leave the game.
+
+        Raises:
+            NotSaved: The store is in trouble; it keeps retrying.
+        """
+        mark_deleted(self.store, account, self.options.deletion_days)
+        for stay in self._stays.of_account(account):
+            texts = stay.session.server.texts
+            stay.session.leave(texts.delete_done.replace("{days}", str(self.options.deletion_days)))
+        await self.store.saved()
+
+    async def undelete(self, account: Account) -> None:
+        """Take a deletion back.
+
+        Raises:
+            NotSaved: The store is in trouble; it keeps retrying.
+        """
+        unmark_deleted(self.store, account)
+        await self.store.saved()
+
+    def days_left(self, account: Account) -> int:
+        """Return the days after which a deleted account will be destroyed."""
+        return days_left(self.store, account)
+
+    async def purge(self) -> None:
+        """Count a day of all deleted accounts, and destroy those whose time is over. Called daily."""
+        await destroy_due(self.store, self._kind)
+
+    async def export(self, name: str) -> dict[str, Any]:
+        """Return all that is stored of an account, as JSON has it: account, characters, belongings, audit.
+
+        Raises:
+            LookupError: There is no such account.
+        """
+        return await export_account(self.store, self._kind, await self._existing(name))
+
+    # Hooks
+
+    def _start(self, event: Started) -> None:
+        event.server.every(STORE_PENALTIES, self._store_penalties)
+        event.server.daily(PURGE, self.purge)
+
+    def _store_penalties(self) -> None:
+        penalties = self._attempts.penalties
+        if penalties.has_changed:
+            penalties.has_changed = False
+            self.store.set_value(PENALTIES, penalties.dump())
+
+    def _session_ended(self, event: SessionEnded) -> None:
+        stay = self._stays.of(event.session)
+        is_logout = event.reason is Reason.QUIT and event.cause is not Cause.SHUTDOWN
+        if is_logout and stay is not None and stay.account is not None and isinstance(stay.body, Record):
+            void_tokens(stay.account, stay.body.key)
+        self._stays.end(event.session)
+
+    async def _existing(self, name: str) -> Account:
+        account = await self.find(name)
+        if account is None:
+            raise LookupError(f"there is no account {name!r}")
+        return account
