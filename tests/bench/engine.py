@@ -48,7 +48,7 @@ VITALS = {"hp": 41, "maxhp": 60, "mana": 17, "maxmana": 30}
 SAID_VITALS = b"\xff\xfa\xc9" + b'Char.Vitals {"hp":41,"maxhp":60,"mana":17,"maxmana":30}' + b"\xff\xf0"
 
 
-class Row(NamedTuple):
+class EngineRow(NamedTuple):
     """One figure of the table, and the figure it is compared with."""
 
     what: str
@@ -77,13 +77,13 @@ def pieces(data: bytes) -> list[bytes]:
     return [data[at : at + READ] for at in range(0, len(data), READ)]
 
 
-def short_line() -> Row:
+def short_line() -> EngineRow:
     engine = drained(TelnetEngine())
     seconds = best(lambda: engine.receive_line(b"look at the fire\r\n"), TIMES)
-    return Row("a line of 16 characters", f"{seconds * 1e6:.2f} us")
+    return EngineRow("a line of 16 characters", f"{seconds * 1e6:.2f} us")
 
 
-def long_text() -> Row:
+def long_text() -> EngineRow:
     engine, parts = drained(TelnetEngine()), pieces(TEXT)
 
     def read() -> None:
@@ -98,7 +98,7 @@ def long_text() -> Row:
                 line.decode()
 
     ours, by_line, whole = (len(TEXT) / best(step) / 1e6 for step in (read, decode, TEXT.decode))
-    return Row(
+    return EngineRow(
         "long plain text, cut into lines and cleaned",
         f"{ours:.0f} MB/s",
         f"`bytes.decode` of its lines {by_line:,.0f} MB/s ({ours / by_line:.2f}), "
@@ -121,7 +121,7 @@ def idle_engine() -> TelnetEngine:
     return drained(engine)
 
 
-def idle_state(count: int = 2000) -> Row:
+def idle_state(count: int = 2000) -> EngineRow:
     idle_engine()
     gc.collect()
     tracemalloc.start()
@@ -129,7 +129,9 @@ def idle_state(count: int = 2000) -> Row:
     engines = [idle_engine() for _ in range(count)]
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return Row("state of an idle connection", f"{(after - before) / len(engines):,.0f} bytes", "bound: 1,536 bytes")
+    return EngineRow(
+        "state of an idle connection", f"{(after - before) / len(engines):,.0f} bytes", "bound: 1,536 bytes"
+    )
 
 
 def read_payload(parts: list[bytes], size: int) -> None:
@@ -139,8 +141,8 @@ def read_payload(parts: list[bytes], size: int) -> None:
     assert size == len(event.payload)
 
 
-def subnegotiations() -> list[Row]:
-    rows: list[Row] = []
+def subnegotiations() -> list[EngineRow]:
+    rows: list[EngineRow] = []
     previous = 0.0
     for megabytes in PAYLOADS:
         size = megabytes * 1024 * 1024
@@ -148,12 +150,12 @@ def subnegotiations() -> list[Row]:
 
         seconds = best(partial(read_payload, parts, size))
         beside = f"{seconds / previous:.1f} times the one before" if previous else ""
-        rows.append(Row(f"a subnegotiation of {megabytes} MB, 4 kB a read", f"{seconds * 1e3:.1f} ms", beside))
+        rows.append(EngineRow(f"a subnegotiation of {megabytes} MB, 4 kB a read", f"{seconds * 1e3:.1f} ms", beside))
         previous = seconds
     return rows
 
 
-def gmcp() -> list[Row]:
+def gmcp() -> list[EngineRow]:
     engine = drained(TelnetEngine())
     engine.receive(bytes((IAC, DO, GMCP)) + b'\xff\xfa\xc9Core.Supports.Set ["Char 1"]\xff\xf0')
     ours = engine.option(Gmcp)
@@ -166,8 +168,8 @@ def gmcp() -> list[Row]:
     heard = best(lambda: engine.receive(SAID_VITALS), TIMES)
     said = best(send, TIMES)
     return [
-        Row("a GMCP message of 55 bytes heard", f"{heard * 1e6:.1f} us"),
-        Row("the same said", f"{said * 1e6:.1f} us"),
+        EngineRow("a GMCP message of 55 bytes heard", f"{heard * 1e6:.1f} us"),
+        EngineRow("the same said", f"{said * 1e6:.1f} us"),
     ]
 
 
@@ -177,7 +179,7 @@ def screens(count: int = 200) -> list[str]:
     return [" ".join(chance.choices(WORDS, k=400))[:1500] for _ in range(count)]
 
 
-def flush() -> Row:
+def flush() -> EngineRow:
     plain, compressing = drained(TelnetEngine()), drained(TelnetEngine())
     compressing.receive(bytes((IAC, DO, MCCP2)))
     drained(compressing)
@@ -189,14 +191,14 @@ def flush() -> Row:
             engine.data_to_send()
 
     compressed, alone = (best(partial(send, engine)) / len(texts) for engine in (compressing, plain))
-    return Row("1.5 kB flushed through MCCP2", f"{compressed * 1e6:.0f} us", f"{alone * 1e6:.1f} us without")
+    return EngineRow("1.5 kB flushed through MCCP2", f"{compressed * 1e6:.0f} us", f"{alone * 1e6:.1f} us without")
 
 
-def measure() -> list[Row]:
+def measure() -> list[EngineRow]:
     return [short_line(), long_text(), idle_state(), *subnegotiations(), *gmcp(), flush()]
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[EngineRow]) -> str:
     return "\n".join(["| telnet engine | | beside |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 

@@ -58,7 +58,7 @@ def without_telnet(line: bytes) -> bytes:
     return bytes(out)
 
 
-class World:
+class BenchWorld:
     """One room."""
 
     def __init__(self, start_beating: Callable[[list[float]], None]) -> None:

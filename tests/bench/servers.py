@@ -35,7 +35,7 @@ import trio
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
 from tests.bench import driver
-from tests.bench.game import BEAT, Lines, World
+from tests.bench.game import BEAT, BenchWorld, Lines
 from trio_mud import Limits
 
 LIFETIME = 180  # seconds; then SIGALRM ends the process, whatever became of `run.py`
@@ -90,7 +90,7 @@ def trio_alone() -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            world = World(lambda late: nursery.start_soon(beat, late))
+            world = BenchWorld(lambda late: nursery.start_soon(beat, late))
 
             async def flush_all() -> None:
                 while unsent:
@@ -141,7 +141,7 @@ async def asyncio_protocol() -> None:
         def connection_lost(self, exc: Exception | None) -> None:
             world.leave(self)
 
-    world = World(beat_by(loop.time, loop.call_at))
+    world = BenchWorld(beat_by(loop.time, loop.call_at))
     server = await loop.create_server(Player, "127.0.0.1", 0, backlog=BACKLOG)
     tell(server.sockets[0].getsockname()[1])
     await server.serve_forever()
@@ -181,7 +181,9 @@ def twisted() -> None:
     reactor: Any = importlib.import_module("twisted.internet.reactor")
     protocol: Any = importlib.import_module("twisted.internet.protocol")
     basic: Any = importlib.import_module("twisted.protocols.basic")
-    world = World(beat_by(reactor.seconds, lambda due, tick: reactor.callLater(max(0, due - reactor.seconds()), tick)))
+    world = BenchWorld(
+        beat_by(reactor.seconds, lambda due, tick: reactor.callLater(max(0, due - reactor.seconds()), tick))
+    )
 
     class Player(basic.LineReceiver):  # type: ignore[misc]  # whatever it is
         delimiter = b"\n"
@@ -225,7 +227,7 @@ def telnetlib3() -> None:
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        world = World(beat_by(loop.time, loop.call_at))
+        world = BenchWorld(beat_by(loop.time, loop.call_at))
 
         async def shell(reader: Any, writer: Any) -> None:
             player = Player(writer)

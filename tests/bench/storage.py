@@ -31,13 +31,13 @@ RECORDS = 100_000
 PATIENCE = 300.0  # seconds for one figure
 
 
-class Thing(Record, family="thing", resident=True):
+class StoredThing(Record, family="thing", resident=True):
     """As large as those of a game."""
 
     name: str
     aliases: tuple[str, ...] = ()
     text: str = ""
-    place: Thing | None = None
+    place: StoredThing | None = None
     weight: float = 1.0
     worth: int = 0
     is_lit: bool = False
@@ -48,8 +48,8 @@ class Thing(Record, family="thing", resident=True):
 
 async def changes(path: Path) -> float:
     """Points of loop CPU that 1,000 changed records a second cost: median of pairs, each beside a quiet half."""
-    async with open_store(Sqlite(path), Thing) as store:
-        things = [store.add(Thing(name=f"thing {number}", marks={"seen": number})) for number in range(1000)]
+    async with open_store(Sqlite(path), StoredThing) as store:
+        things = [store.add(StoredThing(name=f"thing {number}", marks={"seen": number})) for number in range(1000)]
         await store.saved()
         points = []
         for _ in range(PAIRS):
@@ -78,12 +78,12 @@ async def share(act: Callable[[], None]) -> float:
 
 async def commits(path: Path) -> float:
     """Commits for 5,000 acknowledged saves by a hundred who save at once."""
-    async with open_store(Sqlite(path), Thing) as store:
-        things = [store.add(Thing(name=f"thing {number}")) for number in range(100)]
+    async with open_store(Sqlite(path), StoredThing) as store:
+        things = [store.add(StoredThing(name=f"thing {number}")) for number in range(100)]
         await store.saved()
         before = store.counters["transactions"]
 
-        async def save(thing: Thing) -> None:
+        async def save(thing: StoredThing) -> None:
             for _ in range(50):
                 thing.gold += 1
                 await store.saved(within=60)
@@ -109,10 +109,10 @@ class LongestStep(trio.abc.Instrument):
 
 async def slices(path: Path) -> float:
     """Milliseconds of CPU of the longest step of any task while 100,000 changed records are saved."""
-    async with open_store(Sqlite(path), Thing, interval=1e6) as store:
+    async with open_store(Sqlite(path), StoredThing, interval=1e6) as store:
         fill(store)
         await store.saved(within=PATIENCE)
-        for thing in store.all(Thing):
+        for thing in store.all(StoredThing):
             thing.gold += 1
         gc.collect()
         gc.disable()  # a collection belongs to whichever step it happens to come in
@@ -127,16 +127,18 @@ async def slices(path: Path) -> float:
 
 def fill(store: Store) -> None:
     """Add many things in few rooms."""
-    rooms = [store.add(Thing(name=f"room {number}", text="A place like another. " * 8)) for number in range(2000)]
+    rooms = [store.add(StoredThing(name=f"room {number}", text="A place like another. " * 8)) for number in range(2000)]
     for number in range(RECORDS - len(rooms)):
         store.add(
-            Thing(name=f"coin {number}", aliases=("coin", "gold"), place=rooms[number % len(rooms)], worth=number % 17)
+            StoredThing(
+                name=f"coin {number}", aliases=("coin", "gold"), place=rooms[number % len(rooms)], worth=number % 17
+            )
         )
 
 
 async def filled(path: Path) -> float:
     """Make the file that `loading` reads."""
-    async with open_store(Sqlite(path), Thing) as store:
+    async with open_store(Sqlite(path), StoredThing) as store:
         fill(store)
         await store.saved(within=PATIENCE)
     return 0.0
@@ -145,9 +147,9 @@ async def filled(path: Path) -> float:
 async def loading(path: Path) -> float:
     """Seconds of CPU of the process to open 100,000 records."""
     cpu = time.process_time()
-    async with open_store(Sqlite(path), Thing) as store:
+    async with open_store(Sqlite(path), StoredThing) as store:
         cpu = time.process_time() - cpu
-        assert len(list(store.all(Thing))) == RECORDS
+        assert len(list(store.all(StoredThing))) == RECORDS
     return cpu
 
 
@@ -155,7 +157,7 @@ async def memory(path: Path) -> float:
     """MB of memory that 100,000 records take once they are loaded."""
     gc.collect()
     before = resident()
-    async with open_store(Sqlite(path), Thing):
+    async with open_store(Sqlite(path), StoredThing):
         gc.collect()
         return resident() - before
 
@@ -167,8 +169,8 @@ def resident() -> float:
 
 async def assigning(path: Path) -> float:
     """Microseconds of one assignment to a stored field, over many records that are saved now and then."""
-    async with open_store(Sqlite(path), Thing) as store:
-        things = [store.add(Thing(name=f"thing {number}")) for number in range(1000)]
+    async with open_store(Sqlite(path), StoredThing) as store:
+        things = [store.add(StoredThing(name=f"thing {number}")) for number in range(1000)]
         rounds = []
         for turn in range(50):
             await store.saved()

@@ -22,7 +22,7 @@ from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, cli, open_tcp
 from trio_mud.bench.load import Load
 from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
 from trio_mud.bench.progress import bar, progress_line, show_progress
-from trio_mud.bench.report import Report
+from trio_mud.bench.report import LoadReport
 from trio_mud.bench.script import LoadScript, LoadStep
 from trio_mud.errors import ConfigurationError
 
@@ -81,7 +81,7 @@ async def test_everybody_plays_and_every_answer_is_counted(echo: Hooks) -> None:
     async with serving(echo, FREE) as port:
         load = Load(plan(port))
         await load.run()
-    report = Report(load, 0.1, trio.current_time())
+    report = LoadReport(load, 0.1, trio.current_time())
     figures = json.loads(report.as_json())
 
     assert report.is_whole
@@ -102,14 +102,14 @@ async def test_with_a_rate_as_many_commands_are_due_as_the_rate_says(
 
     assert load.tally.due == pytest.approx(5 * 100 * 0.2, abs=1)  # the last one may be due at the very end
     assert load.unanswered == 0
-    assert "sent late" in Report(load, 0.0, trio.current_time()).as_text()
+    assert "sent late" in LoadReport(load, 0.0, trio.current_time()).as_text()
 
 
 async def test_those_turned_away_are_told_apart_by_the_words_they_read(echo: Hooks) -> None:
     async with serving(echo, Limits(max_per_address=2, linger_timeout=0.2)) as port:
         load = Load(plan(port))
         await load.run()
-    report = Report(load, 0.0, trio.current_time())
+    report = LoadReport(load, 0.0, trio.current_time())
 
     assert (2, 3) == (load.tally.logged_in, load.tally.lost.total())
     [why] = load.tally.lost
@@ -135,7 +135,7 @@ async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
     async with serving(echo, FREE) as port:
         load = Load(plan(port, rate=10, script=LoadScript(commands=(LoadStep(send="silence"),))))
         await load.run()
-    report = Report(load, 0.0, trio.current_time())
+    report = LoadReport(load, 0.0, trio.current_time())
 
     assert load.unanswered == load.tally.due > 0
     assert not report.is_whole
@@ -156,8 +156,8 @@ def test_a_load_that_is_itself_too_busy_says_so() -> None:
     load = Load(plan(4000))
     load.tally.began, load.tally.ended = 0.0, 10.0
 
-    assert "95% of a core" in Report(load, 9.5, 10.0).as_text()
-    assert "of a core" not in Report(load, 5.0, 10.0).as_text()
+    assert "95% of a core" in LoadReport(load, 9.5, 10.0).as_text()
+    assert "of a core" not in LoadReport(load, 5.0, 10.0).as_text()
 
 
 async def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(autojump_clock: trio.testing.MockClock) -> None:

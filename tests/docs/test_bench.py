@@ -66,7 +66,7 @@ def test_a_figure_past_its_bound_is_measured_again_and_then_fails_the_check() ->
 
 
 def test_the_driver_and_the_others_have_the_same_commands() -> None:
-    assert set(driver.BenchRoom().commands) == set(game.World(lambda _: None)._commands)
+    assert set(driver.BenchRoom().commands) == set(game.BenchWorld(lambda _: None)._commands)
 
 
 def test_lines_are_found_in_the_midst_of_telnet() -> None:

@@ -18,7 +18,7 @@ from ..errors import ConfigurationError
 from .load import Load
 from .plan import LoadPlan, raise_descriptors
 from .progress import show_progress
-from .report import Report
+from .report import LoadReport
 from .script import LoadScript, read_script
 
 ALL_WELL: Final = 0
@@ -110,7 +110,7 @@ def _with(
         raise ConfigurationError(str(error)) from error
 
 
-async def _measure(load: Load) -> tuple[Report, bool]:
+async def _measure(load: Load) -> tuple[LoadReport, bool]:
     """Run the load to its end, or to the first SIGINT."""
     is_interrupted = False
     try:
@@ -133,7 +133,7 @@ async def _measure(load: Load) -> tuple[Report, bool]:
         if failed is None:
             raise
         raise failed.exceptions[0] from failed.exceptions[0].__cause__
-    return Report(load, time.process_time() - cpu, trio.current_time()), is_interrupted
+    return LoadReport(load, time.process_time() - cpu, trio.current_time()), is_interrupted
 
 
 def _not_connected(plan: LoadPlan, error: OSError) -> int:

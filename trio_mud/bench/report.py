@@ -15,7 +15,7 @@ BUSY: Final = 0.9  # of a core; above it, the load measures itself
 _Figures = dict[str, float | int | None]
 
 
-class Report:
+class LoadReport:
     """The figures of one load, finished or interrupted.
 
     Args:

@@ -24,7 +24,7 @@ from .simulation.actions import ACTIONS
 from .simulation.batches import BATCH, BatchTally, in_fork, run_batches
 from .simulation.comparing import cut_everywhere
 from .simulation.determinism import real_seconds
-from .simulation.games import GAMES, WORDS, Game, PlayedByWords, hooks_of
+from .simulation.games import GAMES, WORDS, PlayedByWords, SimulatedGame, hooks_of
 from .simulation.operators import OPERATORS
 from .simulation.plan import RunPlan, plan
 from .simulation.shrinking import shrink
@@ -42,7 +42,7 @@ ENOUGH: Final = 1000  # seeds after which every fault must have occurred
 
 LONGEST: Final = 2000  # characters of the report of one fault
 
-MakeGame = Callable[[Trace], Game]
+MakeGame = Callable[[Trace], SimulatedGame]
 
 app = cyclopts.App(
     name="python -m trio_mud.testing.simulate",

@@ -20,9 +20,9 @@ from trio_mud.driver.server.hook_host import HookHost
 from trio_mud.testing.simulation import (
     Deadlock,
     DeterministicRun,
-    Game,
     Livelock,
     PlayedByWords,
+    SimulatedGame,
     Trace,
     cut_everywhere,
     first_caught,
@@ -67,7 +67,7 @@ def test_a_player_and_a_server_that_disagree_about_an_option_argue_on_without_ha
 
 
 def test_a_run_that_raises_names_its_seed() -> None:
-    def broken(trace: Trace) -> Game:
+    def broken(trace: Trace) -> SimulatedGame:
         raise RuntimeError("no game")
 
     with pytest.raises(RuntimeError) as caught:
@@ -246,7 +246,7 @@ def _sharing() -> Hooks:
 
 @pytest.mark.slow
 def test_a_game_that_shares_a_session_and_asks_many_hidden_questions_breaks_no_invariant() -> None:
-    def game(trace: Trace) -> Game:
+    def game(trace: Trace) -> SimulatedGame:
         return PlayedByWords(_sharing(), ["look", "say"])
 
     outcomes = [simulate(seed, game=game, name="sharing") for seed in range(40)]

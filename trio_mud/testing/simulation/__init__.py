@@ -11,7 +11,7 @@ same seed gives the same run on every supported Python: `outcome.digest` is equa
 from .batches import BatchTally, first_caught, in_fork, run_batches
 from .comparing import cut_everywhere, isolated
 from .determinism import Deadlock, DeterministicRun, Livelock
-from .games import Game, PlayedByWords
+from .games import PlayedByWords, SimulatedGame
 from .invariants import INVARIANTS
 from .plan import PlanStep, RunPlan, plan
 from .shrinking import shrink
@@ -23,12 +23,12 @@ __all__ = [
     "BatchTally",
     "Deadlock",
     "DeterministicRun",
-    "Game",
     "Livelock",
     "PlanStep",
     "PlayedByWords",
     "RunPlan",
     "RunResult",
+    "SimulatedGame",
     "Trace",
     "cut_everywhere",
     "first_caught",

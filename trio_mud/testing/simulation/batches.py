@@ -18,7 +18,7 @@ from itertools import islice
 from multiprocessing.connection import Connection, wait
 
 from .comparing import isolated
-from .games import Game
+from .games import SimulatedGame
 from .plan import RunPlan
 from .simulator import Patch, RunResult, simulate
 from .trace import Trace
@@ -56,7 +56,7 @@ def run_batches(
     *,
     jobs: int = 1,
     batch: int = BATCH,
-    game: Callable[[Trace], Game] | None = None,
+    game: Callable[[Trace], SimulatedGame] | None = None,
     patch: Patch = nullcontext,
     name: str = "",
     stop_at_failure: bool = False,
@@ -106,7 +106,11 @@ def run_batches(
 
 
 def judged(
-    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+    what: int | RunPlan,
+    *,
+    game: Callable[[Trace], SimulatedGame] | None = None,
+    patch: Patch = nullcontext,
+    name: str = "",
 ) -> RunResult:
     """Run `simulate`, and for every 50th seed also the comparison of `isolated`."""
     outcome = simulate(what, game=game, patch=patch, name=name)
@@ -116,7 +120,11 @@ def judged(
 
 
 def in_fork(
-    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+    what: int | RunPlan,
+    *,
+    game: Callable[[Trace], SimulatedGame] | None = None,
+    patch: Patch = nullcontext,
+    name: str = "",
 ) -> RunResult:
     """Run `judged` in a separate process."""
     outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name)))

@@ -19,7 +19,7 @@ from .players import SimulatedPlayer
 from .trace import Trace
 
 
-class Game(Protocol):
+class SimulatedGame(Protocol):
     """The interface of a game to the simulation."""
 
     hooks: Hooks
@@ -143,7 +143,7 @@ def hooks_of(name: str) -> Hooks:
     return game
 
 
-GAMES: Final[dict[str, Callable[[Trace], Game]]] = {
+GAMES: Final[dict[str, Callable[[Trace], SimulatedGame]]] = {
     "hostile": HostileGame,
     "careless": CarelessGame,
     "mudlib": lambda trace: PlayedByWords(hooks_of("trio_mud.mudlib:world")),

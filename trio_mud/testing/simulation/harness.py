@@ -18,7 +18,7 @@ from ...texts import Texts
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
 from .actions import ACTIONS, COMINGS
-from .games import GAMES, Game
+from .games import GAMES, SimulatedGame
 from .hostile import OUTCOMES
 from .network import Quality
 from .operators import OPERATORS
@@ -61,7 +61,7 @@ class Harness:
         pause: Seconds to wait after the current step.
     """
 
-    def __init__(self, plan: RunPlan, game: Callable[[Trace], Game] | None = None) -> None:
+    def __init__(self, plan: RunPlan, game: Callable[[Trace], SimulatedGame] | None = None) -> None:
         self.plan = plan
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
         self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()

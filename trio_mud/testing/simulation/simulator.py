@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from . import inside
 from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
-from .games import Game
+from .games import SimulatedGame
 from .harness import Harness
 from .invariants import check
 from .plan import RunPlan, plan
@@ -56,7 +56,11 @@ class RunResult:
 
 
 def simulate(
-    what: int | RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext, name: str = ""
+    what: int | RunPlan,
+    *,
+    game: Callable[[Trace], SimulatedGame] | None = None,
+    patch: Patch = nullcontext,
+    name: str = "",
 ) -> RunResult:
     """Play one seed, or a plan made from one, and check every invariant.
 
@@ -84,7 +88,7 @@ def simulate(
 
 
 def observe(
-    script: RunPlan, *, game: Callable[[Trace], Game] | None = None, patch: Patch = nullcontext
+    script: RunPlan, *, game: Callable[[Trace], SimulatedGame] | None = None, patch: Patch = nullcontext
 ) -> tuple[Trace, DeterministicRun]:
     """Play a plan and return the trace without checking it."""
     log: list[str] = []
