@@ -137,7 +137,6 @@ class Inbox(Source):
         "_is_shut",
         "_link",
         "_owes_line",
-        "_rate",
         "_room",
         "_signals",
         "_stage",
@@ -166,7 +165,6 @@ class Inbox(Source):
         self._stage = _Stage.HANDSHAKE
         self._room = context.limits.max_typeahead  # lines and messages
         self._weight = 0  # bytes of the items that are not light
-        self._rate = context.limits.command_rate
         self._is_closed = False
         self._is_shut = False  # further input is dropped
         self._signals: list[HookEvent | Timer] | None = None
@@ -461,11 +459,12 @@ class Inbox(Source):
             is_hidden = link.hides_input or (taker is not None and taker.asks_hidden)
             self.observer.line_taken(is_secret=is_hidden or type(line) is HiddenLine, is_borrowed=taker is not None)
         now = self._dispatcher.now
-        if self._rate is not None:
-            self._full_at, wait = self._rate.spend(self._full_at, now)
+        rate = self._context.limits.command_rate
+        if rate is not None:
+            self._full_at, wait = rate.spend(self._full_at, now)
             if wait > 0:
                 # A deadline for each line would cost more than the line: pause longer, then let several through.
-                several = min(_TOGETHER, self._rate.burst - 1) / self._rate.per_second
+                several = min(_TOGETHER, rate.burst - 1) / rate.per_second
                 self._pause_until(now + max(wait, min(several, SHORTEST_PAUSE)))
         if link.has_unparsed:
             link.taken()

@@ -233,8 +233,9 @@ class HookHost:
         connection = event.connection
         self.connections.discard(connection)
         self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
-        log = logger.info if connection._inbox.has_typed else logger.debug
-        log("%s left: %s (%s)", connection._label, event.reason.value, event.cause)
+        level = logging.INFO if connection._inbox.has_typed else logging.DEBUG
+        if logger.isEnabledFor(level):  # the label costs more than the rest; thousands may leave at once
+            logger.log(level, "%s left: %s (%s)", connection._label, event.reason.value, event.cause)
 
     def _note_started(self, event: Started) -> None:
         """Allow connections to be accepted, as the last step on `Started`."""
