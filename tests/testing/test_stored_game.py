@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.world.tavern import TavernGuest, game, hooks
+from tests.world.tavern import Regular, game, hooks
 from trio_mud import Disconnect, Hooks
 from trio_mud.errors import ChangedInPlace
 from trio_mud.testing import OpenMud
@@ -31,7 +31,7 @@ async def test_a_kill_loses_only_what_was_not_saved(mud: OpenMud) -> None:
         await ann.sees("Saved.")
         await ann.type("earn")
         await ann.catches_up()
-        guest = tavern.store.get(TavernGuest, ANN)
+        guest = tavern.store.get(Regular, ANN)
         assert guest is not None
         assert guest.gold == 2
         await tavern.kill()
@@ -75,7 +75,7 @@ async def test_a_list_changed_in_place_fails_the_test_with_the_correction(mud: O
             await ann.type("listen carelessly")
             await tavern.pass_time(seconds)
     assert str(caught.value) == (
-        f"TavernGuest.tales of '{ANN}' was changed in place: assign it, guest.tales = …, or call store.changed(guest)"
+        f"Regular.tales of '{ANN}' was changed in place: assign it, regular.tales = …, or call store.changed(regular)"
     )
 
 

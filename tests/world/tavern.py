@@ -8,7 +8,7 @@ from trio_mud.storage import Record
 from trio_mud.world import Game, World
 
 
-class TavernGuest(Record, family="guest"):
+class Regular(Record, family="guest"):
     """Stored under its address."""
 
     gold: int = 0
@@ -19,16 +19,16 @@ class TavernGuest(Record, family="guest"):
 
 
 hooks = Hooks()
-game = Game(hooks, records=(TavernGuest,))
+game = Game(hooks, records=(Regular,))
 
 
 @hooks.on(Admitted)
 async def come_in(event: Admitted) -> None:
     connection = event.connection
     store = World.of(connection.server).store
-    guest = await store.hold(TavernGuest, connection.address)
+    guest = await store.hold(Regular, connection.address)
     if guest is None:
-        guest = store.add(TavernGuest(), connection.address)
+        guest = store.add(Regular(), connection.address)
     connection.body = guest
     connection.write(f"You have {guest.gold} gold, and know {len(guest.tales)} tales.")
 
@@ -37,7 +37,7 @@ async def come_in(event: Admitted) -> None:
 async def act(event: Input) -> None:
     connection = event.connection
     guest = connection.body
-    assert isinstance(guest, TavernGuest)
+    assert isinstance(guest, Regular)
     match event.line:
         case "earn":
             guest.gold += 1

@@ -8,7 +8,7 @@ from trio_mud import Hooks, MasterServer
 from trio_mud.storage import Memory, Record, inline
 from trio_mud.world import Game, World
 
-from .tavern import TavernGuest, game
+from .tavern import Regular, game
 
 
 async def test_a_game_is_opened_with_its_store_and_its_world() -> None:
@@ -16,9 +16,9 @@ async def test_a_game_is_opened_with_its_store_and_its_world() -> None:
     async with game.open(memory, executor=inline) as (hooks, world):
         server = MasterServer(hooks, world=world)
         assert World.of(server) is world
-        world.store.add(TavernGuest(gold=3), "ann")
+        world.store.add(Regular(gold=3), "ann")
     async with game.open(memory, executor=inline) as (_, world):
-        ann = await world.store.load(TavernGuest, "ann")
+        ann = await world.store.load(Regular, "ann")
         assert ann is not None
         assert ann.gold == 3
 
@@ -30,7 +30,7 @@ async def test_a_function_of_the_world_returns_the_hooks_at_each_opening() -> No
         worlds.append(world)
         return Hooks()
 
-    made = Game(build, records=(TavernGuest,))
+    made = Game(build, records=(Regular,))
     for _ in range(2):
         async with made.open(Memory(), executor=inline) as (hooks, world):
             assert hooks.is_empty
