@@ -84,9 +84,9 @@ ORDER = {
     "driver": [
         *inside("core", "events", "guard", "describing", "checks", "thread", "hooks", "dispatcher", "calendar"),
         *inside("core", "timers", "queue_source", "failures", "metering", "origins", "context", "service"),
-        *inside("link", "client", "base", "sniffing", "outgoing", "incoming", "telnet"),
-        *inside("connection", "events", "line_taker", "waiting", "tap", "idle", "inbox", "lifecycle", "editor"),
-        *inside("connection", "questions", "question_taker", "secret", "dialog", "connection"),
+        *inside("link", "client", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
+        *inside("connection", "events", "line_taker", "guarded_taker", "waiting", "tap", "idle", "inbox"),
+        *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
         *inside("sessions", "events", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
         *inside(

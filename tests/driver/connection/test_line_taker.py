@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from trio_mud import GmcpMessage, Hooks, Input, LocalProtocolError
+import pytest
+import trio
+
+from trio_mud import Disconnect, GmcpMessage, Hooks, Input, LocalProtocolError
 from trio_mud.driver.connection.line_taker import BorrowedLines
 from trio_mud.driver.link.base import LinkEvent
 from trio_mud.testing import OpenMud
@@ -103,3 +106,82 @@ async def test_one_taker_at_a_time(mud: OpenMud) -> None:
         connection.take_lines(Forwarder())
         with pytest.raises(LocalProtocolError, match="in a dialog already"):
             connection.take_lines(Forwarder())
+
+
+def _fail(*args: object) -> None:
+    raise LookupError("the forwarder has a mistake")
+
+
+@pytest.mark.parametrize("faulty", ["asks_hidden", "has_begun", "is_asking", "answer", "received", "show_input"])
+@pytest.mark.parametrize("ending", ["quit", "takeover", "vanish", "hang_up", "type"])
+async def test_a_taker_that_raises_costs_its_connection_and_ends_it_once(
+    faulty: str, ending: str, mud: OpenMud
+) -> None:
+    class Faulty(Forwarder):
+        is_broken = False
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == faulty and super().__getattribute__("is_broken"):
+                if name in {"answer", "received", "show_input"}:
+                    return _fail
+                _fail()
+            return super().__getattribute__(name)
+
+    hooks, endings, taker = Hooks(), list[Disconnect](), Faulty()
+    hooks.on(Disconnect)(endings.append)
+    hooks.on(Input)(lambda event: event.connection.write(f"you said {event.line}"))
+    async with mud(hooks, allow_errors=True) as place:
+        player, other = await place.player(), await place.player()
+        connection, theirs = place.server.connections
+        place.server.sessions.enter("ann", connection)
+        connection.take_lines(taker)
+        taker.is_broken = True
+        if ending == "quit":
+            connection.quit("bye")
+        elif ending == "takeover":
+            place.server.sessions.enter("ann", theirs)
+        elif ending == "type":
+            await player.type("look")
+        else:
+            await getattr(player, ending)()
+        await place.pass_time(10)
+        await other.type("hello")
+        await other.sees("you said hello")
+        assert not place.server.is_closing
+    assert [event.connection.number for event in endings].count(1) == 1
+
+
+async def test_what_is_no_taker_is_refused_where_it_is_given(mud: OpenMud) -> None:
+    class Waiting(Forwarder):
+        async def answer(self, line: str) -> None:  # type: ignore[override]
+            raise NotImplementedError
+
+    class Narrow(Forwarder):
+        def received(self) -> None:  # type: ignore[override]
+            raise NotImplementedError
+
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        for wrong, sentence in (
+            (object(), "takes a LineTaker, not an object: 'answer' is missing"),
+            (Waiting(), "is async, so calling it runs nothing"),
+            (Narrow(), "with 1 argument, which"),
+        ):
+            with pytest.raises(TypeError, match=sentence):
+                connection.take_lines(wrong)  # type: ignore[arg-type]
+        connection.take_lines(Forwarder())
+
+
+async def test_lines_are_taken_and_given_back_in_the_servers_thread_only(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        handle = connection.take_lines(Forwarder())
+
+        def work() -> None:
+            for call in (handle.notify, handle.end, lambda: handle.give_back("x"), lambda: connection.take_lines(5)):  # type: ignore[arg-type]
+                with pytest.raises(LocalProtocolError, match="nothing was changed"):
+                    call()
+
+        await trio.to_thread.run_sync(work)

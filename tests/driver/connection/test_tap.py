@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from trio_mud import (
     Connection,
@@ -10,6 +11,7 @@ from trio_mud import (
     Hooks,
     Input,
     Limits,
+    LocalProtocolError,
     Markup,
     Sent,
     Tap,
@@ -147,3 +149,29 @@ async def test_a_tap_takes_a_function_of_one_argument(mud: OpenMud) -> None:
         with pytest.raises(TypeError, match=r"^Connection.tap\(\) calls its function with 1 argument"):
             connection.tap(lambda: None)  # type: ignore[arg-type, misc]
         assert isinstance(connection.tap(print), Tap)
+
+
+async def test_a_tap_takes_no_async_function(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
+    async def look_on(event: Sent | Typed) -> None:
+        raise NotImplementedError("it is never awaited")
+
+    async with mud(Hooks(), allow_errors=True) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        with pytest.raises(TypeError, match=r"look_on at .* is async, so calling it runs nothing: write `def look_on"):
+            connection.tap(look_on)
+        connection.tap(lambda event: look_on(event))  # which shows only when it is called
+        connection.write("one")
+        connection.write("two")
+        assert [str(error).startswith("it returned look_on(…)") for error in place.errors] == [True]
+
+
+async def test_a_tap_is_closed_in_the_servers_thread_only(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        seen: list[Sent | Typed] = []
+        tap = first_connection(place.server).tap(seen.append)
+        with pytest.raises(LocalProtocolError, match=r"Tap\.close was called in the thread"):
+            await trio.to_thread.run_sync(tap.close)
+        first_connection(place.server).write("one")
+        assert seen == [Sent("one")]

@@ -132,3 +132,62 @@ async def test_a_service_that_does_not_close_is_cancelled_and_named(
         logging.ERROR
     ]
     assert trio.current_time() < 30
+
+
+class NeverReady(Clerk):
+    """A service whose author forgot `task_status.started()`."""
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("ends_by", ["shutdown", "cancel"])
+async def test_a_service_that_never_starts_is_named_and_does_not_hold_up_the_end(
+    ends_by: str, autojump_clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = MasterServer(Hooks(), services=[NeverReady("clerk", [])])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [FakeListener()])
+        await trio.sleep(60)
+        assert [record.getMessage() for record in caplog.records] == [
+            "service NeverReady has not started for 10 s: call task_status.started() when ready"
+        ]
+        if ends_by == "shutdown":
+            server.shutdown()
+        else:
+            nursery.cancel_scope.cancel()
+    assert server.closed.is_set()
+    assert trio.current_time() < 70
+
+
+async def test_a_service_that_returns_before_it_has_started_ends_the_server(autojump_clock: Clock) -> None:
+    class Returns(Clerk):
+        async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+            await trio.sleep(1)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match=r"before it called task_status.started\(\)")):
+        await serve(Returns("clerk", []))
+
+
+async def test_a_service_that_starts_twice_is_closed_once(autojump_clock: Clock) -> None:
+    class Twice(Clerk):
+        async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+            task_status.started()
+            await super().run(task_status=task_status)
+
+    told: list[str] = []
+    await serve(Twice("clerk", told))
+    assert told == ["clerk is ready", "clerk closes"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (Clerk, r"takes objects, not a class: write Clerk\(\)"),
+        (object(), r"takes a Service, not an object: run\(\) is missing"),
+        (None, "not None"),
+    ],
+)
+def test_what_is_no_service_is_refused_where_it_is_given(wrong: object, sentence: str) -> None:
+    with pytest.raises(TypeError, match=sentence):
+        MasterServer(Hooks(), services=[wrong])  # type: ignore[list-item]

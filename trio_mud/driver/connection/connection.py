@@ -27,9 +27,11 @@ from ..core.guard import Args, allow_interrupts, is_a, run_guarded
 from ..core.timers import EndingTimerOwner, Timer, Timers
 from ..link.base import Link, OutOfBand
 from .dialog import Dialog, DialogTaker, Script
+from .guarded_taker import GuardedTaker
 from .inbox import Inbox
 from .lifecycle import Lifecycle
 from .line_taker import BorrowedLines, LineTaker
+from .question_taker import QuestionTaker
 from .tap import Sent, Tap, TapFunction
 
 if TYPE_CHECKING:
@@ -312,14 +314,21 @@ class Connection(EndingTimerOwner):
 
         Raises:
             LocalProtocolError: A dialog or another taker has the lines already.
+            TypeError: The taker lacks a method or an attribute of a `LineTaker`.
         """
+        self.server._thread.check()
+        if not isinstance(taker, QuestionTaker):
+            taker = GuardedTaker(taker, self._inbox.failed)
         if self._inbox.taker is not None:
             raise LocalProtocolError(
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
         self._inbox.taker = taker
         return BorrowedLines(
-            give_back=self._inbox.give_back, wake=self._offer_line, end=partial(self._return_lines, taker)
+            self.server._thread,
+            give_back=self._inbox.give_back,
+            wake=self._offer_line,
+            end=partial(self._return_lines, taker),
         )
 
     @enable_ki_protection
@@ -332,12 +341,12 @@ class Connection(EndingTimerOwner):
         If it raises, that is logged and the tap is closed.
 
         Raises:
-            TypeError: The function does not take one argument.
+            TypeError: The function does not take one argument, or is async.
         """
         self.server._thread.check()
-        check_function(function, "Connection.tap()", "event")
+        check_function(function, "Connection.tap()", "event", plain=True)
         allow_interrupts(function)
-        tap = Tap(self._inbox, function, self._work_failed)
+        tap = Tap(self._inbox, function, self._work_failed, self.server._thread)
         self._inbox.taps += (tap,)
         return tap
 

@@ -328,10 +328,10 @@ class Lifecycle:
 
     async def _has_arrived(self) -> bool:
         """Do the handshake; return True if the peer completed it in time. No event is raised before."""
-        if not self._link.needs_handshake and self.cause is None:
-            await self._link.handshake()
-            return True
         try:
+            if not self._link.needs_handshake and self.cause is None:
+                await self._link.handshake()
+                return True
             return await self._has_done_its_part()
         except GeneratorExit:
             raise

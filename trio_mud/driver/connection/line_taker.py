@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..core.thread import HomeThread
 from ..link.base import LinkEvent
 
 
 class LineTaker(Protocol):
-    """Takes the lines of one connection while it is attached; one at a time. See `Connection.take_lines`.
+    """Takes the lines of one connection while it is attached; one at a time. See `Connection.take_lines`."""
 
-    Attributes:
-        asks_hidden: True while a hidden question waits for its line.
-        has_begun: False while it may still be dropped without notice if the connection ends first.
-    """
+    @property
+    def asks_hidden(self) -> bool:
+        """True while a hidden question waits for its line."""
+        ...
 
-    asks_hidden: bool
-    has_begun: bool
+    @property
+    def has_begun(self) -> bool:
+        """False while it may still be dropped without notice if the connection ends first."""
+        ...
 
     @property
     def is_asking(self) -> bool:
@@ -77,26 +80,38 @@ class BorrowedLines:
     """The handle of a line taker that has a connection's lines.
 
     Args:
+        thread: The server's thread.
         give_back: Puts a line back as the oldest.
         wake: Makes the connection offer its next line.
         end: Detaches the taker.
     """
 
-    __slots__ = ("_end", "_give_back", "_wake")
+    __slots__ = ("_end", "_give_back", "_thread", "_wake")
 
-    def __init__(self, *, give_back: Callable[[str], None], wake: Callable[[], None], end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        thread: HomeThread,
+        *,
+        give_back: Callable[[str], None],
+        wake: Callable[[], None],
+        end: Callable[[], None],
+    ) -> None:
+        self._thread = thread
         self._give_back = give_back
         self._wake = wake
         self._end = end
 
     def notify(self) -> None:
         """Request the next line: the taker asks now."""
+        self._thread.check()
         self._wake()
 
     def give_back(self, line: str) -> None:
         """Put a line back as the oldest."""
+        self._thread.check()
         self._give_back(line)
 
     def end(self) -> None:
         """Detach the taker: lines become `Input` again. A second call has no effect."""
+        self._thread.check()
         self._end()

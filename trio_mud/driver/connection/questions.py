@@ -151,7 +151,7 @@ class Questions:
         """
         connection, texts = self.connection, self._texts
         if draft is not None:
-            check_function(draft, "Dialog.edit(draft=)", "text")
+            check_function(draft, "Dialog.edit(draft=)", "text", plain=True)
         editor = Editor(text, texts, most_lines=most_lines, most_bytes=most_bytes)
         connection._notify_player(texts.edit_hello)
         while not editor.is_over:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Protocol
 
 from ...text import Text
+from ..core.guard import not_awaited
+from ..core.thread import HomeThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,24 @@ class TapOwner(Protocol):
 class Tap:
     """One function that sees what a connection sends and receives. Made by `Connection.tap`."""
 
-    __slots__ = ("_failed", "_function", "_is_running", "_owner")
+    __slots__ = ("_failed", "_function", "_is_running", "_owner", "_thread")
 
     def __init__(
-        self, owner: TapOwner, function: TapFunction, failed: Callable[[str, object, BaseException], None]
+        self,
+        owner: TapOwner,
+        function: TapFunction,
+        failed: Callable[[str, object, BaseException], None],
+        thread: HomeThread,
     ) -> None:
         self._owner = owner
         self._function = function
         self._failed = failed
+        self._thread = thread
         self._is_running = False
 
     def close(self) -> None:
         """Report nothing more to the function. A second call does nothing."""
+        self._thread.check()
         self._owner.taps = tuple(tap for tap in self._owner.taps if tap is not self)
 
     def _report(self, event: Sent | Typed) -> None:
@@ -62,9 +71,15 @@ class Tap:
             return
         self._is_running = True
         try:
-            self._function(event)
+            result = self._function(event)
         except BaseException as error:  # noqa: BLE001 - the boundary of a tap
-            self.close()
-            self._failed("tap", self._function, error)
+            self._fail(error)
+        else:
+            if type(result) is CoroutineType:  # the function is a lambda, whose result shows only now
+                self._fail(not_awaited(result))
         finally:
             self._is_running = False
+
+    def _fail(self, error: BaseException) -> None:
+        self.close()
+        self._failed("tap", self._function, error)

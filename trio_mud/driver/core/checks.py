@@ -90,7 +90,7 @@ def check_seconds(seconds: object, where: str, *, at_least: float = 0.0, may_be_
         raise ValueError(f"{where} takes a number of seconds, {at_least:g} or more{finite}, not {seconds!r}")
 
 
-def check_function(function: object, where: str, *arguments: str, waits: bool = False) -> None:
+def check_function(function: object, where: str, *arguments: str, waits: bool = False, plain: bool = False) -> None:
     """Raise unless this is a function that can be called with these arguments.
 
     Args:
@@ -98,9 +98,11 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
         where: The call that it was passed to, such as "every()".
         arguments: The names of the positional arguments that it will receive.
         waits: True if it must be an async function, or a callable that may return an awaitable.
+        plain: True if it must not be an async function, since nothing would await what it returns.
 
     Raises:
-        TypeError: It cannot be called with these arguments, is a generator, or is a plain function although `waits`.
+        TypeError: It cannot be called with these arguments, is a generator, a plain function although `waits`, or an
+            async one although `plain`.
     """
     call = f"({', '.join(arguments)})"
     kind = "async function" if waits else "function"
@@ -118,6 +120,11 @@ def check_function(function: object, where: str, *arguments: str, waits: bool = 
         raise TypeError(
             f"{where} takes {'an' if waits else 'a'} {kind}, but {describe(function)} contains `yield`, so calling it "
             f"runs nothing: remove the yield"
+        )
+    if plain and inspect.iscoroutinefunction(inner):
+        raise TypeError(
+            f"{where} takes a plain function, and {describe(function)} is async, so calling it runs nothing: "
+            f"write `def {_word(inner)}{call}`, and start what waits by start_soon()"
         )
     if not accepts(function, len(arguments)):
         wanted = f"{len(arguments)} argument{'' if len(arguments) == 1 else 's'}" if arguments else "no arguments"

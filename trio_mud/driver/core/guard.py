@@ -74,7 +74,7 @@ async def run_guarded(function: Callable[[*Args], Awaitable[object]], failed: On
             raise cancelled from None
     else:
         if type(result) is CoroutineType:
-            failed(_not_awaited(result))
+            failed(not_awaited(result))
 
 
 def own_cancellation(error: BaseException) -> BaseException | None:
@@ -180,7 +180,8 @@ def naming_forgotten_awaits() -> Iterator[None]:
         sys.set_coroutine_origin_tracking_depth(depth)
 
 
-def _not_awaited(coroutine: CoroutineType[object, object, object]) -> TypeError:
+def not_awaited(coroutine: CoroutineType[object, object, object]) -> TypeError:
+    """Close a coroutine that a function of a game has returned, and return the error that names it."""
     name, code = coroutine.__qualname__.rpartition("<locals>.")[2], coroutine.cr_code
     coroutine.close()  # or Python warns about it too
     return TypeError(

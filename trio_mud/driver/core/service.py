@@ -9,6 +9,8 @@ from typing import Protocol
 
 import trio
 
+from .checks import article
+
 
 class Service(Protocol):
     """Runs beside the dispatcher as long as the server serves.
@@ -28,3 +30,16 @@ class Service(Protocol):
     async def aclose(self) -> None:
         """End `run` and release its resources. Called once; cancelled after `limits.cleanup_timeout` seconds."""
         ...
+
+
+def check_service(service: object) -> None:
+    """Raise unless this has the methods of a `Service`.
+
+    Raises:
+        TypeError: It is a class, or lacks a method.
+    """
+    if isinstance(service, type):
+        raise TypeError(f"MasterServer(services=) takes objects, not a class: write {service.__name__}()")
+    for name in ("run", "aclose"):
+        if not callable(getattr(service, name, None)):
+            raise TypeError(f"MasterServer(services=) takes a Service, not {article(service)}: {name}() is missing")

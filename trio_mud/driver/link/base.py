@@ -106,11 +106,14 @@ class Link(Protocol):
 
     Attributes:
         client: The known facts about the peer's program.
-        has_unparsed: True if received bytes are not parsed yet. They count as typed: the end of file waits for them.
     """
 
     client: Client
-    has_unparsed: bool
+
+    @property
+    def has_unparsed(self) -> bool:
+        """True if received bytes are not parsed yet. They count as typed: the end of file waits for them."""
+        ...
 
     @property
     def address(self) -> str:

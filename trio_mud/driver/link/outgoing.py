@@ -213,7 +213,7 @@ class Outgoing:
                 if self._writer is not None:  # it is amid a send, so these bytes must come after its own
                     self._unsent += data
                 elif (sent := self._transport.send_nowait(data)) < len(data):
-                    self._unsent = data[sent:]
+                    self._unsent = _rest(data, sent)
                     self._writer = trio.CancelScope()
                     self._host.start_sibling(self._write_unsent, name=f"writer of {self._receiver.label}")
                 if engine.outgoing.deflater is None and not engine.outgoing.queue:
@@ -321,7 +321,7 @@ class Outgoing:
                         if stall is not None:
                             patience.deadline = trio.current_time() + stall
                         sent = await self._transport.send_some(self._unsent)
-                        self._unsent = self._unsent[sent:]
+                        self._unsent = _rest(self._unsent, sent, least=1)
                     if patience.cancelled_caught:
                         self._receiver.ended(Cause.WRITE_STALL)
         except GeneratorExit:
@@ -355,3 +355,14 @@ class Outgoing:
                 data = self.engine.encode(notice + "\n")
                 self.engine.send_encoded(data)  # may exceed the limit by this one line
                 self._note_queued(len(data))
+
+
+def _rest(data: bytes, sent: int, *, least: int = 0) -> bytes:
+    """Return the bytes that the transport has not sent.
+
+    Raises:
+        TypeError: Its result is no number of bytes, as that of `send_all`, so the same bytes would be sent for ever.
+    """
+    if type(sent) is not int or not least <= sent <= len(data):
+        raise TypeError(f"a transport returned {sent!r} for {len(data)} bytes: return how many of them were sent")
+    return data[sent:]

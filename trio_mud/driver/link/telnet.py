@@ -56,8 +56,8 @@ class TelnetLink(Outgoing):
 
     @property
     def needs_handshake(self) -> bool:
-        """True if the transport waits for the peer first: for a PROXY header or TLS."""
-        return self._transport.needs_handshake
+        """True if the transport waits for the peer first: for a PROXY header, TLS, or a first byte."""
+        return self._transport.needs_handshake or self._transport.may_be_health_check
 
     @property
     def may_be_health_check(self) -> bool:

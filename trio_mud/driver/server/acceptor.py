@@ -50,7 +50,7 @@ class Acceptor:
     Args:
         listeners: Listeners of this package, or any of trio's.
         limits: The limits of the accept rate and of cleanup.
-        may_connect: Called with the address of each accepted peer; False closes the connection at once.
+        may_connect: Called with the transport of each accepted peer; False closes it at once.
         on_accept: Called with the transport of each other peer.
         count: Called with the name of a counter for each accept and each failure.
     """
@@ -60,7 +60,7 @@ class Acceptor:
         listeners: Sequence[AnyListener],
         limits: Limits,
         *,
-        may_connect: Callable[[str], bool],
+        may_connect: Callable[[Transport], bool],
         on_accept: Callable[[Transport], None],
         count: Callable[[str], None],
     ) -> None:
@@ -114,7 +114,7 @@ class Acceptor:
             refused = []
             for transport in transports:
                 self._count("accepted")
-                if self._may_connect(transport.address):
+                if self._may_connect(transport):
                     self._on_accept(transport)
                 else:
                     refused.append(transport)
@@ -127,11 +127,10 @@ class Acceptor:
                 await trio.sleep(wait)
 
     async def _close_refused(self, transports: Sequence[Transport]) -> None:
-        """Close connections past the rate of their address. Nothing here waits, so the shield is safe."""
+        """Close connections that are not served. Nothing here waits, so the shield is safe."""
         with trio.CancelScope(shield=True):
             for transport in transports:
-                self._count("closed by rate")
-                await run_guarded(transport.aclose_forcefully, _did_not_close)
+                await run_guarded(close_forcefully, _did_not_close, transport)
 
     async def _bear(self, error: OSError) -> None:
         if error.errno in _GONE_BEFORE_ACCEPT:
@@ -147,8 +146,13 @@ class Acceptor:
         await trio.sleep(_REST)
 
 
+async def close_forcefully(transport: Transport) -> None:
+    """Close a transport at once. The method is looked up inside the call, since a game's transport may lack it."""
+    await transport.aclose_forcefully()
+
+
 def _did_not_close(error: BaseException) -> None:
-    log_error(error, "the transport of a rate-limited connection failed to close")
+    log_error(error, "the transport of a connection that is not served failed to close")
 
 
 def _ours(listener: AnyListener, dead_peer: float | None) -> Listener:

@@ -37,10 +37,11 @@ from ..core.failures import RepeatLimiter
 from ..core.guard import Args
 from ..core.hooks import Hooks
 from ..core.queue_source import QueueSource
-from ..core.service import Service
+from ..core.service import Service, check_service
 from ..core.thread import HomeThread
 from ..core.timers import DailyTimer, Tick, Timer, TimerFunction, TimerOwner, Timers
 from ..link.base import LinkHost
+from ..link.guarded import GuardedLink
 from ..link.telnet import TelnetLink
 from ..recording.recorder import SESSION, SESSIONS, Recorder
 from ..recording.recording import RESERVED
@@ -116,6 +117,9 @@ class MasterServer(TimerOwner):
         for name, value, kind in (("limits", limits, Limits), ("texts", texts, Texts)):
             if value is not None and not isinstance(value, kind):
                 raise TypeError(f"{name}= takes a {kind.__name__}, such as {kind.__name__}(), not {article(value)}")
+        services = tuple(services)
+        for service in services:
+            check_service(service)
         self._thread = HomeThread()
         self.limits = limits or Limits()
         self.texts = texts or Texts()
@@ -147,7 +151,7 @@ class MasterServer(TimerOwner):
             self._host,
             self.sessions,
             poller,
-            tuple(services),
+            services,
             connect=self._connect,
             post_started=self._post_started,
             close_recordings=self._close_recordings,
@@ -385,7 +389,8 @@ class MasterServer(TimerOwner):
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
         number = next(self._numbers)
         if (make_link := getattr(transport, "make_link", None)) is not None:
-            return Connection(self, make_link(self._link_host), number)
+            link_of_game = GuardedLink(make_link(self._link_host), self.limits.cleanup_timeout)
+            return Connection(self, link_of_game, number)
         recording = None
         if self._recorder is not None:
             recording = self._recorder.record(transport, number, self.wall_clock())

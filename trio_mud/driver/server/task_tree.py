@@ -30,17 +30,18 @@ from ...transports import Transport
 from ...transports.poller import Poller
 from ..connection.connection import Connection
 from ..core.context import Context
-from ..core.describing import guarded
+from ..core.describing import guarded, innermost
 from ..core.events import Cause
 from ..core.guard import Args, allow_interrupts, is_a, log_error, run_guarded, unwrap_single
 from ..core.service import Service
 from ..sessions.registry import Sessions
-from .acceptor import Acceptor, AnyListener
+from .acceptor import Acceptor, AnyListener, close_forcefully
 from .admission import Admission
 from .hook_host import HookHost
 
 logger = logging.getLogger("trio_mud")
 
+_SLOW_START: Final = 10.0  # seconds until the log names a service that has not started
 _NAMED_AFTER: Final = 1.0  # seconds after the last cancellation until the log names the code that still runs
 
 
@@ -107,6 +108,7 @@ class TaskTree:
         self._siblings: trio.Nursery | None = None  # of the connections' tasks
         self._acceptor: Acceptor | None = None
         self._final_drain = trio.CancelScope()  # its deadline bounds every wait for the game's code
+        self._service_ready = trio.Event()  # the service that starts now is ready, or is not waited for
         self._started = trio.Event()  # all functions on `Started` have run
         self._is_closing = trio.Event()  # shutting down or aborting
         self.aborting = trio.Event()
@@ -135,6 +137,7 @@ class TaskTree:
         if self._acceptor is not None:
             self._acceptor.close()
         self._is_closing.set()
+        self._service_ready.set()  # a service may never be ready
 
     def abort(self, within: float | None = None) -> None:
         """Take the hard path. A later call may only shorten the remaining time for cleanup."""
@@ -143,6 +146,7 @@ class TaskTree:
         self._final_drain.deadline = min(self._final_drain.deadline, last_moment)
         self.aborting.set()
         self._is_closing.set()
+        self._service_ready.set()
         self._started.set()  # otherwise `_accept` could wait for a dead dispatcher
         if self._acceptor is not None:
             self._acceptor.close()
@@ -269,7 +273,7 @@ class TaskTree:
             self._acceptor = Acceptor(
                 listeners,
                 self._context.limits,
-                may_connect=self.admission.accept,
+                may_connect=self._may_connect,
                 on_accept=partial(self._on_accept, self._siblings),
                 count=self._count,
             )
@@ -306,9 +310,14 @@ class TaskTree:
         for service in self._services:
             if self.is_closing:
                 return
-            ready = trio.Event()
-            nursery.start_soon(self._run_service, service, ready, name=f"service {type(service).__name__}")
-            await ready.wait()
+            ready = self._service_ready = trio.Event()
+            name = f"service {type(service).__name__}"
+            nursery.start_soon(self._run_service, service, ready, name=name)
+            with trio.move_on_after(_SLOW_START):
+                await ready.wait()
+            if not ready.is_set():
+                logger.warning("%s has not started for %g s: call task_status.started() when ready", name, _SLOW_START)
+                await ready.wait()
 
     @enable_ki_protection
     async def _run_service(self, service: Service, ready: trio.Event) -> None:
@@ -316,7 +325,8 @@ class TaskTree:
         name = f"service {type(service).__name__}"
 
         def started() -> None:
-            self._running.append(service)
+            if service not in self._running:
+                self._running.append(service)
             ready.set()
 
         try:
@@ -326,6 +336,8 @@ class TaskTree:
                 self._running.remove(service)
                 if not self._services_may_end and self.fatal is None:
                     self._service_failed(name, RuntimeError("it has returned before it was closed"))
+            elif not self.is_closing:
+                self._service_failed(name, RuntimeError("it has returned before it called task_status.started()"))
             ready.set()
 
     async def _close_services(self) -> None:
@@ -350,13 +362,23 @@ class TaskTree:
             self.fail(unwrap_single(error))
         self._must_be_closing("accepting connections")
 
+    def _may_connect(self, transport: Transport) -> bool:
+        """Return False if the transport must be closed: its origin exceeds its rate, or its address cannot be read."""
+        try:
+            may_connect = self.admission.accept(transport.address)
+        except Exception as error:  # noqa: BLE001 - a transport of the game
+            self._not_connected(error)
+            return False
+        if not may_connect:
+            self._count("closed by rate")
+        return may_connect
+
     def _on_accept(self, siblings: trio.Nursery, transport: Transport) -> None:
         try:
             connection = self._connect(transport)
-        except Exception as error:  # noqa: BLE001 - an option or clock of the game; it costs this connection
-            self._context.counters["handshakes failed"] += 1
-            log_error(error, "cannot create a connection from %s", transport.address or "an unknown address")
-            siblings.start_soon(run_guarded, transport.aclose_forcefully, lambda error: None)
+        except Exception as error:  # noqa: BLE001 - an option, clock or link of the game; it costs this connection
+            self._not_connected(error)
+            siblings.start_soon(run_guarded, close_forcefully, lambda error: None, transport)
             return
         self.accepted[connection.number] = connection
         self.admission.arrive(connection)
@@ -365,6 +387,16 @@ class TaskTree:
         elif self.last_words is not None:
             connection.quit(self.last_words, cause=Cause.SHUTDOWN)
         siblings.start_soon(connection._lifecycle.run, name=connection.name)
+
+    def _not_connected(self, error: BaseException) -> None:
+        self._context.repeats.log(
+            logging.ERROR,
+            "cannot create a connection for an accepted peer, which is closed",
+            kind=("cannot create a connection", type(error), innermost(error)),
+            summary=f"connections could not be created: {type(error).__name__}",
+            error=error,
+        )
+        self._count("handshakes failed")
 
     @enable_ki_protection
     async def _flush(self) -> None:
