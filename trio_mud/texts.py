@@ -108,7 +108,7 @@ class Texts:
     name_letters: str = "A name is one word, and plain letters only."
     """It holds something other than letters."""
 
-    name_deceptive: str = "A name is written in the plain letters of one alphabet, and this one could be misread."
+    name_deceptive: str = "That name could be misread: write it in the plain letters of one alphabet."
     """Its letters could be taken for others."""
 
     name_reserved: str = "Nobody can be called that here."
@@ -206,7 +206,7 @@ class Texts:
     delete_done: str = "Your account is deleted. Log in within {days} days if you change your mind."
     """It is hidden from now on; the link closes."""
 
-    delete_undo: str = "This account is deleted, and will be destroyed in {days} days. Take it back? (yes/no) "
+    delete_undo: str = "This account will be destroyed in {days} days. Keep it instead? (yes/no) "
     """Its owner has logged in."""
 
     # Last words: the player reads one of these, and the connection is closed

@@ -55,7 +55,7 @@ async def test_a_deleted_account_leaves_at_once_and_comes_back_within_the_grace(
         assert len(inn.mud.server.sessions) == 0
         await inn.accounts.purge()
         again = await inn.login("Ann")
-        assert "will be destroyed in 29 days. Take it back? (yes/no) " in again.screen
+        assert "will be destroyed in 29 days. Keep it instead? (yes/no) " in again.screen
         await answers(again, "no")
         assert len(inn.mud.server.sessions) == 0
         again = await inn.login("Ann")
