@@ -55,7 +55,7 @@ MOST_BYTES = 1024 * 1024  # of a file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageOptions:
-    """Where a game with records stores them.
+    """The database of a game with records.
 
     Raises:
         ValueError: `every` is no positive number of seconds.

@@ -1,4 +1,4 @@
-"""What may stand in the table of accounts."""
+"""The options of accounts, in code and in a configuration file."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is hashed, how much of it at once, and what a check costs."""
+"""Passwords: the hashed text, its bound, and the cost of a check."""
 
 from __future__ import annotations
 

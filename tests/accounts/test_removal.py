@@ -1,4 +1,4 @@
-"""What is left of an account that was destroyed, and what an export holds."""
+"""The deletion of an account, its remains, and its export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who holds a hero in memory, and who has it, however logins, takeovers and quits meet."""
+"""Holds of a character in every order of logins, takeovers and quits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What storage costs: CPU of the loop's thread, memory, and commits; rows of `--bounds`.
+"""The cost of storage: CPU of the loop's thread, memory, and commits; rows of `--bounds`.
 
     python tests/bench/storage.py           every figure, with its bound
 

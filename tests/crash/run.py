@@ -34,7 +34,7 @@ PATIENCE = 60.0  # seconds for a process to be ready
 
 @dataclass
 class Tally:
-    """What was acknowledged, and what of it was missing."""
+    """The saves that were acknowledged, and those of them that were missing."""
 
     acknowledged: dict[int, int] = field(default_factory=dict)  # the last turn of each player
     saves: int = 0

@@ -99,7 +99,7 @@ async def test_another_program_that_locks_the_file_costs_a_bounded_wait(
 
 
 class Disk(apsw.VFS):
-    """What SQLite asks of the disk: writes down the writes and syncs, and refuses them while it is broken."""
+    """A disk below SQLite: it notes writes and syncs, and refuses them while it is broken."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

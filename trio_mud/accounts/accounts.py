@@ -63,7 +63,7 @@ class Accounts:
             class with these two fields whose `stored_with` returns its own key.
         options: The rules.
         reserved: Words that are no names, as `same_name` spells them.
-        execute: Where passwords are hashed: threads by default, `storage.inline` in virtual time.
+        execute: Runs the hashing of passwords: in threads by default, `storage.inline` in virtual time.
         wall_clock: Seconds since 1970.
         new_secret: Returns a text that cannot be guessed, of 128 bits.
 

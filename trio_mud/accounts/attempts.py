@@ -43,7 +43,7 @@ class Attempts:
         Args:
             account: The account, if there is one.
             key: The key that was typed, whether there is an account or not.
-            address: Where the attempt comes from.
+            address: The address that the attempt comes from.
             password: The password as typed.
 
         Raises:

@@ -52,7 +52,7 @@ class Passwords:
 
     Args:
         options: The cost of a hash, and the bounds of threads and queue.
-        execute: Where the hashing runs: threads by default, `storage.inline` in virtual time.
+        execute: Runs the hashing: in threads by default, `storage.inline` in virtual time.
 
     Attributes:
         hashed: How many hashes were computed since the start.

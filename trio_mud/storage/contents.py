@@ -52,7 +52,7 @@ class OpenTransaction(Protocol):
 
 
 class Contents:
-    """What is in memory, and what of it is not on disk.
+    """The records in memory, and those of them that are not on disk yet.
 
     Attributes:
         dirty: Records that have changed since they were last taken for a transaction. Their values are for the
@@ -98,7 +98,7 @@ class Contents:
         yield from list(self.pinned[family].values())
         yield from list(self._loose[family].values())
 
-    # What records report
+    # Reports of records
 
     def mark_dirty(self, record: Record) -> None:
         """Note that the record is about to change; a transaction that is not encoded yet still gets it as it is."""

@@ -28,7 +28,7 @@ __all__ = ["Report", "check", "export"]
 
 @dataclass
 class Report:
-    """What a check has found."""
+    """The findings of a check."""
 
     rows: Counter[str] = field(default_factory=Counter)
     """Rows by family."""

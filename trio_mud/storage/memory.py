@@ -18,7 +18,7 @@ CHUNK = 500  # rows
 
 @dataclass(slots=True)
 class Stored:
-    """What a `Memory` has stored. It outlives the backend, as a file outlives a process."""
+    """The contents of a `Memory`. They outlive the backend, as a file outlives a process."""
 
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     entries: dict[int, Entry] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Memory:
     """A backend without a disk.
 
     Args:
-        stored: What an earlier one has stored: `Memory(before.stored)` is the same database after a restart.
+        stored: The contents of an earlier one: `Memory(before.stored)` is the same database after a restart.
     """
 
     name = "memory"

@@ -62,7 +62,7 @@ async def open_store(
         cleanup: Seconds for the last save.
         strict: For tests: leaving the block raises if a list or dict of a record was changed in place.
         overlay: Returns defaults that replace those of a class, such as those of a template.
-        executor: Where the backend's calls run: a thread by default, `inline` in virtual time.
+        executor: Runs the backend's calls: a thread by default, `inline` in virtual time.
         wall_clock: Seconds since 1970, for entries of logs.
 
     Raises:

@@ -42,7 +42,7 @@ def connect(url: str, name: str, *, locks: bool = True) -> Connection:
 
     Args:
         url: Of the database.
-        name: What errors call it: the URL without user and password.
+        name: Its name in errors: the URL without user and password.
         locks: False for a connection that only reads.
 
     Raises:

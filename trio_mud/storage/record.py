@@ -93,7 +93,7 @@ class Record:
         unique: Fields in which no two records of the family may have the same value, unless it is the default.
 
     Attributes:
-        key: What the record is found by, unique in its family; set by `store.add`, and fixed from then on.
+        key: The key, unique in its family; set by `store.add`, and fixed from then on.
 
     A subclass may override `stored_with` and the four `on_…` methods, and calls its base's there. They are plain
     functions and run between two events.

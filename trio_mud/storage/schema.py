@@ -60,7 +60,7 @@ class Schema:
     """How one class is stored.
 
     Attributes:
-        family, kind, versions: What its rows carry.
+        family, kind, versions: The columns of its rows.
         defaults: Default values of the stored fields that have one; not to be changed, for they are shared.
         makers: Functions that make a new default, by field: those of lists, dicts and sets, of live fields too.
         live: Default values of the live fields.

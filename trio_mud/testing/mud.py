@@ -128,7 +128,7 @@ class Mud:
         await settle()
 
     async def kill(self) -> None:
-        """End the server as `kill -9` ends a process: nothing more is saved, and no more function of the game runs.
+        """End the server as `kill -9` ends a process: no function of the game runs after it, and nothing is saved.
 
         `storage` then holds the records as they were last saved.
         """
