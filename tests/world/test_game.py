@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_mud import Hooks, MasterServer
+from trio_mud import Hooks, Limits, MasterServer, Texts
 from trio_mud.storage import Memory, Record, inline
 from trio_mud.world import Game, World
 
@@ -69,3 +69,10 @@ def test_a_wrong_declaration_is_found_before_anything_is_opened() -> None:
 def test_a_server_of_hooks_alone_has_no_world() -> None:
     with pytest.raises(TypeError, match=r"server.world is NoneType, not World: serve a Game"):
         World.of(MasterServer(Hooks()))
+
+
+async def test_a_world_has_the_options_it_was_opened_with_or_their_defaults() -> None:
+    async with game.open(Memory(), options=(Limits(max_connections=7),), executor=inline) as (_, world):
+        assert world.options(Limits).max_connections == 7
+        assert world.options(Texts) == Texts()
+        assert world.executor is inline

@@ -5,6 +5,7 @@ It names no database: the command line chooses one, and the test kit has one in 
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypedDict, Unpack
@@ -65,7 +66,9 @@ class Game:
         Catalog(self.records)
 
     @asynccontextmanager
-    async def open(self, backend: Backend, **settings: Unpack[StoreSettings]) -> AsyncGenerator[OpenGame]:
+    async def open(
+        self, backend: Backend, *, options: Iterable[object] = (), **settings: Unpack[StoreSettings]
+    ) -> AsyncGenerator[OpenGame]:
         """Open the store for the length of the block, and return the arguments of a server.
 
             async with game.open(Sqlite("data/inn.db")) as (hooks, world):
@@ -73,6 +76,7 @@ class Game:
 
         Args:
             backend: The database.
+            options: What `World.options` returns in place of defaults, by class.
             settings: Those of `open_store`.
 
         Raises:
@@ -81,7 +85,12 @@ class Game:
             NotSaved: At the end of the block, if changes could not be saved and are lost.
         """
         async with open_store(backend, *self.records, **settings) as store:
-            world = World(store)
+            world = World(
+                store,
+                options=options,
+                executor=settings.get("executor"),
+                wall_clock=settings.get("wall_clock", time.time),
+            )
             hooks = self._hooks if isinstance(self._hooks, Hooks) else self._hooks(world)
             if not isinstance(hooks, Hooks):
                 raise TypeError(f"{self._hooks!r} returned {hooks!r}, not a Hooks: end the function by `return hooks`")

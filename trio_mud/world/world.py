@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+import time
+from collections.abc import Callable, Iterable
+from typing import Self, TypeVar
 
 from trio_mud import MasterServer
-from trio_mud.storage import Store
+from trio_mud.storage import Executor, Store
+
+T = TypeVar("T")
 
 __all__ = ["World"]
 
@@ -15,10 +19,27 @@ class World:
 
     Attributes:
         store: The records of the game.
+        executor: Where slow plain functions run; None for threads. In the test kit it is `storage.inline`.
+        wall_clock: Returns the seconds since 1970.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        options: Iterable[object] = (),
+        executor: Executor | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.store = store
+        self.executor = executor
+        self.wall_clock = wall_clock
+        self._options = {type(each): each for each in options}
+
+    def options(self, cls: type[T]) -> T:
+        """Return the configured options of this class, such as `AccountOptions`, or its defaults."""
+        found = self._options.get(cls)
+        return found if isinstance(found, cls) else cls()
 
     @classmethod
     def of(cls, server: MasterServer) -> Self:
