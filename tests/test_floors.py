@@ -48,15 +48,15 @@ FLOORS = {
     "commands": Floor({FRONT_DOOR}),
     "world": Floor({FRONT_DOOR, "storage"}),
     "accounts": Floor(
-        GROUND | {FRONT_DOOR, "commands", "storage"},
+        GROUND | {FRONT_DOOR, "commands", "storage", "world"},
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},
     ),
-    "mudlib": Floor({FRONT_DOOR, "accounts", "commands", "errors", "storage"}, {"msgspec", "wcwidth"}),
+    "mudlib": Floor({FRONT_DOOR, "accounts", "commands", "errors", "storage", "world"}, {"msgspec", "wcwidth"}),
     "testing": Floor(
         GROUND | {FRONT_DOOR, "driver", "game", "storage", "telnet", "text", "transports", "world"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},
     ),
-    "config": Floor(GROUND | {"transports"}, {"msgspec"}),
+    "config": Floor(GROUND | {"accounts", "transports"}, {"msgspec"}),
     "game": Floor(GROUND | {"config", "driver", "world"}),
     "logs": Floor({"driver"}, {"structlog"}),
     "bench": Floor(GROUND | {"config", "telnet"}, {"cyclopts", "msgspec", "trio"}),

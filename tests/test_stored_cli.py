@@ -272,3 +272,25 @@ def test_a_wrong_key_of_the_table_is_answered_with_the_nearest(folder: Path) -> 
         decode({"storage": {"ur": "x"}}, "tavern.toml")
     with pytest.raises(ConfigurationError, match=r"tavern.toml: storage.every = 0"):
         decode({"storage": {"every": 0}}, "tavern.toml")
+
+
+@pytest.mark.parametrize("arguments", [["--data", "kept"], ["--storage", "kept/mudlib.db"]])
+def test_the_bundled_world_has_accounts_if_it_has_a_database(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert cli.main([*arguments, "--check-config"]) == 0
+    assert "with records in" in capsys.readouterr().out
+    assert cli.main(["--check-config"]) == 0
+    assert "with records in" not in capsys.readouterr().out
+
+
+def test_the_table_of_accounts_reaches_the_game(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tavern.toml").write_text("[accounts]\nmax_tries = 5\n")
+    assert cli.main(["--config", "tavern.toml", "--check-config"]) == 0
+    assert "accounts max_tries = 5" in capsys.readouterr().out
+    Path("tavern.toml").write_text("[accounts]\nmax_tries = 0\n")
+    assert cli.main(["--config", "tavern.toml", "--check-config"]) == 2
+    assert "accounts.max_tries = 0: write a positive number" in capsys.readouterr().err
+    Path("tavern.toml").write_text("[accounts]\nmax_trys = 5\n")
+    assert cli.main(["--config", "tavern.toml", "--check-config"]) == 2
+    assert "there is no 'max_trys' in accounts; did you mean 'max_tries' or" in capsys.readouterr().err

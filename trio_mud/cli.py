@@ -20,7 +20,7 @@ from cyclopts import Parameter, validators
 
 from trio_mud import __version__, logs
 from trio_mud.bench.command import bench
-from trio_mud.config import Configuration, StorageOptions, read
+from trio_mud.config import BUNDLED_WORLD, LASTING_WORLD, Configuration, StorageOptions, read
 from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
 from trio_mud.storage import Backend, Memory
@@ -123,7 +123,7 @@ def run_game(
     said["storage"] = _with(configuration.storage, stored)
     configuration = _with(configuration, said)
     certificate = _certificate(configuration)
-    game_found = find_game(configuration.game)
+    game_found = find_game(_game_of(configuration))
     backend = database_of(configuration) if isinstance(game_found, Game) else None
     if check_config:
         print(f"the configuration is valid: {_plan(configuration, backend)}")
@@ -186,7 +186,10 @@ def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lif
     @asynccontextmanager
     async def open_game(server: MasterServer) -> AsyncGenerator[None]:
         settings = StoreSettings(interval=configuration.storage.every, cleanup=configuration.limits.cleanup_timeout)
-        async with game.open(backend, **settings) as (server.hooks, server.world):
+        accounts = configuration.accounts
+        if accounts.tls_port is None:
+            accounts = replace(accounts, tls_port=configuration.tls_port)
+        async with game.open(backend, options=(accounts,), **settings) as (server.hooks, server.world):
             if isinstance(backend, Memory):
                 logger.info("records are not stored; name a folder with --data to store them")
             else:
@@ -194,6 +197,12 @@ def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lif
             yield
 
     return open_game
+
+
+def _game_of(configuration: Configuration) -> str:
+    """Return the name of the game; the bundled world has accounts if it has a database."""
+    has_database = configuration.data is not None or configuration.storage.url is not None
+    return LASTING_WORLD if configuration.game == BUNDLED_WORLD and has_database else configuration.game
 
 
 def _with(settings: T, said: Mapping[str, Any]) -> T:
@@ -233,7 +242,11 @@ def _plan(configuration: Configuration, backend: Backend | None) -> str:
     """Return one line on what a server with this configuration does, with all changed limits and texts."""
     changed = [
         f"{table} {field.name} = {getattr(ours, field.name)!r}"
-        for table, ours in (("limits", configuration.limits), ("texts", configuration.texts))
+        for table, ours in (
+            ("accounts", configuration.accounts),
+            ("limits", configuration.limits),
+            ("texts", configuration.texts),
+        )
         for field in fields(ours)
         if getattr(ours, field.name) != field.default
     ]

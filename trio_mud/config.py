@@ -14,6 +14,9 @@ An unknown key is an error: a misspelled limit would otherwise limit nothing.
     [storage]                                       # of a game with records
     url = "data/tavern.db"                          # or "postgresql://…"
 
+    [accounts]                                      # of a game with accounts
+    plain = "refuse"                                # passwords over encrypted links only
+
     [limits]
     max_typeahead = 32
     first_input_timeout = "none"                            # TOML has no null: this switches a limit off
@@ -37,6 +40,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trio_mud.accounts.options import AccountOptions
 from trio_mud.errors import ConfigurationError
 from trio_mud.limits import Limits, may_be_switched_off
 from trio_mud.renamed import new_name_of
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "StorageOptions", "decode", "nearest", "read"]
 
 BUNDLED_WORLD = "trio_mud.mudlib:world"
+LASTING_WORLD = "trio_mud.mudlib:lasting_world"  # the same with accounts, if a database is named
 SWITCHED_OFF = "none"
 MOST_BYTES = 1024 * 1024  # of a file
 
@@ -111,6 +116,7 @@ class Configuration:
     None for `$STATE_DIRECTORY`, which systemd sets, or else `data`; the bundled world then stores nothing."""
 
     storage: StorageOptions = StorageOptions()
+    accounts: AccountOptions = AccountOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()
 
@@ -205,7 +211,12 @@ def _check_keys(
 
 def _place_of(key: str) -> str:
     """Return a hint for a key that belongs into another table, or "" for an unknown key."""
-    for table, known in (("storage", StorageOptions), ("limits", Limits), ("texts", Texts)):
+    for table, known in (
+        ("storage", StorageOptions),
+        ("accounts", AccountOptions),
+        ("limits", Limits),
+        ("texts", Texts),
+    ):
         if key in {field.name for field in fields(known)}:
             return f"; write it below [{table}]"
     return "; write it above the first [table]" if key in {field.name for field in fields(Configuration)} else ""

@@ -2,11 +2,9 @@
 
 from functools import partial
 
-import trio
-
-from trio_mud import Admitted, Hooks, Input, SessionResumed, SessionStarted, serve
+from trio_mud import Admitted, Hooks, Input, SessionResumed, SessionStarted
 from trio_mud.accounts import Accounts, Character, Login, change_password
-from trio_mud.storage import Sqlite, Store, open_store
+from trio_mud.world import Game, World
 
 
 class Lodger(Character):
@@ -14,9 +12,9 @@ class Lodger(Character):
 
 
 # hooks
-def inn(store: Store, **settings) -> Hooks:
+def inn(world: World) -> Hooks:
     hooks = Hooks()
-    accounts = Accounts(store, Lodger, **settings)
+    accounts = Accounts.of(world, Lodger)
     login = Login(accounts)
     hooks.include(accounts.hooks)
 
@@ -48,11 +46,4 @@ def inn(store: Store, **settings) -> Hooks:
     return hooks
 
 
-# run
-async def main() -> None:
-    async with open_store(Sqlite("data/inn.db"), *Accounts.records, Lodger) as store:
-        await serve(inn(store), host="localhost", port=4000)
-
-
-if __name__ == "__main__":
-    trio.run(main)
+game = Game(inn, records=(*Accounts.records, Lodger))

@@ -1,19 +1,10 @@
 """The inn with accounts, over a restart."""
 
-from accounts_at_work import Lodger, inn
-
-from trio_mud.accounts import AccountOptions, Accounts
-from trio_mud.storage import Memory, inline, open_store
-
-CHEAP = AccountOptions(hash_memory=8, hash_passes=1)  # a hash in microseconds
+from accounts_at_work import game
 
 
 async def test_a_purse_is_there_after_a_restart(mud):
-    stored = Memory().stored
-    async with (
-        open_store(Memory(stored), *Accounts.records, Lodger, executor=inline) as store,
-        mud(inn(store, options=CHEAP, execute=inline)) as place,
-    ):
+    async with mud(game) as place:
         ann = await place.player()
         for question, line in (("Name: ", "new"), ("be? ", "Ann"), ("New", "open sesame"), ("again", "open sesame")):
             await ann.sees(question)
@@ -22,10 +13,7 @@ async def test_a_purse_is_there_after_a_restart(mud):
         await ann.type("dig", "quit")
         await ann.sees_the_end()
 
-    async with (
-        open_store(Memory(stored), *Accounts.records, Lodger, executor=inline) as store,
-        mud(inn(store, options=CHEAP, execute=inline)) as place,
-    ):
+    async with mud(game, storage=place.storage) as place:
         ann = await place.player()
         await ann.sees("Name: ")
         await ann.type("ann")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from trio_mud.accounts import AccountOptions
+from trio_mud.accounts import AccountOptions, Accounts, Character
+from trio_mud.errors import ConfigurationError
+from trio_mud.storage import Memory, inline, open_store
 
 
 @pytest.mark.parametrize(
@@ -15,7 +17,6 @@ from trio_mud.accounts import AccountOptions
         ("login_timeout", "long", "write a positive number"),
         ("guests", 1, "write true or false"),
         ("plain", "maybe", 'write "allow", "warn" or "refuse"'),
-        ("plain", "refuse", "needs a port for TLS"),
         ("hash_memory", 4, "at least 8 KiB"),
         ("tls_port", -1, "write a positive number"),
     ],
@@ -26,5 +27,9 @@ def test_a_value_that_makes_no_sense_is_refused_with_what_to_write(name: str, va
     assert reason in str(caught.value)
 
 
-def test_refusing_plain_links_names_the_other_port() -> None:
-    assert AccountOptions(plain="refuse", tls_port=4443).tls_port == 4443
+async def test_refusing_plain_links_needs_another_port() -> None:
+    async with open_store(Memory(), *Accounts.records, Character, executor=inline) as store:
+        with pytest.raises(ConfigurationError, match="set tls_port"):
+            Accounts(store, options=AccountOptions(hash_memory=8, plain="refuse"))
+        accounts = Accounts(store, options=AccountOptions(hash_memory=8, plain="refuse", tls_port=4443))
+        assert accounts.options.tls_port == 4443

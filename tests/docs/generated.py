@@ -35,6 +35,7 @@ from pathlib import Path
 from types import GenericAlias, ModuleType
 
 from trio_mud import HookEvent, Limits, Rate, Texts
+from trio_mud.accounts import AccountOptions
 from trio_mud.config import StorageOptions
 
 from .pages import CHECKOUT, DOCS
@@ -144,7 +145,7 @@ def _fields(_page: Path, argument: str) -> str:
 def _shown(field: dataclasses.Field[object]) -> str:
     if field.default is dataclasses.MISSING:
         return ""
-    if isinstance(field.default, Limits | Texts | StorageOptions):
+    if isinstance(field.default, Limits | Texts | StorageOptions | AccountOptions):
         return "a table of its own"
     if isinstance(field.default, Rate):
         return f"{field.default.per_second} a second, burst {field.default.burst}"

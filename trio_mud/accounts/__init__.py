@@ -1,13 +1,18 @@
 """Accounts: names, passwords, characters, and the login.
 
-    async with open_store(Sqlite("data/inn.db"), *Accounts.records, Hero) as store:
-        accounts = Accounts(store, Hero)
+    def inn(world: World) -> Hooks:
+        hooks = Hooks()
+        accounts = Accounts.of(world, Hero)
         login = Login(accounts)
         hooks.include(accounts.hooks)
 
         @hooks.on(Admitted)
         def open_the_door(event: Admitted) -> None:
             event.connection.start_dialog(login.run, deadline=accounts.options.login_timeout)
+
+        return hooks
+
+    game = Game(inn, records=(*Accounts.records, Hero))
 
 A `Hero` is a class of the game derived from `Character`. Its records are in memory while it is played, and it is the
 `body` of its session.

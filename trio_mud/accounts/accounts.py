@@ -1,8 +1,11 @@
 """The accounts of a game: created, proved, entered, recovered and deleted.
 
-    async with open_store(backend, *Accounts.records, Hero) as store:
-        accounts = Accounts(store, Hero)
+    def inn(world: World) -> Hooks:
+        accounts = Accounts.of(world, Hero)
         hooks.include(accounts.hooks)
+        ...
+
+    game = Game(inn, records=(*Accounts.records, Hero))
 
 It asks no questions: `entry.py` is the dialog, and a game may write another one with these calls.
 """
@@ -14,7 +17,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self, TypedDict, Unpack
 
 from trio_mud import (
     LAST,
@@ -32,8 +35,9 @@ from trio_mud import (
     Texts,
 )
 from trio_mud.commands import Mistake, Role
-from trio_mud.errors import DuplicateKey
+from trio_mud.errors import ConfigurationError, DuplicateKey
 from trio_mud.storage import Executor, Record, Store
+from trio_mud.world import World
 
 from .account import Account, Character, Name
 from .attempts import Attempts
@@ -52,6 +56,16 @@ STORE_PENALTIES: Final = 10.0  # seconds between two writes of it
 PURGE: Final = dt.time(4, 30)
 
 
+class AccountSettings(TypedDict, total=False):
+    """The keyword arguments of `Accounts`, where they are documented."""
+
+    options: AccountOptions | None
+    reserved: Collection[str]
+    execute: Executor | None
+    wall_clock: Callable[[], float]
+    new_secret: Callable[[], str]
+
+
 class Accounts:
     """All accounts in one store.
 
@@ -66,6 +80,9 @@ class Accounts:
         execute: Runs the hashing of passwords: in threads by default, `storage.inline` in virtual time.
         wall_clock: Seconds since 1970.
         new_secret: Returns a text that cannot be guessed, of 128 bits.
+
+    Raises:
+        ConfigurationError: `plain` is "refuse", and there is no port for TLS.
 
     Attributes:
         options: The rules.
@@ -91,6 +108,8 @@ class Accounts:
     ) -> None:
         self.store, self.reserved = store, reserved
         self.options = options = options or AccountOptions()
+        if options.plain == "refuse" and options.tls_port is None:
+            raise ConfigurationError('accounts.plain = "refuse" needs a port for TLS: set tls_port')
         self.passwords = Passwords(options, execute=execute)
         self.hooks = Hooks()
         self.gmcp = GmcpLogin(options)
@@ -102,6 +121,17 @@ class Accounts:
         self.hooks.on(Started)(self._start)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
         self.hooks.on(SessionEnded, order=LAST)(self._session_ended)  # the game's own functions still have the body
+
+    @classmethod
+    def of(cls, world: World, kind: type[Record] = Character, **settings: Unpack[AccountSettings]) -> Self:
+        """Make the accounts of a `Game`, with the options of the configuration file.
+
+        In the test kit, passwords are hashed in place and the clock is virtual.
+        """
+        settings.setdefault("options", world.options(AccountOptions))
+        settings.setdefault("execute", world.executor)
+        settings.setdefault("wall_clock", world.wall_clock)
+        return cls(world.store, kind, **settings)
 
     # Finding
 

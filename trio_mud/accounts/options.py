@@ -44,7 +44,7 @@ class AccountOptions:
     """Seconds that a program has to send name and password by GMCP, before the player is asked."""
 
     tls_port: int | None = None
-    """The port for TLS that `texts.plain_refused` names."""
+    """The port for TLS that `texts.plain_refused` names; the program sets it to its own."""
 
     shortest_password: int = 8
     """Characters of a new password."""
@@ -94,7 +94,5 @@ class AccountOptions:
                 raise ValueError(f"{field.name} = {value!r}: write a positive number, such as {field.default}")
             elif not isinstance(field.default, float) and not isinstance(value, int):
                 raise ValueError(f"{field.name} = {value!r}: write a whole number, such as {field.default}")
-        if self.plain == "refuse" and self.tls_port is None:
-            raise ValueError('plain = "refuse" needs a port for TLS: set tls_port, or write plain = "warn"')
         if self.hash_memory < 8:
             raise ValueError(f"hash_memory = {self.hash_memory}: argon2 needs at least 8 KiB")
