@@ -1,11 +1,11 @@
-"""A board with notes on it: what guests leave for each other to read, as long as the world lasts."""
+"""A board with notes on it: what guests leave for each other to read, as long as the world lasts, or its database."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from trio_mud import Markup, join, markup
+from trio_mud.storage import Record
 
 from .quoting import quote
 
@@ -25,15 +25,14 @@ class Note:
     text: str
 
 
-class Board:
+class Board(Record, family="board", resident=True):
     """The notes of one room, the oldest first, never more than there are pins."""
 
-    def __init__(self) -> None:
-        self.notes: deque[Note] = deque(maxlen=MOST_NOTES)
+    notes: tuple[Note, ...] = ()
 
     def pin(self, note: Note) -> None:
         """Put a note up; if all pins are taken, the oldest note goes."""
-        self.notes.append(note)
+        self.notes = (*self.notes, note)[-MOST_NOTES:]
 
     def show(self, width: int | None) -> Markup:
         """All there is to read, in lines of at most `width` columns; what somebody wrote is marked line by line."""

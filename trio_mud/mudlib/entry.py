@@ -1,15 +1,15 @@
 """Coming in, being lost, coming back and going away: the question at the door, and what the others see of it."""
 
-from trio_mud import Connection, Dialog, Markup, Reason, link, markup, wrap
+from trio_mud import Connection, Dialog, Markup, Reason, Text, link, markup, wrap
 from trio_mud.accounts import appearance, read_name, same_name
 from trio_mud.commands import Mistake
 
 from .guest import Guest, page_width
 from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
 from .valley import Valley
-from .verbs import commands, show_room
+from .verbs import resident_commands, show_room
 
-__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "thaw"]
+__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw"]
 
 BOARD = "board"  # which `look` shows
 LEAVE = "quit"  # typed at a question, too
@@ -22,7 +22,7 @@ PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "
 # What crawlers and programs of players type at a login: MUDINFO 1.1, MSSP, PennMUSH's login screen, Pueblo clients.
 LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloclient", "session", "version", "who")
 RESERVED = frozenset(
-    {*PRONOUNS, BOARD, *LOGIN_WORDS, *(same_name(verb) for command in commands for verb in command.verbs)}
+    {*PRONOUNS, BOARD, *LOGIN_WORDS, *(same_name(verb) for command in resident_commands for verb in command.verbs)}
 )
 
 
@@ -60,7 +60,7 @@ def is_imitation(name: str, valley: Valley) -> bool:
 async def is_theirs(dialog: Dialog, name: str) -> bool:
     """Whether the name is free, or a body without a mind waits for them under it, or they say that it is theirs.
 
-    There are no accounts yet, so whoever knows the name may return to it.
+    Nothing is kept here, so whoever knows the name may return to it.
     """
     session = dialog.connection.server.sessions.get(same_name(name))
     if session is None or session.connection is None or session.connection.ending is not None:
@@ -75,7 +75,7 @@ async def is_theirs(dialog: Dialog, name: str) -> bool:
     return False
 
 
-async def ask(dialog: Dialog, question: str) -> str:
+async def ask(dialog: Dialog, question: Text) -> str:
     """Ask a stranger, who may leave by `quit` as anywhere in the valley."""
     answer = await dialog.ask(question)
     if answer.strip().casefold() == LEAVE:
@@ -89,12 +89,17 @@ def take_place(guest: Guest, connection: Connection) -> None:
     sessions, key = connection.server.sessions, same_name(guest.name)
     known = sessions.get(key)
     if known is not None and known.connection is None:  # before the lines that were missed
-        body = f"{known.body}'s body still stands where it was left. You slip back into it, and hear what it heard."
-        connection.write(wrap(body, page_width(connection)))
+        slip_back(connection, str(known.body))
     session = sessions.enter(key, connection, body=guest, grace=GRACE)
     if session.body is guest:
         guest.session = session
     connection.name = str(session.body)
+
+
+def slip_back(connection: Connection, name: str) -> None:
+    """Say that a body without a mind waits for the player."""
+    body = f"{name}'s body still stands where it was left. You slip back into it, and hear what it heard."
+    connection.write(wrap(body, page_width(connection)))
 
 
 def greeting(valley: Valley) -> Markup:

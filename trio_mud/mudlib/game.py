@@ -1,12 +1,14 @@
 """The hooks that make the valley a game: where the driver's events meet this world."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib.resources import files
 
 from trio_mud import (
+    FIRST,
     LAST,
     Admitted,
+    Dialog,
     Hooks,
     Input,
     LinkLost,
@@ -17,22 +19,64 @@ from trio_mud import (
     SessionStarted,
     Started,
 )
+from trio_mud.accounts import Accounts
+from trio_mud.world import Game, World
 
-from .entry import PATIENCE, appear, ask_for_a_name, freeze, go_away, thaw, title
+from .board import Board
+from .entry import PATIENCE, RESERVED, appear, ask_for_a_name, freeze, go_away, thaw, title
 from .guest import Guest
-from .maps import read_map
+from .login import ValleyLogin
+from .maps import Map, read_map
 from .out_of_band import report
+from .preferences import Resident
 from .valley import Valley
-from .verbs import commands
+from .verbs import commands, resident_commands
 
-__all__ = ["world"]
+__all__ = ["lasting_world", "world"]
 
 MAP = "valley.toml"
 
 
 def world() -> Hooks:
-    """Build a fresh valley and return the hooks that play it; it shares nothing with any other."""
-    valley = Valley(read_map(files("trio_mud.mudlib").joinpath(MAP).read_text("utf-8"), MAP))
+    """Build a fresh valley and return the hooks that play it; it shares nothing with any other, and keeps nothing."""
+    valley = Valley(the_map())
+    return play(valley, partial(ask_for_a_name, valley=valley))
+
+
+def furnish(kept: World) -> Hooks:
+    """Build a valley that keeps its players, its board and its date."""
+    valley = Valley(the_map(), kept.store)
+    accounts = valley.accounts = Accounts.of(kept, Resident, reserved=RESERVED)
+    hooks = play(valley, ValleyLogin(accounts, valley).run)
+    hooks.include(accounts.hooks)
+
+    @hooks.on(SessionStarted, order=FIRST)
+    def embody(event: SessionStarted) -> None:
+        resident = event.session.body
+        if isinstance(resident, Resident):
+            guest = event.session.body = Guest(resident.name, valley, resident)
+            guest.session = event.session
+            guest.come_in()
+
+    @hooks.on(SessionResumed, order=FIRST)
+    def remember(event: SessionResumed) -> None:
+        if guest := guest_of(event.session):
+            guest.come_in()
+
+    return hooks
+
+
+lasting_world = Game(furnish, records=(*Accounts.records, Resident, Board))
+"""The valley that keeps its players, its board and its date."""
+
+
+def the_map() -> Map:
+    """Read the map that comes with the package."""
+    return read_map(files("trio_mud.mudlib").joinpath(MAP).read_text("utf-8"), MAP)
+
+
+def play(valley: Valley, door: Callable[[Dialog], Awaitable[object]]) -> Hooks:
+    """Return the hooks that play a valley, which its players enter by this dialog."""
     hooks = Hooks()
 
     @hooks.on(Started)
@@ -50,7 +94,7 @@ def world() -> Hooks:
 
     @hooks.on(Admitted)
     def open_the_door(event: Admitted) -> None:
-        event.connection.start_dialog(partial(ask_for_a_name, valley=valley), deadline=PATIENCE)
+        event.connection.start_dialog(door, deadline=PATIENCE)
 
     @hooks.on(Input)
     def obey(event: Input) -> Awaitable[object] | None:
@@ -58,7 +102,7 @@ def world() -> Hooks:
         if guest is None:  # the dialog broke before it had a name
             event.connection.quit("You seem to be nobody. Please come in again.")
             return None
-        return commands.run(guest, event.line)
+        return (commands if valley.accounts is None else resident_commands).run(guest, event.line)
 
     @hooks.on(Input, order=LAST)
     def show_whose_turn_it_is(event: Input) -> None:

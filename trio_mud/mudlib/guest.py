@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from trio_mud import Client, Connection, Dialog, Session, Text, wrap
 
+from .preferences import Resident, apply, apply_all
+
 if TYPE_CHECKING:
     from .room import Room
     from .valley import Valley
@@ -26,15 +28,17 @@ class Guest:
         session: Their stay, set as soon as it has begun.
         is_absent: Whether the others have seen their link die, and not yet seen them return.
             Not the same as having no connection: what is seen follows in its turn.
+        resident: What is kept of them; None for a guest without an account.
         draft: A note that they have begun and not pinned up; "" if there is none.
     """
 
     session: Session
 
-    def __init__(self, name: str, valley: Valley) -> None:
+    def __init__(self, name: str, valley: Valley, resident: Resident | None = None) -> None:
         self.name = name
         self.valley = valley
         self.room: Room = valley.start
+        self.resident = resident
         self.is_absent = False
         self.draft = ""
 
@@ -95,6 +99,21 @@ class Guest:
         """Show them that it is their turn. Who listens knows it by the silence."""
         if self.connection is not None and not self.listens:
             self.connection.prompt("> ")
+
+    def prefer(self, name: str, choice: str) -> None:
+        """Choose how the valley is shown, from now on and after each return.
+
+        Raises:
+            ValueError: There is no such charset.
+        """
+        apply(self.client, name, choice)
+        if self.resident is not None:
+            setattr(self.resident, name, choice)
+
+    def come_in(self) -> None:
+        """Show the valley as they have chosen, on the link they have just come by."""
+        if self.resident is not None and self.connection is not None:
+            apply_all(self.connection.client, self.resident)
 
     def move_to(self, room: Room) -> None:
         """Be in another room. Nobody is told."""

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from trio_mud import Text
 
-from .board import Board
-
 if TYPE_CHECKING:
+    from .board import Board
     from .directions import Direction
     from .guest import Guest
     from .maps import RoomPlan
@@ -26,12 +25,12 @@ class Room:
         board: Where notes can be left; None if there is no board.
     """
 
-    def __init__(self, plan: RoomPlan, number: int) -> None:
+    def __init__(self, plan: RoomPlan, number: int, board: Board | None = None) -> None:
         self._plan = plan
         self.number = number
         self.exits: dict[Direction, Room] = {}
         self.guests: list[Guest] = []
-        self.board = Board() if plan.board else None
+        self.board = board
 
     @property
     def name(self) -> str:

@@ -6,16 +6,20 @@ Nothing here waits, so every call is one step of the world.
 
 from __future__ import annotations
 
-from trio_mud.accounts import same_name
+from trio_mud.accounts import Accounts, same_name
 from trio_mud.commands import Mistake, listing, matches
+from trio_mud.storage import Store
 
 from .almanac import Date, date_after
+from .board import Board
 from .creature import Creature
 from .guest import Guest
 from .maps import Hour, Map, room_number
 from .room import Room
 
 __all__ = ["Valley"]
+
+HOURS = "valley.hours"  # the value that keeps the date over a restart
 
 
 class Valley:
@@ -26,17 +30,23 @@ class Valley:
         start: The room where people come in.
         rooms: All rooms, by their keys in the map.
         creature: Whoever wanders here; None if nobody does.
+        accounts: Those of its players; None where nothing is kept.
     """
 
-    def __init__(self, plan: Map) -> None:
+    def __init__(self, plan: Map, store: Store | None = None) -> None:
         self.name = plan.name
-        self.rooms = {key: Room(room, room_number(key)) for key, room in plan.rooms.items()}
+        self.accounts: Accounts | None = None
+        self._store = store
+        self.rooms = {
+            key: Room(room, room_number(key), self._board(key) if room.board else None)
+            for key, room in plan.rooms.items()
+        }
         self.start = self.rooms[plan.start]
         for key, room in self.rooms.items():
             room.exits.update({way: self.rooms[goal] for way, goal in plan.rooms[key].exits.items()})
         self.creature = Creature(plan.creature, self.rooms[plan.creature.start]) if plan.creature else None
         self._sky = plan.sky
-        self._hours = 0  # that have passed
+        self._hours: int = store.value(HOURS, 0) if store is not None else 0  # that have passed
         self._guests: dict[str, Guest] = {}  # by what `same_name` makes of their names
 
     # People
@@ -69,6 +79,12 @@ class Valley:
         if self.creature is not None and self.creature.room is room:
             self.creature.notice(words)
 
+    def _board(self, key: str) -> Board:
+        """The board of a room, with the notes that were kept."""
+        if self._store is None:
+            return Board()
+        return self._store.get(Board, key) or self._store.add(Board(), key)
+
     # The sky
 
     @property
@@ -89,6 +105,8 @@ class Valley:
     def pass_hour(self) -> None:
         """Let the next part of the day begin, and everybody notice, each where they are."""
         self._hours += 1
+        if self._store is not None:
+            self._store.set_value(HOURS, self._hours)
         for guest in self.guests:
             guest.write(self.hour.indoors if guest.room.indoors else self.hour.outdoors)
 

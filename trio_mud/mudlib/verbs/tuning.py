@@ -6,10 +6,9 @@ from trio_mud.commands import Commands, Mistake, listing
 
 from ..guest import Guest
 from ..phrases import PHRASES
+from ..preferences import COLOURS
 
 __all__ = ["commands"]
-
-COLOURS = {"off": 0, "16": 16, "256": 256, "true": 1 << 24}
 
 CHARSETS = ("utf-8", "ascii", "latin-1", "windows-1252", "windows-1251", "koi8-r", "gbk", "big5", "euc-kr", "shift-jis")
 
@@ -25,11 +24,8 @@ def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None
     colour auto    as many as your program says it shows
     colour         changes nothing, and tells you how it is
     """
-    client = who.client
-    if which == "auto":
-        client.clear_preference("colours")
-    elif which is not None:
-        client.prefer(colours=COLOURS[which])
+    if which is not None:
+        who.prefer("colour", which)
     who.write(f"Colours: {colours(who)}")
 
 
@@ -42,12 +38,9 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
     reader auto    as your program says; few programs do
     reader         changes nothing, and tells you how it is
     """
-    client = who.client
-    if which == "auto":
-        client.clear_preference("screen_reader")
-    elif which is not None:
-        client.prefer(screen_reader=which == "on")
-    who.write(f"Screen reader: {yes(client.screen_reader)} {source(who, 'screen_reader')}")
+    if which is not None:
+        who.prefer("reader", which)
+    who.write(f"Screen reader: {yes(who.client.screen_reader)} {source(who, 'screen_reader')}")
 
 
 @commands.verb("charset")
@@ -59,16 +52,13 @@ def charset(who: Guest, which: str = "") -> None:
     charset auto      as your program says
     charset           changes nothing, and tells you how it is
     """
-    client = who.client
-    if which.casefold() == "auto":
-        client.clear_preference("charset")
-    elif which:
+    if which:
         try:
-            client.prefer(charset=which)
+            who.prefer("charset", which.casefold())
         except ValueError:
             choices = listing((*CHARSETS, "auto"), commands.phrases.either)
             raise Mistake(PHRASES.no_charset.format(word=which, choices=choices)) from None
-    who.write(f"Charset: {client.charset} {source(who, 'charset')}")
+    who.write(f"Charset: {who.client.charset} {source(who, 'charset')}")
 
 
 @commands.verb("client")
