@@ -67,7 +67,7 @@ class StorageOptions:
     """
 
     url: str | None = None
-    """The path of an SQLite file, or a URL, `postgresql://…`; None for a file in the folder `data`."""
+    """The path of an SQLite file, or the URL of a PostgreSQL database; None for a file in the folder `data`."""
 
     every: float = 1.0
     """Seconds between two saves; a change that is younger is lost if the process is killed."""

@@ -1,5 +1,7 @@
 """Accounts: names, passwords, characters, and the login.
 
+A game that is built for each world creates them there::
+
     def inn(world: World) -> Hooks:
         hooks = Hooks()
         accounts = Accounts.of(world, Hero)
