@@ -104,7 +104,7 @@ ORDER = {
     "commands": ["errors", "matching", "phrases", "role", "arguments", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],
-        *["login_gmcp", "accounts", "changes", "entry", "__init__"],
+        *["registration", "login_gmcp", "accounts", "changes", "entry", "__init__"],
     ],
 }
 

@@ -66,6 +66,20 @@ async def test_a_deleted_account_leaves_at_once_and_comes_back_within_the_grace(
         assert await inn.accounts.find("Ann") is not None
 
 
+async def test_a_deletion_that_cannot_be_saved_is_not_done(mud: OpenMud) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        ann = await inn.newcomer("Ann")
+        backend.error = FULL
+        await answers(ann, "delete", PASSWORD, pause=6.0)
+        assert ann.screen.endswith(f"{TEXTS.login_not_saved}\n")
+        backend.error = None
+        await answers(ann, "gold")
+        assert ann.screen.endswith("You have 0\n")
+        await inn.mud.pass_time(6)
+        assert b"is_deleted" not in backend.stored.rows["account", "ann"].data
+
+
 async def test_a_guest_has_no_password_to_change_and_no_account_to_delete(mud: OpenMud) -> None:
     async with open_inn(mud) as inn:
         bob = await inn.player("guest", "Bob")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple
 
@@ -10,11 +9,10 @@ import pytest
 import trio
 
 from trio_mud import Texts
-from trio_mud.accounts import Account, AccountOptions
+from trio_mud.accounts import AccountOptions
 from trio_mud.storage import Memory
 from trio_mud.testing import OpenMud
 
-from ..storage.faulty import FULL, Faulty
 from .inn import CHEAP, PASSWORD, Patron, answers, open_inn
 
 TEXTS = Texts()
@@ -65,19 +63,6 @@ async def test_after_three_tries_the_connection_ends_and_after_three_wrong_ones_
         assert "You are back" in again.screen
 
 
-async def test_penalties_survive_a_restart(mud: OpenMud) -> None:
-    stored = Memory().stored
-    async with open_inn(mud, stored) as inn:
-        await inn.newcomer("Ann")
-        for _ in range(3):
-            await (await inn.login("Ann", address=HOME, password="wrong")).hang_up()
-        await trio.sleep(10)
-    async with open_inn(mud, stored) as inn:
-        again = await inn.player("Ann", PASSWORD, address=HOME)
-        await again.sees_the_end()
-        assert "Please wait" in again.screen
-
-
 @pytest.mark.parametrize(
     ("lines", "answer"),
     [
@@ -105,22 +90,6 @@ async def test_an_answer_that_will_not_do_is_asked_for_again(mud: OpenMud, lines
         assert len(inn.mud.server.sessions) == 1
 
 
-async def test_a_name_that_looks_like_an_accounts_is_taken(mud: OpenMud) -> None:
-    async with open_inn(mud) as inn:
-        await inn.newcomer("Capa")
-        sara = await inn.player("new", "\u0421\u0430\u0440\u0430")  # in Cyrillic letters
-        assert TEXTS.name_taken in sara.screen
-
-
-async def test_names_that_are_taken_are_not_told_without_end(mud: OpenMud) -> None:
-    async with open_inn(mud) as inn:
-        await inn.newcomer("Ann")
-        prober = await inn.player("new", "Ann", "Ann", "Ann", "new", "Ann", address="203.0.113.9")
-        await prober.sees_the_end()
-        assert "Please wait 15 seconds" in prober.screen
-        assert prober.screen.count(TEXTS.name_taken) == 3
-
-
 async def test_a_guest_comes_in_at_once_and_leaves_nothing_behind(mud: OpenMud) -> None:
     stored = Memory().stored
     async with open_inn(mud, stored) as inn:
@@ -145,40 +114,6 @@ async def test_guests_stay_outside_where_they_are_not_wanted(mud: OpenMud) -> No
         bob = await inn.player("guest")
         assert TEXTS.login_guest_hint not in bob.screen
         assert bob.screen.endswith(TEXTS.password_question)
-
-
-async def test_an_account_is_not_announced_before_it_is_saved(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
-    backend = Faulty()
-    async with open_inn(mud, backend=backend) as inn:
-        backend.error = FULL
-        ann = await inn.player("new", "Ann")
-        await answers(ann, PASSWORD, PASSWORD)
-        await ann.sees_the_end()
-        assert ann.screen.endswith(f"{TEXTS.login_not_saved}\n")
-        assert "You are" not in ann.screen
-        assert "No space left on device" in caplog.text
-        assert await inn.accounts.find("Ann") is None
-        backend.error = None
-        await inn.mud.pass_time(6)
-        assert not backend.stored.rows
-        await inn.newcomer("Ann")
-        await inn.store.saved()
-    assert sorted(backend.stored.rows) == [("account", "ann"), ("character", "ann"), ("name", "ann")]
-
-
-async def test_of_two_who_make_one_account_at_once_the_loser_reads_that_it_is_taken(mud: OpenMud) -> None:
-    async with open_inn(mud) as inn:
-        rivals = [await inn.player("new", "Ann") for _ in range(2)]
-        for rival in rivals:
-            await rival.type(PASSWORD)
-            await rival.catches_up()
-        async with trio.open_nursery() as nursery:
-            for rival in rivals:
-                nursery.start_soon(rival.type, PASSWORD)
-        screens = [rival.screen + await rival.catches_up() for rival in rivals]
-        assert sum("You are Ann" in screen for screen in screens) == 1
-        assert sum(TEXTS.name_taken in screen for screen in screens) == 1
-        assert inn.events == ["Ann comes"]
 
 
 async def test_the_password_is_hidden_while_it_is_typed_and_echo_comes_back(mud: OpenMud) -> None:
@@ -280,58 +215,6 @@ async def test_a_damaged_character_is_said_to_its_player_and_the_log(
         await ann.sees_the_end()
         assert ann.screen.endswith(f"{TEXTS.login_unreadable}\n")
     assert "cannot be loaded" in caplog.text
-
-
-async def test_no_password_code_token_or_hash_is_logged_or_shown(
-    mud: OpenMud, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    canary = "canary-of-a-password"
-    stored = Memory().stored
-    async with open_inn(mud, stored) as inn:
-        ann = await inn.newcomer("Ann", password=canary)
-        session = inn.mud.server.sessions.get("ann")
-        assert session is not None
-        token, code = inn.accounts.resume_token(session), await inn.accounts.recovery_code("Ann")
-        account = await inn.accounts.find("ann")
-        assert account is not None
-        await inn.login("Ann", password=canary + "?")
-        await inn.store.saved()
-        seen = ann.screen + caplog.text + repr((token, code, account, inn.hero("ann"), session))
-        written = "".join(f"{row.data!r}" for row in stored.rows.values()) + f"{stored.entries}{stored.values}"
-        for secret in (canary, str.__str__(token), str.__str__(code)):
-            assert secret not in seen
-            assert secret not in written
-        assert account.password not in seen
-        assert account.password.startswith("$argon2id$")
-        assert "$argon2id$" not in repr(await inn.accounts.export("Ann"))
-
-
-async def test_a_stronger_hash_is_made_at_the_next_login_and_saved_by_itself(mud: OpenMud) -> None:
-    stored = Memory().stored
-    async with open_inn(mud, stored) as inn:
-        await (await inn.newcomer("Ann")).type("quit")
-    stronger = AccountOptions(hash_memory=16, hash_passes=1, plain="allow")
-    async with open_inn(mud, stored, rules=stronger) as inn:
-        await inn.login("Ann", password="wrong")
-        await inn.store.saved()
-        assert b"m=8," in stored.rows["account", "ann"].data
-        assert "You are Ann" in (await inn.login("Ann")).screen
-        await inn.mud.pass_time(2)
-        assert b"m=16," in stored.rows["account", "ann"].data
-    async with open_inn(mud, stored) as inn:
-        assert "You are Ann" in (await inn.login("Ann")).screen
-
-
-async def test_the_role_of_an_account_is_read_for_each_command(mud: OpenMud) -> None:
-    async with open_inn(mud) as inn:
-        ann = await inn.newcomer("Ann")
-        account = inn.store.get(Account, "ann")
-        assert account is not None
-        for role in (10, 40, 5):
-            account.role = role
-            await ann.type("role")
-            await ann.sees(f"Your role is {role}")
 
 
 async def test_a_hero_is_in_memory_only_while_it_is_played(mud: OpenMud) -> None:

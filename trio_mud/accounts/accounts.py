@@ -13,7 +13,6 @@ It asks no questions: `entry.py` is the dialog, and a game may write another one
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -32,21 +31,18 @@ from trio_mud import (
     Session,
     SessionEnded,
     Started,
-    Texts,
 )
-from trio_mud.commands import Mistake, Role
-from trio_mud.errors import ConfigurationError, DuplicateKey
+from trio_mud.commands import Role
+from trio_mud.errors import ConfigurationError
 from trio_mud.storage import Executor, Record, Store
 from trio_mud.world import World
 
 from .account import Account, Character, Name
-from .attempts import Attempts
 from .login_gmcp import GmcpLogin
 from .names import appearance, same_name
 from .options import AccountOptions
-from .passwords import LONGEST_PASSWORD, Passwords, normalize
+from .registration import Registration
 from .removal import AUDIT, days_left, destroy_due, export_account, mark_deleted, unmark_deleted
-from .stays import Stays
 from .tokens import account_key_of, issue_code, issue_token, new_secret, take_code, take_token, void_tokens
 
 __all__ = ["Accounts"]
@@ -66,7 +62,7 @@ class AccountSettings(TypedDict, total=False):
     new_secret: Callable[[], str]
 
 
-class Accounts:
+class Accounts(Registration):
     """All accounts in one store.
 
     Include `hooks` in the hooks of the game.
@@ -106,18 +102,15 @@ class Accounts:
         wall_clock: Callable[[], float] = time.time,
         new_secret: Callable[[], str] = new_secret,
     ) -> None:
-        self.store, self.reserved = store, reserved
-        self.options = options = options or AccountOptions()
+        options = options or AccountOptions()
         if options.plain == "refuse" and options.tls_port is None:
             raise ConfigurationError('accounts.plain = "refuse" needs a port for TLS: set tls_port')
-        self.passwords = Passwords(options, execute=execute)
+        super().__init__(store, kind, options, execute, wall_clock)
+        self.reserved = reserved
         self.hooks = Hooks()
         self.gmcp = GmcpLogin(options)
-        self._kind: type[Any] = kind
-        self._wall_clock, self._new_secret = wall_clock, new_secret
-        self._attempts = Attempts(options, self.passwords)
+        self._new_secret = new_secret
         self._attempts.penalties.load(store.value(PENALTIES, []))
-        self._stays = Stays(store, kind, options.max_played)
         self.hooks.on(Started)(self._start)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
         self.hooks.on(SessionEnded, order=LAST)(self._session_ended)  # the game's own functions still have the body
@@ -157,102 +150,6 @@ class Accounts:
         """Return the role of the account behind a connection at this moment; `Role.GUEST` without one."""
         account = self.account_of(connection.session)
         return Role.GUEST if account is None else account.role
-
-    # New accounts and characters
-
-    async def check_free(self, connection: Connection, name: str) -> None:
-        """Return if no account, character or guest has this name, or one that looks like it.
-
-        Raises:
-            Mistake: It is taken. That this can be asked is unavoidable, so these answers are counted.
-            TooManyTries: The address has got too many of them.
-        """
-        self._attempts.check_names(connection.address)
-        key, look = same_name(name), appearance(name)
-        is_taken = await self.store.load(Name, key) is not None or bool(await self.store.find(Name, look=look))
-        if is_taken or self._is_played(connection, key) or look in self._stays.guest_looks():
-            self._attempts.count_name(connection.address)
-            raise Mistake(connection.server.texts.name_taken)
-
-    def check_password(self, name: str, password: str, texts: Texts) -> None:
-        """Raise Mistake, with the reason, if this cannot be the new password of an account of this name."""
-        if len(password) < self.options.shortest_password or password.casefold() == name.casefold():
-            raise Mistake(texts.password_short.replace("{count}", str(self.options.shortest_password)))
-        try:
-            normalize(password)
-        except ValueError:
-            raise Mistake(texts.password_long.replace("{count}", str(LONGEST_PASSWORD))) from None
-
-    async def create(self, connection: Connection, name: str, password: str) -> Account:
-        """Make an account and a character of the same name; return when both are on disk.
-
-        Args:
-            connection: The link of its owner.
-            name: A name from `read_name`.
-            password: A password that passed `check_password`.
-
-        Raises:
-            Mistake: The name was taken meanwhile.
-            TooManyTries: The address has made too many accounts.
-            Overloaded: Too many passwords wait to be hashed.
-            NotSaved: The store is in trouble; nothing was made.
-        """
-        self._attempts.count_new_account(connection.address)
-        hashed = await self.passwords.hash(password)
-        key, now = same_name(name), self._wall_clock()
-        account = Account(
-            name=name, password=hashed, characters=(key,), created=now, seen=now, salt=secrets.token_hex(8)
-        )
-        account.remember(connection.address)
-        await self._add(connection, account, key, name, [account])
-        return account
-
-    async def add_character(self, connection: Connection, account: Account, name: str) -> Record:
-        """Make another character of an account; return when it is on disk.
-
-        Raises:
-            Mistake: The name is taken, or the account has `max_characters`.
-            NotSaved: The store is in trouble; nothing was made.
-        """
-        if len(account.characters) >= self.options.max_characters:
-            raise Mistake(connection.server.texts.too_many_characters)
-        key, before = same_name(name), account.characters
-        account.characters = (*before, key)
-        try:
-            return await self._add(connection, account, key, name, [])
-        except BaseException:
-            account.characters = tuple(other for other in account.characters if other != key or other in before)
-            raise
-
-    async def _add(
-        self, connection: Connection, account: Account, key: str, name: str, records: list[Record]
-    ) -> Record:
-        """Add the records, a name and a character; take all back unless they are saved."""
-        if self._is_played(connection, key):  # by a guest
-            raise Mistake(connection.server.texts.name_taken)
-        account_key = account.key or key
-        character: Record = self._kind(name=name, account=account_key)
-        added: list[Record] = []
-        try:
-            for record in (Name(look=appearance(name), account=account_key), *records, character):
-                self.store.add(record, key)
-                added.append(record)
-            self.store.log(AUDIT, event="character created", account=account_key, character=key)
-            await self.store.saved()
-        except DuplicateKey:
-            self._take_back(added)
-            raise Mistake(connection.server.texts.name_taken) from None
-        except BaseException:  # also a cancel: the player never read that the account exists
-            self._take_back(added)
-            raise
-        return character
-
-    def _take_back(self, added: list[Record]) -> None:
-        for record in added:
-            self.store.remove(record)
-
-    def _is_played(self, connection: Connection, key: str) -> bool:
-        return connection.server.sessions.get(key) is not None
 
     # Proof
 
@@ -406,16 +303,20 @@ class Accounts:
     # The end of an account
 
     async def delete(self, account: Account) -> None:
-        """Hide an account now, and destroy it after `deletion_days`. Its characters leave the game.
+        """Hide an account, and destroy it after `deletion_days`; when this is on disk, its characters leave the game.
 
         Raises:
-            NotSaved: The store is in trouble; it keeps retrying.
+            NotSaved: The store is in trouble; nothing was done.
         """
         mark_deleted(self.store, account, self.options.deletion_days)
+        try:
+            await self.store.saved()
+        except BaseException:
+            unmark_deleted(self.store, account)
+            raise
         for stay in self._stays.of_account(account):
             texts = stay.session.server.texts
             stay.session.leave(texts.delete_done.replace("{days}", str(self.options.deletion_days)))
-        await self.store.saved()
 
     async def undelete(self, account: Account) -> None:
         """Take a deletion back.

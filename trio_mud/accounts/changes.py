@@ -63,7 +63,10 @@ async def delete_account(dialog: Dialog, accounts: Accounts) -> None:
     """Ask the player for the password; hide the account, and end its sessions."""
     account = await _prove_again(dialog, accounts, dialog.connection.server.texts.delete_question)
     if account is not None:
-        await accounts.delete(account)
+        try:
+            await accounts.delete(account)
+        except NotSaved:
+            dialog.connection.write(dialog.connection.server.texts.login_not_saved)
 
 
 async def _prove_again(dialog: Dialog, accounts: Accounts, question: str) -> Account | None:

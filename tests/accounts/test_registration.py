@@ -1,0 +1,70 @@
+"""New accounts: which names are free, and what is on disk before it is announced."""
+
+from __future__ import annotations
+
+from typing import TypeVar, TypeVarTuple
+
+import pytest
+import trio
+
+from trio_mud import Texts
+from trio_mud.testing import OpenMud
+
+from ..storage.faulty import FULL, Faulty
+from .inn import PASSWORD, answers, open_inn
+
+TEXTS = Texts()
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
+HOME = "192.0.2.7"
+
+
+async def test_a_name_that_looks_like_an_accounts_is_taken(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Capa")
+        sara = await inn.player("new", "\u0421\u0430\u0440\u0430")  # in Cyrillic letters
+        assert TEXTS.name_taken in sara.screen
+
+
+async def test_names_that_are_taken_are_not_told_without_end(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        prober = await inn.player("new", "Ann", "Ann", "Ann", "new", "Ann", address="203.0.113.9")
+        await prober.sees_the_end()
+        assert "Please wait 15 seconds" in prober.screen
+        assert prober.screen.count(TEXTS.name_taken) == 3
+
+
+async def test_an_account_is_not_announced_before_it_is_saved(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        backend.error = FULL
+        ann = await inn.player("new", "Ann")
+        await answers(ann, PASSWORD, PASSWORD)
+        await ann.sees_the_end()
+        assert ann.screen.endswith(f"{TEXTS.login_not_saved}\n")
+        assert "You are" not in ann.screen
+        assert "No space left on device" in caplog.text
+        assert await inn.accounts.find("Ann") is None
+        backend.error = None
+        await inn.mud.pass_time(6)
+        assert not backend.stored.rows
+        await inn.newcomer("Ann")
+        await inn.store.saved()
+    assert sorted(backend.stored.rows) == [("account", "ann"), ("character", "ann"), ("name", "ann")]
+
+
+async def test_of_two_who_make_one_account_at_once_the_loser_reads_that_it_is_taken(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        rivals = [await inn.player("new", "Ann") for _ in range(2)]
+        for rival in rivals:
+            await rival.type(PASSWORD)
+            await rival.catches_up()
+        async with trio.open_nursery() as nursery:
+            for rival in rivals:
+                nursery.start_soon(rival.type, PASSWORD)
+        screens = [rival.screen + await rival.catches_up() for rival in rivals]
+        assert sum("You are Ann" in screen for screen in screens) == 1
+        assert sum(TEXTS.name_taken in screen for screen in screens) == 1
+        assert inn.events == ["Ann comes"]
