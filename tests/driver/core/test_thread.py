@@ -114,10 +114,8 @@ COMPOSED = {
 # The driver's own, for its other modules: they are called in its thread, by what is called there.
 INTERNAL = {
     "Connection": "take_lines",
-    "Connections": "add clear discard",
-    "Hooks": "serve_in",
     "MasterServer": "serve",
-    "Timer": "failed take",
+    "Timer": "failed",
 }
 
 

@@ -121,7 +121,7 @@ async def the_tree_is_not_shielded(true: Any, self: TaskTree, listeners: Any, st
         finally:
             self._nursery = None
         nursery.cancel_scope.cancel()
-    self._host.connections.clear()
+    self._host.connections._clear()
     self.closed.set()
 
 
@@ -262,7 +262,7 @@ def one_source_gets_three_turns(true: Any, self: Dispatcher, source: Source) -> 
             true(self, source)
 
 
-@defect(Connections, "discard")
+@defect(Connections, "_discard")
 def a_registry_entry_leaks(true: Any, self: Connections, connection: Connection) -> None:
     if connection.ending is not Cause.RESET:
         true(self, connection)
@@ -279,13 +279,13 @@ def the_list_is_left_after_the_hook(true: Any, self: HookHost, event: Any) -> No
 @defect(Connection, "_conclude_connect")
 def a_refused_one_is_listed(true: Any, self: Connection) -> None:
     if self.is_refused:
-        self.server._host.connections.add(self)
+        self.server._host.connections._add(self)
     true(self)
 
 
 @defect(HookHost, "admit")
 def an_admission_is_not_counted(true: Any, self: HookHost, connection: Connection) -> None:
-    self.connections.add(connection)
+    self.connections._add(connection)
 
 
 @defect(AcceptBuckets, "spend")

@@ -504,15 +504,15 @@ class Connections:
     def __contains__(self, connection: object) -> bool:
         return isinstance(connection, Connection) and self._by_number.get(connection.number) is connection
 
-    def add(self, connection: Connection) -> None:
+    def _add(self, connection: Connection) -> None:
         """Add an admitted connection."""
         self._by_number[connection.number] = connection
 
-    def discard(self, connection: Connection) -> None:
+    def _discard(self, connection: Connection) -> None:
         """Remove a connection that has ended; it may never have been admitted."""
         self._by_number.pop(connection.number, None)
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         """Remove all connections."""
         self._by_number.clear()
 

@@ -115,7 +115,7 @@ class Hooks:
         if not found:
             raise ValueError(f"{function!r} is not registered on these hooks: pass the function itself")
 
-    def serve_in(self, home: HomeThread) -> None:
+    def _serve_in(self, home: HomeThread) -> None:
         """Accept changes only in the thread of this server, once it serves. For `MasterServer`."""
         self._homes.add(home)
 

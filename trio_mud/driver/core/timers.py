@@ -235,7 +235,7 @@ class Timer:
         log_error(error, "a timer failed and is cancelled")
         self.cancel()
 
-    def take(self) -> TimerFunction | None:
+    def _take(self) -> TimerFunction | None:
         """Return the function to run for the waiting tick; None if the timer was cancelled."""
         self.is_pending = False
         function = self._function
@@ -294,7 +294,7 @@ class DailyTimer(Timer):
 
 def tick_of(timer: Timer, connection: object = None) -> Tick | None:
     """Return the event of a waiting tick, or None if its timer was cancelled meanwhile."""
-    function = timer.take()
+    function = timer._take()
     return None if function is None else Tick(timer, function, connection)
 
 

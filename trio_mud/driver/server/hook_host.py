@@ -179,7 +179,7 @@ class HookHost:
     def admit(self, connection: Connection) -> None:
         """Add a connection that passed the connect hook to the list."""
         self._context.counters["admitted"] += 1
-        self.connections.add(connection)
+        self.connections._add(connection)
         logger.debug("%s was admitted from %s", connection._label, connection.address)
 
     def typed_first(self, connection: Connection) -> None:
@@ -231,7 +231,7 @@ class HookHost:
     def _forget(self, event: Disconnect) -> None:
         """Take the connection off the list, as the first step on `Disconnect`, before any function of the game runs."""
         connection = event.connection
-        self.connections.discard(connection)
+        self.connections._discard(connection)
         self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
         level = logging.INFO if connection._inbox.has_typed else logging.DEBUG
         if logger.isEnabledFor(level):  # the label costs more than the rest; thousands may leave at once

@@ -423,7 +423,7 @@ class MasterServer(TimerOwner):
     def _checked(self, hooks: Hooks) -> Hooks:
         if not isinstance(hooks, Hooks):
             raise TypeError(f"MasterServer.hooks takes a Hooks, whose functions are the game, not {article(hooks)}")
-        hooks.serve_in(self._thread)
+        hooks._serve_in(self._thread)
         return hooks
 
     def _count_players(self) -> int:

@@ -258,7 +258,7 @@ class TaskTree:
             if not self._is_over:
                 self._service_failed("a task", RuntimeError("code of the game has cancelled the server's own tasks"))
             await self._close_recordings()
-        self._host.connections.clear()  # only a dead dispatcher leaves any
+        self._host.connections._clear()  # only a dead dispatcher leaves any
         self._context.repeats.flush()
         self.closed.set()
 
