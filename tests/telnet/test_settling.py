@@ -267,3 +267,17 @@ def test_a_payload_is_not_given_up_while_nobody_reads_what_follows() -> None:
     playbook.ticks(41.0)
     assert engine.next_deadline == 71.0
     playbook.ticks(70.9).ticks(71.0, UNFINISHED)
+
+
+@pytest.mark.parametrize("seconds", [0, -5.0, 1e-9, math.nan])
+def test_a_deadline_that_would_keep_the_server_busy_costs_its_option(seconds: float) -> None:
+    class Busy(Reminded):
+        __slots__ = ()
+
+        def on_ours(self, engine: Engine, enabled: bool) -> None:
+            engine.set_deadline(99, seconds)
+
+    engine = TelnetEngine([Busy()], settle_within=None)
+    failures = [event for event in engine.receive(b"\xff\xfd\x63") if isinstance(event, OptionFailed)]
+    assert "set 0.01 s or more" in str(failures[0].error)
+    assert 99 not in {key & 0xFF for key in engine.deadlines.fresh or ()}

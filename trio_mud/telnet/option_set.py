@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeVar, TypeVarTuple
 
-from .deadlines import OPTION, Deadlines
+from .deadlines import OPTION, SHORTEST_DEADLINE, Deadlines
 from .events import OptionFailed
 from .negotiation import Change
 from .options.base import Engine, Option, Policy
@@ -127,7 +127,13 @@ class OptionSet:
             self._guard(engine, code, option.on_subnegotiation, engine, payload)
 
     def start_deadline(self, code: int, seconds: float) -> None:
-        """Start or restart the deadline of an option."""
+        """Start or restart the deadline of an option.
+
+        Raises:
+            ValueError: It is shorter than `SHORTEST_DEADLINE`.
+        """
+        if not seconds >= SHORTEST_DEADLINE:  # NaN is not, either
+            raise ValueError(f"a deadline of {seconds} s: set {SHORTEST_DEADLINE:g} s or more")
         self._deadlines.start(OPTION | code, seconds)
 
     def expire(self, engine: Engine, key: int) -> None:

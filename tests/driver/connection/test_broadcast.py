@@ -14,7 +14,7 @@ from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.testing import OpenMud
 from trio_mud.text import Rendering, Text, render
 
-from ..conftest import engine_of, open_house, read_all, settled
+from ..conftest import engine_of, first_connection, open_house, read_all, settled
 
 
 @pytest.fixture
@@ -239,3 +239,15 @@ async def test_what_was_rendered_is_kept_no_longer_than_the_batch_and_not_withou
         connection.write("\u00e9 too late")
         await settled()
         assert rendered == {}
+
+
+async def test_a_recipient_or_an_exception_that_is_no_connection_is_named(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        await place.player()
+        connection = first_connection(place.server)
+        for arguments, sentence in (
+            ({"to": [None]}, r"broadcast\(to=\) takes connections, such as server.connections, not None"),
+            ({"to": [connection], "exclude": None}, r"broadcast\(exclude=\) takes one connection or several, not None"),
+        ):
+            with pytest.raises(TypeError, match=sentence):
+                broadcast("x", **arguments)

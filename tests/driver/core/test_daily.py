@@ -230,3 +230,18 @@ async def test_a_zone_that_does_not_exist_is_told_of_at_once(mud: OpenMud) -> No
 
 async def test_the_wall_clock_is_the_machines_if_nobody_says_otherwise() -> None:
     assert abs(MasterServer(Hooks()).wall_clock() - datetime.now(BERLIN).timestamp()) < 60
+
+
+async def test_one_whose_wall_clock_fails_is_named_in_the_log(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
+    def ring() -> None:
+        raise NotImplementedError("it never comes")
+
+    def broken() -> float:
+        raise OSError("no clock")
+
+    async with mud(Hooks(), allow_errors=True) as town:
+        timer = town.server.daily(time(3), ring)
+        town.server.wall_clock = broken
+        await town.pass_time(7200)
+        assert not timer.is_active
+    assert "ring at" in caplog.records[0].getMessage()

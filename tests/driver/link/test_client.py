@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import trio
 
-from trio_mud import Client, Connection, Hooks, Input, Limits
+from trio_mud import Client, Connection, Hooks, Input, Limits, Size
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.link.client import TRUECOLOUR, FactSource
 from trio_mud.telnet import DEFAULT_OPTIONS, TelnetEngine
 from trio_mud.telnet.codes import CHARSET, DO, IAC, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.telnet.options.charset import ACCEPTED, REJECTED, REQUEST
+from trio_mud.testing import OpenMud
 
 from ..conftest import engine_of, first_connection, open_house, settled
 
@@ -192,3 +194,32 @@ def test_the_players_wish_outweighs_the_assumption() -> None:
     client.prefer(colours=0)
     client._learn_terminal_name("ANOTHER")
     assert client.rendering.colours == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "sentence"),
+    [
+        ({"size": (80, 24)}, TypeError, r"takes a Size, such as Size\(80, 24\), not a tuple"),
+        ({"size": Size("80", 24)}, TypeError, "takes a Size"),  # type: ignore[arg-type]
+        ({"size": Size(0, 0)}, ValueError, "at least one column"),
+        ({"colours": "16"}, TypeError, "takes a number of colours"),
+        ({"colours": True}, TypeError, "takes a number of colours"),
+        ({"colours": -1}, ValueError, "0 or more colours"),
+        ({"screen_reader": "no"}, TypeError, "takes True or False"),
+        ({"charset": 5}, TypeError, "takes a str"),
+    ],
+)
+async def test_a_wrong_preference_is_refused_and_nothing_is_stored(
+    wrong: dict[str, Any], error: type[Exception], sentence: str, mud: OpenMud
+) -> None:
+    async with mud(Hooks()) as place:
+        player = await place.player()
+        connection = first_connection(place.server)
+        before = connection.client.rendering
+        with pytest.raises(error, match=sentence):
+            connection.client.prefer(**wrong)
+        assert connection.client.rendering == before
+        await player.send(b"\xff\xfb\x1f\xff\xfa\x1f\x00\x64\x00\x18\xff\xf0")  # the client reports its window
+        await settled()
+        assert connection.client.size == Size(100, 24)
+        assert connection.ending is None

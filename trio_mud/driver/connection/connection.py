@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -517,6 +517,9 @@ class Connections:
         self._by_number.clear()
 
 
+_NOT_BEGUN: Final = cast("Connection", object())  # no recipient: None may be one, by mistake
+
+
 @enable_ki_protection
 def broadcast(text: Text, to: Iterable[Connection], *, exclude: Connection | Iterable[Connection] = ()) -> None:
     """Write a text to many connections, rendered and encoded once for each kind of client. Never waits.
@@ -533,9 +536,12 @@ def broadcast(text: Text, to: Iterable[Connection], *, exclude: Connection | Ite
     text = check_text(text, "broadcast()")
     if isinstance(to, Connection):
         raise TypeError("broadcast(to=) takes several connections: write [connection], or use connection.write()")
-    left_out = {exclude} if isinstance(exclude, Connection) else set(exclude)
+    try:
+        left_out = {exclude} if isinstance(exclude, Connection) else set(exclude)
+    except TypeError:
+        raise TypeError(f"broadcast(exclude=) takes one connection or several, not {article(exclude)}") from None
     encoded: dict[Hashable, bytes] = {}
-    server = listener = None
+    server, listener = None, _NOT_BEGUN
     try:
         for listener in to:
             if listener.server is not server:
@@ -544,11 +550,11 @@ def broadcast(text: Text, to: Iterable[Connection], *, exclude: Connection | Ite
             if listener not in left_out and listener._link.write_shared(text, encoded) and listener._inbox.taps:
                 listener._inbox.report(Sent(text))
     except (AttributeError, TypeError):
-        if listener is None and not isinstance(to, Iterable):
+        if listener is _NOT_BEGUN and not isinstance(to, Iterable):
             raise TypeError(
                 f"broadcast(to=) takes several connections, such as server.connections, not {article(to)}"
             ) from None
-        if listener is None or isinstance(listener, Connection):
+        if listener is _NOT_BEGUN or isinstance(listener, Connection):
             raise
         raise TypeError(
             f"broadcast(to=) takes connections, such as server.connections, not {article(listener)}: "

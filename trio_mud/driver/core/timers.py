@@ -19,6 +19,7 @@ from trio.lowlevel import enable_ki_protection
 
 from .calendar import Daily
 from .checks import check_function, check_seconds
+from .describing import describe
 from .events import HookEvent
 from .guard import allow_interrupts, log_error
 from .thread import HomeThread
@@ -232,7 +233,7 @@ class Timer:
 
     def failed(self, error: BaseException) -> None:
         """Cancel the timer, because the wall clock or the owner raised when it was due."""
-        log_error(error, "a timer failed and is cancelled")
+        log_error(error, "the timer %s failed and is cancelled", describe(self._function))
         self.cancel()
 
     def _take(self) -> TimerFunction | None:

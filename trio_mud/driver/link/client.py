@@ -15,6 +15,7 @@ from ...renamed import refuse_old_attributes
 from ...telnet import TelnetEngine
 from ...telnet.charsets import CODECS, codec_of
 from ...text import Rendering
+from ..core.checks import article, check_words
 from ..core.thread import HomeThread
 
 TRUECOLOUR: Final = 1 << 24
@@ -164,19 +165,22 @@ class Client:
         """Set preferences of the user, which take precedence over the facts that the program reports.
 
         Args:
-            colours: The number of colours to use.
+            colours: The number of colours to use; 0 for none.
             screen_reader: True if the user has a screen reader.
-            size: The size of the window.
+            size: The size of the window; of at least one column and one row.
             charset: A charset by its IANA or Python name, in any usual spelling, so that a player's word can be passed
                 unchanged.
 
         Raises:
-            ValueError: The charset is unknown.
+            ValueError: The charset is unknown, or a number is too small.
+            TypeError: A value has the wrong type.
             LocalProtocolError: It was called in another thread than the server's.
         """
         if self._thread is not None:
             self._thread.check()
-        codec = None if charset is None else codec_of(charset)
+        # Before anything is stored: a wrong value would fail again at the next fact that the client reports.
+        _check_preferences(colours, screen_reader, size)
+        codec = None if charset is None else codec_of(check_words(charset, "Client.prefer(charset=)"))
         if charset is not None and codec is None:
             raise ValueError(f"unknown charset {charset!r}: choose one of {', '.join(CODECS)}")
         wishes = {"colours": colours, "screen_reader": screen_reader, "size": size, "charset": codec}
@@ -330,6 +334,21 @@ class Client:
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
 _USUAL_SIZE: Final = Size(80, 24)
 _PLAIN: Final = Rendering()
+
+
+def _check_preferences(colours: object, screen_reader: object, size: object) -> None:
+    if colours is not None and type(colours) is not int:
+        raise TypeError(f"Client.prefer(colours=) takes a number of colours, such as 16, not {article(colours)}")
+    if colours is not None and colours < 0:
+        raise ValueError(f"Client.prefer(colours=) takes 0 or more colours, not {colours}")
+    if screen_reader is not None and type(screen_reader) is not bool:
+        raise TypeError(f"Client.prefer(screen_reader=) takes True or False, not {article(screen_reader)}")
+    if size is None:
+        return
+    if type(size) is not Size or not all(type(number) is int for number in size):
+        raise TypeError(f"Client.prefer(size=) takes a Size, such as Size(80, 24), not {article(size)}")
+    if min(size) < 1:
+        raise ValueError(f"Client.prefer(size=) takes a Size of at least one column and one row, not {size}")
 
 
 def _colours_of_terminal(name: str) -> int | None:

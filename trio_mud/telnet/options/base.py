@@ -64,7 +64,11 @@ class Engine(Protocol):
         """Inflate everything after the payload being reported; the limits of the first call stay in force."""
 
     def set_deadline(self, code: int, seconds: float) -> None:
-        """Call the option's `on_deadline` this many seconds after the next tick; each option has one deadline."""
+        """Call the option's `on_deadline` this many seconds after the next tick; each option has one deadline.
+
+        Raises:
+            ValueError: They are less than 0.01, which would keep the server busy.
+        """
 
     def enable_ours(self, code: int) -> None:
         """Ask to switch our side of an option on, unless it is on or was asked for."""
