@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TypeVar, TypeVarTuple
 
 import pytest
 import trio
@@ -16,9 +15,6 @@ from trio_mud.testing import OpenMud
 from .inn import PASSWORD, open_inn
 
 TEXTS = Texts()
-
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
 HOME = "192.0.2.7"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, TypeVarTuple
-
 import pytest
 import trio
 
@@ -14,10 +12,6 @@ from ..storage.faulty import FULL, Faulty
 from .inn import PASSWORD, answers, open_inn
 
 TEXTS = Texts()
-
-T = TypeVar("T")
-Args = TypeVarTuple("Args")
-HOME = "192.0.2.7"
 
 
 async def test_a_name_that_looks_like_an_accounts_is_taken(mud: OpenMud) -> None:

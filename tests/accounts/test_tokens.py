@@ -204,14 +204,17 @@ async def test_a_recovery_code_is_void_after_an_hour_a_new_one_and_a_new_passwor
         assert TEXTS.login_wrong in (await inn.login("Ann", password=third)).screen
 
 
-async def test_guesses_at_a_code_are_penalised_as_those_at_a_password(mud: OpenMud) -> None:
+async def test_guesses_at_a_code_are_penalised_and_the_code_works_while_an_account_is_under_attack(
+    mud: OpenMud,
+) -> None:
     async with open_inn(mud) as inn:
         await inn.newcomer("Ann")
         code = await inn.accounts.recovery_code("ann")
         for _ in range(3):
             await inn.login("Ann", password="a" * CODE_LENGTH, address="203.0.113.9")
-        refused = await inn.login("Ann", password=code, address="203.0.113.9")
-        assert "Please wait" in refused.screen
+        for address in ("203.0.113.9", "198.51.100.8"):
+            assert "Please wait" in (await inn.login("Ann", password=code[:-1], address=address)).screen
+        assert TEXTS.recovery_used in (await inn.login("Ann", password=code, address="198.51.100.8")).screen
 
 
 async def test_there_is_no_code_for_an_account_that_does_not_exist(mud: OpenMud) -> None:

@@ -62,10 +62,6 @@ class Attempts:
             self.penalties.forgive(*keys)
         return is_right
 
-    def check_address(self, account: Account | None, key: str, address: str) -> None:
-        """Raise TooManyTries if this address, or this account, has to wait."""
-        self._refuse_early(*self._keys(account, key, address))
-
     def check_names(self, address: str) -> None:
         """Raise TooManyTries if this address has asked for too many names that are taken."""
         self._refuse_early(("names", origin_of(address)))
