@@ -320,8 +320,10 @@ class Outgoing:
                     with trio.CancelScope() as patience:
                         if stall is not None:
                             patience.deadline = trio.current_time() + stall
-                        sent = await self._transport.send_some(self._unsent)
-                        self._unsent = _rest(self._unsent, sent, least=1)
+                        unsent = self._unsent
+                        rest = _rest(unsent, await self._transport.send_some(unsent), least=1)
+                        # Meanwhile more may have been added, or all dropped because the link was lost.
+                        self._unsent = self._unsent[len(unsent) - len(rest) :]
                     if patience.cancelled_caught:
                         self._receiver.ended(Cause.WRITE_STALL)
         except GeneratorExit:
