@@ -276,3 +276,33 @@ async def test_the_sweep_names_the_field_also_of_a_record_that_was_loaded(autoju
         assert (change.record, change.field) == (thing, "notes")
         assert store.is_dirty
     assert stored.rows["thing", "a"].data == b'{"name":"a"}'
+
+
+async def test_a_database_that_cannot_be_closed_after_all_was_saved_is_a_warning(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stuck(Memory):
+        def close(self) -> None:
+            raise OSError("the server is gone")
+
+    memory = Stuck()
+    async with open_store(memory, Thing, executor=inline) as store:
+        store.add(Thing(name="lamp"), "lamp")
+    assert ("thing", "lamp") in memory.stored.rows
+    assert caplog.messages == ["memory could not be closed properly: the server is gone"]
+
+
+async def test_a_disk_that_works_again_in_the_last_seconds_is_still_used(autojump_clock: MockClock) -> None:
+    backend = Faulty()
+
+    async def repair() -> None:
+        await trio.sleep(63)
+        backend.error = None
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(repair)
+        async with open_store(backend, Thing, executor=inline, cleanup=5) as store:
+            backend.error = FULL
+            store.add(Thing(name="lamp"), "lamp")
+            await trio.sleep(60)  # by now saving is retried every five seconds
+    assert ("thing", "lamp") in backend.stored.rows

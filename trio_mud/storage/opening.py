@@ -112,7 +112,10 @@ async def open_store(
             raise error
     finally:
         with trio.move_on_after(cleanup, shield=True):
-            await execute(backend.close)
+            try:
+                await execute(backend.close)
+            except Exception as error:  # noqa: BLE001  a lost server may raise anything, after all was saved
+                logger.warning("%s could not be closed properly: %s", backend.name, error)
 
 
 async def _back_up(scope: trio.CancelScope, backend: Backend, wall_clock: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ not more of them.
 
     waiting ──interval, saved()──► take ──► encode, slice by slice ──► write in a thread ─┬─► committed ──► waiting
        ▲                                                                                  └─► failed: give back
-       └────────────────────────── 0.5, 1, 2, 5, 5 … seconds ─────────────────────────────────────┘
+       └────────────── 0.5, 1, 2, 5, 5 … seconds; 0.5 each time once the store closes ────────────┘
 
 A failure is logged once, and so is the first success after it. The writer retries for as long as the store is open.
 
@@ -97,10 +97,10 @@ class Writer:
         return True
 
     async def _wait_before_retry(self) -> None:
-        delay = RETRY_DELAYS[min(self._failures, len(RETRY_DELAYS)) - 1]
-        if self._closing.is_set():
-            await trio.sleep(delay)
-        with trio.move_on_after(delay):
+        if self._closing.is_set():  # little time is left, so try often
+            await trio.sleep(RETRY_DELAYS[0])
+            return
+        with trio.move_on_after(RETRY_DELAYS[min(self._failures, len(RETRY_DELAYS)) - 1]):
             await self._closing.wait()
 
     def _failed(self, error: Exception) -> None:
