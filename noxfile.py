@@ -101,6 +101,8 @@ def proof(session: nox.Session) -> None:
     session.run("pytest", "-m", "proof", *WORKERS)
     session.run("pytest", "--whole", *WORKERS, "tests/test_cancel_anywhere.py")
     session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
+    if not session.posargs:
+        session.run("python", "-m", "trio_mud.testing.simulate", "--play", "stored", "--seeds", "300")
 
 
 @nox.session

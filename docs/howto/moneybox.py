@@ -56,6 +56,9 @@ def box_of(player: Connection) -> Box:
 @hooks.on(Input)
 async def obey(event: Input) -> None:
     player, store = event.connection, World.of(event.connection.server).store
+    if player.body is None:
+        player.quit("Your box cannot be opened. Please try again later.")
+        return
     box = box_of(player)
     match event.line.split():
         case ["give", name, amount] if amount.isdecimal() and 0 < int(amount) <= box.coins:

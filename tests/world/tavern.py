@@ -37,7 +37,8 @@ async def come_in(event: Admitted) -> None:
 async def act(event: Input) -> None:
     connection = event.connection
     guest = connection.body
-    assert isinstance(guest, Regular)
+    if not isinstance(guest, Regular):  # it could not be loaded
+        return
     match event.line:
         case "earn":
             guest.gold += 1

@@ -19,12 +19,14 @@ from cyclopts import Parameter, validators
 
 from trio_mud import __version__
 from trio_mud.errors import ConfigurationError
+from trio_mud.game import find_game
 
 from .simulation.actions import ACTIONS
 from .simulation.batches import BATCH, BatchTally, in_fork, run_batches
+from .simulation.by_words import WORDS, PlayedByWords
 from .simulation.comparing import cut_everywhere
 from .simulation.determinism import real_seconds
-from .simulation.games import GAMES, WORDS, PlayedByWords, SimulatedGame, hooks_of
+from .simulation.games import GAMES, SimulatedGame
 from .simulation.operators import OPERATORS
 from .simulation.plan import RunPlan, plan
 from .simulation.shrinking import shrink
@@ -77,13 +79,13 @@ def run_seeds(
     """Play seeds, and report the first invariant that each failing one broke.
 
     Args:
-        game_or_seed: MODULE:NAME, a Hooks or a function that returns one; or a seed to replay.
+        game_or_seed: MODULE:NAME, a Hooks, a Game or a function that returns one; or a seed to replay.
             Without it: the bundled games.
         seed: A seed of that game to replay.
         seeds: The number of seeds.
         first: The first seed.
         jobs: Processes at a time; one for each core is best.
-        play: One of the bundled games (hostile, careless or mudlib) instead of all.
+        play: One of the bundled games (hostile, careless, stored or mudlib) instead of all.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
         only: Numbers of steps, such as 0,3,7: replay the seed with only these steps of its script.
@@ -144,7 +146,7 @@ def _complain(text: str) -> int:
 
 def _game(name: str, lines: Path | None) -> MakeGame:
     """Return the factory that creates the author's game for each run."""
-    hooks_of(name)  # fails early if the game does not exist
+    find_game(name)  # fails early if the game does not exist
     words: Sequence[str] = WORDS
     if lines is not None:
         try:
@@ -153,7 +155,7 @@ def _game(name: str, lines: Path | None) -> MakeGame:
             raise ConfigurationError(f"cannot read {lines}: {error.strerror}") from error
         if not words:
             raise ConfigurationError(f"{lines} is empty: write what players type, one line each")
-    return lambda trace: PlayedByWords(hooks_of(name), words)
+    return lambda trace: PlayedByWords(find_game(name), words)
 
 
 def _numbers(only: str) -> list[int]:
@@ -259,7 +261,7 @@ class _Show:
         rare = sorted(tally.pairs.items(), key=lambda pair: (pair[1], pair[0]))[:6]
         print("  " + ", ".join(f"{first} {second} {count}" for (first, second), count in rare))
         wanted = [name for name, action in ACTIONS.items() if action.weight]
-        wanted += [f"operator: {name}" for name in OPERATORS]
+        wanted += [f"operator: {name}" for name, operator in OPERATORS.items() if operator.weight]
         never = [name for name in wanted if not tally.fired[name]]
         if never and must:
             print(f"never came off in {tally.seeds} seeds: {', '.join(never)}")

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import trio
+import trio.lowlevel
 
 from trio_mud.driver.connection import connection
 from trio_mud.driver.connection.connection import Connection, Connections
@@ -39,6 +40,7 @@ from trio_mud.driver.server.task_tree import TaskTree
 from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
+from trio_mud.storage import Record, Store, Transaction
 from trio_mud.telnet import AnomalyKind, TelnetEngine
 from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
@@ -522,3 +524,33 @@ def _the_beginning_of_a_forgotten_line_stays() -> Iterator[None]:
 
 
 RARE[2001725] = _a_loss_behind_the_ending_is_not_noticed
+
+
+# Storage
+
+
+@defect(Transaction, "encode_before_change", game="stored")
+def a_change_reaches_the_transaction_before_it(true: Any, self: Transaction, record: Record) -> None:
+    """A record that changes between two slices is encoded as it is afterwards."""
+
+
+@defect(Transaction, "removed_later", game="stored")
+def a_removed_record_returns_after_a_failed_write(true: Any, self: Transaction, record: Record) -> None:
+    """The next transaction after a failure writes a row for a record that was removed meanwhile."""
+
+
+@defect(Store, "saved", game="stored")
+async def saved_returns_before_the_commit(true: Any, self: Store, within: float = 5.0) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+@defect(Transaction, "failed", game="stored")
+def removals_of_a_failed_write_are_forgotten(true: Any, self: Transaction, error: BaseException) -> None:
+    self.removed.clear()
+    true(self, error)
+
+
+@defect(Transaction, "failed", game="stored")
+def changes_of_a_failed_write_are_forgotten(true: Any, self: Transaction, error: BaseException) -> None:
+    self.records.clear()
+    true(self, error)

@@ -66,6 +66,11 @@ def test_a_player_and_a_server_that_disagree_about_an_option_argue_on_without_ha
     assert simulate(1424, name="careless").violations == []
 
 
+@pytest.mark.parametrize("seed", [71, 84])
+def test_output_that_is_dropped_while_some_of_it_is_sent_is_no_failure_of_the_link(seed: int) -> None:
+    assert simulate(seed, name="stored").violations == []
+
+
 def test_a_run_that_raises_names_its_seed() -> None:
     def broken(trace: Trace) -> SimulatedGame:
         raise RuntimeError("no game")

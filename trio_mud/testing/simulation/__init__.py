@@ -9,9 +9,10 @@ same seed gives the same run on every supported Python: `outcome.digest` is equa
 """
 
 from .batches import BatchTally, first_caught, in_fork, run_batches
+from .by_words import PlayedByWords
 from .comparing import cut_everywhere, isolated
 from .determinism import Deadlock, DeterministicRun, Livelock
-from .games import PlayedByWords, SimulatedGame
+from .games import SimulatedGame
 from .invariants import INVARIANTS
 from .plan import PlanStep, RunPlan, plan
 from .shrinking import shrink

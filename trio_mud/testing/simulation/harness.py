@@ -14,10 +14,14 @@ from trio.lowlevel import disable_ki_protection
 from ...driver.core.guard import unwrap_single
 from ...driver.core.hooks import Hooks
 from ...driver.server.server import MasterServer
+from ...errors import NotSaved
+from ...storage import Stored
 from ...texts import Texts
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
 from .actions import ACTIONS, COMINGS
+from .by_words import StoredRecords
+from .disk import SimulatedDisk, StorageWitness, small_slices
 from .games import GAMES, SimulatedGame
 from .hostile import OUTCOMES
 from .network import Quality
@@ -57,11 +61,17 @@ class Harness:
         trace: The record of the run.
         server: The real server.
         listener: Its listener.
+        disk: The database of a game with records; None for other games.
         outside: Cancelled by an operator; cancels `serve`.
         pause: Seconds to wait after the current step.
     """
 
-    def __init__(self, plan: RunPlan, game: Callable[[Trace], SimulatedGame] | None = None) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        game: Callable[[Trace], SimulatedGame] | None = None,
+        stored: Stored | None = None,
+    ) -> None:
         self.plan = plan
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
         self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
@@ -70,6 +80,10 @@ class Harness:
         self.trace = Trace(plan, self.server)
         self.game = (game or GAMES[plan.game])(self.trace)
         self.server.hooks = self.trace.hooks_around(self.game.hooks)
+        self.disk: SimulatedDisk | None = None
+        if self.game.records is not None:
+            self.trace.has_records = True
+            self.disk = SimulatedDisk(stored, Random(f"disk {plan.seed}"))
         self.listener = PipeListener()
         self.outside: trio.CancelScope = trio.CancelScope()
         self.pause = 0.0
@@ -83,14 +97,48 @@ class Harness:
             self.trace.steps.cut = self._end
         async with trio.open_nursery() as peers:
             self._peers = peers
-            await self._serve()
-            self.trace.closed_at = trio.current_time()
+            if self.game.records is not None and self.disk is not None:
+                await self._serve_stored(self.game.records, self.disk)
+            else:
+                await self._serve()
             await trio.sleep(REST)
             peers.cancel_scope.cancel()
             self._peers = None
         self.trace.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
 
+    async def _serve_stored(self, records: StoredRecords, disk: SimulatedDisk) -> None:
+        """Serve a game with records, and judge what is stored."""
+
+        def act() -> None:
+            if not self.server.is_closing:
+                records.act()
+
+        opened = records.game.open(
+            disk,
+            interval=0.5,
+            cleanup=self.plan.limits.cleanup_timeout,
+            executor=disk.execute,
+            wall_clock=self.server.wall_clock,
+        )
+        witness = None
+        try:
+            with small_slices():
+                async with opened as (hooks, world):
+                    witness = StorageWitness(disk, world.store, self.trace.fault, act, records.judge)
+                    witness.check_loaded()
+                    self.server.hooks, self.server.world = self.trace.hooks_around(hooks), world
+                    disk.is_faulty = self.plan.faults
+                    await self._serve()
+        except NotSaved as error:
+            if self.trace.calm_at is not None:  # no fault, and no call that hangs, was left
+                self.trace.fault("I-21a", f"the disk works, and at the end {error}")
+        else:
+            if witness is not None:
+                witness.check_end()
+
     async def _serve(self) -> None:
+        if self.trace.operated_at is not None:  # it acted while the store was opened, and takes effect now
+            self.trace.operate()
         try:
             with self.outside:
                 async with trio.open_nursery() as nursery:
@@ -104,6 +152,7 @@ class Harness:
                 if isinstance(error, trio.Cancelled):
                     raise
                 self.trace.fault("I-19", f"serve raised {self.trace.raised!r}")
+        self.trace.closed_at = trio.current_time()
 
     async def _direct(self) -> None:
         """Do all steps in order, then wait for quiet."""
@@ -118,6 +167,8 @@ class Harness:
             self._end()
         for player in self.players:
             player.recover()
+        if self.disk is not None:
+            self.disk.is_faulty = False
         await trio.sleep(CALM)
         if not self.server.is_closing:
             self.trace.keep_calm()
@@ -198,6 +249,13 @@ class Harness:
         except trio.BrokenResourceError:
             return False
         return True
+
+    def kill(self) -> None:
+        """End the server as `kill -9` ends a process: nothing more is stored, and no function of the game runs."""
+        if self.disk is not None:
+            self.disk.is_dead = True
+        self.server.hooks = self.trace.hooks_around(Hooks())
+        self.server.abort(within=0)
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt inside a hook."""

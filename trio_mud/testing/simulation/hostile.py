@@ -28,6 +28,7 @@ from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, Se
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
 from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError, Overloaded, SessionInUse
+from .by_words import StoredRecords
 from .players import SimulatedPlayer
 from .trace import Trace
 
@@ -78,6 +79,7 @@ class HostileGame:
         self._trace = trace
         self._counts: dict[int, int] = {}
         self.hooks = Hooks()
+        self.records: StoredRecords | None = None
         self.tokens: list[str] = []
         self._used: set[str] = set()
         on = self.hooks.on

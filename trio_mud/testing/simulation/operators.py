@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Operator(NamedTuple):
     """One way to end a run."""
 
-    weight: float
+    weight: float  # relative frequency; 0: only if the plan asks for it
     act: Callable[[Harness], object]
     raises: tuple[type[BaseException], ...] = ()  # raised by `serve` in that case
     counts_task_steps: bool = False  # acts before a step of any task, not of the script
@@ -28,6 +28,10 @@ def _interrupt(harness: Harness) -> None:
     harness.interrupt()
 
 
+def _kill(harness: Harness) -> None:
+    harness.kill()
+
+
 OPERATORS: Final[dict[str, Operator]] = {
     "nobody": Operator(8, lambda harness: None),
     "shutdown": Operator(3, lambda harness: harness.server.shutdown()),
@@ -38,4 +42,5 @@ OPERATORS: Final[dict[str, Operator]] = {
     "cancel anywhere": Operator(2, lambda harness: harness.outside.cancel(), counts_task_steps=True, is_hard=True),
     "interrupt": Operator(1, _interrupt, raises=(KeyboardInterrupt,), is_hard=True),
     "broken door": Operator(1, _break_the_door, raises=(OSError,), is_hard=True),
+    "kill": Operator(0, _kill, is_hard=True),  # of games with records
 }

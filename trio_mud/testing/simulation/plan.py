@@ -20,6 +20,7 @@ from .operators import OPERATORS
 from .players import PROGRAMS
 
 KNOWN: Final = ("hostile", "careless")  # games that write only numbered lines
+KILLS: Final = 10.0  # the weight of the operator "kill" where records may be stored
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
 
@@ -68,6 +69,11 @@ class RunPlan:
             ends_at=before if by_script else self.ends_at,
         )
 
+    def after_restart(self) -> RunPlan:
+        """Return the plan of the run after a restart: the rest of the script, and a quiet end."""
+        rest = self.steps if OPERATORS[self.operator].counts_task_steps else self.steps[self.ends_at :]
+        return replace(self, steps=(*self.steps[:1], *rest), operator="nobody", ends_at=len(rest) + 1)
+
     def as_text(self) -> str:
         """Return every derived option as text for the report of a failure."""
         usual = Limits()
@@ -108,8 +114,10 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             name = random.choices(names, [weights[name] for name in names])[0]
         script.append(PlanStep(name, random.randrange(6), random.getrandbits(30)))
     limits = replace(_limits(random), **_bounds(Random(f"bounds {seed}")))
-    operators = list(OPERATORS)
-    operator = random.choices(operators, [OPERATORS[name].weight for name in operators])[0]
+    operators = {name: known.weight for name, known in OPERATORS.items()}
+    if game == "stored" or ":" in game:  # an author's game may have records
+        operators["kill"] = KILLS
+    operator = random.choices(list(operators), list(operators.values()))[0]
     return RunPlan(
         seed=seed,
         game=game,

@@ -93,7 +93,7 @@ def observe(
     """Play a plan and return the trace without checking it."""
     log: list[str] = []
     holder: list[Harness] = []
-    with patch(), inside.hidden_input(lambda connection: holder[0].trace.hides_input(connection)):
+    with patch(), inside.hidden_input(lambda connection: holder[-1].trace.hides_input(connection)):
 
         async def main() -> None:
             harness = Harness(script, game)
@@ -102,13 +102,23 @@ def observe(
             run.watch(harness.trace)
             holder.append(harness)
             await harness.play()
+            if harness.disk is not None:  # every end of a game with records is followed by a restart
+                run.steps.cut_at = None
+                harness.trace.log = log.copy()
+                log.clear()
+                again = Harness(script.after_restart(), game, harness.disk.stored)
+                again.trace.log, again.trace.steps = log, run.steps
+                harness.trace.after_restart = again.trace
+                run.watch(again.trace)
+                holder.append(again)
+                await again.play()
 
         run = DeterministicRun(script.seed)
         with heard_log(log):
             try:
                 run(main)
             except (Deadlock, Livelock) as error:
-                holder[0].trace.stuck = error
+                holder[-1].trace.stuck = error
             except Exception as error:
                 error.add_note(f"seed {script.seed} of the game {script.game!r}")
                 raise

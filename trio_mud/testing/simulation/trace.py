@@ -163,6 +163,8 @@ class Trace:
         quiescence: The observations at the end of the quiet period, in words; empty if the run ended before.
         tasks_left: Tasks at the very end, beyond those at the beginning.
         raised: The exception raised by `serve`.
+        has_records: True if the game has records, which are on a disk that fails.
+        after_restart: The record of the run after a restart; None for games without records.
     """
 
     def __init__(self, plan: RunPlan, server: MasterServer) -> None:
@@ -186,6 +188,8 @@ class Trace:
         self.raised: BaseException | None = None
         self.stuck: BaseException | None = None
         self.operated_at: float | None = None
+        self.has_records = False
+        self.after_restart: Trace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
