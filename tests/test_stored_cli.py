@@ -160,7 +160,9 @@ def test_a_folder_that_cannot_be_made_is_refused(folder: Path, capsys: pytest.Ca
     (folder / "data").write_text("a file")
     status, complaint = refused(capsys)
     assert status == 1
-    assert complaint == "trio-mud: cannot make the folder of data/tavern.db: File exists\n"
+    assert complaint == (
+        "trio-mud: cannot make the folder of data/tavern.db: File exists; name a file in a folder that can be written\n"
+    )
 
 
 def test_a_wrong_declaration_is_status_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

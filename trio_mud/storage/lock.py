@@ -42,7 +42,9 @@ class Lock:
             raise CannotOpenStorage(f"{path} is in use by {holder}; stop it, or name another file", IN_USE) from error
         except OSError as error:
             os.close(self._file)
-            raise CannotOpenStorage(f"cannot lock {place}: {error.strerror}") from error
+            raise CannotOpenStorage(
+                f"cannot lock {place}: {error.strerror}; name a file on a local disk, where files can be locked"
+            ) from error
 
     def release(self) -> None:
         """Let the next process in."""

@@ -62,7 +62,9 @@ def connect(url: str, name: str, *, locks: bool = True) -> Connection:
         )
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
-        raise CannotOpenStorage(f"cannot reach {name}: {reason}", IN_USE) from error
+        raise CannotOpenStorage(
+            f"cannot reach {name}: {reason}; start the server, or correct the URL", IN_USE
+        ) from error
     try:
         db.execute("set synchronous_commit = on")
         if locks:
@@ -104,7 +106,9 @@ def upgrade(db: Connection, name: str) -> None:
             _make_tables(db, name)
     except psycopg.Error as error:
         reason = str(error).splitlines()[0]
-        raise CannotOpenStorage(f"cannot make the tables of {name}: {reason}; nothing was changed") from error
+        raise CannotOpenStorage(
+            f"cannot make the tables of {name}: {reason}; nothing was changed; let the user create tables"
+        ) from error
 
 
 def _make_tables(db: Connection, name: str) -> None:

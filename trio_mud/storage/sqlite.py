@@ -63,7 +63,9 @@ class Sqlite:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise CannotOpenStorage(f"cannot make the folder of {self.name}: {error.strerror}") from error
+            raise CannotOpenStorage(
+                f"cannot make the folder of {self.name}: {error.strerror}; name a file in a folder that can be written"
+            ) from error
         self._lock = Lock(self.path)
         try:
             self._connection = open_file(self.path, self.backup_folder)
