@@ -217,6 +217,21 @@ async def test_a_damaged_character_is_said_to_its_player_and_the_log(
     assert "cannot be loaded" in caplog.text
 
 
+async def test_a_damaged_character_does_not_keep_the_others_out(mud: OpenMud) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
+        ann = await inn.newcomer("Ann")
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        await inn.accounts.add_character(next(iter(inn.mud.server.connections)), account, "Zoe")
+        await ann.type("quit")
+    stored.rows["character", "zoe"] = stored.rows["character", "zoe"]._replace(data=b'{"gold": "much"}')
+    async with open_inn(mud, stored) as inn:
+        ann = await inn.player("Ann", PASSWORD, "1")
+        assert " 1) Ann\n 2) zoe\n" in ann.screen
+        assert "You are Ann" in ann.screen
+
+
 async def test_a_hero_is_in_memory_only_while_it_is_played(mud: OpenMud) -> None:
     async with open_inn(mud) as inn:
         ann = await inn.newcomer("Ann")

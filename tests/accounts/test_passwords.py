@@ -79,11 +79,17 @@ async def test_one_password_is_the_same_on_every_keyboard() -> None:
     assert await passwords.check(stored, "caf\u00e9 caf\u00e9")
 
 
-async def test_a_damaged_hash_lets_no_password_in() -> None:
+async def test_a_damaged_hash_lets_no_password_in_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     passwords = Passwords(CHEAP, execute=inline)
     stored = await passwords.hash("sesame")
-    for damaged in (stored[:-9], stored.replace("argon2id", "argon3"), "sesame"):
+    for damaged in (stored[:-10], stored.replace("argon2id", "argon3"), "sesame"):
+        caplog.clear()
         assert not await passwords.check(damaged, "sesame")
+        assert "a password could not be checked, and was refused" in caplog.text
+        assert "sesame" not in caplog.text
+    caplog.clear()
+    assert not await passwords.check(stored, "guess")
+    assert caplog.text == ""
 
 
 async def test_hashes_of_other_parameters_are_outdated_and_still_right() -> None:

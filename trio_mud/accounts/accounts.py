@@ -33,7 +33,7 @@ from trio_mud import (
     Started,
 )
 from trio_mud.commands import Role
-from trio_mud.errors import ConfigurationError
+from trio_mud.errors import ConfigurationError, UnreadableRecord
 from trio_mud.storage import Executor, Record, Store
 from trio_mud.world import World
 
@@ -137,8 +137,11 @@ class Accounts(Registration):
         return await self.store.load(Account, same_name(name))
 
     async def name_of(self, character: str) -> str:
-        """Return the name of the character with this key."""
-        record = await self.store.load(self._kind, character)
+        """Return the name of the character with this key; the key itself if its record is damaged."""
+        try:
+            record = await self.store.load(self._kind, character)
+        except UnreadableRecord:
+            return character
         return str(record.name) if record is not None else character
 
     def account_of(self, session: Session | None) -> Account | None:

@@ -6,6 +6,7 @@ lock meanwhile, so the event loop keeps its turn.
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_PASSWORD", "Passwords", "normalize"]
 
 LONGEST_PASSWORD = 1024  # bytes in UTF-8; argon2 itself would take 4 GiB
+
+logger = logging.getLogger("trio_mud")
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -111,11 +114,14 @@ class Passwords:
             self._waiting -= 1
 
     def _verify(self, stored: str, password: str) -> bool:
-        from argon2.exceptions import InvalidHashError, VerificationError
+        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
         try:
             return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
+        except VerifyMismatchError:
+            return False
+        except (VerificationError, InvalidHashError) as error:  # out of memory, or a damaged hash
+            logger.warning("a password could not be checked, and was refused: %s", str(error) or type(error).__name__)
             return False
 
 

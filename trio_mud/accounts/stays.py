@@ -81,7 +81,8 @@ class Stays:
         body = held[-1]
         sessions, texts = connection.server.sessions, connection.server.texts
         known = sessions.get(body.key)
-        _warn_old_link(known, connection, texts)
+        if connection.ending is None:  # otherwise `enter` raises, and nothing is taken over
+            _warn_old_link(known, connection, texts)
         session = sessions.enter(body.key, connection, body=body)
         if session is not known:
             self._make_room(account, texts)

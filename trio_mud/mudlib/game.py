@@ -40,14 +40,14 @@ MAP = "valley.toml"
 def world() -> Hooks:
     """Build a fresh valley and return the hooks that play it; it shares nothing with any other, and keeps nothing."""
     valley = Valley(the_map())
-    return play(valley, partial(ask_for_a_name, valley=valley))
+    return play(valley, partial(ask_for_a_name, valley=valley), PATIENCE)
 
 
 def furnish(kept: World) -> Hooks:
     """Build a valley that keeps its players, its board and its date."""
     valley = Valley(the_map(), kept.store)
     accounts = valley.accounts = Accounts.of(kept, Resident, reserved=RESERVED)
-    hooks = play(valley, ValleyLogin(accounts, valley).run)
+    hooks = play(valley, ValleyLogin(accounts, valley).run, accounts.options.login_timeout)
     hooks.include(accounts.hooks)
 
     @hooks.on(SessionStarted, order=FIRST)
@@ -75,8 +75,8 @@ def the_map() -> Map:
     return read_map(files("trio_mud.mudlib").joinpath(MAP).read_text("utf-8"), MAP)
 
 
-def play(valley: Valley, door: Callable[[Dialog], Awaitable[object]]) -> Hooks:
-    """Return the hooks that play a valley, which its players enter by this dialog."""
+def play(valley: Valley, door: Callable[[Dialog], Awaitable[object]], patience: float) -> Hooks:
+    """Return the hooks that play a valley, which its players enter by this dialog within so many seconds."""
     hooks = Hooks()
 
     @hooks.on(Started)
@@ -94,7 +94,7 @@ def play(valley: Valley, door: Callable[[Dialog], Awaitable[object]]) -> Hooks:
 
     @hooks.on(Admitted)
     def open_the_door(event: Admitted) -> None:
-        event.connection.start_dialog(door, deadline=PATIENCE)
+        event.connection.start_dialog(door, deadline=patience)
 
     @hooks.on(Input)
     def obey(event: Input) -> Awaitable[object] | None:
