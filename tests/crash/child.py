@@ -20,7 +20,7 @@ SAVERS = 30
 BATCH = 5  # trades between two saves
 
 
-class Purse(Record, family="purse", resident=True):
+class SavedPurse(Record, family="purse", resident=True):
     """Holds money that is never made and never lost."""
 
     gold: int = 0
@@ -31,10 +31,10 @@ async def main(url: str, seed: int) -> None:
     """Trade until killed."""
     slices.SLICE_RECORDS = 16  # so that much happens between two slices
     chance = random.Random(seed)
-    async with open_store(backend_of(url), Purse, interval=0.02) as store:
-        if store.get(Purse, "p0") is None:
+    async with open_store(backend_of(url), SavedPurse, interval=0.02) as store:
+        if store.get(SavedPurse, "p0") is None:
             for number in range(PURSES):
-                store.add(Purse(gold=GOLD), f"p{number}")
+                store.add(SavedPurse(gold=GOLD), f"p{number}")
             await store.saved(within=60)
         first = store.value("turn", 0) + 1
         os.write(1, b"ready\n")
@@ -45,7 +45,7 @@ async def main(url: str, seed: int) -> None:
 
 async def play(store: Store, number: int, turn: int, chance: random.Random) -> None:
     """Trade, save, say so; for ever."""
-    mine = store.get(Purse, f"p{number}")
+    mine = store.get(SavedPurse, f"p{number}")
     assert mine is not None
     while True:
         for _ in range(BATCH):
@@ -59,17 +59,17 @@ async def play(store: Store, number: int, turn: int, chance: random.Random) -> N
         turn += 1
 
 
-def trade(store: Store, mine: Purse, chance: random.Random) -> None:
+def trade(store: Store, mine: SavedPurse, chance: random.Random) -> None:
     """Pay another one, put money into a new purse, or empty one: each in one step."""
-    other = store.get(Purse, f"p{chance.randrange(PURSES)}")
+    other = store.get(SavedPurse, f"p{chance.randrange(PURSES)}")
     assert other is not None
     mine.gold -= 1
     other.gold += 1
     key = f"loose-{chance.randrange(20)}"
-    loose = store.get(Purse, key)
+    loose = store.get(SavedPurse, key)
     if chance.random() < 0.2:
         if loose is None:
-            store.add(Purse(gold=2), key)
+            store.add(SavedPurse(gold=2), key)
             mine.gold -= 2
         else:
             other.gold += loose.gold
