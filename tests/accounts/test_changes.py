@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, TypeVarTuple
+
+import trio
+
 from trio_mud import Texts
+from trio_mud.accounts import AccountOptions
 from trio_mud.testing import OpenMud
 
 from ..storage.faulty import FULL, Faulty
 from .inn import PASSWORD, answers, open_inn
 
 TEXTS = Texts()
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 
 async def test_a_new_password_needs_the_old_one(mud: OpenMud) -> None:
@@ -86,3 +95,33 @@ async def test_a_guest_has_no_password_to_change_and_no_account_to_delete(mud: O
         await bob.catches_up()
         await answers(bob, "password", "delete", "gold")
         assert bob.screen.endswith("You are Bob\nYou have 0\n")
+
+
+async def test_who_does_not_find_a_new_password_keeps_the_old_one(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.newcomer("Ann")
+        await answers(ann, "password", PASSWORD, "a", "b", "c", "gold")
+        assert ann.screen.endswith("You have 0\n")
+        assert "You are back" in (await inn.login("Ann")).screen
+
+
+async def test_past_the_queue_a_password_is_neither_checked_nor_changed(mud: OpenMud) -> None:
+    gate = trio.Event()
+    gate.set()
+
+    async def wait(function: Callable[[*Args], T], *args: *Args) -> T:
+        await gate.wait()
+        return function(*args)
+
+    rules = AccountOptions(hash_memory=8, hash_passes=1, plain="allow", hash_threads=1, max_hash_queue=1)
+    async with open_inn(mud, rules=rules, execute=wait) as inn:
+        ann, bob = await inn.newcomer("Ann"), await inn.newcomer("Bob")
+        await answers(bob, "password", PASSWORD, "another horse")
+        gate = trio.Event()
+        await inn.player("Cid", "guess")
+        await inn.player("Dan", "guess")
+        await answers(ann, "password", PASSWORD)
+        await answers(bob, "another horse")
+        assert ann.screen.endswith(f"{TEXTS.login_busy}\n")
+        assert bob.screen.endswith(f"{TEXTS.login_busy}\n")
+        gate.set()

@@ -239,3 +239,36 @@ async def test_a_hero_is_in_memory_only_while_it_is_played(mud: OpenMud) -> None
         await ann.type("quit")
         await inn.mud.pass_time(3)
         assert list(inn.store.all(Patron)) == []
+
+
+async def test_an_owner_who_does_not_say_whether_to_keep_the_account_is_sent_away(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await answers(await inn.newcomer("Ann"), "delete", PASSWORD)
+        ann = await inn.player("Ann", PASSWORD, *["perhaps"] * 5)
+        await ann.sees_the_end()
+        assert ann.screen.endswith(f"{TEXTS.login_over}\n")
+
+
+async def test_an_account_without_a_character_is_asked_for_one(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        account.characters = ()
+        ann = await inn.player("Ann", PASSWORD, "Zoe")
+        assert "You are Zoe" in ann.screen
+        assert list(account.characters) == ["zoe"]
+
+
+async def test_names_that_will_not_do_count_as_tries(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.player("new", "x", "y", "z", "new", "x", "y", "z", "guest", "x", "y", "z")
+        await ann.sees_the_end()
+        assert ann.screen.endswith(f"{TEXTS.login_over}\n")
+
+
+async def test_passwords_that_will_not_do_count_as_one_try(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann = await inn.player("new", "Ann", "a", "b", "c")
+        assert ann.screen.endswith(TEXTS.login_question)
+        assert await inn.accounts.find("Ann") is None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
-from trio_mud import Texts
+from trio_mud import Connection, Texts
+from trio_mud.accounts import Account
+from trio_mud.commands import Mistake
+from trio_mud.errors import NotSaved
 from trio_mud.testing import OpenMud
 
 from ..storage.faulty import FULL, Faulty
-from .inn import PASSWORD, answers, open_inn
+from .inn import PASSWORD, Inn, answers, open_inn
 
 TEXTS = Texts()
 
@@ -62,3 +67,57 @@ async def test_of_two_who_make_one_account_at_once_the_loser_reads_that_it_is_ta
         assert sum("You are Ann" in screen for screen in screens) == 1
         assert sum(TEXTS.name_taken in screen for screen in screens) == 1
         assert inn.events == ["Ann comes"]
+
+
+async def account_of(inn: Inn) -> tuple[Account, Connection]:
+    account = await inn.accounts.find("Ann")
+    assert account is not None
+    return account, next(iter(inn.mud.server.connections))
+
+
+async def test_an_account_has_no_more_characters_than_allowed(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        account, connection = await account_of(inn)
+        for name in ("Bea", "Cid", "Dan", "Eve"):
+            await inn.accounts.add_character(connection, account, name)
+        with pytest.raises(Mistake, match="as many characters"):
+            await inn.accounts.add_character(connection, account, "Fay")
+        assert account.characters == ("ann", "bea", "cid", "dan", "eve")
+
+
+async def test_a_character_that_is_taken_or_not_saved_is_not_added(mud: OpenMud) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        await inn.newcomer("Ann")
+        await (await inn.newcomer("Bob")).type("quit")
+        await inn.player("guest", "Cid")
+        account, connection = await account_of(inn)
+        for name in ("Bob", "Cid"):
+            with pytest.raises(Mistake, match="taken"):
+                await inn.accounts.add_character(connection, account, name)
+        backend.error = FULL
+        with pytest.raises(NotSaved):
+            await inn.accounts.add_character(connection, account, "Dan")
+        backend.error = None
+        assert account.characters == ("ann",)
+        await inn.mud.pass_time(6)
+        assert ("character", "dan") not in backend.stored.rows
+
+
+async def test_a_name_is_not_given_away_while_its_password_is_typed(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        ann, guest = await inn.player("new", "Ann", PASSWORD), await inn.player("guest", "Ann")
+        assert "You are Ann" in guest.screen
+        await answers(ann, PASSWORD)
+        assert TEXTS.name_taken in ann.screen
+        assert await inn.accounts.find("Ann") is None
+
+
+async def test_of_two_guests_who_want_one_name_at_once_one_has_it(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        rivals = [await inn.player("guest") for _ in range(2)]
+        await inn.mud.race(*(partial(rival.type, "Bob") for rival in rivals))
+        screens = [rival.screen for rival in rivals]
+        assert sum("You are Bob" in screen for screen in screens) == 1
+        assert sum(TEXTS.name_taken in screen for screen in screens) == 1
