@@ -46,7 +46,7 @@ FLOORS = {
     "storage": Floor(GROUND, {"apsw", "msgspec", "psycopg", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
-    "world": Floor({FRONT_DOOR, "storage"}),
+    "world": Floor(GROUND | {FRONT_DOOR, "storage"}, {"msgspec", "trio"}),
     "accounts": Floor(
         GROUND | {FRONT_DOOR, "commands", "storage", "world"},
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},
@@ -100,7 +100,7 @@ ORDER = {
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
-    "world": ["world", "game", "__init__"],
+    "world": ["clock", "thing", "room", "being", "maps", "world", "game", "__init__"],
     "commands": ["errors", "matching", "phrases", "role", "arguments", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],
@@ -117,6 +117,9 @@ BACK_REFERENCES = {
     ("driver/sessions/events", "driver/sessions/session"),
     ("driver/sessions/session", "driver/server/server"),
     ("driver/server/events", "driver/server/server"),
+    ("world/thing", "world/room"),
+    ("world/thing", "world/world"),
+    ("world/being", "world/world"),
 }
 
 MODULES = {"argon2-cffi": "argon2"}  # distributions that are called otherwise than their module

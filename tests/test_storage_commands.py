@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.storage.records import Hero, Thing
+from tests.storage.records import Hero, Item
 from trio_mud import cli
 from trio_mud.storage import Sqlite, inline, open_store
 
@@ -16,9 +16,9 @@ from trio_mud.storage import Sqlite, inline, open_store
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
     path = tmp_path / "inn.db"
-    async with open_store(Sqlite(path), Thing, executor=inline) as store:
+    async with open_store(Sqlite(path), Item, executor=inline) as store:
         ann = store.add(Hero(name="Ann"), "ann")
-        store.add(Thing(name="bag", place=ann), "bag")
+        store.add(Item(name="bag", place=ann), "bag")
         store.log("audit", text="hello")
     return path
 
@@ -57,7 +57,7 @@ async def test_restore_beside_a_server_is_refused_with_status_75(
 ) -> None:
     monkeypatch.setenv("TRIO_MUD_STORAGE_URL", str(path))
     copy = tmp_path / "copy.db"
-    async with open_store(Sqlite(path), Thing, executor=inline):
+    async with open_store(Sqlite(path), Item, executor=inline):
         assert cli.main(["backup", str(copy)]) == 0
         assert cli.main(["check"]) == 0
         assert cli.main(["restore", str(copy)]) == 75

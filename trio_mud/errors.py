@@ -16,6 +16,7 @@
     │   ├── ChangedInPlace      a list or dict of a record was changed without a notice to the store
     │   └── CannotOpenStorage   the database cannot be used; nothing was started
     └── ConfigurationError      a setting is wrong; nothing was started
+        └── MapError            a map of a world is wrong; nothing was started
 
 A peer's faults raise no exception: they are events of the engine, counted against `limits.max_anomalies`.
 A message states what happened, to which object, and the remedy. The classes hold no logic.
@@ -36,6 +37,7 @@ __all__ = [
     "DuplicateKey",
     "InvalidToken",
     "LocalProtocolError",
+    "MapError",
     "NoAnswer",
     "NotSaved",
     "Overloaded",
@@ -142,3 +144,7 @@ class CannotOpenStorage(StorageError):
 
 class ConfigurationError(TrioMudError):
     """A setting is missing, unknown or wrong; the message names it, and nothing was started."""
+
+
+class MapError(ConfigurationError):
+    """A map cannot be read, or is wrong; the message names the file, the table and the key."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from trio_mud.storage import Record, live
 
 
-class Thing(Record, family="thing", resident=True, index=("gold",)):
+class Item(Record, family="thing", kind="thing", resident=True, index=("gold",)):
     name: str
-    place: Thing | None = None
+    place: Item | None = None
     gold: int = 0
     notes: list[str] = []
     flame: object = live()
 
     def stored_with(self) -> str:
-        at: Thing | None = self
+        at: Item | None = self
         while at is not None:
             if isinstance(at, Hero):
                 return at.key
@@ -21,9 +21,9 @@ class Thing(Record, family="thing", resident=True, index=("gold",)):
         return ""
 
 
-class Hero(Thing):
+class Hero(Item):
     skills: dict[str, int] = {}
-    friends: tuple[Thing, ...] = ()
+    friends: tuple[Item, ...] = ()
 
 
 class Member(Record, family="account", kind="account", unique=("email",), index=("level",)):

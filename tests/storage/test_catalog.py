@@ -7,7 +7,7 @@ import pytest
 from trio_mud.storage import Memory, Record, inline, open_store
 from trio_mud.storage.catalog import Catalog
 
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 
 def test_a_kind_is_found_also_if_its_class_is_defined_later() -> None:
@@ -65,7 +65,7 @@ def test_a_missing_migration_is_named() -> None:
 async def test_a_class_that_the_store_does_not_know_is_refused() -> None:
     with pytest.raises(TypeError, match="has no family"):
         Catalog([Record])
-    async with open_store(Memory(), Thing, executor=inline) as store:
+    async with open_store(Memory(), Item, executor=inline) as store:
         with pytest.raises(TypeError, match="Member is not among the record classes"):
             store.add(Member(name="Ann"))
         store.add(Hero(name="Ann"), "ann")
@@ -73,8 +73,8 @@ async def test_a_class_that_the_store_does_not_know_is_refused() -> None:
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\0b", "\ud800"])
 async def test_a_key_that_no_database_can_store_is_refused(key: str) -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
-        thing = Thing(name="a")
+    async with open_store(Memory(), Item, executor=inline) as store:
+        thing = Item(name="a")
         with pytest.raises(ValueError, match="the key"):
             store.add(thing, key)
         assert store.add(thing).key == "#1"

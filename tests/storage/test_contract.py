@@ -13,7 +13,7 @@ from trio_mud.storage.lock import IN_USE
 from trio_mud.storage.rows import Lookup
 
 from .conftest import Database
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 NEVER = 1e6  # seconds: the writer acts only when asked to
 
@@ -22,80 +22,80 @@ NEVER = 1e6  # seconds: the writer acts only when asked to
 
 
 async def test_a_record_that_was_saved_is_there_after_a_restart(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
-        hall = store.add(Thing(name="hall"), "hall")
-        chest = store.add(Thing(name="chest", place=hall, gold=3), "chest")
+    async with open_store(database(), Item) as store:
+        hall = store.add(Item(name="hall"), "hall")
+        chest = store.add(Item(name="chest", place=hall, gold=3), "chest")
         chest.gold = 5
         chest.flame = object()
         await store.saved()
 
-    async with open_store(database(), Thing) as store:
-        found = store.get(Thing, "chest")
+    async with open_store(database(), Item) as store:
+        found = store.get(Item, "chest")
         assert found is not None
         assert (found.name, found.gold, found.notes, found.flame) == ("chest", 5, [], None)
-        assert found.place is store.get(Thing, "hall")
-        assert {thing.key for thing in store.all(Thing)} == {"hall", "chest"}
+        assert found.place is store.get(Item, "hall")
+        assert {thing.key for thing in store.all(Item)} == {"hall", "chest"}
 
 
 async def test_leaving_the_block_saves(database: Database) -> None:
-    async with open_store(database(), Thing, interval=NEVER) as store:
-        store.add(Thing(name="hall"), "hall")
-    async with open_store(database(), Thing) as store:
-        assert store.get(Thing, "hall")
+    async with open_store(database(), Item, interval=NEVER) as store:
+        store.add(Item(name="hall"), "hall")
+    async with open_store(database(), Item) as store:
+        assert store.get(Item, "hall")
 
 
 async def test_leaving_the_block_by_an_error_saves_and_the_error_comes_as_itself(database: Database) -> None:
     async def play() -> None:
-        async with open_store(database(), Thing, interval=NEVER) as store:
-            store.add(Thing(name="hall"), "hall")
+        async with open_store(database(), Item, interval=NEVER) as store:
+            store.add(Item(name="hall"), "hall")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await play()
-    async with open_store(database(), Thing) as store:
-        assert store.get(Thing, "hall")
+    async with open_store(database(), Item) as store:
+        assert store.get(Item, "hall")
 
 
 async def test_a_cancel_from_outside_still_saves(database: Database) -> None:
     with trio.CancelScope() as outside:
-        async with open_store(database(), Thing, interval=NEVER) as store:
-            store.add(Thing(name="hall"), "hall")
+        async with open_store(database(), Item, interval=NEVER) as store:
+            store.add(Item(name="hall"), "hall")
             outside.cancel()
             await trio.sleep_forever()
     assert outside.cancelled_caught
-    async with open_store(database(), Thing) as store:
-        assert store.get(Thing, "hall")
+    async with open_store(database(), Item) as store:
+        assert store.get(Item, "hall")
 
 
 async def test_a_removed_record_stays_removed_and_references_to_it_are_none(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
-        hall = store.add(Thing(name="hall"), "hall")
-        store.add(Thing(name="coin", place=hall), "coin")
+    async with open_store(database(), Item) as store:
+        hall = store.add(Item(name="hall"), "hall")
+        store.add(Item(name="coin", place=hall), "coin")
         await store.saved()
         store.remove(hall)
         store.remove(hall)
-    async with open_store(database(), Thing) as store:
-        (coin,) = store.all(Thing)
+    async with open_store(database(), Item) as store:
+        (coin,) = store.all(Item)
         assert (coin.key, coin.place) == ("coin", None)
 
 
 async def test_a_removed_key_can_be_added_again(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
-        old = store.add(Thing(name="old"), "x")
+    async with open_store(database(), Item) as store:
+        old = store.add(Item(name="old"), "x")
         await store.saved()
         store.remove(old)
-        store.add(Thing(name="new"), "x")
-    async with open_store(database(), Thing) as store:
-        assert [thing.name for thing in store.all(Thing)] == ["new"]
+        store.add(Item(name="new"), "x")
+    async with open_store(database(), Item) as store:
+        assert [thing.name for thing in store.all(Item)] == ["new"]
 
 
 async def test_numbered_keys_are_never_given_out_twice(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
-        first, last = store.add(Thing(name="a")), store.add(Thing(name="b"))
+    async with open_store(database(), Item) as store:
+        first, last = store.add(Item(name="a")), store.add(Item(name="b"))
         await store.saved()
         store.remove(last)
-    async with open_store(database(), Thing) as store:
-        assert store.add(Thing(name="c")).key not in (first.key, last.key)
+    async with open_store(database(), Item) as store:
+        assert store.add(Item(name="c")).key not in (first.key, last.key)
 
 
 # Loading
@@ -142,49 +142,49 @@ async def test_a_loaded_record_is_saved_as_long_as_anyone_can_change_it(database
 
 
 async def test_belongings_come_and_go_with_their_owner(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
-        hall = store.add(Thing(name="hall"), "hall")
+    async with open_store(database(), Item) as store:
+        hall = store.add(Item(name="hall"), "hall")
         ann = store.add(Hero(name="Ann", place=hall), "ann")
-        bag = store.add(Thing(name="bag", place=ann), "bag")
-        store.add(Thing(name="coin", place=bag), "coin")
-    async with open_store(database(), Thing, interval=NEVER) as store:
-        assert [thing.key for thing in store.all(Thing)] == ["hall"]
+        bag = store.add(Item(name="bag", place=ann), "bag")
+        store.add(Item(name="coin", place=bag), "coin")
+    async with open_store(database(), Item, interval=NEVER) as store:
+        assert [thing.key for thing in store.all(Item)] == ["hall"]
         held = await store.hold(Hero, "ann")
         assert held is not None
-        assert {thing.key for thing in store.all(Thing)} == {"hall", "ann", "bag", "coin"}
-        coin = store.get(Thing, "coin")
+        assert {thing.key for thing in store.all(Item)} == {"hall", "ann", "bag", "coin"}
+        coin = store.get(Item, "coin")
         assert coin is not None
-        assert coin.place is store.get(Thing, "bag")
-        new = store.add(Thing(name="apple", place=held), "apple")
-        coin.place = store.get(Thing, "hall")
+        assert coin.place is store.get(Item, "bag")
+        new = store.add(Item(name="apple", place=held), "apple")
+        coin.place = store.get(Item, "hall")
         assert await store.hold(Hero, "ann") is held
         store.release(held)
         store.release(held)
         with pytest.raises(StorageError, match="not held"):
             store.release(held)
         await store.saved()
-        assert {thing.key for thing in store.all(Thing)} == {"hall", "coin"}
+        assert {thing.key for thing in store.all(Item)} == {"hall", "coin"}
         held.gold = 7  # someone still has it: it is saved
         del new
-    async with open_store(database(), Thing) as store:
-        assert {thing.key for thing in store.all(Thing)} == {"hall", "coin"}
+    async with open_store(database(), Item) as store:
+        assert {thing.key for thing in store.all(Item)} == {"hall", "coin"}
         held = await store.hold(Hero, "ann")
         assert held is not None
         assert held.gold == 7
-        assert {thing.key for thing in store.all(Thing)} == {"hall", "coin", "ann", "bag", "apple"}
+        assert {thing.key for thing in store.all(Item)} == {"hall", "coin", "ann", "bag", "apple"}
 
 
 async def test_a_load_of_an_owner_keeps_its_belongings_in_memory_while_it_is_there(database: Database) -> None:
-    async with open_store(database(), Thing) as store:
+    async with open_store(database(), Item) as store:
         ann = store.add(Hero(name="Ann"), "ann")
-        store.add(Thing(name="bag", place=ann), "bag")
-    async with open_store(database(), Thing) as store:
+        store.add(Item(name="bag", place=ann), "bag")
+    async with open_store(database(), Item) as store:
         ann_again = await store.load(Hero, "ann")
         assert ann_again is not None
-        bag = store.get(Thing, "bag")
+        bag = store.get(Item, "bag")
         assert bag is not None
         assert bag.place is ann_again
-        assert list(store.all(Thing)) == []
+        assert list(store.all(Item)) == []
 
 
 # Keys and unique values
@@ -227,11 +227,11 @@ async def test_a_unique_value_is_refused_whoever_has_it(database: Database) -> N
 
 
 async def test_find_knows_what_is_in_memory_and_what_is_on_disk(database: Database) -> None:
-    async with open_store(database(), Thing, Member) as store:
+    async with open_store(database(), Item, Member) as store:
         for name, email, level in [("ann", "a@inn", 3), ("bob", "b@inn", 1), ("cid", "c@inn", 3), ("dan", "d@inn", 3)]:
             store.add(Member(name=name, email=email, level=level), name)
-        store.add(Thing(name="chest", gold=3), "chest")
-    async with open_store(database(), Thing, Member, interval=NEVER) as store:
+        store.add(Item(name="chest", gold=3), "chest")
+    async with open_store(database(), Item, Member, interval=NEVER) as store:
         assert await store.find(Member, email="b@inn") == ["bob"]
         assert await store.find(Member, level=1) == ["bob"]  # a default, which no row holds
         ann, bob, dan = [await store.load(Member, name) for name in ("ann", "bob", "dan")]
@@ -242,7 +242,7 @@ async def test_find_knows_what_is_in_memory_and_what_is_on_disk(database: Databa
         store.remove(dan)
         assert await store.find(Member, level=3) == ["bob", "cid"]
         assert await store.find(Member, level=1) == ["ann"]
-        assert await store.find(Thing, gold=3) == ["chest"]
+        assert await store.find(Item, gold=3) == ["chest"]
         assert await store.find(Hero, gold=3) == []
         with pytest.raises(TypeError, match="has no index: declare it with index"):
             await store.find(Member, name="ann")
@@ -252,7 +252,7 @@ async def test_find_knows_what_is_in_memory_and_what_is_on_disk(database: Databa
 
 
 async def test_values_and_logs_are_there_after_a_restart(database: Database) -> None:
-    async with open_store(database(), Thing, wall_clock=lambda: 1234.5) as store:
+    async with open_store(database(), Item, wall_clock=lambda: 1234.5) as store:
         store.set_value("clock", 12.5)
         store.set_value("done", ["one"])
         store.value("done").append("two")  # a copy
@@ -260,7 +260,7 @@ async def test_values_and_logs_are_there_after_a_restart(database: Database) -> 
             store.log("audit", who="ann", number=number)
         store.log("mail", text="hello")
         assert [entry["number"] for _, entry in await store.entries("audit", last=2)] == [1, 2]  # not written yet
-    async with open_store(database(), Thing) as store:
+    async with open_store(database(), Item) as store:
         assert (store.value("clock"), store.value("done"), store.value("none", 7)) == (12.5, ["one"], 7)
         store.log("audit", who="bob")
         await store.saved()
@@ -299,13 +299,13 @@ async def test_a_row_that_does_not_fit_is_left_alone_and_the_others_load(
 
 async def test_a_reference_to_a_quarantined_record_is_stored_until_it_is_assigned(database: Database) -> None:
     backend = database()
-    async with open_store(backend, Thing) as store:
-        hall, attic = (store.add(Thing(name=name), name) for name in ("hall", "attic"))
-        store.add(Thing(name="coin", place=hall), "coin")
-        store.add(Thing(name="cup", place=attic), "cup")
+    async with open_store(backend, Item) as store:
+        hall, attic = (store.add(Item(name=name), name) for name in ("hall", "attic"))
+        store.add(Item(name="coin", place=hall), "coin")
+        store.add(Item(name="cup", place=attic), "cup")
         hall.gold = attic.gold = "much"  # type: ignore[assignment]
-    async with open_store(database(), Thing) as store:
-        coin, cup = store.get(Thing, "coin"), store.get(Thing, "cup")
+    async with open_store(database(), Item) as store:
+        coin, cup = store.get(Item, "coin"), store.get(Item, "cup")
         assert coin is not None
         assert cup is not None
         assert (coin.place, cup.place) == (None, None)
@@ -384,12 +384,12 @@ def test_a_search_compares_text_numbers_and_what_is_absent(database: Database) -
 async def test_a_second_server_is_refused_and_the_next_one_is_not(database: Database) -> None:
     if isinstance(database(), Memory):
         pytest.skip("a database in memory has one process")
-    async with open_store(database(), Thing):
+    async with open_store(database(), Item):
         with pytest.raises(CannotOpenStorage, match="in use by") as caught:
-            async with open_store(database(), Thing):
+            async with open_store(database(), Item):
                 pass
         assert caught.value.status == IN_USE
-    async with open_store(database(), Thing):
+    async with open_store(database(), Item):
         pass
 
 

@@ -13,12 +13,12 @@ from trio_mud.storage import Record, Sqlite, open_store
 from trio_mud.storage.inspection import check, export
 
 from .filled import fill
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 
 async def test_a_check_counts_what_is_there_and_names_what_is_wrong(path: Path) -> None:
     await fill(path)
-    report = check(path, [Thing, Member])
+    report = check(path, [Item, Member])
     assert (report.problems, dict(report.rows), report.entries) == ([], {"thing": 3, "account": 1}, 1)
     db = apsw.Connection(str(path))
     db.execute("update rows set data = '{}' where key = 'hall'")
@@ -29,8 +29,8 @@ async def test_a_check_counts_what_is_there_and_names_what_is_wrong(path: Path) 
 
 
 async def test_a_check_with_the_classes_finds_rows_that_cannot_be_loaded(path: Path) -> None:
-    async with open_store(Sqlite(path), Thing) as store:
-        store.add(Thing(name="a", gold="much"), "a")  # type: ignore[arg-type]
+    async with open_store(Sqlite(path), Item) as store:
+        store.add(Item(name="a", gold="much"), "a")  # type: ignore[arg-type]
         store.add(Hero(name="b"), "b")
     assert check(path).problems == []
 

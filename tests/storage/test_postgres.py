@@ -13,7 +13,7 @@ from trio_mud.storage.inspection import check
 from trio_mud.storage.lock import IN_USE
 from trio_mud.storage.restoring import restore_into
 
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 
 def test_a_url_names_the_backend_and_no_log_shows_its_password() -> None:
@@ -42,8 +42,8 @@ def lose_connections(url: str) -> None:
 
 @pytest.mark.slow
 async def test_a_lost_connection_is_opened_again_and_nothing_is_lost(postgres_url: str) -> None:
-    async with open_store(Postgres(postgres_url), Thing, interval=0.01) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Postgres(postgres_url), Item, interval=0.01) as store:
+        thing = store.add(Item(name="a"), "a")
         await store.saved()
         for gold in range(1, 4):
             lose_connections(postgres_url)
@@ -53,8 +53,8 @@ async def test_a_lost_connection_is_opened_again_and_nothing_is_lost(postgres_ur
             with pytest.raises(CannotOpenStorage, match=r"in use by trio-mud \d+ on"):
                 Postgres(postgres_url).open()  # the lock was taken again
         assert store.counters["failed_transactions"] >= 3
-    async with open_store(Postgres(postgres_url), Thing) as store:
-        found = store.get(Thing, "a")
+    async with open_store(Postgres(postgres_url), Item) as store:
+        found = store.get(Item, "a")
         assert found is not None
         assert found.gold == 3
         assert [entry["gold"] for _, entry in await store.entries("audit")] == [1, 2, 3]
@@ -65,14 +65,14 @@ async def test_a_server_that_lost_its_place_to_another_saves_nothing_more(postgr
     other = Postgres(postgres_url)
 
     async def play() -> None:
-        async with open_store(Postgres(postgres_url), Thing, interval=1e6, cleanup=1) as store:
+        async with open_store(Postgres(postgres_url), Item, interval=1e6, cleanup=1) as store:
             await store.saved()
             lose_connections(postgres_url)
             other.open()
             await lose(store)
 
     async def lose(store: Store) -> None:
-        store.add(Thing(name="a"), "a")
+        store.add(Item(name="a"), "a")
         with pytest.raises(NotSaved):
             await store.saved(within=2)
         assert "is in use by trio-mud" in str(store.error)
@@ -102,15 +102,15 @@ async def test_an_upgrade_that_fails_half_way_changes_nothing_and_a_newer_layout
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layouts = module.LAYOUTS
-    async with open_store(Postgres(postgres_url), Thing) as store:
-        store.add(Thing(name="a"), "a")
+    async with open_store(Postgres(postgres_url), Item) as store:
+        store.add(Item(name="a"), "a")
         store.log("audit", text="hello")
     with monkeypatch.context() as patch:
         patch.setattr(module, "LAYOUTS", [*layouts, ("drop table entries", "create nonsense")])
         with pytest.raises(CannotOpenStorage, match=r"cannot make the tables of .*nothing was changed"):
             Postgres(postgres_url).open()
         patch.setattr(module, "LAYOUTS", layouts)
-        async with open_store(Postgres(postgres_url), Thing) as store:
+        async with open_store(Postgres(postgres_url), Item) as store:
             assert len(await store.entries("audit")) == 1
         patch.setattr(module, "LAYOUTS", [*layouts, ("create table extra(name text)", "drop table extra")])
         backend = Postgres(postgres_url)
@@ -122,14 +122,14 @@ async def test_an_upgrade_that_fails_half_way_changes_nothing_and_a_newer_layout
 
 @pytest.mark.slow
 async def test_a_backup_moves_a_game_from_one_kind_of_database_to_the_other(postgres_url: str, tmp_path: Path) -> None:
-    async with open_store(Sqlite(tmp_path / "inn.db"), Thing) as store:
+    async with open_store(Sqlite(tmp_path / "inn.db"), Item) as store:
         ann = store.add(Hero(name="Ann"), "ann")
-        store.add(Thing(name="bag", place=ann), "bag")
+        store.add(Item(name="bag", place=ann), "bag")
         store.log("audit", text="hello")
     assert restore_into(Postgres(postgres_url), tmp_path / "inn.db") == 2
     Postgres(postgres_url).backup(tmp_path / "copy.db")
-    assert check(tmp_path / "copy.db", [Thing]).problems == []
-    async with open_store(Sqlite(tmp_path / "copy.db"), Thing) as store:
+    assert check(tmp_path / "copy.db", [Item]).problems == []
+    async with open_store(Sqlite(tmp_path / "copy.db"), Item) as store:
         assert await store.hold(Hero, "ann") is not None
-        assert store.get(Thing, "bag") is not None
+        assert store.get(Item, "bag") is not None
         assert [entry for _, entry in await store.entries("audit")] == [{"text": "hello"}]

@@ -11,19 +11,19 @@ import pytest
 
 from trio_mud.storage import Memory, Record, inline, live, open_store
 
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 
 def test_each_record_has_its_own_list() -> None:
-    first, second = Thing(name="a"), Thing(name="b")
+    first, second = Item(name="a"), Item(name="b")
     first.notes.append("x")
-    assert (second.notes, Thing(name="c").notes) == ([], [])
+    assert (second.notes, Item(name="c").notes) == ([], [])
 
 
 def test_a_live_field_is_no_argument() -> None:
     with pytest.raises(TypeError, match="flame"):
-        Thing(name="a", flame=1)  # type: ignore[call-arg]
-    assert Thing(name="a").flame is None
+        Item(name="a", flame=1)  # type: ignore[call-arg]
+    assert Item(name="a").flame is None
 
 
 def test_a_live_field_can_have_a_value_of_its_own() -> None:
@@ -51,31 +51,31 @@ def test_a_wrong_declaration_is_refused(arguments: dict[str, Any], fields: dict[
 
 
 async def test_the_key_of_a_stored_record_cannot_change() -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Memory(), Item, executor=inline) as store:
+        thing = store.add(Item(name="a"), "a")
         with pytest.raises(AttributeError, match="cannot change"):
             thing.key = "b"
-        with pytest.raises(AttributeError, match=r"Thing.gold is stored and cannot be deleted"):
+        with pytest.raises(AttributeError, match=r"Item.gold is stored and cannot be deleted"):
             del thing.gold
         thing.flame = 1
         del thing.flame
-        assert (thing.key, store.get(Thing, "a")) == ("a", thing)
+        assert (thing.key, store.get(Item, "a")) == ("a", thing)
 
 
 async def test_a_copy_is_a_new_record_that_can_be_added() -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
-        thing = store.add(Thing(name="a", gold=3), "a")
+    async with open_store(Memory(), Item, executor=inline) as store:
+        thing = store.add(Item(name="a", gold=3), "a")
         for other in (copy.copy(thing), pickle.loads(pickle.dumps(thing)), dataclasses.replace(thing, key="")):
             assert (other.key, other.name, other.gold) == ("", "a", 3)
             other.gold = 4
             assert thing.gold == 3
             store.add(other)
-        assert len(list(store.all(Thing))) == 4
+        assert len(list(store.all(Item))) == 4
 
 
 async def test_only_an_assignment_to_a_stored_field_makes_a_record_dirty() -> None:
-    async with open_store(Memory(), Thing, executor=inline, interval=1e6) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Memory(), Item, executor=inline, interval=1e6) as store:
+        thing = store.add(Item(name="a"), "a")
         await store.saved()
         thing.flame = 1
         assert not store.is_dirty

@@ -13,17 +13,17 @@ from trio_mud.storage import Memory, Sqlite, open_store
 from trio_mud.storage.restoring import restore, restore_into
 
 from .filled import fill, keys
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 
 async def test_a_backup_of_a_running_game_restores_what_was_there(path: Path, tmp_path: Path) -> None:
     await fill(path)
     copy = tmp_path / "copies" / "copy.db"
-    async with open_store(Sqlite(path), Thing, Member) as store:
-        store.add(Thing(name="in it"), "in-it")
+    async with open_store(Sqlite(path), Item, Member) as store:
+        store.add(Item(name="in it"), "in-it")
         await store.saved()
         await trio.to_thread.run_sync(Sqlite(path).backup, copy)
-        store.add(Thing(name="too late"), "too-late")
+        store.add(Item(name="too late"), "too-late")
         await store.saved()
         with pytest.raises(CannotOpenStorage, match="in use by") as caught:
             restore(copy, path)
@@ -67,9 +67,9 @@ async def test_a_backup_can_be_restored_into_another_kind_of_database(path: Path
     await fill(path)
     backend = Memory()
     assert restore_into(backend, path) == 4
-    async with open_store(Memory(backend.stored), Thing, Member) as store:
+    async with open_store(Memory(backend.stored), Item, Member) as store:
         assert await store.hold(Hero, "ann") is not None
-        assert store.get(Thing, "bag") is not None
+        assert store.get(Item, "bag") is not None
         assert await store.entries("audit") == [(1.5, {"text": "hello"})]
     with pytest.raises(CannotOpenStorage, match="holds records already"):
         restore_into(backend, path)

@@ -17,7 +17,7 @@ from trio_mud.errors import UnreadableRecord
 from trio_mud.storage import Fields, Memory, Record, Stored, inline, live, open_store
 from trio_mud.storage.schema import schema_of, versions_of
 
-from .records import Hero, Thing
+from .records import Hero, Item
 
 
 class Colour(enum.Enum):
@@ -111,26 +111,26 @@ def test_only_classes_with_lists_dicts_and_the_like_are_mutable() -> None:
 class Wanderer(Record, family="wanderer"):
     """Its references are of all the kinds there are."""
 
-    home: Thing | None = None
-    bag: list[Thing] = []
-    seen: dict[str, Thing] = {}
-    foes: set[Thing] = set()
-    friends: tuple[Thing, ...] = ()
+    home: Item | None = None
+    bag: list[Item] = []
+    seen: dict[str, Item] = {}
+    foes: set[Item] = set()
+    friends: tuple[Item, ...] = ()
 
 
 async def test_references_in_every_container_come_back_as_records() -> None:
     backend = Memory()
-    async with open_store(backend, Thing, Wanderer, executor=inline) as store:
-        one, two = store.add(Thing(name="1"), "one"), store.add(Thing(name="2"), "two")
-        lost = Thing(name="never added")
+    async with open_store(backend, Item, Wanderer, executor=inline) as store:
+        one, two = store.add(Item(name="1"), "one"), store.add(Item(name="2"), "two")
+        lost = Item(name="never added")
         store.add(Wanderer(home=one, bag=[two, lost, one], seen={"x": two}, foes={one, two}, friends=(two, one)), "ann")
         store.add(Wanderer(home=lost), "bob")
     assert (
         backend.stored.rows["wanderer", "ann"].data
         == b'{"home":"one","bag":["two","one"],"seen":{"x":"two"},"foes":["one","two"],"friends":["two","one"]}'
     )
-    async with open_store(Memory(backend.stored), Thing, Wanderer, executor=inline) as store:
-        one, two = (store.get(Thing, key) or pytest.fail("not loaded") for key in ("one", "two"))
+    async with open_store(Memory(backend.stored), Item, Wanderer, executor=inline) as store:
+        one, two = (store.get(Item, key) or pytest.fail("not loaded") for key in ("one", "two"))
         ann, bob = await store.load(Wanderer, "ann"), await store.load(Wanderer, "bob")
         assert ann is not None
         assert bob is not None
@@ -165,7 +165,7 @@ class Nobody(Record):
 
 @dataclass
 class Box:
-    inside: Thing
+    inside: Item
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ class Box:
     [
         (int, "x", "the default 'x' does not fit"),
         (Nobody | None, None, "has no family"),
-        (Thing | str | None, None, "could be of any of"),
-        (list[Thing] | Thing | None, None, "could be of any of"),
-        (dict[Thing, int], {}, "cannot be the key of a dict"),
-        (tuple[Thing, int] | None, None, r"tuple\[X, \.\.\.\]"),
+        (Item | str | None, None, "could be of any of"),
+        (list[Item] | Item | None, None, "could be of any of"),
+        (dict[Item, int], {}, "cannot be the key of a dict"),
+        (tuple[Item, int] | None, None, r"tuple\[X, \.\.\.\]"),
         (Box | None, None, "only fields of a record can refer to records"),
         ("Missing", None, "must be importable"),
         (list[int] | tuple[int, ...], (), "cannot be stored"),
@@ -283,4 +283,4 @@ async def test_older_code_leaves_newer_rows_alone() -> None:
 
 def test_a_row_without_a_field_that_has_no_default_cannot_be_read() -> None:
     with pytest.raises(UnreadableRecord, match="the field 'name' has no default and was not stored"):
-        schema_of(Thing).decode(b"{}", "")
+        schema_of(Item).decode(b"{}", "")

@@ -14,7 +14,7 @@ from trio_mud.storage import Memory, Stored, inline, open_store
 from trio_mud.storage.transaction import SLICE_RECORDS
 
 from .faulty import Faulty, delayed
-from .records import Hero, Member, Thing
+from .records import Hero, Item, Member
 
 NEVER = 1e6  # seconds
 
@@ -29,14 +29,14 @@ class Steps(trio.abc.Instrument):
 
 
 async def test_after_the_block_no_change_is_lost_in_silence() -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Memory(), Item, executor=inline) as store:
+        thing = store.add(Item(name="a"), "a")
     with pytest.raises(StorageError, match="the store is closed, and changes would be lost"):
         thing.gold = 1
     assert thing.gold == 0
     thing.flame = 1
     for call in (
-        lambda: store.add(Thing(name="b")),
+        lambda: store.add(Item(name="b")),
         lambda: store.remove(thing),
         lambda: store.log("audit"),
         lambda: store.set_value("clock", 1),
@@ -46,7 +46,7 @@ async def test_after_the_block_no_change_is_lost_in_silence() -> None:
 
 
 async def test_a_class_that_the_store_does_not_know_is_named() -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
+    async with open_store(Memory(), Item, executor=inline) as store:
         with pytest.raises(TypeError, match="Member is not among the record classes"):
             store.get(Member, "ann")
         with pytest.raises(TypeError, match="Member is not among the record classes"):
@@ -54,16 +54,16 @@ async def test_a_class_that_the_store_does_not_know_is_named() -> None:
 
 
 async def test_a_record_is_added_once() -> None:
-    async with open_store(Memory(), Thing, executor=inline) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Memory(), Item, executor=inline) as store:
+        thing = store.add(Item(name="a"), "a")
         with pytest.raises(DuplicateKey, match="is stored already"):
             store.add(thing, "b")
 
 
 async def test_what_is_not_there_cannot_be_held() -> None:
-    async with open_store(Memory(), Thing, Member, executor=inline) as store:
+    async with open_store(Memory(), Item, Member, executor=inline) as store:
         assert await store.hold(Member, "ann") is None
-        store.add(Thing(name="a"), "a")
+        store.add(Item(name="a"), "a")
         assert await store.hold(Hero, "a") is None  # of another class
 
 
@@ -77,11 +77,11 @@ async def test_a_search_takes_one_field() -> None:
 
 async def test_a_record_that_was_removed_while_it_is_loaded_does_not_come_back(autojump_clock: MockClock) -> None:
     stored = Stored()
-    async with open_store(Memory(stored), Thing, executor=inline) as store:
+    async with open_store(Memory(stored), Item, executor=inline) as store:
         ann = store.add(Hero(name="Ann"), "ann")
-        store.add(Thing(name="bag", place=ann), "bag")
-    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0)) as store:
-        bag = await store.load(Thing, "bag")
+        store.add(Item(name="bag", place=ann), "bag")
+    async with open_store(Faulty(stored), Item, executor=delayed(lambda: 1.0)) as store:
+        bag = await store.load(Item, "bag")
         assert bag is not None
         found: list[Hero | None] = []
 
@@ -93,44 +93,44 @@ async def test_a_record_that_was_removed_while_it_is_loaded_does_not_come_back(a
             await trio.sleep(0.5)
             store.remove(bag)
         assert found[0] is not None
-        assert store.get(Thing, "bag") is None
+        assert store.get(Item, "bag") is None
     assert list(stored.rows) == [("thing", "ann")]
 
 
 async def test_a_record_that_nobody_refers_to_is_forgotten_once_it_is_saved(autojump_clock: MockClock) -> None:
-    async with open_store(Memory(), Member, Thing, executor=inline, interval=NEVER) as store:
+    async with open_store(Memory(), Member, Item, executor=inline, interval=NEVER) as store:
         store.add(Member(name="Ann"), "ann")
         ann = store.add(Hero(name="Ann"), "ann")
-        store.add(Thing(name="bag", place=ann), "bag")
+        store.add(Item(name="bag", place=ann), "bag")
         del ann
         gc.collect()
         assert store.get(Member, "ann") is not None
-        assert store.get(Thing, "bag") is not None
+        assert store.get(Item, "bag") is not None
         await store.saved()
         await trio.lowlevel.checkpoint()
         gc.collect()
         assert store.get(Member, "ann") is None
-        assert store.get(Thing, "bag") is None
+        assert store.get(Item, "bag") is None
         assert await store.load(Member, "ann") is not None
 
 
 async def test_sweeps_and_searches_let_others_run() -> None:
     count = 20 * SLICE_RECORDS
-    async with open_store(Memory(), Thing, executor=inline, interval=NEVER) as store:
+    async with open_store(Memory(), Item, executor=inline, interval=NEVER) as store:
         for _ in range(count):
-            store.add(Thing(name="a", gold=3))
+            store.add(Item(name="a", gold=3))
         await store.saved()
         steps = Steps()
         trio.lowlevel.add_instrument(steps)
         assert await store.sweep() == []
         assert steps.count >= 20
         steps.count = 0
-        assert len(await store.find(Thing, gold=3)) == count
+        assert len(await store.find(Item, gold=3)) == count
         assert steps.count >= 2
         trio.lowlevel.remove_instrument(steps)
 
 
 async def test_the_state_of_an_unencodable_record_is_part_of_what_is_lost() -> None:
     with pytest.raises(StorageError, match="1 changed records are lost: TypeError"):
-        async with open_store(Memory(), Thing, executor=inline) as store:
-            store.add(Thing(name=object()), "a")  # type: ignore[arg-type]
+        async with open_store(Memory(), Item, executor=inline) as store:
+            store.add(Item(name=object()), "a")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from trio_mud.storage import transaction as module
 from trio_mud.storage.transaction import Transaction
 
 from .faulty import FULL, Faulty, delayed
-from .records import Thing
+from .records import Item
 
 NEVER = 1e6  # seconds
 
@@ -119,11 +119,11 @@ async def test_only_one_transaction_is_open_at_a_time_and_it_is_encoded_before_i
 
 
 async def test_a_slice_is_bounded_in_records_and_in_bytes() -> None:
-    async with open_store(Memory(), Thing, executor=inline, interval=NEVER) as store:
+    async with open_store(Memory(), Item, executor=inline, interval=NEVER) as store:
         for number in range(130):
-            store.add(Thing(name=f"{number}"))
+            store.add(Item(name=f"{number}"))
         for _ in range(3):
-            store.add(Thing(name="x" * module.SLICE_BYTES))
+            store.add(Item(name="x" * module.SLICE_BYTES))
         transaction = take(store)
         slices = []
         more = True

@@ -15,20 +15,20 @@ from trio_mud.storage.store import MAX_ENTRIES
 from trio_mud.storage.writer import RETRY_DELAYS, SWEEP_INTERVAL
 
 from .faulty import FULL, Faulty, delayed
-from .records import Member, Thing
+from .records import Item, Member
 
 NEVER = 1e6  # seconds
 
 
 async def test_changes_are_written_once_a_second(autojump_clock: MockClock) -> None:
     backend = Faulty()
-    async with open_store(backend, Thing, executor=inline) as store:
-        things = [store.add(Thing(name=f"{number}")) for number in range(10)]
+    async with open_store(backend, Item, executor=inline) as store:
+        things = [store.add(Item(name=f"{number}")) for number in range(10)]
         await trio.sleep(1.5)
         assert backend.writes == [10]
         for turn in range(10):
-            for thing in things[:3]:
-                thing.gold = turn + 1
+            for item in things[:3]:
+                item.gold = turn + 1
             await trio.sleep(0.01)
         await trio.sleep(5)
         assert backend.writes == [10, 3]
@@ -36,27 +36,27 @@ async def test_changes_are_written_once_a_second(autojump_clock: MockClock) -> N
 
 async def test_a_hundred_who_save_at_once_cost_one_commit_each_time(autojump_clock: MockClock) -> None:
     backend = Faulty()
-    async with open_store(backend, Thing, executor=inline, interval=NEVER) as store:
-        things = [store.add(Thing(name=f"{number}")) for number in range(100)]
+    async with open_store(backend, Item, executor=inline, interval=NEVER) as store:
+        things = [store.add(Item(name=f"{number}")) for number in range(100)]
 
-        async def save(thing: Thing) -> None:
+        async def save(item: Item) -> None:
             for turn in range(50):
-                thing.gold = turn + 1
+                item.gold = turn + 1
                 await store.saved()
 
         async with trio.open_nursery() as nursery:
-            for thing in things:
-                nursery.start_soon(save, thing)
+            for item in things:
+                nursery.start_soon(save, item)
         assert len(backend.writes) <= 60
         assert sum(backend.writes) >= 5000
 
 
 async def test_nobody_waits_for_a_slow_disk_but_those_who_asked(autojump_clock: MockClock) -> None:
-    async with open_store(Faulty(), Thing, executor=delayed(lambda: 2.0)) as store:
-        thing = store.add(Thing(name="a"))
+    async with open_store(Faulty(), Item, executor=delayed(lambda: 2.0)) as store:
+        item = store.add(Item(name="a"))
         start = trio.current_time()
         for turn in range(100):
-            thing.gold = turn + 1
+            item.gold = turn + 1
             await trio.sleep(0.01)
         assert trio.current_time() - start == pytest.approx(1)
         await store.saved()
@@ -65,11 +65,11 @@ async def test_nobody_waits_for_a_slow_disk_but_those_who_asked(autojump_clock: 
 
 async def test_of_two_saves_that_overlap_the_later_one_counts(autojump_clock: MockClock) -> None:
     stored = Stored()
-    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0), interval=NEVER) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(Faulty(stored), Item, executor=delayed(lambda: 1.0), interval=NEVER) as store:
+        item = store.add(Item(name="a"), "a")
 
         async def save(gold: int) -> None:
-            thing.gold = gold
+            item.gold = gold
             await store.saved()
             assert f'"gold":{gold}' in stored.rows["thing", "a"].data.decode()
 
@@ -82,8 +82,8 @@ async def test_of_two_saves_that_overlap_the_later_one_counts(autojump_clock: Mo
 
 async def test_a_save_that_is_cancelled_is_finished_all_the_same(autojump_clock: MockClock) -> None:
     stored = Stored()
-    async with open_store(Faulty(stored), Thing, executor=delayed(lambda: 1.0), interval=NEVER) as store:
-        store.add(Thing(name="a"), "a")
+    async with open_store(Faulty(stored), Item, executor=delayed(lambda: 1.0), interval=NEVER) as store:
+        store.add(Item(name="a"), "a")
         with trio.move_on_after(0.5) as impatient:
             await store.saved()
         assert impatient.cancelled_caught
@@ -94,7 +94,7 @@ async def test_a_save_that_is_cancelled_is_finished_all_the_same(autojump_clock:
 
 async def test_saved_returns_at_once_if_nothing_has_changed(autojump_clock: MockClock) -> None:
     backend = Faulty()
-    async with open_store(backend, Thing, executor=inline, interval=NEVER) as store:
+    async with open_store(backend, Item, executor=inline, interval=NEVER) as store:
         await store.saved()
         await store.saved()
         assert backend.writes == []
@@ -108,8 +108,8 @@ async def test_a_failure_is_told_to_whoever_saves_logged_once_and_retried_until_
 ) -> None:
     caplog.set_level(logging.INFO)
     backend = Faulty(error=FULL)
-    async with open_store(backend, Thing, executor=inline) as store:
-        thing = store.add(Thing(name="a"), "a")
+    async with open_store(backend, Item, executor=inline) as store:
+        item = store.add(Item(name="a"), "a")
         with pytest.raises(NotSaved) as caught:
             await store.saved(within=3)
         assert str(caught.value) == (
@@ -117,7 +117,7 @@ async def test_a_failure_is_told_to_whoever_saves_logged_once_and_retried_until_
         )
         assert store.error is FULL
         await trio.sleep(60)
-        assert thing.name == "a"
+        assert item.name == "a"
         assert len(backend.writes) == pytest.approx(2 + (63 - sum(RETRY_DELAYS[:3])) / (RETRY_DELAYS[-1] + 1), abs=4)
         backend.error = None
         await store.saved(within=10)
@@ -137,9 +137,9 @@ async def test_a_disk_that_stays_full_ends_in_time_and_the_number_of_lost_record
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def play() -> None:
-        async with open_store(Faulty(error=FULL), Thing, executor=inline) as store:
-            store.add(Thing(name="a"))
-            store.add(Thing(name="b"))
+        async with open_store(Faulty(error=FULL), Item, executor=inline) as store:
+            store.add(Item(name="a"))
+            store.add(Item(name="b"))
             await trio.sleep(100)
 
     start = trio.current_time()
@@ -158,8 +158,8 @@ async def test_what_is_lost_is_said_also_after_a_cancel_from_outside(
 
     async def play() -> None:
         with trio.move_on_after(10):
-            async with open_store(backend, Thing, executor=inline) as store:
-                store.add(Thing(name="a"))
+            async with open_store(backend, Item, executor=inline) as store:
+                store.add(Item(name="a"))
                 await trio.sleep_forever()
 
     with pytest.raises(NotSaved, match="1 changed records are lost"):
@@ -170,8 +170,8 @@ async def test_an_error_of_the_block_is_not_hidden_by_what_is_lost(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def play() -> None:
-        async with open_store(Faulty(error=FULL), Thing, executor=inline) as store:
-            store.add(Thing(name="a"))
+        async with open_store(Faulty(error=FULL), Item, executor=inline) as store:
+            store.add(Item(name="a"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -185,8 +185,8 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(autojump_clock: MockCl
 
     async def play() -> None:
         nonlocal seconds
-        async with open_store(backend, Thing, executor=delayed(lambda: seconds)) as store:
-            store.add(Thing(name="a"))
+        async with open_store(backend, Item, executor=delayed(lambda: seconds)) as store:
+            store.add(Item(name="a"))
             seconds = 1e9
 
     start = trio.current_time()
@@ -197,7 +197,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(autojump_clock: MockCl
 
 async def test_log_entries_that_wait_are_bounded_and_those_dropped_are_counted(autojump_clock: MockClock) -> None:
     backend = Faulty(error=FULL)
-    async with open_store(backend, Thing, executor=inline) as store:
+    async with open_store(backend, Item, executor=inline) as store:
         for number in range(MAX_ENTRIES + 7):
             store.log("audit", number=number)
         assert store.counters["dropped_entries"] == 7
@@ -216,8 +216,8 @@ async def test_a_write_whose_outcome_is_unknown_is_repeated_and_doubles_nothing(
                 raise ConnectionResetError
 
     backend = LostAtCommit()
-    async with open_store(backend, Thing, executor=inline) as store:
-        store.add(Thing(name="a"), "a")
+    async with open_store(backend, Item, executor=inline) as store:
+        store.add(Item(name="a"), "a")
         store.log("audit", number=1)
         await store.saved()
         assert store.counters["failed_transactions"] == 1
@@ -231,16 +231,16 @@ async def test_a_list_changed_in_place_is_found_within_a_minute_saved_and_logged
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored = Stored()
-    async with open_store(Memory(stored), Thing, executor=inline) as store:
-        things = [store.add(Thing(name=name), name) for name in ("a", "b")]
+    async with open_store(Memory(stored), Item, executor=inline) as store:
+        things = [store.add(Item(name=name), name) for name in ("a", "b")]
         await store.saved()
-        for thing in things:
-            thing.notes.append("hello")
+        for item in things:
+            item.notes.append("hello")
         await trio.sleep(SWEEP_INTERVAL + 2)
         assert b"hello" in stored.rows["thing", "a"].data
         assert b"hello" in stored.rows["thing", "b"].data
         assert caplog.messages == [
-            "Thing.notes of 'a' was changed in place: assign it, thing.notes = …, or call store.changed(thing); it is "
+            "Item.notes of 'a' was changed in place: assign it, item.notes = …, or call store.changed(item); it is "
             "saved now"
         ]
         assert await store.sweep() == []
@@ -248,32 +248,32 @@ async def test_a_list_changed_in_place_is_found_within_a_minute_saved_and_logged
 
 async def test_a_list_changed_in_place_fails_the_authors_test() -> None:
     async def play(*, changes: bool, says_so: bool) -> None:
-        async with open_store(Memory(), Thing, executor=inline, strict=True) as store:
-            thing = store.add(Thing(name="a"), "a")
+        async with open_store(Memory(), Item, executor=inline, strict=True) as store:
+            item = store.add(Item(name="a"), "a")
             await store.saved()
             if changes:
-                thing.notes.append("hello")
+                item.notes.append("hello")
             if says_so:
-                store.changed(thing)
+                store.changed(item)
 
     await play(changes=False, says_so=False)
     await play(changes=True, says_so=True)
-    with pytest.raises(ChangedInPlace, match=r"Thing.notes of 'a' was changed in place: assign it, thing.notes = …"):
+    with pytest.raises(ChangedInPlace, match=r"Item.notes of 'a' was changed in place: assign it, item.notes = …"):
         await play(changes=True, says_so=False)
 
 
 async def test_the_sweep_names_the_field_also_of_a_record_that_was_loaded(autojump_clock: MockClock) -> None:
     stored = Stored()
-    async with open_store(Memory(stored), Thing, Member, executor=inline) as store:
-        store.add(Thing(name="a", notes=["x"]), "a")
+    async with open_store(Memory(stored), Item, Member, executor=inline) as store:
+        store.add(Item(name="a", notes=["x"]), "a")
         store.add(Member(name="Ann"), "ann")
-    async with open_store(Memory(stored), Thing, Member, executor=inline, interval=NEVER) as store:
+    async with open_store(Memory(stored), Item, Member, executor=inline, interval=NEVER) as store:
         assert await store.sweep() == []
-        thing = store.get(Thing, "a")
-        assert thing is not None
-        thing.notes.clear()
+        item = store.get(Item, "a")
+        assert item is not None
+        item.notes.clear()
         (change,) = await store.sweep()
-        assert (change.record, change.field) == (thing, "notes")
+        assert (change.record, change.field) == (item, "notes")
         assert store.is_dirty
     assert stored.rows["thing", "a"].data == b'{"name":"a"}'
 
@@ -286,8 +286,8 @@ async def test_a_database_that_cannot_be_closed_after_all_was_saved_is_a_warning
             raise OSError("the server is gone")
 
     memory = Stuck()
-    async with open_store(memory, Thing, executor=inline) as store:
-        store.add(Thing(name="lamp"), "lamp")
+    async with open_store(memory, Item, executor=inline) as store:
+        store.add(Item(name="lamp"), "lamp")
     assert ("thing", "lamp") in memory.stored.rows
     assert caplog.messages == ["memory could not be closed properly: the server is gone"]
 
@@ -301,8 +301,8 @@ async def test_a_disk_that_works_again_in_the_last_seconds_is_still_used(autojum
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(repair)
-        async with open_store(backend, Thing, executor=inline, cleanup=5) as store:
+        async with open_store(backend, Item, executor=inline, cleanup=5) as store:
             backend.error = FULL
-            store.add(Thing(name="lamp"), "lamp")
+            store.add(Item(name="lamp"), "lamp")
             await trio.sleep(60)  # by now saving is retried every five seconds
     assert ("thing", "lamp") in backend.stored.rows

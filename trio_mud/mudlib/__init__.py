@@ -4,7 +4,8 @@ It is what `trio-mud` opens when it is given no game, and an example to take apa
 The table of what its players can type is `trio_mud.commands`, which serves every game.
 """
 
-from .errors import MapError
+from trio_mud.errors import MapError
+
 from .game import lasting_world, world
 
 __all__ = ["MapError", "lasting_world", "world"]

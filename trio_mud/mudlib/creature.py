@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .directions import Direction
     from .maps import CreaturePlan
-    from .room import Room
+    from .room import Location
 
 __all__ = ["Creature"]
 
@@ -24,9 +24,9 @@ class Creature:
         room: Where it is.
     """
 
-    def __init__(self, plan: CreaturePlan, room: Room) -> None:
+    def __init__(self, plan: CreaturePlan, room: Location) -> None:
         self._plan = plan
-        self._taken: dict[Room, int] = {}  # how often it has left each room
+        self._taken: dict[Location, int] = {}  # how often it has left each room
         self.room = room
 
     @property

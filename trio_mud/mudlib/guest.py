@@ -13,7 +13,7 @@ from trio_mud import Client, Connection, Dialog, Session, Text, wrap
 from .preferences import Resident, apply, apply_all
 
 if TYPE_CHECKING:
-    from .room import Room
+    from .room import Location
     from .valley import Valley
 
 __all__ = ["Guest", "page_width"]
@@ -37,7 +37,7 @@ class Guest:
     def __init__(self, name: str, valley: Valley, resident: Resident | None = None) -> None:
         self.name = name
         self.valley = valley
-        self.room: Room = valley.start
+        self.room: Location = valley.start
         self.resident = resident
         self.is_absent = False
         self.draft = ""
@@ -115,7 +115,7 @@ class Guest:
         if self.resident is not None and self.connection is not None:
             apply_all(self.connection.client, self.resident)
 
-    def move_to(self, room: Room) -> None:
+    def move_to(self, room: Location) -> None:
         """Be in another room. Nobody is told."""
         self.room.guests.remove(self)
         self.room = room

@@ -42,8 +42,9 @@ from zlib import crc32
 
 import msgspec
 
+from trio_mud.errors import MapError
+
 from .directions import Direction
-from .errors import MapError
 
 __all__ = ["CreaturePlan", "Hour", "Map", "RoomPlan", "Season", "SkyPlan", "read_map", "room_number"]
 

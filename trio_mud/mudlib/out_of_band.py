@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from trio_mud import Text
 
 from .guest import Guest
-from .room import Room
+from .room import Location
 
 __all__ = ["report", "tell_arrival", "tell_departure", "tell_name", "tell_room", "tell_speech"]
 
@@ -46,7 +46,7 @@ def tell_arrival(guest: Guest) -> None:
             other.gmcp("Room.AddPlayer", person(guest))
 
 
-def tell_departure(guest: Guest, room: Room) -> None:
+def tell_departure(guest: Guest, room: Location) -> None:
     """Tell the programs of those who are still there that somebody has gone."""
     for other in room.guests:
         other.gmcp("Room.RemovePlayer", guest.name)
@@ -72,6 +72,6 @@ def person(guest: Guest) -> dict[str, str]:
     return {"name": guest.name, "fullname": guest.name}
 
 
-def exits(room: Room) -> dict[str, int]:
+def exits(room: Location) -> dict[str, int]:
     """The ways out by their short names, and the numbers of the rooms they lead to."""
     return {way.short: goal.number for way, goal in room.exits.items()}

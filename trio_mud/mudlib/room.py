@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from .guest import Guest
     from .maps import RoomPlan
 
-__all__ = ["Room"]
+__all__ = ["Location"]
 
 
-class Room:
+class Location:
     """One place of a valley. Made by the `Valley`, which also joins its exits to other rooms.
 
     Attributes:
@@ -28,7 +28,7 @@ class Room:
     def __init__(self, plan: RoomPlan, number: int, board: Board | None = None) -> None:
         self._plan = plan
         self.number = number
-        self.exits: dict[Direction, Room] = {}
+        self.exits: dict[Direction, Location] = {}
         self.guests: list[Guest] = []
         self.board = board
 

@@ -15,7 +15,7 @@ from .board import Board
 from .creature import Creature
 from .guest import Guest
 from .maps import Hour, Map, room_number
-from .room import Room
+from .room import Location
 
 __all__ = ["Valley"]
 
@@ -38,7 +38,7 @@ class Valley:
         self.accounts: Accounts | None = None
         self._store = store
         self.rooms = {
-            key: Room(room, room_number(key), self._board(key) if room.board else None)
+            key: Location(room, room_number(key), self._board(key) if room.board else None)
             for key, room in plan.rooms.items()
         }
         self.start = self.rooms[plan.start]
@@ -74,7 +74,7 @@ class Valley:
         """
         return guest_among(self.guests, words, otherwise=f'Nobody in the valley is called "{words}".')
 
-    def notice(self, room: Room, words: str) -> None:
+    def notice(self, room: Location, words: str) -> None:
         """Something was said or done in a room; the creature may care, if it is there."""
         if self.creature is not None and self.creature.room is room:
             self.creature.notice(words)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from trio_mud.errors import DuplicateKey, StorageError
@@ -65,6 +65,7 @@ class Contents:
         quarantined: Reasons why rows could not be loaded, by family and key.
         last_number: The highest number given out as a key.
         unencodable: Reasons why records could not be saved, by record.
+        world: The object that a game has for all its records together; a record finds it through its tracker.
         mistyped: Keys of the first records whose values were not of their declared types, by class and reason.
     """
 
@@ -72,6 +73,7 @@ class Contents:
         self.catalog = catalog
         self.dirty: dict[Record, int] = {}
         self.is_closed = False
+        self.world: Any = None
         self.removed: dict[tuple[str, str], None] = {}
         self.transaction: OpenTransaction | None = None
         self.keys: dict[str, set[str]] = {family: set() for family in catalog.roots}

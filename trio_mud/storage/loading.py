@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import gc
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -51,8 +51,13 @@ class Loader:
         self._contents = contents
         self._overlay = overlay
 
-    async def load_residents(self, backend: Backend, execute: Executor) -> None:
-        """Load every resident row, and the keys and unique values of the others."""
+    async def load_residents(
+        self, backend: Backend, execute: Executor, prepare: Callable[[], None] = lambda: None
+    ) -> None:
+        """Load every resident row, and the keys and unique values of the others.
+
+        `prepare` is called when all records are made and none has its references yet.
+        """
         contents = self._contents
         for (family, field), keys in contents.unique.keys.items():
             for key, value in await execute(backend.column, family, field):
@@ -67,11 +72,12 @@ class Loader:
                     self.revive(row)
                     if number % SLICE_RECORDS == 0:
                         await trio.lowlevel.checkpoint()
-        for family in contents.catalog.roots:
-            for number, record in enumerate(list(contents.pinned[family].values()), 1):
-                self.join(record)
-                if number % SLICE_RECORDS == 0:
-                    await trio.lowlevel.checkpoint()
+        revived = [record for family in contents.catalog.roots for record in contents.pinned[family].values()]
+        prepare()
+        for number, record in enumerate(revived, 1):
+            self.join(record)
+            if number % SLICE_RECORDS == 0:
+                await trio.lowlevel.checkpoint()
 
     def revive(self, row: Row) -> Record | None:
         """Make a record of a row and take it into the contents; None, and a log line, if the row is quarantined."""

@@ -48,6 +48,7 @@ async def open_store(
     cleanup: float = CLEANUP_TIMEOUT,
     strict: bool = False,
     overlay: Overlay | None = None,
+    prepare: Callable[[Store], None] | None = None,
     executor: Executor | None = None,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[Store, None]:
@@ -62,6 +63,8 @@ async def open_store(
         cleanup: Seconds for the last save.
         strict: For tests: leaving the block raises if a list or dict of a record was changed in place.
         overlay: Returns defaults that replace those of a class, such as those of a template.
+        prepare: Called once with the store, when all resident records are made and none has its references yet. It may
+            add the records that stored ones refer to.
         executor: Runs the backend's calls: a thread by default, `inline` in virtual time.
         wall_clock: Seconds since 1970, for entries of logs.
 
@@ -82,7 +85,7 @@ async def open_store(
         for family, field in sorted(contents.catalog.indexed()):
             await execute(backend.index, family, field)
         with no_collections():
-            await store._load_all()
+            await store._load_all(prepare)
         if store.value(VERSIONS, {}) != (versions := contents.catalog.versions()):
             if any(contents.keys.values()):
                 await _back_up_before_upgrade(backend, execute)

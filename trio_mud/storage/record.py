@@ -54,6 +54,7 @@ class Tracker(Protocol):
     """The part of a store that a record reports to."""
 
     dirty: dict[Record, int]
+    world: Any
 
     def mark_dirty(self, record: Record) -> None:
         """Called before a stored field of a clean record changes."""

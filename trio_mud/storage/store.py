@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -121,7 +122,8 @@ class Store:
         """
         family = self._family(cls)
         self._check_readable(family, key)
-        if key in self._contents.keys[family] and self._contents.get(family, key) is None:
+        known = self._contents.get(family, key)  # keeps it in memory while others run
+        if key in self._contents.keys[family] and known is None:
             rows = await self._execute(self._backend.read, family, key)
             # Others ran meanwhile: they may have loaded it, or removed some of it.
             contents = self._contents
@@ -135,7 +137,6 @@ class Store:
                 if record is not None:
                     self._loader.join(record)
             self._check_readable(family, key)
-            del records
         else:
             await trio.lowlevel.checkpoint()
         return self.get(cls, key)
@@ -333,12 +334,14 @@ class Store:
         if reason is not None:
             raise UnreadableRecord(f"{family} {key!r} cannot be loaded: {reason}")
 
-    async def _load_all(self) -> None:
+    async def _load_all(self, prepare: Callable[[Store], None] | None = None) -> None:
         """Load what is in memory from the start; called once, before the store is handed out."""
         self._values = await self._execute(self._backend.values)
         self._contents.last_number = self.value(LAST_NUMBER, 0)
         self._last_entry = await self._execute(self._backend.last_entry)
-        await self._loader.load_residents(self._backend, self._execute)
+        await self._loader.load_residents(
+            self._backend, self._execute, *(() if prepare is None else (partial(prepare, self),))
+        )
 
     async def _read(self, family: str, key: str) -> bytes | None:
         rows = await self._execute(self._backend.read, family, key)

@@ -1,15 +1,38 @@
-"""Games whose records are stored: a `Game`, and the `World` that its functions find as `server.world`.
+"""A world of things, and games whose records are stored.
 
-    class Guest(Record, family="guest"):
-        name: str
-        gold: int = 0
+    class Lamp(Thing):
+        oil: float = 60.0  # seconds
 
-    game = Game(hooks, records=(Guest,))
+        def burn_out(self) -> None:
+            self.room.tell(f"The {self} goes out.")
 
-`trio-mud run tavern:game` opens the store around the server, and `mud(game)` of the test kit does it in a test.
+    game = Game(hooks, maps=("map.toml",))
+
+A `Thing` is a stored record that is somewhere. `Room`, `Door`, `Container`, `Being` and `Traveller` are its classes;
+a game derives its own from them. Maps in TOML have the rooms, and templates of things. Due calls, by `after` and
+`every`, are made in the time of the world, which stands still while no server runs.
+
+`Game` needs no world: `Game(hooks, records=(Guest,))` stores any records. `trio-mud run tavern:game` opens the store
+around the server, and `mud(game)` of the test kit does it in a test.
 """
 
+from .being import Being, Traveller
+from .clock import Clock
 from .game import Game, OpenGame
+from .room import Container, Door, Room
+from .thing import Thing, every
 from .world import World
 
-__all__ = ["Game", "OpenGame", "World"]
+__all__ = [
+    "Being",
+    "Clock",
+    "Container",
+    "Door",
+    "Game",
+    "OpenGame",
+    "Room",
+    "Thing",
+    "Traveller",
+    "World",
+    "every",
+]

@@ -1,4 +1,4 @@
-"""A game whose records are stored: hooks, and the classes of its records.
+"""A game whose records are stored: hooks, the classes of its records, and maps of its world.
 
 It names no database: the command line chooses one, and the test kit has one in memory.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import NamedTuple, TypedDict, Unpack
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, Unpack
 
-from trio_mud import Hooks
+from trio_mud import FIRST, LAST, Hooks, SessionEnded, SessionStarted, Started
 from trio_mud.storage import Backend, Executor, Record, open_store
 from trio_mud.storage.catalog import Catalog
 
+from .being import Traveller
+from .maps import Atlas, MapFile
+from .thing import Thing
 from .world import World
 
 __all__ = ["Game", "OpenGame", "StoreSettings"]
@@ -43,27 +47,41 @@ class Game:
         hooks: The functions of the game; or a function that is called with the `World` each time the game is opened,
             and returns them.
         records: The base classes of the records that are stored.
+        maps: The files of the world's map; with any, or with a class of things, `Thing` is
+            among the records.
 
     Raises:
         TypeError: An argument is of another type.
     """
 
-    def __init__(self, hooks: Hooks | Callable[[World], Hooks], *, records: Iterable[type[Record]] = ()) -> None:
+    def __init__(
+        self,
+        hooks: Hooks | Callable[[World], Hooks],
+        *,
+        records: Iterable[type[Record]] = (),
+        maps: Iterable[MapFile] = (),
+    ) -> None:
         if not isinstance(hooks, Hooks) and (not callable(hooks) or isinstance(hooks, type)):
             raise TypeError(f"Game() takes a Hooks, or a function of the world that returns one, not {hooks!r}")
+        if isinstance(maps, str | Path):
+            raise TypeError(f"Game(maps=) takes several files: write maps=({str(maps)!r},)")
+        self.maps = tuple(maps)
         self.records = tuple(records)
         for record in self.records:
             if not (isinstance(record, type) and issubclass(record, Record)):
                 raise TypeError(f"Game(records=) takes classes derived from Record, not {record!r}")
+        if Thing not in self.records and (self.maps or any(issubclass(record, Thing) for record in self.records)):
+            self.records = (Thing, *self.records)
         self._hooks = hooks
 
     def check(self) -> None:
-        """Check the declarations of all records, as opening the store does.
+        """Check the declarations of all records and the maps, as opening the store does.
 
         Raises:
             TypeError: A record class is declared wrongly.
+            MapError: A map is wrong.
         """
-        Catalog(self.records)
+        Atlas.read(self.maps, Catalog(self.records))
 
     @asynccontextmanager
     async def open(
@@ -81,12 +99,16 @@ class Game:
 
         Raises:
             CannotOpenStorage: The database cannot be used.
+            MapError: A map is wrong; the database was not opened.
             TypeError: A record class is declared wrongly, or the function of the game returned no `Hooks`.
             NotSaved: At the end of the block, if changes could not be saved and are lost.
         """
-        async with open_store(backend, *self.records, **settings) as store:
+        atlas = Atlas.read(self.maps, Catalog(self.records))
+        seams: dict[str, Any] = {"overlay": atlas.overlay, "prepare": atlas.add_fixtures} if self.maps else {}
+        async with open_store(backend, *self.records, **seams, **settings) as store:
             world = World(
                 store,
+                atlas,
                 options=options,
                 executor=settings.get("executor"),
                 wall_clock=settings.get("wall_clock", time.time),
@@ -94,4 +116,37 @@ class Game:
             hooks = self._hooks if isinstance(self._hooks, Hooks) else self._hooks(world)
             if not isinstance(hooks, Hooks):
                 raise TypeError(f"{self._hooks!r} returned {hooks!r}, not a Hooks: end the function by `return hooks`")
-            yield OpenGame(hooks, world)
+            try:
+                yield OpenGame(_with_world(hooks, world) if Thing in self.records else hooks, world)
+            finally:
+                world.clock.store_time()
+
+
+def _with_world(game: Hooks, world: World) -> Hooks:
+    """Return the hooks of the game, and those that start the clock and tie travellers to their sessions."""
+    hooks = Hooks()
+
+    @hooks.on(Started, order=FIRST)
+    def start(event: Started) -> None:
+        world.clock.start(event.server)
+
+    @hooks.on(SessionStarted, order=FIRST)
+    def arrive(event: SessionStarted) -> None:
+        body = event.session.body
+        if isinstance(body, Traveller):
+            body.session = event.session
+            if body._tracker is None:
+                world.add(body, stored=False)
+            if body.place is None:
+                body.place = world.start
+
+    @hooks.on(SessionEnded, order=LAST)
+    def depart(event: SessionEnded) -> None:
+        body = event.session.body
+        if isinstance(body, Traveller) and body.session is event.session:
+            body.session = None
+            if body._tracker is None:
+                body.destroy()
+
+    hooks.include(game)
+    return hooks

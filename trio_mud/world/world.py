@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Self, TypeVar
+from functools import partial
+from typing import Any, Final, Self, TypeVar
 
 from trio_mud import MasterServer
 from trio_mud.storage import Executor, Store
 
-T = TypeVar("T")
+from .clock import Clock
+from .maps import PREFIX, Atlas, Reset, Template
+from .room import Door, Room
+from .thing import Thing
 
 __all__ = ["World"]
+
+T = TypeVar("T")
+ThingT = TypeVar("ThingT", bound=Thing)
+
+RESETS: Final = "trio_mud.resets"  # a value of the store: when each reset is due again; None for those made once
+
+logger = logging.getLogger("trio_mud")
 
 
 class World:
@@ -21,11 +34,14 @@ class World:
         store: The records of the game.
         executor: Where slow plain functions run; None for threads. In the test kit it is `storage.inline`.
         wall_clock: Returns the seconds since 1970.
+        clock: The time of the world; `clock.now` are the seconds for which it has been running.
+        began: The world time at which this run began.
     """
 
     def __init__(
         self,
         store: Store,
+        atlas: Atlas | None = None,
         *,
         options: Iterable[object] = (),
         executor: Executor | None = None,
@@ -35,6 +51,14 @@ class World:
         self.executor = executor
         self.wall_clock = wall_clock
         self._options = {type(each): each for each in options}
+        self.clock = Clock(store)
+        self.began = self.clock.now
+        self._atlas = atlas or Atlas()
+        self._resets = {reset.name: reset for reset in self._atlas.resets}
+        self._reset_times: dict[str, float | None] = store.value(RESETS, {})
+        store._contents.world = self
+        if "thing" in store._contents.keys:
+            self._begin()
 
     def options(self, cls: type[T]) -> T:
         """Return the configured options of this class, such as `AccountOptions`, or its defaults."""
@@ -55,3 +79,149 @@ class World:
                 "Game(hooks, records=(…)), and leave server.world as it is"
             )
         return world
+
+    @property
+    def start(self) -> Room:
+        """Return the room where players begin: `start` of a map, or its first room.
+
+        Raises:
+            LookupError: There is no map with rooms.
+        """
+        return self.get(Room, self._atlas.start)
+
+    @property
+    def limbo(self) -> Room:
+        """Return the room where things go whose place is lost: `limbo` of a map, or the start.
+
+        Raises:
+            LookupError: There is no map with rooms.
+        """
+        return self.get(Room, self._atlas.limbo)
+
+    def get(self, cls: type[ThingT], key: str) -> ThingT:
+        """Return the room or door of this class that a map names so.
+
+        Raises:
+            LookupError: There is none.
+        """
+        found = self.store.get(cls, PREFIX + key)
+        if found is None:
+            raise LookupError(f"there is no {cls.__name__} {key!r}: name a table of the map")
+        return found
+
+    def make(self, template: str, place: Thing | None = None, **fields: Any) -> Thing:
+        """Make a new thing from a template of the map, in this place.
+
+        Raises:
+            LookupError: There is no such template, or it is that of a room or door, which exist once.
+            TypeError: A field is none of its class.
+            ValueError: The place was destroyed.
+        """
+        known = self._template(template)
+        _check_there(place)
+        thing = known.cls(**{**known.values(self.store), **fields, "template": template})
+        self.store.add(thing)
+        thing.place = place
+        return thing
+
+    def add(self, thing: ThingT, key: str = "", *, stored: bool = True) -> ThingT:
+        """Bring a new thing into the world, and return it.
+
+        Args:
+            thing: The thing; its place may be set already.
+            key: As for `store.add`.
+            stored: False for the body of a guest, which is not stored, and whose belongings fall when it is destroyed.
+
+        Raises:
+            DuplicateKey: The key is in use.
+            ValueError: Its place was destroyed.
+        """
+        _check_there(thing.place)
+        if stored:
+            self.store.add(thing, key)
+            thing._settle()
+        else:
+            thing._come(self)
+        return thing
+
+    # The calls of resets
+
+    def _wants_call(self, name: str, at: float, wake: int) -> bool:
+        """Return True if this reset is still due."""
+        return self._reset_times.get(name) == at
+
+    def _take_call(self, name: str, at: float, wake: int) -> Callable[[], object] | None:
+        """Return the function that makes a reset."""
+        return partial(self._reset, self._resets[name]) if self._wants_call(name, at, wake) else None
+
+    # Inside
+
+    def _template(self, key: str) -> Template:
+        template = self._atlas.templates.get(key)
+        if template is None:
+            raise LookupError(f"there is no template {key!r}: write a table [things.{key}] in a map")
+        if template.is_fixture:
+            raise LookupError(f"{key!r} is a room or a door, which exists once: world.get finds it")
+        return template
+
+    def _begin(self) -> None:
+        """Bring everything that was loaded into the world, and make what is due at the start."""
+        things = list(self.store.all(Thing))
+        for thing in things:
+            if not thing._owner:
+                thing._come(self)
+        has_rooms = bool(self._atlas.start)
+        if has_rooms:
+            self._remove_old_fixtures(things)
+            self._find_lost(things)
+        for reset in self._atlas.resets:
+            if reset.name not in self._reset_times or (reset.every and self._reset_times[reset.name] is None):
+                self._reset(reset)
+            elif reset.every:
+                at = self._reset_times[reset.name]
+                assert at is not None
+                self.clock.schedule(self, reset.name, at)
+
+    def _remove_old_fixtures(self, things: list[Thing]) -> None:
+        for thing in things:
+            if thing.key.startswith(PREFIX) and thing.key.removeprefix(PREFIX) not in self._atlas.templates:
+                logger.warning("%r is in no map any more and is removed; its contents are in %r", thing, self.limbo)
+                thing.destroy()
+        unknown = Counter(thing.template for thing in things if thing.template not in self._atlas.templates)
+        for template, number in unknown.items():
+            if template and self.store.get(Thing, PREFIX + template) is None:
+                logger.warning(
+                    "no map has the template %r of %d things: they have the fields of their class", template, number
+                )
+
+    def _find_lost(self, things: list[Thing]) -> None:
+        """Put each thing that is nowhere into the limbo: its place was not saved, or cannot be loaded."""
+        limbo = self.limbo
+        for thing in things:
+            is_somewhere = thing.place is not None or thing._owner or thing._tracker is None
+            if not is_somewhere and not isinstance(thing, Room | Door) and not thing._travels:
+                logger.warning("%r was nowhere and is in %r now", thing, limbo)
+                thing.place = limbo
+
+    def _reset(self, reset: Reset) -> None:
+        """Fill a place up to the number of things that a reset names, and note when it is due again."""
+        place = self.store.get(Room, PREFIX + reset.into)
+        if place is None:
+            logger.warning("the reset %r is not made: its room was destroyed", reset.name)
+        else:
+            present = sum(thing.template == reset.make for thing in place.contents)
+            for _ in range(reset.most - present):
+                made = self.make(reset.make, place)
+                for template in reset.contents:
+                    self.make(template, made)
+        at = self.clock.now + reset.every if reset.every else None
+        self._reset_times = {**self._reset_times, reset.name: at}
+        self.store.set_value(RESETS, self._reset_times)
+        if at is not None:
+            self.clock.schedule(self, reset.name, at)
+        self.clock.store_time()
+
+
+def _check_there(place: Thing | None) -> None:
+    if place is not None and place._tracker is None and place._world is None:
+        raise ValueError(f"{place!r} is not in the world: it was destroyed, or not added yet")

@@ -1,0 +1,145 @@
+"""Beings, which fight, and travellers, which are in the world only while they are played."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from trio_mud import Session, Text
+from trio_mud.storage import live
+
+from .thing import Thing, every
+
+if TYPE_CHECKING:
+    from .world import World
+
+__all__ = ["Being", "Traveller"]
+
+ROUND: Final = 2.0  # seconds of world time
+
+
+class Being(Thing):
+    """A creature that can fight, by rounds of two seconds.
+
+    Override `strike` for rules of your own, and `die` for what happens to the loser.
+
+    Attributes:
+        health: Blows take it away; at 0 it dies.
+        max_health: Its health when it is well.
+        strength: The health that a blow of its own takes away.
+        foe: The being that it fights. A fight ends at a restart.
+    """
+
+    is_fixed: bool = True
+    health: int = 20
+    max_health: int = 20
+    strength: int = 3
+    foe: Being | None = live()
+
+    def attack(self, foe: Being) -> None:
+        """Begin a fight; the other one defends itself, unless it is fighting already."""
+        self.foe = foe
+        if foe.foe is None:
+            foe.foe = self
+
+    @every(ROUND)
+    def fight(self) -> None:
+        """Strike once in each round, while the foe lives and is in the same room."""
+        foe = self.foe
+        if foe is None:
+            return
+        if foe.health <= 0 or self.health <= 0 or foe.room is None or foe.room is not self.room:
+            self.foe = None
+            return
+        self.strike(foe)
+        if foe.health <= 0:
+            self.foe = None
+            foe.die()
+
+    def strike(self, foe: Being) -> None:
+        """Hit the foe, and show it."""
+        foe.health -= self.strength
+        self.act("You hit {target}.", "{actor} hits {target}.", target=foe, to_target="{actor} hits you.")
+
+    def die(self) -> None:
+        """Fall dead: its belongings fall into the room; a traveller wakes up in the first room of the map."""
+        self.act("You die.", "{actor} dies.")
+        if not self._travels:
+            self.destroy()
+            return
+        for thing in self.contents:
+            thing.place = self.place
+        self.health = self.max_health
+        self.place = self.world.start
+
+
+class Traveller(Thing):
+    """The body of a player. It is in memory, with all that it carries, while a session plays it.
+
+    A class of a game derives from it, and from `Being` if players fight: `class Hero(Traveller, Being)`. Its key is
+    that of its character in `trio_mud.accounts`. While it is away it is in no room, and its time stands still.
+
+    Attributes:
+        account: The key of its account; empty for a guest.
+        session: The session that plays it.
+        left_at: The world time at which it went away; None while it is in the game.
+    """
+
+    is_fixed: bool = True
+    account: str = ""
+    left_at: float | None = None
+    session: Session | None = live()
+    _is_held: bool = live(default=False)
+
+    _travels: ClassVar[bool] = True
+
+    def write(self, text: Text, /) -> bool:
+        """Show a text to its player; return False if no player reads it."""
+        return self.session is not None and self.session.write(text)
+
+    def hear(self, text: Text) -> None:
+        """Show it to its player."""
+        self.write(text)
+
+    def on_attach(self) -> None:
+        """Stay out of its place until it is held."""
+        if not self._is_present() and self.place is not None:
+            self.place._inside.pop(self, None)
+
+    def on_hold(self) -> None:
+        """Come into the world, with everything it carries and their time."""
+        self._is_held = True
+        if self.place is not None:
+            self.place._inside[self] = None
+        world = self._home()
+        if world is None:
+            return
+        away = world.clock.now - self._gone_since(world)
+        if self.left_at is not None:
+            self.left_at = None
+        for thing in (self, *self.all_inside):
+            thing._shift(away)
+            thing._come(world)
+
+    def on_release(self) -> None:
+        """Go out of the world, and take along the time of everything it carries."""
+        world: Any = self._world
+        self._is_held = False
+        if self.place is not None:
+            self.place._inside.pop(self, None)
+        for thing in (self, *self.all_inside):
+            thing._world = None
+        if world is not None:
+            self.left_at = world.clock.now
+            world.clock.store_time()
+
+    def _gone_since(self, world: World) -> float:
+        """Return the world time at which its own time stopped: at the latest when a crash ended the last run."""
+        return world.began if self.left_at is None else self.left_at
+
+    def _is_present(self) -> bool:
+        return self._is_held or self._tracker is None
+
+    def _connection(self) -> Any:
+        if self.session is None or type(self).hear is not Traveller.hear:
+            return None
+        return self.session.connection

@@ -1,0 +1,385 @@
+"""Things: everything that is somewhere in a world.
+
+The place of a thing is its own field `place`; the contents of a place are derived from it. So a move changes one
+record, and no thing can be in two places, or be lost between them.
+
+What a traveller carries is stored with the traveller, and is in memory with it. `owner` finds that traveller; a move
+that changes it marks everything inside the moved thing, before the move, so that each row names its owner.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from trio_mud import Text, markup
+from trio_mud.storage import Record, live
+
+if TYPE_CHECKING:
+    from .room import Room
+    from .world import World
+
+__all__ = ["Thing", "every"]
+
+MethodT = TypeVar("MethodT", bound=Callable[[Any], object])
+
+SHORTEST: Final = 0.01  # seconds between two calls of `every`
+
+_set = object.__setattr__
+_record_setattr = Record.__setattr__
+
+
+def every(seconds: float) -> Callable[[MethodT], MethodT]:
+    """Call the method below again and again, in world time, on each thing of its class that is in the world.
+
+    The first call comes that long after the thing has come into the world, or after the start of the server.
+
+    Raises:
+        TypeError: The method is async.
+        ValueError: The period is shorter than 10 ms.
+    """
+    if not seconds >= SHORTEST:
+        raise ValueError(f"every({seconds!r}): the shortest period is {SHORTEST} seconds")
+
+    def mark(method: MethodT) -> MethodT:
+        _check_plain(method, f"@every({seconds:g})")
+        method._every = seconds  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Thing(Record, family="thing", resident=True):
+    """A record that is somewhere; the base of all that a world consists of.
+
+    Attributes:
+        name: As players read and type it.
+        aliases: Further words by which players find it.
+        text: Its description.
+        place: The thing that it is in; assign it to move the thing.
+        template: The table of a map that it was made from; only what differs from that is stored.
+        is_fixed: True if it cannot be taken.
+        due: Calls that are due: names of its methods, with their world time. Set by `after`.
+    """
+
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    text: str = ""
+    place: Thing | None = None
+    template: str = ""
+    is_fixed: bool = False
+    due: tuple[tuple[str, float], ...] = ()
+    _inside: dict[Thing, None] = live(default_factory=dict)
+    _world: Any = live()  # while its calls are made
+    _wake: int = live(default=0)  # counts how often it came into a world, to tell old entries of the clock
+
+    _periods: ClassVar[Mapping[str, float]] = MappingProxyType({})  # methods with `every`
+    _travels: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **declared: Any) -> None:
+        super().__init_subclass__(**declared)
+        found: dict[str, float] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if hasattr(value, "_every"):  # an override without one keeps the period
+                    found[name] = value._every
+        cls._periods = found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "place":
+            self._move(value)
+        else:
+            _record_setattr(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy is nowhere, is empty, and has nothing due."""
+        return {**super().__getstate__(), "place": None, "due": (), "_inside": {}, "_world": None, "_wake": 0}
+
+    def __str__(self) -> str:
+        return self.name
+
+    # Where it is
+
+    @property
+    def contents(self) -> tuple[Thing, ...]:
+        """Return the things whose place it is; travellers only while they are in the game."""
+        return tuple(self._inside)
+
+    @property
+    def all_inside(self) -> tuple[Thing, ...]:
+        """Return the contents, and everything inside them."""
+        return tuple(self._walk())
+
+    @property
+    def room(self) -> Room | None:
+        """Return the room that it is in, at any depth; a room returns itself."""
+        at: Thing | None = self
+        while at is not None and not at._is_room():
+            at = at.place
+        return at  # type: ignore[return-value]
+
+    @property
+    def owner(self) -> Thing | None:
+        """Return the traveller that it is with, at any depth; a traveller returns itself."""
+        at: Thing | None = self
+        while at is not None and not at._travels:
+            at = at.place
+        return at
+
+    @property
+    def world(self) -> World:
+        """Return the world that it is in.
+
+        Raises:
+            LookupError: It is in none: it was not added, was destroyed, or is away with a traveller.
+        """
+        if self._world is None:
+            raise LookupError(f"{self!r} is in no world: add it with world.add, or make it with world.make")
+        world: World = self._world
+        return world
+
+    def in_reach(self) -> Iterator[Thing]:
+        """Yield what it can touch: first what it carries, then what is around it, then what open containers hold."""
+        around = [thing for thing in self._around() if thing is not self]
+        yield from self._inside
+        yield from around
+        for box in (*self._inside, *around):
+            if getattr(box, "is_open", False):
+                yield from box._inside
+
+    # What happens to it
+
+    def hear(self, text: Text) -> None:
+        """Called with what happens around it; does nothing. Override it, for creatures that react."""
+
+    def act(self, own: str, others: str, *, target: Thing | None = None, to_target: str = "", **words: object) -> None:
+        """Show one event to its actor, to its target and to the others in the room, each in words of their own.
+
+            who.act("You hit {target}.", "{actor} hits {target}.", target=rat, to_target="{actor} hits you.")
+
+        The texts are templates of `markup`; an empty one is not shown.
+
+        Args:
+            own: For this thing.
+            others: For all others in its room.
+            target: The thing it happens to.
+            to_target: For the target, wherever it is; without it the target reads `others`.
+            words: Values of further fields.
+        """
+        words |= {"actor": self, "target": target}
+        if own:
+            self.hear(markup(own, **words))
+        exclude = [self]
+        if target is not None and to_target:
+            exclude.append(target)
+            if target is not self:
+                target.hear(markup(to_target, **words))
+        room = self.room
+        if others and room is not None:
+            room.tell(markup(others, **words), exclude=exclude)
+
+    def after(self, seconds: float, method: Callable[[], object]) -> None:
+        """Call one of its methods once, in so many seconds of world time; also after a restart or a crash.
+
+        It is kept by its name. A second `after` with the same method replaces the first.
+
+        Raises:
+            TypeError: The method is async.
+            ValueError: The function is no method of this thing, or the time is no number.
+            LookupError: The thing is in no world.
+        """
+        name = self._name_of(method)
+        _check_plain(method, "after()")
+        if not 0 <= seconds < 1e12:
+            raise ValueError(f"after({seconds!r}): write a number of seconds that is not negative")
+        clock = self.world.clock
+        at = clock.now + seconds
+        if (name, at) in self.due:
+            return
+        self.due = (*(call for call in self.due if call[0] != name), (name, at))
+        clock.schedule(self, name, at)
+        clock.store_time()
+
+    def cancel(self, method: Callable[[], object]) -> None:
+        """Cancel the call that `after` has set for this method; has no effect without one."""
+        name = self._name_of(method)
+        if any(call[0] == name for call in self.due):
+            self.due = tuple(call for call in self.due if call[0] != name)
+
+    def destroy(self) -> None:
+        """Remove it from the world for good; its contents fall to where it was, those of a room into the limbo."""
+        world = self._home()
+        if self._tracker is not None and world is None:
+            raise LookupError(f"{self!r} is stored outside a world: call store.remove")
+        self._fall()
+        if world is not None:
+            world.store.remove(self)
+        else:
+            self._leave()
+
+    # Called by the storage
+
+    def stored_with(self) -> str:
+        """Return the key of its owner."""
+        owner = self.owner
+        return owner.key if owner is not None and owner._tracker is not None else ""
+
+    def on_attach(self) -> None:
+        """Appear in its place."""
+        if self.place is not None:
+            self.place._inside[self] = None
+        world = self._home()
+        if world is not None and not self._owner:  # else its owner brings it
+            self._come(world)
+
+    def on_detach(self) -> None:
+        """Let its contents fall, and disappear."""
+        self._fall()
+        self._leave()
+
+    # Called by the clock
+
+    def _wants_call(self, name: str, at: float, wake: int) -> bool:
+        """Return True if this call is still due."""
+        if self._world is None:
+            return False
+        return wake == self._wake if wake else (name, at) in self.due
+
+    def _take_call(self, name: str, at: float, wake: int) -> Callable[[], object] | None:
+        """Return the method to call, and note that it is called."""
+        if not self._wants_call(name, at, wake):
+            return None
+        clock = self._world.clock
+        if wake:
+            seconds = self._periods.get(name)
+            if seconds is None:
+                return None
+            clock.schedule(self, name, max(at + seconds, clock.now), wake)
+        else:
+            self.due = tuple(call for call in self.due if call[0] != name)
+            clock.store_time()
+        method: Callable[[], object] | None = getattr(self, name, None)
+        return method
+
+    # Inside
+
+    def _home(self) -> World | None:
+        """Return the world of the store that it is in."""
+        return self._tracker.world if self._tracker is not None else None
+
+    def _is_room(self) -> bool:
+        return False
+
+    def _around(self) -> Iterator[Thing]:
+        """Yield what is in the same place."""
+        if self.place is not None:
+            yield from self.place._neighbours()
+
+    def _neighbours(self) -> Iterator[Thing]:
+        yield from self._inside
+
+    def _walk(self) -> Iterator[Thing]:
+        waiting = list(self._inside)
+        while waiting:
+            thing = waiting.pop()
+            yield thing
+            waiting += thing._inside
+
+    def _is_present(self) -> bool:
+        return True
+
+    def _move(self, place: Any) -> None:
+        tracker = self._tracker
+        if place is not None:
+            if not isinstance(place, Thing):
+                raise TypeError(f"the place of {self!r} must be a thing, not {place!r}")
+            at: Thing | None = place
+            while at is not None:
+                if at is self:
+                    raise ValueError(f"{self!r} cannot be in {place!r}, which is inside it")
+                at = at.place
+            if tracker is not None and place._tracker is None and place._world is None:
+                raise ValueError(f"{place!r} is not in the world: it was destroyed, or not added yet")
+        old = self.__dict__.get("place")
+        crosses, before = False, None
+        if tracker is not None and not self._travels:
+            before, after = self.owner, place.owner if place is not None else None
+            crosses = before is not after
+            if crosses:
+                for thing in self._walk():
+                    if thing._tracker is not None:
+                        thing._tracker.mark_dirty(thing)
+        _record_setattr(self, "place", place)
+        if old is not None:
+            old._inside.pop(self, None)
+        if place is not None and self._is_present():
+            place._inside[self] = None
+        if crosses:
+            self._settle(before)
+
+    def _settle(self, came_from: Thing | None = None) -> None:
+        """Begin or end its time, after it has come to a traveller who is in the game, or to one who is not."""
+        world = self._home()
+        if world is None:
+            return
+        owner = self.owner
+        for thing in (self, *self._walk()):
+            if owner is None or owner._is_present():
+                if thing._world is None and came_from is not None:
+                    thing._shift(world.clock.now - came_from._gone_since(world))
+                thing._come(world)
+            elif thing._world is not None:
+                thing._shift(owner._gone_since(world) - world.clock.now)
+                thing._world = None
+
+    def _come(self, world: World) -> None:
+        """Begin its time in a world; has no effect if it has begun."""
+        if self._world is world:
+            return
+        self._world = world
+        clock = world.clock
+        for name, at in self.due:
+            clock.schedule(self, name, at)
+        if self._periods:
+            self._wake += 1
+            for name, seconds in self._periods.items():
+                clock.schedule(self, name, clock.now + seconds, self._wake)
+
+    def _shift(self, seconds: float) -> None:
+        """Postpone everything that is due."""
+        if self.due and seconds:
+            self.due = tuple((name, at + seconds) for name, at in self.due)
+
+    def _gone_since(self, world: World) -> float:
+        return world.clock.now
+
+    def _leave(self) -> None:
+        self._world = None
+        if self.place is not None:
+            self.place._inside.pop(self, None)
+
+    def _fall(self) -> None:
+        """Put its contents where it is."""
+        place = self._place_of_contents()
+        for thing in self.contents:
+            thing.place = place
+
+    def _place_of_contents(self) -> Thing | None:
+        return self.place
+
+    def _connection(self) -> Any:
+        """Return the connection that reads what it hears, if that is all that hearing does."""
+        return None
+
+    def _name_of(self, method: Callable[[], object]) -> str:
+        name = getattr(method, "__name__", "")
+        if getattr(method, "__self__", None) is not self or not callable(getattr(type(self), name, None)):
+            raise ValueError(f"{method!r} is no method of {self!r}: only a method's name survives a restart")
+        return name
+
+
+def _check_plain(method: Callable[..., object], where: str) -> None:
+    if inspect.iscoroutinefunction(method):
+        raise TypeError(f"{where}: {method.__qualname__} is async; make it a plain def, which runs between two events")
