@@ -191,6 +191,18 @@ def test_one_file_of_two_names_has_one_lock(path: Path) -> None:
     backend.close()
 
 
+async def test_other_users_can_read_neither_a_database_nor_its_backup(path: Path) -> None:
+    """It holds hashes of passwords; SQLite gives the -wal the mode of its database."""
+    backend = Sqlite(path)
+    async with open_store(backend, Purse) as store:
+        store.add(Purse(gold=1))
+        await store.saved()
+        backend.backup(path.with_name("copy.db"))
+        files = [file for file in path.parent.rglob("*") if file.is_file()]
+        assert {file.suffix for file in files} >= {".db", ".db-wal"}
+        assert {file.name: file.stat().st_mode & 0o077 for file in files} == {file.name: 0 for file in files}
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot make the folder" in str(refused(tmp_path / "file" / "inn.db"))

@@ -35,6 +35,7 @@ APPLICATION_ID: Final = 0x74726D75  # "trmu": the `pragma application_id` of our
 BUSY_TIMEOUT = 2000  # milliseconds to wait for another process that writes
 BACKUP_PAGES = 500  # copied at once
 KEPT_UPGRADES = 3  # backups from before upgrades
+PRIVATE = 0o600  # the mode of our files
 
 LAYOUTS: list[tuple[str, ...]] = [
     (
@@ -139,6 +140,8 @@ def copy_to(target: Path, source: apsw.Connection) -> None:
 def new_file(path: Path) -> Generator[apsw.Connection]:
     """Make a database under another name, until the block ends: so it is whole or not there. It has no tables.
 
+    Only its owner can read it, and SQLite gives its -wal the same mode: a game stores hashes of passwords in it.
+
     Raises:
         CannotOpenStorage: The file exists, or cannot be written.
     """
@@ -148,6 +151,7 @@ def new_file(path: Path) -> Generator[apsw.Connection]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
+        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
         db = apsw.Connection(str(unfinished))
         try:
             yield db
