@@ -261,7 +261,7 @@ class _Show:
         rare = sorted(tally.pairs.items(), key=lambda pair: (pair[1], pair[0]))[:6]
         print("  " + ", ".join(f"{first} {second} {count}" for (first, second), count in rare))
         wanted = [name for name, action in ACTIONS.items() if action.weight]
-        wanted += [f"operator: {name}" for name, operator in OPERATORS.items() if operator.weight]
+        wanted += [f"operator: {name}" for name in OPERATORS]
         never = [name for name in wanted if not tally.fired[name]]
         if never and must:
             print(f"never came off in {tally.seeds} seeds: {', '.join(never)}")

@@ -40,7 +40,8 @@ from trio_mud.driver.server.task_tree import TaskTree
 from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
-from trio_mud.storage import Record, Store, Transaction
+from trio_mud.storage import Changes, Record, Store, Transaction
+from trio_mud.storage.contents import Contents
 from trio_mud.telnet import AnomalyKind, TelnetEngine
 from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
@@ -534,9 +535,37 @@ def a_change_reaches_the_transaction_before_it(true: Any, self: Transaction, rec
     """A record that changes between two slices is encoded as it is afterwards."""
 
 
-@defect(Transaction, "removed_later", game="stored")
-def a_removed_record_returns_after_a_failed_write(true: Any, self: Transaction, record: Record) -> None:
-    """The next transaction after a failure writes a row for a record that was removed meanwhile."""
+@defect(Transaction, "key_added", game="stored")
+def a_key_that_is_used_again_is_deleted_by_the_repetition(true: Any, self: Transaction, family: str, key: str) -> None:
+    """The next transaction after a failure deletes the row of a new record."""
+
+
+@defect(Transaction, "changes", game="stored")
+def a_removed_record_is_kept(true: Any, self: Transaction) -> Changes:
+    changes: Changes = true(self)
+    return changes._replace(removed=())
+
+
+@defect(Transaction, "changes", game="stored")
+def values_are_of_a_later_moment_than_records(true: Any, self: Transaction) -> Changes:
+    changes: Changes = true(self)
+    store = self._settle.__self__  # type: ignore[attr-defined]
+    return changes._replace(values=list(store._values.items()))
+
+
+@defect(Contents, "mark_dirty", game="stored")
+def a_change_while_a_transaction_is_open_is_not_noted(true: Any, self: Contents, record: Record) -> None:
+    if self.transaction is None:
+        true(self, record)
+
+
+@defect(Store, "take_changes", game="stored")
+def a_save_is_acknowledged_when_it_is_taken(true: Any, self: Store) -> Transaction | None:
+    taken: Transaction | None = true(self)
+    self._committed = self._taken
+    settled, self._settled = self._settled, trio.Event()
+    settled.set()
+    return taken
 
 
 @defect(Store, "saved", game="stored")

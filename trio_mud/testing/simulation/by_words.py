@@ -11,17 +11,16 @@ from typing import Final, NamedTuple
 
 from ...driver.core.hooks import Hooks
 from ...driver.server.server import MasterServer
-from ...storage import Stored
 from ...world import Game
 from .players import SimulatedPlayer
+from .storage_trace import WorldState
 
 
 class StoredRecords(NamedTuple):
     """The records of a simulated game, and what is known of them."""
 
     game: Game
-    act: Callable[[], object] = lambda: None  # changes records between two slices of a transaction
-    judge: Callable[[Stored], Iterable[str]] = lambda stored: ()  # yields what is wrong with stored rows
+    judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()  # yields what is wrong with kept rows
 
 
 WORDS: Final = (

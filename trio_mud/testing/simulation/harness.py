@@ -21,7 +21,7 @@ from ..mud import MILLENNIUM
 from ..pipe import PipeListener
 from .actions import ACTIONS, COMINGS
 from .by_words import StoredRecords
-from .disk import SimulatedDisk, StorageWitness, small_slices
+from .disk import SimulatedDisk, small_slices
 from .games import GAMES, SimulatedGame
 from .hostile import OUTCOMES
 from .network import Quality
@@ -29,6 +29,7 @@ from .operators import OPERATORS
 from .plan import JOINERS, PlanStep, RunPlan
 from .plan import quality as any_quality
 from .players import SimulatedPlayer
+from .storage_trace import StorageTrace
 from .trace import Trace
 
 CALM: Final = 16.0  # seconds without a new fault, in which all must settle; above any limit of a plan except the grace
@@ -55,13 +56,12 @@ TEXTS: Final = Texts(
 
 
 class Harness:
-    """One run.
+    """One run; of a game with records, one life of it.
 
     Attributes:
         trace: The record of the run.
         server: The real server.
         listener: Its listener.
-        disk: The database of a game with records; None for other games.
         outside: Cancelled by an operator; cancels `serve`.
         pause: Seconds to wait after the current step.
     """
@@ -80,14 +80,14 @@ class Harness:
         self.trace = Trace(plan, self.server)
         self.game = (game or GAMES[plan.game])(self.trace)
         self.server.hooks = self.trace.hooks_around(self.game.hooks)
-        self.disk: SimulatedDisk | None = None
         if self.game.records is not None:
-            self.trace.has_records = True
-            self.disk = SimulatedDisk(stored, Random(f"disk {plan.seed}"))
+            self.trace.judge = self.game.records.judge
+            self.trace.storage = StorageTrace(SimulatedDisk(stored, Random(f"disk {plan.seed} {plan.life}")))
         self.listener = PipeListener()
         self.outside: trio.CancelScope = trio.CancelScope()
         self.pause = 0.0
         self._peers: trio.Nursery | None = None
+        self._done = 0  # steps of the script
 
     async def play(self) -> None:
         """Play from the first step to the last task."""
@@ -97,8 +97,8 @@ class Harness:
             self.trace.steps.cut = self._end
         async with trio.open_nursery() as peers:
             self._peers = peers
-            if self.game.records is not None and self.disk is not None:
-                await self._serve_stored(self.game.records, self.disk)
+            if self.game.records is not None and self.trace.storage is not None:
+                await self._serve_stored(self.game.records, self.trace.storage)
             else:
                 await self._serve()
             await trio.sleep(REST)
@@ -106,35 +106,36 @@ class Harness:
             self._peers = None
         self.trace.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
 
-    async def _serve_stored(self, records: StoredRecords, disk: SimulatedDisk) -> None:
-        """Serve a game with records, and judge what is stored."""
+    def after_restart(self) -> RunPlan | None:
+        """Return the plan of the next life of the game, after `play`; None if there is none."""
+        if self.trace.storage is None:
+            return None
+        task_steps = 0 if self.trace.steps is None else self.trace.steps.count
+        return self.plan.after_restart(self._done, len(self.players), task_steps)
 
-        def act() -> None:
-            if not self.server.is_closing:
-                records.act()
-
+    async def _serve_stored(self, records: StoredRecords, storage: StorageTrace) -> None:
+        """Serve a game with records, and record what is stored."""
+        disk, chance = storage.disk, Random(f"store {self.plan.seed} {self.plan.life}")
         opened = records.game.open(
             disk,
-            interval=0.5,
+            interval=chance.choice((0.5, 1.0)),
             cleanup=self.plan.limits.cleanup_timeout,
             executor=disk.execute,
             wall_clock=self.server.wall_clock,
         )
-        witness = None
         try:
-            with small_slices():
+            with small_slices(chance):
                 async with opened as (hooks, world):
-                    witness = StorageWitness(disk, world.store, self.trace.fault, act, records.judge)
-                    witness.check_loaded()
+                    storage.watch(world.store)
                     self.server.hooks, self.server.world = self.trace.hooks_around(hooks), world
                     disk.is_faulty = self.plan.faults
                     await self._serve()
         except NotSaved as error:
-            if self.trace.calm_at is not None:  # no fault, and no call that hangs, was left
+            storage.close(is_lossy=True)
+            if self.trace.calm_at is not None and not disk.is_dead:  # no fault, and no call that hangs, was left
                 self.trace.fault("I-21a", f"the disk works, and at the end {error}")
         else:
-            if witness is not None:
-                witness.check_end()
+            storage.close(is_lossy=False)
 
     async def _serve(self) -> None:
         if self.trace.operated_at is not None:  # it acted while the store was opened, and takes effect now
@@ -160,6 +161,7 @@ class Harness:
         for number, step in enumerate(self.plan.steps):
             if by_script and number == self.plan.ends_at:
                 self._end()
+            self._done = number + 1
             self._do(step)
             pause, self.pause = self.pause, 0.0
             await trio.sleep(pause)
@@ -167,8 +169,8 @@ class Harness:
             self._end()
         for player in self.players:
             player.recover()
-        if self.disk is not None:
-            self.disk.is_faulty = False
+        if self.trace.storage is not None:
+            self.trace.storage.disk.is_faulty = False
         await trio.sleep(CALM)
         if not self.server.is_closing:
             self.trace.keep_calm()
@@ -252,10 +254,10 @@ class Harness:
 
     def kill(self) -> None:
         """End the server as `kill -9` ends a process: nothing more is stored, and no function of the game runs."""
-        if self.disk is not None:
-            self.disk.is_dead = True
+        if self.trace.storage is not None:
+            self.trace.storage.disk.is_dead = True
         self.server.hooks = self.trace.hooks_around(Hooks())
-        self.server.abort(within=0)
+        self.outside.cancel()
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt inside a hook."""

@@ -288,9 +288,13 @@ class HostileGame:
         self._trace.watch(connection).may_skip = True
         secret = await dialog.ask_hidden(HIDES.format(asked_by))
         self._trace.took(connection, secret)
+        self.learn(connection, secret)
         self.say(connection)
         if fails:
             raise Stumble("after a secret")
+
+    def learn(self, connection: Connection, secret: str) -> None:
+        """Do nothing with the answer to a hidden question."""
 
     def enter_as(self, connection: Connection, key: str, policy: Duplicate) -> None:
         """Enter a session, ignoring refusals."""

@@ -17,6 +17,8 @@ from ...driver.link.telnet import TelnetLink
 from ...driver.server.server import MasterServer
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
+from ...storage import Record, Store
+from ...storage.schema import schema_of
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
@@ -102,3 +104,48 @@ def hidden_input(callback: Callable[[Connection], object]) -> Iterator[None]:
 def posts(server: MasterServer) -> int:
     """Return the number of posted events not yet handled."""
     return len(server._posts.waiting)
+
+
+def stored_fields(store: Store) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Return the values of all attributes of every record in memory, by family and key."""
+    contents = store._contents
+    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    for family, records in contents.pinned.items():
+        for key, record in records.items():
+            found[family, key] = tuple(record.__dict__.values())
+        for key, record in list(contents._loose[family].items()) if contents._loose[family] else ():
+            found[family, key] = tuple(record.__dict__.values())
+    return found
+
+
+def _record(store: Store, place: tuple[str, str]) -> Record:
+    found = store._contents.get(*place)
+    assert found is not None
+    return found
+
+
+def row(store: Store, place: tuple[str, str]) -> tuple[str, bytes]:
+    """Return the kind of a record in memory, and its fields as they are stored."""
+    record = _record(store, place)
+    schema = schema_of(type(record))
+    return schema.kind, schema.encode(record)
+
+
+def is_dirty(store: Store, place: tuple[str, str]) -> bool:
+    """Return True if the store has noted a change of this record in memory."""
+    return _record(store, place) in store._contents.dirty
+
+
+def is_on_disk(store: Store, place: tuple[str, str]) -> bool:
+    """Return True if there is a record of this family and key, in memory or not."""
+    return place[1] in store._contents.keys[place[0]]
+
+
+def stored_values(store: Store) -> dict[str, bytes]:
+    """Return all values, as JSON."""
+    return store._values
+
+
+def last_entry(store: Store) -> int:
+    """Return the number of the newest log entry."""
+    return store._last_entry

@@ -28,6 +28,7 @@ from ...text.transliteration import transliterate
 from ..pipe import CAPACITY
 from .operators import OPERATORS
 from .players import CANARY, REJECTS_UTF_8, SimulatedPlayer
+from .storage_trace import StorageTrace
 from .trace import Happening, Trace
 
 SLACK: Final = 2.0  # seconds above a deadline, taken by stubborn hooks of the hostile game after cancellation
@@ -556,7 +557,7 @@ def entering_precedes_input(trace: Trace) -> Iterator[str]:
 
 @invariant("I-22")
 def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
-    """Input at a hidden question appears in no log, event or traceback, and on no screen."""
+    """Input at a hidden question appears in no log, event, traceback or row, and on no screen; nor does its hash."""
     for record in trace.log:
         if CANARY in record:
             yield f"logged: {record}"
@@ -566,6 +567,20 @@ def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
     for player in trace.players:
         if CANARY.encode() in player.read:
             yield f"read by {player}"
+    if trace.storage is not None:
+        yield from _stored_secrets(trace, trace.storage)
+
+
+def _stored_secrets(trace: Trace, storage: StorageTrace) -> Iterator[str]:
+    stored = storage.disk.stored
+    for data in (*(row.data for row in stored.rows.values()), *(entry.data for entry in stored.entries.values())):
+        if CANARY.encode() in data:
+            yield f"stored: {data!r}"
+    for hashed in storage.hashes:
+        if any(hashed in record for record in trace.log):
+            yield f"the hash {hashed} is logged"
+        if any(hashed.encode() in player.read for player in trace.players):
+            yield f"the hash {hashed} is read by a player"
 
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")
@@ -641,6 +656,6 @@ def no_hook_fails(trace: Trace) -> Iterator[str]:
     """A game without planted failures does not fail, whatever its players do."""
     if not trace.game_is_known:
         for record in trace.log:
-            is_meant = _MEANT.search(record) or (trace.has_records and _MEANT_OF_A_DISK.search(record))
+            is_meant = _MEANT.search(record) or (trace.storage is not None and _MEANT_OF_A_DISK.search(record))
             if record.startswith(("ERROR", "CRITICAL")) and not is_meant:
                 yield record

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Operator(NamedTuple):
     """One way to end a run."""
 
-    weight: float  # relative frequency; 0: only if the plan asks for it
+    weight: float  # relative frequency; 0: only for games with records
     act: Callable[[Harness], object]
     raises: tuple[type[BaseException], ...] = ()  # raised by `serve` in that case
     counts_task_steps: bool = False  # acts before a step of any task, not of the script
@@ -42,5 +42,5 @@ OPERATORS: Final[dict[str, Operator]] = {
     "cancel anywhere": Operator(2, lambda harness: harness.outside.cancel(), counts_task_steps=True, is_hard=True),
     "interrupt": Operator(1, _interrupt, raises=(KeyboardInterrupt,), is_hard=True),
     "broken door": Operator(1, _break_the_door, raises=(OSError,), is_hard=True),
-    "kill": Operator(0, _kill, is_hard=True),  # of games with records
+    "kill": Operator(0, _kill, counts_task_steps=True, is_hard=True),  # of games with records
 }

@@ -19,8 +19,9 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
-KNOWN: Final = ("hostile", "careless")  # games that write only numbered lines
-KILLS: Final = 10.0  # the weight of the operator "kill" where records may be stored
+KNOWN: Final = ("hostile", "careless", "stored")  # games that write only numbered lines
+KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
+LIVES: Final = 3  # times that a game with records is started, at most
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
 
@@ -48,6 +49,7 @@ class RunPlan:
         operator: The operator that ends the run; by default it ends quietly.
         ends_at: The step before which the operator acts; a step of any task, for an operator that counts those.
         faults: True if the game's own code may fail; False for the second run of a comparison.
+        life: How often the game was started before, in the same run.
     """
 
     seed: int
@@ -57,6 +59,7 @@ class RunPlan:
     operator: str
     ends_at: int
     faults: bool = True
+    life: int = 0
 
     def only(self, kept: Iterable[int]) -> RunPlan:
         """Return the plan with only these steps of the script."""
@@ -69,10 +72,25 @@ class RunPlan:
             ends_at=before if by_script else self.ends_at,
         )
 
-    def after_restart(self) -> RunPlan:
-        """Return the plan of the run after a restart: the rest of the script, and a quiet end."""
-        rest = self.steps if OPERATORS[self.operator].counts_task_steps else self.steps[self.ends_at :]
-        return replace(self, steps=(*self.steps[:1], *rest), operator="nobody", ends_at=len(rest) + 1)
+    def after_restart(self, done: int, players: int, task_steps: int) -> RunPlan | None:
+        """Return the plan of the next life of a game with records: the rest of the script, and an end of its own.
+
+        Args:
+            done: Steps of the script that were done before.
+            players: Players that were there, some of whom connect again.
+            task_steps: Steps of all tasks so far.
+        """
+        if self.life + 1 >= LIVES or (self.life and self.operator == "nobody"):
+            return None
+        random = Random(f"life {self.seed} {self.life}")
+        joins = [PlanStep("join", 0, random.getrandbits(30)) for _ in range(max(1, min(players, 3)))]
+        steps = (*joins, *self.steps[done:])
+        operator, ends_at = _end(random, self.game, len(steps))
+        if self.life + 2 >= LIVES or done >= len(self.steps):
+            operator, ends_at = "nobody", len(steps)
+        elif OPERATORS[operator].counts_task_steps:
+            ends_at += task_steps
+        return replace(self, steps=steps, operator=operator, ends_at=ends_at, life=self.life + 1)
 
     def as_text(self) -> str:
         """Return every derived option as text for the report of a failure."""
@@ -102,6 +120,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
     random = Random(f"plan {seed}")
     if not game:
         game = "mudlib" if random.random() < 0.15 else "hostile"
+        if Random(f"stored {seed}").random() < 0.15:  # of its own, so that other seeds stay as they were
+            game = "stored"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
     names = list(weights)
@@ -114,18 +134,25 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             name = random.choices(names, [weights[name] for name in names])[0]
         script.append(PlanStep(name, random.randrange(6), random.getrandbits(30)))
     limits = replace(_limits(random), **_bounds(Random(f"bounds {seed}")))
-    operators = {name: known.weight for name, known in OPERATORS.items()}
-    if game == "stored" or ":" in game:  # an author's game may have records
-        operators["kill"] = KILLS
-    operator = random.choices(list(operators), list(operators.values()))[0]
+    operator, ends_at = _end(random, game, len(script))
     return RunPlan(
         seed=seed,
         game=game,
         limits=limits if game in KNOWN else replace(limits, hook_timeout=USUAL.hook_timeout, max_posts=USUAL.max_posts),
         steps=tuple(script),
         operator=operator,
-        ends_at=random.randint(1, 1200) if OPERATORS[operator].counts_task_steps else random.randint(1, len(script)),
+        ends_at=ends_at,
     )
+
+
+def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
+    """Choose an operator, and the step before which it acts."""
+    operators = {name: known.weight for name, known in OPERATORS.items()}
+    if game == "stored" or ":" in game:  # an author's game may have records
+        operators["kill"] = KILLS
+    operator = random.choices(list(operators), list(operators.values()))[0]
+    latest = {"cancel anywhere": 1200, "kill": 600}  # steps of all tasks
+    return operator, random.randint(1, latest.get(operator, steps))
 
 
 def quality(random: Random) -> Quality:

@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from . import inside
+from ...storage import Stored
+from . import durability, inside  # noqa: F401  durability registers its invariants
 from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
 from .games import SimulatedGame
 from .harness import Harness
@@ -68,14 +69,21 @@ def simulate(
         what: The seed, or the plan.
         game: Creates the game, if it is not a bundled one.
         patch: Makes a context for the whole run, such as a defect to be found.
-        name: A bundled game; if empty, the seed chooses.
+        name: A bundled game; if empty, the seed chooses, unless `game` is given.
     """
+    if game is not None and not name:
+        name = "given"  # none of those that are known to write only numbered lines
     script = plan(what, name) if isinstance(what, int) else what
     trace, run = observe(script, game=game, patch=patch)
-    kinds = [happening.kind for happening in trace.happenings]
-    fired = Counter(trace.fired)
-    if trace.operated_at is not None or script.operator == "nobody":
-        fired[f"operator: {script.operator}"] += 1
+    kinds: list[str] = []
+    fired: Counter[str] = Counter()
+    life: Trace | None = trace
+    while life is not None:
+        kinds += [happening.kind for happening in life.happenings]
+        fired += life.fired
+        if life.operated_at is not None or life.plan.operator == "nobody":
+            fired[f"operator: {life.plan.operator}"] += 1
+        life = life.after_restart
     return RunResult(
         plan=script,
         digest=run.steps.digest,
@@ -96,22 +104,21 @@ def observe(
     with patch(), inside.hidden_input(lambda connection: holder[-1].trace.hides_input(connection)):
 
         async def main() -> None:
-            harness = Harness(script, game)
-            harness.trace.log = log
-            harness.trace.steps = run.steps
-            run.watch(harness.trace)
-            holder.append(harness)
-            await harness.play()
-            if harness.disk is not None:  # every end of a game with records is followed by a restart
+            life: RunPlan | None = script
+            stored: Stored | None = None
+            while life is not None:
+                harness = Harness(life, game, stored)
+                harness.trace.log, harness.trace.steps = log, run.steps
                 run.steps.cut_at = None
-                harness.trace.log = log.copy()
-                log.clear()
-                again = Harness(script.after_restart(), game, harness.disk.stored)
-                again.trace.log, again.trace.steps = log, run.steps
-                harness.trace.after_restart = again.trace
-                run.watch(again.trace)
-                holder.append(again)
-                await again.play()
+                run.watch(harness.trace)
+                if holder:
+                    holder[-1].trace.after_restart = harness.trace
+                holder.append(harness)
+                await harness.play()
+                life = harness.after_restart()
+                if harness.trace.storage is not None:
+                    harness.trace.log, stored = log.copy(), harness.trace.storage.disk.stored
+                    log.clear()
 
         run = DeterministicRun(script.seed)
         with heard_log(log):

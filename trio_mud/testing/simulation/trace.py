@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from . import inside
 from .determinism import Steps
 from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
+from .storage_trace import StorageTrace, WorldState
 
 if TYPE_CHECKING:
     from ...driver.sessions.registry import Sessions
@@ -147,7 +148,7 @@ class Watched:
 
 
 class Trace:
-    """The record of one run.
+    """The record of one run; of a game with records, of one life of it.
 
     Attributes:
         plan: The plan of the run.
@@ -163,8 +164,9 @@ class Trace:
         quiescence: The observations at the end of the quiet period, in words; empty if the run ended before.
         tasks_left: Tasks at the very end, beyond those at the beginning.
         raised: The exception raised by `serve`.
-        has_records: True if the game has records, which are on a disk that fails.
-        after_restart: The record of the run after a restart; None for games without records.
+        storage: The record of its store; None for games without records.
+        judge: Yields what is wrong with kept rows, for a game that knows.
+        after_restart: The record of the next life of the game; None if there is none.
     """
 
     def __init__(self, plan: RunPlan, server: MasterServer) -> None:
@@ -188,7 +190,8 @@ class Trace:
         self.raised: BaseException | None = None
         self.stuck: BaseException | None = None
         self.operated_at: float | None = None
-        self.has_records = False
+        self.storage: StorageTrace | None = None
+        self.judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()
         self.after_restart: Trace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
@@ -259,6 +262,8 @@ class Trace:
         vanished = counters["handshakes failed"] + counters["closed by rate"]
         if accepted != refused + counters["admitted"] + vanished + self._at_the_door():
             self.fault("I-26", f"{accepted} accepted, but {refused} refused and {counters['admitted']} admitted")
+        if self.storage is not None and self.storage.is_failing:
+            self.fault("I-19", "the disk works again, and saving still fails")
 
     def _at_the_door(self) -> int:
         decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
@@ -399,6 +404,8 @@ class Trace:
         self._see_sessions(server.sessions)
         self._see_link_dead(server.sessions)
         self.most_posts = max(self.most_posts, inside.posts(server))
+        if self.storage is not None:
+            self.storage.after_step()
 
     def _see_ending(self, watched: Watched) -> None:
         ending = watched.connection.ending
