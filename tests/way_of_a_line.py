@@ -29,7 +29,7 @@ FIRST, LAST = "Watch.read", "TcpTransport.send_nowait"
 WHAT: Final = {  # what a file has to do with it; which files there are, and in which order, the trace says
     "transports/poller.py": "receives from the socket, while the connection's own task sleeps",
     "driver/link/incoming.py": "the link's receiving half: parses while the inbox has room",
-    "telnet/engine.py": "takes telnet out of the bytes; later it has the answer's bytes",
+    "telnet/engine.py": "separates telnet commands from text; later returns the answer's bytes",
     "telnet/lines.py": "assembles and decodes the line",
     "text/cleaning.py": "removes what a client would take for a command",
     "driver/connection/inbox.py": "queues the line, and yields it as an `Input` when its turn has come",
@@ -40,7 +40,7 @@ WHAT: Final = {  # what a file has to do with it; which files there are, and in 
     "driver/core/hooks.py": "holds your functions by the type of event, in order",
     "driver/connection/connection.py": '`connection.write("A bare room.")`, called by your function; it never waits',
     "telnet/outgoing.py": "joins what is queued",
-    "transports/tcp.py": "hands it to the kernel in one call; what does not fit, a writer finishes",
+    "transports/tcp.py": "hands it to the kernel in one call; a writer task sends what did not fit",
 }
 
 
