@@ -134,3 +134,16 @@ async def test_the_state_of_an_unencodable_record_is_part_of_what_is_lost() -> N
     with pytest.raises(StorageError, match="1 changed records are lost: TypeError"):
         async with open_store(Memory(), Item, executor=inline) as store:
             store.add(Item(name=object()), "a")  # type: ignore[arg-type]
+
+
+async def test_a_call_with_a_wrong_argument_says_what_it_takes() -> None:
+    async with open_store(Memory(), Item, executor=inline) as store:
+        with pytest.raises(TypeError, match=r"by their class, .*; 'thing' is not a class of records"):
+            store.get("thing", "a")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="'thing' is not a class of records"):
+            await store.find("thing", gold=3)  # type: ignore[arg-type]
+        for wrong in (Item, "a"):
+            with pytest.raises(TypeError, match=r"takes a record, such as add\(Guest\(\), key\), not "):
+                store.add(wrong, "a")  # type: ignore[type-var]
+        with pytest.raises(TypeError, match=r"a key is a str, not a int \(3\): pass str\(key\)"):
+            store.add(Item(name="a"), 3)  # type: ignore[arg-type]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.driver.conftest import Crash
 from tests.world.tavern import Regular, game, hooks
 from trio_mud import Disconnect, Hooks
-from trio_mud.errors import ChangedInPlace
+from trio_mud.errors import ChangedInPlace, UnreadableRecord
 from trio_mud.testing import OpenMud
 from trio_mud.world import Game
 
@@ -52,6 +53,19 @@ async def test_after_a_second_a_kill_loses_nothing(mud: OpenMud) -> None:
         await ann.sees("You have 1 gold")
 
 
+async def test_a_dead_dispatcher_loses_no_change_of_a_record(mud: OpenMud) -> None:
+    """A19: the last save is made although the server ends with an error."""
+    with pytest.raises(LookupError, match="crash"):  # noqa: PT012 - the block is the server
+        async with mud(game) as tavern:
+            tavern.store.add(Regular(gold=3), ANN)
+            dispatcher = tavern.server._context.dispatcher
+            dispatcher.put(Crash(dispatcher))
+            await tavern.pass_time(100)
+    async with mud(game, storage=tavern.storage) as tavern:
+        ann = await tavern.player(address=ANN)
+        await ann.sees("You have 3 gold")
+
+
 async def test_no_function_of_a_killed_game_runs(mud: OpenMud) -> None:
     ended: list[Disconnect] = []
     hooks = Hooks()
@@ -77,6 +91,14 @@ async def test_a_list_changed_in_place_fails_the_test_with_the_correction(mud: O
     assert str(caught.value) == (
         f"Regular.tales of '{ANN}' was changed in place: assign it, regular.tales = …, or call store.changed(regular)"
     )
+
+
+async def test_a_value_of_another_type_fails_the_test_that_stored_it(mud: OpenMud) -> None:
+    with pytest.raises(
+        UnreadableRecord, match=r"Regular '7' is saved, and could not be loaded again: Expected `array`"
+    ):
+        async with mud(game) as tavern:
+            tavern.store.add(Regular(), "7").tales = 5  # type: ignore[assignment]
 
 
 async def test_an_assigned_list_passes(mud: OpenMud) -> None:

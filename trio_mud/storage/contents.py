@@ -235,6 +235,8 @@ class Contents:
     # Keys
 
     def _family(self, record: Record) -> str:
+        if not isinstance(record, Record):
+            raise TypeError(f"the store takes a record, such as add(Guest(), key), not {record!r}")
         family = family_of(type(record))
         if family not in self.keys or self.catalog.find(family, schema_of(type(record)).kind) is None:
             raise TypeError(f"{type(record).__name__} is not among the record classes that the store was opened with")
@@ -248,7 +250,9 @@ class Contents:
 
 
 def _check_key(key: str) -> None:
-    """Raise ValueError for what a database cannot store as a key."""
+    """Raise an error for what a database cannot store as a key."""
+    if not isinstance(key, str):
+        raise TypeError(f"a key is a str, not a {type(key).__name__} ({key!r}): pass str(key)")
     try:
         size = len(key.encode())
     except UnicodeEncodeError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from trio_mud.errors import ChangedInPlace, NotSaved
+from trio_mud.errors import ChangedInPlace, NotSaved, UnreadableRecord
 
 from .backups import back_up_daily
 from .catalog import Catalog
@@ -61,7 +61,8 @@ async def open_store(
         classes: The bases of all records that are stored; their subclasses come with them.
         interval: Seconds between two transactions while no caller awaits `saved`.
         cleanup: Seconds for the last save.
-        strict: For tests: leaving the block raises if a list or dict of a record was changed in place.
+        strict: For tests: leaving the block raises if a list or dict of a record was changed in place, or a field was
+            assigned a value of another type.
         overlay: Returns defaults that replace those of a class, such as those of a template.
         prepare: Called once with the store, when all resident records are made and none has its references yet. It may
             add the records that stored ones refer to.
@@ -73,6 +74,7 @@ async def open_store(
         TypeError: A record class is declared wrongly.
         NotSaved: At the end of the block, if changes could not be saved in `cleanup` seconds and are lost.
         ChangedInPlace: At the end of a strict block.
+        UnreadableRecord: At the end of a strict block, if a record that was saved could not be loaded again.
     """
     execute = in_thread() if executor is None else executor
     contents = Contents(Catalog(classes))
@@ -107,6 +109,8 @@ async def open_store(
             error = group.exceptions[0] if len(group.exceptions) == 1 else group
         contents.is_closed = True
         lost = _lost(store)
+        if strict and error is None and contents.mistyped:
+            raise UnreadableRecord(_mistyped(contents))
         if error is not None and not _is_cancel(error):
             raise error
         if lost:
@@ -147,6 +151,13 @@ async def _check_in_place(store: Store) -> None:
     await store.sweep()
     if store._in_place:  # some may have been found, and saved, by the writer's own sweeps
         raise ChangedInPlace("; ".join(map(str, store._in_place.values())))
+
+
+def _mistyped(contents: Contents) -> str:
+    (cls, reason), key = next(iter(contents.mistyped.items()))
+    return (
+        f"{cls.__name__} {key!r} is saved, and could not be loaded again: {reason}; assign values of the declared types"
+    )
 
 
 def _lost(store: Store) -> str:

@@ -185,9 +185,9 @@ class Store:
         if len(field) != 1:
             raise TypeError("find takes exactly one field, such as find(Account, email=…)")
         ((name, value),) = field.items()
+        self._family(cls)
         if name not in cls._declaration.index:
             raise TypeError(f"{cls.__name__}.{name} has no index: declare it with index=({name!r},) or unique=")
-        self._family(cls)
         return await find(self._contents, lambda lookup: self._execute(self._backend.find, lookup), cls, name, value)
 
     # Values and logs
@@ -324,7 +324,12 @@ class Store:
         return found
 
     def _family(self, cls: type[Record]) -> str:
-        family = family_of(cls)
+        try:
+            family = family_of(cls)
+        except AttributeError:
+            raise TypeError(
+                f"the store finds records by their class, such as get(Guest, key); {cls!r} is not a class of records"
+            ) from None
         if family not in self._contents.keys:
             raise TypeError(f"{cls.__name__} is not among the record classes that the store was opened with")
         return family
