@@ -109,6 +109,12 @@ def test_a_function_that_takes_arguments_is_no_game_and_is_named_with_its_place(
     assert "which takes arguments (world): name a Hooks" in complaint("tavern:Inn")
 
 
+def test_a_module_with_a_game_and_its_hooks_is_suggested_by_the_game(write: Write) -> None:
+    stored = "from trio_mud.world import Game\nrooms = {}\ngame = Game(hooks)\n"
+    write("inn.py", TAVERN + stored)
+    assert complaint("inn:rooms").endswith("; did you mean inn:game?")
+
+
 def test_the_class_is_no_game(write: Write) -> None:
     """It can be called without arguments, and the game would have no functions."""
     write("tavern.py", TAVERN)

@@ -69,6 +69,11 @@ async def test_export_prints_records(path: Path, capsys: pytest.CaptureFixture[s
     assert [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()] == ["ann", "bag"]
 
 
+async def test_an_export_of_an_unknown_family_is_reported(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["export", "thign", "--storage", str(path)]) == 1
+    assert capsys.readouterr() == ("", f"trio-mud: {path} has no such record; `trio-mud check` lists its families\n")
+
+
 def test_a_database_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "--storage", str(tmp_path / "inn.db")]) == 1
     assert capsys.readouterr().err == f"trio-mud: there is no file {tmp_path}/inn.db\n"

@@ -111,9 +111,10 @@ def _as_game(found: object, name: str, module: ModuleType) -> Hooks | Game:
 
 def _elsewhere(module: ModuleType) -> str:
     """Return `; did you mean tavern:hooks?` if the module contains a game, or "" otherwise."""
-    for known, value in vars(module).items():
-        if isinstance(value, Hooks | Game):
-            return f"; did you mean {module.__name__}:{known}?"
+    for kind in (Game, Hooks):  # a module with both has the hooks of its game
+        for known, value in vars(module).items():
+            if isinstance(value, kind):
+                return f"; did you mean {module.__name__}:{known}?"
     return ""
 
 

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from .config import BUNDLED_WORLD, SWITCHED_OFF, Configuration, read
 from .driver.server.log_lines import printable
-from .errors import ConfigurationError
+from .errors import ConfigurationError, StorageError
 from .storage import Backend, Memory, Postgres, Sqlite, backend_of
 from .storage.inspection import check, export
 from .storage.restoring import restore, restore_into
@@ -117,9 +117,13 @@ def _export(family: str = "", key: str = "", /, *, database: Database = None, co
         database: The path of an SQLite file, or a URL, postgresql://…  Default: the only file *.db in the data folder.
         config: A TOML file that names the database or the data folder.
     """
-    with _as_file(_named(database, config)) as path:
+    backend = _named(database, config)
+    with _as_file(backend) as path:
+        line = ""
         for line in export(path, family, key):
             print(line)
+        if family and not line:
+            raise StorageError(f"{backend.name} has no such record; `trio-mud check` lists its families")
     return CLEAN
 
 

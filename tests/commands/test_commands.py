@@ -270,9 +270,18 @@ async def test_a_bare_connection_may_be_the_actor(mud: OpenMud) -> None:
 
 
 def test_one_verb_cannot_mean_two_commands_of_a_table(commands: Commands[Bird]) -> None:
-    with pytest.raises(ValueError, match=r"'sit' is taken by .*sit.*lambda"):
+    where = r"of <lambda> at \S+test_commands.py:\d+ is that of sit at \S+.py:\d+: choose another"
+    with pytest.raises(ValueError, match=rf"the verb 'sit' {where}"):
         commands.verb("perch", "Sit")(lambda who: None)
     assert "perch" not in [command.verbs[0] for command in commands]
+
+
+def test_a_decorator_without_brackets_is_refused_and_not_ignored(commands: Commands[Bird]) -> None:
+    def caw(who: Bird) -> None:
+        pass
+
+    with pytest.raises(TypeError, match=r"takes verbs, not caw at \S+: write @commands.verb\(\) above it"):
+        commands.verb(caw)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("verb", ["", "two words", " padded"])

@@ -53,6 +53,19 @@ def test_a_game_without_hooks_is_refused(wrong: object) -> None:
         Game(wrong)  # type: ignore[arg-type]
 
 
+def test_one_class_of_records_is_given_in_a_tuple() -> None:
+    class Lamp(Record, family="lamp"):
+        oil: int = 0
+
+    with pytest.raises(TypeError, match=r"takes several classes: write records=\(Lamp,\)"):
+        Game(Hooks(), records=Lamp)  # type: ignore[arg-type]
+
+
+def test_a_server_of_a_game_that_is_not_open_says_how_to_start_it() -> None:
+    with pytest.raises(TypeError, match=r"not a Game; start it by `trio-mud run MODULE:NAME`"):
+        MasterServer(game)  # type: ignore[arg-type]
+
+
 def test_records_are_classes() -> None:
     with pytest.raises(TypeError, match="takes classes derived from Record"):
         Game(Hooks(), records=(int,))  # type: ignore[arg-type]
@@ -67,8 +80,10 @@ def test_a_wrong_declaration_is_found_before_anything_is_opened() -> None:
 
 
 def test_a_server_of_hooks_alone_has_no_world() -> None:
-    with pytest.raises(TypeError, match=r"server.world is NoneType, not World: serve a Game"):
+    with pytest.raises(TypeError, match=r"server.world is None, not a World: serve a Game"):
         World.of(MasterServer(Hooks()))
+    with pytest.raises(TypeError, match=r"server.world is a dict, not a World: .* do not assign server.world"):
+        World.of(MasterServer(Hooks(), world={}))
 
 
 async def test_a_world_has_the_options_it_was_opened_with_or_their_defaults() -> None:

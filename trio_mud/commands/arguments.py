@@ -48,6 +48,14 @@ class Parameter:
         return self.name if self.default is REQUIRED else f"[{self.name}]"
 
 
+def place(function: object) -> str:
+    """Return the name of a function and where it is defined: `take at mine.py:12`."""
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    if code is None:
+        return repr(function)
+    return f"{code.co_name} at {code.co_filename}:{code.co_firstlineno}"
+
+
 def check_shape(function: Callable[..., object]) -> None:
     """Raise TypeError unless a typed line can call `function`; annotations are not read yet.
 
@@ -55,10 +63,10 @@ def check_shape(function: Callable[..., object]) -> None:
     """
     parameters = inspect.signature(function).parameters.values()
     if not any(parameter.kind in POSITIONAL for parameter in parameters):
-        raise TypeError(f"{function!r} has no parameters: the first parameter of a command is the actor")
+        raise TypeError(f"{place(function)} has no parameters: the first parameter of a command is the actor")
     for parameter in parameters:
         if parameter.kind not in POSITIONAL and not is_left_alone(parameter):
-            raise TypeError(f"{function!r}: no player can type {str(parameter)!r}: use plain parameters")
+            raise TypeError(f"{place(function)}: no player can type {str(parameter)!r}: use plain parameters")
 
 
 def is_left_alone(parameter: inspect.Parameter) -> bool:

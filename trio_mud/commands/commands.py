@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from .arguments import Converter, check_shape, converter_for
+from .arguments import Converter, check_shape, converter_for, place
 from .command import Command
 from .errors import Mistake
 from .matching import listing, matches, plain_marks
@@ -64,6 +64,8 @@ class Commands(Generic[ActorT]):
             ValueError: This table already has that verb, or no player could type it.
             TypeError: The function has parameters that a typed line cannot fill.
         """
+        if verbs and not isinstance(verbs[0], str):
+            raise TypeError(f"Commands.verb() takes verbs, not {place(verbs[0])}: write @commands.verb() above it")
 
         def register(function: Callable[Concatenate[ActorT, P], AnswerT]) -> Callable[Concatenate[ActorT, P], AnswerT]:
             check_shape(function)
@@ -162,7 +164,8 @@ class Commands(Generic[ActorT]):
             if verb.split() != [verb]:
                 raise ValueError(f"a verb is one word, and {verb!r} is not")
             if verb in own:
-                raise ValueError(f"{verb!r} is taken by {own[verb].function!r}: use another for {command.function!r}")
+                mine, other = place(command.function), place(own[verb].function)
+                raise ValueError(f"the verb {verb!r} of {mine} is that of {other}: choose another")
         own.update(dict.fromkeys(command.verbs, command))
 
     def _obey(self, who: ActorT, line: str) -> Awaitable[object] | None:

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-# Characters that the keyboards of phones and Macs, and East Asian input methods, produce for the apostrophe key.
 APOSTROPHES = "'\u2018\u2019\u201a\u201b\u02bc\u02b9`\u00b4\u2032\uff07"
+"""The characters that phones, Macs and East Asian input methods produce for the apostrophe key."""
 QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02\u300c\u300e'
 _PLAIN = str.maketrans(dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(QUOTES, '"'))
 

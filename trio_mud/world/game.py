@@ -66,6 +66,8 @@ class Game:
         if isinstance(maps, str | Path):
             raise TypeError(f"Game(maps=) takes several files: write maps=({str(maps)!r},)")
         self.maps = tuple(maps)
+        if isinstance(records, type):
+            raise TypeError(f"Game(records=) takes several classes: write records=({records.__name__},)")
         self.records = tuple(records)
         for record in self.records:
             if not (isinstance(record, type) and issubclass(record, Record)):

@@ -74,9 +74,10 @@ class World:
         """
         world = server.world
         if not isinstance(world, cls):
+            found = "None" if world is None else f"a {type(world).__name__}"
             raise TypeError(
-                f"server.world is {type(world).__name__}, not {cls.__name__}: serve a Game, such as "
-                "Game(hooks, records=(…)), and leave server.world as it is"
+                f"server.world is {found}, not a {cls.__name__}: serve a Game, such as "
+                "Game(hooks, records=(…)), and do not assign server.world"
             )
         return world
 

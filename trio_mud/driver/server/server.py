@@ -422,7 +422,7 @@ class MasterServer(TimerOwner):
 
     def _checked(self, hooks: Hooks) -> Hooks:
         if not isinstance(hooks, Hooks):
-            raise TypeError(f"MasterServer.hooks takes a Hooks, whose functions are the game, not {article(hooks)}")
+            raise TypeError(f"a server takes a Hooks, whose functions are the game, not {_not_hooks(hooks)}")
         hooks._serve_in(self._thread)
         return hooks
 
@@ -438,3 +438,10 @@ class MasterServer(TimerOwner):
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = QueueSource(self._context.dispatcher)
         return Timer(self._context.timers, delay, function, period=period, deliver=source.put, ended=lambda timer: None)
+
+
+def _not_hooks(game: object) -> str:
+    """Return the kind of what was given instead of a `Hooks`, and the remedy for a game with stored records."""
+    if type(game).__name__ != "Game":  # of `trio_mud.world`, which the driver does not import
+        return article(game)
+    return "a Game; start it by `trio-mud run MODULE:NAME`, or pass the hooks and the world of `game.open`"
