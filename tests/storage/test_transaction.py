@@ -76,6 +76,37 @@ async def test_a_change_after_the_moment_belongs_to_the_next_transaction() -> No
         assert store.take_changes() is None
 
 
+class Rider(Record, family="rider", resident=True):
+    name: str = ""
+    horse: Rider | None = None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_reference_to_a_record_removed_after_the_moment_is_of_the_moment(fails: bool) -> None:
+    backend = Memory()
+    async with open_store(backend, Rider, executor=inline, interval=NEVER) as store:
+        horse = store.add(Rider(name="grey"), "horse")
+        rider = store.add(Rider(name="ann", horse=horse), "rider")
+        first = take(store)
+        store.remove(horse)
+        first.encode()
+        assert {row.key: row.data for row in first.changes().rows} == {
+            "horse": b'{"name":"grey"}',
+            "rider": b'{"name":"ann","horse":"horse"}',
+        }
+        if fails:
+            first.failed(FULL)
+        else:
+            backend.write(first.changes())
+            first.committed()
+        rider.name = "bea"
+        second = take(store)
+        second.encode()
+        assert {row.key: row.data for row in second.changes().rows} == {"rider": b'{"name":"bea"}'}
+        assert second.changes().removed == [("rider", "horse")]
+        second.committed()
+
+
 async def test_a_failed_transaction_is_part_of_the_next_one_with_what_changed_since() -> None:
     async with open_store(Memory(), Purse, executor=inline, interval=NEVER) as store:
         one, two, three = (store.add(Purse(gold=1), key) for key in ("one", "two", "three"))

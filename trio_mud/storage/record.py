@@ -34,7 +34,7 @@ Migration = Callable[[Fields], Mapping[str, Any]]
 
 _LIVE = "trio_mud.live"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_INTERNAL = frozenset({"key", "_tracker", "_guarded", "_owner", "_group", "_digest", "_dangling"})
+_INTERNAL = frozenset({"key", "_tracker", "_guarded", "_owner", "_group", "_digest", "_dangling", "_is_leaving"})
 
 _set = object.__setattr__
 
@@ -105,11 +105,12 @@ class Record:
     _declaration: ClassVar[Declaration] = Declaration("", "", (), 1, False, frozenset(), frozenset(), {})
     _tracked: ClassVar[frozenset[str]] = frozenset()  # names of the stored fields
     _schema: ClassVar[Any] = None  # made by schema.py at first need, for each class its own
-    # These four are overridden by instances. They are class variables so that they are no fields.
+    # These are overridden by instances. They are class variables so that they are no fields.
     _tracker: ClassVar[Tracker | None] = None
     _guarded: ClassVar[frozenset[str]] = frozenset({"key"})
     _owner: ClassVar[str] = ""  # as last encoded or loaded
     _dangling: ClassVar[Mapping[str, str] | None] = None  # keys of references that were not found, by field
+    _is_leaving: ClassVar[bool] = False  # removed after the moment of a transaction that is still open
 
     def __init_subclass__(
         cls,

@@ -188,4 +188,4 @@ def _in_keys(value: Any) -> Any:
 
 
 def _is_gone(value: Any) -> bool:
-    return isinstance(value, Record) and value._tracker is None
+    return isinstance(value, Record) and value._tracker is None and not value._is_leaving

@@ -9,7 +9,8 @@ empty ones behind, which costs the same however much has changed. The records ar
 the game goes on between two slices. Three rules keep the transaction at its moment:
 
 1. A record that is about to change, or to be removed, and is not encoded yet is encoded first (`encode_before_change`).
-   So its row is that of the moment, and the change belongs to the next transaction.
+   So its row is that of the moment, and the change belongs to the next transaction. References to a record that was
+   removed after the moment are stored with its key, because its row is still there.
 2. There is at most one transaction at a time. The next one gathers meanwhile.
 3. A transaction that fails, or whose outcome is unknown, is merged back into what has changed since. Nothing queues:
    what is waiting is bounded by the records there are. Rows are upserts and entries are numbered, so that a repeated
@@ -107,7 +108,7 @@ class Transaction:
 
     def committed(self) -> None:
         """Note that the changes are on disk."""
-        self._contents.transaction = None
+        self._close()
         self._settle(self, None)
 
     def forget_slice(self) -> bool:
@@ -122,7 +123,7 @@ class Transaction:
     def failed(self, error: BaseException) -> None:
         """Give the changes back, to be part of the next transaction."""
         contents = self._contents
-        contents.transaction = None
+        self._close()
         self._waiting = None
         for record in self._removed_later:
             self.records.pop(record, None)
@@ -140,12 +141,21 @@ class Transaction:
             self._encode(record)
 
     def removed_later(self, record: Record) -> None:
-        """Note that a record was removed after the moment: if the write fails, it is not to be written any more."""
+        """Note that a record was removed after the moment.
+
+        Records of this transaction still refer to it. If the write fails, it is not to be written any more.
+        """
         self._removed_later.append(record)
+        _set(record, "_is_leaving", True)
 
     def key_added(self, family: str, key: str) -> None:
         """Note that a new record has this key: if the write fails, its row is no longer to be deleted."""
         self._added_again.append((family, key))
+
+    def _close(self) -> None:
+        self._contents.transaction = None
+        for record in self._removed_later:
+            _set(record, "_is_leaving", False)
 
     def _encode(self, record: Record) -> int:
         contents, cls = self._contents, type(record)
