@@ -101,7 +101,7 @@ ORDER = {
         "__init__",
     ],
     "world": ["clock", "thing", "room", "being", "maps", "world", "game", "__init__"],
-    "commands": ["errors", "matching", "phrases", "role", "arguments", "command", "commands", "__init__"],
+    "commands": ["errors", "matching", "phrases", "role", "arguments", "finding", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],
         *["registration", "login_gmcp", "accounts", "changes", "entry", "__init__"],

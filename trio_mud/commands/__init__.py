@@ -21,11 +21,27 @@ lists it. The order of registration does not matter, neither of verbs nor of con
 player's keyboard may produce for the apostrophe key.
 """
 
+from .arguments import Preposition
 from .command import Command
 from .commands import Actor, Commands
 from .errors import Mistake
+from .finding import find, the_many, the_one
 from .matching import APOSTROPHES, listing, matches
 from .phrases import Phrases
 from .role import Role
 
-__all__ = ["APOSTROPHES", "Actor", "Command", "Commands", "Mistake", "Phrases", "Role", "listing", "matches"]
+__all__ = [
+    "APOSTROPHES",
+    "Actor",
+    "Command",
+    "Commands",
+    "Mistake",
+    "Phrases",
+    "Preposition",
+    "Role",
+    "find",
+    "listing",
+    "matches",
+    "the_many",
+    "the_one",
+]

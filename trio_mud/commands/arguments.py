@@ -9,22 +9,26 @@ It is independent of verbs, rooms and players. The annotations mean::
     a Literal of strings      one of them, also shortened
     X | None                  as X, and it may be left out
     Annotated[X, function]    the result of `function(who, words)`, for this parameter only
-    any other type            the result of the converter registered for it
+    any other type            the result of the converter registered for it, or for one of its bases
+    list[X]                   the result of the converter registered for `list[X]`, or for a list of one of its bases
+    Annotated[X, Preposition("in")]    as X, from the words behind `in`
 
 Each argument is one word, but the last is the rest of the line, whatever its type: so `words: str` is a whole sentence,
-and a converter of things can look for `old brass lantern`.
+and a converter of things can look for `old brass lantern`. The same holds for the argument before a preposition. Quotes
+hold several words together where one is expected.
 """
 
 import enum
 import inspect
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from .errors import Mistake
-from .matching import listing, matches
+from .matching import listing, matches, plain_quotes
 from .phrases import Phrases
 
 WhoT = TypeVar("WhoT")
@@ -34,6 +38,29 @@ REQUIRED = object()  # the default of a parameter without one
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
+class Preposition:
+    """The words that introduce an argument: `box: Annotated[Container, Preposition("in", "into")]`.
+
+    The first one is shown in the usage. Before the first argument of a command a preposition may be left out.
+    """
+
+    def __init__(self, *words: str) -> None:
+        if not words or any(word.split() != [word] for word in words):
+            raise ValueError(f"Preposition{words!r}: name one word or several, such as Preposition('in', 'into')")
+        self.words = tuple(word.casefold() for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyKind:
+    """A converter that serves a class and its subclasses, and is given which one is wanted."""
+
+    function: Callable[..., object]
+
+    def wanting(self, kind: object) -> Converter[object]:
+        """Return the converter for one class."""
+        return partial(self.function, kind=kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """An argument that a command takes after its actor."""
@@ -41,11 +68,13 @@ class Parameter:
     name: str  # as the usage shows it
     kind: object  # the annotation, without `| None`
     default: object = REQUIRED
+    prepositions: tuple[str, ...] = ()
 
     @property
     def usage(self) -> str:
-        """Its form in a line of usage: `TIMES`, or `[TIMES]` if it is optional."""
-        return self.name if self.default is REQUIRED else f"[{self.name}]"
+        """Its form in a line of usage: `TIMES`, `in BOX`, or in brackets if it is optional."""
+        shown = f"{self.prepositions[0]} {self.name}" if self.prepositions else self.name
+        return shown if self.default is REQUIRED else f"[{shown}]"
 
 
 def place(function: object) -> str:
@@ -94,7 +123,53 @@ def read_parameter(parameter: inspect.Parameter) -> Parameter:
         others = [arg for arg in get_args(kind) if arg is not types.NoneType]
         kind = others[0] if len(others) == 1 else kind
         default = None if default is REQUIRED else default
-    return Parameter(parameter.name.strip("_").replace("_", "-").upper(), kind, default)
+    extras = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
+    prepositions = next((extra.words for extra in extras if isinstance(extra, Preposition)), ())
+    return Parameter(parameter.name.strip("_").replace("_", "-").upper(), kind, default, prepositions)
+
+
+def split_words(words: str, parameters: tuple[Parameter, ...]) -> list[str | None]:
+    """Return the words of each parameter; None for one without any.
+
+    Each gets one word, or several in quotes; the last one, and one before a preposition, gets all that are left.
+    """
+    has_prepositions = any(parameter.prepositions for parameter in parameters)
+    if not has_prepositions and '"' not in plain_quotes(words):
+        split: list[str | None] = [*words.split(maxsplit=max(len(parameters) - 1, 0))]
+        return split + [None] * (len(parameters) - len(split))
+    tokens = list(re.finditer(r'"[^"]*"(?!\S)|\S+', plain_quotes(words)))
+    found: list[str | None] = []
+    for group, part in _groups(parameters, tokens):
+        for number in range(len(group)):
+            if number >= len(part):
+                found.append(None)
+            elif number < len(group) - 1:
+                found.append(unquoted(words[part[number].start() : part[number].end()]))
+            else:
+                found.append(words[part[number].start() : part[-1].end()])
+    return found
+
+
+def _groups(
+    parameters: tuple[Parameter, ...], tokens: list[re.Match[str]]
+) -> Iterator[tuple[list[Parameter], list[re.Match[str]]]]:
+    """Yield the parameters from one preposition to the next, with their words."""
+    starts = [number for number, parameter in enumerate(parameters) if number and parameter.prepositions]
+    if parameters and tokens and tokens[0][0].casefold() in parameters[0].prepositions:
+        tokens = tokens[1:]
+    first = 0
+    for start in starts:
+        wanted = parameters[start].prepositions
+        at = next((at for at in range(len(tokens)) if tokens[at][0].casefold() in wanted), len(tokens))
+        yield list(parameters[first:start]), tokens[:at]
+        tokens, first = tokens[at + 1 :], start
+    yield list(parameters[first:]), tokens
+
+
+def unquoted(words: str) -> str:
+    """Return the words without the quotes around all of them."""
+    plain = plain_quotes(words)
+    return words[1:-1].strip() if len(plain) > 1 and plain[0] == plain[-1] == '"' else words
 
 
 def converter_for(kind: object, own: Mapping[object, Converter[WhoT]], phrases: Phrases) -> Converter[WhoT]:
@@ -103,8 +178,13 @@ def converter_for(kind: object, own: Mapping[object, Converter[WhoT]], phrases: 
     Raises:
         TypeError: There is no converter.
     """
-    if kind in own:
-        return own[kind]
+    found: object = own.get(kind)
+    if found is None and kind not in BUILT_IN:
+        found = next((own[base] for base in _bases(kind) if isinstance(own.get(base), AnyKind)), None)
+    if isinstance(found, AnyKind):
+        return found.wanting(get_args(kind)[0] if get_origin(kind) is list else kind)
+    if found is not None:
+        return cast("Converter[WhoT]", found)
     if get_origin(kind) is Annotated:
         plain, *extras = get_args(kind)
         made = [cast("Converter[WhoT]", extra) for extra in extras if callable(extra)]
@@ -116,6 +196,15 @@ def converter_for(kind: object, own: Mapping[object, Converter[WhoT]], phrases: 
     if kind in BUILT_IN:
         return BUILT_IN[kind]
     raise TypeError(f"no converter makes a {kind!r} from typed words: register one with `converter`")
+
+
+def _bases(kind: object) -> Iterator[object]:
+    """Yield the bases of a class; of a list, lists of the bases of its items."""
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        yield from (types.GenericAlias(list, (base,)) for base in getattr(item, "__mro__", ())[1:-1])
+    elif isinstance(kind, type):
+        yield from kind.__mro__[1:-1]
 
 
 def spoken(name: str) -> str:

@@ -4,9 +4,8 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import zip_longest
 
-from .arguments import REQUIRED, Converter, Parameter, WhoT, converter_for, read_parameters
+from .arguments import REQUIRED, Converter, Parameter, WhoT, converter_for, read_parameters, split_words
 from .errors import Mistake
 from .phrases import Phrases
 
@@ -18,6 +17,7 @@ class Command:
     verbs: tuple[str, ...]  # the first is listed, the others are its aliases
     function: Callable[..., Awaitable[object] | None]
     abbreviated: bool = True
+    role: int = 0  # who has a lower one does not see it
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -52,7 +52,7 @@ class Command:
         if words and not self.parameters:
             raise Mistake(usage)
         values: list[object] = []
-        for parameter, word in zip_longest(self.parameters, words.split(maxsplit=max(len(self.parameters) - 1, 0))):
+        for parameter, word in zip(self.parameters, split_words(words, self.parameters), strict=True):
             if word is None and parameter.default is REQUIRED:
                 raise Mistake(usage)
             if word is None:

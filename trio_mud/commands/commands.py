@@ -1,13 +1,14 @@
 """The table of commands: verbs, their functions, and the help that lists them."""
 
+import inspect
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from .arguments import Converter, check_shape, converter_for, place
+from .arguments import AnyKind, Converter, check_shape, converter_for, place
 from .command import Command
 from .errors import Mistake
-from .matching import listing, matches, plain_marks
+from .matching import listing, matches, plain_marks, similar
 from .phrases import Phrases
 
 
@@ -34,10 +35,20 @@ class Commands(Generic[ActorT]):
     Args:
         help_verbs: Verbs of the help command; `()` for none, to write your own with `explain`.
         phrases: Sentences of the table to players.
+        role_of: Returns the role of an actor, looked up for each line. Without it no actor has one.
     """
 
-    def __init__(self, *, help_verbs: tuple[str, ...] = ("help", "?"), phrases: Phrases | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        help_verbs: tuple[str, ...] = ("help", "?"),
+        phrases: Phrases | None = None,
+        role_of: Callable[[ActorT], int] | None = None,
+    ) -> None:
         self.phrases = phrases or Phrases()
+        self._role_of = role_of
+        self._has_roles = False
+        self._included: list[Commands[Any]] = []
         # Both maps begin with the table's own entries, followed by those of included tables, which are not copied.
         self._verbs: ChainMap[str, Command] = ChainMap({})
         self._converters: ChainMap[object, Converter[ActorT]] = ChainMap({})
@@ -46,7 +57,7 @@ class Commands(Generic[ActorT]):
             self.verb(*help_verbs)(self._answer_help)
 
     def verb(
-        self, *verbs: str, abbreviated: bool = True
+        self, *verbs: str, abbreviated: bool = True, role: int = 0
     ) -> Callable[[Callable[Concatenate[ActorT, P], AnswerT]], Callable[Concatenate[ActorT, P], AnswerT]]:
         """Register the decorated function, plain or async, as a command; the function is returned unchanged.
 
@@ -59,6 +70,7 @@ class Commands(Generic[ActorT]):
                 needs no space after it: `'hello`, `:smiles`.
             abbreviated: True if the beginning of the verb is enough; pass False for commands that should not run by
                 accident.
+            role: The least `Role` that may use it. For all others the verb does not exist, neither in help.
 
         Raises:
             ValueError: This table already has that verb, or no player could type it.
@@ -70,22 +82,27 @@ class Commands(Generic[ActorT]):
         def register(function: Callable[Concatenate[ActorT, P], AnswerT]) -> Callable[Concatenate[ActorT, P], AnswerT]:
             check_shape(function)
             names = verbs or (function.__name__.strip("_").replace("_", "-"),)
-            self._add(Command(tuple(name.casefold() for name in names), function, abbreviated))
+            self._add(Command(tuple(name.casefold() for name in names), function, abbreviated, role))
             return function
 
         return register
 
     def converter(
         self, kind: type[KindT]
-    ) -> Callable[[Callable[[ActorT, str], KindT]], Callable[[ActorT, str], KindT]]:
+    ) -> Callable[[Callable[Concatenate[ActorT, str, P], KindT]], Callable[Concatenate[ActorT, str, P], KindT]]:
         """Register the decorated function as the converter from words to type `kind`; it takes the actor and the words.
 
-        It raises `Mistake` with a sentence for the player, or `ValueError` to show the usage. An annotation
-        `Annotated[Guest, anybody]` uses the function `anybody` for one parameter only.
+        With a third parameter `kind` it serves the subclasses as well, and gets the class that is wanted:
+        `commands.converter(Thing)(the_one)`. It raises `Mistake` with a sentence for the player, or `ValueError` to
+        show the usage. An annotation `Annotated[Guest, anybody]` uses the function `anybody` for one parameter only.
         """
 
-        def register(function: Callable[[ActorT, str], KindT]) -> Callable[[ActorT, str], KindT]:
-            self._converters[kind] = function
+        def register(
+            function: Callable[Concatenate[ActorT, str, P], KindT],
+        ) -> Callable[Concatenate[ActorT, str, P], KindT]:
+            takes_kind = "kind" in inspect.signature(function).parameters
+            made: Any = AnyKind(function) if takes_kind else function
+            self._converters[kind] = made
             return function
 
         return register
@@ -97,6 +114,7 @@ class Commands(Generic[ActorT]):
         """
         self._verbs.maps.append(other._verbs)
         self._converters.maps.append(other._converters)
+        self._included.append(other)
 
     def run(self, who: ActorT, line: str) -> Awaitable[object] | None:
         """Run the command in `line`; return the awaitable of an async command, otherwise None.
@@ -112,26 +130,31 @@ class Commands(Generic[ActorT]):
         # An untyped command may return any object; only awaitables are returned.
         return with_mistakes_shown(who, answer) if isinstance(answer, Awaitable) else None
 
-    def find(self, line: str) -> tuple[Command, str]:
+    def find(self, line: str, who: ActorT | None = None) -> tuple[Command, str]:
         """Return the command that `line` begins with, and the rest of the line.
 
         A complete verb takes precedence over a punctuation verb, and that over an abbreviation. Any blank ends a verb.
         For a punctuation verb, a curly or full-width variant is accepted as well.
 
+        Args:
+            line: As typed.
+            who: The actor, for whom only commands of its role exist; None sees those without a role.
+
         Raises:
             Mistake: There is no such command, or the abbreviation is ambiguous.
         """
         word, rest = [*line.split(maxsplit=1), "", ""][:2]
-        if command := self._verbs.get(word.casefold()):
+        verbs = self._verbs_of(who)
+        if command := verbs.get(word.casefold()):
             return command, rest
         for begun in (line, plain_marks(line)):
-            marks = [verb for verb in self._verbs if is_punctuation(verb) and begun.startswith(verb)]
+            marks = [verb for verb in verbs if is_punctuation(verb) and begun.startswith(verb)]
             if marks:
                 mark = max(marks, key=len)
-                return self._verbs[mark], begun.removeprefix(mark).lstrip()
-        return self._guess(word), rest
+                return verbs[mark], begun.removeprefix(mark).lstrip()
+        return self._guess(word, verbs), rest
 
-    def explain(self, verb: str = "") -> str:
+    def explain(self, verb: str = "", who: ActorT | None = None) -> str:
         """Return the text of `help VERB`, or of `help` alone: the list of all commands with a docstring.
 
         Raises:
@@ -139,21 +162,26 @@ class Commands(Generic[ActorT]):
         """
         if not verb:
             more = ["", self.phrases.more.format(verb=self._help)] if self._help else []
-            return "\n".join([*self._list(), *more])
-        command, _ = self.find(verb)
+            return "\n".join([*self._list(who), *more])
+        command, _ = self.find(verb, who)
         parts = [self.phrases.usage.format(usage=command.usage)]
         if command.verbs[1:]:
             parts.append(self.phrases.aliases.format(names=", ".join(command.verbs[1:])))
         return "\n".join([*parts, *(["", command.description] if command.description else [])])
 
     def check(self) -> None:
-        """Raise TypeError if an argument has no converter; call it at the end of a module, or in a test."""
+        """Raise TypeError if an argument has no converter, or a role no `role_of`.
+
+        Call it at the end of a module, or in a test.
+        """
         for command in self:
             for parameter in command.parameters:
                 try:
                     converter_for(parameter.kind, self._converters, self.phrases)
                 except TypeError as error:
                     raise TypeError(f"the command {command.verbs[0]!r}: {error}") from None
+            if command.role and self._role_of is None:
+                raise TypeError(f"the command {command.verbs[0]!r} needs a role: write Commands(role_of=…)")
 
     def __iter__(self) -> Iterator[Command]:
         return iter(sorted(set(self._verbs.values()), key=lambda command: command.verbs))
@@ -167,19 +195,40 @@ class Commands(Generic[ActorT]):
                 mine, other = place(command.function), place(own[verb].function)
                 raise ValueError(f"the verb {verb!r} of {mine} is that of {other}: choose another")
         own.update(dict.fromkeys(command.verbs, command))
+        self._has_roles = self._has_roles or command.role > 0
 
     def _obey(self, who: ActorT, line: str) -> Awaitable[object] | None:
         if not line:
             return None
-        command, words = self.find(line)
+        command, words = self.find(line, who)
         return command.function(who, *command.arguments(who, words, self._converters, self.phrases))
 
-    def _guess(self, word: str) -> Command:
+    def _verbs_of(self, who: ActorT | None) -> Mapping[str, Command]:
+        """Return the verbs that exist for an actor; of two tables with one verb, the first that the actor may use."""
+        if not self._uses_roles():
+            return self._verbs
+        return self._permitted(0 if who is None or self._role_of is None else self._role_of(who))
+
+    def _uses_roles(self) -> bool:
+        return self._has_roles or any(table._uses_roles() for table in self._included)
+
+    def _permitted(self, role: int) -> dict[str, Command]:
+        seen: dict[str, Command] = {}
+        for table in reversed(self._included):
+            seen |= table._permitted(role)
+        return seen | {verb: command for verb, command in self._verbs.maps[0].items() if command.role <= role}
+
+    def _guess(self, word: str, verbs: Mapping[str, Command]) -> Command:
         meant: dict[Command, str] = {}
-        for verb in matches(word, self._verbs):
-            meant.setdefault(self._verbs[verb], verb)
+        for verb in matches(word, verbs):
+            meant.setdefault(verbs[verb], verb)
         if not meant:
-            raise Mistake(self.phrases.unknown.format(word=word))
+            unknown = self.phrases.unknown.format(word=word)
+            listed = (verb for verb, command in verbs.items() if command.summary and not is_punctuation(verb))
+            if likely := similar(word, listed):
+                choices = listing(likely, self.phrases.either)
+                unknown = f"{unknown} {self.phrases.did_you_mean.format(choices=choices)}"
+            raise Mistake(unknown)
         clear = {command: verb for command, verb in meant.items() if command.abbreviated}
         if not clear:
             raise Mistake(self.phrases.in_full.format(verb=next(iter(meant.values()))))
@@ -187,14 +236,15 @@ class Commands(Generic[ActorT]):
             raise Mistake(self.phrases.ambiguous.format(choices=listing(sorted(clear.values()), self.phrases.either)))
         return next(iter(clear))
 
-    def _list(self) -> list[str]:
-        listed = [command for command in self if command.summary]
+    def _list(self, who: ActorT | None) -> list[str]:
+        visible = sorted(set(self._verbs_of(who).values()), key=lambda command: command.verbs)
+        listed = [command for command in visible if command.summary]
         width = max((len(command.verbs[0]) for command in listed), default=0)
         return [f"{command.verbs[0]:{width}}  {command.summary}" for command in listed]
 
     def _answer_help(self, who: ActorT, verb: str = "") -> None:
         """List the commands, or explain one of them."""
-        who.write(self.explain(verb))
+        who.write(self.explain(verb, who))
 
 
 def is_punctuation(verb: str) -> bool:

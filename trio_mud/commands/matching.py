@@ -3,13 +3,17 @@
 Used for verbs and for members of an enum; a world can use it for the names of its characters and things.
 """
 
+import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+LONGEST_MISSPELT = 20  # characters; comparing takes time
+
 APOSTROPHES = "'\u2018\u2019\u201a\u201b\u02bc\u02b9`\u00b4\u2032\uff07"
 """The characters that phones, Macs and East Asian input methods produce for the apostrophe key."""
 QUOTES = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02\u300c\u300e'
+_PLAIN_QUOTES = str.maketrans(dict.fromkeys(QUOTES, '"'))
 _PLAIN = str.maketrans(dict.fromkeys(APOSTROPHES, "'") | dict.fromkeys(QUOTES, '"'))
 
 
@@ -30,6 +34,18 @@ def listing(names: Sequence[str], last: str) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def plain_quotes(line: str) -> str:
+    """Replace every double quote by its ASCII form; the length stays the same."""
+    return line.translate(_PLAIN_QUOTES)
+
+
+def similar(word: str, names: Iterable[str]) -> list[str]:
+    """Return up to three names that `word` may be a misspelling of, the most similar first."""
+    if len(word) > LONGEST_MISSPELT:
+        return []
+    return difflib.get_close_matches(word.casefold(), list(names), cutoff=0.7)
 
 
 def plain_marks(line: str) -> str:

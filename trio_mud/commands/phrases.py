@@ -11,6 +11,7 @@ class Phrases:
     """
 
     unknown: str = 'There is no command "{word}".'
+    did_you_mean: str = "Did you mean {choices}?"
     ambiguous: str = "Do you mean {choices}?"
     in_full: str = "Type {verb} in full if you mean it."
     wrong: str = '"{word}" will not do for {name}.'
@@ -19,3 +20,7 @@ class Phrases:
     aliases: str = "Also: {names}"
     more: str = "Type {verb} and a command to read more about it."
     either: str = "or"  # placed before the last of several choices
+    not_here: str = 'You see no "{words}" here.'
+    not_carried: str = 'You have no "{words}".'
+    not_fit: str = "You cannot do that with {name}."
+    one_at_a_time: str = "One at a time, please."
