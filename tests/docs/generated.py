@@ -44,7 +44,7 @@ BLOCK = re.compile(
     r"(?P<mark><!-- (?P<kind>code|names|members|fields): (?P<argument>[^>]+?) -->\n)"
     r"(?P<copy>```[\s\S]*?\n```\n|(?:\|.*\n)*)"
 )
-LANGUAGES = {".py": "python", ".txt": "text"}
+LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text"}
 CODE = re.compile(
     r'(?P<file>[\w./-]+)(?:, function (?P<function>\w+))?(?:, from "(?P<start>.+?)")?(?: to "(?P<end>.+?)")?'
 )

@@ -12,7 +12,7 @@ from trio_mud import Hooks, MasterServer
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 from trio_mud.testing.simulation import PlayedByWords, run_batches
 
-from .pages import load
+from .pages import DOCS, load
 
 at_work = load("howto/hooks_at_work.py")
 doorkeeper = load("howto/doorkeeper.py")
@@ -354,3 +354,18 @@ def test_the_simulator_finds_the_careless_wrestler_and_nothing_in_the_careful_on
 
     assert any("ValueError" in text and "is not in list" in text for text in fails(wrestlers.careless))
     assert fails(wrestlers.careful) == []
+
+
+# Build a world
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "most"), [("# lamp", "# door", 18), ("# door", "# guard", 18), ("# guard", "# verbs", 40)]
+)
+def test_the_parts_of_the_manor_are_as_short_as_promised(begin: str, end: str, most: int) -> None:
+    lines: list[str] = []
+    for name, last in (("manor.py", end), ("manor.toml", end.replace("verbs", "resets"))):
+        text = (DOCS / "howto" / name).read_text(encoding="utf-8")
+        part = text[text.index(f"{begin}\n") : text.index(f"{last}\n")]
+        lines += [line for line in part.splitlines() if line.strip() and not line.startswith("#")]
+    assert 0 < len(lines) <= most
