@@ -109,11 +109,30 @@ class LongestStep(trio.abc.Instrument):
 
 async def slices(path: Path) -> float:
     """Milliseconds of CPU of the longest step of any task while 100,000 changed records are saved."""
+
+    def change(store: Store) -> None:
+        for thing in store.all(StoredThing):
+            thing.gold += 1
+
+    return await longest_step(path, change)
+
+
+async def removals(path: Path) -> float:
+    """Milliseconds of CPU of the longest step of any task while 100,000 removed records are deleted."""
+
+    def remove(store: Store) -> None:
+        for thing in store.all(StoredThing):
+            store.remove(thing)
+
+    return await longest_step(path, remove)
+
+
+async def longest_step(path: Path, act: Callable[[Store], None]) -> float:
+    """Milliseconds of CPU of the longest step of any task while what was done to 100,000 records is saved."""
     async with open_store(Sqlite(path), StoredThing, interval=1e6) as store:
         fill(store)
         await store.saved(within=PATIENCE)
-        for thing in store.all(StoredThing):
-            thing.gold += 1
+        act(store)
         gc.collect()
         gc.disable()  # a collection belongs to whichever step it happens to come in
         await trio.lowlevel.checkpoint()
@@ -187,6 +206,7 @@ FIGURES: dict[str, tuple[Callable[[Path], Awaitable[float]], str]] = {
     "changes": (changes, ""),
     "commits": (commits, ""),
     "slices": (slices, ""),
+    "removals": (removals, ""),
     "loading": (loading, "filled"),
     "memory": (memory, "filled"),
     "assigning": (assigning, ""),
@@ -208,6 +228,7 @@ ROWS = [
     BoundRow("store: 1,000 changed records a second", "points of loop CPU", 3.0, lambda: measure("changes")),
     BoundRow("store: 5,000 saves by a hundred at once", "commits", 100.0, lambda: measure("commits")),
     BoundRow("store: longest slice while 100,000 records are saved", "ms CPU", 2.0, lambda: measure("slices")),
+    BoundRow("store: longest slice while 100,000 records are removed", "ms CPU", 2.0, lambda: measure("removals")),
     BoundRow("store: opening 100,000 records", "s CPU", 2.5, lambda: measure("loading")),
     BoundRow("store: memory of 100,000 records", "MB", 100.0, lambda: measure("memory")),
     BoundRow("store: assigning a stored field", "us", 0.7, lambda: measure("assigning")),

@@ -112,13 +112,15 @@ class Transaction:
         self._settle(self, None)
 
     def forget_slice(self) -> bool:
-        """Let go of some records of a committed transaction; return True if more are left.
+        """Let go of some records and keys of a committed transaction; return True if more are left.
 
         Dropping 100,000 at once would take more than 2 ms.
         """
         for _ in range(min(FORGOTTEN_RECORDS, len(self.records))):
             self.records.popitem()
-        return bool(self.records)
+        for _ in range(min(FORGOTTEN_RECORDS, len(self.removed))):
+            self.removed.popitem()
+        return bool(self.records or self.removed)
 
     def failed(self, error: BaseException) -> None:
         """Give the changes back, to be part of the next transaction."""

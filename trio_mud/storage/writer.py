@@ -127,10 +127,10 @@ class Writer:
 
 
 def _write(backend: Backend, changes: Changes) -> None:
-    """Write the changes, then free the rows here and in pieces: freeing 100,000 at once would hold the loop up."""
+    """Write the changes, then free the lists here and in pieces: freeing 100,000 at once would hold the loop up."""
     try:
         backend.write(changes)
     finally:
-        rows = changes.rows
-        while isinstance(rows, list) and rows:
-            del rows[-1000:]
+        for written in (changes.rows, changes.removed):
+            while isinstance(written, list) and written:
+                del written[-1000:]
