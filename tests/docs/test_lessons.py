@@ -41,7 +41,7 @@ async def test_what_a_lesson_tests_is_so(mud: OpenMud, test: ReadersTest) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", LESSONS, ids=lambda folder: folder.name)
 def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path, tmp_path: Path) -> None:
-    for path in folder.glob("*.py"):
+    for path in (*folder.glob("*.py"), *folder.glob("*.toml")):
         shutil.copy(path, tmp_path)
     if (folder / "recorded").is_dir():
         shutil.copytree(folder / "recorded", tmp_path / "recorded")
