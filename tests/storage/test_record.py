@@ -50,6 +50,29 @@ def test_a_wrong_declaration_is_refused(arguments: dict[str, Any], fields: dict[
         type("Wrong", (Record,), {"__annotations__": fields}, **arguments)
 
 
+def test_a_value_without_a_type_is_refused_because_it_would_not_be_stored() -> None:
+    with pytest.raises(TypeError, match=r"Lost.gold has no type, so it is not stored: write gold: int = 5"):
+
+        class Lost(Record, family="lost"):
+            gold = 5
+
+    with pytest.raises(TypeError, match="write gold: int = 7"):
+
+        class Richer(Item):
+            gold = 7
+
+    class Kept(Record, family="kept"):
+        MOST = 3
+        _cache = ""
+        gold: int = 5
+
+        @property
+        def is_rich(self) -> bool:
+            return self.gold >= self.MOST
+
+    assert Kept(gold=1).is_rich is False
+
+
 async def test_the_key_of_a_stored_record_cannot_change() -> None:
     async with open_store(Memory(), Item, executor=inline) as store:
         thing = store.add(Item(name="a"), "a")

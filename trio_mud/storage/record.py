@@ -34,6 +34,7 @@ Migration = Callable[[Fields], Mapping[str, Any]]
 
 _LIVE = "trio_mud.live"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PLAIN = (str, bytes, int, float, list, dict, set, frozenset, tuple)  # values that fields have
 _INTERNAL = frozenset({"key", "_tracker", "_guarded", "_owner", "_group", "_digest", "_dangling", "_is_leaving"})
 
 _set = object.__setattr__
@@ -204,9 +205,15 @@ class Record:
 
 
 def _check_names(cls: type[Record]) -> None:
-    for name in inspect.get_annotations(cls):
+    annotations = inspect.get_annotations(cls)
+    for name in annotations:
         if name in vars(Record) and "ClassVar" not in str(cls.__annotations__[name]):
             raise TypeError(f"{cls.__name__}.{name} hides an attribute of Record: give the field another name")
+    for name, value in vars(cls).items():
+        # Without a type it is no field: it would not be stored, and a base's default would hide it in each record.
+        if name[0] != "_" and not name.isupper() and name not in annotations and isinstance(value, _PLAIN):
+            kind = type(value).__name__
+            raise TypeError(f"{cls.__name__}.{name} has no type, so it is not stored: write {name}: {kind} = {value!r}")
 
 
 def _copy_mutable_defaults(cls: type[Record]) -> None:
