@@ -1,5 +1,7 @@
 """Every exception that this package raises on purpose.
 
+Their tree::
+
     TrioMudError
     ├── LocalProtocolError      this side broke a protocol's rules: a bug here or in the caller
     ├── SessionInUse            the session of that key is live, and the policy was to refuse
