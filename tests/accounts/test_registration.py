@@ -14,7 +14,7 @@ from trio_mud.errors import NotSaved
 from trio_mud.testing import OpenMud
 
 from ..storage.faulty import FULL, Faulty
-from .inn import PASSWORD, Inn, answers, open_inn
+from .inn import PASSWORD, Inn, Patron, answers, open_inn
 
 TEXTS = Texts()
 
@@ -52,6 +52,48 @@ async def test_an_account_is_not_announced_before_it_is_saved(mud: OpenMud, capl
         await inn.newcomer("Ann")
         await inn.store.saved()
     assert sorted(backend.stored.rows) == [("account", "ann"), ("character", "ann"), ("name", "ann")]
+
+
+async def test_a_new_character_that_is_played_from_another_link_is_kept_if_its_creation_fails(mud: OpenMud) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        backend.error = FULL
+        first = await inn.player("new", "Ann", PASSWORD)
+        await first.type(PASSWORD)
+        second = await inn.login("Ann")
+        assert "You are Ann" in second.screen
+        await inn.mud.pass_time(6)
+        await first.catches_up()
+        assert TEXTS.login_not_saved in first.screen
+        account, _ = await account_of(inn)
+        assert inn.accounts.account_of(inn.mud.server.sessions.get("ann")) is account
+        assert inn.store.get(Patron, "ann") is not None
+        backend.error = None
+        await second.type("quit")
+        await inn.mud.pass_time(6)
+    assert sorted(backend.stored.rows) == [("account", "ann"), ("character", "ann"), ("name", "ann")]
+
+
+async def test_a_second_character_that_is_played_already_stays_with_its_account(mud: OpenMud) -> None:
+    backend = Faulty()
+    async with open_inn(mud, backend=backend) as inn:
+        await inn.newcomer("Ann")
+        account, connection = await account_of(inn)
+        backend.error = FULL
+        async with trio.open_nursery() as nursery:
+
+            async def add() -> None:
+                with pytest.raises(NotSaved):
+                    await inn.accounts.add_character(connection, account, "Bea")
+
+            nursery.start_soon(add)
+            await trio.sleep(1)
+            other = await inn.player("Ann", PASSWORD, "Bea")
+            assert "You are Bea" in other.screen
+        assert account.characters == ("ann", "bea")
+        backend.error = None
+        await inn.store.saved()
+    assert ("character", "bea") in backend.stored.rows
 
 
 async def test_of_two_who_make_one_account_at_once_the_loser_reads_that_it_is_taken(mud: OpenMud) -> None:

@@ -104,13 +104,15 @@ class Registration:
         try:
             return await self._add(connection, account, key, name, [])
         except BaseException:
-            account.characters = tuple(other for other in account.characters if other != key or other in before)
+            found = self.store.get(self._kind, key)
+            if found is None or found.account != account.key:
+                account.characters = tuple(other for other in account.characters if other != key or other in before)
             raise
 
     async def _add(
         self, connection: Connection, account: Account, key: str, name: str, records: list[Record]
     ) -> Record:
-        """Add the records, a name and a character; take all back unless they are saved."""
+        """Add the records, a name and a character; take all back unless they are saved, or the character is played."""
         if self._is_played(connection, key):  # by a guest
             raise Mistake(connection.server.texts.name_taken)
         account_key = account.key or key
@@ -131,6 +133,8 @@ class Registration:
         return character
 
     def _take_back(self, added: list[Record]) -> None:
+        if any(self._stays.is_played(record) for record in added):
+            return  # the owner has entered from another link meanwhile, and plays on
         for record in added:
             self.store.remove(record)
 

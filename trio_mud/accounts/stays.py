@@ -49,6 +49,10 @@ class Stays:
         """Return the stays of an account, the oldest first."""
         return [stay for stay in self._by_session.values() if stay.account is account]
 
+    def is_played(self, body: object) -> bool:
+        """Return True if a session plays this body."""
+        return any(stay.body is body for stay in self._by_session.values())
+
     def guest_looks(self) -> set[str]:
         """Return the appearances of the names of all guests."""
         return {stay.look for stay in self._by_session.values() if stay.account is None}
