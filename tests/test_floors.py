@@ -53,7 +53,7 @@ FLOORS = {
     ),
     "mudlib": Floor({FRONT_DOOR, "accounts", "commands", "errors", "storage", "world"}, {"msgspec", "wcwidth"}),
     "testing": Floor(
-        GROUND | {FRONT_DOOR, "driver", "game", "storage", "telnet", "text", "transports", "world"},
+        GROUND | {FRONT_DOOR, "accounts", "driver", "game", "storage", "telnet", "text", "transports", "world"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},
     ),
     "config": Floor(GROUND | {"accounts", "transports"}, {"msgspec"}),

@@ -17,6 +17,8 @@ from typing import Any, Final
 import trio
 import trio.lowlevel
 
+from trio_mud.accounts import Passwords, accounts, tokens
+from trio_mud.accounts.stays import Stays
 from trio_mud.driver.connection import connection
 from trio_mud.driver.connection.connection import Connection, Connections
 from trio_mud.driver.connection.events import Disconnect, Input
@@ -47,6 +49,7 @@ from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
 from trio_mud.telnet.scanner import in_text
 from trio_mud.testing.simulation.threads import Threads
+from trio_mud.world import Traveller
 
 Patch = Callable[[], AbstractContextManager[object]]
 
@@ -583,3 +586,58 @@ def removals_of_a_failed_write_are_forgotten(true: Any, self: Transaction, error
 def changes_of_a_failed_write_are_forgotten(true: Any, self: Transaction, error: BaseException) -> None:
     self.records.clear()
     true(self, error)
+
+
+# Accounts
+
+
+@defect(Stays, "_bind", game="stored")
+def a_takeover_keeps_the_hold_of_its_login(true: Any, self: Stays, connection: Any, account: Any, held: Any) -> Session:
+    session: Session = true(self, connection, account, held)
+    held.clear()
+    return session
+
+
+@defect(Stays, "end", game="stored")
+def the_end_of_a_stay_releases_nothing(true: Any, self: Stays, session: Session) -> None:
+    self._by_session.pop(session, None)
+
+
+@defect(Stays, "_bind", game="stored")
+def a_takeover_releases_the_hold_of_the_stay(
+    true: Any, self: Stays, connection: Any, account: Any, held: Any
+) -> Session:
+    known = connection.server.sessions.get(held[-1].key)
+    session: Session = true(self, connection, account, held)
+    if session is known:
+        self._store.release(held[-1])
+    return session
+
+
+@defect(Traveller, "on_release", game="stored")
+def a_body_stays_in_the_room(true: Any, self: Traveller) -> None:
+    self._is_held = False
+
+
+@defect(Contents, "unpin_group", game="stored")
+def a_released_body_is_not_forgotten(true: Any, self: Contents, record: Record) -> None:
+    """Nothing."""
+
+
+@defect(tokens, "digest", game="stored")
+def tokens_and_codes_are_stored_as_they_are(true: Any, secret: str) -> str:
+    return str(secret)
+
+
+@defect(accounts, "issue_code", game="stored")
+def a_recovery_code_is_logged(true: Any, account: Any, now: float) -> Any:
+    code = true(account, now)
+    logging.getLogger("trio_mud").info("recovery code %s", code)
+    return code
+
+
+@defect(Passwords, "is_outdated", game="stored")
+def a_hash_is_logged(true: Any, self: Passwords, stored: str) -> bool:
+    logging.getLogger("trio_mud").info("checked %s", stored)
+    is_outdated: bool = true(self, stored)
+    return is_outdated

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from tests.world.tavern import game
+from trio_mud.accounts import Accounts
 from trio_mud.testing.simulation import PlayedByWords, RunResult, Trace, first_caught, plan, simulate
 from trio_mud.testing.simulation.invariants import INVARIANTS
 from trio_mud.testing.simulation.simulator import observe
@@ -15,6 +18,17 @@ from trio_mud.testing.simulation.stored import TOTAL, judge
 
 from .defects import DEFECTS
 
+CALLS = ("create", "authenticate", "enter", "resume", "recovery_code", "set_password", "delete")
+USEFUL = (3, 11, 50)  # seeds whose players do all of these calls
+ACCOUNTS = (
+    ("a_takeover_keeps_the_hold_of_its_login", "I-27"),
+    ("a_takeover_releases_the_hold_of_the_stay", "I-27"),
+    ("the_end_of_a_stay_releases_nothing", "I-27"),
+    ("a_body_stays_in_the_room", "I-27"),
+    ("tokens_and_codes_are_stored_as_they_are", "I-22"),
+    ("a_recovery_code_is_logged", "I-22"),
+    ("a_hash_is_logged", "I-22"),
+)
 WORDS = ("earn", "earn", "listen", "save", "hello")
 STORAGE = (
     "a_change_reaches_the_transaction_before_it",
@@ -79,7 +93,7 @@ def test_the_seed_chooses_the_game_with_records_now_and_then() -> None:
 
 
 def test_the_invariants_of_storage_are_checked() -> None:
-    assert {"I-21a", "I-21b", "I-21c"} <= INVARIANTS.keys()
+    assert {"I-21a", "I-21b", "I-21c", "I-22"} <= INVARIANTS.keys()
 
 
 def test_saves_are_acknowledged_and_the_disk_fails() -> None:
@@ -94,6 +108,35 @@ def test_a_planted_defect_of_storage_is_found_soon(name: str) -> None:
     caught = first_caught(DEFECTS[name], seeds=60, name="stored")
     assert caught is not None
     assert caught[1] in ("I-21a", "I-21b")
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize(("name", "invariant"), ACCOUNTS)
+def test_a_planted_defect_of_accounts_is_found_soon(name: str, invariant: str) -> None:
+    caught = first_caught(DEFECTS[name], seeds=60, name="stored")
+    assert caught is not None
+    assert caught[1] == invariant
+
+
+@pytest.mark.unmeasured
+def test_players_log_in_and_use_tokens_and_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: Counter[str] = Counter()
+
+    def count(name: str) -> None:
+        true = getattr(Accounts, name)
+
+        async def counted(*args: Any) -> Any:
+            result = await true(*args)
+            done[name] += result is not None or name in ("delete", "set_password")
+            return result
+
+        monkeypatch.setattr(Accounts, name, counted)
+
+    for name in CALLS:
+        count(name)
+    for seed in USEFUL:
+        simulate(seed, name="stored")
+    assert not [name for name in CALLS if not done[name]]
 
 
 @pytest.mark.parametrize(

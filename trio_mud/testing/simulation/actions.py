@@ -57,6 +57,7 @@ _FLOODS: Final = (
     b"a\x7f",
 )
 
+LOGINS: Final = ("account", "show")  # lines by which a new connection logs in
 _HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
 _HARMFUL: Final = ("raise", "group", "hang", "stubborn", "dialog raise", "work raise", "twice")
 
@@ -88,8 +89,9 @@ def _secret(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     found = harness.game.secret(player, chance)
     if not found:
         return False
-    line, prompt, secret = found
-    harness.start(partial(player.answer, line, prompt, secret))
+    if found[0].split()[0] in LOGINS:
+        player = harness.join(chance, outcome="welcome") or player
+    harness.start(partial(player.answer, *found))
     return True
 
 

@@ -31,7 +31,7 @@ class SimulatedGame(Protocol):
         ...
 
     def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
-        """Return a line that leads to a hidden question, its prompt, and a secret; empty without such a question."""
+        """Return a line that leads to questions, some of them hidden, and each prompt and answer; empty without any."""
         ...
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:

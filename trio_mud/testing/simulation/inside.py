@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from sys import getsizeof
+from types import SimpleNamespace
 from typing import Any
 
+from ...accounts import tokens
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
 from ...driver.connection.secret import Secret
@@ -18,7 +21,7 @@ from ...driver.server.server import MasterServer
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
 from ...storage import Record, Store
-from ...storage.schema import schema_of
+from ...storage.schema import family_of, schema_of
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
@@ -63,16 +66,20 @@ def on_deadline(server: MasterServer, callback: Callable[[], object]) -> None:
     server._context.timers.at = at_and_report  # type: ignore[method-assign]
 
 
-def on_share(server: MasterServer, callback: Callable[[Connection], object]) -> None:
-    """Call `callback` for each connection that is about to enter a session which it may share."""
+def on_enter(
+    server: MasterServer, shares: Callable[[Connection], object], entered: Callable[[Session], object]
+) -> None:
+    """Call `shares` before a connection enters a session that it may share, and `entered` after each entry."""
     enter = server.sessions.enter
 
     def report_and_enter(
         key: Hashable, connection: Connection, *, on_duplicate: Duplicate = Duplicate.TAKE_OVER, **others: Any
     ) -> Session:
         if on_duplicate is Duplicate.SHARE:
-            callback(connection)
-        return enter(key, connection, on_duplicate=on_duplicate, **others)
+            shares(connection)
+        session = enter(key, connection, on_duplicate=on_duplicate, **others)
+        entered(session)
+        return session
 
     server.sessions.enter = report_and_enter  # type: ignore[method-assign]
 
@@ -128,7 +135,8 @@ def row(store: Store, place: tuple[str, str]) -> tuple[str, bytes]:
     """Return the kind of a record in memory, and its fields as they are stored."""
     record = _record(store, place)
     schema = schema_of(type(record))
-    return schema.kind, schema.encode(record)
+    overlay = None if store._overlay is None else store._overlay(type(record), record.__dict__)
+    return schema.kind, schema.encode(record, overlay)
 
 
 def is_dirty(store: Store, place: tuple[str, str]) -> bool:
@@ -149,3 +157,32 @@ def stored_values(store: Store) -> dict[str, bytes]:
 def last_entry(store: Store) -> int:
     """Return the number of the newest log entry."""
     return store._last_entry
+
+
+def holds(store: Store) -> Mapping[Record, int]:
+    """Return how often each record is held."""
+    return store._contents.holds
+
+
+def is_stored(store: Store, record: Record) -> bool:
+    """Return True if this object is what the store has in memory under its key."""
+    return store._contents.get(family_of(type(record)), record.key) is record
+
+
+def is_pinned(store: Store, record: Record) -> bool:
+    """Return True if the store keeps this record in memory by itself: as held, resident, or not saved yet."""
+    contents = store._contents
+    return record.key in contents.pinned[family_of(type(record))] or record in contents.dirty
+
+
+@contextmanager
+def numbered_codes(prefix: str) -> Iterator[None]:
+    """Make recovery codes in this block that begin with a prefix, and are the same in every run."""
+    width = tokens.CODE_LENGTH - len(prefix)
+    letters = chain.from_iterable(f"{prefix}{number:0{width}}" for number in count(1))
+    there: Any = tokens.secrets  # type: ignore[attr-defined]
+    tokens.secrets = SimpleNamespace(choice=lambda _: next(letters))  # type: ignore[attr-defined, assignment]
+    try:
+        yield
+    finally:
+        tokens.secrets = there  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ Used by `simulator`. A new invariant is a function decorated with `@invariant`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -305,7 +306,8 @@ def _is_in_order(some: list[str], everything: list[str]) -> bool:
 
 # A line of the hostile game: unanswered prompts, then at most one text.
 _KNOWN: Final = re.compile(
-    r"(?:ask> |hide [^<>]*> |name> |turn> )*(?:(<\d+:\d+[^\x00-\x1f]*>)|\[[a-z ]+\d*\]|\(of the stay\)|\(to all\)|)"
+    r"(?:ask> |hide [^<>]*> |name> |turn> |undo> |[a-z]+ #\d+\.\d+> )*"
+    r"(?:(<\d+:\d+[^\x00-\x1f]*>)|\[[a-z ]+\d*\]|\(of the stay\)|\(to all\)|)"
 )
 
 
@@ -557,7 +559,7 @@ def entering_precedes_input(trace: Trace) -> Iterator[str]:
 
 @invariant("I-22")
 def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
-    """Input at a hidden question appears in no log, event, traceback or row, and on no screen; nor does its hash."""
+    """Passwords, tokens and codes appear in no log, event, traceback or row, and on no screen; nor do their hashes."""
     for record in trace.log:
         if CANARY in record:
             yield f"logged: {record}"
@@ -572,15 +574,26 @@ def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
 
 
 def _stored_secrets(trace: Trace, storage: StorageTrace) -> Iterator[str]:
-    stored = storage.disk.stored
-    for data in (*(row.data for row in stored.rows.values()), *(entry.data for entry in stored.entries.values())):
+    rows = {data for commit in storage.commits for _, data in commit.rows.values()}
+    values = {data for commit in storage.commits for data in commit.values.values()}
+    for data in sorted({*rows, *values, *(entry.data for entry in storage.disk.stored.entries.values())}):
         if CANARY.encode() in data:
             yield f"stored: {data!r}"
-    for hashed in storage.hashes:
+    for hashed in sorted({*storage.hashes, *_hashes_of_accounts(storage)}):
         if any(hashed in record for record in trace.log):
             yield f"the hash {hashed} is logged"
         if any(hashed.encode() in player.read for player in trace.players):
             yield f"the hash {hashed} is read by a player"
+
+
+def _hashes_of_accounts(storage: StorageTrace) -> Iterator[str]:
+    """Yield every stored hash of a password, a resume token or a recovery code."""
+    for data in {
+        data for commit in storage.commits for (family, _), (_, data) in commit.rows.items() if family == "account"
+    }:
+        fields = json.loads(data)
+        yield from filter(None, (fields.get("password"), fields.get("recovery")))
+        yield from (token["digest"] for token in fields.get("tokens", ()))
 
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f\x80-\x9f]")

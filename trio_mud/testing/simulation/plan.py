@@ -21,6 +21,7 @@ from .players import PROGRAMS
 
 KNOWN: Final = ("hostile", "careless", "stored")  # games that write only numbered lines
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
+LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 LIVES: Final = 3  # times that a game with records is started, at most
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
@@ -124,6 +125,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             game = "stored"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
+    if game == "stored":
+        weights = {**weights, "secret": weights.get("secret", 0) + LOGINS}
     names = list(weights)
     script = [PlanStep("join", 0, random.getrandbits(30))]
     guests = random.randint(1, 5)

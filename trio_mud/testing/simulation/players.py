@@ -114,14 +114,22 @@ class SimulatedPlayer:
         async with self._hand:
             await self._send(data)
 
-    async def answer(self, line: str, prompt: str, secret: str) -> None:
-        """Type a line, and a secret after its prompt appears, with no other input between."""
+    async def answer(self, line: str, *questions: str) -> None:
+        """Type a line, and the answer to each question after its prompt appears, with no other input between.
+
+        Args:
+            line: The line that leads to the first question.
+            questions: The prompt of a question, its answer, and so on; the rest is left out if one does not come.
+        """
         async with self._hand:
             await self._send(f"{line}\r\n".encode())
-            with trio.move_on_after(PATIENCE):
-                while prompt.encode() not in self.read:
-                    await self._hears_more()
-                await self._send(f"{secret}\r\n".encode())
+            for prompt, answer in zip(questions[::2], questions[1::2], strict=True):
+                with trio.move_on_after(PATIENCE) as patience:
+                    while prompt.encode() not in self.read:
+                        await self._hears_more()
+                if patience.cancelled_caught:
+                    return
+                await self._send(f"{answer}\r\n".encode())  # never cut, which would break a compressed stream
 
     async def break_word(self, before: Sequence[str], behind: Sequence[str], *, ends_stream: bool) -> None:
         """Once it compresses, type lines, then plain ones inside the stream or after its end."""

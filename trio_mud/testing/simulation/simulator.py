@@ -18,6 +18,7 @@ from .games import SimulatedGame
 from .harness import Harness
 from .invariants import check
 from .plan import RunPlan, plan
+from .players import CANARY
 from .trace import Trace
 
 Patch = Callable[[], AbstractContextManager[object]]
@@ -101,7 +102,11 @@ def observe(
     """Play a plan and return the trace without checking it."""
     log: list[str] = []
     holder: list[Harness] = []
-    with patch(), inside.hidden_input(lambda connection: holder[-1].trace.hides_input(connection)):
+    with (
+        patch(),
+        inside.hidden_input(lambda connection: holder[-1].trace.hides_input(connection)),
+        inside.numbered_codes(f"{CANARY}code-"),
+    ):
 
         async def main() -> None:
             life: RunPlan | None = script

@@ -92,6 +92,11 @@ class StorageTrace:
         """True if the store's last write failed."""
         return self._store is not None and self._store.error is not None
 
+    @property
+    def is_open(self) -> bool:
+        """True until the store is closed or killed."""
+        return self._store is not None and not self.disk.is_dead and not self.is_closed
+
     def watch(self, store: Store) -> None:
         """Record this store, which was opened at this moment; the game may have changed records already."""
         self._store, self.disk.written = store, self._after_write

@@ -14,11 +14,13 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 import trio
 
+from ...accounts import Accounts
 from ...driver.connection.connection import Connection
 from ...driver.connection.events import Admitted, Disconnect, Input
 from ...driver.core.hooks import Hooks
@@ -28,6 +30,7 @@ from ...storage import Record, Store
 from ...world import Game, World
 from .by_words import StoredRecords
 from .hostile import KEYS, HostileGame
+from .played_accounts import LINES, MAP, NAMES, Hero, PlayedAccounts
 from .players import SimulatedPlayer
 from .storage_trace import WorldState
 from .trace import Trace
@@ -78,7 +81,9 @@ class StoredGame(HostileGame):
         self.hooks.on(Admitted)(self._open_deposit)
         self.hooks.on(Disconnect)(self._close_deposit)
         self._held: dict[int, Deposit] = {}  # by number of connection
-        self.records = StoredRecords(Game(self._build, records=(Purse, Treasure, Deposit)), judge)
+        self._played: PlayedAccounts | None = None
+        records = (*Accounts.records, Hero, Purse, Treasure, Deposit)
+        self.records = StoredRecords(Game(self._build, records=records, maps=(MAP,)), judge)
 
     def _build(self, world: World) -> Hooks:
         self._store = store = world.store
@@ -86,11 +91,24 @@ class StoredGame(HostileGame):
             if store.get(Purse, key) is None:
                 purse = store.add(Purse(gold=TOTAL if key == "bank" else 0), key)
                 self.create(purse)
+        self._played = PlayedAccounts(self._trace, world)
+        self.hooks.include(self._played.hooks)
         return self.hooks
 
     def line(self, player: SimulatedPlayer, chance: Random) -> str:
-        """Return a line about money or things, or one of the hostile game."""
-        return self._numbered(player, chance.choice(_LINES)) if chance.random() < 0.7 else super().line(player, chance)
+        """Return a line about money or things, about the player's account, or one of the hostile game."""
+        lines = chance.choices((_LINES, LINES, ()), (45, 30, 25))[0]
+        return self._numbered(player, chance.choice(lines)) if lines else super().line(player, chance)
+
+    def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
+        """Return a conversation about an account, or the hidden question of the hostile game."""
+        if self._played is None or chance.random() < 0.2:
+            return super().secret(player, chance)
+        return self._played.conversation(player, partial(self._numbered, player), chance)
+
+    def enter(self, who: int, chance: Random) -> Sequence[str]:
+        """Return a line that enters a character of an account, or one of the hostile game."""
+        return [f"play {NAMES[who % 3]}"] if chance.random() < 0.7 else super().enter(who, chance)
 
     # Hooks
 
@@ -132,6 +150,12 @@ class StoredGame(HostileGame):
         await self.save(0.2)
 
     # The world
+
+    @property
+    def played(self) -> PlayedAccounts:
+        """The accounts of the open store."""
+        assert self._played is not None
+        return self._played
 
     @property
     def store(self) -> Store:
@@ -345,4 +369,13 @@ _ACTIONS: Final[dict[str, Action]] = {
     "note": _note,
     "save": _save,
     "escrow": _escrow,
+    "play": lambda game, connection, words: game.played.play(connection, words[0]),
+    "account": lambda game, connection, words: game.played.log_in(connection, words[-1]),
+    "show": lambda game, connection, words: game.played.show_token(connection, words[-1]),
+    "change": lambda game, connection, words: game.played.change(connection, words[-1]),
+    "recover": lambda game, connection, words: game.played.recover(),
+    "erase": lambda game, connection, words: game.played.erase(connection),
+    "purge": lambda game, connection, words: game.played.purge(),
+    "logout": lambda game, connection, words: game.played.log_out(connection),
+    "carve": lambda game, connection, words: game.played.carve(connection),
 }

@@ -41,6 +41,7 @@ from . import inside
 from .determinism import Steps
 from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
+from .stay_trace import StayTrace
 from .storage_trace import StorageTrace, WorldState
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ class Trace:
         raised: The exception raised by `serve`.
         storage: The record of its store; None for games without records.
         judge: Yields what is wrong with kept rows, for a game that knows.
+        stays: The record of who plays which character; None for games without accounts.
         after_restart: The record of the next life of the game; None if there is none.
     """
 
@@ -193,13 +195,14 @@ class Trace:
         self.storage: StorageTrace | None = None
         self.judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()
         self.after_restart: Trace | None = None
+        self.stays: StayTrace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
         self._passed = 0  # deadlines that expired in the current step
         inside.on_deadline(server, self._passes)
-        inside.on_share(server, self.sharing.add)
+        inside.on_enter(server, self.sharing.add, self._enters)
         self._links: dict[Session, tuple[Connection, ...]] = {}
         self._origins: dict[Session, str] = {}  # origin of the last connection of each session
         self._busy: dict[Hashable, Happening] = {}
@@ -264,6 +267,9 @@ class Trace:
             self.fault("I-26", f"{accepted} accepted, but {refused} refused and {counters['admitted']} admitted")
         if self.storage is not None and self.storage.is_failing:
             self.fault("I-19", "the disk works again, and saving still fails")
+        if self.stays is not None:
+            for text in self.stays.at_rest(self.calm_at - PATIENCE):
+                self.fault("I-27", text)
 
     def _at_the_door(self) -> int:
         decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
@@ -329,6 +335,12 @@ class Trace:
         happening = self._busy.pop(whose, None)
         if happening is not None:
             happening.over_at = trio.current_time()
+        if self.stays is not None and isinstance(event, SessionEnded):
+            self.stays.end(event.session)
+
+    def _enters(self, session: Session) -> None:
+        if self.stays is not None:
+            self.stays.begin(session)
 
     def _count_turn(self, connection: Connection) -> None:
         """For each queued connection, count the events of every other connection that came first."""
@@ -406,6 +418,9 @@ class Trace:
         self.most_posts = max(self.most_posts, inside.posts(server))
         if self.storage is not None:
             self.storage.after_step()
+        if self.stays is not None and self.storage is not None and self.storage.is_open:
+            for text in self.stays.after_step():
+                self.fault("I-27", text)
 
     def _see_ending(self, watched: Watched) -> None:
         ending = watched.connection.ending

@@ -1,0 +1,79 @@
+"""The record of who plays which character, and of what the store keeps in memory for it (I-27).
+
+A stay is a session whose body is a character: it begins when the session is entered, and is over when the functions of
+`SessionEnded` have run. It is noted from these events, and not from what the accounts noted about them.
+
+`trace` has it, for a game with accounts.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import trio
+
+from ...accounts import Account
+from ...driver.sessions.session import Session
+from ...storage import Store
+from ...world import Traveller
+from . import inside
+
+
+class StayTrace:
+    """The record of one life.
+
+    Args:
+        store: The store of the game.
+        kind: The class of the characters.
+        entering: Tasks that are entering a character at this moment, by the key of the account; they hold it, too.
+    """
+
+    def __init__(self, store: Store, kind: type[Traveller], entering: Callable[[], Mapping[str, int]]) -> None:
+        self._store, self._kind, self._entering = store, kind, entering
+        self._bodies: dict[Session, Traveller] = {}
+        self._over: dict[str, float] = {}  # when the last stay of a character was over, by its key
+        self._ended: list[Session] = []
+
+    def begin(self, session: Session) -> None:
+        """Record that a session was entered, by its first connection or another one."""
+        if isinstance(session.body, self._kind):
+            self._bodies[session] = session.body
+
+    def end(self, session: Session) -> None:
+        """Record that a session has ended, and all functions of that event have run."""
+        body = self._bodies.pop(session, None)
+        if body is not None:
+            self._over[body.key] = trio.current_time()
+            self._ended.append(session)
+
+    def after_step(self) -> Iterator[str]:
+        """Yield what is wrong now: a body that is not stored, a wrong number of holds, or one that stands in a room."""
+        holds, entering = inside.holds(self._store), self._entering()
+        stays, accounts = Counter(self._bodies.values()), Counter(body.account for body in self._bodies.values())
+        for session, body in self._bodies.items():
+            if session.ending is None and not inside.is_stored(self._store, body):
+                yield f"{session!r} is played, and its body is not in the store"
+        for body in (*stays, *(body for body in self._store.all(self._kind) if body not in stays)):
+            if inside.is_stored(self._store, body) and holds.get(body, 0) != stays[body]:
+                yield f"{body!r} has {stays[body]} stays, and is held {holds.get(body, 0)} times"
+            if not stays[body] and body.place is not None and body in body.place.contents:
+                yield f"{body!r} is not played, and is in {body.place!r}"
+        for account in self._store.all(Account):
+            least = accounts[account.key]
+            if not least <= holds.get(account, 0) <= least + entering.get(account.key, 0):
+                yield f"{account!r} has {least} stays, and is held {holds.get(account, 0)} times"
+
+    def at_rest(self, since: float) -> Iterator[str]:
+        """Yield each character that is still in memory although its last stay was over before this time."""
+        played = {body.key for body in self._bodies.values()}
+        free = {key for key, over in self._over.items() if over < since and key not in played}
+        for session in self._ended:
+            session.body = None  # the trace itself would keep it
+        if not free.intersection(body.key for body in self._store.all(self._kind)):
+            return
+        gc.collect()  # a record and its group refer to each other
+        for body in self._store.all(self._kind):
+            if body.key in free:
+                yield f"{body!r} was left long ago, and is not forgotten"
