@@ -72,7 +72,7 @@ _TEXTS: Final = {  # of the form in which the invariants know the lines of the g
 _REFUSED: Final = (ConnectionEnded, InvalidToken, LocalProtocolError, LookupError, NotSaved)
 
 
-class Hero(Traveller, kind="simulated_hero"):
+class SimulatedHero(Traveller, kind="simulated_hero"):
     """The body of a player, in the hall while it is played."""
 
     carved: int = 0
@@ -111,7 +111,11 @@ class PlayedAccounts:
             for life, name, number in itertools.product(range(trace.plan.life), NAMES, (1, 2))
         ]
         self.accounts = CountingAccounts.of(
-            world, Hero, options=_OPTIONS, execute=inline, new_secret=lambda: _token(trace.plan.life, next(numbers))
+            world,
+            SimulatedHero,
+            options=_OPTIONS,
+            execute=inline,
+            new_secret=lambda: _token(trace.plan.life, next(numbers)),
         )
         self.accounts.entering = Counter()
         self.hooks = Hooks()
@@ -119,7 +123,7 @@ class PlayedAccounts:
         self.hooks.on(Started)(self._bring_accounts)
         self.hooks.on(SessionStarted)(self._give_token)
         self.hooks.on(SessionResumed)(self._give_token)
-        trace.stays = StayTrace(world.store, Hero, lambda: self.accounts.entering)
+        trace.stays = StayTrace(world.store, SimulatedHero, lambda: self.accounts.entering)
 
     # Hooks
 
@@ -133,7 +137,7 @@ class PlayedAccounts:
             if not any(inside.is_on_disk(store, (family, key)) for family in ("name", "account", "thing")):
                 store.add(Name(look=appearance(name), account=key), key)
                 store.add(Account(name=name, password=hashed, characters=(key,), salt="salt"), key)
-                store.add(Hero(name=name, account=key), key)
+                store.add(SimulatedHero(name=name, account=key), key)
 
     def _give_token(self, event: SessionStarted | SessionResumed) -> None:
         """Give the player a token, on paper."""
@@ -249,7 +253,7 @@ class PlayedAccounts:
     def carve(self, connection: Connection) -> None:
         """Change the body of the player."""
         body = connection.session.body if connection.session is not None else None
-        if isinstance(body, Hero):
+        if isinstance(body, SimulatedHero):
             body.carved += 1
 
     # Questions

@@ -30,7 +30,7 @@ from ...storage import Record, Store
 from ...world import Game, World
 from .by_words import StoredRecords
 from .hostile import KEYS, HostileGame
-from .played_accounts import LINES, MAP, NAMES, Hero, PlayedAccounts
+from .played_accounts import LINES, MAP, NAMES, PlayedAccounts, SimulatedHero
 from .players import SimulatedPlayer
 from .storage_trace import WorldState
 from .trace import Trace
@@ -82,7 +82,7 @@ class StoredGame(HostileGame):
         self.hooks.on(Disconnect)(self._close_deposit)
         self._held: dict[int, Deposit] = {}  # by number of connection
         self._played: PlayedAccounts | None = None
-        records = (*Accounts.records, Hero, Purse, Treasure, Deposit)
+        records = (*Accounts.records, SimulatedHero, Purse, Treasure, Deposit)
         self.records = StoredRecords(Game(self._build, records=records, maps=(MAP,)), judge)
 
     def _build(self, world: World) -> Hooks:
