@@ -1,9 +1,7 @@
 """The records of accounts."""
 
-import pytest
-
 from trio_mud.accounts import Account
-from trio_mud.accounts.account import KNOWN_ADDRESSES, origin_of
+from trio_mud.accounts.account import KNOWN_ADDRESSES
 
 
 def test_an_account_knows_the_last_eight_addresses_and_stores_none_of_them() -> None:
@@ -25,21 +23,6 @@ def test_two_accounts_have_different_marks_for_one_address() -> None:
         account.remember("192.0.2.1")
     assert ann.known != bob.known
     assert not Account(name="Eve").knows("192.0.2.1")
-
-
-@pytest.mark.parametrize(
-    ("address", "origin"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("a gateway", "a gateway"),
-        ("", ""),
-    ],
-)
-def test_a_household_is_one_origin(address: str, origin: str) -> None:
-    assert origin_of(address) == origin
 
 
 def test_an_account_shows_none_of_its_secrets() -> None:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import ipaddress
 
 from trio_mud.commands import Role
+from trio_mud.origins import origin_of
 from trio_mud.storage import Record
 
-__all__ = ["Account", "Character", "Name", "ResumeToken", "address_mark", "digest", "origin_of"]
+__all__ = ["Account", "Character", "Name", "ResumeToken", "address_mark", "digest"]
 
 KNOWN_ADDRESSES = 8  # remembered for each account
-HOUSEHOLD = 64  # bits of an IPv6 prefix; a subscriber chooses the other 64 bits freely
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,19 +78,6 @@ class Character(Record, family="character"):
 
     def stored_with(self) -> str:
         return self.key
-
-
-def origin_of(address: str) -> str:
-    """Return the part of an address that one household shares: an IPv4 address, or the /64 of an IPv6 one."""
-    try:
-        host = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(host, ipaddress.IPv4Address):
-        return str(host)
-    if host.ipv4_mapped is not None:
-        return str(host.ipv4_mapped)
-    return str(ipaddress.IPv6Network((host, HOUSEHOLD), strict=False).network_address)
 
 
 def address_mark(salt: str, address: str) -> str:

@@ -11,8 +11,9 @@ import trio
 
 from trio_mud import Overloaded, Rate
 from trio_mud.errors import TooManyTries
+from trio_mud.origins import origin_of
 
-from .account import Account, origin_of
+from .account import Account
 from .options import AccountOptions
 from .passwords import Passwords
 from .penalties import Key, Penalties

@@ -28,7 +28,6 @@ from trio_mud.driver.connection.question_taker import QuestionTaker
 from trio_mud.driver.core import dispatcher, guard
 from trio_mud.driver.core.dispatcher import Dispatcher, Source
 from trio_mud.driver.core.events import Cause, Reason
-from trio_mud.driver.core.origins import AcceptBuckets
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.core.timers import Timers
 from trio_mud.driver.link import incoming
@@ -42,6 +41,7 @@ from trio_mud.driver.server.task_tree import TaskTree
 from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
+from trio_mud.origins import AcceptBuckets
 from trio_mud.storage import Changes, Record, Store, Transaction
 from trio_mud.storage.contents import Contents
 from trio_mud.telnet import AnomalyKind, TelnetEngine

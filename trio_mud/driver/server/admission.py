@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import trio
 
 from ...limits import Limits
+from ...origins import AcceptBuckets, origin_of
 from ...texts import Texts
 from ..connection.connection import Connection
 from ..core.events import Cause
-from ..core.origins import AcceptBuckets, origin_of
 
 logger = logging.getLogger("trio_mud")
 

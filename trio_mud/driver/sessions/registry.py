@@ -34,11 +34,11 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError, SessionInUse
+from ...origins import origin_of
 from ...text.cleaning import exact
 from ..core.checks import article, check_number, check_words
 from ..core.events import Cause, HookEvent, Reason
 from ..core.guard import describe_value
-from ..core.origins import origin_of
 from .events import SessionResumed, SessionStarted
 from .session import FrozenKey, KeySource, Session
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from ...driver.connection.connection import Connection
 from ...driver.core.events import Cause, Reason
-from ...driver.core.origins import origin_of
+from ...origins import origin_of
 from ...telnet import Line, TelnetEngine
 from ...telnet.charsets import CODECS
 from ...telnet.codes import CHARSET, DO, ECHO

@@ -30,11 +30,11 @@ from ...driver.connection.events import (
 from ...driver.core.dispatcher import Source
 from ...driver.core.events import Cause, Reason
 from ...driver.core.hooks import FIRST, LAST, Hooks
-from ...driver.core.origins import origin_of
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
 from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from ...driver.sessions.session import Session
+from ...origins import origin_of
 from ...telnet.options.mssp import PLAIN_REQUEST
 from ..tasks import every_task
 from . import inside

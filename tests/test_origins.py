@@ -6,9 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud import Rate
-from trio_mud.driver.core import origins
-from trio_mud.driver.core.origins import AcceptBuckets, origin_of
+from trio_mud import Rate, origins
+from trio_mud.origins import AcceptBuckets, origin_of
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("a gateway", "a gateway"),
+        ("", ""),
+    ],
+)
+def test_a_household_is_one_origin(address: str, origin: str) -> None:
+    assert origin_of(address) == origin
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 7, 0.1])

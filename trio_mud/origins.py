@@ -1,8 +1,8 @@
 """Origins: the addresses that count as one, and the rate of new connections from each.
 
 An origin is an IPv4 address, an IPv6 /64, or a name given by the transport; "" means unknown and is never limited.
-Used by the admission, which counts the connections of each origin, and by the sessions, which count the link-dead
-ones.
+Used by the admission, which counts the connections of each origin, by the sessions, which count the link-dead ones,
+and by accounts, which count wrong passwords.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ipaddress
 import math
 from typing import Final
 
-from ...limits import Rate
+from .limits import Rate
 
 HOUSEHOLD: Final = 64  # bits of an IPv6 prefix; a subscriber chooses the other 64 bits freely
 MOST_ORIGINS: Final = 4096  # buckets in the table, about 1 MiB
