@@ -73,6 +73,17 @@ def test_a_value_without_a_type_is_refused_because_it_would_not_be_stored() -> N
     assert Kept(gold=1).is_rich is False
 
 
+async def test_a_refused_class_does_not_stop_the_next_store() -> None:
+    with pytest.raises(TypeError, match="write gold: int = 7") as refusal:
+
+        class Refused(Item):
+            gold = 7
+
+    async with open_store(Memory(), Item, executor=inline) as store:
+        store.add(Item(name="a"), "a")
+    assert refusal.tb is not None  # keeps the class from being collected
+
+
 async def test_the_key_of_a_stored_record_cannot_change() -> None:
     async with open_store(Memory(), Item, executor=inline) as store:
         thing = store.add(Item(name="a"), "a")

@@ -39,7 +39,7 @@ class Catalog:
         waiting = [root for roots in self.roots.values() for root in roots]
         while waiting:
             cls = waiting.pop(0)
-            if cls not in seen:
+            if cls not in seen and "_declaration" in vars(cls):  # a refused class is listed until it is collected
                 seen.add(cls)
                 yield cls
                 waiting += type.__subclasses__(cls)

@@ -129,7 +129,7 @@ class Record:
         _copy_mutable_defaults(cls)
         dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
         base = cls._declaration
-        cls._declaration = made = Declaration(
+        made = Declaration(
             family or base.family,
             kind or cls.__name__.lower(),
             was,
@@ -143,6 +143,7 @@ class Record:
         cls._tracked = frozenset(fields - {"key"})
         cls._guarded = frozenset({"key"}) | made.unique
         _check_declaration(cls, made)
+        cls._declaration = made  # last: a class without one of its own was refused, and the catalog skips it
 
     @classmethod
     def migration(cls, version: int) -> Callable[[Migration], Migration]:
