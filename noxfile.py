@@ -1,9 +1,10 @@
 """The checks of this project: `nox` runs lint, types and tests; the others run by name.
 
 nox                    what has to pass before anything is merged
-nox -s tests -- -k quit   the tests of that name, without the coverage report
+nox -s tests -- -k quit   the tests of that name
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
+nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
 nox -s slow            the tests that take seconds, start other programs or measure
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
@@ -61,11 +62,15 @@ def pyright(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests but the slow ones, and how much of the package they reach; arguments after `--` go to pytest."""
+    """All tests but the slow ones; arguments after `--` go to pytest."""
     install(session, "test")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
+    session.run("pytest", *(session.posargs or WORKERS))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The same tests, and how much of the package they reach: at least the `fail_under` of pyproject.toml."""
+    install(session, "test")
     # The package's own pytest plugin is imported before any pytest plugin could measure it; so coverage starts first.
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *WORKERS)

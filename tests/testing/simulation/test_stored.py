@@ -102,7 +102,7 @@ def test_saves_are_acknowledged_and_the_disk_fails() -> None:
     assert sum(len(storage.commits) for storage in traces) > 40
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 @pytest.mark.parametrize("name", STORAGE)
 def test_a_planted_defect_of_storage_is_found_soon(name: str) -> None:
     caught = first_caught(DEFECTS[name], seeds=60, name="stored")
@@ -110,7 +110,7 @@ def test_a_planted_defect_of_storage_is_found_soon(name: str) -> None:
     assert caught[1] in ("I-21a", "I-21b")
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 @pytest.mark.parametrize(("name", "invariant"), ACCOUNTS)
 def test_a_planted_defect_of_accounts_is_found_soon(name: str, invariant: str) -> None:
     caught = first_caught(DEFECTS[name], seeds=60, name="stored")
