@@ -31,6 +31,8 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cache
 from pathlib import Path
 from types import GenericAlias, ModuleType
 
@@ -125,16 +127,27 @@ def _names(_page: Path, argument: str) -> str:
 
 
 def _members(_page: Path, argument: str) -> str:
-    """The public methods and attributes of a class, in the order of its source."""
+    """The public methods and attributes of a class, in the order of its source; those of a listed base are there."""
+    rows = list(members(_named(argument), listed=_listed_classes()))
+    return _table(("name", "promise"), rows)
+
+
+@cache
+def _listed_classes() -> frozenset[type]:
+    """The classes whose members stand in a table of their own."""
+    blocks = (block for page in pages() for block in BLOCK.finditer(page.read_text(encoding="utf-8")))
+    return frozenset(_named(block["argument"]) for block in blocks if block["kind"] == "members")
+
+
+def _named(argument: str) -> type:
     module, _, name = argument.partition(":")
-    cls: type = getattr(importlib.import_module(module), name)
-    return _table(("name", "promise"), [(shown, promise) for shown, promise in members(cls)])
+    found: type = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _fields(_page: Path, argument: str) -> str:
     """The fields of a dataclass with their defaults, and the first clause of the docstring below each."""
-    module, _, name = argument.partition(":")
-    cls: type = getattr(importlib.import_module(module), name)
+    cls = _named(argument)
     meanings = _docstrings_of_fields(cls)
     rows = [(field.name, _shown(field), meanings.get(field.name, "")) for field in dataclasses.fields(cls)]
     if any(meaning for *_, meaning in rows):
@@ -163,13 +176,16 @@ def _docstrings_of_fields(cls: type) -> dict[str, str]:
     return found
 
 
-def members(cls: type) -> Iterator[tuple[str, str]]:
-    """Each public attribute and method of a class as it is written in code, and the first line of its docstring."""
+def members(cls: type, *, listed: AbstractSet[type] = frozenset()) -> Iterator[tuple[str, str]]:
+    """Each public attribute and method of a class as it is written in code, and the first line of its docstring.
+
+    Members of bases that are `listed` elsewhere are left out.
+    """
     attributes = dict(_attributes(cls))
     yield from attributes.items()
     seen = set(attributes)
     for base in cls.__mro__:
-        if base.__module__.partition(".")[0] != "trio_mud":
+        if base.__module__.partition(".")[0] != "trio_mud" or (base is not cls and base in listed):
             continue
         for name, value in vars(base).items():
             if name.startswith("_") or name in seen:

@@ -57,6 +57,35 @@ def test_a_part_of_a_program_is_cut_at_its_marks() -> None:
         assert last is None or lines[-2].startswith(last[:10])
 
 
+def test_a_member_stands_in_the_table_of_its_own_class_only() -> None:
+    class Base:
+        """Is listed elsewhere."""
+
+        def speak(self) -> None:
+            """Say something."""
+
+        def move(self) -> None:
+            """Go somewhere."""
+
+    class Derived(Base):
+        """Adds an attribute.
+
+        Attributes:
+            speed: Of moving.
+        """
+
+        def move(self) -> None:
+            """Go somewhere fast."""
+
+    for cls in (Base, Derived):
+        cls.__module__ = "trio_mud.example"
+    assert list(generated.members(Derived, listed={Base, Derived})) == [
+        ("speed", "Of moving."),
+        ("move()", "Go somewhere fast."),
+    ]
+    assert "speak()" in dict(generated.members(Derived))
+
+
 def test_every_method_of_a_player_stands_on_the_page_of_the_test_kit() -> None:
     shown = page("reference/testing.md")
     public = [name for name in vars(Player) if not name.startswith("_")]
