@@ -102,7 +102,7 @@ ORDER = {
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
-    "world": ["clock", "thing", "room", "being", "maps", "world", "game", "__init__"],
+    "world": ["clock", "timed", "thing", "room", "being", "maps", "world", "game", "__init__"],
     "commands": ["errors", "matching", "phrases", "role", "arguments", "finding", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],
@@ -119,6 +119,7 @@ BACK_REFERENCES = {
     ("driver/sessions/events", "driver/sessions/session"),
     ("driver/sessions/session", "driver/server/server"),
     ("driver/server/events", "driver/server/server"),
+    ("world/timed", "world/world"),
     ("world/thing", "world/room"),
     ("world/thing", "world/world"),
     ("world/being", "world/world"),

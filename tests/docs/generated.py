@@ -181,11 +181,12 @@ def members(cls: type, *, listed: AbstractSet[type] = frozenset()) -> Iterator[t
 
     Members of bases that are `listed` elsewhere are left out.
     """
+    elsewhere = {base for above in cls.__mro__[1:] if above in listed for base in above.__mro__}
     attributes = dict(_attributes(cls))
     yield from attributes.items()
     seen = set(attributes)
     for base in cls.__mro__:
-        if base.__module__.partition(".")[0] != "trio_mud" or (base is not cls and base in listed):
+        if base.__module__.partition(".")[0] != "trio_mud" or base in elsewhere:
             continue
         for name, value in vars(base).items():
             if name.startswith("_") or name in seen:

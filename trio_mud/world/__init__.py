@@ -20,7 +20,8 @@ from .being import Being, Traveller
 from .clock import Clock
 from .game import Game, OpenGame
 from .room import Container, Door, Room
-from .thing import Thing, every
+from .thing import Thing
+from .timed import every
 from .world import World
 
 __all__ = [

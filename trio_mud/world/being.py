@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from trio_mud import Session, Text
 from trio_mud.storage import live
 
-from .thing import Thing, every
+from .thing import Thing
+from .timed import every
 
 if TYPE_CHECKING:
     from .world import World

@@ -9,49 +9,24 @@ that changes it marks everything inside the moved thing, before the move, so tha
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trio_mud import Text, markup
 from trio_mud.storage import Record, live
+
+from .timed import Timed
 
 if TYPE_CHECKING:
     from .room import Room
     from .world import World
 
-__all__ = ["Thing", "every"]
+__all__ = ["Thing"]
 
-MethodT = TypeVar("MethodT", bound=Callable[[Any], object])
-
-SHORTEST: Final = 0.01  # seconds between two calls of `every`
-
-_set = object.__setattr__
 _record_setattr = Record.__setattr__
 
 
-def every(seconds: float) -> Callable[[MethodT], MethodT]:
-    """Call the method below again and again, in world time, on each thing of its class that is in the world.
-
-    The first call comes that long after the thing has come into the world, or after the start of the server.
-
-    Raises:
-        TypeError: The method is async.
-        ValueError: The period is shorter than 10 ms.
-    """
-    if not seconds >= SHORTEST:
-        raise ValueError(f"every({seconds!r}): the shortest period is {SHORTEST} seconds")
-
-    def mark(method: MethodT) -> MethodT:
-        _check_plain(method, f"@every({seconds:g})")
-        method._every = seconds  # type: ignore[attr-defined]
-        return method
-
-    return mark
-
-
-class Thing(Record, family="thing", resident=True):
+class Thing(Timed, family="thing", resident=True):
     """A record that is somewhere; the base of all that a world consists of.
 
     Attributes:
@@ -70,22 +45,9 @@ class Thing(Record, family="thing", resident=True):
     place: Thing | None = None
     template: str = ""
     is_fixed: bool = False
-    due: tuple[tuple[str, float], ...] = ()
     _inside: dict[Thing, None] = live(default_factory=dict)
-    _world: Any = live()  # while its calls are made
-    _wake: int = live(default=0)  # counts how often it came into a world, to tell old entries of the clock
 
-    _periods: ClassVar[Mapping[str, float]] = MappingProxyType({})  # methods with `every`
     _travels: ClassVar[bool] = False
-
-    def __init_subclass__(cls, **declared: Any) -> None:
-        super().__init_subclass__(**declared)
-        found: dict[str, float] = {}
-        for base in reversed(cls.__mro__):
-            for name, value in vars(base).items():
-                if hasattr(value, "_every"):  # an override without one keeps the period
-                    found[name] = value._every
-        cls._periods = found
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "place":
@@ -128,18 +90,6 @@ class Thing(Record, family="thing", resident=True):
             at = at.place
         return at
 
-    @property
-    def world(self) -> World:
-        """Return the world that it is in.
-
-        Raises:
-            LookupError: It is in none: it was not added, was destroyed, or is away with a traveller.
-        """
-        if self._world is None:
-            raise LookupError(f"{self!r} is in no world: add it with world.add, or make it with world.make")
-        world: World = self._world
-        return world
-
     def in_reach(self) -> Iterator[Thing]:
         """Yield what it can touch: first what it carries, then what is around it, then what open containers hold."""
         around = [thing for thing in self._around() if thing is not self]
@@ -180,34 +130,6 @@ class Thing(Record, family="thing", resident=True):
         if others and room is not None:
             room.tell(markup(others, **words), exclude=exclude)
 
-    def after(self, seconds: float, method: Callable[[], object]) -> None:
-        """Call one of its methods once, in so many seconds of world time; also after a restart or a crash.
-
-        It is kept by its name. A second `after` with the same method replaces the first.
-
-        Raises:
-            TypeError: The method is async.
-            ValueError: The function is no method of this thing, or the time is no number.
-            LookupError: The thing is in no world.
-        """
-        name = self._name_of(method)
-        _check_plain(method, "after()")
-        if not 0 <= seconds < 1e12:
-            raise ValueError(f"after({seconds!r}): write a number of seconds that is not negative")
-        clock = self.world.clock
-        at = clock.now + seconds
-        if (name, at) in self.due:
-            return
-        self.due = (*(call for call in self.due if call[0] != name), (name, at))
-        clock.schedule(self, name, at)
-        clock.store_time()
-
-    def cancel(self, method: Callable[[], object]) -> None:
-        """Cancel the call that `after` has set for this method; has no effect without one."""
-        name = self._name_of(method)
-        if any(call[0] == name for call in self.due):
-            self.due = tuple(call for call in self.due if call[0] != name)
-
     def destroy(self) -> None:
         """Remove it from the world for good; its contents fall to where it was, those of a room into the limbo."""
         world = self._home()
@@ -238,30 +160,6 @@ class Thing(Record, family="thing", resident=True):
         """Let its contents fall, and disappear."""
         self._fall()
         self._leave()
-
-    # Called by the clock
-
-    def _wants_call(self, name: str, at: float, wake: int) -> bool:
-        """Return True if this call is still due."""
-        if self._world is None:
-            return False
-        return wake == self._wake if wake else (name, at) in self.due
-
-    def _take_call(self, name: str, at: float, wake: int) -> Callable[[], object] | None:
-        """Return the method to call, and note that it is called."""
-        if not self._wants_call(name, at, wake):
-            return None
-        clock = self._world.clock
-        if wake:
-            seconds = self._periods.get(name)
-            if seconds is None:
-                return None
-            clock.schedule(self, name, max(at + seconds, clock.now), wake)
-        else:
-            self.due = tuple(call for call in self.due if call[0] != name)
-            clock.store_time()
-        method: Callable[[], object] | None = getattr(self, name, None)
-        return method
 
     # Inside
 
@@ -334,24 +232,6 @@ class Thing(Record, family="thing", resident=True):
                 thing._shift(owner._gone_since(world) - world.clock.now)
                 thing._world = None
 
-    def _come(self, world: World) -> None:
-        """Begin its time in a world; has no effect if it has begun."""
-        if self._world is world:
-            return
-        self._world = world
-        clock = world.clock
-        for name, at in self.due:
-            clock.schedule(self, name, at)
-        if self._periods:
-            self._wake += 1
-            for name, seconds in self._periods.items():
-                clock.schedule(self, name, clock.now + seconds, self._wake)
-
-    def _shift(self, seconds: float) -> None:
-        """Postpone everything that is due."""
-        if self.due and seconds:
-            self.due = tuple((name, at + seconds) for name, at in self.due)
-
     def _gone_since(self, world: World) -> float:
         return world.clock.now
 
@@ -372,14 +252,3 @@ class Thing(Record, family="thing", resident=True):
     def _connection(self) -> Any:
         """Return the connection that reads what it hears, if that is all that hearing does."""
         return None
-
-    def _name_of(self, method: Callable[[], object]) -> str:
-        name = getattr(method, "__name__", "")
-        if getattr(method, "__self__", None) is not self or not callable(getattr(type(self), name, None)):
-            raise ValueError(f"{method!r} is no method of {self!r}: only a method's name survives a restart")
-        return name
-
-
-def _check_plain(method: Callable[..., object], where: str) -> None:
-    if inspect.iscoroutinefunction(method):
-        raise TypeError(f"{where}: {method.__qualname__} is async; make it a plain def, which runs between two events")
