@@ -356,6 +356,17 @@ def test_the_simulator_finds_the_careless_wrestler_and_nothing_in_the_careful_on
     assert fails(wrestlers.careful) == []
 
 
+# Start from a small game
+
+
+def test_the_small_game_and_its_test_stay_small() -> None:
+    def lines_of(*names: str) -> int:
+        return sum(len((DOCS / "howto" / name).read_text(encoding="utf-8").splitlines()) for name in names)
+
+    assert lines_of("mill.py", "mill.toml") <= 200
+    assert lines_of("test_mill.py") <= 60
+
+
 # Build a world
 
 

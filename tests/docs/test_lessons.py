@@ -50,18 +50,35 @@ def test_a_reader_who_copies_a_lesson_and_types_pytest_sees_it_pass(folder: Path
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
-def test_the_first_tavern_opens_from_the_shell() -> None:
-    program = [sys.executable, "-m", "trio_mud", "run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen(program, cwd=DOCS / "tutorial", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def play_over_tcp(folder: Path, name: str, *lines: str) -> bytes:
+    """Run a program from the shell, type these lines, stop it, and return all that was read."""
+    program = [sys.executable, "-m", "trio_mud", "run", name, "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             port = next(int(found[1]) for line in process.stdout if (found := re.search(rb"telnet \S+ (\d+)", line)))
             with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
-                guest.sendall(b"quit\r\n")
+                guest.sendall("".join(f"{line}\r\n" for line in lines).encode())
                 seen = b"".join(iter(lambda: guest.recv(4096), b""))
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+            return seen
         finally:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.slow
+def test_the_small_game_keeps_what_a_player_carries_over_a_restart(tmp_path: Path) -> None:
+    for name in ("mill.py", "mill.toml"):
+        shutil.copy(DOCS / "howto" / name, tmp_path)
+    play_over_tcp(tmp_path, "mill:game", "new", "Ann", "open sesame", "open sesame", "go in", "take sack", "quit")
+    seen = play_over_tcp(tmp_path, "mill:game", "ann", "open sesame", "inventory", "quit")
+    assert b"You carry sack of flour." in seen
+
+
+@pytest.mark.slow
+def test_the_first_tavern_opens_from_the_shell() -> None:
+    seen = play_over_tcp(DOCS / "tutorial", "tavern:hooks", "quit")
     assert b"The fire crackles. Say something, or quit.\r\n" in seen
     assert seen.endswith(b"The door swings shut behind you.\r\n")
