@@ -27,10 +27,18 @@ class Patron(Character):
     gold: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """The origin of a coin."""
+
+    town: str
+
+
 class Coin(Record, family="coin"):
-    """Something that no hero owns."""
+    """Something beside the heroes: the one under a hero's key belongs to that hero."""
 
     worth: int = 1
+    mint: Mint | None = None
 
 
 class Pet(Character):
@@ -114,7 +122,9 @@ async def open_inn(
     async with open_store(
         backend or Memory(stored), *Accounts.records, Character, Coin, executor=executor, wall_clock=wall, strict=True
     ) as store:
-        accounts = Accounts(store, Patron, options=rules, reserved={"look"}, execute=execute, wall_clock=wall)
+        accounts = Accounts(
+            store, Patron, options=rules, reserved={"look"}, execute=execute, wall_clock=wall, beside=(Coin,)
+        )
         login = Login(accounts)
         hooks.include(accounts.hooks)
 

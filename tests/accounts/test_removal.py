@@ -14,7 +14,7 @@ from trio_mud.storage import Memory
 from trio_mud.testing import OpenMud
 from trio_mud.testing.mud import MILLENNIUM
 
-from .inn import PASSWORD, Coin, Pet, answers, open_inn
+from .inn import PASSWORD, Coin, Mint, Pet, answers, open_inn
 
 TEXTS = Texts()
 DAY = 24 * 3600.0
@@ -27,12 +27,13 @@ async def test_after_thirty_days_all_but_the_names_is_gone_and_they_stay_taken(m
         inn.store.add(Pet(name="Rex", hero="ann"), "rex")
         inn.store.add(Pet(name="Tom", hero="bob"), "tom")
         inn.store.add(Coin(), "coin")
+        inn.store.add(Coin(), "ann")
         await inn.store.saved()
         await answers(ann, "delete", PASSWORD)
         for _ in range(29):
             await inn.accounts.purge()
         await inn.store.saved()
-        assert ("account", "ann") in stored.rows
+        assert {("account", "ann"), ("coin", "ann")} <= stored.rows.keys()
         await inn.accounts.purge()
         await inn.store.saved()
         assert sorted(stored.rows) == [("character", "tom"), ("coin", "coin"), ("name", "ann")]
@@ -65,11 +66,14 @@ async def test_an_export_holds_what_is_stored_and_no_secret(mud: OpenMud) -> Non
         assert account is not None
         account.settings = {"colour": "off"}
         inn.store.add(Pet(name="Rex", hero="ann"), "rex")
+        inn.store.add(Coin(worth=7, mint=Mint("Bree")), "ann")
+        inn.store.add(Coin(worth=8), "bob")
         await answers(ann, "dig")
         exported = await inn.accounts.export("Ann")
         assert json.loads(json.dumps(exported)) == exported
         assert exported["account"]["settings"] == {"colour": "off"}
-        assert {record["name"] for record in exported["characters"]["ann"]} == {"Ann", "Rex"}
+        assert {record.get("name") for record in exported["characters"]["ann"]} == {"Ann", "Rex", None}
+        assert {"key": "ann", "worth": 7, "mint": {"town": "Bree"}} in exported["characters"]["ann"]
         assert {"key": "ann", "name": "Ann", "account": "ann", "gold": 1} in exported["characters"]["ann"]
         assert exported["names"] == ["ann", "ann"]
         assert exported["audit"][0]["event"] == "character created"

@@ -60,6 +60,7 @@ class AccountSettings(TypedDict, total=False):
     execute: Executor | None
     wall_clock: Callable[[], float]
     new_secret: Callable[[], str]
+    beside: Collection[type[Record]]
 
 
 class Accounts(Registration):
@@ -76,6 +77,8 @@ class Accounts(Registration):
         execute: Runs the hashing of passwords: in threads by default, `storage.inline` in virtual time.
         wall_clock: Seconds since 1970.
         new_secret: Returns a text that cannot be guessed, of 128 bits.
+        beside: Further classes that may have a record for each character, under its key, such as a mailbox; it is
+            exported and destroyed with the character.
 
     Raises:
         ConfigurationError: `plain` is "refuse", and there is no port for TLS.
@@ -101,6 +104,7 @@ class Accounts(Registration):
         execute: Executor | None = None,
         wall_clock: Callable[[], float] = time.time,
         new_secret: Callable[[], str] = new_secret,
+        beside: Collection[type[Record]] = (),
     ) -> None:
         options = options or AccountOptions()
         if options.plain == "refuse" and options.tls_port is None:
@@ -110,6 +114,7 @@ class Accounts(Registration):
         self.hooks = Hooks()
         self.gmcp = GmcpLogin(options)
         self._new_secret = new_secret
+        self._kinds = (kind, *beside)
         self._attempts.penalties.load(store.value(PENALTIES, []))
         self.hooks.on(Started)(self._start)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
@@ -335,7 +340,7 @@ class Accounts(Registration):
 
     async def purge(self) -> None:
         """Count a day of all deleted accounts, and destroy those whose time is over. Called daily."""
-        await destroy_due(self.store, self._kind)
+        await destroy_due(self.store, self._kinds)
 
     async def export(self, name: str) -> dict[str, Any]:
         """Return all that is stored of an account, as JSON has it: account, characters, belongings, audit.
@@ -343,7 +348,7 @@ class Accounts(Registration):
         Raises:
             LookupError: There is no such account.
         """
-        return await export_account(self.store, self._kind, await self._existing(name))
+        return await export_account(self.store, self._kinds, await self._existing(name))
 
     # Hooks
 

@@ -7,6 +7,7 @@ clock that jumps ahead by a year destroys nothing.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 from trio_mud.storage import Record, Store
@@ -45,8 +46,13 @@ def days_left(store: Store, account: Account) -> int:
     return days
 
 
-async def destroy_due(store: Store, kind: type[Record]) -> list[str]:
-    """Count a day, and destroy the accounts whose time is over; return their keys."""
+async def destroy_due(store: Store, kinds: Sequence[type[Record]]) -> list[str]:
+    """Count a day, and destroy the accounts whose time is over; return their keys.
+
+    Args:
+        store: The store.
+        kinds: The classes that have a record for each character, under its key.
+    """
     left: dict[str, int] = {key: days - 1 for key, days in store.value(DELETIONS, {}).items()}
     due = [key for key, days in left.items() if days <= 0]
     store.set_value(DELETIONS, left)
@@ -54,25 +60,29 @@ async def destroy_due(store: Store, kind: type[Record]) -> list[str]:
     for key in due:
         account = await store.load(Account, key)
         if account is not None and account.is_deleted:
-            await _destroy(store, kind, account)
+            await _destroy(store, kinds, account)
             destroyed.append(key)
         waiting = store.value(DELETIONS, {})
         store.set_value(DELETIONS, {other: days for other, days in waiting.items() if other != key})
     return destroyed
 
 
-async def _destroy(store: Store, kind: type[Record], account: Account) -> None:
+async def _destroy(store: Store, kinds: Sequence[type[Record]], account: Account) -> None:
     """Remove the account, its characters and what is stored with them. Its names stay, so that they stay taken."""
     for key in account.characters:
-        for record in await _belongings(store, kind, key):
-            store.remove(record)
+        for kind in kinds:
+            for record in await _belongings(store, kind, key):
+                store.remove(record)
     store.remove(account)
     store.log(AUDIT, event="account destroyed", account=account.key)
 
 
-async def export_account(store: Store, kind: type[Record], account: Account) -> dict[str, Any]:
+async def export_account(store: Store, kinds: Sequence[type[Record]], account: Account) -> dict[str, Any]:
     """Return all that is stored of an account, as JSON has it, without its hash, tokens, codes and addresses."""
-    characters = {key: [_fields(each) for each in await _belongings(store, kind, key)] for key in account.characters}
+    characters = {
+        key: [_fields(each) for kind in kinds for each in await _belongings(store, kind, key)]
+        for key in account.characters
+    }
     entries = await store.entries(AUDIT, MOST_ENTRIES)
     return {
         "account": {name: value for name, value in _fields(account).items() if name not in HIDDEN},
@@ -83,7 +93,7 @@ async def export_account(store: Store, kind: type[Record], account: Account) -> 
 
 
 async def _belongings(store: Store, kind: type[Record], key: str) -> list[Record]:
-    """Return a character and all records that are stored with it."""
+    """Return the record of a character, or one beside it, and all records that are stored with that."""
     character = await store.hold(kind, key)
     if character is None:
         return []
@@ -107,6 +117,8 @@ def _fields(record: Record) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Record):
         return value.key
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(_plain(key)): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
