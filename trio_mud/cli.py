@@ -255,7 +255,7 @@ def _plan(configuration: Configuration, backend: Backend | None) -> str:
         plan += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
     if configuration.proxy_from:
         plan += f", behind proxies in {', '.join(configuration.proxy_from)}"
-    if backend is not None:
+    if backend is not None and not isinstance(backend, Memory):
         plan += f", with records in {backend.name}"
     return plan + (f", with {'; '.join(changed)}" if changed else "")
 

@@ -35,7 +35,7 @@ SGR = re.compile(r"\x1b\[([\d;]*)m")
 
 async def play() -> str:
     """Return the input and output of one player, with the colours as escape sequences."""
-    async with open_mud(world()) as valley:
+    async with open_mud(world) as valley:
         bob = await valley.player()
         await bob.type("Bob", "north")
         ann = await valley.player(terminal=TERMINAL, columns=78, rows=40)

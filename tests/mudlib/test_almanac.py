@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.mudlib.almanac import Date, date_after, ordinal
-from trio_mud.mudlib.maps import Season
+from trio_mud.mudlib.almanac import Date, Season, date_after, ordinal
 
 YEAR = (Season("Mud", 2), Season("Dust", 3))
 

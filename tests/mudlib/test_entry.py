@@ -18,7 +18,7 @@ FADING_SEEN = ", whom nobody has wound again"
 
 
 async def test_a_newcomer_is_asked_for_a_name_and_shown_where_they_are(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player()
         await ann.sees("The Valley of the Slow Water")
         await ann.sees(QUESTION)
@@ -29,7 +29,7 @@ async def test_a_newcomer_is_asked_for_a_name_and_shown_where_they_are(mud: Open
 
 
 async def test_a_name_that_looks_like_another_guests_is_refused(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         await come_in(valley, "Capa")
         sara = await valley.player()
         await sara.type("\u0421\u0430\u0440\u0430")  # in Cyrillic letters
@@ -39,7 +39,7 @@ async def test_a_name_that_looks_like_another_guests_is_refused(mud: OpenMud, co
 
 
 async def test_the_first_screen_is_right_for_the_program_that_shows_it(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(columns=40, rows=24, terminal=("XTERM-256COLOR",), latency=0.1)
         await ann.sees("\x1b[1mThe Valley of the Slow Water\x1b[0m")
         await ann.sees(QUESTION)
@@ -47,7 +47,7 @@ async def test_the_first_screen_is_right_for_the_program_that_shows_it(mud: Open
 
 
 async def test_a_program_that_answers_nothing_is_greeted_within_0_3_seconds(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         silent, came = valley.connect(), trio.current_time()
         seen = b""
         while QUESTION.encode() not in seen:
@@ -56,7 +56,7 @@ async def test_a_program_that_answers_nothing_is_greeted_within_0_3_seconds(mud:
 
 
 async def test_a_program_that_has_begun_to_answer_is_waited_for_a_second(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         slow, came = valley.connect(), trio.current_time()
         await slow.client.send_all(b"\xff\xfb\x18")  # WILL TTYPE, and then no name
         seen = b""
@@ -66,7 +66,7 @@ async def test_a_program_that_has_begun_to_answer_is_waited_for_a_second(mud: Op
 
 
 async def test_a_name_given_before_the_question_is_the_answer_to_it(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         hasty = valley.connect()
         await hasty.client.send_all(b"Ann\r\nsay here I am\r\n")
         seen = b""
@@ -78,14 +78,14 @@ async def test_a_name_given_before_the_question_is_the_answer_to_it(mud: OpenMud
 
 
 async def test_the_others_see_who_comes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await come_in(valley, "Bob")
         await ann.sees("Bob comes down the valley road.")
 
 
 async def test_nobody_is_seen_before_they_have_a_name(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, stranger = await come_in(valley, "Ann"), await valley.player()
         await stranger.vanish()
         await ann.sees_nothing()
@@ -109,7 +109,7 @@ async def test_nobody_is_seen_before_they_have_a_name(mud: OpenMud, come_in: Com
     ],
 )
 async def test_a_refused_name_is_asked_for_again(mud: OpenMud, typed: str, answer: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player()
         await ann.sees(QUESTION)
         await ann.type(typed)
@@ -120,7 +120,7 @@ async def test_a_refused_name_is_asked_for_again(mud: OpenMud, typed: str, answe
 
 
 async def test_who_has_no_name_after_some_tries_is_sent_away(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player()
         await ann.type(*["?"] * TRIES)
         assert (await ann.sees_the_end()).endswith("Come back when you know who you are.\n")
@@ -128,7 +128,7 @@ async def test_who_has_no_name_after_some_tries_is_sent_away(mud: OpenMud) -> No
 
 
 async def test_who_says_nothing_at_the_door_is_sent_away(mud: OpenMud) -> None:
-    async with mud(world(), texts=Texts(no_input="Too late.")) as valley:
+    async with mud(world, texts=Texts(no_input="Too late.")) as valley:
         ann = await valley.player()
         await ann.type("?")
         await ann.sees_the_end(within=PATIENCE + 1)
@@ -139,7 +139,7 @@ async def test_who_says_nothing_at_the_door_is_sent_away(mud: OpenMud) -> None:
 async def test_who_gives_a_name_that_somebody_has_is_asked_and_may_say_no(
     mud: OpenMud, come_in: ComeIn, name: str
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, other = await come_in(valley, "Ann"), await valley.player()
         await other.type(name)
         await other.sees("Ann is in the valley already. Is that you? (yes/no) ")
@@ -151,7 +151,7 @@ async def test_who_gives_a_name_that_somebody_has_is_asked_and_may_say_no(
 
 
 async def test_who_says_neither_yes_nor_no_is_asked_for_another_name(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, other = await come_in(valley, "Ann"), await valley.player()
         await other.type("Ann", *["perhaps"] * 5)
         await other.sees("Is that you?")
@@ -161,7 +161,7 @@ async def test_who_says_neither_yes_nor_no_is_asked_for_another_name(mud: OpenMu
 
 @pytest.mark.parametrize("lines", [["quit"], ["?", " Quit "], ["Ann", "quit"], ["Ann", "perhaps", "QUIT", "yes"]])
 async def test_quit_leaves_at_every_question(mud: OpenMud, come_in: ComeIn, lines: list[str]) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, other = await come_in(valley, "Ann"), await valley.player()
         await other.type(*lines)
         assert (await other.sees_the_end()).endswith("The road takes you back over the rise.\n")
@@ -169,7 +169,7 @@ async def test_quit_leaves_at_every_question(mud: OpenMud, come_in: ComeIn, line
 
 
 async def test_who_says_yes_takes_over_where_they_are_and_only_the_first_is_told(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         bob, ann = await come_in(valley, "Bob"), await come_in(valley, "Ann")
         for player in (bob, ann):
             await player.type("north")
@@ -188,7 +188,7 @@ async def test_who_says_yes_takes_over_where_they_are_and_only_the_first_is_told
 
 
 async def test_of_two_who_give_the_same_name_at_once_one_is_asked(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         rivals = [await valley.player() for _ in range(2)]
         async with trio.open_nursery() as nursery:
             for rival in rivals:
@@ -199,7 +199,7 @@ async def test_of_two_who_give_the_same_name_at_once_one_is_asked(mud: OpenMud) 
 
 
 async def test_who_quits_and_returns_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("north", "quit")
         await ann.sees_the_end()
@@ -209,7 +209,7 @@ async def test_who_quits_and_returns_begins_anew(mud: OpenMud, come_in: ComeIn) 
 
 
 async def test_who_quits_is_seen_to_walk_away(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await bob.type("quit")
@@ -222,7 +222,7 @@ async def test_who_quits_is_seen_to_walk_away(mud: OpenMud, come_in: ComeIn) -> 
 async def test_who_loses_the_link_stays_as_a_body_until_the_grace_is_over(
     mud: OpenMud, come_in: ComeIn, goes: str
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await getattr(bob, goes)()
@@ -242,7 +242,7 @@ async def test_who_loses_the_link_stays_as_a_body_until_the_grace_is_over(
 
 
 async def test_who_returns_in_time_is_seen_to_and_reads_what_was_missed(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         for player in (ann, bob):
             await player.type("north")
@@ -270,7 +270,7 @@ async def test_who_returns_in_time_is_seen_to_and_reads_what_was_missed(mud: Ope
 
 
 async def test_who_returns_too_late_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("north")
         await ann.catches_up()
@@ -283,7 +283,7 @@ async def test_who_returns_too_late_begins_anew(mud: OpenMud, come_in: ComeIn) -
 async def test_whose_link_is_dead_and_who_is_not_yet_known_to_be_lost_is_asked_for(
     mud: OpenMud, come_in: ComeIn
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         bob.go_silent()
@@ -294,7 +294,7 @@ async def test_whose_link_is_dead_and_who_is_not_yet_known_to_be_lost_is_asked_f
 
 
 async def test_who_is_lost_in_the_moment_of_coming_in_is_a_body_too(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await valley.player()
         await bob.sees(QUESTION)
         await bob.type("Bob")
@@ -308,9 +308,9 @@ async def test_who_is_lost_in_the_moment_of_coming_in_is_a_body_too(mud: OpenMud
 
 
 async def test_a_shutdown_takes_the_bodies_too(mud: OpenMud, come_in: ComeIn) -> None:
-    hooks, ends = world(), list[tuple[Reason, Cause]]()
-    hooks.on(SessionEnded)(lambda event: ends.append((event.reason, event.cause)))
-    async with mud(hooks) as valley:
+    ends = list[tuple[Reason, Cause]]()
+    async with mud(world) as valley:
+        valley.server.hooks.on(SessionEnded)(lambda event: ends.append((event.reason, event.cause)))
         ann = await come_in(valley, "Ann")
         await ann.vanish()
         await come_in(valley, "Bob")
@@ -318,7 +318,7 @@ async def test_a_shutdown_takes_the_bodies_too(mud: OpenMud, come_in: ComeIn) ->
 
 
 async def test_a_loss_is_seen_only_in_the_room_where_the_body_is(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("north")
         await ann.catches_up()
@@ -328,7 +328,7 @@ async def test_a_loss_is_seen_only_in_the_room_where_the_body_is(mud: OpenMud, c
 
 
 async def test_what_is_typed_ahead_of_the_question_is_done_after_it(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player()
         await ann.type("Ann", "north", "look")
         await ann.sees("Toll Green")
@@ -337,9 +337,9 @@ async def test_what_is_typed_ahead_of_the_question_is_done_after_it(mud: OpenMud
 
 
 async def test_a_shutdown_lets_everybody_out(mud: OpenMud, come_in: ComeIn) -> None:
-    hooks, ends = world(), list[tuple[Reason, Cause]]()
-    hooks.on(Disconnect)(lambda event: ends.append((event.reason, event.cause)))
-    async with mud(hooks) as valley:
+    ends = list[tuple[Reason, Cause]]()
+    async with mud(world) as valley:
+        valley.server.hooks.on(Disconnect)(lambda event: ends.append((event.reason, event.cause)))
         await come_in(valley, "Ann")
         await come_in(valley, "Bob")
         await valley.player()

@@ -15,7 +15,7 @@ HOUR = 900  # seconds, as valley.toml has it
 
 
 async def test_day_and_night_are_seen_outdoors(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await trio.sleep(4 * HOUR)
         await ann.sees("bucket tips")
@@ -26,7 +26,7 @@ async def test_day_and_night_are_seen_outdoors(mud: OpenMud, come_in: ComeIn) ->
 
 
 async def test_day_and_night_are_only_heard_indoors(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("n", "n", "w")
         await ann.sees("The Bakehouse")
@@ -38,7 +38,7 @@ async def test_day_and_night_are_only_heard_indoors(mud: OpenMud, come_in: ComeI
 
 
 async def test_a_room_under_the_sky_looks_different_at_night(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         assert "lamp" not in ann.screen
         await trio.sleep(3 * HOUR)
@@ -48,7 +48,7 @@ async def test_a_room_under_the_sky_looks_different_at_night(mud: OpenMud, come_
 
 
 async def test_who_is_still_at_the_door_does_not_see_the_sky(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         await trio.sleep(HOUR - 1)
         ann = await valley.player()
         await ann.catches_up()
@@ -57,7 +57,7 @@ async def test_who_is_still_at_the_door_does_not_see_the_sky(mud: OpenMud) -> No
 
 
 async def test_two_worlds_in_one_process_are_strangers(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as here, mud(world()) as there:
+    async with mud(world) as here, mud(world) as there:
         ann, namesake = await come_in(here, "Ann"), await come_in(there, "Ann")
         await ann.type("shout anybody?", "who")
         assert await reads(ann) == 'You shout, "anybody?"\nAnn  Toll Green\n'
@@ -65,7 +65,7 @@ async def test_two_worlds_in_one_process_are_strangers(mud: OpenMud, come_in: Co
 
 
 async def test_help_lists_the_commands(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("help")
         listed = [line.split()[0] for line in (await ann.catches_up()).splitlines() if line]
@@ -79,7 +79,7 @@ async def test_a_line_of_help_fits_a_narrow_window() -> None:
 
 @pytest.mark.parametrize("verb", [command.verbs[0] for command in commands])
 async def test_every_verb_has_help(mud: OpenMud, come_in: ComeIn, verb: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type(f"help {verb}")
         await ann.sees(f"Usage: {verb}")
@@ -100,24 +100,23 @@ async def test_every_verb_has_help(mud: OpenMud, come_in: ComeIn, verb: str) -> 
 async def test_verbs_may_be_shortened_while_it_is_clear_what_is_meant(
     mud: OpenMud, come_in: ComeIn, short: str, answer: str
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type(short)
         await ann.sees(answer)
 
 
 async def test_who_types_without_having_a_name_is_sent_away(mud: OpenMud) -> None:
-    hooks = world()
-    for asks_for_a_name in hooks.functions_for(Admitted):
-        hooks.remove(asks_for_a_name)
-    async with mud(hooks) as valley:
+    async with mud(world) as valley:
+        for asks_for_a_name in valley.server.hooks.functions_for(Admitted):
+            valley.server.hooks.remove(asks_for_a_name)
         ann = await valley.player()
         await ann.type("look")
         assert "You seem to be nobody." in await ann.sees_the_end()
 
 
 async def test_listings_are_told_of_the_valley(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         await come_in(valley, "Ann")
         crawler = Crawls()
         await (await valley.player(options=[crawler])).catches_up()

@@ -184,7 +184,7 @@ async def assert_all_read_the_same(guests: Listeners) -> None:
 async def test_nothing_that_players_send_commands_the_programs_of_others(
     mud: OpenMud, deeds: list[tuple[bytes, bytes]]
 ) -> None:
-    async with mud(world(), options=OPTIONS, limits=Limits(command_rate=None)) as valley:
+    async with mud(world, options=OPTIONS, limits=Limits(command_rate=None)) as valley:
         guests, eve = await seat(valley), await valley.player()
         await eve.type("Eve")
         await eve.sees("You can go")
@@ -206,7 +206,7 @@ async def test_nothing_that_players_send_commands_the_programs_of_others(
 
 
 async def test_what_is_typed_as_a_tag_is_read_as_it_was_typed_and_ours_are_tags(mud: OpenMud) -> None:
-    async with mud(world(), options=OPTIONS) as valley:
+    async with mud(world, options=OPTIONS) as valley:
         ann, bob = [await valley.player(options=[TakesMxp()]) for _ in range(2)]
         await ann.type("Ann")
         await bob.type("Bob", "look")
@@ -221,7 +221,7 @@ async def test_what_is_typed_as_a_tag_is_read_as_it_was_typed_and_ours_are_tags(
 
 
 async def test_who_did_not_agree_to_tags_sees_none(mud: OpenMud) -> None:
-    async with mud(world(), options=OPTIONS) as valley:
+    async with mud(world, options=OPTIONS) as valley:
         ann = await valley.player()
         await ann.type("Ann", "say <b> & co")
         await ann.sees('You say, "<b> & co"\n')

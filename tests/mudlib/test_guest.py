@@ -23,7 +23,7 @@ async def in_window(valley: Mud, rows: int, terminal: tuple[str, ...] = ()) -> P
 
 
 async def test_each_line_is_answered_by_a_prompt(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         assert ann.screen.endswith("You can go north, east or west.\n> ")
         await ann.type("time", "", "xyzzy")
@@ -31,7 +31,7 @@ async def test_each_line_is_answered_by_a_prompt(mud: OpenMud, come_in: ComeIn) 
 
 
 async def test_what_others_do_stands_between_prompts(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         assert await ann.catches_up() == "\nBob comes down the valley road.\n> "
         await bob.type("say hello")
@@ -40,7 +40,7 @@ async def test_what_others_do_stands_between_prompts(mud: OpenMud, come_in: Come
 
 
 async def test_a_program_that_knows_prompts_is_shown_each_once(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(options=[TakesMarks()])
         await ann.type("Ann", "time")
         await ann.sees("in the year 1.\n> ")
@@ -49,7 +49,7 @@ async def test_a_program_that_knows_prompts_is_shown_each_once(mud: OpenMud, com
 
 
 async def test_who_listens_hears_no_prompt_and_no_line_is_broken(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 24, terminal=LISTENS)
         assert "\n> " not in ann.screen
         assert "and there it lies, with a river" in ann.screen
@@ -60,7 +60,7 @@ async def test_who_listens_hears_no_prompt_and_no_line_is_broken(mud: OpenMud) -
 
 
 async def test_names_are_lined_up_only_for_eyes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 24, terminal=LISTENS)
         await come_in(valley, "Barnaby")
         await ann.catches_up()
@@ -69,7 +69,7 @@ async def test_names_are_lined_up_only_for_eyes(mud: OpenMud, come_in: ComeIn) -
 
 
 async def test_a_long_text_is_read_a_page_at_a_time(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 6)
         await ann.type("help")
         first = await ann.catches_up()
@@ -82,7 +82,7 @@ async def test_a_long_text_is_read_a_page_at_a_time(mud: OpenMud) -> None:
 
 
 async def test_who_has_read_enough_stops(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 6)
         await ann.type("help", "q", "time")
         seen = await ann.catches_up()
@@ -90,14 +90,14 @@ async def test_who_has_read_enough_stops(mud: OpenMud) -> None:
 
 
 async def test_a_command_between_two_pages_is_not_lost(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 6)
         await ann.type("help", "time")
         assert (await ann.catches_up()).endswith(f"{TIME}\n> ")
 
 
 async def test_what_fits_is_shown_at_once_and_to_who_listens_always(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         tall = await in_window(valley, 60)
         await tall.type("help")
         whole = await reads(tall)
@@ -109,7 +109,7 @@ async def test_what_fits_is_shown_at_once_and_to_who_listens_always(mud: OpenMud
 
 
 async def test_who_leaves_in_the_middle_of_a_page_is_gone(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await in_window(valley, 6), await come_in(valley, "Bob")
         await ann.type("help")
         await ann.sees("[Enter")
@@ -121,7 +121,7 @@ async def test_ways_and_people_are_links_for_programs_that_know_them(mud: OpenMu
     def osc8(uri: str, text: str) -> str:
         return f"\x1b]8;;{uri}\x1b\\{text}\x1b]8;;\x1b\\"
 
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         bob = await come_in(valley, "Bob")
         ann = await valley.player(options=[TellsVariables(OSC_HYPERLINKS="1")])
         await ann.type("Ann", "who")
@@ -137,7 +137,7 @@ async def test_ways_and_people_are_links_for_programs_that_know_them(mud: OpenMu
 async def test_no_line_is_wider_than_the_window_and_no_prose_than_a_page(
     mud: OpenMud, columns: int, widest: int
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(columns=columns, rows=60)
         await ann.sees("known? ")
         seen = [ann.screen.removesuffix("known? ").rpartition("\n")[0]]
@@ -150,7 +150,7 @@ async def test_no_line_is_wider_than_the_window_and_no_prose_than_a_page(
 
 @pytest.mark.parametrize("terminal", [(), LISTENS])
 async def test_texts_typed_for_at_once_are_read_one_after_the_other(mud: OpenMud, terminal: tuple[str, ...]) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await in_window(valley, 60, terminal)
         await ann.type("help", "help time", "client", "time")
         await ann.sees(LISTS)

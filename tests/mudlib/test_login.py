@@ -76,7 +76,8 @@ async def test_preferences_the_board_and_the_date_are_kept_over_a_restart(mud: O
         stored = valley.storage
     async with mud(lasting_world, storage=stored) as valley:
         ann = await valley.player()
-        await answers(ann, "ANN", PASSWORD, "colour", "reader", "charset", "time", "north", "north", "read")
+        await answers(ann, "ANN", PASSWORD, "colour", "reader", "charset", "time", "read")
+        assert "Gnomon Square" in ann.screen
         assert "Welcome to the Valley of the Slow Water, Ann." in ann.screen
         assert "Colours: 16 (as you wish)" in ann.screen
         assert "Screen reader: no (as you wish)" in ann.screen

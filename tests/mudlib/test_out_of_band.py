@@ -5,7 +5,7 @@ import trio
 
 from trio_mud.mudlib import world
 from trio_mud.mudlib.entry import GRACE
-from trio_mud.mudlib.maps import room_number
+from trio_mud.mudlib.spot import Spot, room_number
 from trio_mud.telnet import Json
 from trio_mud.testing import Mud, OpenMud, Player
 
@@ -24,6 +24,10 @@ async def come_in_with_gmcp(valley: Mud, name: str, packages: tuple[str, ...] = 
     return player
 
 
+def number_of(key: str) -> int:
+    return room_number(Spot(template=key))
+
+
 def told(player: Player) -> list[tuple[str, Json]]:
     """Return the messages since the last call."""
     messages = player.gmcp.copy()
@@ -32,21 +36,21 @@ def told(player: Player) -> list[tuple[str, Json]]:
 
 
 async def test_a_newcomers_program_is_told_who_and_where_they_are(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in_with_gmcp(valley, "Ann")
         assert told(ann) == [
             ("Char.Name", {"name": "Ann", "fullname": "Ann"}),
             (
                 "Room.Info",
                 {
-                    "num": room_number("green"),
+                    "num": number_of("green"),
                     "name": "Toll Green",
                     "area": VALLEY,
                     "environment": "outdoors",
                     "exits": {
-                        "n": room_number("bridge"),
-                        "e": room_number("orchard"),
-                        "w": room_number("landing"),
+                        "n": number_of("bridge"),
+                        "e": number_of("orchard"),
+                        "w": number_of("landing"),
                     },
                 },
             ),
@@ -55,7 +59,7 @@ async def test_a_newcomers_program_is_told_who_and_where_they_are(mud: OpenMud) 
 
 
 async def test_each_room_entered_is_told_and_not_each_look(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in_with_gmcp(valley, "Ann", ("Room",))
         told(ann)
         await ann.type("look", "north", "north", "west")
@@ -72,7 +76,7 @@ async def test_each_room_entered_is_told_and_not_each_look(mud: OpenMud, come_in
 
 
 async def test_programs_are_told_who_comes_and_who_goes(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in_with_gmcp(valley, "Ann")
         told(ann)
         bob, ida = await come_in_with_gmcp(valley, "Bob"), await come_in_with_gmcp(valley, "Ida")
@@ -112,7 +116,7 @@ async def test_programs_are_told_who_comes_and_who_goes(mud: OpenMud) -> None:
 async def test_talk_is_told_to_the_programs_of_all_who_hear_it(
     mud: OpenMud, line: str, channel: str, own: str, heard: str
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in_with_gmcp(valley, "Ann"), await come_in_with_gmcp(valley, "Bob")
         told(ann), told(bob)
         await ann.type(line)
@@ -122,7 +126,7 @@ async def test_talk_is_told_to_the_programs_of_all_who_hear_it(
 
 
 async def test_a_program_is_told_only_what_it_takes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in_with_gmcp(valley, "Ann", ("Comm.Channel",))
         bob = await come_in(valley, "Bob")
         await bob.type("say hello", "north")
@@ -133,7 +137,7 @@ async def test_a_program_is_told_only_what_it_takes(mud: OpenMud, come_in: ComeI
 
 async def test_variables_of_msdp_are_reported_to_programs_that_want_them(mud: OpenMud) -> None:
     program = ReportsMsdp("CHARACTER_NAME", "ROOM_NAME", "ROOM_EXITS", "WEATHER")
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(options=[program])
         await ann.type("Ann")
         await ann.sees("You can go")
@@ -142,7 +146,7 @@ async def test_variables_of_msdp_are_reported_to_programs_that_want_them(mud: Op
         assert program.told == [
             ("CHARACTER_NAME", "Ann"),
             ("ROOM_NAME", "Toll Green"),
-            ("ROOM_EXITS", {way: str(room_number(key)) for way, key in exits.items()}),
+            ("ROOM_EXITS", {way: str(number_of(key)) for way, key in exits.items()}),
         ]
         await ann.type("west", "look")
         await ann.catches_up()
@@ -152,7 +156,7 @@ async def test_variables_of_msdp_are_reported_to_programs_that_want_them(mud: Op
 
 async def test_a_variable_that_is_asked_for_late_is_told_at_once(mud: OpenMud) -> None:
     program = ReportsMsdp("CHARACTER_NAME")
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(options=[program])
         await ann.type("Ann")
         await ann.sees("You can go")
@@ -163,7 +167,7 @@ async def test_a_variable_that_is_asked_for_late_is_told_at_once(mud: OpenMud) -
 
 async def test_who_is_nobody_yet_is_told_nothing(mud: OpenMud) -> None:
     program = ReportsMsdp("CHARACTER_NAME")
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(options=[program], gmcp=PACKAGES)
         await ann.catches_up()
         assert program.told == []

@@ -151,7 +151,7 @@ async def test_the_peer_leaves_as_it_left(mud: OpenMud, tmp_path: Path, way: str
 
 
 async def test_the_valley_answers_as_it_did(mud: OpenMud, tmp_path: Path) -> None:
-    async with mud(world()) as place:
+    async with mud(world) as place:
         place.server.record(tmp_path)
         ann = await place.player(columns=80, rows=24, gmcp=("Room", "Char"))
         for line in ("Ann", "look", "north", "say hello", "quit"):
@@ -159,7 +159,7 @@ async def test_the_valley_answers_as_it_did(mud: OpenMud, tmp_path: Path) -> Non
             await ann.type(line)
         await trio.sleep(1)
     assert len(read_recording(only(tmp_path)).output) > 1000
-    async with mud(world()) as place:
+    async with mud(world) as place:
         await replay(place, only(tmp_path))
 
 

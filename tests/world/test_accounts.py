@@ -8,14 +8,14 @@ from trio_mud.storage import inline
 from trio_mud.testing import OpenMud
 from trio_mud.world import Game, World
 
-from .village import MAP, Villager, lantern_of, room
+from .village import MAP, Cottager, lantern_of, room
 
 CHEAP = AccountOptions(hash_memory=8, hash_passes=1)
 
 
 def build(world: World) -> Hooks:
     hooks = Hooks()
-    accounts = Accounts(world.store, Villager, options=CHEAP, execute=inline)
+    accounts = Accounts(world.store, Cottager, options=CHEAP, execute=inline)
     hooks.include(accounts.hooks)
 
     @hooks.on(Admitted)
@@ -33,16 +33,16 @@ async def test_a_character_is_in_the_world_while_it_is_played(mud: OpenMud) -> N
             await ann.sees(question)
             await ann.type(line)
         await place.pass_time(1)
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         assert body in room(place, "green").contents
         lantern_of(place).place = body
     async with mud(game, storage=place.storage) as place:
-        assert not any(isinstance(thing, Villager) for thing in room(place, "green").contents)
+        assert not any(isinstance(thing, Cottager) for thing in room(place, "green").contents)
         ann = await place.player()
         for question, line in (("Name: ", "ann"), ("Password: ", "open sesame")):
             await ann.sees(question)
             await ann.type(line)
         await place.pass_time(1)
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         assert body.session is not None
         assert lantern_of(place).owner is body

@@ -6,13 +6,13 @@ from trio_mud import Hooks, Input
 from trio_mud.testing import OpenMud
 from trio_mud.world import Game, World
 
-from .village import MAP, Sentry, Villager, game, room, the
+from .village import MAP, Cottager, Sentry, game, room, the
 
 
 async def test_a_fight_goes_by_rounds_and_ends_with_a_death(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player()
-        (hero,) = place.store.all(Villager)
+        (hero,) = place.store.all(Cottager)
         sentry, key = the(place, "sentry"), the(place, "latchkey")
         assert isinstance(sentry, Sentry)
         sentry.place, sentry.strength, sentry.beat = hero.place, 1, [room(place, "green")]
@@ -31,7 +31,7 @@ async def test_a_fight_goes_by_rounds_and_ends_with_a_death(mud: OpenMud) -> Non
 async def test_a_fight_ends_when_one_of_them_walks_away(mud: OpenMud) -> None:
     async with mud(game) as place:
         await place.player()
-        (hero,) = place.store.all(Villager)
+        (hero,) = place.store.all(Cottager)
         sentry = the(place, "sentry")
         assert isinstance(sentry, Sentry)
         sentry.place = hero.place
@@ -44,7 +44,7 @@ async def test_a_fight_ends_when_one_of_them_walks_away(mud: OpenMud) -> None:
 async def test_a_traveller_who_dies_wakes_up_at_the_start_without_belongings(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player()
-        (hero,) = place.store.all(Villager)
+        (hero,) = place.store.all(Cottager)
         barn = room(place, "barn")
         pebble = World.of(place.server).make("pebble", hero)
         hero.place, hero.health = barn, 3
@@ -62,14 +62,14 @@ async def test_a_guest_fights_and_leaves_nothing_but_belongings(mud: OpenMud) ->
 
     @hooks.on(Input)
     def enter(event: Input) -> None:
-        event.connection.server.sessions.enter(event.line, event.connection, body=Villager(name=event.line), grace=0)
+        event.connection.server.sessions.enter(event.line, event.connection, body=Cottager(name=event.line), grace=0)
 
     async with mud(Game(hooks, maps=(MAP,))) as place:
         ann = await place.player()
         await ann.type("Ann")
         await place.pass_time(0)
         green = room(place, "green")
-        (guest,) = [thing for thing in green.contents if isinstance(thing, Villager)]
+        (guest,) = [thing for thing in green.contents if isinstance(thing, Cottager)]
         pebble = World.of(place.server).make("pebble", guest)
         sentry = the(place, "sentry")
         assert isinstance(sentry, Sentry)
@@ -81,4 +81,4 @@ async def test_a_guest_fights_and_leaves_nothing_but_belongings(mud: OpenMud) ->
         await place.pass_time(5)
         assert guest not in green.contents
         assert pebble.place is green
-    assert not any(row.kind == "villager" for row in place.storage.rows.values())
+    assert not any(row.kind == "cottager" for row in place.storage.rows.values())

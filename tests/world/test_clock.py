@@ -8,7 +8,7 @@ import trio
 from trio_mud.testing import OpenMud
 from trio_mud.world import Thing, World, every
 
-from .village import Lantern, Sentry, Villager, game, lantern_of, room, the
+from .village import Cottager, Lantern, Sentry, game, lantern_of, room, the
 
 
 async def test_a_due_call_is_made_once_at_its_time(mud: OpenMud) -> None:
@@ -113,7 +113,7 @@ async def test_methods_with_every_are_called_while_the_thing_is_in_the_world(mud
 async def test_what_a_traveller_carries_stands_still_while_it_is_away(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player(address="10.0.0.1")
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         lantern = lantern_of(place)
         lantern.place = body
         lantern.after(100, lantern.burn_out)
@@ -131,7 +131,7 @@ async def test_what_a_traveller_carries_stands_still_while_it_is_away(mud: OpenM
 async def test_a_traveller_killed_with_its_server_loses_no_time(mud: OpenMud) -> None:
     async with mud(game) as place:
         await place.player(address="10.0.0.1")
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         lantern = lantern_of(place)
         lantern.place = body
         lantern.after(100, lantern.burn_out)
@@ -153,7 +153,7 @@ async def test_a_thing_given_to_an_absent_traveller_waits_for_it(mud: OpenMud) -
         ann = await place.player(address="10.0.0.1")
         await ann.vanish()
         await place.pass_time(50)
-        body = await place.store.load(Villager, "villager 10.0.0.1")
+        body = await place.store.load(Cottager, "cottager 10.0.0.1")
         lantern = lantern_of(place)
         lantern.after(10, lantern.burn_out)
         lantern.place = body
@@ -169,7 +169,7 @@ async def test_a_thing_given_to_an_absent_traveller_waits_for_it(mud: OpenMud) -
 async def test_a_thing_taken_from_an_absent_traveller_goes_on(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player(address="10.0.0.1")
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         lantern = lantern_of(place)
         lantern.place = body
         lantern.after(100, lantern.burn_out)

@@ -44,7 +44,7 @@ WRONG = {
     ),
     "a room below things": ('[things.x]\nclass = "room"', "things.x.class: a room belongs below [rooms]"),
     "a thing below rooms": ('[rooms.x]\nclass = "lantern"', "rooms.x.class: a room belongs below [rooms]"),
-    "a traveller": ('[things.x]\nclass = "villager"', "things.x.class: a villager is played"),
+    "a traveller": ('[things.x]\nclass = "cottager"', "things.x.class: a cottager is played"),
     "twice": ("[rooms.x]\n[things.x]", "things.x: MAP: rooms.x has that key already"),
     "no table": ("rooms = 5", "rooms: must be a table, not 5"),
     "no start": ('start = "x"\n[rooms.hall]', "start: there is no room 'x'"),
@@ -133,6 +133,22 @@ async def test_only_what_differs_from_the_template_is_stored(mud: OpenMud) -> No
     rows = {row.kind: row.data for row in place.storage.rows.values()}
     assert rows["lantern"] == b'{"place":"map:green","template":"lantern","oil":7}'
     assert rows["door"] == b'{"template":"gate"}'
+
+
+async def test_a_field_without_a_default_comes_from_the_template_after_a_restart(mud: OpenMud, tmp_path: Path) -> None:
+    class Signpost(Thing):
+        words: str
+
+    resets = '[[resets]]\nmake = "sign"\nin = "hall"'
+    path = a_map(tmp_path, f'[rooms.hall]\n[things.sign]\nclass = "signpost"\nwords = "East"\n{resets}')
+    made = Game(Hooks(), records=(Signpost,), maps=(path,))
+    async with mud(made) as place:
+        assert len(list(place.store.all(Signpost))) == 1
+    assert not any(b"East" in row.data for row in place.storage.rows.values())
+    a_map(tmp_path, path.read_text().replace("East", "West"))
+    async with mud(made, storage=place.storage) as place:
+        (sign,) = place.store.all(Signpost)
+        assert sign.words == "West"
 
 
 async def test_an_edited_map_shows_in_stored_things(mud: OpenMud, tmp_path: Path) -> None:

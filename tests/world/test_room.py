@@ -8,7 +8,7 @@ from trio_mud import Text
 from trio_mud.testing import OpenMud
 from trio_mud.world import Door, Room, Thing, World
 
-from .village import Villager, game, room, the
+from .village import Cottager, game, room, the
 
 
 async def test_a_door_has_two_sides_and_one_state(mud: OpenMud) -> None:
@@ -47,7 +47,7 @@ async def test_a_text_reaches_players_and_things_once(mud: OpenMud) -> None:
         ann, bob = await place.player(), await place.player()
         green = room(place, "green")
         parrot = World.of(place.server).add(Parrot(place=green))
-        one, _ = place.store.all(Villager)
+        one, _ = place.store.all(Cottager)
         green.tell("A bell rings.", exclude=(one,))
         await bob.sees("A bell rings.")
         await bob.sees_nothing()
@@ -58,7 +58,7 @@ async def test_a_text_reaches_players_and_things_once(mud: OpenMud) -> None:
 async def test_a_destroyed_room_closes_its_exits_and_drops_its_contents(mud: OpenMud) -> None:
     async with mud(game) as place:
         await place.player()
-        (ann,) = place.store.all(Villager)
+        (ann,) = place.store.all(Cottager)
         barn, pond = room(place, "barn"), room(place, "pond")
         ann.place = barn
         barn.destroy()

@@ -10,7 +10,7 @@ import pytest
 from trio_mud.testing import OpenMud
 from trio_mud.world import Container, Room, Thing, World
 
-from .village import Villager, game, lantern_of, room, the
+from .village import Cottager, game, lantern_of, room, the
 
 
 def test_contents_follow_from_places() -> None:
@@ -77,28 +77,28 @@ async def test_belongings_come_and_go_with_their_traveller(mud: OpenMud) -> None
     async with mud(game) as place:
         ann = await place.player(address="10.0.0.1")
         green = room(place, "green")
-        (body,) = [thing for thing in green.contents if isinstance(thing, Villager)]
+        (body,) = [thing for thing in green.contents if isinstance(thing, Cottager)]
         sack = World.of(place.server).make("sack", body)
         lantern_of(place).place = sack
         await ann.type("save")
         await ann.sees("Saved.")
         await ann.vanish()
         await place.pass_time(5)
-        assert not any(isinstance(thing, Villager) for thing in green.contents)
+        assert not any(isinstance(thing, Cottager) for thing in green.contents)
         assert [thing for thing in place.store.all(Thing) if thing.template == "lantern"] == []
         rows = {key: row.owner for (_, key), row in place.storage.rows.items()}
-        assert list(rows.values()).count("villager 10.0.0.1") == 3
+        assert list(rows.values()).count("cottager 10.0.0.1") == 3
         await place.player(address="10.0.0.1")
         lantern = lantern_of(place)
         assert lantern.owner is not None
-        assert lantern.owner.key == "villager 10.0.0.1"
+        assert lantern.owner.key == "cottager 10.0.0.1"
         assert lantern.room is green
 
 
 async def test_a_dropped_thing_stays_when_its_former_owner_leaves(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player(address="10.0.0.1")
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         sack = World.of(place.server).make("sack", body)
         pebble = World.of(place.server).make("pebble", sack)
         await ann.type("save")
@@ -117,7 +117,7 @@ async def test_loading_a_traveller_shows_no_ghost(mud: OpenMud) -> None:
         ann = await place.player(address="10.0.0.1")
         await ann.vanish()
         await place.pass_time(5)
-        loaded = await place.store.load(Villager, "villager 10.0.0.1")
+        loaded = await place.store.load(Cottager, "cottager 10.0.0.1")
         assert loaded is not None
         assert loaded not in room(place, "green").contents
         loaded.place = room(place, "barn")
@@ -144,7 +144,7 @@ async def test_what_falls_from_the_destroyed_stays(mud: OpenMud) -> None:
 async def test_one_call_shows_an_event_to_actor_target_and_room(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann, bob, cid = [await place.player(address=f"10.0.0.{number}") for number in (1, 2, 3)]
-        one, two, _ = place.store.all(Villager)
+        one, two, _ = place.store.all(Cottager)
         one.act(
             "You nod to {target}.", "{actor} nods to {target}.", target=two, to_target="{actor} nods to <b>you</b>."
         )
@@ -158,7 +158,7 @@ async def test_one_call_shows_an_event_to_actor_target_and_room(mud: OpenMud) ->
 async def test_words_of_an_event_are_no_markup(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player()
-        (one,) = place.store.all(Villager)
+        (one,) = place.store.all(Cottager)
         one.act("You say: {words}", "", words="<b>{actor}</b>")
         await ann.sees("You say: <b>{actor}</b>")
 
@@ -166,7 +166,7 @@ async def test_words_of_an_event_are_no_markup(mud: OpenMud) -> None:
 async def test_an_actor_may_be_its_own_target(mud: OpenMud) -> None:
     async with mud(game) as place:
         ann = await place.player()
-        (one,) = place.store.all(Villager)
+        (one,) = place.store.all(Cottager)
         one.act("You scratch yourself.", "{actor} scratches.", target=one, to_target="never")
         await ann.sees("You scratch yourself.")
         await ann.sees_nothing()

@@ -10,7 +10,7 @@ import pytest
 from trio_mud.testing import Mud, OpenMud
 from trio_mud.world import Room, Thing, World
 
-from .village import Lantern, Villager, game, lantern_of, room, the
+from .village import Cottager, Lantern, game, lantern_of, room, the
 
 LANTERNS = 4
 SACKS = 3
@@ -22,7 +22,7 @@ def everything_is_in_one_place(mud: Mud) -> None:
     for thing in things:
         for inner in thing.contents:
             assert inner.place is thing
-        if thing.place is not None and (not isinstance(thing, Villager) or thing.session is not None):
+        if thing.place is not None and (not isinstance(thing, Cottager) or thing.session is not None):
             assert thing.place.contents.count(thing) == 1
     assert Counter(inner for thing in things for inner in thing.contents).most_common(1)[0][1] == 1
 
@@ -106,7 +106,7 @@ async def test_a_new_thing_is_in_the_world_at_once(mud: OpenMud) -> None:
 async def test_a_thing_made_for_a_player_is_stored_with_the_player(mud: OpenMud) -> None:
     async with mud(game) as place:
         await place.player(address="10.0.0.1")
-        (body,) = place.store.all(Villager)
+        (body,) = place.store.all(Cottager)
         sack = World.of(place.server).make("sack", body)
         assert sack.world is body.world
         await place.store.saved()

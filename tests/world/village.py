@@ -1,4 +1,4 @@
-"""A game with a world: a lantern that burns out, a sentry on a beat, and villagers who carry things."""
+"""A game with a world: a lantern that burns out, a sentry on a beat, and cottagers who carry things."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sentry(Being):
         self.place = self.beat[self.steps % len(self.beat)]
 
 
-class Villager(Traveller, Being):
+class Cottager(Traveller, Being):
     """The body of a player."""
 
 
@@ -53,18 +53,18 @@ game = Game(hooks, maps=(MAP,))
 async def come_in(event: Admitted) -> None:
     connection = event.connection
     world = World.of(connection.server)
-    key = f"villager {connection.address}"
-    body = await world.store.hold(Villager, key)
+    key = f"cottager {connection.address}"
+    body = await world.store.hold(Cottager, key)
     if body is None:
-        world.add(Villager(name=connection.address), key)
-        body = await world.store.hold(Villager, key)
+        world.add(Cottager(name=connection.address), key)
+        body = await world.store.hold(Cottager, key)
     assert body is not None
     connection.server.sessions.enter(key, connection, body=body, grace=0)
 
 
 @hooks.on(SessionEnded)
 def go(event: SessionEnded) -> None:
-    assert isinstance(event.session.body, Villager)
+    assert isinstance(event.session.body, Cottager)
     World.of(event.session.server).store.release(event.session.body)
 
 
@@ -73,7 +73,7 @@ async def act(event: Input) -> None:
     session = event.connection.session
     assert session is not None
     body = session.body
-    assert isinstance(body, Villager)
+    assert isinstance(body, Cottager)
     if event.line == "save":
         await body.world.store.saved()
         body.write("Saved.")

@@ -1,15 +1,20 @@
-"""The almanac: which day of which season it is, when so many hours have passed.
+"""The almanac: counts hours into days, seasons and years.
 
-Pure counting: what an hour is, and when it passes, is the sky's affair.
-Who uses it: `valley.py`, for the date that `time` shows and that stands on notes.
+It knows no clock; `sky.py` does, and uses it for the date that `time` shows and that stands on notes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from .maps import Season
+__all__ = ["Date", "Season", "date_after", "ordinal"]
 
-__all__ = ["Date", "date_after", "ordinal"]
+
+class Season(NamedTuple):
+    """A part of the year."""
+
+    name: str
+    days: int  # at least 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,10 @@ class Date:
 
 
 def date_after(hours: int, hours_a_day: int, seasons: Sequence[Season]) -> Date:
-    """The date when this many hours have passed since the first of the first day.
+    """Return the date when this many hours have passed since the first of the first day.
 
     Args:
-        hours: Whole ones, none to begin with.
+        hours: The hours that have passed.
         hours_a_day: At least 1.
         seasons: Those of a year, in their order; at least one.
     """
@@ -41,6 +46,6 @@ def date_after(hours: int, hours_a_day: int, seasons: Sequence[Season]) -> Date:
 
 
 def ordinal(number: int) -> str:
-    """A number as a place in a row: 1st, 2nd, 3rd, 4th, 11th, 21st."""
+    """Return a number as a place in a row: 1st, 2nd, 3rd, 4th, 11th, 21st."""
     teens = 10 < number % 100 < 20
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

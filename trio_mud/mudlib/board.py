@@ -1,11 +1,11 @@
-"""A board with notes on it: what guests leave for each other to read, as long as the world lasts, or its database."""
+"""A board with notes on it, which players leave for each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from trio_mud import Markup, join, markup
-from trio_mud.storage import Record
+from trio_mud.world import Thing
 
 from .quoting import quote
 
@@ -18,16 +18,17 @@ LONGEST_NOTE = 1024  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote, and when."""
+    """A text, its author, and the date on it."""
 
     author: str
     date: str
     text: str
 
 
-class Board(Record, family="board", resident=True):
-    """The notes of one room, the oldest first, never more than there are pins."""
+class Board(Thing):
+    """The notes of one board, the oldest first, never more than there are pins."""
 
+    is_fixed: bool = True
     notes: tuple[Note, ...] = ()
 
     def pin(self, note: Note) -> None:
@@ -35,7 +36,7 @@ class Board(Record, family="board", resident=True):
         self.notes = (*self.notes, note)[-MOST_NOTES:]
 
     def show(self, width: int | None) -> Markup:
-        """All there is to read, in lines of at most `width` columns; what somebody wrote is marked line by line."""
+        """Return all that there is to read, in lines of at most `width` columns; each line of a note is marked."""
         shown = [
             markup(
                 "<b>{author}</b>, on {date}:\n{text}",

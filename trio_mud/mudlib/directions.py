@@ -1,48 +1,61 @@
-"""The ways people can go."""
+"""The ways that players can go: their names, short names and opposites."""
 
-import enum
+from typing import Final
 
+from trio_mud.commands import Mistake, listing, matches
 
-class Direction(enum.Enum):
-    """A way out of a room; the short names are aliases, as players type them."""
+from .phrases import PHRASES
+from .villager import Villager
 
-    NORTH = N = "north"
-    NORTHEAST = NE = "northeast"
-    EAST = E = "east"
-    SOUTHEAST = SE = "southeast"
-    SOUTH = S = "south"
-    SOUTHWEST = SW = "southwest"
-    WEST = W = "west"
-    NORTHWEST = NW = "northwest"
-    UP = U = "up"
-    DOWN = D = "down"
+__all__ = ["DIRECTIONS", "origin_of", "short_of", "way_out"]
 
-    @property
-    def verbs(self) -> tuple[str, ...]:
-        """All that players may type for it, the long name first."""
-        return tuple(name.lower() for name, member in Direction.__members__.items() if member is self)
+DIRECTIONS: Final = {
+    "north": "n",
+    "northeast": "ne",
+    "east": "e",
+    "southeast": "se",
+    "south": "s",
+    "southwest": "sw",
+    "west": "w",
+    "northwest": "nw",
+    "up": "u",
+    "down": "d",
+}
+"""The short name of each; an exit may have another name, which `go` understands."""
 
-    @property
-    def short(self) -> str:
-        """The short name, by which programs know it."""
-        return self.verbs[1]
-
-    @property
-    def opposite(self) -> "Direction":
-        """The way back, if the path is straight."""
-        return OPPOSITES[self]
-
-    @property
-    def origin(self) -> str:
-        """Where somebody comes from who comes from there: `from the north`, `from above`."""
-        return {Direction.UP: "from above", Direction.DOWN: "from below"}.get(self, f"from the {self.value}")
-
-
-PAIRS = (
-    (Direction.NORTH, Direction.SOUTH),
-    (Direction.NORTHEAST, Direction.SOUTHWEST),
-    (Direction.EAST, Direction.WEST),
-    (Direction.SOUTHEAST, Direction.NORTHWEST),
-    (Direction.UP, Direction.DOWN),
+PAIRS: Final = (
+    ("north", "south"),
+    ("northeast", "southwest"),
+    ("east", "west"),
+    ("southeast", "northwest"),
+    ("up", "down"),
 )
-OPPOSITES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
+OPPOSITES: Final = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
+
+
+def origin_of(way: str) -> str:
+    """Return where a walker comes from who went this way: `from the south`, `from below`, `in`."""
+    origin = OPPOSITES.get(way)
+    if origin is None:
+        return "in"
+    return {"up": "from above", "down": "from below"}.get(origin, f"from the {origin}")
+
+
+def short_of(way: str) -> str:
+    """Return the short name of a way, by which programs know it."""
+    return DIRECTIONS.get(way, way)
+
+
+def way_out(who: Villager, words: str) -> str:
+    """Return the way that the words mean: a direction, or another exit of the room; a converter.
+
+    Raises:
+        Mistake: It is not clear which.
+    """
+    names = {short: way for way, short in DIRECTIONS.items()} | {way: way for way in (*DIRECTIONS, *who.here.exits)}
+    meant = dict.fromkeys(names[name] for name in matches(words, names))
+    if len(meant) > 1:
+        raise Mistake(PHRASES.which_way.format(choices=listing(list(meant), "or")))
+    if not meant:
+        raise Mistake(PHRASES.no_way.format(way=words))
+    return next(iter(meant))

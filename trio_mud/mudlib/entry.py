@@ -4,16 +4,15 @@ from trio_mud import Connection, Dialog, Markup, Reason, Text, link, markup, wra
 from trio_mud.accounts import appearance, read_name, same_name
 from trio_mud.commands import Mistake
 
-from .guest import Guest, page_width
 from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
-from .valley import Valley
-from .verbs import resident_commands, show_room
+from .phrases import PHRASES
+from .verbs import ACCOUNT_VERBS, commands, show_room
+from .villager import Villager, page_width, villager_of
 
 __all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw"]
 
-BOARD = "board"  # which `look` shows
 LEAVE = "quit"  # typed at a question, too
-TRIES = 5  # then whoever it is may think it over outside
+TRIES = 5  # for a name
 SILENCE = 0.25  # seconds until a program that answers nothing is greeted as it is; most answer within one round trip
 PATIENCE = 120.0  # seconds for all of them together
 GRACE = 300.0  # seconds a body waits for a mind that has lost its link
@@ -22,11 +21,17 @@ PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "
 # What crawlers and programs of players type at a login: MUDINFO 1.1, MSSP, PennMUSH's login screen, Pueblo clients.
 LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloclient", "session", "version", "who")
 RESERVED = frozenset(
-    {*PRONOUNS, BOARD, *LOGIN_WORDS, *(same_name(verb) for command in resident_commands for verb in command.verbs)}
+    {
+        *PRONOUNS,
+        "board",
+        *LOGIN_WORDS,
+        *ACCOUNT_VERBS,
+        *(same_name(verb) for command in commands for verb in command.verbs),
+    }
 )
 
 
-async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
+async def ask_for_a_name(dialog: Dialog) -> None:
     """Ask for a name until it is one, and let its owner in; or give up, and say goodbye.
 
     It begins once their program has told what it is, so that even the first screen has the right width and colours;
@@ -34,7 +39,7 @@ async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
     """
     connection = dialog.connection
     await dialog.client_ready(silence=SILENCE)
-    connection.write(wrap(greeting(valley), page_width(connection)))
+    connection.write(wrap(greeting(), page_width(connection)))
     for _ in range(TRIES):
         typed = await ask(dialog, "By what name are you known? ")
         try:
@@ -42,25 +47,26 @@ async def ask_for_a_name(dialog: Dialog, valley: Valley) -> None:
         except Mistake as mistake:
             connection.write(str(mistake))
             continue
-        if is_imitation(name, valley):
-            connection.write("Somebody in the valley has a name that looks just like this one.")
+        if is_imitation(name, connection):
+            connection.write(PHRASES.name_looks_taken)
             continue
         if await is_theirs(dialog, name):
-            take_place(Guest(name, valley), connection)  # nobody can take the name in between
+            take_place(Villager(name=name), connection)  # nothing waits in between, so the name is still free
             return
-    connection.quit("The geese lose patience. Come back when you know who you are.")
+    connection.quit(PHRASES.too_many_tries)
 
 
-def is_imitation(name: str, valley: Valley) -> bool:
-    """Whether a guest has another name that looks the same: a Cyrillic Sara beside a Latin Capa."""
+def is_imitation(name: str, connection: Connection) -> bool:
+    """Return True if a player has another name that looks the same: a Cyrillic Sara beside a Latin Capa."""
     look, key = appearance(name), same_name(name)
-    return any(appearance(guest.name) == look and same_name(guest.name) != key for guest in valley.guests)
+    names = [body.name for session in connection.server.sessions if (body := villager_of(session))]
+    return any(appearance(other) == look and same_name(other) != key for other in names)
 
 
 async def is_theirs(dialog: Dialog, name: str) -> bool:
-    """Whether the name is free, or a body without a mind waits for them under it, or they say that it is theirs.
+    """Return True if the name is free, or its body waits without a mind, or they say that it is theirs.
 
-    Nothing is kept here, so whoever knows the name may return to it.
+    There is no password here, so whoever knows the name may return to it.
     """
     session = dialog.connection.server.sessions.get(same_name(name))
     if session is None or session.connection is None or session.connection.ending is not None:
@@ -79,86 +85,81 @@ async def ask(dialog: Dialog, question: Text) -> str:
     """Ask a stranger, who may leave by `quit` as anywhere in the valley."""
     answer = await dialog.ask(question)
     if answer.strip().casefold() == LEAVE:
-        dialog.connection.quit("The road takes you back over the rise.")
+        dialog.connection.quit(PHRASES.left_at_the_door)
         await dialog.ask(question)  # raises ConnectionEnded, which ends the dialog
     return answer
 
 
-def take_place(guest: Guest, connection: Connection) -> None:
-    """Begin a stay with this guest, or go on with the one of that name; the events of sessions do the rest."""
-    sessions, key = connection.server.sessions, same_name(guest.name)
+def take_place(body: Villager, connection: Connection) -> None:
+    """Begin a session with this body, or go on with the one of that name."""
+    sessions, key = connection.server.sessions, same_name(body.name)
     known = sessions.get(key)
     if known is not None and known.connection is None:  # before the lines that were missed
         slip_back(connection, str(known.body))
-    session = sessions.enter(key, connection, body=guest, grace=GRACE)
-    if session.body is guest:
-        guest.session = session
+    session = sessions.enter(key, connection, body=body, grace=GRACE)
     connection.name = str(session.body)
 
 
 def slip_back(connection: Connection, name: str) -> None:
     """Say that a body without a mind waits for the player."""
-    body = f"{name}'s body still stands where it was left. You slip back into it, and hear what it heard."
-    connection.write(wrap(body, page_width(connection)))
+    connection.write(wrap(PHRASES.slip_back.format(name=name), page_width(connection)))
 
 
-def greeting(valley: Valley) -> Markup:
-    """What a stranger reads first."""
+def greeting() -> Markup:
+    """Return what a stranger reads first."""
     return markup(
-        "\n<b>{name}</b>\n\nThe road comes over a last rise and there it lies, "
+        "\n<b>{title}</b>\n\nThe road comes over a last rise and there it lies, "
         "with a river that takes its time, and a clock that takes the river's.\n",
-        name=title(valley.name),
+        title=f"The {PHRASES.valley}",
     )
 
 
-def title(name: str) -> str:
-    """A valley's name, as it stands over a page and not in a sentence."""
-    return name[0].upper() + name[1:]
-
-
-def appear(guest: Guest) -> None:
-    """A stay begins: show a new guest where they are, and the others who has come."""
-    guest.valley.enter(guest)
-    guest.room.tell(markup("<b>{name}</b> comes down the valley road.", name=guest.name), but=guest)
-    tell_arrival(guest)
+def appear(who: Villager) -> None:
+    """A session begins: show a player where they are, and the others who has come."""
+    who.aliases = (same_name(who.name),)  # as others type it on their keyboards
+    if who.room is who.world.start:
+        sight = "<b>{name}</b> comes down the valley road."
+    else:
+        sight = "<b>{name}</b> is back, as if the clock had only skipped a drop."
+    who.here.tell(markup(sight, name=who.name), exclude=[who])
+    tell_arrival(who)
     hint = markup("If you are at a loss, type {help}.", help=link("help"))
-    guest.write(markup("Welcome to {valley}, {name}. {hint}\n", valley=guest.valley.name, name=guest.name, hint=hint))
-    look_around(guest)
+    who.write(markup("Welcome to the {valley}, {name}. {hint}\n", valley=PHRASES.valley, name=who.name, hint=hint))
+    look_around(who)
 
 
-def freeze(guest: Guest) -> None:
-    """A link is dead: the body stays, and the others see that nobody is in it."""
-    guest.is_absent = True
+def freeze(who: Villager) -> None:
+    """A link is dead: the body stays, and the others see that no mind is in it."""
+    who.is_absent = True
     sight = "<b>{name}</b> stops in the middle of a breath, like a clock that nobody wound."
-    guest.room.tell(markup(sight, name=guest.name), but=guest)
+    who.here.tell(markup(sight, name=who.name), exclude=[who])
 
 
-def thaw(guest: Guest) -> None:
-    """The guest is back, or has come in by another way, which nobody else sees."""
-    if guest.is_absent:
-        guest.is_absent = False
+def thaw(who: Villager) -> None:
+    """A player is back, or has come in by another way, which the others do not see."""
+    if who.is_absent:
+        who.is_absent = False
         sight = "<b>{name}</b> draws the other half of a breath, and is back."
-        guest.room.tell(markup(sight, name=guest.name), but=guest)
-    guest.write("You are yourself again.\n")
-    if guest.draft:
-        guest.write(markup("You still hold the note that you had begun: {note} goes on with it.\n", note=link("note")))
-    look_around(guest)
+        who.here.tell(markup(sight, name=who.name), exclude=[who])
+    who.write("You are yourself again.\n")
+    look_around(who)
 
 
-def look_around(guest: Guest) -> None:
-    """Show a guest and their program who and where they are."""
-    tell_name(guest)
-    show_room(guest)
-    tell_room(guest)
-    guest.prompt()
+def look_around(who: Villager) -> None:
+    """Show a player and their program who and where they are."""
+    if who.draft:
+        who.write(markup("You still hold the note that you had begun: {note} goes on with it.\n", note=link("note")))
+    tell_name(who)
+    show_room(who)
+    tell_room(who)
+    who.prompt()
 
 
-def go_away(guest: Guest, reason: Reason) -> None:
-    """A stay is over: the others see whether a guest left, or a body waited in vain."""
-    guest.valley.leave(guest)
+def go_away(who: Villager, reason: Reason) -> None:
+    """A session is over: the others see whether a player left, or a body waited in vain."""
     if reason is Reason.LINKDEATH:
         sight = "<b>{name}</b>, whom nobody has wound again, grows thin as breath on a pane, and fades."
     else:
         sight = "<b>{name}</b> takes the valley road, grows small on it, and is gone."
-    guest.room.tell(markup(sight, name=guest.name))
-    tell_departure(guest, guest.room)
+    who.here.tell(markup(sight, name=who.name), exclude=[who])
+    tell_departure(who, who.here)

@@ -1,7 +1,7 @@
-"""What goes to guests' programs beside the text, by GMCP and MSDP: for maps, chat windows, lists of who is here.
+"""The messages to players' programs beside the text, by GMCP, MSDP and MSSP: for maps, chat windows, lists of players.
 
-Each message goes only to programs that said they take it, so nobody needs to be asked.
-What a guest should know stands in the text, too: most programs take nothing else.
+Each message goes only to programs that said they take it.
+What a player should know stands in the text, too: most programs take nothing else.
 
 Source: the packages Char, Room and Comm.Channel as the games of Iron Realms use them, and Mudlet's mapper after them;
 the common variables of MSDP
@@ -12,66 +12,83 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trio_mud import Text
+from trio_mud.world import Room, World
 
-from .guest import Guest
-from .room import Location
+from .directions import short_of
+from .phrases import PHRASES
+from .spot import is_indoors, room_number
+from .villager import Villager, villagers_in
 
-__all__ = ["report", "tell_arrival", "tell_departure", "tell_name", "tell_room", "tell_speech"]
-
-
-def tell_name(guest: Guest) -> None:
-    """Tell the program of a guest who comes in, or comes back, who they are."""
-    guest.gmcp("Char.Name", person(guest))
+__all__ = ["report", "sign_of", "tell_arrival", "tell_departure", "tell_name", "tell_room", "tell_speech"]
 
 
-def tell_room(guest: Guest) -> None:
-    """Tell a guest's program where they are, and who else is there."""
-    room = guest.room
+def sign_of(world: World) -> dict[str, str]:
+    """Return what MUD listings show of the valley, in the words of MSSP."""
+    return {
+        "NAME": f"The {PHRASES.valley}",
+        "FAMILY": "Custom",
+        "GENRE": "Fantasy",
+        "GAMEPLAY": "Social",
+        "LANGUAGE": "English",
+        "AREAS": "1",
+        "ROOMS": str(sum(1 for _ in world.store.all(Room))),
+    }
+
+
+def tell_name(who: Villager) -> None:
+    """Send the program of a player who comes in, or comes back, who they are."""
+    who.gmcp("Char.Name", person(who))
+
+
+def tell_room(who: Villager) -> None:
+    """Send a player's program where they are, and who else is there."""
+    room = who.here
     about = {
-        "num": room.number,
+        "num": room_number(room),
         "name": room.name,
-        "area": guest.valley.name,
-        "environment": "indoors" if room.indoors else "outdoors",
+        "area": f"the {PHRASES.valley}",
+        "environment": "indoors" if is_indoors(room) else "outdoors",
         "exits": exits(room),
     }
-    guest.gmcp("Room.Info", about)
-    guest.gmcp("Room.Players", [person(other) for other in room.guests if other is not guest])
-    report(guest)
+    who.gmcp("Room.Info", about)
+    who.gmcp("Room.Players", [person(other) for other in villagers_in(room) if other is not who])
+    report(who)
 
 
-def tell_arrival(guest: Guest) -> None:
-    """Tell the programs of those who are there already that somebody has come."""
-    for other in guest.room.guests:
-        if other is not guest:
-            other.gmcp("Room.AddPlayer", person(guest))
+def tell_arrival(who: Villager) -> None:
+    """Send the programs of those who are there already that a player has come."""
+    for other in villagers_in(who.here):
+        if other is not who:
+            other.gmcp("Room.AddPlayer", person(who))
 
 
-def tell_departure(guest: Guest, room: Location) -> None:
-    """Tell the programs of those who are still there that somebody has gone."""
-    for other in room.guests:
-        other.gmcp("Room.RemovePlayer", guest.name)
+def tell_departure(who: Villager, room: Room) -> None:
+    """Send the programs of those who are still there that a player has gone."""
+    for other in villagers_in(room):
+        if other is not who:
+            other.gmcp("Room.RemovePlayer", who.name)
 
 
-def tell_speech(listeners: Iterable[Guest], channel: str, talker: Guest, text: Text) -> None:
-    """Give their programs what they read anyway, for a window of its own."""
+def tell_speech(listeners: Iterable[Villager], channel: str, talker: Villager, text: Text) -> None:
+    """Send their programs what they read anyway, for a window of its own."""
     heard = {"channel": channel, "talker": talker.name, "text": str(text)}
     for listener in listeners:
         listener.gmcp("Comm.Channel.Text", heard)
 
 
-def report(guest: Guest) -> None:
-    """Give the variables of MSDP their values; those that their program asked for and that changed are sent."""
-    if guest.connection is not None:
-        guest.connection.msdp("CHARACTER_NAME", guest.name)
-        guest.connection.msdp("ROOM_NAME", guest.room.name)
-        guest.connection.msdp("ROOM_EXITS", exits(guest.room))
+def report(who: Villager) -> None:
+    """Give the variables of MSDP their values; those that the program asked for and that changed are sent."""
+    if who.connection is not None:
+        who.connection.msdp("CHARACTER_NAME", who.name)
+        who.connection.msdp("ROOM_NAME", who.here.name)
+        who.connection.msdp("ROOM_EXITS", exits(who.here))
 
 
-def person(guest: Guest) -> dict[str, str]:
-    """Somebody, as these packages describe people."""
-    return {"name": guest.name, "fullname": guest.name}
+def person(who: Villager) -> dict[str, str]:
+    """Return a player as these packages describe people."""
+    return {"name": who.name, "fullname": who.name}
 
 
-def exits(room: Location) -> dict[str, int]:
-    """The ways out by their short names, and the numbers of the rooms they lead to."""
-    return {way.short: goal.number for way, goal in room.exits.items()}
+def exits(room: Room) -> dict[str, int]:
+    """Return the ways out by their short names, and the numbers of the rooms they lead to."""
+    return {short_of(way): room_number(goal) for way, goal in room.exits.items()}

@@ -101,7 +101,8 @@ def _problem(row: Row, catalog: Catalog) -> str:
             cls = catalog.find(row.family, row.kind)
             if cls is None:
                 return f"there is no record class for the kind {row.kind!r}"
-            schema_of(cls).decode(row.data, row.version)
+            schema = schema_of(cls)
+            schema.check_complete(schema.decode(row.data, row.version))
     except (UnreadableRecord, msgspec.DecodeError) as error:
         return str(error)
     return ""

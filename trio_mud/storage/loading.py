@@ -83,6 +83,8 @@ class Loader:
         """Make a record of a row and take it into the contents; None, and a log line, if the row is quarantined."""
         try:
             schema, fields = self._read(row)
+            overlay = self._overlay(schema.cls, fields) if self._overlay is not None else None
+            schema.check_complete(fields.keys() | (overlay or {}).keys())
         except UnreadableRecord as error:
             self.quarantine(row, str(error))
             return None
@@ -93,7 +95,6 @@ class Loader:
         state.update(schema.defaults)
         for name, make in schema.makers.items():
             state[name] = make()
-        overlay = self._overlay(schema.cls, fields) if self._overlay is not None else None
         if overlay:
             state.update({name: copy.deepcopy(value) for name, value in overlay.items()})
         state.update(fields)

@@ -7,7 +7,7 @@ the field that is wrong. A field that equals its default is not stored.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypedDict, cast
 
 import msgspec
@@ -131,6 +131,8 @@ class Schema:
     def decode(self, data: bytes, versions: str) -> Fields:
         """Return the stored fields, brought to the versions of the class; references are still keys.
 
+        Fields without a default may be missing, because a template has them: see `check_complete`.
+
         Raises:
             UnreadableRecord: They do not fit, or a migration failed.
         """
@@ -143,9 +145,16 @@ class Schema:
             raise
         except Exception as error:
             raise UnreadableRecord(f"{type(error).__name__}: {error}") from error
-        if missing := self.required - fields.keys():
-            raise UnreadableRecord(f"the field {min(missing)!r} has no default and was not stored")
         return fields
+
+    def check_complete(self, names: Collection[str]) -> None:
+        """Check that every field without a default is among these.
+
+        Raises:
+            UnreadableRecord: One is missing.
+        """
+        if missing := self.required.difference(names):
+            raise UnreadableRecord(f"the field {min(missing)!r} has no default and was not stored")
 
     def _migrated(self, fields: Fields, versions: str) -> Fields:
         stored = {kind: int(version) for kind, _, version in (part.partition("=") for part in versions.split())}

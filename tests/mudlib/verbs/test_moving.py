@@ -1,34 +1,33 @@
 """Guests move, and others see it."""
 
-from importlib.resources import files
-
 import pytest
 
 from trio_mud import Limits
 from trio_mud.mudlib import world
-from trio_mud.mudlib.maps import Map, read_map
+from trio_mud.mudlib.directions import OPPOSITES
 from trio_mud.testing import OpenMud
+from trio_mud.world import Room, World
 
 from ..conftest import ComeIn, reads
 
 
 @pytest.mark.parametrize("line", ["north", "n", "go north", "go n", "walk north", "NORTH"])
 async def test_there_are_many_ways_to_say_north(mud: OpenMud, come_in: ComeIn, line: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type(line)
         await ann.sees("Drip Bridge")
 
 
 async def test_where_it_is_not_clear_which_way_is_meant_nobody_goes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("go nor")
         assert await reads(ann) == "Do you mean north, northeast or northwest?\n"
 
 
 async def test_those_left_behind_and_those_ahead_see_who_goes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob, eve = [await come_in(valley, name) for name in ("Ann", "Bob", "Eve")]
         await eve.type("north")
         await bob.sees("Eve goes north.")
@@ -40,7 +39,7 @@ async def test_those_left_behind_and_those_ahead_see_who_goes(mud: OpenMud, come
 
 
 async def test_who_climbs_comes_from_below(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         for player in (ann, bob):
             await player.type("n", "n", "ne")
@@ -52,7 +51,7 @@ async def test_who_climbs_comes_from_below(mud: OpenMud, come_in: ComeIn) -> Non
 
 
 async def test_where_there_is_no_way_nobody_goes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await bob.type("down")
@@ -61,33 +60,32 @@ async def test_where_there_is_no_way_nobody_goes(mud: OpenMud, come_in: ComeIn) 
 
 
 async def test_every_room_can_be_walked_to(mud: OpenMud, come_in: ComeIn) -> None:
-    plan = read_map((files("trio_mud.mudlib") / "valley.toml").read_text("utf-8"), "valley.toml")
-    async with mud(world(), limits=Limits(command_rate=None)) as valley:
+    async with mud(world, limits=Limits(command_rate=None)) as valley:
         ann = await come_in(valley, "Ann")
-        for there, way in grand_tour(plan):
+        for there, way in grand_tour(World.of(valley.server).start):
             await ann.type(way)
             assert (await ann.catches_up()).startswith(f"{there}\n")
 
 
-def grand_tour(plan: Map) -> list[tuple[str, str]]:
+def grand_tour(start: Room) -> list[tuple[str, str]]:
     """Steps from the start through every room and back, each with the name of the room it leads to."""
-    seen, steps = {plan.start}, list[tuple[str, str]]()
+    seen, steps = {start}, list[tuple[str, str]]()
 
-    def visit(key: str) -> None:
-        for way, goal in plan.rooms[key].exits.items():
-            if goal not in seen and way not in plan.rooms[key].one_way:
+    def visit(room: Room) -> None:
+        for way, goal in room.exits.items():
+            if goal not in seen and goal.exits.get(OPPOSITES[way]) is room:
                 seen.add(goal)
-                steps.append((plan.rooms[goal].name, way.value))
+                steps.append((goal.name, way))
                 visit(goal)
-                steps.append((plan.rooms[key].name, way.opposite.value))
+                steps.append((room.name, OPPOSITES[way]))
 
-    visit(plan.start)
-    assert seen == plan.rooms.keys()
+    visit(start)
+    assert seen == set(start.world.store.all(Room))
     return steps
 
 
 async def test_the_spillway_leads_down_and_not_up(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("e", "n", "nw", "w")
         await ann.sees("NOT A WAY UP")
@@ -98,7 +96,7 @@ async def test_the_spillway_leads_down_and_not_up(mud: OpenMud, come_in: ComeIn)
 
 
 async def test_quit_must_be_typed_in_full(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("qui")
         await ann.sees("Type quit in full")

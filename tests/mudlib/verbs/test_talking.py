@@ -32,7 +32,7 @@ from ..conftest import ComeIn, reads
     ],
 )
 async def test_two_in_a_room_hear_each_other(mud: OpenMud, come_in: ComeIn, line: str, own: str, heard: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await ann.type(line)
@@ -42,7 +42,7 @@ async def test_two_in_a_room_hear_each_other(mud: OpenMud, come_in: ComeIn, line
 
 @pytest.mark.parametrize("line", ["say hello", ":smiles", "tell ann psst"])
 async def test_what_is_not_for_everybody_stays_where_it_is(mud: OpenMud, come_in: ComeIn, line: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob, eve = [await come_in(valley, name) for name in ("Ann", "Bob", "Eve")]
         await eve.type("north")
         await eve.catches_up()
@@ -52,14 +52,14 @@ async def test_what_is_not_for_everybody_stays_where_it_is(mud: OpenMud, come_in
 
 
 async def test_a_shout_is_heard_in_the_whole_valley(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("north", "shout halloo")
         await bob.sees('Somewhere in the valley Ann shouts, "halloo"')
 
 
 async def test_a_tell_finds_its_way_by_the_beginning_of_a_name(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("north", "tell b are you there?")
         await bob.sees('Ann tells you, "are you there?"')
@@ -77,7 +77,7 @@ async def test_a_tell_finds_its_way_by_the_beginning_of_a_name(mud: OpenMud, com
     ],
 )
 async def test_what_reaches_nobody_is_answered(mud: OpenMud, come_in: ComeIn, line: str, answer: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, _, bob = [await come_in(valley, name) for name in ("Ann", "Anna", "Bob")]
         await ann.catches_up()
         await bob.type(line)
@@ -86,21 +86,21 @@ async def test_what_reaches_nobody_is_answered(mud: OpenMud, come_in: ComeIn, li
 
 
 async def test_a_name_in_full_is_meant_even_if_another_begins_with_it(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, _, bob = [await come_in(valley, name) for name in ("Ann", "Anna", "Bob")]
         await bob.type("tell ann hello")
         await ann.sees('Bob tells you, "hello"')
 
 
 async def test_an_accent_need_not_be_typed(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, jose = await come_in(valley, "Ann"), await come_in(valley, "Jos\u00e9")
         await ann.type("tell jose hello")
         await jose.sees('Ann tells you, "hello"')
 
 
 async def test_words_cannot_carry_colours_or_escapes_to_others(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.send(b"say \x1b[31mred\x1b]0;title\x07 <red>alert</red>\r\n")
         await bob.sees('Ann says, "red <red>alert</red>"')
@@ -108,7 +108,7 @@ async def test_words_cannot_carry_colours_or_escapes_to_others(mud: OpenMud, com
 
 
 async def test_speech_is_coloured_for_those_who_can_see_it(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await valley.player(terminal=("XTERM-256COLOR",))
         await bob.type("Bob")
         await bob.sees("\x1b[93mToll Green\x1b[0m")
@@ -127,7 +127,7 @@ async def test_speech_is_coloured_for_those_who_can_see_it(mud: OpenMud, come_in
 async def test_no_padding_lets_words_begin_a_line_of_their_own(
     mud: OpenMud, come_in: ComeIn, verb: str, blank: str
 ) -> None:
-    async with mud(world(), limits=Limits(command_rate=None)) as valley:
+    async with mud(world, limits=Limits(command_rate=None)) as valley:
         ann = await come_in(valley, "Ann")
         bob = await valley.player(columns=80, rows=24)
         await bob.type("Bob")
@@ -141,7 +141,7 @@ async def test_no_padding_lets_words_begin_a_line_of_their_own(
 
 
 async def test_somebody_is_reached_by_the_letters_of_ones_own_keyboard(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         lukasz, mark = await come_in(valley, "\u0141ukasz"), await come_in(valley, "\u041c\u0430\u0440\u043a")
         await ann.type("tell lukasz psst", "tell MARK hey")
@@ -150,7 +150,7 @@ async def test_somebody_is_reached_by_the_letters_of_ones_own_keyboard(mud: Open
 
 
 async def test_me_is_whoever_says_it(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("tell me hello")
         await ann.sees("You mutter something to yourself.")
@@ -161,7 +161,7 @@ async def test_me_is_whoever_says_it(mud: OpenMud, come_in: ComeIn) -> None:
 async def test_no_choice_of_words_begins_a_line_with_somebody_else(
     mud: OpenMud, come_in: ComeIn, line: str, columns: int
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         bob = await valley.player(columns=columns, rows=24)
         await bob.type("Bob")
@@ -179,7 +179,7 @@ async def test_no_choice_of_words_begins_a_line_with_somebody_else(
 async def test_at_most_512_characters_are_heard_and_the_talker_is_told(
     mud: OpenMud, come_in: ComeIn, verb: str
 ) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.catches_up()
         await ann.type(verb + " " + "\u6f22" * 512)

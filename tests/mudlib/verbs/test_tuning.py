@@ -27,7 +27,7 @@ BRIGHT = ("MUDLET", "XTERM-256COLOR", "MTTS 13")
     ],
 )
 async def test_colours_are_as_the_guest_wishes(mud: OpenMud, line: str, answer: str, room: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(terminal=BRIGHT)
         await ann.type("Ann")
         await ann.sees("You can go")
@@ -38,7 +38,7 @@ async def test_colours_are_as_the_guest_wishes(mud: OpenMud, line: str, answer: 
 
 
 async def test_a_wish_holds_until_it_is_taken_back(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(terminal=BRIGHT)
         await ann.type("Ann", "colour off", "colour auto")
         await ann.sees("Colours: none (as you wish)")
@@ -46,7 +46,7 @@ async def test_a_wish_holds_until_it_is_taken_back(mud: OpenMud) -> None:
 
 
 async def test_who_says_that_a_reader_reads_is_shown_words_alone(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(terminal=BRIGHT)
         await ann.type("Ann")
         await ann.sees("You can go")
@@ -64,14 +64,14 @@ async def test_who_says_that_a_reader_reads_is_shown_words_alone(mud: OpenMud) -
 
 
 async def test_who_is_taken_for_a_listener_can_say_otherwise(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(terminal=("VIPMUD", "ANSI", "MTTS 65"))
         await ann.type("Ann", "reader off", "look")
         await ann.sees("Screen reader: no (as you wish)\n> \x1b[93mToll Green")
 
 
 async def test_a_program_is_known_by_what_it_told(mud: OpenMud) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await valley.player(columns=100, rows=40, terminal=BRIGHT, gmcp=("Char", "Room"))
         await ann.type("Ann")
         await ann.sees("You can go")
@@ -92,7 +92,7 @@ async def test_a_program_is_known_by_what_it_told(mud: OpenMud) -> None:
 
 
 async def test_a_program_that_tells_nothing_is_known_by_nothing(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("client")
         seen = (await reads(ann)).splitlines()
@@ -101,14 +101,14 @@ async def test_a_program_that_tells_nothing_is_known_by_nothing(mud: OpenMud, co
 
 
 async def test_tags_make_links_too(mud: OpenMud) -> None:
-    async with mud(world(), options=(*DEFAULT_OPTIONS, Mxp())) as valley:
+    async with mud(world, options=(*DEFAULT_OPTIONS, Mxp())) as valley:
         ann = await valley.player(options=[TakesMxp()])
         await ann.type("Ann", "client")
         await ann.sees("Links to click: yes\n")
 
 
 async def test_a_guest_chooses_the_charset_and_takes_it_back(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("charset latin-1")
         await ann.sees("Charset: iso8859-1 (as you wish)\n")
@@ -120,7 +120,7 @@ async def test_a_guest_chooses_the_charset_and_takes_it_back(mud: OpenMud, come_
 
 
 async def test_a_charset_that_nobody_knows_is_answered_with_some_that_are(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("charset klingon")
         await ann.sees('No charset is called "klingon": try utf-8, ascii, latin-1, ')
@@ -128,7 +128,7 @@ async def test_a_charset_that_nobody_knows_is_answered_with_some_that_are(mud: O
 
 
 async def test_every_charset_that_is_proposed_is_known(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world(), limits=Limits(command_rate=None)) as valley:
+    async with mud(world, limits=Limits(command_rate=None)) as valley:
         ann = await come_in(valley, "Ann")
         for name in CHARSETS:
             await ann.type(f"charset {name}")

@@ -21,7 +21,7 @@ async def at_the_board(valley: Mud, come_in: ComeIn, name: str) -> Player:
 
 
 async def test_a_note_is_there_for_whoever_comes_later(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, eve = await at_the_board(valley, come_in, "Ann"), await at_the_board(valley, come_in, "Eve")
         await ann.type("note", "Gone to see <b>the clock</b>.", "Back at dusk.", ".")
         await ann.sees("You pin your note to the board.\n> ")
@@ -36,7 +36,7 @@ async def test_a_note_is_there_for_whoever_comes_later(mud: OpenMud, come_in: Co
 
 @pytest.mark.parametrize("lines", [[".q"], ["."], ["changed my mind", ".q"]])
 async def test_who_gives_up_or_writes_nothing_leaves_no_note(mud: OpenMud, come_in: ComeIn, lines: list[str]) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         await ann.type("note", *lines, "read")
         await ann.sees("You put the pen back.")
@@ -44,7 +44,7 @@ async def test_who_gives_up_or_writes_nothing_leaves_no_note(mud: OpenMud, come_
 
 
 async def test_what_others_do_is_seen_while_one_writes(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann, bob = await at_the_board(valley, come_in, "Ann"), await at_the_board(valley, come_in, "Bob")
         await ann.type("note", "Dear all,")
         await bob.type("say boo")
@@ -55,7 +55,7 @@ async def test_what_others_do_is_seen_while_one_writes(mud: OpenMud, come_in: Co
 
 
 async def test_a_note_begun_survives_a_dead_link(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         await ann.type("note", "Dear all,", "the ferry")
         await ann.catches_up()
@@ -74,16 +74,16 @@ async def test_a_note_begun_survives_a_dead_link(mud: OpenMud, come_in: ComeIn) 
 
 
 async def test_a_board_can_be_looked_at_where_it_is(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         await ann.type("look board")
         await ann.sees("There is nothing on the board but pins.")
         await ann.type("south", "look board")
-        await ann.sees('You see nobody called "board" here.')
+        await ann.sees('You see no "board" here.')
 
 
 async def test_the_board_keeps_the_newest(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world(), limits=SWIFT) as valley:
+    async with mud(world, limits=SWIFT) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         for number in range(MOST_NOTES + 1):
             await ann.type("note", f"number {number}.", ".")
@@ -97,7 +97,7 @@ async def test_the_board_keeps_the_newest(mud: OpenMud, come_in: ComeIn) -> None
 
 @pytest.mark.parametrize("line", ["note", "read"])
 async def test_where_there_is_no_board_nothing_is_written_or_read(mud: OpenMud, come_in: ComeIn, line: str) -> None:
-    async with mud(world()) as valley:
+    async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type(line)
         assert await reads(ann) == "There is no board here. You remember one on Gnomon Square.\n"
@@ -117,7 +117,7 @@ async def test_where_there_is_no_board_nothing_is_written_or_read(mud: OpenMud, 
 async def test_no_note_contains_another(
     mud: OpenMud, come_in: ComeIn, columns: int | None, lines: list[str], charset: str
 ) -> None:
-    async with mud(world(), limits=SWIFT) as valley:
+    async with mud(world, limits=SWIFT) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         await ann.type("note", *lines, ".")
         await ann.sees("You pin")
@@ -133,7 +133,7 @@ async def test_no_note_contains_another(
 
 
 async def test_a_note_is_marked_for_a_listener_too(mud: OpenMud, come_in: ComeIn) -> None:
-    async with mud(world(), limits=SWIFT) as valley:
+    async with mud(world, limits=SWIFT) as valley:
         ann = await at_the_board(valley, come_in, "Ann")
         await ann.type("note", "one " * 40, "two", ".", "reader on", "read")
         await ann.sees(f"year 1:\n  | {'one ' * 40}\n  | two\n")

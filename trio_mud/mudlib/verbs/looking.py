@@ -1,101 +1,110 @@
-"""Looking: at the room, at each other, at who is there, at the time."""
+"""Looking: at the room, at what is in it, at who is there, at the time."""
 
 from typing import Annotated
 
 from wcwidth import wcswidth
 
 from trio_mud import Markup, join, link, markup
-from trio_mud.commands import Commands
+from trio_mud.commands import Commands, Preposition, the_one
+from trio_mud.world import Thing
 
 from ..board import Board
-from ..guest import Guest
-from ..valley import guest_among
+from ..creatures import Creature
+from ..sky import date_of, hour_of
+from ..spot import is_indoors, text_of
+from ..villager import Villager, villagers_in
+from .talking import everyone
 from .writing import show_notes
 
 __all__ = ["commands", "show_room"]
 
 STILL = 60.0  # seconds without a line, before it is seen
 
-commands = Commands[Guest](help_verbs=())
+commands = Commands[Villager](help_verbs=())
 
 
-def sight(who: Guest, words: str) -> Guest | Board:
-    """Somebody in the same room, or its board; `me` is whoever says it."""
-    if words.casefold() == "me":
+def sight(who: Villager, words: str) -> Thing:
+    """Return the thing or player in the same room that the words mean; `me` is the actor."""
+    if words.casefold() in ("me", who.name.casefold()):
         return who
-    if who.room.board is not None and words.casefold() in ("board", "the board"):
-        return who.room.board
-    return guest_among(who.room.guests, words, otherwise=f'You see nobody called "{words}" here.')
+    return the_one(who, words, Thing)
 
 
 @commands.verb("look", "l")
-def look(who: Guest, whom: Annotated[Guest | Board, sight] | None = None) -> None:
-    """Look around you, at somebody, or at a board.
+def look(who: Villager, what: Annotated[Thing, sight, Preposition("at")] | None = None) -> None:
+    """Look around you, at a player, or at a thing.
 
     look          shows where you are, the ways out, and who is there
     look ann      shows Ann, if she is where you are
     look board    shows the notes on it, as read does
     """
-    if whom is None:
+    if what is None:
         show_room(who)
-    elif isinstance(whom, Board):
-        show_notes(who, whom)
-    elif whom is who:
+    elif isinstance(what, Board):
+        show_notes(who, what)
+    elif what is who:
         who.write("You are much as you remember yourself, only wetter.")
-    elif whom.is_absent:
-        who.write(f"{whom.name} stands like a clock that nobody wound: absent in mind, and only a body.")
+    elif isinstance(what, Villager):
+        who.write(look_of(what))
     else:
-        who.write(f"{whom.name} {stillness(whom) or 'is wide awake, and a little damp about the edges'}.")
+        who.write(what.text or f"You see nothing special about the {what}.")
+
+
+def look_of(other: Villager) -> str:
+    """Return what is seen of a player."""
+    if other.is_absent:
+        return f"{other} stands like a clock that nobody wound: absent in mind, and only a body."
+    return f"{other} {stillness(other) or 'is wide awake, and a little damp about the edges'}."
 
 
 @commands.verb("who")
-def who_is_there(who: Guest) -> None:
+def who_is_there(who: Villager) -> None:
     """List everybody in the valley, and where they are."""
-    guests = sorted(who.valley.guests, key=lambda guest: guest.name)
-    width = 0 if who.listens else max(wcswidth(guest.name) for guest in guests)
-    for guest in guests:
-        name = markup("<b>{name}</b>", name=link(guest.name, prompt=f"tell {guest.name} "))
-        still = ", only a body" if guest.is_absent else f", {stillness(guest)}" if stillness(guest) else ""
-        gap = " " * (max(width - wcswidth(guest.name), 0) + 2)
-        who.write(markup("{name}{gap}{room}{still}", name=name, gap=gap, room=guest.room.name, still=still))
+    players = sorted(everyone(who), key=lambda other: other.name)
+    width = 0 if who.listens else max(wcswidth(other.name) for other in players)
+    for other in players:
+        name = markup("<b>{name}</b>", name=link(other.name, prompt=f"tell {other.name} "))
+        still = ", only a body" if other.is_absent else f", {stillness(other)}" if stillness(other) else ""
+        gap = " " * (max(width - wcswidth(other.name), 0) + 2)
+        who.write(markup("{name}{gap}{room}{still}", name=name, gap=gap, room=other.here.name, still=still))
 
 
 @commands.verb("time")
-def tell_time(who: Guest) -> None:
+def tell_time(who: Villager) -> None:
     """Find out what part of the day it is, and of the year."""
-    how = "listen for the clock" if who.room.indoors else "look at the sky"
-    who.write(f"You {how}: it is {who.valley.hour.name}, on {who.valley.date}.")
+    how = "listen for the clock" if is_indoors(who.here) else "look at the sky"
+    who.write(f"You {how}: it is {hour_of(who.world).name}, on {date_of(who.world)}.")
 
 
-def show_room(who: Guest) -> None:
-    """Show a guest the room they are in."""
-    room = who.room
+def show_room(who: Villager) -> None:
+    """Show a player the room they are in."""
+    room = who.here
     who.write(markup("<bright-yellow>{name}</bright-yellow>", name=room.name))
-    who.write(room.text(dark=who.valley.hour.dark))
+    who.write(text_of(room))
     who.write(markup("<cyan>{ways}</cyan>", ways=ways_out(who)))
-    others = [guest for guest in room.guests if guest is not who]
+    others = [other for other in villagers_in(room) if other is not who]
     for absent, where in ((False, "here"), (True, "here, absent in mind")):
-        found = [link(guest.name, send=f"look {guest.name}") for guest in others if guest.is_absent is absent]
+        found = [link(other.name, send=f"look {other}") for other in others if other.is_absent is absent]
         if found:
             who.write(linked(found, "and") + (f" is {where}." if len(found) == 1 else f" are {where}."))
-    creature = who.valley.creature
-    if creature is not None and creature.room is room:
-        who.write(creature.here)
+    for thing in room.contents:
+        if isinstance(thing, Creature):
+            who.write(thing.here)
 
 
-def ways_out(who: Guest) -> Markup:
-    """Where a guest can go, each way a link to it."""
-    ways = [link(way.value) for way in who.room.exits]
+def ways_out(who: Villager) -> Markup:
+    """Return where a player can go, each way a link to it."""
+    ways = [link(way) for way in who.here.exits]
     return markup("You can go {ways}.", ways=linked(ways, "or")) if ways else markup("There is no way out.")
 
 
 def linked(links: list[Markup], last: str) -> Markup:
-    """Links as a sentence has them: as `listing` does with names."""
+    """Return links as a sentence has them: as `listing` does with names."""
     *others, final = links
     return join(f" {last} ", [join(", ", others), final]) if others else final
 
 
-def stillness(guest: Guest) -> str:
-    """How long somebody has not moved, if it is worth a word."""
-    minutes = 0 if guest.connection is None else int(guest.connection.idle_seconds // STILL)
+def stillness(other: Villager) -> str:
+    """Return how long a player has not moved, if it is worth a word."""
+    minutes = 0 if other.connection is None else int(other.connection.idle_seconds // STILL)
     return f"has not stirred for {minutes} minute{'s' * (minutes > 1)}" if minutes else ""

@@ -1,52 +1,55 @@
 """Moving: from room to room, and out of the valley."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 from trio_mud import markup
 from trio_mud.commands import Commands, Mistake
 
-from ..directions import Direction
-from ..guest import Guest
+from ..directions import DIRECTIONS, origin_of, way_out
 from ..out_of_band import tell_arrival, tell_departure, tell_room
+from ..phrases import PHRASES
+from ..villager import Villager
 from .looking import show_room
 
 __all__ = ["commands"]
 
-commands = Commands[Guest](help_verbs=())
+commands = Commands[Villager](help_verbs=())
 
 
 @commands.verb("go", "walk")
-def go(who: Guest, where: Direction) -> None:
+def go(who: Villager, where: Annotated[str, way_out]) -> None:
     """Go through one of the ways out.
 
     go north, or only north, or n, if you are in a hurry. Nobody else here is.
     """
-    here, there = who.room, who.room.exits.get(where)
+    here, there = who.here, who.here.exits.get(where)
     if there is None:
-        raise Mistake(f"There is no way {where.value} from here.")
-    who.move_to(there)
-    here.tell(markup("<b>{name}</b> goes {where}.", name=who.name, where=where.value))
-    there.tell(markup("<b>{name}</b> comes {whence}.", name=who.name, whence=where.opposite.origin), but=who)
+        raise Mistake(PHRASES.no_way.format(way=where))
+    who.place = there
+    here.tell(markup("<b>{name}</b> goes {where}.", name=who.name, where=where))
+    there.tell(markup("<b>{name}</b> comes {whence}.", name=who.name, whence=origin_of(where)), exclude=[who])
     tell_departure(who, here)
     tell_arrival(who)
     show_room(who)
     tell_room(who)
 
 
-def walker(where: Direction) -> Callable[[Guest], None]:
-    """The command of one direction. It has no docstring, so that `help` lists `go` alone and not ten ways."""
+def walker(where: str) -> Callable[[Villager], None]:
+    """Return the command of one direction. It has no docstring, so that `help` lists `go` alone and not ten ways."""
 
-    def walk(who: Guest) -> None:
+    def walk(who: Villager) -> None:
         go(who, where)
 
     return walk
 
 
-for direction in Direction:
-    commands.verb(*direction.verbs)(walker(direction))
+for direction, short in DIRECTIONS.items():
+    commands.verb(direction, short)(walker(direction))
 
 
 @commands.verb("quit", abbreviated=False)
-def leave(who: Guest) -> None:
+def leave(who: Villager) -> None:
     """Leave the valley."""
+    assert who.session is not None, f"{who!r} types without a session"
     who.session.leave("The road takes you up and over the rise. Behind you the clock goes on counting.")

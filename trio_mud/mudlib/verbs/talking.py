@@ -1,31 +1,49 @@
 """Talking: to the room, to one, to all, and without words."""
 
 from trio_mud import Text, markup, wrap
-from trio_mud.commands import APOSTROPHES, Commands
+from trio_mud.accounts import same_name
+from trio_mud.commands import APOSTROPHES, Commands, Mistake, listing, matches
 
-from ..guest import Guest
+from ..creatures import Heron
 from ..out_of_band import tell_speech
 from ..phrases import PHRASES
 from ..quoting import close_up
+from ..villager import Villager, villagers, villagers_in
 
 __all__ = ["commands"]
 
 LONGEST = 512  # characters; every listener's client has to wrap and show them
 HANGING = 2  # columns by which the second line of what somebody says is indented
 
-commands = Commands[Guest](help_verbs=())
+commands = Commands[Villager](help_verbs=())
 
 
-@commands.converter(Guest)
-def anybody(who: Guest, words: str) -> Guest:
-    """Somebody in the valley, wherever they are; `me` is whoever says it."""
+@commands.converter(Villager)
+def player_called(who: Villager, words: str) -> Villager:
+    """Return the player who is meant by a name in full or its beginning, wherever they are; `me` is the actor.
+
+    Raises:
+        Mistake: There is none, or it is not clear who.
+    """
     if words.casefold() == "me":
         return who
-    return who.valley.guest_called(words)
+    by_name = {same_name(other.name): other for other in everyone(who)}
+    found = [by_name[name] for name in matches(same_name(words), by_name)]
+    if not found:
+        raise Mistake(PHRASES.not_in_valley.format(words=words))
+    if len(found) > 1:
+        raise Mistake(PHRASES.which_one.format(choices=listing([other.name for other in found], "or")))
+    return found[0]
+
+
+def everyone(who: Villager) -> list[Villager]:
+    """Return all players in the valley."""
+    assert who.session is not None, f"{who!r} types without a session"
+    return villagers(who.session.server)
 
 
 @commands.verb("say", "'", '"')
-def say(who: Guest, words: str) -> None:
+def say(who: Villager, words: str) -> None:
     """Say something to everybody around you.
 
     'hello is short for: say hello
@@ -35,12 +53,12 @@ def say(who: Guest, words: str) -> None:
     own = markup('You {verb}, "<green>{words}</green>"', verb=verb, words=words)
     heard = markup('<b>{name}</b> {verb}s, "<green>{words}</green>"', name=who.name, verb=verb, words=words)
     utter("say", who, own, [who])
-    utter("say", who, heard, others(who, who.room.guests))
-    who.valley.notice(who.room, words)
+    utter("say", who, heard, others(who, villagers_in(who.here)))
+    notice(who, words)
 
 
 @commands.verb("tell")
-def tell(who: Guest, whom: Guest, words: str) -> None:
+def tell(who: Villager, whom: Villager, words: str) -> None:
     """Tell somebody something, wherever they are.
 
     Nobody else hears it. The beginning of a name will do: tell b hello.
@@ -59,19 +77,19 @@ def tell(who: Guest, whom: Guest, words: str) -> None:
 
 
 @commands.verb("shout")
-def shout(who: Guest, words: str) -> None:
+def shout(who: Villager, words: str) -> None:
     """Shout for the whole valley to hear."""
     words = spoken(who, words)
     own = markup('You shout, "<yellow>{words}</yellow>"', words=words)
     near = markup('<b>{name}</b> shouts, "<yellow>{words}</yellow>"', name=who.name, words=words)
     far = markup("Somewhere in the valley {near}", near=near)
     utter("shout", who, own, [who])
-    utter("shout", who, near, others(who, who.room.guests))
-    utter("shout", who, far, [guest for guest in who.valley.guests if guest.room is not who.room])
+    utter("shout", who, near, others(who, villagers_in(who.here)))
+    utter("shout", who, far, [other for other in everyone(who) if other.room is not who.room])
 
 
 @commands.verb("emote", ":")
-def emote(who: Guest, words: str) -> None:
+def emote(who: Villager, words: str) -> None:
     """Do anything at all, in your own words.
 
     :smiles shows everybody around you that you smile.
@@ -79,11 +97,11 @@ def emote(who: Guest, words: str) -> None:
     words = spoken(who, words)
     gap = "" if words.startswith((*APOSTROPHES, ",")) else " "  # :'s hat falls off
     done = markup("<b>{name}</b>{gap}{words}", name=who.name, gap=gap, words=words)
-    utter("emote", who, done, who.room.guests)
-    who.valley.notice(who.room, words)
+    utter("emote", who, done, villagers_in(who.here))
+    notice(who, words)
 
 
-def spoken(who: Guest, words: str) -> str:
+def spoken(who: Villager, words: str) -> str:
     """What of these words is said: no gaps, and not too much at once."""
     words = close_up(words)
     if len(words) > LONGEST:
@@ -92,7 +110,7 @@ def spoken(who: Guest, words: str) -> str:
     return words
 
 
-def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> None:
+def utter(channel: str, talker: Villager, text: Text, listeners: list[Villager]) -> None:
     """Let some hear it, and their programs too.
 
     Lines that are broken off are indented: no words can be chosen so that a line looks like somebody else's.
@@ -106,6 +124,13 @@ def utter(channel: str, talker: Guest, text: Text, listeners: list[Guest]) -> No
     tell_speech(listeners, channel, talker, text)
 
 
-def others(who: Guest, guests: list[Guest]) -> list[Guest]:
-    """These guests but one."""
-    return [guest for guest in guests if guest is not who]
+def notice(who: Villager, words: str) -> None:
+    """Let the creatures in the room notice what is said or done."""
+    for thing in who.here.contents:
+        if isinstance(thing, Heron):
+            thing.notice(words)
+
+
+def others(who: Villager, listeners: list[Villager]) -> list[Villager]:
+    """Return these players but one."""
+    return [other for other in listeners if other is not who]

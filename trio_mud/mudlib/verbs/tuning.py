@@ -4,19 +4,18 @@ from typing import Literal
 
 from trio_mud.commands import Commands, Mistake, listing
 
-from ..guest import Guest
 from ..phrases import PHRASES
-from ..preferences import COLOURS
+from ..villager import COLOURS, Villager
 
 __all__ = ["commands"]
 
 CHARSETS = ("utf-8", "ascii", "latin-1", "windows-1252", "windows-1251", "koi8-r", "gbk", "big5", "euc-kr", "shift-jis")
 
-commands = Commands[Guest](help_verbs=())
+commands = Commands[Villager](help_verbs=())
 
 
 @commands.verb("colour", "color")
-def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None = None) -> None:
+def colour(who: Villager, which: Literal["off", "16", "256", "true", "auto"] | None = None) -> None:
     """Choose how many colours you see.
 
     colour 256     256 of them; or 16, or true for all there are
@@ -30,7 +29,7 @@ def colour(who: Guest, which: Literal["off", "16", "256", "true", "auto"] | None
 
 
 @commands.verb("reader")
-def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> None:
+def reader(who: Villager, which: Literal["on", "off", "auto"] | None = None) -> None:
     """Say whether a screen reader reads to you.
 
     reader on      plain words, no prompt, no pages, no line broken before its end
@@ -44,7 +43,7 @@ def reader(who: Guest, which: Literal["on", "off", "auto"] | None = None) -> Non
 
 
 @commands.verb("charset")
-def charset(who: Guest, which: str = "") -> None:
+def charset(who: Villager, which: str = "") -> None:
     """Choose how letters travel between the valley and your program.
 
     charset utf-8     as most programs do
@@ -62,7 +61,7 @@ def charset(who: Guest, which: str = "") -> None:
 
 
 @commands.verb("client")
-def tell_client(who: Guest) -> None:
+def tell_client(who: Villager) -> None:
     """See what the valley knows of your program, and how."""
     client = who.client
     program = f"{client.program} {client.version}".strip() or "of no name"
@@ -82,7 +81,7 @@ def tell_client(who: Guest) -> None:
     who.read("\n".join(lines))
 
 
-def colours(who: Guest) -> str:
+def colours(who: Villager) -> str:
     """How many a guest sees, and who says so."""
     client = who.client
     seen = client.rendering.colours
@@ -92,7 +91,7 @@ def colours(who: Guest) -> str:
     return f"{number} {source(who, why)}"
 
 
-def source(who: Guest, fact: str) -> str:
+def source(who: Villager, fact: str) -> str:
     """Where a fact about a guest's program comes from, in brackets."""
     name = who.client.source_of(fact).name
     known = {"DEFAULT": "assumed", "PREFERENCE": "as you wish", "NEGOTIATION": "agreed", "TRANSPORT": "from your link"}

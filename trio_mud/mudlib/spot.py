@@ -1,0 +1,45 @@
+"""The rooms of the valley: by day, by night, and what can be seen in them."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from trio_mud.world import Room
+
+from .sky import hour_of
+
+__all__ = ["Spot", "is_indoors", "room_number", "text_of"]
+
+
+class Spot(Room):
+    """A room of the valley.
+
+    Attributes:
+        night: What is seen besides when it is dark outside.
+        is_indoors: True if it has a roof.
+        details: What the text mentions and players may look at, by the word for it.
+    """
+
+    night: str = ""
+    is_indoors: bool = False
+    details: dict[str, str] = {}  # noqa: RUF012  a Record copies it
+
+
+def is_indoors(room: Room) -> bool:
+    """Return True if the room has a roof."""
+    return isinstance(room, Spot) and room.is_indoors
+
+
+def text_of(room: Room) -> str:
+    """Return the text of a room at this hour."""
+    if isinstance(room, Spot) and room.night and hour_of(room.world).is_dark:
+        return f"{room.text} {room.night}"
+    return room.text
+
+
+def room_number(room: Room) -> int:
+    """Return the number by which players' programs know a room, above 0.
+
+    They keep their maps for years, so it depends on the key of the room, and not on its line in the map.
+    """
+    return crc32((room.template or room.key).encode()) % 0x7FFF_FFFF + 1  # Mudlet's rooms have numbers of 32 bits
