@@ -250,3 +250,94 @@ def test_periods_are_checked_when_they_are_declared() -> None:
 
     with pytest.raises(TypeError, match="act is async"):
         every(5)(act)
+
+
+async def test_the_time_of_a_traveller_stands_still_from_the_crash_on_however_many_runs_follow(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        lantern = lantern_of(place)
+        lantern.place = body
+        lantern.after(100, lantern.burn_out)
+        await place.pass_time(40)
+        await place.kill()
+    async with mud(game, storage=place.storage) as second:
+        await second.pass_time(500)
+    async with mud(game, storage=second.storage) as third:
+        await third.pass_time(500)
+        await third.kill()
+    async with mud(game, storage=third.storage) as fourth:
+        ann = await fourth.player(address="10.0.0.1")
+        await ann.type("save")
+        lantern = lantern_of(fourth)
+        await fourth.pass_time(58)
+        assert lantern.times_out == 0
+        await fourth.pass_time(60)
+        assert lantern.times_out == 1
+
+
+async def test_a_thing_given_from_one_absent_traveller_to_another_loses_no_time(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        bob = await place.player(address="10.0.0.2")
+        one, two = place.store.all(Cottager)
+        lantern = lantern_of(place)
+        lantern.place = one
+        lantern.after(100, lantern.burn_out)
+        await ann.vanish()
+        await place.pass_time(40)
+        await bob.vanish()
+        await place.pass_time(50)
+        lantern.place = two
+        await place.pass_time(50)
+        bob = await place.player(address="10.0.0.2")
+        await bob.type("save")  # else the connection would end, because it sends nothing
+        await place.pass_time(98)
+        assert lantern.times_out == 0
+        await place.pass_time(4)
+        assert lantern.times_out == 1
+
+
+async def test_a_thing_that_is_away_can_be_given_no_call(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        lantern = lantern_of(place)
+        lantern.place = body
+        await ann.vanish()
+        await place.pass_time(5)
+        with pytest.raises(LookupError, match="or wait until its traveller is back"):
+            lantern.after(5, lantern.burn_out)
+
+
+async def test_a_due_call_whose_method_is_gone_is_reported_and_not_made(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with mud(game) as place:
+        lantern = lantern_of(place)
+        lantern.after(30, lantern.burn_out)
+        lantern.due = (("melt", lantern.due[0][1]), *lantern.due)
+        await place.store.saved()
+    async with mud(game, storage=place.storage) as again:
+        await again.pass_time(40)
+        assert lantern_of(again).times_out == 1
+        assert lantern_of(again).due == ()
+    assert "has no method 'melt' any more, and its due call is not made" in caplog.text
+
+
+async def test_a_thing_that_comes_back_after_a_crash_waits_no_longer_than_it_was_set_for(mud: OpenMud) -> None:
+    """The new time of its call is stored together with the time of the world."""
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        lantern = lantern_of(place)
+        lantern.place = body
+        lantern.after(10, lantern.burn_out)
+        await ann.vanish()
+        await place.pass_time(30)
+        lantern.place = room(place, "barn")
+        await place.store.saved()
+        await place.kill()
+    async with mud(game, storage=place.storage) as again:
+        await again.pass_time(11)
+        assert lantern_of(again).times_out == 1

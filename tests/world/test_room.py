@@ -80,3 +80,14 @@ def test_a_room_without_a_world_drops_its_contents_nowhere() -> None:
     coin = Thing(place=hall)
     hall.destroy()
     assert coin.place is None
+
+
+async def test_a_destroyed_door_leaves_its_way_open_and_its_rooms_readable(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        the(place, "gate").destroy()
+        assert (room(place, "green").doors, room(place, "barn").doors) == ({}, {})
+        await place.store.saved()
+        await place.kill()
+    async with mud(game, storage=place.storage) as again:
+        assert again.store.quarantined == {}
+        assert set(room(again, "green").exits) == {"north", "east"}

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import copy
 import itertools
+from collections.abc import Callable
 
 import pytest
 
+from trio_mud import Text
+from trio_mud.commands import find
+from trio_mud.storage import live
 from trio_mud.testing import OpenMud
 from trio_mud.world import Container, Room, Thing, World
 
 from .village import Cottager, game, lantern_of, room, the
+
+
+class Listener(Thing):
+    """Remembers what it hears, and does what its test wants."""
+
+    heard: list[str] = live(default_factory=list)
+    fails: bool = live(default=False)
+    acts: Callable[[], object] | None = live()
+
+    def hear(self, text: Text) -> None:
+        if self.fails:
+            raise RuntimeError("as asked")
+        self.heard.append(str(text))
+        if self.acts is not None:
+            self.acts()
 
 
 def test_contents_follow_from_places() -> None:
@@ -170,3 +189,158 @@ async def test_an_actor_may_be_its_own_target(mud: OpenMud) -> None:
         one.act("You scratch yourself.", "{actor} scratches.", target=one, to_target="never")
         await ann.sees("You scratch yourself.")
         await ann.sees_nothing()
+
+
+async def test_a_traveller_who_leaves_sets_down_the_travellers_it_carries(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        await place.player(address="10.0.0.2")
+        one, two = place.store.all(Cottager)
+        lantern_of(place).place = two
+        two.place = one
+        await ann.vanish()
+        await place.pass_time(5)
+        assert two in room(place, "green").contents
+        assert two.world is lantern_of(place).world
+
+
+async def test_a_traveller_whose_place_was_destroyed_comes_back_at_the_start(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        sack = World.of(place.server).make("sack", room(place, "barn"))
+        body.place = sack
+        await ann.vanish()
+        await place.pass_time(5)
+        loaded = await place.store.load(Cottager, body.key)  # it is in memory while its place goes
+        sack.destroy()
+        await place.player(address="10.0.0.1")
+        assert loaded is not None
+        assert loaded.place is room(place, "green")
+        assert loaded in room(place, "green").contents
+
+
+async def test_a_room_of_the_map_cannot_be_carried_away(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        sack = World.of(place.server).make("sack", room(place, "green"))
+        the(place, "gate").place = sack
+        for thing in (room(place, "barn"), sack):
+            with pytest.raises(ValueError, match="is a room or a door of a map: <Cottager"):
+                thing.place = body
+        assert sack in room(place, "green").contents
+    async with mud(game, storage=place.storage) as again:
+        assert room(again, "barn").place is None
+
+
+async def test_the_destroyed_is_nowhere(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        sentry = the(place, "sentry")
+        sentry.destroy()
+        assert (sentry.place, sentry.room, sentry.contents) == (None, None, ())
+        sentry.destroy()
+
+
+async def test_the_belongings_of_a_removed_traveller_fall_where_it_was(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        lantern_of(place).place = body
+        await ann.vanish()
+        await place.pass_time(5)
+        loaded = await place.store.load(Cottager, body.key)
+        assert loaded is not None
+        place.store.remove(loaded)
+        await place.store.saved()
+        await place.kill()
+    async with mud(game, storage=place.storage) as again:
+        assert lantern_of(again).place is room(again, "green")
+
+
+async def test_the_belongings_of_a_removed_traveller_who_was_nowhere_are_in_the_limbo(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        World.of(place.server).add(Cottager(name="Eve"), "eve")
+        body = await place.store.hold(Cottager, "eve")
+        assert body is not None
+        lantern_of(place).place = body
+        place.store.remove(body)
+        assert lantern_of(place).place is room(place, "pond")
+
+
+async def test_a_row_is_stored_with_the_owner_of_its_moment(mud: OpenMud) -> None:
+    """An owner that is removed while a transaction is encoded is still the owner in that transaction."""
+    async with mud(game) as place:
+        await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        lantern = lantern_of(place)
+        lantern.place = body
+        transaction = place.store.take_changes()
+        assert transaction is not None
+        place.store.remove(body)
+        transaction.encode()
+        (row,) = [row for row in transaction.changes().rows if row.key == lantern.key]
+        assert row.owner == body.key
+        transaction.failed(OSError("not written"))
+
+
+async def test_a_failing_hear_costs_itself_only(mud: OpenMud, caplog: pytest.LogCaptureFixture) -> None:
+    async with mud(game, allow_errors=True) as place:
+        ann = await place.player()
+        world, green = World.of(place.server), room(place, "green")
+        deaf, listener = world.add(Listener(name="deaf", place=green)), world.add(Listener(name="ear", place=green))
+        deaf.fails = True
+        green.tell("Thunder.")
+        await ann.sees("Thunder.")
+        assert listener.heard == ["Thunder."]
+        listener.act("", "", target=deaf, to_target="You are poked.")
+    assert "hear of <Listener" in caplog.text
+
+
+async def test_a_hearer_may_move_and_destroy_things_while_a_text_is_told(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player()
+        world, green = World.of(place.server), room(place, "green")
+        first, second, third = [world.add(Listener(name=name, place=green)) for name in ("one", "two", "three")]
+
+        def act() -> None:
+            second.destroy()
+            first.place = room(place, "barn")
+            first.acts = None
+            green.tell("Bang.")
+
+        first.acts = act
+        green.tell("Thunder.")
+        await ann.sees("Thunder.")
+        await ann.sees("Bang.")
+        assert (first.heard, second.heard, third.heard) == (["Thunder."], [], ["Bang.", "Thunder."])
+        await ann.sees_nothing()
+
+
+async def test_hearers_who_answer_each_other_for_ever_cost_their_event(mud: OpenMud) -> None:
+    async with mud(game, allow_errors=True) as place:
+        world, barn = World.of(place.server), room(place, "barn")
+        for name in ("one", "two"):
+            parrot = world.add(Listener(name=name, place=barn))
+            parrot.acts = lambda: barn.tell("Hello.")
+        with pytest.raises(RecursionError):
+            barn.tell("Hello.")
+        assert len(barn.contents) == 3
+
+
+async def test_ten_thousand_things_in_one_room_are_told_and_walked(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player(address="10.0.0.1")
+        (body,) = place.store.all(Cottager)
+        world, green = World.of(place.server), room(place, "green")
+        pebbles = [world.make("pebble", green) for _ in range(10_000)]
+        green.tell("An avalanche.")
+        await ann.sees("An avalanche.")
+        assert len(green.contents) >= 10_000
+        assert find("2.pebble", body.in_reach()) == [pebbles[1]]
+        sack = world.make("sack", green)
+        for pebble in pebbles:
+            pebble.place = sack
+        sack.place = body
+        await place.store.saved()
+        assert sum(row.owner == body.key for row in place.storage.rows.values()) == 10_002

@@ -71,7 +71,8 @@ def go(event: SessionEnded) -> None:
 @hooks.on(Input)
 async def act(event: Input) -> None:
     session = event.connection.session
-    assert session is not None
+    if session is None:
+        return  # the body could not be loaded
     body = session.body
     assert isinstance(body, Cottager)
     if event.line == "save":

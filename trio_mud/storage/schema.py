@@ -188,7 +188,7 @@ def _in_keys(value: Any) -> Any:
     if isinstance(value, Record):
         return None if _is_gone(value) else value.key
     if isinstance(value, dict):
-        return {key: _in_keys(inner) for key, inner in value.items()}
+        return {key: _in_keys(inner) for key, inner in value.items() if not _is_gone(inner)}
     if isinstance(value, list | tuple):
         return [_in_keys(item) for item in value if not _is_gone(item)]
     if isinstance(value, set | frozenset):

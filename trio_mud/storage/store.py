@@ -160,10 +160,14 @@ class Store:
     def release(self, record: Record) -> None:
         """Undo one `hold`. After the last one the record may be forgotten, once its changes are on disk.
 
+        It has no effect on a record that was removed meanwhile.
+
         Raises:
             StorageError: It is not held.
         """
         holds = self._contents.holds
+        if record._tracker is None:
+            return
         if holds[record] <= 0:
             raise StorageError(f"{record!r} is not held: release it once for each hold")
         holds[record] -= 1

@@ -83,11 +83,13 @@ class Traveller(Thing):
         account: The key of its account; empty for a guest.
         session: The session that plays it.
         left_at: The world time at which it went away; None while it is in the game.
+        run: The number of crashes before it came into the game.
     """
 
     is_fixed: bool = True
     account: str = ""
     left_at: float | None = None
+    run: int = 0
     session: Session | None = live()
     _is_held: bool = live(default=False)
 
@@ -108,6 +110,8 @@ class Traveller(Thing):
 
     def on_hold(self) -> None:
         """Come into the world, with everything it carries and their time."""
+        if self.place is not None and self._place_there() is None:
+            self.place = None
         self._is_held = True
         if self.place is not None:
             self.place._inside[self] = None
@@ -117,25 +121,49 @@ class Traveller(Thing):
         away = world.clock.now - self._gone_since(world)
         if self.left_at is not None:
             self.left_at = None
-        for thing in (self, *self.all_inside):
+        if self.run != len(world._crashes):
+            self.run = len(world._crashes)
+        for thing in self._with_it():
             thing._shift(away)
             thing._come(world)
 
     def on_release(self) -> None:
-        """Go out of the world, and take along the time of everything it carries."""
+        """Go out of the world, and take along the time of everything it carries; other travellers stay."""
         world: Any = self._world
+        for thing in list(self._walk_to_travellers()):
+            if thing._travels:
+                thing.place = self.place
         self._is_held = False
         if self.place is not None:
             self.place._inside.pop(self, None)
-        for thing in (self, *self.all_inside):
+        for thing in self._with_it():
             thing._world = None
         if world is not None:
             self.left_at = world.clock.now
             world.clock.store_time()
 
     def _gone_since(self, world: World) -> float:
-        """Return the world time at which its own time stopped: at the latest when a crash ended the last run."""
-        return world.began if self.left_at is None else self.left_at
+        """Return the world time at which its own time stopped: when it left, or when a crash ended its run."""
+        if self.left_at is not None:
+            return self.left_at
+        return world._crashes[self.run] if self.run < len(world._crashes) else world.began
+
+    def _stop(self, now: float) -> None:
+        if self._is_held:
+            self.left_at = now
+
+    def _place_there(self) -> Thing | None:
+        """Return its place, if that is still in the world, and not away with another traveller."""
+        place = self.place
+        if place is None or (place._tracker is None and place._world is None):
+            return None
+        owner = place.owner
+        return place if owner is None or owner._is_present() else None
+
+    def _place_of_contents(self) -> Thing | None:
+        place = self._place_there()
+        world = next((home for thing in self._inside if (home := thing._home()) is not None), None)
+        return place if place is not None or world is None else world.limbo
 
     def _is_present(self) -> bool:
         return self._is_held or self._tracker is None

@@ -121,7 +121,7 @@ class Game:
             try:
                 yield OpenGame(_with_world(hooks, world) if Thing in self.records else hooks, world)
             finally:
-                world.clock.store_time()
+                world._end()
 
 
 def _with_world(game: Hooks, world: World) -> Hooks:

@@ -42,16 +42,15 @@ from trio_mud.storage.schema import kind_of, schema_of
 
 from .being import Traveller
 from .room import Door, Room
-from .thing import Thing
+from .thing import PREFIX, Thing
 
-__all__ = ["PREFIX", "Atlas", "MapFile", "Reset", "Template"]
+__all__ = ["Atlas", "MapFile", "Reset", "Template"]
 
 MapFile = str | Path | Traversable
 """A map: its path, or a file inside a package."""
 
-PREFIX: Final = "map:"  # of the keys of rooms and doors
 _TABLES: Final = ("rooms", "things", "resets", "start", "limbo")
-_OWN: Final = frozenset({"place", "template", "due", "account", "left_at"})  # fields that no map sets
+_OWN: Final = frozenset({"place", "template", "due", "account", "left_at", "run"})  # fields that no map sets
 
 logger = logging.getLogger("trio_mud")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from trio_mud import Text, broadcast
 
@@ -35,6 +36,15 @@ class Door(Thing):
     is_locked: bool = False
     opened_by: str = ""
 
+    def on_detach(self) -> None:
+        """Leave open ways where it was, and let what it holds fall."""
+        world: Any = self._world
+        super().on_detach()
+        if world is not None:
+            for room in world.store.all(Room):
+                if self in room.doors.values():
+                    room.doors = {way: other for way, other in room.doors.items() if other is not self}
+
 
 class Room(Thing):
     """A place with exits.
@@ -50,17 +60,20 @@ class Room(Thing):
 
     def tell(self, text: Text, *, exclude: Collection[Thing] = ()) -> None:
         """Show a text to all in the room; it is rendered once for each kind of client."""
-        connections = []
-        for thing in self.contents:
+        connections, hearers = [], []
+        for thing in self._inside:
             if thing in exclude:
                 continue
             connection = thing._connection()
             if connection is not None:
                 connections.append(connection)
-            else:
-                thing.hear(text)
+            elif type(thing).hear is not Thing.hear:
+                hearers.append(thing)
         if connections:
             broadcast(text, to=connections)
+        for thing in hearers:
+            if thing.place is self:  # one that heard it before may have moved or destroyed it
+                thing._hear(text)
 
     def on_detach(self) -> None:
         """Close the exits that lead to it, and let its contents fall into the limbo."""
@@ -70,6 +83,7 @@ class Room(Thing):
             for room in world.store.all(Room):
                 if self in room.exits.values():
                     room.exits = {way: other for way, other in room.exits.items() if other is not self}
+                    room.doors = {way: door for way, door in room.doors.items() if way in room.exits}
 
     def _is_room(self) -> bool:
         return True

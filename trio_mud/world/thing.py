@@ -9,8 +9,9 @@ that changes it marks everything inside the moved thing, before the move, so tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from trio_mud import Text, markup
 from trio_mud.storage import Record, live
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from .room import Room
     from .world import World
 
-__all__ = ["Thing"]
+__all__ = ["PREFIX", "Thing"]
+
+PREFIX: Final = "map:"  # of the keys of rooms and doors of a map, which are in memory from the start
+
+logger = logging.getLogger("trio_mud")
 
 _record_setattr = Record.__setattr__
 
@@ -120,12 +125,12 @@ class Thing(Timed, family="thing", resident=True):
         """
         words |= {"actor": self, "target": target}
         if own:
-            self.hear(markup(own, **words))
+            self._hear(markup(own, **words))
         exclude = [self]
         if target is not None and to_target:
             exclude.append(target)
             if target is not self:
-                target.hear(markup(to_target, **words))
+                target._hear(markup(to_target, **words))
         room = self.room
         if others and room is not None:
             room.tell(markup(others, **words), exclude=exclude)
@@ -146,7 +151,9 @@ class Thing(Timed, family="thing", resident=True):
     def stored_with(self) -> str:
         """Return the key of its owner."""
         owner = self.owner
-        return owner.key if owner is not None and owner._tracker is not None else ""
+        if owner is None or (owner._tracker is None and not owner._is_leaving):
+            return ""
+        return owner.key
 
     def on_attach(self) -> None:
         """Appear in its place."""
@@ -185,6 +192,31 @@ class Thing(Timed, family="thing", resident=True):
             yield thing
             waiting += thing._inside
 
+    def _walk_to_travellers(self) -> Iterator[Thing]:
+        """Yield what is inside it, at any depth; of a traveller inside, not what that one carries."""
+        waiting = list(self._inside)
+        while waiting:
+            thing = waiting.pop()
+            yield thing
+            if not thing._travels:
+                waiting += thing._inside
+
+    def _with_it(self) -> Iterator[Thing]:
+        """Yield it, and everything that comes to its owner with it."""
+        yield self
+        for thing in self._walk_to_travellers():
+            if not thing._travels:
+                yield thing
+
+    def _hear(self, text: Text) -> None:
+        """Call `hear`, which costs only itself if it fails."""
+        try:
+            self.hear(text)
+        except RecursionError:  # creatures that answer each other: the event ends, and is logged once
+            raise
+        except Exception:
+            logger.exception("hear of %r failed; others hear the text", self)
+
     def _is_present(self) -> bool:
         return True
 
@@ -206,7 +238,10 @@ class Thing(Timed, family="thing", resident=True):
             before, after = self.owner, place.owner if place is not None else None
             crosses = before is not after
             if crosses:
-                for thing in self._walk():
+                moved = list(self._with_it())
+                if after is not None:
+                    _check_portable(moved, after)
+                for thing in moved:
                     if thing._tracker is not None:
                         thing._tracker.mark_dirty(thing)
         _record_setattr(self, "place", place)
@@ -222,23 +257,27 @@ class Thing(Timed, family="thing", resident=True):
         world = self._home()
         if world is None:
             return
-        owner = self.owner
-        for thing in (self, *self._walk()):
+        owner, now = self.owner, world.clock.now
+        for thing in self._with_it():
+            had_stopped = now if came_from is None or thing._world is not None else came_from._gone_since(world)
             if owner is None or owner._is_present():
-                if thing._world is None and came_from is not None:
-                    thing._shift(world.clock.now - came_from._gone_since(world))
+                thing._shift(now - had_stopped)
                 thing._come(world)
-            elif thing._world is not None:
-                thing._shift(owner._gone_since(world) - world.clock.now)
+            else:
+                thing._shift(owner._gone_since(world) - had_stopped)
                 thing._world = None
 
     def _gone_since(self, world: World) -> float:
         return world.clock.now
 
+    def _stop(self, now: float) -> None:
+        """Note that a run of the world ends in order."""
+
     def _leave(self) -> None:
         self._world = None
         if self.place is not None:
             self.place._inside.pop(self, None)
+            _record_setattr(self, "place", None)
 
     def _fall(self) -> None:
         """Put its contents where it is."""
@@ -252,3 +291,10 @@ class Thing(Timed, family="thing", resident=True):
     def _connection(self) -> Any:
         """Return the connection that reads what it hears, if that is all that hearing does."""
         return None
+
+
+def _check_portable(things: Iterable[Thing], owner: Thing) -> None:
+    """Raise for what cannot go away with a traveller."""
+    for thing in things:
+        if thing.key.startswith(PREFIX):
+            raise ValueError(f"{thing!r} is a room or a door of a map: {owner!r} cannot carry it, and take it away")

@@ -9,6 +9,7 @@ The clock asks the record when a call is due (`_take_call`), because only the re
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
@@ -23,6 +24,8 @@ __all__ = ["Timed", "every"]
 MethodT = TypeVar("MethodT", bound=Callable[[Any], object])
 
 SHORTEST: Final = 0.01  # seconds between two calls of `every`
+
+logger = logging.getLogger("trio_mud")
 
 
 def every(seconds: float) -> Callable[[MethodT], MethodT]:
@@ -75,7 +78,7 @@ class Timed(Record):
             LookupError: It is in none: it was not added, was destroyed, or is away with a traveller.
         """
         if self._world is None:
-            raise LookupError(f"{self!r} is in no world: add it with world.add, or make it with world.make")
+            raise LookupError(f"{self!r} is in no world: add it with world.add, or wait until its traveller is back")
         world: World = self._world
         return world
 
@@ -129,6 +132,8 @@ class Timed(Record):
             self.due = tuple(call for call in self.due if call[0] != name)
             clock.store_time()
         method: Callable[[], object] | None = getattr(self, name, None)
+        if method is None:
+            logger.warning("%r has no method %r any more, and its due call is not made", self, name)
         return method
 
     # Inside
@@ -150,6 +155,8 @@ class Timed(Record):
         """Postpone everything that is due."""
         if self.due and seconds:
             self.due = tuple((name, at + seconds) for name, at in self.due)
+            if self._tracker is not None and self._tracker.world is not None:
+                self._tracker.world.clock.store_time()  # with which the new times are of one moment
 
     def _name_of(self, method: Callable[[], object]) -> str:
         name = getattr(method, "__name__", "")

@@ -13,15 +13,16 @@ from trio_mud import MasterServer
 from trio_mud.storage import Executor, Store
 
 from .clock import Clock
-from .maps import PREFIX, Atlas, Reset, Template
+from .maps import Atlas, Reset, Template
 from .room import Door, Room
-from .thing import Thing
+from .thing import PREFIX, Thing
 
 __all__ = ["World"]
 
 T = TypeVar("T")
 ThingT = TypeVar("ThingT", bound=Thing)
 
+RUNS: Final = "trio_mud.world_runs"  # a value of the store: if the world is open, and the times of its crashes
 RESETS: Final = "trio_mud.resets"  # a value of the store: when each reset is due again; None for those made once
 
 logger = logging.getLogger("trio_mud")
@@ -56,6 +57,7 @@ class World:
         self._atlas = atlas or Atlas()
         self._resets = {reset.name: reset for reset in self._atlas.resets}
         self._reset_times: dict[str, float | None] = store.value(RESETS, {})
+        self._crashes: list[float] = []  # times at which a run ended without `_end`
         store._contents.world = self
         if "thing" in store._contents.keys:
             self._begin()
@@ -167,6 +169,9 @@ class World:
 
     def _begin(self) -> None:
         """Bring everything that was loaded into the world, and make what is due at the start."""
+        runs = self.store.value(RUNS, {})
+        self._crashes = [*runs.get("crashes", ()), *([self.began] if runs.get("is_open") else ())]
+        self.store.set_value(RUNS, {"is_open": True, "crashes": self._crashes})
         things = list(self.store.all(Thing))
         for thing in things:
             if not thing._owner:
@@ -182,6 +187,14 @@ class World:
                 at = self._reset_times[reset.name]
                 assert at is not None
                 self.clock.schedule(self, reset.name, at)
+
+    def _end(self) -> None:
+        """Stop the time of all things, at the end of a run."""
+        self.clock.store_time()
+        if "thing" in self.store._contents.keys:
+            for thing in self.store.all(Thing):
+                thing._stop(self.clock.now)
+            self.store.set_value(RUNS, {"is_open": False, "crashes": self._crashes})
 
     def _remove_old_fixtures(self, things: list[Thing]) -> None:
         for thing in things:
