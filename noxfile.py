@@ -107,7 +107,8 @@ def proof(session: nox.Session) -> None:
     session.run("pytest", "--whole", *WORKERS, "tests/test_cancel_anywhere.py")
     session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
     if not session.posargs:
-        session.run("python", "-m", "trio_mud.testing.simulate", "--play", "stored", "--seeds", "300")
+        for game in ("stored", "world"):
+            session.run("python", "-m", "trio_mud.testing.simulate", "--play", game, "--seeds", "300")
 
 
 @nox.session

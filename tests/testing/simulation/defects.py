@@ -49,7 +49,9 @@ from trio_mud.telnet.compression import Deflater, Inflater
 from trio_mud.telnet.encoding import encode
 from trio_mud.telnet.scanner import in_text
 from trio_mud.testing.simulation.threads import Threads
-from trio_mud.world import Traveller
+from trio_mud.world import Clock, Room, Thing, Traveller, World
+from trio_mud.world.timed import Timed
+from trio_mud.world.world import RESETS
 
 Patch = Callable[[], AbstractContextManager[object]]
 
@@ -641,3 +643,116 @@ def a_hash_is_logged(true: Any, self: Passwords, stored: str) -> bool:
     logging.getLogger("trio_mud").info("checked %s", stored)
     is_outdated: bool = true(self, stored)
     return is_outdated
+
+
+# The world
+
+
+@defect(Thing, "_move", game="world")
+def a_moved_thing_stays_in_the_old_contents(true: Any, self: Thing, place: Any) -> None:
+    old = self.__dict__.get("place")
+    true(self, place)
+    if old is not None and old is not place:
+        old._inside[self] = None
+
+
+@defect(Thing, "_move", game="world")
+def what_is_inside_a_moved_thing_is_not_marked(true: Any, self: Thing, place: Any) -> None:
+    before = set(self._tracker.dirty) if self._tracker is not None else set()
+    true(self, place)
+    if self._tracker is not None:
+        for thing in self.all_inside:
+            if thing not in before:
+                self._tracker.dirty.pop(thing, None)
+
+
+@defect(Contents, "mark_dirty", game="world")
+def a_second_move_within_a_transaction_is_not_marked(true: Any, self: Contents, record: Record) -> None:
+    if not (isinstance(record, Thing) and self.transaction is not None and record in self.transaction.records):
+        true(self, record)
+
+
+@defect(Thing, "_fall", game="world")
+def the_contents_of_the_destroyed_do_not_fall(true: Any, self: Thing) -> None:
+    """Nothing."""
+
+
+@defect(Thing, "stored_with", game="world")
+def belongings_are_not_stored_with_their_owner(true: Any, self: Thing) -> str:
+    return ""
+
+
+@defect(World, "_reset", game="world")
+def a_reset_is_not_remembered(true: Any, self: World, reset: Any) -> None:
+    before = self.store.value(RESETS, {})
+    true(self, reset)
+    self.store.set_value(RESETS, before)
+
+
+@defect(World, "_reset", game="world")
+def a_reset_makes_all_each_time(true: Any, self: World, reset: Any) -> None:
+    place = self.get(Room, reset.into)
+    for thing in place.contents:
+        if thing.template == reset.make:
+            self.make(reset.make, place)
+    true(self, reset)
+
+
+@defect(Clock, "schedule", game="world")
+def a_due_call_is_lost_by_a_restart(true: Any, self: Clock, target: Any, name: str, at: float, wake: int = 0) -> None:
+    if wake or self._server is not None:
+        true(self, target, name, at, wake)
+
+
+@defect(Timed, "_take_call", game="world")
+def a_due_call_is_made_again_after_a_restart(true: Any, self: Timed, name: str, at: float, wake: int) -> Any:
+    due = self.due
+    method = true(self, name, at, wake)
+    if not wake and method is not None:
+        self.due = due
+    return method
+
+
+@defect(Timed, "cancel", game="world")
+def a_cancelled_call_is_made(true: Any, self: Timed, method: Any) -> None:
+    """Nothing."""
+
+
+@defect(Clock, "store_time", game="world")
+def the_time_is_stored_once_a_minute_only(true: Any, self: Clock) -> None:
+    """Nothing; as if it came by its own timer only, which no run reaches."""
+
+
+@defect(Timed, "_shift", game="world")
+def the_time_of_belongings_goes_on_while_they_are_away(true: Any, self: Timed, seconds: float) -> None:
+    """Nothing."""
+
+
+@defect(Traveller, "_gone_since", game="world")
+def only_the_last_crash_counts(true: Any, self: Traveller, world: World) -> float:
+    """The time of one who has been away since an earlier crash is taken to have run until the last end."""
+    return world.began if self.left_at is None else self.left_at
+
+
+@defect(Traveller, "on_release", game="world")
+def belongings_stay_in_the_world(true: Any, self: Traveller) -> None:
+    world = self._world
+    true(self)
+    for thing in self.all_inside:
+        thing._world = world
+
+
+@defect(Contents, "unpin_group", game="world")
+def belongings_stay_in_memory(true: Any, self: Contents, record: Record) -> None:
+    group = record.__dict__.get("_group") or {}
+    true(self, record)
+    for member in group:
+        if member is not record:
+            self.pinned["thing"][member.key] = member
+
+
+@defect(Traveller, "on_hold", game="world")
+def a_body_is_in_no_room(true: Any, self: Traveller) -> None:
+    true(self)
+    if self.place is not None:
+        self.place._inside.pop(self, None)

@@ -157,7 +157,7 @@ def test_players_log_in_and_use_tokens_and_codes(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_money_and_things_are_conserved(rows: dict[tuple[str, str], bytes], complaint: str) -> None:
-    kept = WorldState({place: (place[0], data) for place, data in rows.items()}, {}, 0)
+    kept = WorldState({place: (place[0], data, "") for place, data in rows.items()}, {}, 0)
     found = list(judge(kept))
     assert found[0].startswith(complaint) if complaint else not found
 

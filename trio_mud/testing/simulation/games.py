@@ -18,6 +18,7 @@ from .hostile import HostileGame
 from .players import SimulatedPlayer
 from .stored import StoredGame
 from .trace import Trace
+from .world_game import WorldGame
 
 
 class SimulatedGame(Protocol):
@@ -63,5 +64,6 @@ GAMES: Final[dict[str, Callable[[Trace], SimulatedGame]]] = {
     "hostile": HostileGame,
     "careless": CarelessGame,
     "stored": StoredGame,
+    "world": WorldGame,
     "mudlib": lambda trace: PlayedByWords(find_game("trio_mud.mudlib:world")),
 }

@@ -17,8 +17,10 @@ from ...driver.server.server import MasterServer
 from ...errors import NotSaved
 from ...storage import Stored
 from ...texts import Texts
+from ...world import World
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
+from . import inside
 from .actions import ACTIONS, COMINGS
 from .by_words import StoredRecords
 from .disk import SimulatedDisk, small_slices
@@ -31,6 +33,7 @@ from .plan import quality as any_quality
 from .players import SimulatedPlayer
 from .storage_trace import StorageTrace
 from .trace import Trace
+from .world_trace import WorldTrace, judge_places
 
 CALM: Final = 16.0  # seconds without a new fault, in which all must settle; above any limit of a plan except the grace
 REST: Final = 3.0  # seconds in which players read the rest after the end
@@ -71,8 +74,10 @@ class Harness:
         plan: RunPlan,
         game: Callable[[Trace], SimulatedGame] | None = None,
         stored: Stored | None = None,
+        before: WorldTrace | None = None,
     ) -> None:
         self.plan = plan
+        self._before = before
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
         self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
         secrets = itertools.count(1)
@@ -127,6 +132,7 @@ class Harness:
             with small_slices(chance):
                 async with opened as (hooks, world):
                     storage.watch(world.store)
+                    self._watch_world(storage, world)
                     self.server.hooks, self.server.world = self.trace.hooks_around(hooks), world
                     disk.is_faulty = self.plan.faults
                     await self._serve()
@@ -136,6 +142,15 @@ class Harness:
                 self.trace.fault("I-21a", f"the disk works, and at the end {error}")
         else:
             storage.close(is_lossy=False)
+
+    def _watch_world(self, storage: StorageTrace, world: World) -> None:
+        """Record a world of things, and compare it with what was kept."""
+        if inside.has_things(world):
+            self.trace.world = WorldTrace(world)
+            for text in self.trace.world.at_opening(storage.commits[0], storage.moments[-1], self._before):
+                self.trace.fault("I-21c", text)
+            judge = self.trace.judge
+            self.trace.judge = lambda kept: (*judge(kept), *judge_places(kept, partial(inside.kind_of_thing, world)))
 
     async def _serve(self) -> None:
         if self.trace.operated_at is not None:  # it acted while the store was opened, and takes effect now

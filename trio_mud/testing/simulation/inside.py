@@ -22,6 +22,7 @@ from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
 from ...storage import Record, Store
 from ...storage.schema import family_of, schema_of
+from ...world import Thing, World
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
@@ -131,12 +132,49 @@ def _record(store: Store, place: tuple[str, str]) -> Record:
     return found
 
 
-def row(store: Store, place: tuple[str, str]) -> tuple[str, bytes]:
-    """Return the kind of a record in memory, and its fields as they are stored."""
+def row(store: Store, place: tuple[str, str]) -> tuple[str, bytes, str]:
+    """Return the kind of a record in memory, its fields as they are stored, and its owner."""
     record = _record(store, place)
     schema = schema_of(type(record))
     overlay = None if store._overlay is None else store._overlay(type(record), record.__dict__)
-    return schema.kind, schema.encode(record, overlay)
+    return schema.kind, schema.encode(record, overlay), record.stored_with()
+
+
+def owner(store: Store, place: tuple[str, str]) -> str:
+    """Return the key of the record that a record in memory is stored with."""
+    return _record(store, place).stored_with()
+
+
+def things(world: World) -> list[Thing]:
+    """Return every thing in memory, also those that are kept there by other objects only."""
+    contents = world.store._contents
+    return [thing for thing in contents.in_memory("thing") if isinstance(thing, Thing)] if has_things(world) else []
+
+
+def kind_of_thing(world: World, kind: str) -> type[Thing]:
+    """Return the class whose things are stored with this kind."""
+    cls = world.store._contents.catalog.find("thing", kind)
+    return cls if cls is not None and issubclass(cls, Thing) else Thing
+
+
+def has_things(world: World) -> bool:
+    """Return True if the game has things, and not only other records."""
+    return "thing" in world.store._contents.keys
+
+
+def is_in_world(thing: Thing) -> bool:
+    """Return True if the calls of a thing are made."""
+    return thing._world is not None
+
+
+def is_there(thing: Thing) -> bool:
+    """Return True if a thing has to be among the contents of its place: a traveller only while it is held."""
+    return thing._is_present()
+
+
+def is_added(thing: Thing) -> bool:
+    """Return True if a thing is stored, or is the body of a guest that is in the game."""
+    return thing._tracker is not None or thing._world is not None
 
 
 def is_dirty(store: Store, place: tuple[str, str]) -> bool:

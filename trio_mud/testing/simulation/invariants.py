@@ -574,7 +574,7 @@ def passwords_are_seen_by_nobody(trace: Trace) -> Iterator[str]:
 
 
 def _stored_secrets(trace: Trace, storage: StorageTrace) -> Iterator[str]:
-    rows = {data for commit in storage.commits for _, data in commit.rows.values()}
+    rows = {data for commit in storage.commits for _, data, _ in commit.rows.values()}
     values = {data for commit in storage.commits for data in commit.values.values()}
     for data in sorted({*rows, *values, *(entry.data for entry in storage.disk.stored.entries.values())}):
         if CANARY.encode() in data:
@@ -589,7 +589,7 @@ def _stored_secrets(trace: Trace, storage: StorageTrace) -> Iterator[str]:
 def _hashes_of_accounts(storage: StorageTrace) -> Iterator[str]:
     """Yield every stored hash of a password, a resume token or a recovery code."""
     for data in {
-        data for commit in storage.commits for (family, _), (_, data) in commit.rows.items() if family == "account"
+        data for commit in storage.commits for (family, _), (_, data, _) in commit.rows.items() if family == "account"
     }:
         fields = json.loads(data)
         yield from filter(None, (fields.get("password"), fields.get("recovery")))

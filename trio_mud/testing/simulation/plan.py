@@ -19,7 +19,7 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
-KNOWN: Final = ("hostile", "careless", "stored")  # games that write only numbered lines
+KNOWN: Final = ("hostile", "careless", "stored", "world")  # games that write only numbered lines
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 LIVES: Final = 3  # times that a game with records is started, at most
@@ -123,6 +123,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
         game = "mudlib" if random.random() < 0.15 else "hostile"
         if Random(f"stored {seed}").random() < 0.15:  # of its own, so that other seeds stay as they were
             game = "stored"
+        elif game == "hostile" and Random(f"world {seed}").random() < 0.1:
+            game = "world"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
     if game == "stored":
@@ -151,10 +153,10 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
 def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
     """Choose an operator, and the step before which it acts."""
     operators = {name: known.weight for name, known in OPERATORS.items()}
-    if game == "stored" or ":" in game:  # an author's game may have records
+    if game in ("stored", "world") or ":" in game:  # an author's game may have records
         operators["kill"] = KILLS
     operator = random.choices(list(operators), list(operators.values()))[0]
-    latest = {"cancel anywhere": 1200, "kill": 600}  # steps of all tasks
+    latest = {"cancel anywhere": 1200, "kill": 2000 if game == "world" else 600}  # steps of all tasks
     return operator, random.randint(1, latest.get(operator, steps))
 
 

@@ -112,7 +112,7 @@ def observe(
             life: RunPlan | None = script
             stored: Stored | None = None
             while life is not None:
-                harness = Harness(life, game, stored)
+                harness = Harness(life, game, stored, holder[-1].trace.world if holder else None)
                 harness.trace.log, harness.trace.steps = log, run.steps
                 run.steps.cut_at = None
                 run.watch(harness.trace)

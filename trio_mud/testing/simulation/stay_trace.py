@@ -17,7 +17,7 @@ import trio
 from ...accounts import Account
 from ...driver.sessions.session import Session
 from ...storage import Store
-from ...world import Traveller
+from ...world import Thing, Traveller
 from . import inside
 
 
@@ -28,9 +28,12 @@ class StayTrace:
         store: The store of the game.
         kind: The class of the characters.
         entering: Tasks that are entering a character at this moment, by the key of the account; they hold it, too.
+            None for a game without accounts.
     """
 
-    def __init__(self, store: Store, kind: type[Traveller], entering: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, store: Store, kind: type[Traveller], entering: Callable[[], Mapping[str, int]] | None = None
+    ) -> None:
         self._store, self._kind, self._entering = store, kind, entering
         self._bodies: dict[Session, Traveller] = {}
         self._over: dict[str, float] = {}  # when the last stay of a character was over, by its key
@@ -50,7 +53,7 @@ class StayTrace:
 
     def after_step(self) -> Iterator[str]:
         """Yield what is wrong now: a body that is not stored, a wrong number of holds, or one that stands in a room."""
-        holds, entering = inside.holds(self._store), self._entering()
+        holds = inside.holds(self._store)
         stays, accounts = Counter(self._bodies.values()), Counter(body.account for body in self._bodies.values())
         for session, body in self._bodies.items():
             if session.ending is None and not inside.is_stored(self._store, body):
@@ -60,20 +63,23 @@ class StayTrace:
                 yield f"{body!r} has {stays[body]} stays, and is held {holds.get(body, 0)} times"
             if not stays[body] and body.place is not None and body in body.place.contents:
                 yield f"{body!r} is not played, and is in {body.place!r}"
+        if self._entering is None:
+            return
+        entering = self._entering()
         for account in self._store.all(Account):
             least = accounts[account.key]
             if not least <= holds.get(account, 0) <= least + entering.get(account.key, 0):
                 yield f"{account!r} has {least} stays, and is held {holds.get(account, 0)} times"
 
     def at_rest(self, since: float) -> Iterator[str]:
-        """Yield each character that is still in memory although its last stay was over before this time."""
+        """Yield each character, or belonging of it, that is in memory although its last stay was over before."""
         played = {body.key for body in self._bodies.values()}
         free = {key for key, over in self._over.items() if over < since and key not in played}
         for session in self._ended:
             session.body = None  # the trace itself would keep it
-        if not free.intersection(body.key for body in self._store.all(self._kind)):
+        if not free.intersection(thing.stored_with() for thing in self._store.all(Thing)):
             return
         gc.collect()  # a record and its group refer to each other
-        for body in self._store.all(self._kind):
-            if body.key in free:
-                yield f"{body!r} was left long ago, and is not forgotten"
+        for thing in self._store.all(Thing):
+            if thing.stored_with() in free:
+                yield f"{thing!r} was left long ago, and is not forgotten"

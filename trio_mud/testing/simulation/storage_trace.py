@@ -17,6 +17,8 @@ from . import inside
 from .disk import SimulatedDisk
 
 _INTERNAL: Final = "trio_mud."  # prefix of the values that a store writes for itself
+WORLD_TIME: Final = "trio_mud.world_time"  # of these, two belong to the same moment as the things
+RESETS: Final = "trio_mud.resets"
 
 Place = tuple[str, str]  # family and key
 
@@ -25,12 +27,12 @@ class WorldState(NamedTuple):
     """Everything that a database keeps, at one moment.
 
     Attributes:
-        rows: Kind and fields as JSON, by family and key.
-        values: The values of the game, as JSON.
+        rows: Kind, fields as JSON, and owner, by family and key.
+        values: The values of the game, and those of its world, as JSON.
         entries: The number of log entries; the numbers of those kept are 1 to this.
     """
 
-    rows: Mapping[Place, tuple[str, bytes]]
+    rows: Mapping[Place, tuple[str, bytes, str]]
     values: Mapping[str, bytes]
     entries: int
 
@@ -51,14 +53,16 @@ def state_of(stored: Stored) -> WorldState:
     """Return the state that a database contains; the number of entries is -1 if one of them is missing."""
     numbers = sorted(stored.entries)
     return WorldState(
-        {place: (row.kind, row.data) for place, row in stored.rows.items()},
+        {place: (row.kind, row.data, row.owner) for place, row in stored.rows.items()},
         _of_the_game(stored.values),
         len(numbers) if numbers == list(range(1, len(numbers) + 1)) else -1,
     )
 
 
 def _of_the_game(values: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name: data for name, data in values.items() if not name.startswith(_INTERNAL)}
+    return {
+        name: data for name, data in values.items() if name in (WORLD_TIME, RESETS) or not name.startswith(_INTERNAL)
+    }
 
 
 class StorageTrace:
@@ -125,7 +129,8 @@ class StorageTrace:
         for place, values in fields.items():
             # A record that was loaded, and not changed, is what its row says.
             is_same = known[place] == values if place in known else not inside.is_dirty(store, place)
-            rows[place] = before[place] if is_same and place in before else inside.row(store, place)
+            kind, data, _ = before[place] if is_same and place in before else inside.row(store, place)
+            rows[place] = kind, data, inside.owner(store, place)  # it depends on other records, too
         self._fields = fields
         self.moments.append(WorldState(rows, _of_the_game(inside.stored_values(store)), inside.last_entry(store)))
 

@@ -264,7 +264,7 @@ def judge(kept: WorldState) -> Iterator[str]:
 
 
 def _fields(kept: WorldState, family: str) -> dict[Any, dict[str, Any]]:
-    return {key: json.loads(data) for (of, key), (_, data) in kept.rows.items() if of == family}
+    return {key: json.loads(data) for (of, key), (_, data, _) in kept.rows.items() if of == family}
 
 
 # Called with the words after the first; the last of them is the line's number, such as #3.7.

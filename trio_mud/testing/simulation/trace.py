@@ -43,6 +43,7 @@ from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
 from .stay_trace import StayTrace
 from .storage_trace import StorageTrace, WorldState
+from .world_trace import WorldTrace
 
 if TYPE_CHECKING:
     from ...driver.sessions.registry import Sessions
@@ -167,7 +168,8 @@ class Trace:
         raised: The exception raised by `serve`.
         storage: The record of its store; None for games without records.
         judge: Yields what is wrong with kept rows, for a game that knows.
-        stays: The record of who plays which character; None for games without accounts.
+        stays: The record of who plays which character; None for games without characters.
+        world: The record of its world; None for games without things.
         after_restart: The record of the next life of the game; None if there is none.
     """
 
@@ -196,6 +198,7 @@ class Trace:
         self.judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()
         self.after_restart: Trace | None = None
         self.stays: StayTrace | None = None
+        self.world: WorldTrace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
@@ -421,6 +424,10 @@ class Trace:
         if self.stays is not None and self.storage is not None and self.storage.is_open:
             for text in self.stays.after_step():
                 self.fault("I-27", text)
+        if self.world is not None and self.storage is not None and self.storage.is_open:
+            is_quiet = self.operated_at is None or self.plan.operator == "nobody"
+            for number, text in self.world.after_step(is_serving=is_quiet and self.closing_at is None):
+                self.fault(number, text)
 
     def _see_ending(self, watched: Watched) -> None:
         ending = watched.connection.ending
