@@ -84,8 +84,9 @@ ORDER = {
         *["option_set", "interpreter", "clock", "initial_state", "engine", "client", "__init__"],
     ],
     "driver": [
-        *inside("core", "events", "guard", "describing", "checks", "thread", "hooks", "dispatcher", "calendar"),
-        *inside("core", "timers", "queue_source", "failures", "metering", "context", "service"),
+        *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers"),
+        *inside("core", "schedule", "hooks", "scheduled", "dispatcher", "queue_source", "failures", "metering"),
+        *inside("core", "context", "service"),
         *inside("link", "client", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
         *inside("connection", "events", "line_taker", "guarded_taker", "waiting", "tap", "idle", "inbox"),
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),

@@ -33,7 +33,7 @@ SURFACES: dict[object, str] = {
     Session: "after body connection connections ending every key leave resume_token server start_soon write",
     MasterServer(Hooks()).sessions: "enter get new_secret resume",
     MasterServer(Hooks()).connections: "",
-    Hooks: "functions_for include is_empty on remove",
+    Hooks: "daily every functions_for include is_empty on remove",
     Dialog: "ask ask_hidden choose client_ready confirm connection edit hiding_refused page",
     Client: "charset clear_preference colours is_ready is_secure packages plain_columns prefer program rendering "
     "screen_reader size source_of terminal terminals version",

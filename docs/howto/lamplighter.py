@@ -8,24 +8,24 @@ hooks = Hooks()
 
 
 # the evening
-class Lamplighter:
-    def __init__(self, server: MasterServer) -> None:
-        self.server = server
-        self.lamps_burn = False
-
-    def light(self) -> None:
-        self.lamps_burn = True
-        broadcast("The lamplighter goes from lamp to lamp.", to=self.server.connections)
-
-    def put_out(self) -> None:
-        self.lamps_burn = False
+class Street:
+    lamps_burn = False
 
 
 @hooks.on(Started)
-def begin_work(event: Started) -> None:
-    street = event.server.world = Lamplighter(event.server)
-    event.server.daily(time(18, 30), street.light, tz="Europe/Berlin")
-    event.server.daily(time(6), street.put_out, tz="Europe/Berlin")
+def pave(event: Started) -> None:
+    event.server.world = Street()
+
+
+@hooks.daily(time(18, 30), tz="Europe/Berlin")
+def light_the_lamps(server: MasterServer) -> None:
+    server.world.lamps_burn = True
+    broadcast("The lamplighter goes from lamp to lamp.", to=server.connections)
+
+
+@hooks.daily(time(6), tz="Europe/Berlin")
+def put_them_out(server: MasterServer) -> None:
+    server.world.lamps_burn = False
 
 
 # the rest
@@ -37,5 +37,5 @@ def greet(event: Admitted) -> None:
 @hooks.on(Input)
 def look(event: Input) -> None:
     street = event.connection.server.world
-    assert isinstance(street, Lamplighter)
+    assert isinstance(street, Street)
     event.connection.write("The lamps burn." if street.lamps_burn else "The lamps are out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -85,6 +86,8 @@ CALLS: dict[str, Callable[[Connection, Timer, Dialog], object]] = {
     "Client.prefer": lambda ann, timer, dialog: ann.client.prefer(colours=256),
     "Client.clear_preference": lambda ann, timer, dialog: ann.client.clear_preference("colours"),
     "Hooks.on": lambda ann, timer, dialog: ann.server.hooks.on(Mine),
+    "Hooks.every": lambda ann, timer, dialog: ann.server.hooks.every(1),
+    "Hooks.daily": lambda ann, timer, dialog: ann.server.hooks.daily(dt.time(4)),
     "Hooks.include": lambda ann, timer, dialog: ann.server.hooks.include(Hooks()),
     "Hooks.remove": lambda ann, timer, dialog: ann.server.hooks.remove(print),
     "broadcast": lambda ann, timer, dialog: broadcast("from a thread", [ann]),

@@ -231,6 +231,12 @@ class Timer:
             self._deadline.cancel()
             self._ended(self)
 
+    def _exchange(self, function: TimerFunction) -> None:
+        """Call another function from now on, at the same moments; also for a tick that already waits."""
+        if self._function is not None:
+            allow_interrupts(function)
+            self._function = function
+
     def failed(self, error: BaseException) -> None:
         """Cancel the timer, because the wall clock or the owner raised when it was due."""
         log_error(error, "the timer %s failed and is cancelled", describe(self._function))

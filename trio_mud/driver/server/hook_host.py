@@ -65,6 +65,7 @@ class HookHost:
 
     _context: Context
     _stopping: Stopping
+    _begin_timers: Callable[[], None]
 
     def __init__(self, hooks: Hooks) -> None:
         self.hooks = hooks
@@ -73,9 +74,16 @@ class HookHost:
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
         self.must_flush = trio.Event()  # output was written outside a batch
 
-    def attach(self, context: Context, stopping: Stopping, rendered: dict[Hashable, tuple[Text, bytes]]) -> None:
+    def attach(
+        self,
+        context: Context,
+        stopping: Stopping,
+        rendered: dict[Hashable, tuple[Text, bytes]],
+        begin_timers: Callable[[], None],
+    ) -> None:
         """Set the parts that themselves need the dispatcher. Called once, before any other method."""
         self._context = context
+        self._begin_timers = begin_timers
         self._stopping = stopping
         self._rendered = rendered
 
@@ -238,7 +246,9 @@ class HookHost:
             logger.log(level, "%s left: %s (%s)", connection._label, event.reason.value, event.cause)
 
     def _note_started(self, event: Started) -> None:
-        """Allow connections to be accepted, as the last step on `Started`."""
+        """Start the declared timers and allow connections to be accepted, as the last step on `Started`."""
+        if self._stopping.fatal is None:
+            self._begin_timers()
         self._stopping.note_started()
 
 

@@ -28,7 +28,7 @@ from ...transports import Transport
 from ...transports.poller import Poller
 from ..connection.connection import Connection, Connections
 from ..connection.events import Admitted, Connect, Disconnect, Input
-from ..core.calendar import Daily, zone_of
+from ..core.calendar import Daily
 from ..core.checks import article, check_function, check_seconds, check_words, check_work
 from ..core.context import Context
 from ..core.dispatcher import Dispatcher
@@ -37,6 +37,8 @@ from ..core.failures import RepeatLimiter
 from ..core.guard import Args
 from ..core.hooks import Hooks
 from ..core.queue_source import QueueSource
+from ..core.schedule import Schedule, daily_at
+from ..core.scheduled import ScheduledTimers
 from ..core.service import Service, check_service
 from ..core.thread import HomeThread
 from ..core.timers import DailyTimer, Tick, Timer, TimerFunction, TimerOwner, Timers
@@ -126,6 +128,7 @@ class MasterServer(TimerOwner):
         self.world = world
         self.wall_clock: Callable[[], float] = wall_clock
         self.counters: Counter[str] = Counter()
+        self._scheduled = ScheduledTimers(lambda: self.hooks, self._start_scheduled, self)
         self._host = HookHost(self._checked(hooks))
         timers = Timers(self.limits.batch_size, self._thread)
         self._context = Context(
@@ -165,7 +168,7 @@ class MasterServer(TimerOwner):
             self._mssp_variables,
             rendered={},
         )
-        self._host.attach(self._context, self._tree, self._link_host.rendered)
+        self._host.attach(self._context, self._tree, self._link_host.rendered, self._scheduled.begin)
         self._recorder: Recorder | None = None
         self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)
@@ -177,6 +180,9 @@ class MasterServer(TimerOwner):
     def hooks(self) -> Hooks:
         """The game's functions. Set it to replace them between two events.
 
+        A function of `Hooks.every` or `Hooks.daily` that the new hooks have with the same name and schedule keeps its
+        timer; the timers of all others end.
+
         Raises:
             TypeError: The new value is not a `Hooks`.
         """
@@ -186,6 +192,7 @@ class MasterServer(TimerOwner):
     def hooks(self, hooks: Hooks) -> None:
         self._thread.check()
         self._host.hooks = self._checked(hooks)
+        self._scheduled.update()
 
     @property
     def mssp(self) -> MsspVariables:
@@ -275,20 +282,10 @@ class MasterServer(TimerOwner):
             TypeError: `time` is not a `datetime.time`, or the function takes arguments.
         """
         self._thread.check()
-        if not isinstance(time, dt.time):
-            raise TypeError(f"MasterServer.daily() takes a datetime.time, such as time(4, 30), not {article(time)}")
-        check_function(function, "MasterServer.daily()")
-        if time.tzinfo is not None:
-            raise ValueError(f"{time!r} has a time zone itself: leave it out there, and pass it as tz")
-        source = QueueSource(self._context.dispatcher)
-        return DailyTimer(
-            self._context.timers,
-            Daily(time, zone_of(tz), self.wall_clock()),
-            function,
-            wall_clock=lambda: self.wall_clock(),
-            deliver=source.put,
-            ended=lambda timer: None,
-        )
+        where = "MasterServer.daily()"
+        schedule = daily_at(time, tz, where)
+        check_function(function, where)
+        return self._start_scheduled(schedule, function)
 
     @enable_ki_protection
     def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
@@ -423,7 +420,7 @@ class MasterServer(TimerOwner):
     def _checked(self, hooks: Hooks) -> Hooks:
         if not isinstance(hooks, Hooks):
             raise TypeError(f"a server takes a Hooks, whose functions are the game, not {_not_hooks(hooks)}")
-        hooks._serve_in(self._thread)
+        hooks._serve_in(self._thread, self._scheduled)
         return hooks
 
     def _count_players(self) -> int:
@@ -438,6 +435,20 @@ class MasterServer(TimerOwner):
     def _start_timer(self, delay: float, function: TimerFunction, period: float | None) -> Timer:
         source = QueueSource(self._context.dispatcher)
         return Timer(self._context.timers, delay, function, period=period, deliver=source.put, ended=lambda timer: None)
+
+    def _start_scheduled(self, schedule: Schedule, function: TimerFunction) -> Timer:
+        if schedule.time is None:
+            assert schedule.period is not None
+            return self._start_timer(schedule.period, function, schedule.period)
+        source = QueueSource(self._context.dispatcher)
+        return DailyTimer(
+            self._context.timers,
+            Daily(schedule.time, schedule.zone, self.wall_clock()),
+            function,
+            wall_clock=lambda: self.wall_clock(),
+            deliver=source.put,
+            ended=lambda timer: None,
+        )
 
 
 def _not_hooks(game: object) -> str:
