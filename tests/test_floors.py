@@ -63,6 +63,7 @@ FLOORS = {
     "logs": Floor({"driver"}, {"structlog"}),
     "bench": Floor(GROUND | {"config", "telnet"}, {"cyclopts", "msgspec", "trio"}),
     "storage_commands": Floor(GROUND | {"config", "driver", "storage"}, {"cyclopts"}),
+    "admin_command": Floor(GROUND | {"config", "storage", "storage_commands"}, {"cyclopts"}),
     "cli": Floor(ALL, {"cyclopts", "trio"}),
     "__main__": Floor(ALL),
 }
@@ -92,10 +93,9 @@ ORDER = {
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
         *inside("sessions", "events", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
-        *inside(
-            "server", "events", "mssp", "log_lines", "log_queue", "acceptor", "admission", "hook_host", "task_tree"
-        ),
-        *inside("server", "server", "watchdog", "running"),
+        *inside("server", "events", "mssp", "log_lines", "log_queue", "operator", "acceptor", "admission"),
+        *inside("server", "hook_host", "task_tree", "server", "stacks", "task_report", "watchdog", "console"),
+        *inside("server", "running"),
     ],
     "storage": [
         *["rows", "record", "hints", "schema", "catalog", "unique", "contents", "transaction", "executor", "loading"],

@@ -29,6 +29,7 @@ from .driver.core.hooks import FIRST, LAST, Hooks
 from .driver.core.timers import Timer
 from .driver.link.client import Client, Size
 from .driver.server.events import Started
+from .driver.server.operator import Operator
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
 from .driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
@@ -90,6 +91,7 @@ __all__ = [
     "MasterServer",
     "MsdpMessage",
     "NoAnswer",
+    "Operator",
     "Overloaded",
     "Rate",
     "Reason",

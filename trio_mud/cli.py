@@ -19,8 +19,9 @@ import cyclopts
 from cyclopts import Parameter, validators
 
 from trio_mud import __version__, logs
+from trio_mud.admin_command import NoConsole, add_admin_command, console_of
 from trio_mud.bench.command import bench
-from trio_mud.config import BUNDLED_WORLD, LASTING_WORLD, Configuration, StorageOptions, read
+from trio_mud.config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
 from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
 from trio_mud.storage import Backend, Memory
@@ -30,6 +31,7 @@ from trio_mud.world import Game
 from trio_mud.world.game import StoreSettings
 
 from .driver.core.hooks import Hooks
+from .driver.server.console import CannotOpenConsole
 from .driver.server.log_lines import printable
 from .driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
 from .driver.server.server import MasterServer
@@ -40,7 +42,7 @@ CLEAN = 0
 FAILED = 1
 WRONG_USAGE = 2  # usage or configuration; nothing was started
 
-T = TypeVar("T", Configuration, StorageOptions)
+T = TypeVar("T", Configuration, StorageOptions, OperationsOptions)
 
 UNENCRYPTED = "Telnet is not encrypted: every network on the way can read it, including passwords."
 
@@ -50,8 +52,8 @@ app = cyclopts.App(
     help="Serve a MUD; without arguments, the small world that is bundled with trio_mud.",
     help_epilogue=(
         "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
-        "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, or the "
-        "storage is in use, 130 interrupted twice."
+        "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, the "
+        "storage is in use, or no server answers, 130 interrupted twice."
     ),
     version=f"trio-mud {__version__}",
     result_action="return_value",
@@ -59,6 +61,7 @@ app = cyclopts.App(
 )
 app.command(bench, name="bench")
 add_commands(app)
+add_admin_command(app)
 
 logger = logging.getLogger("trio_mud")
 
@@ -83,6 +86,7 @@ def run_game(
     storage: Annotated[str | None, Parameter(env_var="TRIO_MUD_STORAGE_URL")] = None,
     storage_every: Annotated[float | None, Parameter(env_var="TRIO_MUD_STORAGE_EVERY")] = None,
     storage_backups: Annotated[str | None, Parameter(env_var="TRIO_MUD_STORAGE_BACKUPS")] = None,
+    console: Annotated[Path | None, Parameter(env_var="TRIO_MUD_OPERATIONS_SOCKET")] = None,
     record: Annotated[Path | None, Parameter(env_var="TRIO_MUD_RECORD")] = None,
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
@@ -104,8 +108,9 @@ def run_game(
         storage: The database of a game with records: the path of an SQLite file, or a URL, postgresql://…
         storage_every: Seconds between two saves.
         storage_backups: The folder for daily backups, or none. Default: backups, beside the SQLite file.
+        console: The Unix socket of the console, for trio-mud admin, or none. Default: MODULE.sock, beside the database.
         record: A folder for recordings of all connections, which tests can replay. Hidden input is left out.
-        config: A TOML file with these settings and the tables storage, limits and texts.
+        config: A TOML file with these settings, and the tables storage, accounts, operations, limits and texts.
         check_config: Check the configuration, print its effect, and exit.
     """
     configuration = read(config) if config else Configuration()
@@ -121,6 +126,7 @@ def run_game(
     }
     stored = {"url": storage, "every": storage_every, "backups": storage_backups}
     said["storage"] = _with(configuration.storage, stored)
+    said["operations"] = _with(configuration.operations, {"socket": console and str(console)})
     configuration = _with(configuration, said)
     certificate = _certificate(configuration)
     game_found = find_game(_game_of(configuration))
@@ -144,7 +150,17 @@ def run_game(
     if isinstance(game_found, Game) and backend is not None:
         lifespan = _lifespan(game_found, backend, configuration)
     try:
-        serve_places(server, places, on_open=announce, record=record, lifespan=lifespan)
+        serve_places(
+            server,
+            places,
+            on_open=announce,
+            record=record,
+            lifespan=lifespan,
+            console=console_of(configuration, backend),
+            needs_console=configuration.operations.socket is not None,
+        )
+    except CannotOpenConsole as error:
+        return _complain(f"{error}; choose another with --console", error.status)
     except CannotListen as error:
         return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
     return CLEAN
@@ -168,6 +184,8 @@ def main(arguments: Sequence[str]) -> int:
     except ConfigurationError as error:
         return _complain(str(error), WRONG_USAGE)
     except CannotOpenStorage as error:
+        return _complain(str(error), error.status)
+    except NoConsole as error:
         return _complain(str(error), error.status)
     except StorageError as error:
         return _complain(str(error), FAILED)

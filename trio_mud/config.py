@@ -17,6 +17,9 @@ An unknown key is an error: a misspelled limit would otherwise limit nothing.
     [accounts]                                      # of a game with accounts
     plain = "refuse"                                # passwords over encrypted links only
 
+    [operations]
+    socket = "/run/tavern/admin.sock"               # of the console, for trio-mud admin
+
     [limits]
     max_typeahead = 32
     first_input_timeout = "none"                            # TOML has no null: this switches a limit off
@@ -50,7 +53,16 @@ from trio_mud.transports.tcp import check_address
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["BUNDLED_WORLD", "SWITCHED_OFF", "Configuration", "StorageOptions", "decode", "nearest", "read"]
+__all__ = [
+    "BUNDLED_WORLD",
+    "SWITCHED_OFF",
+    "Configuration",
+    "OperationsOptions",
+    "StorageOptions",
+    "decode",
+    "nearest",
+    "read",
+]
 
 BUNDLED_WORLD = "trio_mud.mudlib:world"
 LASTING_WORLD = "trio_mud.mudlib:lasting_world"  # the same with accounts, if a database is named
@@ -79,6 +91,23 @@ class StorageOptions:
     def __post_init__(self) -> None:
         if not 0 < self.every < math.inf:
             raise ValueError(f"every = {self.every}: write a positive number of seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsOptions:
+    """The means of an operator.
+
+    Raises:
+        ValueError: `socket` is empty.
+    """
+
+    socket: str | None = None
+    """The Unix socket of the console, for `trio-mud admin`; "none" switches it off.
+    None for NAME.sock beside the database NAME.db; a game without a database then has no console."""
+
+    def __post_init__(self) -> None:
+        if self.socket == "":
+            raise ValueError('socket = "": write the path of a socket, or "none"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +146,7 @@ class Configuration:
 
     storage: StorageOptions = StorageOptions()
     accounts: AccountOptions = AccountOptions()
+    operations: OperationsOptions = OperationsOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()
 
@@ -214,6 +244,7 @@ def _place_of(key: str) -> str:
     for table, known in (
         ("storage", StorageOptions),
         ("accounts", AccountOptions),
+        ("operations", OperationsOptions),
         ("limits", Limits),
         ("texts", Texts),
     ):

@@ -22,7 +22,7 @@ from .storage import Backend, Memory, Postgres, Sqlite, backend_of
 from .storage.inspection import check, export
 from .storage.restoring import restore, restore_into
 
-__all__ = ["add_commands", "database_of"]
+__all__ = ["add_commands", "data_folder", "database_of"]
 
 CLEAN = 0
 FAILED = 1
@@ -41,7 +41,7 @@ def database_of(configuration: Configuration) -> Backend:
     if options.url is None and configuration.data is None and configuration.game == BUNDLED_WORLD:
         return Memory()
     module = configuration.game.partition(":")[0]
-    url = options.url or str(_data_folder(configuration) / f"{module.rpartition('.')[2]}.db")
+    url = options.url or str(data_folder(configuration) / f"{module.rpartition('.')[2]}.db")
     backend = backend_of(url)
     backups = None if options.backups == SWITCHED_OFF else options.backups or ""
     if isinstance(backend, Sqlite):
@@ -136,7 +136,7 @@ def _named(database: str | None, config: Path | None) -> Backend:
     configuration = read(config) if config is not None else Configuration()
     if url := database or configuration.storage.url:
         return backend_of(url)
-    folder = _data_folder(configuration)
+    folder = data_folder(configuration)
     found = sorted(folder.glob("*.db"))
     if len(found) != 1:
         what = f"{len(found)} databases ({', '.join(path.name for path in found)})" if found else "no database"
@@ -144,7 +144,7 @@ def _named(database: str | None, config: Path | None) -> Backend:
     return Sqlite(found[0])
 
 
-def _data_folder(configuration: Configuration) -> Path:
+def data_folder(configuration: Configuration) -> Path:
     """Return the folder of databases: the configured one, that of systemd, or `data`."""
     return Path(configuration.data or os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or "data")
 

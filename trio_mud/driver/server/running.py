@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,9 +30,11 @@ from ..core.checks import article
 from ..core.guard import naming_forgotten_awaits, unwrap_single
 from ..core.hooks import Hooks
 from .acceptor import AnyListener
+from .console import CannotOpenConsole, Console
 from .log_lines import LineFormatter
 from .log_queue import QueuedHandler
 from .server import MasterServer, ServerSettings
+from .task_report import report_tasks
 from .watchdog import Watchdog, end_process
 
 logger = logging.getLogger("trio_mud")
@@ -119,13 +121,14 @@ def run(
     proxy_from: Sequence[Network] = (),
     on_open: OnOpen | None = None,
     record: Path | None = None,
+    console: Path | None = None,
     lifespan: Lifespan | None = None,
     **settings: Unpack[ServerSettings],
 ) -> None:
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
     The first signal shuts down: players receive the last words, output is flushed, the disconnect hooks run.
-    A second signal ends the program at once. SIGHUP reloads the certificate.
+    A second signal ends the program at once. SIGHUP reloads the certificate. SIGUSR2 logs all tasks.
     A function that blocks the event loop is logged, see `limits.watchdog_timeout`.
 
     Args:
@@ -137,6 +140,7 @@ def run(
         proxy_from: The networks of proxies; connections from there must begin with a PROXY protocol header.
         on_open: Called with the server and the addresses it listens on; by default they are printed.
         record: A folder for recordings of all connections; see `MasterServer.record`.
+        console: The socket of the console, for `trio-mud admin` of the same user; None for none.
         lifespan: Called with the server, returns an async context manager. It is entered before a port is bound, and
             left after the last event; a database can be opened and closed there.
         settings: As for `serve`.
@@ -148,16 +152,20 @@ def run(
         OSError: The folder for recordings cannot be created.
         TypeError, ValueError: An argument is invalid, or only one of `tls_port` and `certificate` is given.
         RuntimeError: A module calls it while it is imported.
-        SystemExit: With status 75 if a port cannot be bound and 2 if the host is unknown, after a sentence on standard
-            error; 130 after a second signal; 1 if code of the game does not end; or the status of a `sys.exit` in a
-            function of the game.
+        SystemExit: With status 75 if a port or the console cannot be bound and 2 if the host is unknown, after a
+            sentence on standard error; 130 after a second signal; 1 if code of the game does not end; or the status of
+            a `sys.exit` in a function of the game.
         Exception: A function on `Started` raised it, or the server crashed.
     """
     _refuse_import(sys._getframe(1))
     places = Places(host, port, tls_port, certificate, proxy_from)
     server = MasterServer(hooks, **settings)
     try:
-        serve_places(server, places, on_open=on_open, record=record, lifespan=lifespan)
+        serve_places(server, places, on_open=on_open, record=record, console=console, lifespan=lifespan)
+    except CannotOpenConsole as error:
+        if sys.stderr is not None:
+            print(f"{error}; choose another with console=", file=sys.stderr)
+        raise SystemExit(error.status) from None
     except CannotListen as error:
         if sys.stderr is not None:
             print(f"{error}; choose another with {error.parameter}=", file=sys.stderr)
@@ -179,12 +187,18 @@ def serve_places(
     *,
     on_open: OnOpen | None = None,
     record: Path | None = None,
+    console: Path | None = None,
+    needs_console: bool = True,
     lifespan: Lifespan | None = None,
 ) -> None:
-    """Do the work of `run`, but raise `CannotListen` to the caller.
+    """Do the work of `run`, but raise `CannotListen` and `CannotOpenConsole` to the caller.
+
+    Args:
+        needs_console: False to serve without a console if its socket cannot be created; an error is logged.
 
     Raises:
         CannotListen: A port cannot be bound, or the host is unknown.
+        CannotOpenConsole: The console is needed and cannot be opened, or it belongs to another server.
     """
     if on_open is not None and not callable(on_open):
         raise TypeError(f"run(on_open=) takes a function of the server and its places, not {article(on_open)}")
@@ -194,7 +208,14 @@ def serve_places(
     fatal: BaseException | None = None
     with _collecting_seldom(), naming_forgotten_awaits(), _logging(server):
         try:
-            trio.run(_serve_within, lifespan, server, places, on_open or _print_places)
+            trio.run(
+                _serve_within,
+                lifespan,
+                partial(_console_at, console, needs_console),
+                server,
+                places,
+                on_open or _print_places,
+            )
         except BaseExceptionGroup as group:
             fatal = unwrap_single(group)
         except KeyboardInterrupt:
@@ -306,10 +327,32 @@ class Places:
         return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
 
 
-async def _serve_within(lifespan: Lifespan | None, server: MasterServer, wanted: Places, on_open: OnOpen) -> None:
+async def _serve_within(
+    lifespan: Lifespan | None,
+    open_console: Callable[[MasterServer], AbstractContextManager[object]],
+    server: MasterServer,
+    wanted: Places,
+    on_open: OnOpen,
+) -> None:
     """Serve within the lifespan. Outside the handling of signals, whose deadline would cut its end short."""
     async with lifespan(server) if lifespan is not None else nullcontext():
-        await _serve_with_signals(server, wanted, on_open)
+        with open_console(server):
+            await _serve_with_signals(server, wanted, on_open)
+
+
+@contextmanager
+def _console_at(path: Path | None, is_needed: bool, server: MasterServer) -> Iterator[None]:
+    """Open the console, if there is to be one."""
+    with ExitStack() as stack:
+        if path is not None:
+            try:
+                stack.enter_context(Console(server, path))
+                logger.info("the console is at %s", path)
+            except CannotOpenConsole as error:
+                if is_needed or error.is_in_use:
+                    raise
+                logger.error("%s; there is no console", error)  # noqa: TRY400 - not a bug
+        yield
 
 
 async def _serve_with_signals(server: MasterServer, wanted: Places, on_open: OnOpen) -> None:
@@ -350,8 +393,9 @@ async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals
 
 
 class _Signals:
-    """Handles SIGINT and SIGTERM (the first shuts down, the second ends at once) and SIGHUP (reloads the certificate).
+    """Handles SIGINT and SIGTERM (the first shuts down, the second ends at once), SIGHUP and SIGUSR2.
 
+    SIGHUP reloads the certificate, and SIGUSR2 logs all tasks.
     The handlers work without the event loop, so that a game in an endless loop cannot keep the program running.
     """
 
@@ -359,6 +403,7 @@ class _Signals:
         self._server = server
         self._certificate = certificate
         self._token = trio.lowlevel.current_trio_token()
+        self._root = trio.lowlevel.current_root_task()
         self._forced: threading.Timer | None = None
         self._forced_at = math.inf
         self.count = 0
@@ -366,6 +411,7 @@ class _Signals:
     def __enter__(self) -> Self:
         self._old = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
         self._old[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hear_hangup)
+        self._old[signal.SIGUSR2] = signal.signal(signal.SIGUSR2, self._report_tasks)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -401,6 +447,10 @@ class _Signals:
 
     def _hear_hangup(self, number: int, frame: object) -> None:
         self._token.run_sync_soon(self._reload, idempotent=True)
+
+    def _report_tasks(self, number: int, frame: object) -> None:
+        for line in report_tasks(self._root):
+            logger.info("%s", line)
 
     def _reload(self) -> None:
         if self._certificate is None:

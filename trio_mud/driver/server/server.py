@@ -53,6 +53,7 @@ from .acceptor import AnyListener
 from .events import Started
 from .hook_host import HookHost
 from .mssp import MsspVariables, Variable
+from .operator import OperatorCommands
 from .task_tree import TaskTree
 
 logger = logging.getLogger("trio_mud")
@@ -103,6 +104,8 @@ class MasterServer(TimerOwner):
         wall_clock: Returns the time of day for `daily` and for recordings. A test may replace it.
         counters: The number of occurrences by kind, such as "accepted" or "refused: full". A game may add its own.
         sessions: The sessions of players, by key.
+        operator_commands: Called with an `Operator` and a line for each command on the console that the console does
+            not answer itself; returns an awaitable, or None. None at first; a game may set it.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class MasterServer(TimerOwner):
         self.wall_clock: Callable[[], float] = wall_clock
         self.counters: Counter[str] = Counter()
         self._scheduled = ScheduledTimers(lambda: self.hooks, self._start_scheduled, self)
+        self.operator_commands: OperatorCommands | None = None
         self._host = HookHost(self._checked(hooks))
         timers = Timers(self.limits.batch_size, self._thread)
         self._context = Context(

@@ -16,13 +16,13 @@ import threading
 import time
 from contextlib import suppress
 from io import UnsupportedOperation
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Final, Self
 
 import trio
 
-from ..core.events import HookEvent
 from ..core.guard import log_error
+from .stacks import activity_of
 
 if TYPE_CHECKING:
     from .server import MasterServer
@@ -100,23 +100,13 @@ class Watchdog:
         self._counters["stood still"] += 1
 
     def _report(self, waited: float, innermost: FrameType | None) -> None:
-        stack: TracebackType | None = None
-        what = where = ""
-        frame, is_in_task = innermost, True
-        while frame is not None:
-            module = str(frame.f_globals.get("__name__"))
-            is_in_task = is_in_task and not (module == _TRIO_LOOP and frame.f_code.co_name == "unrolled_run")
-            if is_in_task and not f"{module}.".startswith(_NOT_THE_GAME):
-                where = f" in {_place(frame)}"  # in the end the outermost frame of the game, called by the driver
-            stack = TracebackType(stack, frame, frame.f_lasti, frame.f_lineno)
-            if module == _DISPATCHER:
-                event = frame.f_locals.get("event")
-                what = f", for {_named(event)}" if isinstance(event, HookEvent) else what
-            frame = frame.f_back
+        activity = activity_of(innermost)
         error = LoopBlocked(
             "a function does not return and blocks the event loop: write `await trio.sleep()` for time.sleep(), "
             "and trio.to_thread.run_sync() for calls that block"
-        ).with_traceback(stack)
+        ).with_traceback(activity.trace)
+        where = activity.where and f" in {activity.where}"
+        what = activity.event and f", for {activity.event}"
         log_error(error, "the event loop has been blocked for %.1f s%s%s", waited, where, what)
 
     def _abort(self, waited: float) -> None:
@@ -146,28 +136,3 @@ def end_process(status: int, text: str, *, shows_stacks: bool = False) -> None:
             faulthandler.dump_traceback(all_threads=True)
             os.set_blocking(descriptor, blocks)
     os._exit(status)
-
-
-_DRIVER: Final = "trio_mud.driver."
-_DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # its frames hold the event in flight
-_TRIO_LOOP: Final = "trio._core._run"  # calls every task
-_NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
-
-
-def _place(frame: FrameType) -> str:
-    """Return the function of a frame, its file, and its current line: `work at mill.py:21`."""
-    name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
-    return f"{name} at {frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _named(event: HookEvent) -> str:
-    """Return the event and its subject without calling code of the game, which might wait for the blocked loop."""
-    kind = type(event)
-    if not kind.__module__.startswith(_DRIVER):  # an event of the game, whose attributes may run any code
-        return kind.__name__
-    if (connection := getattr(event, "connection", None)) is not None:
-        return f"{kind.__name__} of {connection!r}"
-    if (session := getattr(event, "session", None)) is not None:
-        key = session.key
-        return f"{kind.__name__} of the session of {repr(key) if type(key) is str else 'a ' + type(key).__name__}"
-    return kind.__name__
