@@ -29,7 +29,7 @@ from .driver.core.hooks import FIRST, LAST, Hooks
 from .driver.core.timers import Timer
 from .driver.link.client import Client, Size
 from .driver.server.events import Started
-from .driver.server.operator import Operator
+from .driver.server.operator import ConsoleOperator
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
 from .driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
@@ -74,6 +74,7 @@ __all__ = [
     "Connect",
     "Connection",
     "ConnectionEnded",
+    "ConsoleOperator",
     "Dialog",
     "Disconnect",
     "Duplicate",
@@ -91,7 +92,6 @@ __all__ = [
     "MasterServer",
     "MsdpMessage",
     "NoAnswer",
-    "Operator",
     "Overloaded",
     "Rate",
     "Reason",

@@ -16,7 +16,7 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from trio_mud import Connection, Hooks, MasterServer, Operator, Started
+from trio_mud import Connection, ConsoleOperator, Hooks, MasterServer, Started
 from trio_mud.admin_command import NoConsole, Reply, ask
 from trio_mud.driver.server import console as module
 from trio_mud.driver.server.console import CannotOpenConsole, Console
@@ -73,7 +73,7 @@ class Spinner:
     def obey(self, event: Started) -> None:
         event.server.operator_commands = self.answer
 
-    def answer(self, operator: Operator, line: str) -> None:
+    def answer(self, operator: ConsoleOperator, line: str) -> None:
         operator.write(f"done: {line}")
 
     def spin(self) -> None:
@@ -137,7 +137,7 @@ def assert_failed(reply: Reply) -> None:
 async def test_a_command_of_the_game_is_run_in_its_loop_and_waited_for(tmp_path: Path) -> None:
     threads = set()
 
-    async def answer(operator: Operator, line: str) -> None:
+    async def answer(operator: ConsoleOperator, line: str) -> None:
         threads.add(threading.get_ident())
         await trio.lowlevel.checkpoint()
         operator.write(f"{line}: two\nlines")
@@ -149,7 +149,7 @@ async def test_a_command_of_the_game_is_run_in_its_loop_and_waited_for(tmp_path:
 
 
 async def test_a_failed_command_is_answered_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    def fall(operator: Operator, line: str) -> None:
+    def fall(operator: ConsoleOperator, line: str) -> None:
         raise ValueError("no such thing")
 
     async with open_desk(tmp_path) as desk:
@@ -169,7 +169,7 @@ async def test_a_game_without_commands_says_so(tmp_path: Path) -> None:
 async def test_the_answer_has_no_control_characters_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_mud.driver.server.operator.MAX_ANSWER", 30)
 
-    def answer(operator: Operator, line: str) -> None:
+    def answer(operator: ConsoleOperator, line: str) -> None:
         assert operator.write("a\x1b[2Jb")
         assert operator.write("x" * 100)
         assert not operator.write("never")
@@ -313,7 +313,7 @@ async def test_a_line_without_an_end_counts_when_the_client_has_sent_all(tmp_pat
         assert (await trio.to_thread.run_sync(talk, desk.path)).startswith(b"0\nprocess ")
 
 
-def write_much(operator: Operator, line: str) -> None:
+def write_much(operator: ConsoleOperator, line: str) -> None:
     operator.write("x" * 500_000)
 
 
@@ -331,7 +331,7 @@ async def test_a_client_that_disconnects_in_mid_answer_costs_nothing(
 async def test_several_clients_at_once_are_all_answered(tmp_path: Path) -> None:
     replies: list[Reply] = []
 
-    async def answer(operator: Operator, line: str) -> None:
+    async def answer(operator: ConsoleOperator, line: str) -> None:
         await trio.sleep(0.01)
         operator.write(line)
 

@@ -31,7 +31,7 @@ from typing import Any, Final, Self
 import trio
 
 from ...errors import TrioMudError
-from .operator import Operator
+from .operator import ConsoleOperator
 from .server import MasterServer
 from .stacks import activity_of
 from .task_report import report_tasks
@@ -96,7 +96,7 @@ class Console:
         self._token = trio.lowlevel.current_trio_token()
         self._root = trio.lowlevel.current_root_task()
         self._places = threading.Semaphore(MAX_CLIENTS)
-        self._answers: dict[str, Callable[[Operator], None]] = {
+        self._answers: dict[str, Callable[[ConsoleOperator], None]] = {
             "status": self._status,
             "stack": self._stack,
             "tasks": self._tasks,
@@ -170,7 +170,7 @@ class Console:
     def _serve(self, client: socket.socket) -> None:
         is_killed = False
         with client, suppress(OSError):  # a client that disconnects, or that is too slow
-            operator = Operator()
+            operator = ConsoleOperator()
             if not _is_own(client):
                 operator.fail("only the user of the server, and root, may use the console")
             else:
@@ -180,7 +180,7 @@ class Console:
         if is_killed:
             end_process(EXIT_KILLED, "an operator has killed the server: the process is ended without saving")
 
-    def _obey_guarded(self, operator: Operator, line: str | None) -> bool:
+    def _obey_guarded(self, operator: ConsoleOperator, line: str | None) -> bool:
         """Answer a command as `_obey` does, also if that fails, since it reads what the loop is changing."""
         try:
             return self._obey(operator, line)
@@ -189,7 +189,7 @@ class Console:
             logger.exception("the console failed to answer %r", line)
             return False
 
-    def _obey(self, operator: Operator, line: str | None) -> bool:
+    def _obey(self, operator: ConsoleOperator, line: str | None) -> bool:
         """Answer a command; return True if the process is to be ended afterwards."""
         verb = (line or "").casefold()
         if line is None:
@@ -204,7 +204,7 @@ class Console:
 
     # The commands that need no event loop
 
-    def _status(self, operator: Operator) -> None:
+    def _status(self, operator: ConsoleOperator) -> None:
         server, tree = self._server, self._server._tree
         operator.write(f"process {os.getpid()}, running for {time.monotonic() - self._began:.0f} s")
         operator.write(
@@ -222,7 +222,7 @@ class Console:
                 + (f", for {activity.event}" if activity.event else "")
             )
 
-    def _stack(self, operator: Operator) -> None:
+    def _stack(self, operator: ConsoleOperator) -> None:
         innermost = sys._current_frames().get(self._watched)
         activity = activity_of(innermost)
         operator.write("".join(traceback.format_tb(activity.trace)))
@@ -231,19 +231,19 @@ class Console:
             + (f", for {activity.event}" if activity.event else "")
         )
 
-    def _tasks(self, operator: Operator) -> None:
+    def _tasks(self, operator: ConsoleOperator) -> None:
         for line in report_tasks(self._root):
             if not operator.write(line):
                 return
 
-    def _help(self, operator: Operator) -> None:
+    def _help(self, operator: ConsoleOperator) -> None:
         operator.write(HELP)
         if not self._run_in_loop(operator, "help", STATUS_TIMEOUT):
             operator.write("the game does not answer, so they are not listed")
 
     # The commands that need it
 
-    def _run_in_loop(self, operator: Operator, line: str, patience: float) -> bool:
+    def _run_in_loop(self, operator: ConsoleOperator, line: str, patience: float) -> bool:
         """Run a command of the game; return False if the event loop does not take it, and it will never run."""
         command = _Command(self._server, operator, line)
         try:
@@ -261,7 +261,7 @@ class Console:
 class _Command:
     """One command of the game, on its way from a thread into the event loop."""
 
-    def __init__(self, server: MasterServer, operator: Operator, line: str) -> None:
+    def __init__(self, server: MasterServer, operator: ConsoleOperator, line: str) -> None:
         self._server, self._operator, self._line = server, operator, line
         self._lock = threading.Lock()
         self._is_withdrawn = False

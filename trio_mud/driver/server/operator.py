@@ -1,6 +1,6 @@
 """The operator of a server: a person at the console, whose commands a game may answer.
 
-The console makes an `Operator` for each command and gives it to `MasterServer.operator_commands`.
+The console makes an `ConsoleOperator` for each command and gives it to `MasterServer.operator_commands`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .log_lines import printable
 MAX_ANSWER = 1024 * 1024  # characters of one answer; the rest is dropped
 
 
-class Operator:
+class ConsoleOperator:
     """The operator behind one command on the console; every process of the server's user may be one.
 
     Attributes:
@@ -48,4 +48,4 @@ class Operator:
         return "".join(f"{line}\n" for line in self._lines)
 
 
-OperatorCommands = Callable[[Operator, str], Awaitable[object] | None]
+OperatorCommands = Callable[[ConsoleOperator, str], Awaitable[object] | None]
