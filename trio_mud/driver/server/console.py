@@ -176,7 +176,7 @@ class Console:
             else:
                 is_killed = self._obey_guarded(operator, _read_line(client))
             client.settimeout(CLIENT_TIMEOUT)
-            client.sendall(f"{int(operator.has_failed)}\n{operator._answer}".encode(errors="backslashreplace"))
+            client.sendall(f"{int(operator.has_failed)}\n{operator.answer}".encode(errors="backslashreplace"))
         if is_killed:
             end_process(EXIT_KILLED, "an operator has killed the server: the process is ended without saving")
 

@@ -1,6 +1,6 @@
 """The operator of a server: a person at the console, whose commands a game may answer.
 
-The console makes an `ConsoleOperator` for each command and gives it to `MasterServer.operator_commands`.
+The console makes a `ConsoleOperator` for each command and gives it to `MasterServer.operator_commands`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ConsoleOperator:
         self.write(text)
 
     @property
-    def _answer(self) -> str:
+    def answer(self) -> str:
         """The answer so far."""
         return "".join(f"{line}\n" for line in self._lines)
 

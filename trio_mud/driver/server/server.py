@@ -104,8 +104,8 @@ class MasterServer(TimerOwner):
         wall_clock: Returns the time of day for `daily` and for recordings. A test may replace it.
         counters: The number of occurrences by kind, such as "accepted" or "refused: full". A game may add its own.
         sessions: The sessions of players, by key.
-        operator_commands: Called with an `ConsoleOperator` and a line for each command on the console that the console does
-            not answer itself; returns an awaitable, or None. None at first; a game may set it.
+        operator_commands: Called with a `ConsoleOperator` and a line, for each command on the console that the console
+            does not answer itself; returns an awaitable, or None. None at first; a game may set it.
     """
 
     def __init__(
