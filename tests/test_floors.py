@@ -47,7 +47,7 @@ FLOORS = {
     "storage": Floor(GROUND, {"apsw", "msgspec", "psycopg", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
-    "world": Floor(GROUND | {FRONT_DOOR, "storage"}, {"msgspec", "trio"}),
+    "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage"}, {"msgspec", "trio"}),
     "accounts": Floor(
         GROUND | {FRONT_DOOR, "commands", "origins", "storage", "world"},
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},
@@ -103,7 +103,7 @@ ORDER = {
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
-    "world": ["clock", "timed", "thing", "room", "being", "maps", "world", "game", "__init__"],
+    "world": ["clock", "timed", "thing", "room", "being", "maps", "world", "game", "phrases", "verbs", "__init__"],
     "commands": ["errors", "matching", "phrases", "role", "arguments", "finding", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],

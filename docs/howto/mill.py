@@ -5,8 +5,8 @@ from pathlib import Path
 
 from trio_mud import Admitted, Hooks, Input, SessionEnded, SessionResumed, SessionStarted
 from trio_mud.accounts import Accounts, Login
-from trio_mud.commands import Commands, Mistake, listing, the_many, the_one
-from trio_mud.world import Being, Game, Thing, Traveller, World, every
+from trio_mud.commands import Commands, listing
+from trio_mud.world import Being, Game, StandardVerbs, Traveller, World, every
 
 
 # bodies
@@ -29,57 +29,8 @@ class Rat(Being):
 
 # verbs
 commands = Commands[Miller]()
-commands.converter(Thing)(the_one)
-commands.converter(list[Thing])(the_many)
-
-
-@commands.verb("look")
-def look(who: Miller, thing: Thing | None = None) -> None:
-    """Look around, or at something."""
-    if thing is not None:
-        who.write(thing.text or f"You see nothing special about the {thing}.")
-        return
-    who.write(f"{who.room}\n{who.room.text}\nExits: {', '.join(who.room.exits)}.")
-    for other in who.room.contents:
-        if other is not who:
-            who.write(f"  {other}")
-
-
-@commands.verb("go")
-def go(who: Miller, way: str) -> None:
-    """Go through an exit."""
-    if way not in who.room.exits:
-        raise Mistake("There is no way there.")
-    who.act("", "{actor} leaves {way}.", way=way)
-    who.place = who.room.exits[way]
-    who.act("", "{actor} comes in.")
-    look(who)
-
-
-@commands.verb("take")
-def take(who: Miller, things: list[Thing]) -> None:
-    """Take something."""
-    for thing in things:
-        if thing.place is not who.room or isinstance(thing, Being):
-            raise Mistake(f"You cannot take the {thing}.")
-        thing.place = who
-        who.act("You take the {thing}.", "{actor} takes the {thing}.", thing=thing)
-
-
-@commands.verb("drop")
-def drop(who: Miller, things: list[Thing]) -> None:
-    """Drop something."""
-    for thing in things:
-        if thing.place is not who:
-            raise Mistake(f"You do not carry the {thing}.")
-        thing.place = who.room
-        who.act("You drop the {thing}.", "{actor} drops the {thing}.", thing=thing)
-
-
-@commands.verb("inventory")
-def inventory(who: Miller) -> None:
-    """List what you carry."""
-    who.write(f"You carry {listing([str(thing) for thing in who.contents], 'and') or 'nothing'}.")
+verbs = StandardVerbs()
+commands.include(verbs)
 
 
 # fight
@@ -131,7 +82,7 @@ def mill(world: World) -> Hooks:
     @hooks.on(SessionResumed)
     def come_in(event: SessionStarted | SessionResumed) -> None:
         event.session.body.act("", "{actor} comes in.")
-        look(event.session.body)
+        verbs.look(event.session.body)
 
     @hooks.on(SessionEnded)
     def go_home(event: SessionEnded) -> None:
