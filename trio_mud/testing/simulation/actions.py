@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
+from .by_words import NAMES
 from .network import Quality
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _FLOODS: Final = (
     b"a\x7f",
 )
 
-LOGINS: Final = ("account", "show")  # lines by which a new connection logs in
+LOGINS: Final = ("account", "show", "new", *NAMES)  # lines by which a new connection logs in
 _HARMLESS: Final = ("look", "look", "wait 0.1", "spin", "read", "wait 0")
 _HARMFUL: Final = ("raise", "group", "hang", "stubborn", "dialog raise", "work raise", "twice")
 

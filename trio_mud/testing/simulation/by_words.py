@@ -21,6 +21,7 @@ class StoredRecords(NamedTuple):
 
     game: Game
     judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()  # yields what is wrong with kept rows
+    options: Sequence[object] = ()  # in place of the defaults
 
 
 WORDS: Final = (

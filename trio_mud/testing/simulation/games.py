@@ -18,6 +18,7 @@ from .hostile import HostileGame
 from .players import SimulatedPlayer
 from .stored import StoredGame
 from .trace import Trace
+from .valley import PlayedValley
 from .world_game import WorldGame
 
 
@@ -60,10 +61,14 @@ class SimulatedGame(Protocol):
         ...
 
 
+def _valley_of_names() -> SimulatedGame:
+    return PlayedByWords(find_game("trio_mud.mudlib:world"))
+
+
 GAMES: Final[dict[str, Callable[[Trace], SimulatedGame]]] = {
     "hostile": HostileGame,
     "careless": CarelessGame,
     "stored": StoredGame,
     "world": WorldGame,
-    "mudlib": lambda trace: PlayedByWords(find_game("trio_mud.mudlib:world")),
+    "mudlib": lambda trace: PlayedValley(trace) if trace.plan.seed % 2 else _valley_of_names(),
 }

@@ -123,6 +123,7 @@ class Harness:
         disk, chance = storage.disk, Random(f"store {self.plan.seed} {self.plan.life}")
         opened = records.game.open(
             disk,
+            options=records.options,
             interval=chance.choice((0.5, 1.0)),
             cleanup=self.plan.limits.cleanup_timeout,
             executor=disk.execute,

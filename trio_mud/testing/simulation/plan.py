@@ -20,6 +20,7 @@ from .operators import OPERATORS
 from .players import PROGRAMS
 
 KNOWN: Final = ("hostile", "careless", "stored", "world")  # games that write only numbered lines
+STORED: Final = ("stored", "world", "mudlib")  # games with records
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 LIVES: Final = 3  # times that a game with records is started, at most
@@ -127,8 +128,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             game = "world"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
-    if game == "stored":
-        weights = {**weights, "secret": weights.get("secret", 0) + LOGINS}
+    if game in ("stored", "mudlib"):
+        weights = {**weights, "secret": weights.get("secret", 0) + LOGINS * (3 if game == "mudlib" else 1)}
     names = list(weights)
     script = [PlanStep("join", 0, random.getrandbits(30))]
     guests = random.randint(1, 5)
@@ -153,10 +154,10 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
 def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
     """Choose an operator, and the step before which it acts."""
     operators = {name: known.weight for name, known in OPERATORS.items()}
-    if game in ("stored", "world") or ":" in game:  # an author's game may have records
+    if game in STORED or ":" in game:  # an author's game may have records
         operators["kill"] = KILLS
     operator = random.choices(list(operators), list(operators.values()))[0]
-    latest = {"cancel anywhere": 1200, "kill": 2000 if game == "world" else 600}  # steps of all tasks
+    latest = {"cancel anywhere": 1200, "kill": 600 if game == "stored" else 2000}  # steps of all tasks
     return operator, random.randint(1, latest.get(operator, steps))
 
 

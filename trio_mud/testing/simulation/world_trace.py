@@ -49,7 +49,7 @@ class WorldTrace:
                 yield f"{key!r} was kept, and is lost by the start"
             elif key not in old:
                 yield f"{key!r} is made by the start, of {new[key].get('template')!r}, and was not kept"
-            elif old[key].get("place") != new[key].get("place"):
+            elif old[key].get("place") not in (None, new[key].get("place")):  # None: with a guest, who is not stored
                 was, now = old[key].get("place"), new[key].get("place")
                 yield f"{key!r} was kept in {was!r}, and is in {now!r} after the start"
         self._stops = dict(_stops(kept, old, before))
