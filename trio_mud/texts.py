@@ -176,6 +176,9 @@ class Texts:
     login_unreadable: str = "Your character cannot be loaded. We have been told."
     """The record of an account or a character is damaged; the link closes."""
 
+    login_gone: str = "That account or character is no longer there. Please log in again."
+    """It was deleted while its owner logged in; the link closes."""
+
     plain_warning: str = "This link is not encrypted: your password can be read on its way."
     """Before the first question, unless the link is encrypted or local."""
 

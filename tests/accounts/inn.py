@@ -111,6 +111,7 @@ async def open_inn(
     execute: Executor | None = inline,
     clock_moved: float = 0.0,
     pause: float = 0.0,
+    allow_errors: bool = False,
     **settings: Unpack[ServerSettings],
 ) -> AsyncGenerator[Inn, None]:
     """Serve the game on what was stored before."""
@@ -173,5 +174,5 @@ async def open_inn(
                     events.append(f"{body.name}: {event.line}")
 
         settings.setdefault("wall_clock", wall)
-        async with mud(hooks, **settings) as running:
+        async with mud(hooks, allow_errors=allow_errors, **settings) as running:
             yield Inn(running, store, accounts, events, hooks, pause)

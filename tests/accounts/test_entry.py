@@ -8,12 +8,14 @@ from typing import TypeVar, TypeVarTuple
 import pytest
 import trio
 
-from trio_mud import Texts
-from trio_mud.accounts import AccountOptions
-from trio_mud.storage import Memory
-from trio_mud.testing import OpenMud
+from trio_mud import Connection, Texts
+from trio_mud.accounts import Account, AccountOptions
+from trio_mud.commands import Mistake
+from trio_mud.storage import Memory, Record
+from trio_mud.storage.rows import Row
+from trio_mud.testing import OpenMud, Player
 
-from .inn import CHEAP, PASSWORD, Patron, answers, open_inn
+from .inn import CHEAP, PASSWORD, Inn, Patron, answers, open_inn
 
 TEXTS = Texts()
 
@@ -272,3 +274,91 @@ async def test_passwords_that_will_not_do_count_as_one_try(mud: OpenMud) -> None
         ann = await inn.player("new", "Ann", "a", "b", "c")
         assert ann.screen.endswith(TEXTS.login_question)
         assert await inn.accounts.find("Ann") is None
+
+
+async def at_the_choice(inn: Inn, *names: str) -> Player:
+    """A player who has proved to be Ann, and is asked which character to play."""
+    ann = await inn.newcomer("Ann")
+    account = await inn.accounts.find("Ann")
+    assert account is not None
+    connection = next(iter(inn.mud.server.connections))
+    for name in names:
+        await inn.accounts.add_character(connection, account, name)
+    await ann.type("quit")
+    await ann.sees_the_end()
+    chooser = await inn.login("Ann")
+    assert TEXTS.choose_character in chooser.screen
+    return chooser
+
+
+async def test_a_character_that_is_removed_while_its_owner_chooses_is_refused_by_a_sentence(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        chooser = await at_the_choice(inn, "Bea")
+        bea = await inn.store.load(Patron, "bea")
+        assert bea is not None
+        inn.store.remove(bea)
+        await chooser.type("Bea")
+        await chooser.sees_the_end()
+        assert chooser.screen.endswith(f"{TEXTS.login_gone}\n")
+        assert not inn.store._contents.holds
+
+
+async def test_an_account_that_is_deleted_while_a_link_chooses_is_not_entered(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        chooser = await at_the_choice(inn, "Bea")
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        await inn.accounts.delete(account)
+        await chooser.type("Bea")
+        await chooser.sees_the_end()
+        assert chooser.screen.endswith(f"{TEXTS.login_gone}\n")
+        assert not inn.mud.server.sessions
+
+
+async def test_a_password_that_changes_while_a_link_chooses_shuts_that_link_out(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        thief = await at_the_choice(inn, "Bea")
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        await inn.accounts.set_password(account, "battery staple")
+        await answers(thief, "Bea")
+        assert thief.screen.endswith(f"{TEXTS.login_wrong}\n{TEXTS.login_question}")
+        assert not inn.mud.server.sessions
+
+
+async def test_a_name_that_is_taken_while_a_first_character_is_made_is_asked_for_again(
+    mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_inn(mud) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        account.characters = ()
+
+        async def refuse(connection: Connection, account: Account, name: str) -> Record:
+            raise Mistake(TEXTS.name_taken)
+
+        with monkeypatch.context() as context:
+            context.setattr(inn.accounts, "add_character", refuse)
+            ann = await inn.player("Ann", PASSWORD, "Bea")
+            assert ann.screen.endswith(f"{TEXTS.name_taken}\n{TEXTS.login_question}")
+        await answers(ann, "Ann", PASSWORD, "Bea")
+        assert "You are Bea" in ann.screen
+
+
+async def test_a_database_that_cannot_be_read_ends_the_login_with_a_sentence(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
+        await inn.newcomer("Ann")
+
+    class Broken(Memory):
+        def read(self, family: str, key: str) -> list[Row]:
+            raise OSError(5, "Input/output error")
+
+    async with open_inn(mud, backend=Broken(stored)) as inn:
+        ann = await inn.login("Ann")
+        await ann.sees_the_end()
+        assert ann.screen.endswith(f"{TEXTS.login_over}\n")
+    assert "cannot be read at present: [Errno 5] Input/output error; try again later" in caplog.text

@@ -128,6 +128,17 @@ async def test_an_account_has_no_more_characters_than_allowed(mud: OpenMud) -> N
         assert account.characters == ("ann", "bea", "cid", "dan", "eve")
 
 
+async def test_a_second_character_of_the_same_name_is_refused_and_listed_once(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        account, connection = await account_of(inn)
+        await inn.accounts.add_character(connection, account, "Bea")
+        for name in ("Ann", "Bea", "Béa"):
+            with pytest.raises(Mistake, match="taken"):
+                await inn.accounts.add_character(connection, account, name)
+        assert account.characters == ("ann", "bea")
+
+
 async def test_a_character_that_is_taken_or_not_saved_is_not_added(mud: OpenMud) -> None:
     backend = Faulty()
     async with open_inn(mud, backend=backend) as inn:

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud.storage import Record, Sqlite, open_store
+from trio_mud.storage import Record, Sqlite, backups, open_store
 from trio_mud.storage.backups import CLOCK_INTERVAL, back_up_daily
 from trio_mud.storage.copies import copies
 from trio_mud.storage.inspection import check, export
@@ -108,3 +108,17 @@ async def test_only_the_last_three_backups_of_upgrades_stay_and_none_without_a_f
         async with open_store(Sqlite(path), cls):
             pass
     assert len(copies(path.parent / "backups", "inn", "upgrade")) == 3
+
+
+async def test_a_folder_of_backups_that_cannot_be_read_costs_no_server(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(backups, "copies", refuse)
+    async with open_store(Sqlite(path), New) as store:
+        await trio.sleep(0.05)
+        store.add(New(oil=1), "a")
+        await store.saved()
+    assert "backups cannot be read: Permission denied" in caplog.text

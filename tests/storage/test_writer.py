@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from trio_mud.errors import ChangedInPlace, NotSaved
 from trio_mud.storage import Memory, Stored, inline, open_store
+from trio_mud.storage.rows import Row
 from trio_mud.storage.store import MAX_ENTRIES
 from trio_mud.storage.writer import RETRY_DELAYS, SWEEP_INTERVAL
 
@@ -306,3 +307,23 @@ async def test_a_disk_that_works_again_in_the_last_seconds_is_still_used(autojum
             store.add(Item(name="lamp"), "lamp")
             await trio.sleep(60)  # by now saving is retried every five seconds
     assert ("thing", "lamp") in backend.stored.rows
+
+
+async def test_a_sweep_that_cannot_read_costs_no_save(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unreadable(Memory):
+        def read(self, family: str, key: str) -> list[Row]:
+            raise OSError(5, "Input/output error")
+
+    backend = Unreadable()
+    async with open_store(backend, Item, executor=inline) as store:
+        item = store.add(Item(name="a"))
+        await store.saved()
+        item.notes.append("hello")
+        await trio.sleep(SWEEP_INTERVAL * 1.5)
+        store.add(Item(name="b"))
+        await trio.sleep(SWEEP_INTERVAL)
+        await store.saved()
+    assert len(backend.stored.rows) == 2
+    assert "the sweep failed: " in caplog.text

@@ -203,9 +203,11 @@ class Accounts(Registration):
 
         Raises:
             Overloaded: Too many passwords wait to be hashed.
+            LookupError: The account was destroyed.
             NotSaved: The store is in trouble; the old password holds.
         """
         fresh = await self.passwords.hash(password)
+        self._check_stored(account)
         before = account.password, account.needs_password
         account.password, account.needs_password, account.recovery = fresh, False, ""
         void_tokens(account)
@@ -248,7 +250,7 @@ class Accounts(Registration):
 
         Raises:
             UnreadableRecord: The character, or the account, is quarantined.
-            LookupError: The account has no such character.
+            LookupError: The account has no such character, or is deleted.
             ConnectionEnded, LocalProtocolError: As for `sessions.enter`.
         """
         return await self._stays.enter(connection, account, character)
@@ -285,7 +287,7 @@ class Accounts(Registration):
         """Enter the character for which this token was issued. The token is void afterwards, and that is on disk.
 
         Raises:
-            InvalidToken: The token is void.
+            InvalidToken: The token is void, or its character was removed.
             NotSaved: The store is in trouble; log in.
             UnreadableRecord, ConnectionEnded, LocalProtocolError: As for `enter`.
         """
@@ -297,7 +299,10 @@ class Accounts(Registration):
             raise InvalidToken("this token is void: log in")
         await self.store.saved()
         account.remember(connection.address)
-        return await self.enter(connection, account, character)
+        try:
+            return await self.enter(connection, account, character)
+        except LookupError as error:
+            raise InvalidToken("this token is void: log in") from error
 
     async def void_tokens(self, name: str) -> None:
         """Make all resume tokens of an account void; for a ban.
@@ -329,8 +334,10 @@ class Accounts(Registration):
         """Take a deletion back.
 
         Raises:
+            LookupError: The account was destroyed.
             NotSaved: The store is in trouble; it keeps retrying.
         """
+        self._check_stored(account)
         unmark_deleted(self.store, account)
         await self.store.saved()
 
@@ -339,8 +346,11 @@ class Accounts(Registration):
         return days_left(self.store, account)
 
     async def purge(self) -> None:
-        """Count a day of all deleted accounts, and destroy those whose time is over. Called daily."""
-        await destroy_due(self.store, self._kinds)
+        """Count a day of all deleted accounts, and destroy those whose time is over. Called daily.
+
+        An account that is played is destroyed another day.
+        """
+        await destroy_due(self.store, self._kinds, lambda account: bool(self._stays.of_account(account)))
 
     async def export(self, name: str) -> dict[str, Any]:
         """Return all that is stored of an account, as JSON has it: account, characters, belongings, audit.
@@ -368,6 +378,10 @@ class Accounts(Registration):
         if is_logout and stay is not None and stay.account is not None and isinstance(stay.body, Record):
             void_tokens(stay.account, stay.body.key)
         self._stays.end(event.session)
+
+    def _check_stored(self, account: Account) -> None:
+        if self.store.get(Account, account.key) is not account:
+            raise LookupError(f"{account!r} was destroyed")
 
     async def _existing(self, name: str) -> Account:
         account = await self.find(name)

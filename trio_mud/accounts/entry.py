@@ -18,7 +18,7 @@ import math
 
 from trio_mud import Connection, Dialog, NoAnswer, Overloaded, Text, Texts
 from trio_mud.commands import Mistake
-from trio_mud.errors import NotSaved, TooManyTries, UnreadableRecord
+from trio_mud.errors import NotSaved, StorageError, TooManyTries, UnreadableRecord
 
 from .account import Account
 from .accounts import Accounts
@@ -62,6 +62,11 @@ class Login:
         except UnreadableRecord as error:
             logger.warning("no login of %s: %s", connection.name, error)
             connection.quit(texts.login_unreadable)
+        except StorageError as error:  # the database cannot be read
+            logger.warning("no login of %s: %s", connection.name, error)
+            connection.quit(texts.login_over)
+        except LookupError:  # the account, or the character, was destroyed while its owner typed
+            connection.quit(texts.login_gone)
         except NoAnswer:
             connection.quit(texts.login_over)
 
@@ -197,8 +202,17 @@ class Login:
             name = await self.ask_free_name(dialog)
             if name is None:
                 return False
-            await accounts.add_character(connection, account, name)
-        await self.enter(dialog, account, await self._choose(dialog, account))
+            try:
+                await accounts.add_character(connection, account, name)
+            except Mistake as mistake:  # it was taken meanwhile
+                connection.write(str(mistake))
+                return False
+        proved = account.password
+        character = await self._choose(dialog, account)
+        if account.password != proved:  # changed from another link meanwhile, perhaps because this one is a thief's
+            connection.write(texts.login_wrong)
+            return False
+        await self.enter(dialog, account, character)
         return True
 
     async def _choose(self, dialog: Dialog, account: Account) -> str:

@@ -99,14 +99,16 @@ class Registration:
         """
         if len(account.characters) >= self.options.max_characters:
             raise Mistake(connection.server.texts.too_many_characters)
-        key, before = same_name(name), account.characters
-        account.characters = (*before, key)
+        key = same_name(name)
+        if key in account.characters:
+            raise Mistake(connection.server.texts.name_taken)
+        account.characters = (*account.characters, key)
         try:
             return await self._add(connection, account, key, name, [])
         except BaseException:
             found = self.store.get(self._kind, key)
             if found is None or found.account != account.key:
-                account.characters = tuple(other for other in account.characters if other != key or other in before)
+                account.characters = tuple(other for other in account.characters if other != key)
             raise
 
     async def _add(

@@ -7,9 +7,11 @@ clock that jumps ahead by a year destroys nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from trio_mud.errors import StorageError
 from trio_mud.storage import Record, Store
 from trio_mud.storage.record import is_live
 from trio_mud.storage.schema import family_of
@@ -23,6 +25,8 @@ AUDIT: Final = "audit"  # the log
 DELETIONS: Final = "trio_mud.deletions"  # the value: days left, by the key of the account
 HIDDEN: Final = frozenset({"password", "recovery", "recovery_issued", "tokens", "known", "salt"})
 MOST_ENTRIES: Final = 10_000  # of the audit, searched for an export
+
+logger = logging.getLogger("trio_mud")
 
 
 def mark_deleted(store: Store, account: Account, days: int) -> None:
@@ -46,35 +50,51 @@ def days_left(store: Store, account: Account) -> int:
     return days
 
 
-async def destroy_due(store: Store, kinds: Sequence[type[Record]]) -> list[str]:
+async def destroy_due(store: Store, kinds: Sequence[type[Record]], is_played: Callable[[Account], bool]) -> list[str]:
     """Count a day, and destroy the accounts whose time is over; return their keys.
 
     Args:
         store: The store.
         kinds: The classes that have a record for each character, under its key.
+        is_played: True if the account is in use, and must stay for another day.
     """
-    left: dict[str, int] = {key: days - 1 for key, days in store.value(DELETIONS, {}).items()}
+    left: dict[str, int] = {key: max(0, days - 1) for key, days in store.value(DELETIONS, {}).items()}
     due = [key for key, days in left.items() if days <= 0]
     store.set_value(DELETIONS, left)
     destroyed = []
     for key in due:
-        account = await store.load(Account, key)
-        if account is not None and account.is_deleted:
-            await _destroy(store, kinds, account)
-            destroyed.append(key)
+        try:
+            account = await store.load(Account, key)
+            if account is not None and account.is_deleted:
+                if not await _destroy(store, kinds, account, is_played):
+                    continue
+                destroyed.append(key)
+        except StorageError as error:  # it costs this account, and no other
+            logger.error("the deleted account %r is not destroyed today: %s", key, error)  # noqa: TRY400
+            continue
         waiting = store.value(DELETIONS, {})
         store.set_value(DELETIONS, {other: days for other, days in waiting.items() if other != key})
     return destroyed
 
 
-async def _destroy(store: Store, kinds: Sequence[type[Record]], account: Account) -> None:
-    """Remove the account, its characters and what is stored with them. Its names stay, so that they stay taken."""
-    for key in account.characters:
+async def _destroy(
+    store: Store, kinds: Sequence[type[Record]], account: Account, is_played: Callable[[Account], bool]
+) -> bool:
+    """Remove the account, its characters and what is stored with them; return False if it is in use.
+
+    All is removed in one step, since its owner may take the deletion back while characters are read. The names stay,
+    so that they stay taken.
+    """
+    characters, found = account.characters, list[Record]()
+    for key in characters:
         for kind in kinds:
-            for record in await _belongings(store, kind, key):
-                store.remove(record)
-    store.remove(account)
+            found += await _belongings(store, kind, key)
+    if is_played(account) or not account.is_deleted or account.characters != characters:
+        return False
+    for record in (*found, account):
+        store.remove(record)
     store.log(AUDIT, event="account destroyed", account=account.key)
+    return True
 
 
 async def export_account(store: Store, kinds: Sequence[type[Record]], account: Account) -> dict[str, Any]:

@@ -62,11 +62,9 @@ class Stays:
 
         Raises:
             UnreadableRecord: The character, or the account, is quarantined.
-            LookupError: The account has no such character.
+            LookupError: The account has no such character, or is deleted.
             ConnectionEnded, LocalProtocolError: As for `sessions.enter`.
         """
-        if character not in account.characters:
-            raise LookupError(f"{account!r} has no character {character!r}")
         held: list[Record] = []
         try:
             for kind, key in ((Account, account.key), (self._kind, character)):
@@ -74,6 +72,8 @@ class Stays:
                 if record is None:
                     raise LookupError(f"{kind.__name__} {key!r} is not stored")
                 held.append(record)
+            if account.is_deleted or character not in account.characters:
+                raise LookupError(f"{account!r} is deleted, or has no character {character!r}")
             # From here to the end of the block nothing waits.
             return self._bind(connection, account, held)
         finally:

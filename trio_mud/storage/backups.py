@@ -38,20 +38,29 @@ async def back_up_daily(
     A backup that was missed while no server ran is made at the start, if there were any before.
     """
     limiter = trio.CapacityLimiter(1)  # a thread of its own: saving goes on meanwhile
-    former = copies(folder, stem, "daily")
-    last = made_at(former[-1]) if former else _local(wall_clock)
+    last = _last_made(folder, stem, wall_clock)
     while True:
         now = _local(wall_clock)
         if _last_due(now, at) > last:
             last = now
-            path = new_name(folder, stem, "daily", now)
             try:
+                path = new_name(folder, stem, "daily", now)
                 await trio.to_thread.run_sync(backend.backup, path, limiter=limiter, abandon_on_cancel=True)
                 await trio.to_thread.run_sync(make_room, folder, stem, "daily", keep, limiter=limiter)
                 logger.info("wrote the daily backup %s", path)
             except Exception as error:  # noqa: BLE001  a failing disk costs a backup, not the game
                 logger.error("the daily backup failed: %s; the next one is due in a day", error)  # noqa: TRY400
         await trio.sleep(CLOCK_INTERVAL)
+
+
+def _last_made(folder: Path, stem: str, wall_clock: Callable[[], float]) -> dt.datetime:
+    """Return when the newest daily backup was made; now if there is none, or the folder cannot be read."""
+    try:
+        former = copies(folder, stem, "daily")
+    except OSError as error:
+        logger.error("the folder of backups %s cannot be read: %s", folder, error.strerror)  # noqa: TRY400
+        former = []
+    return made_at(former[-1]) if former else _local(wall_clock)
 
 
 def _last_due(now: dt.datetime, at: dt.time) -> dt.datetime:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 import msgspec
 import trio
@@ -31,6 +31,8 @@ from .transaction import Overlay, Transaction
 __all__ = ["MAX_ENTRIES", "Store"]
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 MAX_ENTRIES = 10_000  # log entries that wait to be written; more are dropped and counted
 SAVE_TIMEOUT = 5.0  # seconds
@@ -119,12 +121,13 @@ class Store:
 
         Raises:
             UnreadableRecord: Its row is quarantined.
+            StorageError: The database cannot be read at present.
         """
         family = self._family(cls)
         self._check_readable(family, key)
         known = self._contents.get(family, key)  # keeps it in memory while others run
         if key in self._contents.keys[family] and known is None:
-            rows = await self._execute(self._backend.read, family, key)
+            rows = await self._ask(self._backend.read, family, key)
             # Others ran meanwhile: they may have loaded it, or removed some of it.
             contents = self._contents
             records = [
@@ -192,7 +195,7 @@ class Store:
         self._family(cls)
         if name not in cls._declaration.index:
             raise TypeError(f"{cls.__name__}.{name} has no index: declare it with index=({name!r},) or unique=")
-        return await find(self._contents, lambda lookup: self._execute(self._backend.find, lookup), cls, name, value)
+        return await find(self._contents, lambda lookup: self._ask(self._backend.find, lookup), cls, name, value)
 
     # Values and logs
 
@@ -228,7 +231,7 @@ class Store:
 
     async def entries(self, name: str, last: int = 20) -> list[tuple[float, dict[str, Any]]]:
         """Return the newest entries of a log, oldest first: seconds since 1970, and the entry."""
-        found = {entry.number: entry for entry in await self._execute(self._backend.entries, name, last)}
+        found = {entry.number: entry for entry in await self._ask(self._backend.entries, name, last)}
         transaction = self._contents.transaction
         waiting = [*(transaction.entries if transaction is not None else ()), *self._entries]
         found |= {entry.number: entry for entry in waiting if entry.log == name}
@@ -338,6 +341,13 @@ class Store:
             raise TypeError(f"{cls.__name__} is not among the record classes that the store was opened with")
         return family
 
+    async def _ask(self, question: Callable[[*Args], T], *args: *Args) -> T:
+        """Read from the database of a store that is open; every failure is a StorageError."""
+        try:
+            return await self._execute(question, *args)
+        except Exception as error:
+            raise StorageError(f"{self._backend.name} cannot be read at present: {error}; try again later") from error
+
     def _check_readable(self, family: str, key: str) -> None:
         reason = self._contents.quarantined.get((family, key))
         if reason is not None:
@@ -353,5 +363,5 @@ class Store:
         )
 
     async def _read(self, family: str, key: str) -> bytes | None:
-        rows = await self._execute(self._backend.read, family, key)
+        rows = await self._ask(self._backend.read, family, key)
         return next((row.data for row in rows if row.key == key and not row.is_damaged), None)

@@ -119,7 +119,12 @@ class Writer:
             self._failing_since = None
 
     async def _sweep(self) -> None:
-        for change in await self._store.sweep():
+        try:
+            found = await self._store.sweep()
+        except Exception as error:  # noqa: BLE001  a failing disk, or code of the game that is compared
+            logger.error("the sweep failed: %s; the next one is due in a minute", error)  # noqa: TRY400
+            return
+        for change in found:
             place = (type(change.record), change.field)
             if place not in self._reported:
                 self._reported.add(place)
