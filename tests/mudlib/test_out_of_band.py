@@ -40,6 +40,7 @@ async def test_a_newcomers_program_is_told_who_and_where_they_are(mud: OpenMud) 
         ann = await come_in_with_gmcp(valley, "Ann")
         assert told(ann) == [
             ("Char.Name", {"name": "Ann", "fullname": "Ann"}),
+            ("Char.Vitals", {"hp": 20, "maxhp": 20}),
             (
                 "Room.Info",
                 {

@@ -13,7 +13,7 @@ from trio_mud.mudlib.spot import Spot, room_number
 from trio_mud.testing import Mud, OpenMud
 from trio_mud.world import Being, Room, Thing
 
-ONE_WAY = {("cistern", "southwest")}  # a spillway, with a sign that says so
+ONE_WAY = {("cistern", "southwest"), ("sluice", "down")}  # a spillway, with a sign that says so, and a chute
 
 
 def spots(valley: Mud) -> list[Spot]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
+from trio_mud import Text
 from trio_mud.world import Being, every
 
 from .directions import origin_of
+from .villager import Villager
 
-__all__ = ["Creature", "Heron"]
+__all__ = ["Creature", "Heron", "SluiceRat"]
+
+TEMPER: Final = 4.0  # seconds until a rat attacks
 
 
 class Creature(Being):
@@ -59,3 +64,38 @@ class Heron(Creature):
         """Answer, if these words, said or done in front of it, have its word in them."""
         if self.room is not None and re.search(rf"\b{re.escape(self.hears)}", words, re.IGNORECASE):
             self.room.tell(self.answers)
+
+
+class SluiceRat(Creature):
+    """A creature that defends its place: it attacks a player who stays.
+
+    Attributes:
+        snarls: What is seen when it attacks.
+        squeaks: What is seen when it dies.
+    """
+
+    snarls: str
+    squeaks: str
+
+    def hear(self, text: Text) -> None:
+        """Prick up its ears: something happens here."""
+        if self.foe is None and self.time_left(self.bristle) is None:
+            self.after(TEMPER, self.bristle)
+
+    def bristle(self) -> None:
+        """Attack a player in the room, unless it is fighting."""
+        if self.foe is None and self.room is not None:
+            for thing in self.room.contents:
+                if isinstance(thing, Villager):
+                    self.attack(thing)
+                    self.act("", self.snarls)
+                    return
+
+    def strike(self, foe: Being) -> None:
+        super().strike(foe)
+        if isinstance(foe, Villager):
+            foe.hurt()
+
+    def die(self) -> None:
+        self.act("", self.squeaks)
+        self.destroy()

@@ -3,13 +3,14 @@
 from trio_mud import Connection, Dialog, Markup, Reason, Text, link, markup, wrap
 from trio_mud.accounts import appearance, read_name, same_name
 from trio_mud.commands import Mistake
+from trio_mud.world import Room
 
 from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
 from .phrases import PHRASES
 from .verbs import ACCOUNT_VERBS, commands, show_room
 from .villager import Villager, page_width, villager_of
 
-__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw"]
+__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw", "wake_up"]
 
 LEAVE = "quit"  # typed at a question, too
 TRIES = 5  # for a name
@@ -23,7 +24,7 @@ LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloc
 RESERVED = frozenset(
     {
         *PRONOUNS,
-        "board",
+        *("board", "heron", "rat"),
         *LOGIN_WORDS,
         *ACCOUNT_VERBS,
         *(same_name(verb) for command in commands for verb in command.verbs),
@@ -153,6 +154,14 @@ def look_around(who: Villager) -> None:
     show_room(who)
     tell_room(who)
     who.prompt()
+
+
+def wake_up(who: Villager, fell_in: Room) -> None:
+    """A player has fallen, and is at the start again."""
+    tell_departure(who, fell_in)
+    who.here.tell(markup(PHRASES.wakes_up, actor=who), exclude=[who])
+    tell_arrival(who)
+    look_around(who)
 
 
 def go_away(who: Villager, reason: Reason) -> None:

@@ -20,14 +20,14 @@ from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
 from trio_mud.world import Game, World
 
-from .entry import PATIENCE, RESERVED, appear, ask_for_a_name, freeze, go_away, thaw
+from .entry import PATIENCE, RESERVED, appear, ask_for_a_name, freeze, go_away, thaw, wake_up
 from .login import ValleyLogin
 from .out_of_band import report, sign_of
 from .phrases import PHRASES
 from .sky import hour_of, until_next_hour
 from .spot import is_indoors
 from .verbs import commands, commands_for
-from .villager import Villager, villager_of, villagers
+from .villager import Fallen, Villager, villager_of, villagers
 
 __all__ = ["lasting_world", "world"]
 
@@ -113,6 +113,11 @@ def play(
         if who := villager_of(event.session):
             who.apply_preferences()
             thaw(who)
+
+    @hooks.on(Fallen)
+    def wake(event: Fallen) -> None:
+        if event.who.room is not None:  # the session may have ended meanwhile
+            wake_up(event.who, event.where)
 
     @hooks.on(SessionEnded)
     def part(event: SessionEnded) -> None:

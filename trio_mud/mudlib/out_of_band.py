@@ -19,7 +19,15 @@ from .phrases import PHRASES
 from .spot import is_indoors, room_number
 from .villager import Villager, villagers_in
 
-__all__ = ["report", "sign_of", "tell_arrival", "tell_departure", "tell_name", "tell_room", "tell_speech"]
+__all__ = [
+    "report",
+    "sign_of",
+    "tell_arrival",
+    "tell_departure",
+    "tell_name",
+    "tell_room",
+    "tell_speech",
+]
 
 
 def sign_of(world: World) -> dict[str, str]:
@@ -38,6 +46,7 @@ def sign_of(world: World) -> dict[str, str]:
 def tell_name(who: Villager) -> None:
     """Send the program of a player who comes in, or comes back, who they are."""
     who.gmcp("Char.Name", person(who))
+    who.tell_health()
 
 
 def tell_room(who: Villager) -> None:

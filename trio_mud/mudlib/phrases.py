@@ -1,8 +1,11 @@
 """The sentences of the valley that stand alone: refusals, and what is said at the door."""
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["PHRASES", "WorldPhrases"]
+from trio_mud.world import VerbPhrases
+
+__all__ = ["HANDLING", "PHRASES", "WorldPhrases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,39 @@ class WorldPhrases:
     no_way: str = "There is no way {way} from here."
     which_way: str = "Do you mean {choices}?"
 
+    is_closed: str = "The {door} is closed."
+
+    # Looking
+    nothing_special: str = "You see nothing special about the {thing}."
+    darkness: str = "It is as dark as inside a bell. Something drips."
+    things_here: str = "Lying about: {things}."
+
+    # Lamps and loaves
+    lamp_dies: str = "The {lamp} gutters, remembers something, and goes out."
+    lamp_lit: str = "It burns with a small blue flame."
+    lamp_dark: str = "It is not lit."
+    is_lit: str = "The {lamp} burns already."
+    is_not_lit: str = "The {lamp} is not lit."
+    no_oil: str = "There is not a drop of oil in the {lamp}."
+
+    # Giving and taking
+    too_much: str = "The {thing} is one thing too many for {who}."
+    give_creature: str = "The {whom} has no pockets."
+    give_absent: str = "{whom} is absent in mind, and takes nothing."
+
+    # Fighting
+    no_fight: str = "You would not fight the {foe}: the valley does not hold with that."
+    fights_already: str = "You are busy with that already."
+    no_foe: str = "You are not in a fight."
+    no_escape: str = "There is no way out!"
+    health: str = "You have {health} of {most} drops of life."
+    you_fall: str = "It goes dark, and you hear a drop fall, and another. You wake up somewhere else."
+    wakes_up: str = "{actor} sits up in the grass and looks surprised."
+    falls: str = "{actor} falls, grows thin as breath on a pane, and is gone."
+
     # The board
     no_board: str = "There is no board here. You remember one on Gnomon Square."
 
 
-PHRASES = WorldPhrases()
+PHRASES: Final = WorldPhrases()
+HANDLING: Final = VerbPhrases()

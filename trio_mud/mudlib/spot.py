@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from trio_mud.commands import matches
 from trio_mud.world import Room
 
 from .sky import hour_of
 
-__all__ = ["Spot", "is_indoors", "room_number", "text_of"]
+__all__ = ["Spot", "detail_of", "is_indoors", "room_number", "text_of"]
 
 
 class Spot(Room):
@@ -17,11 +18,13 @@ class Spot(Room):
     Attributes:
         night: What is seen besides when it is dark outside.
         is_indoors: True if it has a roof.
+        is_dark: True if nothing can be seen in it without a lamp.
         details: What the text mentions and players may look at, by the word for it.
     """
 
     night: str = ""
     is_indoors: bool = False
+    is_dark: bool = False
     details: dict[str, str] = {}  # noqa: RUF012  a Record copies it
 
 
@@ -35,6 +38,13 @@ def text_of(room: Room) -> str:
     if isinstance(room, Spot) and room.night and hour_of(room.world).is_dark:
         return f"{room.text} {room.night}"
     return room.text
+
+
+def detail_of(room: Room, words: str) -> str:
+    """Return the text of what the room's text mentions and these words mean; "" if they mean nothing there."""
+    details = room.details if isinstance(room, Spot) else {}
+    found = matches(words, details)
+    return details[found[0]] if len(found) == 1 else ""
 
 
 def room_number(room: Room) -> int:

@@ -7,15 +7,19 @@ waits. With an account it is stored, with everything it carries; without one it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from trio_mud import Client, Connection, Dialog, MasterServer, Session, Text, wrap
+from trio_mud import Client, Connection, Dialog, HookEvent, MasterServer, Session, Text, wrap
 from trio_mud.storage import live
 from trio_mud.world import Being, Room, Traveller
 
-__all__ = ["AUTO", "COLOURS", "Villager", "page_width", "villager_of", "villagers", "villagers_in"]
+from .phrases import PHRASES
+
+__all__ = ["AUTO", "COLOURS", "Fallen", "Villager", "page_width", "villager_of", "villagers", "villagers_in"]
 
 AUTO = "auto"  # a preference that is not chosen
 COLOURS = {"off": 0, "16": 16, "256": 256, "true": 1 << 24}
+MENDS = 15.0  # seconds until a wounded player gains a drop of health
 PAGE = 79  # columns; longer lines of prose are hard to follow, however wide the window is
 
 _PREFER: Mapping[str, tuple[str, Callable[[Client, str], None]]] = {
@@ -100,6 +104,41 @@ class Villager(Traveller, Being):
         if self.connection is not None:
             self.connection.gmcp(package, data)
 
+    def tell_health(self) -> None:
+        """Send the player's program how well they are."""
+        self.gmcp("Char.Vitals", {"hp": self.health, "maxhp": self.max_health})
+        if self.connection is not None:
+            self.connection.msdp("HEALTH", self.health)
+            self.connection.msdp("HEALTH_MAX", self.max_health)
+
+    def hurt(self) -> None:
+        """Called after a blow: show how well the player is, and begin to get better."""
+        self.tell_health()
+        if self.time_left(self.mend) is None:
+            self.after(MENDS, self.mend)
+
+    def mend(self) -> None:
+        """Get a little better, out of a fight."""
+        if self.foe is None:
+            self.heal(1)
+        if self.health < self.max_health:
+            self.after(MENDS, self.mend)
+
+    def die(self) -> None:
+        """Fall, and wake up on Toll Green; the belongings stay behind."""
+        here = self.here
+        self.act(PHRASES.you_fall, PHRASES.falls)
+        for thing in self.contents:
+            thing.place = here
+        self.health, self.place = self.max_health, self.world.start
+        if self.session is not None:
+            self.session.server.post(Fallen(self, here))
+
+    def heal(self, health: int) -> None:
+        """Gain health, up to the most there is."""
+        self.health = min(self.health + health, self.max_health)
+        self.tell_health()
+
     def prompt(self) -> None:
         """Show that it is the player's turn. A listener knows it by the silence."""
         if self.connection is not None and not self.listens:
@@ -124,6 +163,14 @@ class Villager(Traveller, Being):
             for name in _PREFER:
                 if (choice := getattr(self, name)) != AUTO:
                     self.prefer(name, choice)
+
+
+@dataclass(frozen=True, slots=True)
+class Fallen(HookEvent):
+    """A player has died in a room, and wakes up where players begin."""
+
+    who: Villager
+    where: Room
 
 
 def villager_of(session: Session | None) -> Villager | None:

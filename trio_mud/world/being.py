@@ -8,7 +8,6 @@ from trio_mud import Session, Text
 from trio_mud.storage import live
 
 from .thing import Thing
-from .timed import every
 
 if TYPE_CHECKING:
     from .world import World
@@ -27,7 +26,7 @@ class Being(Thing):
         health: Blows take it away; at 0 it dies.
         max_health: Its health when it is well.
         strength: The health that a blow of its own takes away.
-        foe: The being that it fights. A fight ends at a restart.
+        foe: The being that it fights, set by `attack`; assign None to stop. A fight ends at a restart.
     """
 
     is_fixed: bool = True
@@ -38,11 +37,16 @@ class Being(Thing):
 
     def attack(self, foe: Being) -> None:
         """Begin a fight; the other one defends itself, unless it is fighting already."""
-        self.foe = foe
+        self._face(foe)
         if foe.foe is None:
-            foe.foe = self
+            foe._face(self)
 
-    @every(ROUND)
+    def _face(self, foe: Being) -> None:
+        """Take on a foe. Only those who fight have a call due, so peaceful creatures cost nothing."""
+        self.foe = foe
+        if self.time_left(self.fight) is None:
+            self.after(ROUND, self.fight)
+
     def fight(self) -> None:
         """Strike once in each round, while the foe lives and is in the same room."""
         foe = self.foe
@@ -55,6 +59,8 @@ class Being(Thing):
         if foe.health <= 0:
             self.foe = None
             foe.die()
+        elif self.foe is not None:
+            self.after(ROUND, self.fight)
 
     def strike(self, foe: Being) -> None:
         """Hit the foe, and show it."""

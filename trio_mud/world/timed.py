@@ -104,6 +104,16 @@ class Timed(Record):
         clock.schedule(self, name, at)
         clock.store_time()
 
+    def time_left(self, method: Callable[[], object]) -> float | None:
+        """Return the seconds until the call that `after` has set for this method; None without one.
+
+        Raises:
+            ValueError: The function is no method of this thing.
+            LookupError: The thing is in no world.
+        """
+        at = dict(self.due).get(self._name_of(method))
+        return None if at is None else max(0.0, at - self.world.clock.now)
+
     def cancel(self, method: Callable[[], object]) -> None:
         """Cancel the call that `after` has set for this method; has no effect without one."""
         name = self._name_of(method)

@@ -53,7 +53,8 @@ class StandardVerbs(Commands[Traveller]):
     """The verbs look, go, take, drop, put, give, inventory, open, close, lock and unlock, and the directions.
 
     Include them in the table of a game: `commands.include(StandardVerbs())`. They bring the converters for `Thing` and
-    `list[Thing]`. Override `describe_room` and `describe` for other views.
+    `list[Thing]`. Override `describe_room` and `describe` for other views, and `check_load` for
+    rules of what can be carried.
 
     Args:
         phrases: Their sentences. Pass the same to the table that includes them, which answers unknown words.
@@ -89,7 +90,7 @@ class StandardVerbs(Commands[Traveller]):
 
     def inventory(self, who: Traveller) -> None:
         """List what you carry."""
-        carried = self._names(who.contents)
+        carried = self.names(who.contents)
         who.write(self._say.carried.format(things=carried) if carried else self._say.carry_nothing)
 
     def describe_room(self, who: Traveller, room: Room) -> str:
@@ -98,7 +99,7 @@ class StandardVerbs(Commands[Traveller]):
             self._say.closed_exit.format(way=way) if way in room.doors and not room.doors[way].is_open else way
             for way in room.exits
         ]
-        others = self._names(thing for thing in room.contents if thing is not who)
+        others = self.names(thing for thing in room.contents if thing is not who)
         lines = [
             room.name,
             room.text,
@@ -115,7 +116,7 @@ class StandardVerbs(Commands[Traveller]):
         elif isinstance(thing, Door):
             lines.append(self._say.is_open.format(thing=thing))
         elif isinstance(thing, Container):
-            inside = self._names(thing.contents)
+            inside = self.names(thing.contents)
             lines.append(self._say.inside.format(things=inside) if inside else self._say.empty)
         return "\n".join(filter(None, lines)) or self._say.plain.format(thing=thing)
 
@@ -141,7 +142,10 @@ class StandardVerbs(Commands[Traveller]):
     # Moving things
 
     def take(self, who: Traveller, things: str, box: Annotated[Container, Preposition("from")] | None = None) -> None:
-        """Take something, also several things or out of a box: all, 2.sword, all.coin, coin from box."""
+        """Take something, or several things, or out of a box.
+
+        take sword, take 2.sword, take all.coin, take all, take coin from box
+        """
         if box is None:
             near = [thing for thing in who.in_reach() if thing.place is not who]
         else:
@@ -155,11 +159,15 @@ class StandardVerbs(Commands[Traveller]):
         for thing in chosen[:MOST]:
             if thing.is_fixed:
                 raise Mistake(self._say.cannot_take.format(thing=thing))
+            self.check_load(who, thing)
             before, thing.place = thing.place, who
             if isinstance(before, Container):
                 who.act(self._say.take_from, self._say.others_take_from, thing=thing, box=before)
             else:
                 who.act(self._say.take, self._say.others_take, thing=thing)
+
+    def check_load(self, who: Thing, thing: Thing) -> None:
+        """Called before `who` takes a thing or is given it; override it, and raise `Mistake` to refuse."""
 
     def drop(self, who: Traveller, things: str) -> None:
         """Drop something, or all."""
@@ -181,6 +189,7 @@ class StandardVerbs(Commands[Traveller]):
         if not isinstance(whom, Being | Traveller):
             raise Mistake(self._say.not_fit.format(name=whom))
         for thing in self._carried(who, things):
+            self.check_load(whom, thing)
             thing.place = whom
             who.act(self._say.give, self._say.others_give, target=whom, to_target=self._say.target_give, thing=thing)
 
@@ -238,7 +247,7 @@ class StandardVerbs(Commands[Traveller]):
             raise Mistake(self._say.nowhere)
         return room
 
-    def _names(self, things: Iterable[Thing]) -> str:
+    def names(self, things: Iterable[Thing]) -> str:
         """Return the names of things in one sentence, each once with its number, and at most `MOST` of them."""
         counts = Counter(str(thing) for thing in things)
         names = [

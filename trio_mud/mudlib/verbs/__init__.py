@@ -4,7 +4,7 @@ from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
 
 from ..villager import Villager
-from . import looking, moving, talking, tuning, writing
+from . import handling, looking, moving, talking, tuning, using, writing
 from .keeping import ACCOUNT_VERBS, account_commands
 from .looking import show_room
 
@@ -27,7 +27,15 @@ def table_of(*tables: Commands[Villager]) -> Commands[Villager]:
     return table
 
 
-commands = table_of(looking.commands, moving.commands, talking.commands, tuning.commands, writing.commands)
+commands = table_of(
+    looking.commands,
+    moving.commands,
+    talking.commands,
+    tuning.commands,
+    using.commands,
+    writing.commands,
+    handling.commands,
+)
 
 
 def commands_for(accounts: Accounts) -> Commands[Villager]:

@@ -5,41 +5,53 @@ from typing import Annotated
 from wcwidth import wcswidth
 
 from trio_mud import Markup, join, link, markup
-from trio_mud.commands import Commands, Preposition, the_one
-from trio_mud.world import Thing
+from trio_mud.commands import Commands, Mistake, Preposition, the_one
+from trio_mud.world import Door, Room, Thing
 
 from ..board import Board
 from ..creatures import Creature
+from ..phrases import PHRASES
 from ..sky import date_of, hour_of
-from ..spot import is_indoors, text_of
+from ..spot import detail_of, is_indoors, text_of
+from ..things import is_dark
 from ..villager import Villager, villagers_in
+from .handling import commands as handling
 from .talking import everyone
 from .writing import show_notes
 
 __all__ = ["commands", "show_room"]
 
+MOST_NAMED = 30  # players of a room
 STILL = 60.0  # seconds without a line, before it is seen
 
 commands = Commands[Villager](help_verbs=())
 
 
-def sight(who: Villager, words: str) -> Thing:
-    """Return the thing or player in the same room that the words mean; `me` is the actor."""
+def sight(who: Villager, words: str) -> Thing | str:
+    """Return the thing or player in reach that the words mean, or the text of a detail; `me` is the actor."""
     if words.casefold() in ("me", who.name.casefold()):
         return who
-    return the_one(who, words, Thing)
+    try:
+        return the_one(who, words, Thing)
+    except Mistake:
+        if text := detail_of(who.here, words):
+            return text
+        raise
 
 
-@commands.verb("look", "l")
-def look(who: Villager, what: Annotated[Thing, sight, Preposition("at")] | None = None) -> None:
+@commands.verb("look", "l", "examine")
+def look(who: Villager, what: Annotated[Thing | str, sight, Preposition("at", "in")] | None = None) -> None:
     """Look around you, at a player, or at a thing.
 
     look          shows where you are, the ways out, and who is there
     look ann      shows Ann, if she is where you are
+    look drawer   shows whether it is open, and what is in it
     look board    shows the notes on it, as read does
     """
     if what is None:
         show_room(who)
+    elif isinstance(what, str):
+        who.write(what)
     elif isinstance(what, Board):
         show_notes(who, what)
     elif what is who:
@@ -47,7 +59,7 @@ def look(who: Villager, what: Annotated[Thing, sight, Preposition("at")] | None 
     elif isinstance(what, Villager):
         who.write(look_of(what))
     else:
-        who.write(what.text or f"You see nothing special about the {what}.")
+        who.write(handling.describe(who, what))
 
 
 def look_of(other: Villager) -> str:
@@ -80,22 +92,41 @@ def show_room(who: Villager) -> None:
     """Show a player the room they are in."""
     room = who.here
     who.write(markup("<bright-yellow>{name}</bright-yellow>", name=room.name))
+    if is_dark(room):
+        who.write(PHRASES.darkness)
+        return
     who.write(text_of(room))
     who.write(markup("<cyan>{ways}</cyan>", ways=ways_out(who)))
     others = [other for other in villagers_in(room) if other is not who]
     for absent, where in ((False, "here"), (True, "here, absent in mind")):
         found = [link(other.name, send=f"look {other}") for other in others if other.is_absent is absent]
+        shown = found if len(found) <= MOST_NAMED else [*found[:MOST_NAMED], markup(f"{len(found) - MOST_NAMED} more")]
         if found:
-            who.write(linked(found, "and") + (f" is {where}." if len(found) == 1 else f" are {where}."))
-    for thing in room.contents:
-        if isinstance(thing, Creature):
-            who.write(thing.here)
+            who.write(linked(shown, "and") + (f" is {where}." if len(found) == 1 else f" are {where}."))
+    things = [thing for thing in room.contents if is_worth_a_word(thing, room)]
+    if things:
+        who.write(PHRASES.things_here.format(things=handling.names(things)))
+    for here in dict.fromkeys(thing.here for thing in room.contents if isinstance(thing, Creature)):
+        who.write(here)
+
+
+def is_worth_a_word(thing: Thing, room: Room) -> bool:
+    """Return True for things in a room, but not for those that its text has."""
+    if isinstance(thing, Villager | Creature):
+        return False
+    return not (thing.is_fixed and thing.name.split()[-1] in room.text)
 
 
 def ways_out(who: Villager) -> Markup:
     """Return where a player can go, each way a link to it."""
-    ways = [link(way) for way in who.here.exits]
+    doors = who.here.doors
+    ways = [link(way) if is_open(doors.get(way)) else join(" ", [link(way), "(closed)"]) for way in who.here.exits]
     return markup("You can go {ways}.", ways=linked(ways, "or")) if ways else markup("There is no way out.")
+
+
+def is_open(door: Door | None) -> bool:
+    """Return True if a way is free: it has no door, or an open one."""
+    return door is None or door.is_open
 
 
 def linked(links: list[Markup], last: str) -> Markup:

@@ -26,6 +26,9 @@ def go(who: Villager, where: Annotated[str, way_out]) -> None:
     here, there = who.here, who.here.exits.get(where)
     if there is None:
         raise Mistake(PHRASES.no_way.format(way=where))
+    door = here.doors.get(where)
+    if door is not None and not door.is_open:
+        raise Mistake(PHRASES.is_closed.format(door=door))
     who.place = there
     here.tell(markup("<b>{name}</b> goes {where}.", name=who.name, where=where))
     there.tell(markup("<b>{name}</b> comes {whence}.", name=who.name, whence=origin_of(where)), exclude=[who])

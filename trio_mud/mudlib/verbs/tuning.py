@@ -44,7 +44,7 @@ def reader(who: Villager, which: Literal["on", "off", "auto"] | None = None) -> 
 
 @commands.verb("charset")
 def charset(who: Villager, which: str = "") -> None:
-    """Choose how letters travel between the valley and your program.
+    """Choose how letters travel to your program.
 
     charset utf-8     as most programs do
     charset latin-1   for one that does not; or ascii, windows-1252, koi8-r, gbk, big5, and many more
