@@ -52,6 +52,7 @@ FLOORS = {
         GROUND | {FRONT_DOOR, "commands", "origins", "storage", "world"},
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},
     ),
+    "operations": Floor(GROUND | {FRONT_DOOR, "accounts", "commands", "origins", "storage"}),
     "mudlib": Floor({FRONT_DOOR, "accounts", "commands", "errors", "storage", "world"}, {"msgspec", "wcwidth"}),
     "testing": Floor(
         GROUND
@@ -108,6 +109,10 @@ ORDER = {
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],
         *["registration", "login_gmcp", "accounts", "changes", "entry", "__init__"],
+    ],
+    "operations": [
+        *["actors", "phrases", "sanctions", "snoops", "reports", "countdown", "office", "verbs", "operations"],
+        "__init__",
     ],
 }
 

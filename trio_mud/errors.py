@@ -37,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionEnded",
     "DuplicateKey",
+    "EntryRefused",
     "InvalidToken",
     "LocalProtocolError",
     "MapError",
@@ -110,6 +111,10 @@ class TooManyTries(TrioMudError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class EntryRefused(TrioMudError):
+    """This account may not enter the game now, perhaps because of a ban; the message is for its player."""
 
 
 class StorageError(TrioMudError):

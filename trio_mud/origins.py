@@ -14,21 +14,49 @@ from typing import Final
 from .limits import Rate
 
 HOUSEHOLD: Final = 64  # bits of an IPv6 prefix; a subscriber chooses the other 64 bits freely
+SITE: Final = {4: 24, 6: 48}  # bits of a prefix that often has one owner, by the version of IP
 MOST_ORIGINS: Final = 4096  # buckets in the table, about 1 MiB
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _ROUNDING: Final = 1e-6  # seconds; a sum of floats such as 1/3 is not exact
+
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def inner_address(address: str) -> Address | None:
+    """Return the IP address that an address stands for; None if it is none.
+
+    An IPv6 address that carries an IPv4 address stands for that one: mapped (RFC 4291), NAT64 (RFC 6052), 6to4
+    (RFC 3056). Otherwise one IPv4 address would count as 65,536 networks.
+    """
+    try:
+        host = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(host, ipaddress.IPv6Address):
+        inner = host.ipv4_mapped or host.sixtofour
+        if inner is None and host in _NAT64:
+            inner = ipaddress.IPv4Address(int(host) & 0xFFFFFFFF)
+        return inner or host
+    return host
 
 
 def origin_of(address: str) -> str:
     """Return the origin that an address counts for."""
     if ":" not in address:
         return address
-    try:
-        host = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
+    host = inner_address(address)
+    if host is None:
         return address
-    if host.ipv4_mapped is not None:
-        return str(host.ipv4_mapped)
+    if host.version == 4:
+        return str(host)
     return str(ipaddress.IPv6Network((host, HOUSEHOLD), strict=False).network_address)
+
+
+def prefix_of(address: str) -> str:
+    """Return the network that an address counts for beside its origin: an IPv4 /24 or an IPv6 /48; "" for a name."""
+    host = inner_address(address)
+    return "" if host is None else str(ipaddress.ip_network((host, SITE[host.version]), strict=False))
 
 
 class AcceptBuckets:

@@ -90,6 +90,8 @@ class Accounts(Registration):
         hooks: The functions that release characters, store penalties and destroy deleted accounts.
         passwords: Hashes and checks the passwords.
         gmcp: Asks programs for name and password.
+        check_entry: Called with each account that is about to enter; raises `EntryRefused` to keep it out. A game may
+            set it.
     """
 
     records: ClassVar[tuple[type[Record], ...]] = (Account, Name)
@@ -114,6 +116,7 @@ class Accounts(Registration):
         self.hooks = Hooks()
         self.gmcp = GmcpLogin(options)
         self._new_secret = new_secret
+        self.check_entry: Callable[[Account], None] = lambda account: None
         self._kinds = (kind, *beside)
         self._attempts.penalties.load(store.value(PENALTIES, []))
         self.hooks.on(Started)(self._start)
@@ -249,10 +252,12 @@ class Accounts(Registration):
             character: The key of the character.
 
         Raises:
+            EntryRefused: The account may not enter now.
             UnreadableRecord: The character, or the account, is quarantined.
             LookupError: The account has no such character, or is deleted.
             ConnectionEnded, LocalProtocolError: As for `sessions.enter`.
         """
+        self.check_entry(account)
         return await self._stays.enter(connection, account, character)
 
     def enter_as_guest(self, connection: Connection, name: str, body: object | None = None) -> Session:

@@ -16,9 +16,9 @@ import ipaddress
 import logging
 import math
 
-from trio_mud import Connection, Dialog, NoAnswer, Overloaded, Text, Texts
+from trio_mud import Cause, Connection, Dialog, NoAnswer, Overloaded, Text, Texts
 from trio_mud.commands import Mistake
-from trio_mud.errors import NotSaved, StorageError, TooManyTries, UnreadableRecord
+from trio_mud.errors import EntryRefused, NotSaved, StorageError, TooManyTries, UnreadableRecord
 
 from .account import Account
 from .accounts import Accounts
@@ -54,6 +54,8 @@ class Login:
                 await self._log_in(dialog)
         except TooManyTries as error:
             connection.quit(texts.login_wait.replace("{seconds}", str(math.ceil(error.seconds))))
+        except EntryRefused as error:
+            connection.quit(str(error), cause=Cause.BANNED)
         except Overloaded:
             connection.quit(texts.login_busy)
         except NotSaved as error:
@@ -183,6 +185,7 @@ class Login:
     async def _welcome(self, dialog: Dialog, account: Account) -> bool:
         """Settle what is open with the owner of an account, let them choose a character, and enter."""
         connection, texts, accounts = dialog.connection, dialog.connection.server.texts, self.accounts
+        accounts.check_entry(account)
         if account.needs_password:
             connection.write(texts.recovery_used)
             password = await ask_new_password(dialog, accounts, account.name, self.ask)

@@ -123,12 +123,24 @@ class Commands(Generic[ActorT]):
         is awaited. Any other exception propagates to the caller.
         """
         try:
-            answer = self._obey(who, line.strip())
+            answer = self.obey(who, line)
         except Mistake as mistake:
             who.write(str(mistake))
             return None
         # An untyped command may return any object; only awaitables are returned.
         return with_mistakes_shown(who, answer) if isinstance(answer, Awaitable) else None
+
+    def obey(self, who: ActorT, line: str) -> Awaitable[object] | None:
+        """Run the command in `line` as `run` does, but raise a mistake to the caller, now or when it is awaited.
+
+        Raises:
+            Mistake: There is no such command, its arguments are wrong, or it cannot be done.
+        """
+        line = line.strip()
+        if not line:
+            return None
+        command, words = self.find(line, who)
+        return command.function(who, *command.arguments(who, words, self._converters, self.phrases))
 
     def find(self, line: str, who: ActorT | None = None) -> tuple[Command, str]:
         """Return the command that `line` begins with, and the rest of the line.
@@ -196,12 +208,6 @@ class Commands(Generic[ActorT]):
                 raise ValueError(f"the verb {verb!r} of {mine} is that of {other}: choose another")
         own.update(dict.fromkeys(command.verbs, command))
         self._has_roles = self._has_roles or command.role > 0
-
-    def _obey(self, who: ActorT, line: str) -> Awaitable[object] | None:
-        if not line:
-            return None
-        command, words = self.find(line, who)
-        return command.function(who, *command.arguments(who, words, self._converters, self.phrases))
 
     def _verbs_of(self, who: ActorT | None) -> Mapping[str, Command]:
         """Return the verbs that exist for an actor; of two tables with one verb, the first that the actor may use."""

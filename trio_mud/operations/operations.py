@@ -1,0 +1,105 @@
+"""Operations on one game: the verbs of its staff, and the hooks that enforce bans."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Mapping
+from typing import ClassVar
+
+from trio_mud import (
+    FIRST,
+    Connect,
+    ConsoleOperator,
+    Disconnect,
+    Hooks,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    Started,
+)
+from trio_mud.accounts import Account, Accounts
+from trio_mud.commands import Mistake
+from trio_mud.errors import EntryRefused
+from trio_mud.storage import Record
+
+from .actors import ConsoleActor
+from .office import Office
+from .phrases import OperationsPhrases
+from .sanctions import Sanction
+from .verbs import verbs_of
+
+__all__ = ["Operations"]
+
+
+class Operations(Office):
+    """The operations of one game with accounts.
+
+    Include `hooks` in the hooks of the game, and `commands` in its table of commands.
+
+    Args:
+        accounts: The accounts of the game.
+        phrases: The sentences of the verbs.
+        tells_snooped: False to watch players without a notice to them.
+        idle_timeouts: Seconds until an idle connection ends, by the least role to which it applies; None for no limit.
+            Without an entry `limits.idle_timeout` holds.
+
+    Attributes:
+        commands: The verbs, for the table of the game.
+        hooks: The functions that refuse banned addresses and keep what a report needs.
+    """
+
+    records: ClassVar[tuple[type[Record], ...]] = (Sanction,)
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        phrases: OperationsPhrases | None = None,
+        tells_snooped: bool = True,
+        idle_timeouts: Mapping[int, float | None] | None = None,
+    ) -> None:
+        super().__init__(accounts, phrases or OperationsPhrases(), tells_snooped, idle_timeouts or {})
+        self.commands = verbs_of(self)
+        accounts.check_entry = self._check_entry
+        self.hooks = Hooks()
+        self.hooks.on(Started, order=FIRST)(self._start)
+        self.hooks.on(Connect, order=FIRST)(self._check_address)
+        self.hooks.on(SessionStarted, order=FIRST)(self._session_begins)
+        self.hooks.on(SessionResumed, order=FIRST)(self._session_begins)
+        self.hooks.on(SessionEnded)(self._session_ends)
+        self.hooks.on(Disconnect)(self._forget)
+
+    def _start(self, event: Started) -> None:
+        self._server = event.server
+        event.server.operator_commands = self._obey_operator
+
+    def _check_address(self, event: Connect) -> None:
+        ban = self.sanctions.of_address(event.connection.address)
+        if ban is not None:
+            self.server.counters["refused: banned"] += 1
+            event.connection.refuse(self.phrases.you_are_banned.format(why=ban.why).strip())
+
+    def _check_entry(self, account: Account) -> None:
+        ban = self.sanctions.get("account", account.key)
+        if ban is not None:
+            raise EntryRefused(self.phrases.you_are_banned.format(why=ban.why).strip())
+
+    def _session_begins(self, event: SessionStarted | SessionResumed) -> None:
+        session = event.session
+        self.set_idle_timeout(session)
+        self.screens.watch(session)
+
+    def _session_ends(self, event: SessionEnded) -> None:
+        self.screens.forget(event.session)
+
+    async def _obey_operator(self, operator: ConsoleOperator, line: str) -> None:
+        """Run a verb for an operator at the console."""
+        try:
+            answer: Awaitable[object] | None = self.commands.obey(ConsoleActor(operator), line)
+            if inspect.isawaitable(answer):
+                await answer
+        except Mistake as mistake:
+            operator.fail(str(mistake))
+
+    def _forget(self, event: Disconnect) -> None:
+        self.snoops.forget(event.connection)
