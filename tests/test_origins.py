@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_mud import Rate, origins
-from trio_mud.origins import AcceptBuckets, origin_of
+from trio_mud.origins import AcceptBuckets, origin_of, prefix_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from trio_mud.origins import AcceptBuckets, origin_of
     [
         ("192.0.2.1", "192.0.2.1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("64:ff9b::192.0.2.1", "192.0.2.1"),
+        ("2002:c000:201:ffff::1", "192.0.2.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
         ("fe80::1%eth0", "fe80::"),
         ("a gateway", "a gateway"),
@@ -23,6 +25,21 @@ from trio_mud.origins import AcceptBuckets, origin_of
 )
 def test_a_household_is_one_origin(address: str, origin: str) -> None:
     assert origin_of(address) == origin
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix"),
+    [
+        ("192.0.2.1", "192.0.2.0/24"),
+        ("64:ff9b::192.0.2.1", "192.0.2.0/24"),
+        ("2002:c000:201:ffff::1", "192.0.2.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("a gateway", ""),
+        ("", ""),
+    ],
+)
+def test_a_site_is_one_prefix(address: str, prefix: str) -> None:
+    assert prefix_of(address) == prefix
 
 
 @pytest.mark.parametrize("per_second", [1, 3, 7, 0.1])

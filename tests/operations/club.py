@@ -21,7 +21,7 @@ PASSWORD = "correct horse"
 RULES = AccountOptions(hash_memory=8, hash_passes=1, plain="allow", max_new_accounts=1000)
 
 
-class Member(Character):
+class ClubMember(Character):
     """A character."""
 
 
@@ -83,7 +83,7 @@ async def open_club(
 
     def build(world: World) -> Hooks:
         hooks = Hooks()
-        accounts = Accounts.of(world, Member, options=RULES)
+        accounts = Accounts.of(world, ClubMember, options=RULES)
         operations = Operations(accounts, **settings)
         made.append(operations)
         hooks.include(accounts.hooks)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from trio_mud import (
     FIRST,
+    Cause,
     Connect,
     ConsoleOperator,
     Disconnect,
@@ -80,12 +81,18 @@ class Operations(Office):
             event.connection.refuse(self.phrases.you_are_banned.format(why=ban.why).strip())
 
     def _check_entry(self, account: Account) -> None:
-        ban = self.sanctions.get("account", account.key)
-        if ban is not None:
-            raise EntryRefused(self.phrases.you_are_banned.format(why=ban.why).strip())
+        if (text := self._ban_of(account)) is not None:
+            raise EntryRefused(text)
+
+    def _ban_of(self, account: Account | None) -> str | None:
+        ban = self.sanctions.get("account", account.key) if account is not None else None
+        return None if ban is None else self.phrases.you_are_banned.format(why=ban.why).strip()
 
     def _session_begins(self, event: SessionStarted | SessionResumed) -> None:
         session = event.session
+        text = self._ban_of(self.accounts.account_of(session))
+        if text is not None and session.connection is not None:  # the ban came while the account was being loaded
+            session.connection.quit(text, cause=Cause.BANNED)
         self.set_idle_timeout(session)
         self.screens.watch(session)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from typing import Literal
 
 from trio_mud import Cause, Connection, Rate, broadcast
 from trio_mud.accounts import Account
@@ -22,6 +23,7 @@ __all__ = ["verbs_of"]
 
 REPORTS = "reports"  # the log
 MAX_REPORT = 2000  # characters
+ROUNDING = 1e-3  # seconds; a sum of floats is not exact
 MAX_LISTED = 200  # lines of one answer
 LARGEST = {4: 8, 6: 16}  # the shortest prefix of a network that is banned without force
 
@@ -58,10 +60,10 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
         name, now = office.name_of(who), office.wall_clock()
         if not words.strip():
             raise Mistake(phrases.no_report)
-        after, wait = rate.spend(full_at.get(name, -math.inf), now)
-        if wait > 0:
+        after, wait = rate.spend(full_at.get(name, -math.inf), now, 0)
+        if wait > ROUNDING:
             raise Mistake(phrases.too_many_reports)
-        full_at[name] = after
+        full_at[name] = rate.spend(after, now)[0]
         for known in [known for known, full in full_at.items() if full <= now]:
             del full_at[known]
         seen = office.screens.lines_of(who.session)
@@ -252,10 +254,8 @@ def _add_over_accounts(office: Office, commands: Commands[Staff]) -> None:
         who.write(phrases.recovery.format(name=account.name, code=str(code)))
 
     @commands.verb("tokens", role=Role.ADMIN, abbreviated=False)
-    async def void(who: Staff, void: str, player: str) -> None:
+    async def void_tokens(who: Staff, action: Literal["void"], player: str) -> None:
         """Make the resume tokens of an account void: tokens void ann."""
-        if void != "void":
-            raise ValueError(void)
         account = await office.find_account(player)
         await office.permit(who, "tokens void", Role.ADMIN, over=account, account=account.key)
         await office.accounts.void_tokens(account.key)

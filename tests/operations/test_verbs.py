@@ -1,0 +1,326 @@
+"""The verbs of a game's staff, as players and operators use them."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from trio_mud.commands import Role
+from trio_mud.testing import OpenMud
+
+from .club import PASSWORD, open_club, type_and_see
+
+# Kick, mute, announce, who
+
+
+async def test_a_kicked_player_reads_why_and_may_come_back(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        assert "bob is out" in await type_and_see(ann, "kick bob too loud")
+        assert "shown out by an operator. too loud" in await bob.sees_the_end()
+        assert "Bob: back" in await type_and_see(await club.login("Bob"), "say back")
+
+
+async def test_a_visitor_without_a_name_is_kicked_by_number(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        visitor = await club.mud.player()
+        (connection,) = club.mud.server.connections
+        assert not (await club.console(f"kick #{connection.number}")).has_failed
+        await visitor.sees_the_end()
+        assert (await club.console(f"kick #{connection.number}")).has_failed
+
+
+async def test_a_muted_player_cannot_speak_until_the_time_is_over(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        assert "Bob is muted until" in await type_and_see(ann, "mute bob 1m shouting")
+        assert "You may not speak to others just now. shouting" in await type_and_see(bob, "say hello")
+        await trio.sleep(60)
+        assert "Bob: hello" in await type_and_see(bob, "say hello")
+        await type_and_see(ann, "mute bob")
+        assert "Done" in await type_and_see(ann, "unmute bob")
+        assert "Bob: free" in await type_and_see(bob, "say free")
+        assert "There is no such entry: bob" in await type_and_see(ann, "unmute bob")
+
+
+async def test_an_announcement_reaches_all(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await club.console("announce The market opens.")
+        await bob.sees("Announcement: The market opens.")
+
+
+async def test_who_shows_addresses_only_to_the_staff(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob", address="192.0.2.7")
+        assert "Bob (player) #2 from 192.0.2.7, idle" in await type_and_see(ann, "who")
+        seen = await type_and_see(bob, "who")
+        assert "Ann (admin)" in seen
+        assert "192.0.2.7" not in seen
+
+
+# Bans
+
+
+async def test_a_banned_account_leaves_and_cannot_log_in_until_it_is_over(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        answer = (await club.console("ban bob 1h cheating")).answer
+        assert answer == "bob is banned until 2000-01-01 13:00:00; 1 connections are ended.\n"
+        assert "You may not come in. cheating" in await bob.sees_the_end()
+        again = await club.login("Bob")
+        await again.sees_the_end()
+        assert "You may not come in. cheating" in again.screen
+        await trio.sleep(3600)
+        assert "Bob: back" in await type_and_see(await club.login("Bob"), "say back")
+
+
+async def test_a_ban_that_comes_during_a_login_ends_the_session(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await bob.hang_up()
+        club.operations.accounts.check_entry = lambda account: None  # it was called before the ban
+        await club.console("ban bob")
+        again = await club.login("Bob")
+        await again.sees_the_end()
+        assert "You may not come in." in again.screen
+
+
+async def test_a_ban_voids_resume_tokens(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        (session,) = club.mud.server.sessions
+        club.operations.accounts.resume_token(session)
+        await club.console("ban bob")
+        assert (await club.account("bob")).tokens == ()
+
+
+async def test_a_character_that_waits_for_its_player_ends_with_a_ban(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await bob.hang_up()
+        await trio.sleep(1)
+        assert len(club.mud.server.sessions) == 1
+        await club.console("ban bob")
+        await trio.sleep(1)
+        assert len(club.mud.server.sessions) == 0
+
+
+async def test_a_banned_network_is_refused_and_its_connections_end(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob", address="192.0.2.7")
+        cid = await club.member("Cid", address="198.51.100.1")
+        answer = (await club.console("ban 192.0.2.0/24 flooding")).answer
+        assert answer == "192.0.2.0/24 is banned until for ever; 1 connections are ended.\n"
+        await bob.sees_the_end()
+        assert "Cid: here" in await type_and_see(cid, "say here")
+        refused = await club.mud.player(address="192.0.2.200")
+        assert "You may not come in. flooding" in await refused.sees_the_end()
+        assert club.mud.server.counters["refused: banned"] == 1
+        await club.console("unban 192.0.2.0/24")
+        assert "Name: " in (await club.mud.player(address="192.0.2.200")).screen
+
+
+async def test_bans_are_there_after_a_restart(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        await club.console("ban 192.0.2.7 7d flooding")
+        await club.console("ban bob cheating")
+    async with open_club(mud, club.mud.storage) as club:
+        await (await club.mud.player(address="192.0.2.7")).sees_the_end()
+        lines = (await club.console("bans")).answer.splitlines()
+    assert lines[0] == "account bob until for ever, by console: cheating"
+    assert lines[1].startswith("network 192.0.2.7/32 until 2000-01-08 ")
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("192.0.2.0/24", "has your own address"),
+        ("::ffff:192.0.2.7", "has your own address"),
+        ("64:ff9b::192.0.2.7", "has your own address"),
+        ("2002:c000:207::/48", "has your own address"),
+        ("0.0.0.0/0", "has your own address"),
+        ("::/0", "very large"),
+        ("10.0.0.0/7", "very large"),
+    ],
+)
+async def test_a_ban_of_ones_own_network_or_of_everyone_needs_force(mud: OpenMud, network: str, said: str) -> None:
+    async with open_club(mud) as club:
+        ann = await club.member("Ann", Role.ADMIN, address="192.0.2.7")
+        assert said in await type_and_see(ann, f"ban {network}")
+        assert "is banned until" in await type_and_see(ann, f"ban {network} 1h force because")
+        (sanction,) = club.operations.sanctions
+        assert sanction.why == "because"
+        assert "Ann: still" in await type_and_see(ann, "say still"), "it does not act on an equal role"
+
+
+async def test_the_console_needs_force_for_a_ban_of_everyone(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        assert (await club.console("ban 0.0.0.0/0")).has_failed
+        assert not (await club.console("ban 0.0.0.0/0 force")).has_failed
+
+
+@pytest.mark.parametrize("whom", ["1.2.3/24", "::zz", "2002::/16"])
+async def test_what_is_neither_a_network_nor_an_account_is_refused(mud: OpenMud, whom: str) -> None:
+    async with open_club(mud) as club:
+        assert "is neither a network" in (await club.console(f"ban {whom}")).answer
+        assert "no account or character called eve" in (await club.console("ban eve")).answer
+
+
+# Snoop
+
+
+async def test_a_snoop_sees_what_is_sent_and_typed_but_never_hidden(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        assert "You see what Bob sees and types" in await type_and_see(ann, "snoop bob")
+        await bob.sees("An operator watches")
+        await bob.type("say hello")
+        await ann.sees("Bob| > say hello")
+        await ann.sees("Bob| Bob: hello")
+        (connection,) = (each for each in club.mud.server.connections if each.name == "Bob")
+        connection.hide_input(True)
+        await bob.type("report secret")
+        await trio.sleep(1)
+        connection.hide_input(False)
+        assert "secret" not in await ann.catches_up()
+        assert "You no longer snoop on Bob" in await type_and_see(ann, "snoop")
+        await bob.sees("does not watch you any longer")
+        await bob.type("say alone")
+        assert "Bob|" not in await ann.catches_up()
+
+
+async def test_a_player_is_not_notified_if_the_game_says_so(mud: OpenMud) -> None:
+    async with open_club(mud, tells_snooped=False) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        await type_and_see(ann, "snoop bob")
+        assert "watches" not in await bob.catches_up()
+
+
+async def test_a_snoop_on_a_snooper_does_not_see_the_third(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.OWNER), await club.member("Bob", Role.ADMIN)
+        cid = await club.member("Cid")
+        await type_and_see(bob, "snoop cid")
+        await type_and_see(ann, "snoop bob")
+        await cid.type("say hello")
+        await bob.sees("Cid| > say hello")
+        seen = await ann.catches_up()
+        assert "Cid| > say hello" not in seen
+        assert "Bob| Cid: hello" in seen
+
+
+async def test_a_snoop_ends_with_the_role_of_the_operator(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        await type_and_see(ann, "snoop bob")
+        await club.console("role ann player")
+        await bob.type("say hello")
+        assert "Bob| > say hello" not in await ann.catches_up()
+
+
+async def test_a_snoop_ends_with_either_connection(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        await type_and_see(ann, "snoop bob")
+        await ann.hang_up()
+        await bob.sees("does not watch you any longer")
+        ann = await club.login("Ann")
+        await type_and_see(ann, "snoop bob")
+        await bob.hang_up()
+        await trio.sleep(1)
+        assert "There is nothing to show" in await type_and_see(ann, "snoop")
+
+
+async def test_the_console_has_no_place_for_a_snoop(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        assert "Snoop from inside the game" in (await club.console("snoop bob")).answer
+
+
+# Shutdown
+
+
+async def test_a_countdown_announces_the_time_that_is_left(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await club.console("shutdown 300 Repairs.")
+        for text in ("5 minutes. Repairs.", "1 minutes", "30 seconds", "10 seconds", "5 seconds", "1 seconds"):
+            await bob.sees(f"The game closes in {text}", within=400)
+        assert "Repairs." in await bob.sees_the_end()
+
+
+async def test_a_shutdown_can_be_cancelled_or_replaced(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await club.console("shutdown 60")
+        await club.console("shutdown 120")
+        await club.console("shutdown cancel")
+        await bob.sees("The game stays open after all.")
+        await trio.sleep(200)
+        assert not club.mud.server.is_closing
+        assert "No shutdown is under way" in (await club.console("shutdown cancel")).answer
+        for wrong in ("soon", "-5", "99999999", "\u0661"):
+            assert "Write the seconds" in (await club.console(f"shutdown {wrong}")).answer
+        await club.console("shutdown now")
+        await bob.sees_the_end()
+
+
+# Reports, status, recovery
+
+
+async def test_a_report_keeps_the_last_lines_that_were_seen(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        (connection,) = (each for each in club.mud.server.connections if each.name == "Bob")
+        connection.write("\n".join(f"line {number}" for number in range(10_000)))
+        assert "Your report is noted" in await type_and_see(bob, f"report it is loud {'x' * 3000}")
+        seen = await type_and_see(ann, "reports 1")
+        ((_, entry),) = await club.store.entries("reports", 5)
+    assert len(entry["text"]) <= 2000
+    assert len(entry["seen"]) == 50
+    assert entry["seen"][0] == "line 9951"
+    assert "bob: it is loud" in seen
+    assert "    line 9999" in seen
+
+
+async def test_reports_are_bounded_in_number(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        assert "Say what happened" in await type_and_see(bob, "report")
+        said = [await type_and_see(bob, f"report {number}") for number in range(6)]
+        assert ["noted" in each for each in said] == [True] * 5 + [False]
+        await trio.sleep(120)
+        assert "noted" in await type_and_see(bob, "report again")
+
+
+async def test_status_shows_storage_and_bans(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.console("ban 192.0.2.7")
+        assert (
+            await club.console("status")
+        ).answer == "players: 0; connections: 0\nstorage: works\nbans and mutes: 1\n"
+
+
+async def test_a_code_from_the_console_lets_its_owner_choose_a_new_password(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await bob.hang_up()
+        code = (await club.console("recover bob")).answer.split()[-1]
+        player = await club.mud.player()
+        for line in ("bob", code, f"{PASSWORD}!", f"{PASSWORD}!"):
+            await player.catches_up()
+            await player.type(line)
+        assert "Bob: back" in await type_and_see(player, "say back")
+        assert code not in str(await club.store.entries("audit", 100))
+
+
+async def test_tokens_are_voided_on_demand(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        (session,) = club.mud.server.sessions
+        club.operations.accounts.resume_token(session)
+        assert (await club.console("tokens void bob")).answer == "Done.\n"
+        assert (await club.account("bob")).tokens == ()
+        assert "is none of void" in (await club.console("tokens keep bob")).answer
