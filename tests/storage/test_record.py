@@ -148,3 +148,30 @@ async def test_the_four_methods_are_called_when_a_record_comes_and_goes() -> Non
 
 def test_a_record_shows_its_class_and_key() -> None:
     assert (repr(Hero(name="Ann", key="ann")), repr(Member(name="x"))) == ("<Hero 'ann'>", "<Member ''>")
+
+
+class Chest(Record, family="chest", resident=True):
+    gold: int = 0
+    lid: str = live(default="closed")
+
+    @property
+    def worth(self) -> int:
+        return self.gold
+
+    @worth.setter
+    def worth(self, worth: int) -> None:
+        self.gold = worth
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_misspelt_field_is_refused_by_a_sentence_with_the_nearest_one(is_stored: bool) -> None:
+    async with open_store(Memory(), Chest, executor=inline) as store:
+        chest: Any = Chest()
+        if is_stored:
+            store.add(chest)
+        with pytest.raises(AttributeError, match=r"Chest has no field 'glod', so it .* did you mean 'gold'\?"):
+            chest.glod = 3
+        with pytest.raises(AttributeError, match=r"no field 'zzz', so it would not be stored: declare it in the class"):
+            chest.zzz = 3
+        chest.lid, chest._own, chest.worth = "open", 1, 7
+        assert (chest.lid, chest._own, chest.gold) == ("open", 1, 7)

@@ -263,6 +263,61 @@ async def test_a_list_changed_in_place_fails_the_authors_test() -> None:
         await play(changes=True, says_so=False)
 
 
+@pytest.mark.parametrize("order", ["append first", "assign first"])
+async def test_a_change_in_place_beside_an_assignment_fails_the_authors_test(order: str) -> None:
+    async def play() -> None:
+        async with open_store(Memory(), Item, executor=inline, strict=True) as store:
+            item = store.add(Item(name="a"), "a")
+            await store.saved()
+            for step in ("append", "assign") if order == "append first" else ("assign", "append"):
+                if step == "append":
+                    item.notes.append("hello")
+                else:
+                    item.gold = 3
+            await store.saved()
+
+    with pytest.raises(ChangedInPlace, match=r"Item.notes of 'a' was changed in place: assign it, item.notes = …"):
+        await play()
+
+
+async def test_a_change_in_place_before_the_last_save_of_a_loaded_record_fails_the_authors_test() -> None:
+    stored = Stored()
+    async with open_store(Memory(stored), Item, executor=inline, strict=True) as store:
+        store.add(Item(name="a", notes=["x"]), "a")
+
+    async def play() -> None:
+        async with open_store(Memory(stored), Item, executor=inline, strict=True) as store:
+            item = store.get(Item, "a")
+            assert item is not None
+            item.gold = 3
+            item.notes.append("hello")
+
+    with pytest.raises(ChangedInPlace, match=r"Item.notes of 'a' was changed in place"):
+        await play()
+
+
+async def test_assigned_lists_and_those_reported_as_changed_pass_at_each_step_of_a_save(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_store(Memory(), Item, executor=delayed(lambda: 0.1), interval=0.01, strict=True) as store:
+        items = [store.add(Item(name=f"{number}")) for number in range(200)]
+        gone = store.add(Item(name="gone"))
+        await store.saved()
+        for turn in range(30):
+            await trio.sleep(0.05)
+            for item in items[:: 1 + turn % 3]:
+                item.gold = turn
+                item.notes = [*item.notes, "assigned"]
+                item.notes.append("reported")
+                store.changed(item)
+                same = item.notes
+                same.append("assigned again")
+                item.notes = same
+        store.remove(gone)
+        await store.saved()
+        assert len(items[0].notes) == 90
+
+
 async def test_the_sweep_names_the_field_also_of_a_record_that_was_loaded(autojump_clock: MockClock) -> None:
     stored = Stored()
     async with open_store(Memory(stored), Item, Member, executor=inline) as store:

@@ -23,6 +23,7 @@ from .record import Record
 from .rows import Entry
 from .schema import family_of, schema_of
 from .unique import UniqueValues
+from .watching import InPlaceWatch
 
 if TYPE_CHECKING:
     from .catalog import Catalog
@@ -65,6 +66,7 @@ class Contents:
         quarantined: Reasons why rows could not be loaded, by family and key.
         last_number: The highest number given out as a key.
         unencodable: Reasons why records could not be saved, by record.
+        watch: Of a strict store.
         world: The object that a game has for all its records together; a record finds it through its tracker.
         mistyped: Keys of the first records whose values were not of their declared types, by class and reason.
     """
@@ -74,6 +76,7 @@ class Contents:
         self.dirty: dict[Record, int] = {}
         self.is_closed = False
         self.world: Any = None
+        self.watch: InPlaceWatch | None = None
         self.removed: dict[tuple[str, str], None] = {}
         self.transaction: OpenTransaction | None = None
         self.keys: dict[str, set[str]] = {family: set() for family in catalog.roots}
@@ -123,6 +126,10 @@ class Contents:
         if record._dangling and name in record._dangling:
             _set(record, "_dangling", {field: key for field, key in record._dangling.items() if field != name} or None)
         self.unique.claim(record, name, value)
+        if self.watch is not None:
+            if self.transaction is not None:
+                self.transaction.encode_before_change(record)  # so that the assignment is noted for the next one
+            self.watch.assigned(record, name)
 
     # Coming and going
 
@@ -144,6 +151,8 @@ class Contents:
         if self.transaction is not None:
             self.transaction.key_added(family, key)
         _set(record, "_tracker", self)
+        if self.watch is not None:
+            self.watch.attach(record)
         self.dirty[record] = 0
         self.place(record, record.stored_with())
         record.on_attach()
@@ -170,6 +179,8 @@ class Contents:
     def enter(self, record: Record, owner: str) -> None:
         """Take in a record that was loaded; the caller sets its references."""
         _set(record, "_tracker", self)
+        if self.watch is not None:
+            self.watch.attach(record)
         family = family_of(type(record))
         self.keys[family].add(record.key)
         self.unique.claim_loaded(record)

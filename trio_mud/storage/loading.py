@@ -111,6 +111,8 @@ class Loader:
         if schema.mutable:
             overlay = self._overlay(schema.cls, record.__dict__) if self._overlay is not None else None
             _set(record, "_digest", hash(schema.encode(record, overlay)))
+            if self._contents.watch is not None:
+                self._contents.watch.look(record)
         record.on_attach()
 
     def quarantine(self, row: Row, reason: str) -> None:

@@ -25,6 +25,7 @@ from .rows import Backend
 from .sqlite import Sqlite
 from .store import VERSIONS, Store
 from .transaction import Overlay
+from .watching import InPlaceWatch
 from .writer import Writer
 
 __all__ = ["CLEANUP_TIMEOUT", "SAVE_INTERVAL", "backend_of", "open_store"]
@@ -79,6 +80,8 @@ async def open_store(
     execute = in_thread() if executor is None else executor
     contents = Contents(Catalog(classes))
     store = Store(backend, contents, execute, overlay=overlay, wall_clock=wall_clock)
+    if strict:
+        contents.watch = InPlaceWatch(store._note_in_place)
     writer = Writer(store, backend, execute, interval=interval, cleanup=cleanup)
     with trio.CancelScope(shield=True):  # a database that was opened has to be closed
         await execute(backend.open)
@@ -149,6 +152,10 @@ def _is_cancel(error: BaseException) -> bool:
 
 async def _check_in_place(store: Store) -> None:
     await store.sweep()
+    contents = store._contents
+    if contents.watch is not None:
+        for record in list(contents.dirty):
+            contents.watch.look(record)
     if store._in_place:  # some may have been found, and saved, by the writer's own sweeps
         raise ChangedInPlace("; ".join(map(str, store._in_place.values())))
 

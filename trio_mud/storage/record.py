@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import difflib
 import inspect
 import re
 import typing
@@ -35,7 +36,9 @@ Migration = Callable[[Fields], Mapping[str, Any]]
 _LIVE = "trio_mud.live"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PLAIN = (str, bytes, int, float, list, dict, set, frozenset, tuple)  # values that fields have
-_INTERNAL = frozenset({"key", "_tracker", "_guarded", "_owner", "_group", "_digest", "_dangling", "_is_leaving"})
+_INTERNAL = frozenset(
+    {"key", "_tracker", "_guarded", "_owner", "_group", "_digest", "_dangling", "_is_leaving", "_looks", "_assigned"}
+)
 
 _set = object.__setattr__
 
@@ -105,12 +108,15 @@ class Record:
 
     _declaration: ClassVar[Declaration] = Declaration("", "", (), 1, False, frozenset(), frozenset(), {})
     _tracked: ClassVar[frozenset[str]] = frozenset()  # names of the stored fields
+    _declared: ClassVar[frozenset[str]] = frozenset({"key"})  # names of all fields
     _schema: ClassVar[Any] = None  # made by schema.py at first need, for each class its own
     # These are overridden by instances. They are class variables so that they are no fields.
     _tracker: ClassVar[Tracker | None] = None
     _guarded: ClassVar[frozenset[str]] = frozenset({"key"})
     _owner: ClassVar[str] = ""  # as last encoded or loaded
     _dangling: ClassVar[Mapping[str, str] | None] = None  # keys of references that were not found, by field
+    _looks: ClassVar[Mapping[str, bytes | None]] = {}  # noted by the watch of a strict store
+    _assigned: ClassVar[frozenset[str]] = frozenset()  # likewise
     _is_leaving: ClassVar[bool] = False  # removed after the moment of a transaction that is still open
 
     def __init_subclass__(
@@ -141,6 +147,7 @@ class Record:
         )
         fields = {field.name for field in dataclasses.fields(cls) if not is_live(field)}
         cls._tracked = frozenset(fields - {"key"})
+        cls._declared = frozenset(field.name for field in dataclasses.fields(cls))
         cls._guarded = frozenset({"key"}) | made.unique
         _check_declaration(cls, made)
         cls._declaration = made  # last: a class without one of its own was refused, and the catalog skips it
@@ -187,6 +194,8 @@ class Record:
             # Before the change: a transaction that is being encoded still gets the old value.
             if self not in tracker.dirty and name in self._tracked:
                 tracker.mark_dirty(self)
+        if name not in self._declared:
+            _check_new_attribute(self, name)
         _set(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -203,6 +212,24 @@ class Record:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key!r}>"
+
+
+def _check_new_attribute(record: Record, name: str) -> None:
+    """Raise AttributeError for a name that is no field, for it would not be stored, in silence.
+
+    A name with an underscore is the author's own, and one that the class has is a property, or a class variable.
+    """
+    cls = type(record)
+    if name.startswith("_") or hasattr(cls, name):
+        return
+    near = difflib.get_close_matches(name, sorted(cls._declared), n=1)
+    hint = f"did you mean {near[0]!r}? If not, declare it" if near else "declare it"
+    raise AttributeError(
+        f"{cls.__name__} has no field {name!r}, so it would not be stored: {hint} in the class, with live() if it is "
+        "not to be stored",
+        name=name,
+        obj=record,
+    )
 
 
 def _check_names(cls: type[Record]) -> None:

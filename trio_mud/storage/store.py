@@ -112,6 +112,8 @@ class Store:
     def changed(self, record: Record) -> None:
         """Mark a record as changed; to be called after a list, dict or set of it was changed in place."""
         if record._tracker is self._contents:
+            if self._contents.watch is not None:
+                self._contents.watch.assigned(record)
             self._contents.mark_dirty(record)
 
     async def load(self, cls: type[R], key: str) -> R | None:
@@ -326,9 +328,12 @@ class Store:
         """
         found = await self._sweep.run()
         for change in found:
-            self._in_place.setdefault((type(change.record), change.field), change)
+            self._note_in_place(change.record, change.field)
         self.counters["in_place_changes"] += len(found)
         return found
+
+    def _note_in_place(self, record: Record, field: str) -> None:
+        self._in_place.setdefault((type(record), field), InPlaceChange(record, field))
 
     def _family(self, cls: type[Record]) -> str:
         try:

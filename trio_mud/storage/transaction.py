@@ -175,6 +175,8 @@ class Transaction:
             self._warn(record, wrong)
         if schema.mutable:
             _set(record, "_digest", hash(data))
+            if contents.watch is not None:
+                contents.watch.look(record)
         owner = record.stored_with()
         if owner != record._owner:
             contents.place(record, owner)
