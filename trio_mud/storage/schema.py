@@ -67,12 +67,13 @@ class Schema:
         resolvers: Functions that put records in the place of keys, by field.
         mutable: Fields whose value can change in place.
         required: Fields without a default.
+        hints: Types of the stored fields.
     """
 
     def __init__(self, cls: type[Record]) -> None:
         self.cls = cls
         self.family, self.kind, self.versions = family_of(cls), kind_of(cls), versions_of(cls)
-        hints = stored_hints(cls)
+        self.hints = hints = stored_hints(cls)
         fields = {field.name: field for field in dataclasses.fields(cls) if field.name in hints}
         lively = [field for field in dataclasses.fields(cls) if is_live(field)]
         self.live = {field.name: field.default for field in lively if field.default is not dataclasses.MISSING}
@@ -127,6 +128,21 @@ class Schema:
         except (msgspec.DecodeError, ValueError) as error:
             return str(error)
         return ""
+
+    def check_value(self, name: str, value: Any) -> str:
+        """Return why a field could not be stored, or loaded again, with this value; an empty string if it could."""
+        try:
+            return self.check(_encode({name: _in_keys(value)}))
+        except (TypeError, ValueError) as error:
+            return str(error)
+
+    def stored_value(self, value: Any) -> Any:
+        """Return the value of a field in stored form: keys in place of records, and types of JSON.
+
+        Raises:
+            TypeError, ValueError: It cannot be stored.
+        """
+        return _decode(_encode(_in_keys(value)))
 
     def decode(self, data: bytes, versions: str) -> Fields:
         """Return the stored fields, brought to the versions of the class; references are still keys.

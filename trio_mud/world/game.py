@@ -16,7 +16,8 @@ from trio_mud.storage import Backend, Executor, Record, open_store
 from trio_mud.storage.catalog import Catalog
 
 from .being import Traveller
-from .maps import Atlas, MapFile
+from .map_files import MapFile
+from .maps import Atlas
 from .thing import Thing
 from .world import World
 

@@ -24,13 +24,9 @@ before stored references are followed (`add_fixtures`), so that a map may grow.
 from __future__ import annotations
 
 import copy
-import difflib
 import logging
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -41,16 +37,16 @@ from trio_mud.storage.catalog import Catalog
 from trio_mud.storage.schema import kind_of, schema_of
 
 from .being import Traveller
+from .map_files import MapFile, MapTables, nearest
 from .room import Door, Room
 from .thing import PREFIX, Thing
 
-__all__ = ["Atlas", "MapFile", "Reset", "Template"]
+__all__ = ["OWN_FIELDS", "UNMADE", "Atlas", "Reset", "Template"]
 
-MapFile = str | Path | Traversable
-"""A map: its path, or a file inside a package."""
-
-_TABLES: Final = ("rooms", "things", "resets", "start", "limbo")
-_OWN: Final = frozenset({"place", "template", "due", "account", "left_at", "run"})  # fields that no map sets
+OWN_FIELDS: Final = frozenset(  # no map sets them
+    {"place", "template", "due", "account", "left_at", "run", "built_fields"}
+)
+UNMADE: Final = "trio_mud.unmade"  # a value of the store: keys of rooms and doors that builders have unmade
 
 logger = logging.getLogger("trio_mud")
 
@@ -111,24 +107,18 @@ class Atlas:
         Raises:
             MapError: A map cannot be read, or is wrong.
         """
-        atlas = cls()
-        tables = [(file, _parse(file)) for file in maps]
-        for file, found in tables:
-            for table, default in (("rooms", Room), ("things", Thing)):
-                for key, values in _as_table(found.get(table, {}), f"{file}: {table}").items():
-                    atlas._add(f"{file}: {table}.{key}", key, values, default, catalog)
+        atlas, found = cls(), MapTables.read(maps)
+        gone = {PREFIX + key for key in found.removed}
+        for key, table in found.tables.items():
+            default = Room if table.section == "rooms" else Thing
+            atlas._add(table.where, key, dict(table.values), default, catalog, gone)
         for template in atlas.templates.values():
             atlas._check_references(template)
-        for file, found in tables:
-            for name in ("start", "limbo"):
-                if name in found:
-                    atlas._room_named(found[name], f"{file}: {name}")
-                    setattr(atlas, name, found[name])
-            entries = found.get("resets", [])
-            if not isinstance(entries, list):
-                raise MapError(f"{file}: resets: write [[resets]], with two brackets")
-            for number, entry in enumerate(entries, 1):
-                atlas._add_reset(f"{file}: resets, entry {number}", _as_table(entry, f"{file}: resets"))
+        for name, (where, key) in found.rooms.items():
+            atlas._room_named(key, where)
+            setattr(atlas, name, key)
+        for where, entry in found.resets:
+            atlas._add_reset(where, entry)
         rooms = [key for key, template in atlas.templates.items() if issubclass(template.cls, Room)]
         atlas.start = atlas.start or (rooms[0] if rooms else "")
         atlas.limbo = atlas.limbo or atlas.start
@@ -144,40 +134,66 @@ class Atlas:
         return {name: value for name, value in template.fields.items() if name in cls._tracked}
 
     def add_fixtures(self, store: Store) -> None:
-        """Add the rooms and doors that are new; give those of another class than before that class."""
+        """Add the rooms and doors that are new; give those of another class than before that class.
+
+        Those that a builder has unmade stay away. A room that was dug in the game, and exported, becomes that of the
+        map.
+        """
         new: list[tuple[Thing, Template]] = []
+        unmade = {*store.value(UNMADE, [])} - {self.start, self.limbo}
         for key, template in self.templates.items():
-            if not template.is_fixture:
+            if not template.is_fixture or key in unmade:
                 continue
             known = store.get(Thing, PREFIX + key)
             if known is None:
                 plain = {name: template.fields[name] for name in schema_of(template.cls).required}
                 new.append((store.add(template.cls(**plain, template=key), PREFIX + key), template))
-            elif type(known) is not template.cls:
+                continue
+            if type(known) is not template.cls:
                 _exchange_class(known, template, store)
+            if known.template != key:
+                _adopt(known, template)
         for thing, template in new:  # when all are there, because they refer to each other
             for name, value in template.values(store).items():
                 setattr(thing, name, value)
 
+    def pristine(self, thing: Thing, name: str) -> Any:
+        """Return the value, in stored form, that a field has without any change: of its template, or of its class."""
+        schema, template = schema_of(type(thing)), self.templates.get(thing.template)
+        if template is not None and name in template.fields:
+            return schema.stored_value(template.fields[name])
+        made = schema.makers[name]() if name in schema.makers else schema.defaults.get(name)
+        return schema.stored_value(made)
+
+    def unmapped(self, thing: Thing) -> tuple[str, ...]:
+        """Return the names of its fields that builders have set, and that differ from its template."""
+        if thing.template not in self.templates:
+            return thing.built_fields
+        schema = schema_of(type(thing))
+        return tuple(
+            name
+            for name in thing.built_fields
+            if schema.stored_value(getattr(thing, name)) != self.pristine(thing, name)
+        )
+
     # Checks
 
-    def _add(self, where: str, key: str, values: object, default: type[Thing], catalog: Catalog) -> None:
-        fields = dict(_as_table(values, where))
-        if key in self.templates:
-            raise MapError(f"{where}: {self.templates[key].where} has that key already; choose another one")
+    def _add(
+        self, where: str, key: str, fields: dict[str, Any], default: type[Thing], catalog: Catalog, gone: set[str]
+    ) -> None:
         kind = fields.pop("class", kind_of(default))
         cls = catalog.find("thing", kind) if isinstance(kind, str) else None
         if cls is None or not issubclass(cls, Thing):
             kinds = [kind_of(known) for known in catalog.kinds_below(Thing)]
-            raise MapError(f"{where}.class: there is no class {kind!r}{_nearest(str(kind), kinds)}")
+            raise MapError(f"{where}.class: there is no class {kind!r}{nearest(str(kind), kinds)}")
         if issubclass(cls, Room) is not issubclass(default, Room):
             raise MapError(f"{where}.class: a room belongs below [rooms], and other things below [things]")
         if issubclass(cls, Traveller):
             raise MapError(f"{where}.class: a {kind} is played, and comes with its player; maps make no travellers")
-        known = sorted(cls._tracked - _OWN)
+        known = sorted(cls._tracked - OWN_FIELDS)
         for name in fields:
             if name not in known:
-                raise MapError(f"{where}.{name}: a {kind} has no {name!r}{_nearest(name, known)}")
+                raise MapError(f"{where}.{name}: a {kind} has no {name!r}{nearest(name, known)}")
         schema = schema_of(cls)
         if missing := schema.required - fields.keys():
             raise MapError(f"{where}: {min(missing)!r} has no default; write {min(missing)} = …")
@@ -189,7 +205,11 @@ class Atlas:
             raise MapError(f"{where}{path.rstrip('`')}: {reason}") from None
         for name in schema.resolvers:
             if name in typed:
-                typed[name] = _with_prefix(typed[name])
+                typed[name] = _without(_with_prefix(typed[name]), gone)
+                if _is_among(typed[name], gone):
+                    del typed[name]
+        if gone and "doors" in typed:
+            typed["doors"] = {way: door for way, door in typed["doors"].items() if way in typed.get("exits", {})}
         self.templates[key] = Template(key, cls, typed, where)
 
     def _check_references(self, template: Template) -> None:
@@ -201,7 +221,7 @@ class Atlas:
                 if target is None or not target.is_fixture or not issubclass(target.cls, cls):
                     fitting = [key for key, known in self.templates.items() if issubclass(known.cls, cls)]
                     wanted = key.removeprefix(PREFIX)
-                    raise MapError(f"{where}: there is no {kind_of(cls)} {wanted!r}{_nearest(wanted, fitting)}")
+                    raise MapError(f"{where}: there is no {kind_of(cls)} {wanted!r}{nearest(wanted, fitting)}")
                 return None
 
             if name in template.fields:
@@ -215,13 +235,13 @@ class Atlas:
         template = self.templates.get(key) if isinstance(key, str) else None
         if template is None or not issubclass(template.cls, Room):
             rooms = [key for key, known in self.templates.items() if issubclass(known.cls, Room)]
-            raise MapError(f"{where}: there is no room {key!r}{_nearest(str(key), rooms)}")
+            raise MapError(f"{where}: there is no room {key!r}{nearest(str(key), rooms)}")
 
     def _add_reset(self, where: str, entry: Mapping[str, Any]) -> None:
         known = ("make", "in", "most", "every", "contents")
         for name in entry:
             if name not in known:
-                raise MapError(f"{where}: there is no key {name!r}{_nearest(name, known)}")
+                raise MapError(f"{where}: there is no key {name!r}{nearest(name, known)}")
         self._room_named(entry.get("in"), f"{where}, in")
         made, most, every = entry.get("make"), entry.get("most", 1), entry.get("every")
         contents = entry.get("contents", [])
@@ -231,7 +251,7 @@ class Atlas:
             template = self.templates.get(key) if isinstance(key, str) else None
             if template is None or template.is_fixture:
                 things = [key for key, known in self.templates.items() if not known.is_fixture]
-                raise MapError(f"{where}, {name}: there is no thing {key!r}{_nearest(str(key), things)}")
+                raise MapError(f"{where}, {name}: there is no thing {key!r}{nearest(str(key), things)}")
         if type(most) is not int or not 1 <= most <= 1000:
             raise MapError(f"{where}, most: write a number from 1 to 1000, not {most!r}")
         if every is not None and (isinstance(every, bool) or not isinstance(every, int | float) or not every >= 1):
@@ -241,28 +261,6 @@ class Atlas:
         if number := sum(other.make == made and other.into == entry["in"] for other in self.resets):
             name = f"{name}, {number + 1}"
         self.resets.append(Reset(name, made, entry["in"], most, every, tuple(contents)))
-
-
-def _parse(file: MapFile) -> dict[str, Any]:
-    path = Path(file) if isinstance(file, str) else file
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MapError(
-            f"{file}: cannot be read: {error.strerror}; name a file, relative to where the game runs"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MapError(f"{file}: no valid TOML: {error}") from None
-    for name in tables:
-        if name not in _TABLES:
-            raise MapError(f"{file}: {name}: there is no such table{_nearest(name, _TABLES)}")
-    return tables
-
-
-def _as_table(value: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise MapError(f"{where}: must be a table, not {value!r}")
-    return value
 
 
 def _with_prefix(value: Any) -> Any:
@@ -276,6 +274,30 @@ def _with_prefix(value: Any) -> Any:
     return value
 
 
+def _without(value: Any, gone: set[str]) -> Any:
+    """Return the value without the references to what was taken away, as far as it holds several."""
+    if isinstance(value, dict):
+        return {key: _without(inner, gone) for key, inner in value.items() if not _is_among(inner, gone)}
+    if isinstance(value, list | tuple | set | frozenset):
+        return type(value)(_without(item, gone) for item in value if not _is_among(item, gone))
+    return value
+
+
+def _is_among(value: Any, keys: set[str]) -> bool:
+    return isinstance(value, str) and value in keys
+
+
+def _adopt(thing: Thing, template: Template) -> None:
+    """Lay a template under a room that was dug in the game; called while references are still keys."""
+    schema, state = schema_of(template.cls), thing.__dict__
+    for name, value in template.fields.items():
+        made = schema.makers[name]() if name in schema.makers else schema.defaults.get(name)
+        if name not in thing.built_fields and state[name] == made:
+            state[name] = copy.deepcopy(value)
+    thing.template = template.key
+    logger.info("%r was dug in the game, and is that of %s from now on", thing, template.where)
+
+
 def _exchange_class(thing: Thing, template: Template, store: Store) -> None:
     """Make a room or door one of another class; fields that both have keep their values."""
     schema = schema_of(template.cls)
@@ -287,8 +309,3 @@ def _exchange_class(thing: Thing, template: Template, store: Store) -> None:
             state[name] = make()
     thing.__class__ = template.cls
     store.changed(thing)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

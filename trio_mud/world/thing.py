@@ -42,6 +42,7 @@ class Thing(Timed, family="thing", resident=True):
         template: The table of a map that it was made from; only what differs from that is stored.
         is_fixed: True if it cannot be taken.
         due: Calls that are due: names of its methods, with their world time. Set by `after`.
+        built_fields: Names of the fields that builders have set; the export has them.
     """
 
     name: str = ""
@@ -50,6 +51,7 @@ class Thing(Timed, family="thing", resident=True):
     place: Thing | None = None
     template: str = ""
     is_fixed: bool = False
+    built_fields: tuple[str, ...] = ()
     _inside: dict[Thing, None] = live(default_factory=dict)
 
     _travels: ClassVar[bool] = False

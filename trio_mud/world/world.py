@@ -13,7 +13,7 @@ from trio_mud import MasterServer
 from trio_mud.storage import Executor, Store
 
 from .clock import Clock
-from .maps import Atlas, Reset, Template
+from .maps import UNMADE, Atlas, Reset, Template
 from .room import Door, Room
 from .thing import PREFIX, Thing
 
@@ -55,6 +55,7 @@ class World:
         self.clock = Clock(store)
         self.began = self.clock.now
         self._atlas = atlas or Atlas()
+        self._histories: Any = None  # the last acts of its builders
         self._resets = {reset.name: reset for reset in self._atlas.resets}
         self._reset_times: dict[str, float | None] = store.value(RESETS, {})
         self._crashes: list[float] = []  # times at which a run ended without `_end`
@@ -102,14 +103,14 @@ class World:
         return self.get(Room, self._atlas.limbo)
 
     def get(self, cls: type[ThingT], key: str) -> ThingT:
-        """Return the room or door of this class that a map names so.
+        """Return the room or door of this class with this key: that of a map, or of a room that was dug in the game.
 
         Raises:
             LookupError: There is none.
         """
         found = self.store.get(cls, PREFIX + key)
         if found is None:
-            raise LookupError(f"there is no {cls.__name__} {key!r}: name a table of the map")
+            raise LookupError(f"there is no {cls.__name__} {key!r}: name a table of the map, or a room that was dug")
         return found
 
     def make(self, template: str, place: Thing | None = None, **fields: Any) -> Thing:
@@ -179,6 +180,7 @@ class World:
         has_rooms = bool(self._atlas.start)
         if has_rooms:
             self._remove_old_fixtures(things)
+            self._compare_built(things)
             self._find_lost(things)
         for reset in self._atlas.resets:
             if reset.name not in self._reset_times or (reset.every and self._reset_times[reset.name] is None):
@@ -198,7 +200,8 @@ class World:
 
     def _remove_old_fixtures(self, things: list[Thing]) -> None:
         for thing in things:
-            if thing.key.startswith(PREFIX) and thing.key.removeprefix(PREFIX) not in self._atlas.templates:
+            is_fixture = thing.key.startswith(PREFIX) and thing.template
+            if is_fixture and thing.key.removeprefix(PREFIX) not in self._atlas.templates:
                 logger.warning("%r is in no map any more and is removed; its contents are in %r", thing, self.limbo)
                 thing.destroy()
         unknown = Counter(thing.template for thing in things if thing.template not in self._atlas.templates)
@@ -207,6 +210,15 @@ class World:
                 logger.warning(
                     "no map has the template %r of %d things: they have the fields of their class", template, number
                 )
+
+    def _compare_built(self, things: list[Thing]) -> None:
+        """Let go of what builders have done and the maps now have as well."""
+        for thing in things:
+            if thing.built_fields and (unmapped := self._atlas.unmapped(thing)) != thing.built_fields:
+                thing.built_fields = unmapped
+        unmade = self.store.value(UNMADE, [])
+        if left := [key for key in unmade if key not in self._atlas.templates]:
+            self.store.set_value(UNMADE, [key for key in unmade if key not in left])
 
     def _find_lost(self, things: list[Thing]) -> None:
         """Put each thing that is nowhere into the limbo: its place was not saved, or cannot be loaded."""
