@@ -116,7 +116,12 @@ ORDER = {
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],
-    "world": ["clock", "timed", "thing", "room", "being", "maps", "world", "game", "phrases", "verbs", "__init__"],
+    "world": [
+        *["clock", "timed", "thing", "room", "being", "map_files", "maps", "world", "game", "phrases", "verbs"],
+        *inside("building", "options", "phrases", "naming", "fields", "history", "workshop", "digging", "making"),
+        *inside("building", "setting", "toml_text", "export", "verbs", "__init__"),
+        "__init__",
+    ],
     "commands": ["errors", "matching", "phrases", "role", "arguments", "finding", "command", "commands", "__init__"],
     "accounts": [
         *["account", "names", "options", "passwords", "penalties", "attempts", "tokens", "stays", "removal"],

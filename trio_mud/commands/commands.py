@@ -181,6 +181,10 @@ class Commands(Generic[ActorT]):
             parts.append(self.phrases.aliases.format(names=", ".join(command.verbs[1:])))
         return "\n".join([*parts, *(["", command.description] if command.description else [])])
 
+    def role_of(self, who: ActorT) -> int:
+        """Return the role of an actor at this moment; 0 for a table without roles."""
+        return 0 if self._role_of is None else self._role_of(who)
+
     def check(self) -> None:
         """Raise TypeError if an argument has no converter, or a role no `role_of`.
 
@@ -213,7 +217,7 @@ class Commands(Generic[ActorT]):
         """Return the verbs that exist for an actor; of two tables with one verb, the first that the actor may use."""
         if not self._uses_roles():
             return self._verbs
-        return self._permitted(0 if who is None or self._role_of is None else self._role_of(who))
+        return self._permitted(0 if who is None else self.role_of(who))
 
     def _uses_roles(self) -> bool:
         return self._has_roles or any(table._uses_roles() for table in self._included)
