@@ -426,7 +426,9 @@ class Trace:
                 self.fault("I-27", text)
         if self.world is not None and self.storage is not None and self.storage.is_open:
             is_quiet = self.operated_at is None or self.plan.operator == "nobody"
-            for number, text in self.world.after_step(is_serving=is_quiet and self.closing_at is None):
+            for number, text in self.world.after_step(
+                len(self.storage.moments), is_serving=is_quiet and self.closing_at is None
+            ):
                 self.fault(number, text)
 
     def _see_ending(self, watched: Watched) -> None:

@@ -10,6 +10,7 @@ was kept.
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -35,6 +36,8 @@ class WorldTrace:
         self._due: dict[Call, float] = {}  # the times of calls of things whose time runs
         self._left: dict[Call, float] = {}  # the seconds that are left for the others
         self._seen: set[str] = set()  # keys of travellers that were in the game
+        self._moment = -1  # the state that was looked at last
+        self._next_call = math.inf  # the world time of the first call in it
 
     def at_opening(self, kept: WorldState, opened: WorldState, before: WorldTrace | None) -> Iterator[str]:
         """Yield what the start of the game changed in the world that was kept; nothing for a new world."""
@@ -59,19 +62,23 @@ class WorldTrace:
             stop = self._stops[owner] if owner else now_kept
             self._left |= {(key, name): at - stop for name, at in fields.get("due", ()) if stop is not None}
 
-    def after_step(self, *, is_serving: bool) -> Iterator[tuple[str, str]]:
+    def after_step(self, moment: int, *, is_serving: bool) -> Iterator[tuple[str, str]]:
         """Yield what is wrong now, with the number of its invariant.
 
         Args:
+            moment: A number that differs from the last one if any record has changed. Most steps change none, and
+                looking at every thing is most of the cost of a seed.
             is_serving: True while due calls are made.
         """
         world = self._world
         now = world.clock.now
-        for thing in inside.things(world):
-            for text in self._check_place(thing):
-                yield "I-31", text
-            for text in self._check_calls(thing, now, is_serving=is_serving):
-                yield "I-29", text
+        if moment != self._moment or (is_serving and self._next_call < now - LATE):
+            self._moment, self._next_call = moment, math.inf
+            for thing in inside.things(world):
+                for text in self._check_place(thing):
+                    yield "I-31", text
+                for text in self._check_calls(thing, now, is_serving=is_serving):
+                    yield "I-29", text
         if is_serving and (stored := world.store.value(WORLD_TIME)) is not None and stored < now - SET_BACK - LATE:
             yield "I-29", f"the time is {now:g}, and was last stored at {stored:g}"
 
@@ -117,6 +124,7 @@ class WorldTrace:
             if is_serving and at < now - LATE:
                 yield f"{name} of {thing!r} was due at {at:g}, and is not made at {now:g}"
             self._due[thing.key, name] = at
+            self._next_call = min(self._next_call, at)
 
 
 def judge_places(kept: WorldState, kind_of: Callable[[str], type[Thing]]) -> Iterator[str]:
