@@ -3,17 +3,42 @@
 from pathlib import Path
 
 from trio_mud import Admitted, Dialog, Hooks, Input, SessionEnded, SessionStarted
-from trio_mud.commands import Commands, Mistake, the_many, the_one
-from trio_mud.world import Being, Door, Game, Room, Thing, Traveller, World, every
+from trio_mud.commands import Commands, Mistake
+from trio_mud.world import Being, Game, Room, StandardVerbs, Thing, Traveller, World, every
 
 
-class Hero(Traveller, Being):
+# rules
+class Sword(Thing):
+    edge: int = 2
+
+
+class Fighter(Being):
+    def strike(self, foe: Being) -> None:
+        """Hit harder with a sword."""
+        edge = max((thing.edge for thing in self.contents if isinstance(thing, Sword)), default=0)
+        foe.health -= self.strength + edge
+        self.act(
+            "You {how} {target}.",
+            "{actor} {how}s {target}.",
+            target=foe,
+            to_target="{actor} {how}s you.",
+            how="cut" if edge else "hit",
+        )
+
+    @every(10)
+    def heal(self) -> None:
+        if self.foe is None and self.health < self.max_health:
+            self.health += 1
+
+
+# player
+class Hero(Traveller, Fighter):
     strength: int = 5
 
 
 commands = Commands[Hero]()
-commands.converter(Thing)(the_one)
-commands.converter(list[Thing])(the_many)
+verbs = StandardVerbs()
+commands.include(verbs)
 
 
 # lamp
@@ -36,18 +61,8 @@ def light(who: Hero, lamp: Lamp) -> None:
     who.act("You light the {lamp}.", "{actor} lights the {lamp}.", lamp=lamp)
 
 
-# door
-@commands.verb("open")
-def open_door(who: Hero, door: Door) -> None:
-    """Open a door, with its key if it is locked."""
-    if door.is_locked and not any(thing.template == door.opened_by for thing in who.contents):
-        raise Mistake("It is locked, and you have no key for it.")
-    door.is_locked, door.is_open = False, True
-    who.act("You open the {door}.", "{actor} opens the {door}.", door=door)
-
-
 # guard
-class Guard(Being):
+class Guard(Fighter):
     beat: list[Room] = []
     step: int = 0
 
@@ -60,6 +75,7 @@ class Guard(Being):
             self.act("", "{actor} trudges in.")
 
 
+# fight
 @commands.verb("attack", "kill")
 def attack(who: Hero, foe: Being) -> None:
     """Begin a fight."""
@@ -67,49 +83,19 @@ def attack(who: Hero, foe: Being) -> None:
     who.act("You attack {target}!", "{actor} attacks {target}!", target=foe, to_target="{actor} attacks you!")
 
 
-# verbs
-@commands.verb("look")
-def look(who: Hero) -> None:
-    """Look around."""
-    others = ", ".join(str(thing) for thing in who.room.contents if thing is not who)
-    who.write(f"{who.room}. Exits: {', '.join(who.room.exits)}. Here: {others or 'nothing'}.")
+@commands.verb("flee")
+def flee(who: Hero) -> None:
+    """Run away from a fight, through the first exit that is open."""
+    ways = (way for way in who.room.exits if way not in who.room.doors or who.room.doors[way].is_open)
+    way = next(ways, None)
+    if who.foe is None or way is None:
+        raise Mistake("You have no reason to." if who.foe is None else "There is no way out!")
+    who.act("You run!", "{actor} runs!")
+    verbs.go(who, way)
 
 
-@commands.verb("take")
-def take(who: Hero, things: list[Thing]) -> None:
-    """Take something, or all."""
-    for thing in things:
-        if thing.place is who.room and not thing.is_fixed:
-            thing.place = who
-            who.act("You take the {thing}.", "{actor} takes the {thing}.", thing=thing)
-        elif thing.is_fixed and len(things) == 1:
-            raise Mistake(f"The {thing} stays where it is.")
-
-
-@commands.verb("drop")
-def drop(who: Hero, things: list[Thing]) -> None:
-    """Drop something, or all."""
-    for thing in things:
-        if thing.place is who:
-            thing.place = who.room
-            who.act("You drop the {thing}.", "{actor} drops the {thing}.", thing=thing)
-
-
-@commands.verb("go")
-def go(who: Hero, way: str) -> None:
-    """Go through an exit."""
-    room, door = who.room.exits.get(way), who.room.doors.get(way)
-    if room is None:
-        raise Mistake("There is no way there.")
-    if door is not None and not door.is_open:
-        raise Mistake(f"The {door} is closed.")
-    who.act("", "{actor} leaves {way}.", way=way)
-    who.place = room
-    who.act("", "{actor} comes in.")
-    look(who)
-
-
-@commands.verb("quit")
+# leaving
+@commands.verb("quit", abbreviated=False)
 def quit_game(who: Hero) -> None:
     """Leave the game."""
     who.session.leave("Farewell.")
@@ -142,7 +128,7 @@ async def come_in(dialog: Dialog) -> None:
 
 @hooks.on(SessionStarted)
 def begin(event: SessionStarted) -> None:
-    look(event.session.body)
+    verbs.look(event.session.body)
 
 
 @hooks.on(SessionEnded)

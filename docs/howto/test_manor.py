@@ -8,6 +8,7 @@ async def come_in(place, name):
     await player.sees("By what name?")
     await player.type(name)
     await player.sees("The ")
+    await player.catches_up()
     return player
 
 
@@ -32,10 +33,10 @@ async def test_the_door_takes_the_key_of_the_guard(mud):
         await ann.type("go down")
         await ann.sees("The oak trapdoor is closed.")
         await ann.type("open trapdoor")
-        await ann.sees("It is locked, and you have no key for it.")
+        await ann.sees("The oak trapdoor is locked.")
         await ann.type("go east", "attack guard")
         await ann.sees("old guard dies.", within=20)
-        await ann.type("take key", "go west", "open trap", "go down")
+        await ann.type("take key", "west", "unlock trap", "open trap", "down")
         await ann.sees("You take the iron key.")
         await ann.sees("You open the oak trapdoor.")
         await ann.sees("The Cellar")
@@ -72,10 +73,29 @@ async def test_what_cannot_be_done_is_answered(mud):
         ann = await come_in(manor, "Ann")
         for line, answer in (
             ("light trapdoor", "You cannot do that with oak trapdoor."),
-            ("take trapdoor", "The oak trapdoor stays where it is."),
+            ("take trapdoor", "You cannot take oak trapdoor."),
             ("take lmap", 'You see no "lmap" here. Did you mean lamp?'),
             ("attack lamp", "You cannot do that with brass lamp."),
-            ("loko", 'There is no command "loko". Did you mean look?'),
+            ("flee", "You have no reason to."),
+            ("loko", 'There is no command "loko". Did you mean look or lock?'),
         ):
             await ann.type(line)
             await ann.sees(answer)
+
+
+async def test_a_sword_cuts_a_wound_heals_and_who_flees_lives(mud):
+    async with mud(game) as manor:
+        ann = await come_in(manor, "Ann")
+        hall = manor.server.sessions.get("ann").body.room
+        hall.doors["down"].is_locked, hall.doors["down"].is_open = False, True
+        (guard,) = manor.store.all(Guard)
+        guard.place = hall.exits["down"]
+        await ann.type("down", "take sword", "attack guard")
+        await ann.sees("You cut old guard.", within=3)
+        assert guard.health == 13
+        await ann.sees("old guard hits you.", within=3)
+        await ann.type("flee")
+        await ann.sees("You run!")
+        await ann.sees("The Hall")
+        await manor.pass_time(160)
+        assert guard.health == 20
