@@ -9,7 +9,7 @@ from types import ModuleType
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 DOCS = CHECKOUT / "docs"
-LESSONS = [DOCS / "tutorial", DOCS / "howto"]  # where programs lie beside pages
+LESSONS = [DOCS / "tutorial", DOCS / "howto", DOCS / "coming-from"]  # where programs lie beside pages
 PROGRAMS = sorted(path for folder in LESSONS for path in folder.glob("*.py"))
 
 
