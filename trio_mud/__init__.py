@@ -21,6 +21,7 @@ from .driver.connection.events import (
     Input,
     Interrupt,
     MsdpMessage,
+    ResumeRequested,
     WindowSize,
 )
 from .driver.connection.secret import Secret
@@ -97,6 +98,7 @@ __all__ = [
     "Rate",
     "Reason",
     "Rendering",
+    "ResumeRequested",
     "Secret",
     "Sent",
     "Session",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,11 +11,11 @@ import trio
 from trio_mud import Connection, InvalidToken, Secret, Session, Texts
 from trio_mud.accounts.tokens import CODE_LENGTH, CODE_LETTERS, MOST_TOKENS
 from trio_mud.errors import NotSaved
-from trio_mud.storage import Memory
+from trio_mud.storage import Memory, Stored
 from trio_mud.testing import OpenMud, Player
 
-from ..storage.faulty import FULL, Faulty
-from .inn import PASSWORD, Inn, answers, open_inn
+from ..storage.faulty import FULL, Faulty, delayed
+from .inn import CHEAP, PASSWORD, Inn, answers, open_inn
 
 TEXTS = Texts()
 HOUR = 3600.0
@@ -222,3 +223,136 @@ async def test_there_is_no_code_for_an_account_that_does_not_exist(mud: OpenMud)
         for call in (inn.accounts.recovery_code, inn.accounts.void_tokens, inn.accounts.export):
             with pytest.raises(LookupError, match="there is no account 'Bob'"):
                 await partial(call, "Bob")()
+
+
+# The same by a program, with the GMCP package Session
+
+GMCP = replace(CHEAP, plain_gmcp=True)
+
+
+async def program(inn: Inn, *, answers_at: float = 1.0) -> Player:
+    player = await inn.mud.player(gmcp=("Session",))
+    await trio.sleep(answers_at)
+    return player
+
+
+async def token_of(inn: Inn, player: Player) -> str:
+    """The token that the program got when its player logged in."""
+    await answers(player, "Ann", PASSWORD, pause=inn.pause)
+    package, data = player.gmcp[-1]
+    assert package == "Session.Token"
+    assert isinstance(data, dict)
+    assert data["grace"] == HOUR
+    return str(data["token"])
+
+
+async def present(inn: Inn, token: object) -> Player:
+    """A new link whose program presents a token at the first question."""
+    player = await program(inn)
+    await player.send_gmcp("Session.Resume", {"token": token})
+    await trio.sleep(1 + inn.pause)
+    await player.catches_up()
+    return player
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_a_program_returns_by_its_token_after_a_restart_once_and_reads_no_more_questions(
+    mud: OpenMud, is_killed: bool
+) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        token = await token_of(inn, await program(inn))
+        await inn.store.saved()
+        if is_killed:
+            stored = Stored(dict(stored.rows), dict(stored.entries), dict(stored.values))
+    async with open_inn(mud, stored, rules=GMCP) as inn:
+        ann = await present(inn, token)
+        assert ("Session.Resumed", None) in ann.gmcp
+        await ann.type("gold")
+        await ann.sees("You have 0")
+        assert ann.screen.endswith("You have 0\n")
+        assert inn.mud.server.sessions.get("ann") is not None
+        fresh = [data for package, data in ann.gmcp if package == "Session.Token"]
+        assert len(fresh) == 1
+        thief = await present(inn, token)
+        assert thief.gmcp[-1] == ("Session.Void", None)
+        assert thief.screen.endswith(TEXTS.login_question)
+        await answers(thief, "Ann", PASSWORD)
+        assert "You are back" in thief.screen
+
+
+@pytest.mark.parametrize("cause", ["password", "ban", "logout", "deletion"])
+async def test_a_programs_token_is_void_after_a_restart_if_it_was_voided_before(mud: OpenMud, cause: str) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        ann = await program(inn)
+        token = await token_of(inn, ann)
+        account = await inn.accounts.find("Ann")
+        assert account is not None
+        match cause:
+            case "password":
+                await inn.accounts.set_password(account, "battery staple")
+            case "ban":
+                await inn.accounts.void_tokens("Ann")
+            case "logout":
+                await ann.type("quit")
+            case _:
+                await inn.accounts.delete(account)
+    async with open_inn(mud, stored, rules=GMCP) as inn:
+        late = await present(inn, token)
+        assert late.gmcp[-1] == ("Session.Void", None)
+        assert not inn.mud.server.sessions
+
+
+@pytest.mark.parametrize("token", ["", "ann.", "ann.x", "ann." + "x" * 60_000, 7, None, ["a"], {"a": 1}])
+async def test_what_is_no_token_changes_nothing_and_the_login_goes_on(mud: OpenMud, token: object) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        ann = await present(inn, token)
+        await answers(ann, "Ann", PASSWORD)
+        assert "You are Ann" in ann.screen
+
+
+async def test_a_token_sent_twice_at_once_enters_once(mud: OpenMud) -> None:
+    async with open_inn(mud, rules=GMCP, executor=delayed(lambda: 0.2), pause=1) as inn:
+        await inn.newcomer("Ann")
+        token = await token_of(inn, await program(inn))
+        links = [await program(inn) for _ in range(3)]
+        for link in links:
+            await link.send_gmcp("Session.Resume", {"token": token})
+        await inn.mud.pass_time(5)
+        for link in links:
+            await link.catches_up()
+        replies = [
+            [package for package, _ in link.gmcp if package in ("Session.Void", "Session.Resumed")] for link in links
+        ]
+        assert sorted(replies) == [["Session.Resumed"], ["Session.Void"], ["Session.Void"]]
+        assert inn.events.count("Ann comes") == 1
+
+
+async def test_a_player_who_is_in_the_game_keeps_the_dialog_and_the_token_when_it_is_presented_again(
+    mud: OpenMud,
+) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        ann = await program(inn)
+        token = await token_of(inn, ann)
+        await answers(ann, "password")
+        await ann.send_gmcp("Session.Resume", {"token": token})
+        await ann.catches_up()
+        assert ann.gmcp[-1] == ("Session.Void", None)
+        connection = session_of(inn).connection
+        assert connection is not None
+        assert connection.dialog is not None
+        assert await resume(inn, token) == "ann"
+
+
+async def test_a_plain_link_gets_no_token(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        ann = await program(inn)
+        await answers(ann, "Ann", PASSWORD)
+        assert "You are back" in ann.screen
+        assert "Session.Token" not in [package for package, _ in ann.gmcp]

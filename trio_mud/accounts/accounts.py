@@ -22,18 +22,23 @@ from trio_mud import (
     LAST,
     Cause,
     Connection,
+    ConnectionEnded,
     GmcpMessage,
     Hooks,
     InvalidToken,
+    LocalProtocolError,
     Overloaded,
     Reason,
+    ResumeRequested,
     Secret,
     Session,
     SessionEnded,
+    SessionResumed,
+    SessionStarted,
     Started,
 )
 from trio_mud.commands import Role
-from trio_mud.errors import ConfigurationError, UnreadableRecord
+from trio_mud.errors import ConfigurationError, StorageError, UnreadableRecord
 from trio_mud.storage import Executor, Record, Store
 from trio_mud.world import World
 
@@ -121,6 +126,9 @@ class Accounts(Registration):
         self._attempts.penalties.load(store.value(PENALTIES, []))
         self.hooks.on(Started)(self._start)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
+        self.hooks.on(ResumeRequested)(self._resume)
+        self.hooks.on(SessionStarted)(self._offer_token)
+        self.hooks.on(SessionResumed)(self._offer_token)
         self.hooks.on(SessionEnded, order=LAST)(self._session_ended)  # the game's own functions still have the body
 
     @classmethod
@@ -376,6 +384,21 @@ class Accounts(Registration):
         if penalties.has_changed:
             penalties.has_changed = False
             self.store.set_value(PENALTIES, penalties.dump())
+
+    async def _resume(self, event: ResumeRequested) -> None:
+        if event.connection.session is None and event.connection.ending is None:  # else the token would be lost
+            with suppress(InvalidToken, StorageError, ConnectionEnded, LocalProtocolError):  # the player logs in
+                await self.resume(event.connection, event.token)
+
+    def _offer_token(self, event: SessionStarted | SessionResumed) -> None:
+        """Send a token to a program that supports `Session`, over a link that may carry passwords, too."""
+        session = event.session
+        connection = session.connection
+        if connection is None or self.account_of(session) is None or "session" not in connection.client.packages:
+            return
+        if session.ending is None and (connection.client.is_secure or self.options.plain_gmcp):
+            lifetime = self.options.token_lifetime
+            connection.gmcp("Session.Token", {"token": str(self.resume_token(session)), "grace": lifetime})
 
     def _session_ended(self, event: SessionEnded) -> None:
         stay = self._stays.of(event.session)

@@ -38,7 +38,7 @@ class AccountOptions:
     """Passwords over links that are neither encrypted nor local; "refuse" ends the connection."""
 
     plain_gmcp: bool = False
-    """Whether `Char.Login` by GMCP is offered over such links, too."""
+    """Whether `Char.Login` and `Session.Token` by GMCP are sent over such links, too."""
 
     gmcp_timeout: float = 3.0
     """Seconds that a program has to send name and password by GMCP, before the player is asked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio.testing
 
-from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, Limits
+from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, Limits, ResumeRequested
 from trio_mud.telnet import Engine, Option, Policy
 from trio_mud.telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MSDP, MXP, SB, SE
 from trio_mud.telnet.gmcp_messages import encode_gmcp
@@ -286,3 +286,77 @@ async def test_each_fault_of_a_client_is_counted_under_its_name(autojump_clock: 
         await settled()
         faults = {word: count for word, count in house.server.counters.items() if word.startswith("anomaly: ")}
         assert list(faults.values()) == [3]
+
+
+# Session.Resume
+
+
+def game_that_asks(requests: list[ResumeRequested]) -> Hooks:
+    hooks = Hooks()
+
+    @hooks.on(Admitted)
+    def ask(event: Admitted) -> None:
+        async def script(dialog: Dialog) -> None:
+            name = await dialog.ask("Name: ")
+            event.connection.server.sessions.enter(name, event.connection)
+
+        event.connection.start_dialog(script, deadline=60)
+
+    @hooks.on(Input)
+    def obey(event: Input) -> None:
+        event.connection.write(f"You typed {event.line}")
+
+    @hooks.on(ResumeRequested)
+    async def note(event: ResumeRequested) -> None:
+        requests.append(event)
+        await trio.sleep(1)
+        if event.token == "of another store":
+            event.connection.server.sessions.enter("bob", event.connection)
+
+    return hooks
+
+
+async def test_a_token_of_a_session_resumes_it_and_ends_the_login_without_an_event(mud: OpenMud) -> None:
+    requests: list[ResumeRequested] = []
+    async with mud(game_that_asks(requests)) as place:
+        ann = await place.player()
+        await ann.type("Ann")
+        await ann.catches_up()
+        session = next(iter(place.server.sessions))
+        back = await place.player(gmcp=("Session",))
+        await back.send_gmcp("session.resume", {"token": session.resume_token(), "lines": 3})
+        await ann.sees_the_end()
+        await back.type("look")
+        await back.sees("You typed look")
+        assert back.gmcp[-1] == ("Session.Resumed", None)
+        assert session.connection is not None
+        assert session.connection.dialog is None
+    assert requests == []
+
+
+async def test_another_token_is_an_event_of_the_game_and_ends_the_login_if_it_enters(mud: OpenMud) -> None:
+    requests: list[ResumeRequested] = []
+    async with mud(game_that_asks(requests)) as place:
+        bob = await place.player(gmcp=("Session",))
+        await bob.send_gmcp("Session.Resume", {"token": "of another store", "lines": 3})
+        await bob.type("look")
+        await bob.sees("You typed look")
+        assert bob.gmcp[-1] == ("Session.Resumed", None)
+        await place.pass_time(100)
+        assert place.server.connections
+    (request,) = requests
+    assert (request.token, request.seen) == ("of another store", 3)
+    assert "of another store" not in repr(request)
+
+
+async def test_a_token_that_no_function_knows_is_void_and_the_login_goes_on(mud: OpenMud) -> None:
+    requests: list[ResumeRequested] = []
+    async with mud(game_that_asks(requests)) as place:
+        cid = await place.player(gmcp=("Session",))
+        await cid.send_gmcp("Session.Resume", {"token": "guess", "lines": "many"})
+        await cid.catches_up()
+        await trio.sleep(2)
+        await cid.type("Cid", "look")
+        await cid.sees("You typed look")
+        assert cid.gmcp[-1] == ("Session.Void", None)
+    assert [(request.token, request.seen) for request in requests] == [("guess", None)]

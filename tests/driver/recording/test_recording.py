@@ -285,6 +285,19 @@ async def test_a_login_by_gmcp_is_left_out(mud: OpenMud, talkers: EventLog, tmp_
     assert "hello\r\n" in heard(only_recording(tmp_path))
 
 
+async def test_a_token_by_gmcp_is_left_out_in_both_directions(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:
+    talkers.hooks.on(Input)(lambda event: event.connection.gmcp("Session.Token", {"token": CANARY, "grace": 9}))
+    async with mud(talkers.hooks) as place:
+        place.server.record(tmp_path)
+        ann = await place.player(gmcp=("Session",))
+        await ann.send_gmcp("Session.Resume", {"token": CANARY})
+        await ann.type("hello")
+        await ann.sees("you said hello")
+        await ann.catches_up()
+        assert ("Session.Token", {"token": CANARY, "grace": 9}) in ann.gmcp
+    assert SECRET.search(only_text(tmp_path)) is None
+
+
 async def test_compressed_input_is_left_out(mud: OpenMud, witness: EventLog, tmp_path: Path) -> None:
     async with mud(witness.hooks) as place:
         place.server.record(tmp_path)

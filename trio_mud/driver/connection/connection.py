@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ...errors import ConnectionEnded, LocalProtocolError
+from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError
 from ...renamed import refuse_old_attributes
 from ...telnet.gmcp_messages import NO_DATA
 from ...telnet.msdp_messages import Sendable
@@ -400,6 +400,23 @@ class Connection(EndingTimerOwner):
             self._inbox.reject()
             self._lifecycle.override(cause, text, self._notify_player)
         self._lifecycle.notify()
+
+    def _resume(self, token: str) -> bool:
+        """Resume the session of this server that issued the token; return False if none has."""
+        try:
+            self.server.sessions.resume(token, self)
+        except (ConnectionEnded, InvalidToken, LocalProtocolError):
+            return False
+        return True
+
+    def _conclude_resume(self) -> None:
+        """Answer a request to resume, and end the dialog of a player who is in the game."""
+        if self.session is None:
+            self.gmcp("Session.Void")
+            return
+        self.gmcp("Session.Resumed")
+        if self._inbox.taker is not None:
+            self._inbox.taker.give_way()
 
     def _notify_player(self, text: str) -> None:
         """Write one of the driver's own texts; an empty text is not sent."""

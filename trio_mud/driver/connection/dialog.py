@@ -38,7 +38,7 @@ class Dialog(Questions):
         connection: The connection whose lines it borrows.
     """
 
-    __slots__ = ("_began_undecided", "_deadline", "_script", "_taker", "connection")
+    __slots__ = ("_began_undecided", "_deadline", "_gives_way", "_scope", "_script", "_taker", "connection")
 
     connection: Connection
 
@@ -49,6 +49,8 @@ class Dialog(Questions):
         self._began_undecided = connection._inbox.is_undecided
         self._deadline = deadline  # seconds the whole dialog may take
         self._taker = DialogTaker(self, connection._link)
+        self._scope: trio.CancelScope | None = None  # while the script runs
+        self._gives_way = False
 
     if not TYPE_CHECKING:
         __getattr__ = refuse_old_attributes("Dialog")
@@ -159,13 +161,22 @@ class Dialog(Questions):
         connection, self._taker.has_begun = self.connection, True
         try:
             with trio.CancelScope() as scope:
+                self._scope = scope
+                if self._gives_way:
+                    return
                 if self._deadline is not None:
                     scope.deadline = trio.current_time() + self._deadline
                 await run_guarded(self._script, self._failed, self)
-            if scope.cancelled_caught:
+            if scope.cancelled_caught and not self._gives_way:
                 connection.quit(connection.server.texts.no_input, cause=Cause.LOGIN_DEADLINE)
         finally:
             self._taker.end()
+
+    def _give_way(self) -> None:
+        """End the script, because its player is in the game already."""
+        self._gives_way = True
+        if self._scope is not None:
+            self._scope.cancel(reason="the player resumed a session")
 
     def _failed(self, error: BaseException) -> None:
         if is_a(error, ConnectionEnded):
@@ -195,3 +206,7 @@ class DialogTaker(QuestionTaker):
     def __init__(self, dialog: Dialog, link: Link) -> None:
         super().__init__(link)
         self.dialog = dialog
+
+    def give_way(self) -> None:
+        """End the dialog: its player is in the game by another way, such as a token."""
+        self.dialog._give_way()

@@ -69,7 +69,7 @@ class ClientReady(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class GmcpMessage(HookEvent):
-    """The client sent a GMCP message. Messages of the package `Core` are handled by the driver.
+    """The client sent a GMCP message. Messages of the package `Core`, and `Session.Resume`, are handled by the driver.
 
     Messages come in turn with the lines. The data is not to be trusted: its shape may be wrong, and its texts are
     not cleaned. `package` is spelled as it was sent: compare `package.lower()`.
@@ -79,6 +79,29 @@ class GmcpMessage(HookEvent):
     connection: Connection
     package: str
     data: Json = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequested(HookEvent):
+    """The client asks by GMCP, `Session.Resume`, to return with a token that no session of this server has issued.
+
+    A function that knows the token enters the session. When all have run, a dialog that still asks is ended if the
+    connection is in a session now, and the client reads `Session.Resumed`; otherwise it reads `Session.Void`, and the
+    login goes on. Requests come in turn with the lines.
+    `seen` is the number of line ends that the client has received, or None. The repr leaves the token out.
+    """
+
+    connection: Connection
+    token: str = field(repr=False)
+    seen: int | None = None
+
+
+def message_event(subject: Subject, package: str, data: Json) -> GmcpMessage | ResumeRequested:
+    """Return the event of a GMCP message."""
+    if package.lower() == "session.resume" and isinstance(data, dict) and isinstance(data.get("token"), str):
+        token, seen = data["token"], data.get("lines")
+        return ResumeRequested(subject, str(token), seen if type(seen) is int else None)
+    return GmcpMessage(subject, package, data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ from .events import (
     Connect,
     Disconnect,
     EchoRefused,
-    GmcpMessage,
     Input,
     Interrupt,
     MsdpMessage,
     WindowSize,
+    message_event,
 )
 from .idle import IdleMonitor
 from .line_taker import InputObserver, LineTaker
@@ -333,7 +333,7 @@ class Inbox(Source):
         subject = self._subject
         match event:
             case OutOfBand("gmcp", name, data):
-                self._queue(Payload(GmcpMessage, subject, name, data))
+                self._queue(Payload(message_event, subject, name, data))
             case OutOfBand(_, name, data):
                 self._queue(Payload(MsdpMessage, subject, name, data))
             case Interrupted(kind):

@@ -130,6 +130,3 @@ class QuestionTaker:
         if self._hides_input:
             self._hides_input = False
             self._link.hide_input(False, marks=True, ends_line=False)
-
-    def give_way(self) -> None:
-        """Do nothing: a takeover ends the connection, and so this dialog."""

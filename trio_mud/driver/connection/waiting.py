@@ -7,12 +7,12 @@ A message waits as JSON, since the objects that it decodes to can take twenty ti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from sys import getsizeof
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...telnet.gmcp_messages import from_json, to_json
 from ..core.events import HookEvent
-from .events import GmcpMessage, MsdpMessage
 
 if TYPE_CHECKING:
     from .events import Subject
@@ -35,7 +35,9 @@ class Payload:
 
     __slots__ = ("_body", "_kind", "_name", "_subject")
 
-    def __init__(self, kind: type[GmcpMessage | MsdpMessage], subject: Subject, name: str, data: object) -> None:
+    def __init__(
+        self, kind: Callable[[Subject, str, Any], HookEvent], subject: Subject, name: str, data: object
+    ) -> None:
         self._kind = kind
         self._subject = subject
         self._name = name

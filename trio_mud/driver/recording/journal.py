@@ -31,6 +31,7 @@ PAYLOAD: Final = 8 * 1024  # bytes of a subnegotiation; a longer one is left out
 ENTRY: Final = 200  # bytes of memory of an entry without its data; many entries hold one byte or none
 
 _SECRET: Final = re.compile(rb"^\W*char\.login|passw|token", re.IGNORECASE)  # in a subnegotiation of any option
+_ISSUED: Final = re.compile(rb"\xff\xfa\xc9session\.token .*?\xff\xf0", re.IGNORECASE | re.DOTALL)  # sent
 _PIECES: Final = re.compile(rb"[^\r\n]*(?:\r[\n\0]?|\n)|[^\r\n]+")  # a line ends as it does in telnet/lines.py
 _IAC: Final = bytes((IAC,))
 
@@ -96,6 +97,8 @@ class Journal:
 
     def say(self, now: float, data: bytes) -> None:
         """Enter sent bytes."""
+        if _ISSUED.search(data):
+            data = _ISSUED.sub(b"", data)
         self._hold(_Entry(now, "out", data))
         self.release()
 

@@ -17,7 +17,7 @@ import trio
 from ...errors import ConnectionEnded
 from ...text import Text
 from ..connection.connection import Connection, Connections
-from ..connection.events import Connect, Disconnect, Input
+from ..connection.events import Connect, Disconnect, Input, ResumeRequested
 from ..core.context import Context
 from ..core.describing import describe, guarded, typed
 from ..core.events import Cause, HookEvent
@@ -104,6 +104,11 @@ class HookHost:
             return (self._forget, *functions)
         if isinstance(event, Tick):
             return (_tick,)
+        if isinstance(event, ResumeRequested):
+            if event.connection.session is not None:
+                return (_refuse_resume,)
+            is_known = event.connection._resume(event.token)
+            return (_conclude_resume,) if is_known else (*functions, _conclude_resume)
         if isinstance(event, Started):
             return (*functions, self._note_started)
         return functions
@@ -267,6 +272,14 @@ def _about(event: HookEvent) -> str:
 
 def _conclude_connect(event: Connect) -> None:
     event.connection._conclude_connect()
+
+
+def _refuse_resume(event: ResumeRequested) -> None:
+    event.connection.gmcp("Session.Void")
+
+
+def _conclude_resume(event: ResumeRequested) -> None:
+    event.connection._conclude_resume()
 
 
 def _tick(event: Tick) -> object:

@@ -25,6 +25,7 @@ from ...driver.connection.events import (
     Input,
     Interrupt,
     MsdpMessage,
+    ResumeRequested,
     WindowSize,
 )
 from ...driver.core.dispatcher import Source
@@ -60,6 +61,7 @@ OBSERVED = (
     ClientReady,
     GmcpMessage,
     MsdpMessage,
+    ResumeRequested,
     Interrupt,
     EchoRefused,
     Disconnect,
