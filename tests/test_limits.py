@@ -12,6 +12,7 @@ from trio_mud.texts import Texts
 
 ALWAYS_BOUNDED = {
     "max_typeahead",
+    "free_without_session",
     "max_typeahead_bytes",
     "max_line",
     "max_subnegotiation",
@@ -30,6 +31,9 @@ ALWAYS_BOUNDED = {
 COUNTS = [
     "max_connections",
     "max_per_address",
+    "max_per_prefix",
+    "max_without_session",
+    "free_without_session",
     "max_handshakes",
     "max_link_dead",
     "max_link_dead_per_address",
@@ -114,10 +118,18 @@ def test_keepalive_has_the_kernels_bounds(seconds: float, said: str) -> None:
         Limits(dead_peer_timeout=seconds)
 
 
+def test_the_chance_of_visitors_begins_below_their_limit() -> None:
+    with pytest.raises(ValueError, match="max_without_session = 100: write no less than free_without_session"):
+        Limits(max_without_session=100)
+    assert Limits(max_without_session=None).free_without_session == 200
+
+
 @pytest.mark.parametrize("name", COUNTS + SECONDS)
 def test_every_limit_has_a_greatest_value(name: str) -> None:
     """K11: past it a number is a mistake, such as nanoseconds for seconds."""
-    others = {"watchdog_timeout": 1.0} if name == "watchdog_abort_timeout" else {}
+    others: dict[str, float] = {"watchdog_timeout": 1.0} if name == "watchdog_abort_timeout" else {}
+    if name == "free_without_session":
+        others = {"max_without_session": _GREATEST["max_without_session"]}
     greatest = _GREATEST[name]
     assert getattr(Limits(**{name: greatest, **others}), name) == greatest  # type: ignore[arg-type]
     for wrong in (greatest + 1, 10**23):

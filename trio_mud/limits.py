@@ -25,6 +25,9 @@ _GREATEST: Final[Mapping[str, int]] = {
     # things
     "max_connections": _MILLION,
     "max_per_address": _MILLION,
+    "max_per_prefix": _MILLION,
+    "max_without_session": _MILLION,
+    "free_without_session": _MILLION,
     "max_handshakes": _MILLION,
     "max_link_dead": _MILLION,
     "max_link_dead_per_address": _MILLION,
@@ -133,6 +136,21 @@ class Limits:
     max_per_address: int | None = 10
     """Open connections from one address. An IPv6 address counts by its /64, the usual share of one household.
     Precedent: Dovecot allows 10 for each user and address."""
+
+    max_per_prefix: int | None = None
+    """Open connections from one network: an IPv4 /24 or an IPv6 /48, which often has one owner.
+    It is off because a campus or a mobile carrier may share one. A public game can begin with 50.
+    Precedent: sshd's PerSourceNetBlockSize."""
+
+    max_without_session: int | None = 400
+    """Open connections that are bound to no session. Players are not counted, so a flood takes none of their places.
+    Past `free_without_session`, a new one is refused by chance, the more likely the more there are.
+    It applies only once the game has used sessions.
+    Precedent: sshd drops unauthenticated connections early (MaxStartups 10:30:100)."""
+
+    free_without_session: int = 200
+    """Open connections without a session of which none is refused.
+    Reason: the burst of `accept_rate`, since after a restart all players come at once."""
 
     accept_rate: Rate | None = Rate(100, burst=200)
     """New connections a second. Further ones wait in the kernel's backlog; none is refused.
@@ -297,6 +315,11 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check(field.name)
+        if self.max_without_session is not None and self.max_without_session < self.free_without_session:
+            raise ValueError(
+                f"max_without_session = {self.max_without_session!r}: write no less than free_without_session, "
+                f"which is {self.free_without_session!r}, or None for no limit"
+            )
         if self.dead_peer_timeout is not None and self.dead_peer_timeout < 1:
             raise ValueError(
                 f"dead_peer_timeout = {self.dead_peer_timeout!r}: "

@@ -28,7 +28,10 @@ class Texts:
     """`limits.max_connections` connections are open."""
 
     too_many_from_address: str = "Too many visitors came from your address. Please leave with one of them first."
-    """`limits.max_per_address` connections from this address are open."""
+    """`limits.max_per_address` connections from this address are open, or `max_per_prefix` from its network."""
+
+    too_many_without_session: str = "Many people are at the door just now. Please try again in a little while."
+    """Too many connections are open that have no session, see `limits.max_without_session`."""
 
     connect_failed: str = "The door is stuck. We have been told; please try again later."
     """A connect function raised."""

@@ -1,9 +1,14 @@
-"""Admission limits: connections in total and for each origin, their rate, and concurrent handshakes."""
+"""Admission limits: connections in total, for each origin and network, without a session, and in handshakes; rates.
+
+Connections without a session are dropped at random before they reach their limit (random early drop, as sshd's
+MaxStartups): a flood then takes no place for good, and each honest visitor in it has a chance.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +16,7 @@ from contextlib import contextmanager
 import trio
 
 from ...limits import Limits
-from ...origins import AcceptBuckets, origin_of
+from ...origins import AcceptBuckets, origin_of, prefix_of
 from ...texts import Texts
 from ..connection.connection import Connection
 from ..core.events import Cause
@@ -27,10 +32,18 @@ class Admission:
     Args:
         limits: The limits to enforce.
         texts: The texts for refused connections.
-        count: Called with the name of a counter for each handshake that was dropped.
+        count: Called with the name of a counter for each handshake that was dropped, and each refusal.
+        count_bound: Returns the number of connections that are bound to a session; None if the game has none.
+
+    Attributes:
+        random: Returns a number from 0 to 1. Replaced where runs must be reproducible.
     """
 
-    def __init__(self, limits: Limits, texts: Texts, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, limits: Limits, texts: Texts, count: Callable[[str], None], count_bound: Callable[[], int | None]
+    ) -> None:
+        self.random: Callable[[], float] = random.random
+        self._count_bound = count_bound
         self._limits = limits
         self._texts = texts
         self._count_event = count
@@ -38,7 +51,8 @@ class Admission:
         self._warned_at: dict[str, float] = {}  # when each kind of warning was logged last
         self._total = 0
         self._by_origin: Counter[str] = Counter()
-        self._origins: dict[int, str] = {}  # the origin that each connection counts for, by its number
+        self._by_prefix: Counter[str] = Counter()
+        self._origins: dict[int, tuple[str, str]] = {}  # the origin and prefix of each connection, by its number
         self._buckets = AcceptBuckets(limits.accept_rate_per_address)
 
     def accept(self, address: str) -> bool:
@@ -61,7 +75,10 @@ class Admission:
         self._total += 1
         if self._limits.max_connections is not None and self._total > self._limits.max_connections:
             connection._reject(self._texts.server_full, Cause.FULL)
-        self._count(connection, origin_of(connection.address))
+        self._count(connection, connection.address)
+        if not connection.is_refused and self._is_dropped_early():
+            self._count_event("refused without a session")
+            connection._reject(self._texts.too_many_without_session, Cause.TOO_MANY)
 
     @contextmanager
     def handshake(self, connection: Connection) -> Iterator[None]:
@@ -93,13 +110,13 @@ class Admission:
         Returns:
             False if the origin has changed and the new one exceeds its rate: the connection must be closed.
         """
-        origin, before = origin_of(connection.address), self._origins.get(connection.number)
-        if before is None or origin == before:  # released, or counted correctly already
+        before = self._origins.get(connection.number)
+        if before is None or _counted_as(connection.address) == before:  # released, or counted correctly already
             return True
         if is_named and not self.accept(connection.address):
             return False
         self._discount(connection)
-        self._count(connection, origin)
+        self._count(connection, connection.address)
         return True
 
     def release(self, connection: Connection) -> None:
@@ -121,20 +138,40 @@ class Admission:
             self._warned_at[text] = now
             logger.warning(text, *values)
 
-    def _count(self, connection: Connection, origin: str) -> None:
-        self._origins[connection.number] = origin
+    def _is_dropped_early(self) -> bool:
+        """Decide whether the newest connection is refused, because too many have no session."""
+        most, free = self._limits.max_without_session, self._limits.free_without_session
+        living = len(self._origins)
+        if most is None or living <= free:
+            return False
+        bound = self._count_bound()
+        if bound is None:
+            return False
+        over = living - bound - free
+        return over > 0 and (free + over > most or self.random() * (most - free) < over)
+
+    def _count(self, connection: Connection, address: str) -> None:
+        origin, prefix = self._origins[connection.number] = _counted_as(address)
         self._by_origin[origin] += 1
-        if (
-            self._limits.max_per_address is not None
-            and origin
-            and self._by_origin[origin] > self._limits.max_per_address
-        ):
+        self._by_prefix[prefix] += 1
+        per_address, per_prefix = self._limits.max_per_address, self._limits.max_per_prefix
+        if per_address is not None and origin and self._by_origin[origin] > per_address:
+            self._count_event("refused by address")
+            connection._reject(self._texts.too_many_from_address, Cause.TOO_MANY)
+        elif per_prefix is not None and prefix and self._by_prefix[prefix] > per_prefix:
+            self._count_event("refused by network")
             connection._reject(self._texts.too_many_from_address, Cause.TOO_MANY)
 
     def _discount(self, connection: Connection) -> None:
-        origin = self._origins.pop(connection.number, None)
-        if origin is None:
+        counted = self._origins.pop(connection.number, None)
+        if counted is None:
             return
-        self._by_origin[origin] -= 1
-        if not self._by_origin[origin]:
-            del self._by_origin[origin]
+        for table, key in zip((self._by_origin, self._by_prefix), counted, strict=True):
+            table[key] -= 1
+            if not table[key]:
+                del table[key]
+
+
+def _counted_as(address: str) -> tuple[str, str]:
+    """Return the origin and the prefix that an address counts for."""
+    return origin_of(address), prefix_of(address)

@@ -101,7 +101,7 @@ class TaskTree:
         self._services = services
         self._running: list[Service] = []  # the game's services that have started
         self.accepted: dict[int, Connection] = {}
-        self.admission = Admission(context.limits, context.texts, self._count)
+        self.admission = Admission(context.limits, context.texts, self._count, sessions._count_bound)
         self._nursery: trio.Nursery | None = None  # of the services and the game's work
         self._work: dict[trio.CancelScope, Callable[[], None]] = {}  # the game's running work; the value logs its name
         self._work_over = trio.Event()  # set when no work is left, once the services are cancelled

@@ -172,6 +172,10 @@ class Sessions:
 
     # Called by sessions and connections
 
+    def _count_bound(self) -> int | None:
+        """Return the number of connections that are bound to a session; None if the game has not used sessions."""
+        return sum(len(session._connections) for session in self._by_key.values()) if self._are_used else None
+
     def _give_token(self, session: Session, lifetime: float) -> str:
         """Return a new token for a session; the previous one is void."""
         self._tokens.pop(session._token, None)
