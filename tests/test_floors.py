@@ -117,7 +117,7 @@ ORDER = {
         "__init__",
     ],
     "world": [
-        *["clock", "timed", "thing", "room", "being", "map_files", "maps", "world", "game", "phrases", "verbs"],
+        *["clock", "timed", "thing", "room", "phrases", "being", "map_files", "maps", "world", "game", "verbs"],
         *inside("building", "options", "phrases", "naming", "fields", "history", "workshop", "digging", "making"),
         *inside("building", "setting", "toml_text", "export", "verbs", "__init__"),
         "__init__",

@@ -4,9 +4,36 @@ from __future__ import annotations
 
 from trio_mud import Hooks, Input
 from trio_mud.testing import OpenMud
-from trio_mud.world import Game, World
+from trio_mud.world import FightPhrases, Game, World
 
 from .village import MAP, Cottager, Sentry, game, room, the
+
+
+async def test_a_class_of_beings_has_sentences_of_its_own(mud: OpenMud) -> None:
+    class Ogre(Sentry):
+        sentences = FightPhrases(others_hit="{actor} thumps {target}.", target_hit="{actor} thumps you.")
+
+    async with mud(game) as place:
+        ann = await place.player()
+        (hero,) = place.store.all(Cottager)
+        ogre = World.of(place.server).add(Ogre(name="ogre", place=hero.place))
+        ogre.attack(hero)
+        await ann.sees("ogre thumps you.", within=3)
+
+
+async def test_who_does_not_fight_has_no_call_due(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        await place.player()
+        (hero,) = place.store.all(Cottager)
+        sentry = the(place, "sentry")
+        assert isinstance(sentry, Sentry)
+        assert (hero.due, sentry.due) == ((), ())
+        sentry.beat, sentry.place = [room(place, "green")], hero.place
+        hero.attack(sentry)
+        assert [name for name, _ in hero.due] == ["fight"]
+        hero.foe = sentry.foe = None
+        await place.pass_time(5)
+        assert (hero.due, sentry.due, hero.health) == ((), (), 20)
 
 
 async def test_a_fight_goes_by_rounds_and_ends_with_a_death(mud: OpenMud) -> None:

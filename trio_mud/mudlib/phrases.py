@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from trio_mud.world import VerbPhrases
+from trio_mud.world import FightPhrases, VerbPhrases
 
-__all__ = ["HANDLING", "PHRASES", "WorldPhrases"]
+__all__ = ["FIGHTING", "HANDLING", "PHRASES", "WorldPhrases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class WorldPhrases:
     no_foe: str = "You are not in a fight."
     no_escape: str = "There is no way out!"
     health: str = "You have {health} of {most} drops of life."
-    you_fall: str = "It goes dark, and you hear a drop fall, and another. You wake up somewhere else."
     wakes_up: str = "{actor} sits up in the grass and looks surprised."
-    falls: str = "{actor} falls, grows thin as breath on a pane, and is gone."
 
     # The board
     no_board: str = "There is no board here. You remember one on Gnomon Square."
@@ -68,3 +66,7 @@ class WorldPhrases:
 
 PHRASES: Final = WorldPhrases()
 HANDLING: Final = VerbPhrases()
+FIGHTING: Final = FightPhrases(
+    die="It goes dark, and you hear a drop fall, and another. You wake up somewhere else.",
+    others_die="{actor} falls, grows thin as breath on a pane, and is gone.",
+)

@@ -13,7 +13,7 @@ from trio_mud import Client, Connection, Dialog, HookEvent, MasterServer, Sessio
 from trio_mud.storage import live
 from trio_mud.world import Being, Room, Traveller
 
-from .phrases import PHRASES
+from .phrases import FIGHTING
 
 __all__ = ["AUTO", "COLOURS", "Fallen", "Villager", "page_width", "villager_of", "villagers", "villagers_in"]
 
@@ -46,6 +46,8 @@ class Villager(Traveller, Being):
     charset: str = AUTO
     draft: str = ""
     is_absent: bool = live(default=False)
+
+    sentences = FIGHTING
 
     @property
     def here(self) -> Room:
@@ -125,12 +127,9 @@ class Villager(Traveller, Being):
             self.after(MENDS, self.mend)
 
     def die(self) -> None:
-        """Fall, and wake up on Toll Green; the belongings stay behind."""
+        """Fall, and wake up where players begin; the belongings stay behind."""
         here = self.here
-        self.act(PHRASES.you_fall, PHRASES.falls)
-        for thing in self.contents:
-            thing.place = here
-        self.health, self.place = self.max_health, self.world.start
+        super().die()
         if self.session is not None:
             self.session.server.post(Fallen(self, here))
 

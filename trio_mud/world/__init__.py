@@ -20,7 +20,7 @@ around the server, and `mud(game)` of the test kit does it in a test.
 from .being import Being, Traveller
 from .clock import Clock
 from .game import Game, OpenGame
-from .phrases import VerbPhrases
+from .phrases import FightPhrases, VerbPhrases
 from .room import Container, Door, Room
 from .thing import Thing
 from .timed import every
@@ -33,6 +33,7 @@ __all__ = [
     "Clock",
     "Container",
     "Door",
+    "FightPhrases",
     "Game",
     "OpenGame",
     "Room",

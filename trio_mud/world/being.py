@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from trio_mud import Session, Text
 from trio_mud.storage import live
 
+from .phrases import FightPhrases
 from .thing import Thing
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Being(Thing):
     Override `strike` for rules of your own, and `die` for what happens to the loser.
 
     Attributes:
+        sentences: What is read of its fights: `sentences = FightPhrases(hit="…")` in a class of its own.
         health: Blows take it away; at 0 it dies.
         max_health: Its health when it is well.
         strength: The health that a blow of its own takes away.
@@ -34,6 +36,8 @@ class Being(Thing):
     max_health: int = 20
     strength: int = 3
     foe: Being | None = live()
+
+    sentences: ClassVar[FightPhrases] = FightPhrases()
 
     def attack(self, foe: Being) -> None:
         """Begin a fight; the other one defends itself, unless it is fighting already."""
@@ -65,11 +69,12 @@ class Being(Thing):
     def strike(self, foe: Being) -> None:
         """Hit the foe, and show it."""
         foe.health -= self.strength
-        self.act("You hit {target}.", "{actor} hits {target}.", target=foe, to_target="{actor} hits you.")
+        said = self.sentences
+        self.act(said.hit, said.others_hit, target=foe, to_target=said.target_hit)
 
     def die(self) -> None:
         """Fall dead: its belongings fall into the room; a traveller wakes up in the first room of the map."""
-        self.act("You die.", "{actor} dies.")
+        self.act(self.sentences.die, self.sentences.others_die)
         if not self._travels:
             self.destroy()
             return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from trio_mud.commands import Phrases
 
-__all__ = ["VerbPhrases"]
+__all__ = ["FightPhrases", "VerbPhrases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,14 @@ class VerbPhrases(Phrases):
     others_unlock: str = "{actor} unlocks the {thing}."
     no_key: str = "You have no key for the {thing}."
     is_unlocked: str = "The {thing} is not locked."
+
+
+@dataclass(frozen=True, slots=True)
+class FightPhrases:
+    """The sentences of a fight; a class of beings may have its own. The names in braces are filled in."""
+
+    hit: str = "You hit {target}."
+    others_hit: str = "{actor} hits {target}."
+    target_hit: str = "{actor} hits you."
+    die: str = "You die."
+    others_die: str = "{actor} dies."
