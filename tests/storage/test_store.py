@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import random
+from collections import Counter
 
 import pytest
 import trio
@@ -128,6 +130,28 @@ async def test_sweeps_and_searches_let_others_run() -> None:
         assert len(await store.find(Item, gold=3)) == count
         assert steps.count >= 2
         trio.lowlevel.remove_instrument(steps)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_a_walk_over_all_records_meets_each_once_while_others_come_and_go(seed: int) -> None:
+    chance = random.Random(seed)
+    async with open_store(Memory(), Item, executor=inline, interval=NEVER) as store:
+        items = {key: store.add(Item(name=key), key) for key in map(str, range(40))}
+        for _ in range(3):
+            staying, met = set(items), Counter[str]()
+            for record in store._contents.walk("thing"):
+                if record is not None:
+                    assert items[record.key] is record
+                    met[record.key] += 1
+                for key in chance.sample(range(60), 2):
+                    if str(key) in items:
+                        store.remove(items.pop(str(key)))
+                        staying.discard(str(key))
+                    elif chance.random() < 0.5:
+                        items[str(key)] = store.add(Item(name="again"), str(key))
+            assert all(met[key] == 1 for key in staying)
+            await store.saved()
+        assert len(store._contents._order["thing"]) <= 60
 
 
 async def test_the_state_of_an_unencodable_record_is_part_of_what_is_lost() -> None:

@@ -13,7 +13,7 @@ The store and the transactions use it; a record reports its changes to it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -90,6 +90,10 @@ class Contents:
             family: WeakValueDictionary() for family in catalog.roots
         }
         self.last_number = 0
+        # Keys of resident families in an order that can be walked. A key that was removed keeps its place in the list
+        # until the next walk, or until it is used again, so each is there once.
+        self._order: dict[str, list[str]] = {family: [] for family in catalog.roots if catalog.is_resident(family)}
+        self._freed: dict[str, set[str]] = {family: set() for family in self._order}
 
     # Reading
 
@@ -102,6 +106,29 @@ class Contents:
         """Yield every record of a family that can change now: pinned ones, then loose ones."""
         yield from list(self.pinned[family].values())
         yield from list(self._loose[family].values())
+
+    def walk(self, family: str) -> Iterator[Record | None]:
+        """Yield every record of a family that is in memory, and None for others; records may come and go meanwhile.
+
+        No step looks at more than one record, except of families that are not resident, of which few are in memory:
+        a copy of 100,000 records would hold up the others for 2 ms.
+        """
+        order = self._order.get(family)
+        if order is None:
+            yield from self.in_memory(family)
+            return
+        freed, index = self._freed[family], 0
+        while index < len(order):
+            key = order[index]
+            if key not in freed:
+                index += 1
+                yield self.get(family, key)
+                continue
+            freed.discard(key)
+            last = order.pop()
+            if index < len(order):
+                order[index] = last
+            yield None
 
     # Reports of records
 
@@ -146,7 +173,7 @@ class Contents:
         self.unique.check_all(record)
         _set(record, "key", key)
         self.unique.claim_all(record)
-        self.keys[family].add(key)
+        self.take_keys(family, (key,))
         self.removed.pop((family, key), None)
         if self.transaction is not None:
             self.transaction.key_added(family, key)
@@ -171,6 +198,8 @@ class Contents:
         self.holds.pop(record, None)
         self._unplace(record)
         self.keys[family].discard(key)
+        if family in self._freed:
+            self._freed[family].add(key)
         self.unique.release_all(record)
         self.removed[family, key] = None
         _set(record, "_tracker", None)
@@ -182,7 +211,7 @@ class Contents:
         if self.watch is not None:
             self.watch.attach(record)
         family = family_of(type(record))
-        self.keys[family].add(record.key)
+        self.take_keys(family, (record.key,))
         self.unique.claim_loaded(record)
         if not owner and self.catalog.is_resident(family):
             self.pinned[family][record.key] = record  # most are; `place` would come to the same
@@ -244,6 +273,20 @@ class Contents:
             _set(record, "_group", None)
 
     # Keys
+
+    def take_keys(self, family: str, keys: Iterable[str]) -> None:
+        """Note that these keys are in use, on disk or in memory."""
+        known, order = self.keys[family], self._order.get(family)
+        for key in keys:
+            if key in known:
+                continue
+            known.add(key)
+            if order is None:
+                continue
+            if key in self._freed[family]:
+                self._freed[family].discard(key)
+            else:
+                order.append(key)
 
     def _family(self, record: Record) -> str:
         if not isinstance(record, Record):

@@ -64,7 +64,7 @@ class Loader:
                 keys[value] = key
         for family in contents.catalog.roots:
             owned = contents.catalog.is_resident(family)
-            contents.keys[family].update(await execute(partial(backend.keys, family, owned=owned)))
+            contents.take_keys(family, await execute(partial(backend.keys, family, owned=owned)))
         for family in filter(contents.catalog.is_resident, contents.catalog.roots):
             chunks = backend.scan(family)
             while rows := await execute(next, chunks, None):
@@ -119,7 +119,7 @@ class Loader:
         """Leave a row alone, and say so."""
         logger.error("%s %r cannot be loaded and stays in the database as it is: %s", row.family, row.key, reason)
         self._contents.quarantined[row.family, row.key] = reason
-        self._contents.keys[row.family].add(row.key)
+        self._contents.take_keys(row.family, (row.key,))
 
     def _read(self, row: Row) -> tuple[Schema, Fields]:
         if row.is_damaged:

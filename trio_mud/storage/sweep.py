@@ -49,11 +49,11 @@ class Sweep:
         seen = 0
         await trio.lowlevel.checkpoint()
         for family in self._contents.catalog.roots:
-            for record in self._contents.in_memory(family):
+            for record in self._contents.walk(family):
                 seen += 1
                 if seen % SLICE_RECORDS == 0:
                     await trio.lowlevel.checkpoint()
-                if not schema_of(type(record)).mutable or not self._has_changed(record):
+                if record is None or not schema_of(type(record)).mutable or not self._has_changed(record):
                     continue
                 stored = await self._read(family_of(type(record)), record.key)
                 if self._has_changed(record):  # still: it may have been assigned while the row was read
