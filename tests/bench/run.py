@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
-from tests.bench import accounts, bounds, crowds, handshakes, storage, storms, texts
+from tests.bench import accounts, bounds, crowds, handshakes, storage, storms, texts, world
 from tests.bench.figures import draw
 
 HERE = Path(__file__).resolve().parent
@@ -64,7 +64,7 @@ class Measurement(NamedTuple):
     found: Mapping[str, object] = {}  # all that the load told
 
 
-BOUNDS = (*storms.ROWS, *handshakes.ROWS, *crowds.ROWS, *texts.ROWS, *storage.ROWS, *accounts.ROWS)
+BOUNDS = (*storms.ROWS, *handshakes.ROWS, *crowds.ROWS, *texts.ROWS, *storage.ROWS, *accounts.ROWS, *world.ROWS)
 
 CELLS = (
     *(Cell(f"echo-{n}", "echo", (n,), "CPU us a command") for n in (50, 200, 1000, 10_000)),

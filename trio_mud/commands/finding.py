@@ -56,7 +56,8 @@ KindT = TypeVar("KindT")
 def find(words: str, among: Iterable[NamedT]) -> list[NamedT]:
     """Return the things that the words mean, in the order of `among`; one if they have a number or neither `all`."""
     number, plain = _counted(unquoted(words.strip()))
-    fitting = (thing for thing in among if _fits(plain, thing))
+    beginnings = [f" {word}" for word in plain.split()]
+    fitting = (thing for thing in among if _fits(beginnings, thing))
     return list(fitting) if number is None else list(islice(fitting, number - 1, number))
 
 
@@ -85,11 +86,18 @@ def _search(who: Finder, words: str, kind: type[KindT], phrases: Phrases) -> lis
     words = unquoted(words)
     is_mine = words.casefold().startswith("my ")
     plain = words[3:].strip() if is_mine else words
-    among = list(who.contents if is_mine else who.in_reach())
-    found = find(plain, (thing for thing in among if isinstance(thing, kind)))
-    if found:
-        return found  # type: ignore[return-value]
-    if others := find(plain, among):
+    among: list[Named] = []
+
+    def fitting() -> Iterator[KindT]:
+        for thing in who.contents if is_mine else who.in_reach():
+            among.append(thing)
+            if isinstance(thing, kind):
+                yield thing
+
+    if found := find(plain, fitting()):  # type: ignore[type-var]
+        return found
+    # Nothing fits, so all were looked at.
+    if not all(isinstance(thing, kind) for thing in among) and (others := find(plain, among)):
         raise Mistake(phrases.not_fit.format(name=others[0].name))
     unknown = (phrases.not_carried if is_mine else phrases.not_here).format(words=plain)
     names = {word.casefold(): None for thing in among[:MAX_COMPARED] for word in _words_of(thing)}
@@ -108,9 +116,12 @@ def _counted(words: str) -> tuple[int | None, str]:
     return 1, words
 
 
-def _fits(words: str, thing: Named) -> bool:
-    known = [word.casefold() for word in _words_of(thing)]
-    return all(any(name.startswith(word) for name in known) for word in words.split())
+def _fits(beginnings: list[str], thing: Named) -> bool:
+    """Return True if each of these begins a word of the thing; they begin with a space."""
+    known = " ".join(("", thing.name, *thing.aliases)).casefold()
+    if not known.isprintable():  # it has other white space
+        known = f" {' '.join(known.split())}"
+    return all(beginning in known for beginning in beginnings)
 
 
 def _words_of(thing: Named) -> Iterator[str]:
