@@ -59,6 +59,7 @@ FLOORS = {
         | {FRONT_DOOR, "accounts", "driver", "game", "origins", "storage", "telnet", "text", "transports", "world"},
         {"cyclopts", "trio", "pytest", "pytest_trio"},
     ),
+    "environment": Floor(GROUND | {"config"}),
     "config": Floor(GROUND | {"accounts", "transports"}, {"msgspec"}),
     "game": Floor(GROUND | {"config", "driver", "world"}),
     "logs": Floor({"driver"}, {"structlog"}),

@@ -109,18 +109,36 @@ def test_the_file_sets_what_arguments_and_environment_override(
     assert plan("--storage", "c.db") == "c.db"
 
 
+def test_the_environment_sets_the_rules_of_accounts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "tavern.toml").write_text('game = "tavern:game"\n[accounts]\nguests = true\n', encoding="utf-8")
+    monkeypatch.setenv("TRIO_MUD_ACCOUNTS_GUESTS", "false")
+    assert cli.main(["--config", "tavern.toml", "--check-config"]) == 0
+    assert "accounts guests = False" in capsys.readouterr().out
+    monkeypatch.setenv("TRIO_MUD_ACCOUNTS_GUESTS", "no")
+    assert cli.main(["--config", "tavern.toml", "--check-config"]) == 2
+    assert capsys.readouterr().err == "trio-mud: TRIO_MUD_ACCOUNTS_GUESTS: guests = 'no': write true or false\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--storage-every", "0"], "every = 0.0: write a positive number of seconds"),
-        (["--storage-every", "inf"], "every = inf: write a positive number of seconds"),
+        (
+            ["--storage-every", "0"],
+            "every = 0.0: write a positive number of seconds",
+        ),
+        (
+            ["--storage-every", "inf"],
+            "every = inf: write a positive number of seconds",
+        ),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_status_2(
     folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["run", "tavern:game", *arguments]) == 2
-    assert capsys.readouterr().err == f"trio-mud: {said}\n"
+    assert capsys.readouterr().err == f"trio-mud: {said}, as --storage-every or TRIO_MUD_STORAGE_EVERY\n"
 
 
 # What is refused before a port is bound

@@ -7,6 +7,7 @@ Arguments take precedence over the environment, the environment over the configu
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from trio_mud import __version__, logs
 from trio_mud.admin_command import NoConsole, add_admin_command, console_of
 from trio_mud.bench.command import bench
 from trio_mud.config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
+from trio_mud.environment import override
 from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
 from trio_mud.game import GameBroken, find_game
 from trio_mud.storage import Backend, Memory
@@ -40,6 +42,7 @@ __all__ = ["main"]
 
 CLEAN = 0
 FAILED = 1
+ACCOUNTS = "TRIO_MUD_ACCOUNTS_"  # the variables of the table [accounts]
 WRONG_USAGE = 2  # usage or configuration; nothing was started
 
 T = TypeVar("T", Configuration, StorageOptions, OperationsOptions)
@@ -52,6 +55,8 @@ app = cyclopts.App(
     help="Serve a MUD; without arguments, the small world that is bundled with trio_mud.",
     help_epilogue=(
         "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
+        "The variables TRIO_MUD_ACCOUNTS_… set the rules of the table accounts, such as TRIO_MUD_ACCOUNTS_GUESTS=false."
+        "\n\n"
         "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, the "
         "storage is in use, or no server answers, 130 interrupted twice."
     ),
@@ -125,7 +130,11 @@ def run_game(
         "data": data and str(data),
     }
     stored = {"url": storage, "every": storage_every, "backups": storage_backups}
-    said["storage"] = _with(configuration.storage, stored)
+    try:
+        said["storage"] = _with(configuration.storage, stored)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}, as --storage-every or TRIO_MUD_STORAGE_EVERY") from error
+    said["accounts"] = override(configuration.accounts, ACCOUNTS, os.environ)
     said["operations"] = _with(configuration.operations, {"socket": console and str(console)})
     configuration = _with(configuration, said)
     certificate = _certificate(configuration)
