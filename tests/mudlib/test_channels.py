@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from trio_mud.errors import ConfigurationError
-from trio_mud.mudlib.channels import MOST_CHANNELS, MOST_KEPT, Channel, ChannelLine, open_channels, read_channels
+from trio_mud.mudlib.channels import MOST_CHANNELS, MOST_KEPT, Channel, ChannelLine, open_channel, read_channels
 from trio_mud.storage import Memory, inline, open_store
 
 CHAT = '[chat]\ncaption = "Chat"\ntext = "Talk."\n'
@@ -35,12 +35,11 @@ def test_lines_of_ignored_speakers_are_left_out() -> None:
 async def test_lines_are_read_from_the_database_at_the_next_start() -> None:
     stored = Memory().stored
     async with open_store(Memory(stored), Channel, executor=inline) as store:
-        open_channels(("chat", "ask"), store)["chat"].add(line("hello"))
+        open_channel(store, "chat").add(line("hello"))
+        assert open_channel(store, "chat").last() == [line("hello")]
     async with open_store(Memory(stored), Channel, executor=inline) as store:
-        channels = open_channels(("chat", "market"), store)
-        assert list(channels) == ["chat", "market"]
-        assert channels["chat"].last() == [line("hello")]
-        assert channels["market"].last() == []
+        assert open_channel(store, "chat").last() == [line("hello")]
+        assert open_channel(store, "market").last() == []
 
 
 def test_a_file_describes_channels() -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from trio_mud.commands import Mistake
-from trio_mud.mudlib.letters import MOST_LETTERS, Letter, Mailbox, open_mailbox
+from trio_mud.mudlib.letters import MOST_LETTERS, Letter, Mailbox, deliver, open_mailbox
 from trio_mud.storage import Memory, inline, open_store
 
 
@@ -52,21 +52,28 @@ def test_a_letter_that_is_not_there_is_a_mistake(number: int) -> None:
 async def test_letters_are_read_from_the_database_when_they_are_asked_for() -> None:
     stored = Memory().stored
     async with open_store(Memory(stored), Mailbox, executor=inline) as store:
-        (await open_mailbox(store, "bob")).put(letter("Dear Bob"))
+        deliver(store, await open_mailbox(store, "bob"), letter("Dear Bob"))
     async with open_store(Memory(stored), Mailbox, executor=inline) as store:
         assert list(store.all(Mailbox)) == []  # no mailbox is in memory without need
-        (await open_mailbox(store, "bob")).put(letter("Dear Bob again"))
+        deliver(store, await open_mailbox(store, "bob"), letter("Dear Bob again"))
         await store.saved()
         gc.collect()
         assert store.get(Mailbox, "bob") is None
         assert [letter.text for letter in (await open_mailbox(store, "bob")).letters] == ["Dear Bob", "Dear Bob again"]
 
 
+async def test_a_mailbox_without_letters_is_not_stored() -> None:
+    stored = Memory().stored
+    async with open_store(Memory(stored), Mailbox, executor=inline) as store:
+        assert (await open_mailbox(store, "bob")).letters == ()
+    assert not stored.rows
+
+
 async def test_two_letters_at_one_moment_both_arrive_in_a_new_mailbox() -> None:
     async with open_store(Memory(), Mailbox, executor=inline) as store:
 
         async def write(text: str) -> None:
-            (await open_mailbox(store, "bob")).put(letter(text))
+            deliver(store, await open_mailbox(store, "bob"), letter(text))
 
         async with trio.open_nursery() as nursery:
             for text in ("one", "two", "three"):

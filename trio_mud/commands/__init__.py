@@ -26,7 +26,7 @@ from .command import Command
 from .commands import Actor, Commands
 from .errors import Mistake
 from .finding import find, the_many, the_one
-from .matching import APOSTROPHES, listing, matches
+from .matching import APOSTROPHES, listing, matches, similar
 from .phrases import Phrases
 from .role import Role
 
@@ -42,6 +42,7 @@ __all__ = [
     "find",
     "listing",
     "matches",
+    "similar",
     "the_many",
     "the_one",
 ]

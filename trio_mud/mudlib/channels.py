@@ -21,7 +21,7 @@ from trio_mud.storage import Record, Store
 
 from .toml_tables import read_table, read_toml
 
-__all__ = ["MOST_CHANNELS", "MOST_KEPT", "Channel", "ChannelLine", "ChannelPlan", "open_channels", "read_channels"]
+__all__ = ["MOST_CHANNELS", "MOST_KEPT", "Channel", "ChannelLine", "ChannelPlan", "open_channel", "read_channels"]
 
 MOST_CHANNELS = 20
 MOST_KEPT = 30  # lines of each channel
@@ -86,6 +86,6 @@ def read_channels(text: str, file: str) -> Mapping[str, ChannelPlan]:
     return {name: read_table(table, ChannelPlan, f"{file}: {name}") for name, table in tables.items()}
 
 
-def open_channels(plans: Collection[str], store: Store) -> dict[str, Channel]:
-    """Return the channels of these names, with the lines that are stored."""
-    return {name: store.get(Channel, name) or store.add(Channel(), name) for name in plans}
+def open_channel(store: Store, name: str) -> Channel:
+    """Return the channel of this name, with the lines that are stored."""
+    return store.get(Channel, name) or store.add(Channel(), name)

@@ -12,7 +12,7 @@ from trio_mud.storage import Record, Store
 
 from .social_phrases import SOCIAL_PHRASES
 
-__all__ = ["LONGEST_LETTER", "MOST_LETTERS", "Letter", "Mailbox", "open_mailbox"]
+__all__ = ["LONGEST_LETTER", "MOST_LETTERS", "Letter", "Mailbox", "deliver", "open_mailbox"]
 
 MOST_LETTERS = 100  # in one mailbox
 LONGEST_LETTER = 4096  # bytes
@@ -88,7 +88,7 @@ class Mailbox(Record, family="mailbox"):
 
 
 async def open_mailbox(store: Store, key: str) -> Mailbox:
-    """Return the mailbox of the character with this key; it is stored from now on.
+    """Return the mailbox of the character with this key; an empty one is stored when a letter is delivered.
 
     Use it before the next `await`: a mailbox that nothing refers to is forgotten once it is saved.
 
@@ -96,5 +96,16 @@ async def open_mailbox(store: Store, key: str) -> Mailbox:
         UnreadableRecord: Its row is quarantined.
     """
     found = await store.load(Mailbox, key)
-    # Another task may have made it while this one waited.
-    return found or store.get(Mailbox, key) or store.add(Mailbox(), key)
+    # Another task may have delivered the first letter while this one waited.
+    return found or store.get(Mailbox, key) or Mailbox(key=key)
+
+
+def deliver(store: Store, mailbox: Mailbox, letter: Letter) -> None:
+    """Put a letter into a mailbox that was just opened.
+
+    Raises:
+        ValueError: The mailbox is full.
+    """
+    mailbox.put(letter)
+    if store.get(Mailbox, mailbox.key) is None:
+        store.add(mailbox)

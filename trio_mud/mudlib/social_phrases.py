@@ -41,6 +41,7 @@ class SocialPhrases:
     afk_plain: str = "away from the keyboard"
     afk_over: str = "You are back."
     afk_told: str = "{name} is away: {message}."
+    afk_seen: str = "is away: {message}"
     muted: str = "You may not talk to others for now."
 
     # Letters
@@ -52,19 +53,19 @@ class SocialPhrases:
     letter_listed: str = "{number}  from <b>{name}</b>, on {date}"
     letter_listed_new: str = "{number}  from <b>{name}</b>, on {date} (new)"
     letter_head: str = "Letter {number}, from <b>{name}</b>, on {date}:"
+    letter_resumed: str = "You go on with the letter that you had begun. Type .l to see it."
     letter_discarded: str = "You throw away letter {number}, from {name}."
-    letter_begun: str = "You write to {name}. A line with a dot alone ends the letter, .h lists the other commands."
+    letter_begun: str = "You write to {name}."
     letter_given_up: str = "You write nothing, and keep the paper."
     letter_sent: str = "Your letter to {name} is sent."
     letter_slow: str = "Your letter to {name} is under way, but the post is slow today."
     letter_unknown: str = 'No player called "{name}" has a mailbox.'
     letter_full: str = "The mailbox of {name} is full. Try again when {name} has made room."
-    letters_unreadable: str = "That mailbox cannot be opened. Please tell those who run this place."
+    unreadable: str = "What is kept of {name} cannot be read. Please tell those who run this place."
 
     # Gestures
     socials_title: str = "Gestures: what you can do without words"
     socials_text: str = "Type one alone, or most of them with a name: bow, or bow ann."
-    no_target: str = "You can only {word} by yourself."
 
     # Help
     help_topics: str = "Type help and a topic to read about it: {topics}."
