@@ -159,3 +159,17 @@ def test_a_module_that_is_no_python_is_told_by_line(write: Write) -> None:
 
     with pytest.raises(GameBroken, match=r'tavern\.py", line 1'):
         find_game("tavern:hooks")
+
+
+def test_a_wrong_file_that_a_game_reads_is_named_without_a_traceback(write: Write) -> None:
+    write(
+        "lore.py",
+        "from pathlib import Path\n"
+        "from trio_mud.mudlib.topics import read_topics\n"
+        "Path('help').mkdir()\n"
+        "Path('help/geese.txt').touch()\n"
+        "read_topics(Path('help'))\n",
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        find_game("lore:hooks")
+    assert str(caught.value) == "geese.txt: write a title in the first line, and the text below it"

@@ -67,6 +67,8 @@ def _imported(name: str) -> ModuleType:
                 f"there is no module {missing!r} in {here} or among the installed packages"
             ) from error
         raise GameBroken(_formatted(error)) from error
+    except ConfigurationError:  # of a file that the module reads: the message names it
+        raise
     except Exception as error:  # a boundary: the module is the game's code
         raise GameBroken(_formatted(error)) from error
 

@@ -3,6 +3,7 @@
 import pytest
 
 from trio_mud.mudlib import world
+from trio_mud.mudlib.lore import TOPICS
 from trio_mud.mudlib.verbs import commands
 from trio_mud.telnet.client import TakesMarks
 from trio_mud.testing import Mud, OpenMud, Player
@@ -11,7 +12,7 @@ from .conftest import ComeIn, reads
 from .programs import TellsVariables
 
 LISTENS = ("MUDLET", "XTERM-256COLOR", "MTTS 77")  # 64 of these is a screen reader
-LISTS = "charset    Choose how letters travel to your program."
+LISTS = "afk        Let others know that you are away, until your next command."
 TIME = "You look at the sky: it is morning, on the 1st day of Thaw in the year 1."
 
 
@@ -77,9 +78,9 @@ async def test_a_long_text_is_read_a_page_at_a_time(mud: OpenMud) -> None:
         assert first.startswith(LISTS)
         assert first.endswith("\n[Enter reads on, q stops] ")
         assert first.count("\n") == 5
-        pages = -(-(len(commands.explain().splitlines())) // 5)
+        pages = -(-(len(commands.explain().splitlines()) + len(TOPICS) + 4) // 5)
         await ann.type(*[""] * (pages - 1))
-        await ann.sees("Type help and a command to read more about it.\n> ")
+        await ann.sees(f"talking    {TOPICS['talking'].title}\n> ")
         assert ann.screen.count("[Enter") == pages - 1
 
 

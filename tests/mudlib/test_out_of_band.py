@@ -13,6 +13,10 @@ from .conftest import ComeIn
 from .programs import ReportsMsdp
 
 PACKAGES = ("Char", "Room", "Comm.Channel 1")
+CHANNELS: Json = [
+    {"name": name, "caption": caption, "command": name}
+    for name, caption in (("chat", "Chat"), ("ask", "Questions"), ("market", "Market"))
+]
 VALLEY = "the Valley of the Slow Water"
 
 
@@ -56,6 +60,7 @@ async def test_a_newcomers_program_is_told_who_and_where_they_are(mud: OpenMud) 
                 },
             ),
             ("Room.Players", []),
+            ("Comm.Channel.List", CHANNELS),
         ]
 
 
@@ -85,7 +90,7 @@ async def test_programs_are_told_who_comes_and_who_goes(mud: OpenMud) -> None:
             ("Room.AddPlayer", {"name": "Bob", "fullname": "Bob"}),
             ("Room.AddPlayer", {"name": "Ida", "fullname": "Ida"}),
         ]
-        assert told(ida)[-1] == (
+        assert told(ida)[-2] == (
             "Room.Players",
             [{"name": "Ann", "fullname": "Ann"}, {"name": "Bob", "fullname": "Bob"}],
         )
@@ -132,7 +137,7 @@ async def test_a_program_is_told_only_what_it_takes(mud: OpenMud, come_in: ComeI
         bob = await come_in(valley, "Bob")
         await bob.type("say hello", "north")
         await ann.sees("goes north.")
-        assert [package for package, _ in told(ann)] == ["Comm.Channel.Text"]
+        assert [package for package, _ in told(ann)] == ["Comm.Channel.List", "Comm.Channel.Text"]
         assert bob.gmcp == []
 
 

@@ -5,9 +5,10 @@ from trio_mud.accounts import appearance, read_name, same_name
 from trio_mud.commands import Mistake
 from trio_mud.world import Room
 
-from .out_of_band import tell_arrival, tell_departure, tell_name, tell_room
+from .lore import CHANNELS
+from .out_of_band import tell_arrival, tell_channels, tell_departure, tell_name, tell_room
 from .phrases import PHRASES
-from .verbs import ACCOUNT_VERBS, commands, show_room
+from .verbs import ACCOUNT_VERBS, POST_VERBS, commands, show_room
 from .villager import Villager, page_width, villager_of
 
 __all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw", "wake_up"]
@@ -27,6 +28,7 @@ RESERVED = frozenset(
         *("board", "heron", "rat"),
         *LOGIN_WORDS,
         *ACCOUNT_VERBS,
+        *POST_VERBS,
         *(same_name(verb) for command in commands for verb in command.verbs),
     }
 )
@@ -153,6 +155,7 @@ def look_around(who: Villager) -> None:
     tell_name(who)
     show_room(who)
     tell_room(who)
+    tell_channels(who, CHANNELS)
     who.prompt()
 
 

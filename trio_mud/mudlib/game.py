@@ -7,6 +7,7 @@ from trio_mud import (
     LAST,
     Admitted,
     Dialog,
+    GmcpMessage,
     Hooks,
     Input,
     LinkLost,
@@ -20,13 +21,19 @@ from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
 from trio_mud.world import Game, World
 
+from .channels import Channel
 from .entry import PATIENCE, RESERVED, appear, ask_for_a_name, freeze, go_away, thaw, wake_up
+from .letters import Mailbox
 from .login import ValleyLogin
-from .out_of_band import report, sign_of
+from .lore import CHANNELS
+from .out_of_band import report, sign_of, tell_listeners
 from .phrases import PHRASES
 from .sky import hour_of, until_next_hour
 from .spot import is_indoors
 from .verbs import commands, commands_for
+from .verbs.away import end_absence
+from .verbs.chatting import join_channel
+from .verbs.posting import mention_letters
 from .villager import Fallen, Villager, villager_of, villagers
 
 __all__ = ["lasting_world", "world"]
@@ -41,16 +48,23 @@ def valley_of_names(world: World) -> Hooks:
 
 def valley_of_accounts(world: World) -> Hooks:
     """Return the hooks of a valley whose players have accounts."""
-    accounts = Accounts.of(world, Villager, reserved=RESERVED)
+    accounts = Accounts.of(world, Villager, reserved=RESERVED, beside=(Mailbox,))
     hooks = play(world, commands_for(accounts), ValleyLogin(accounts).run, accounts.options.login_timeout)
     hooks.include(accounts.hooks)
+
+    @hooks.on(SessionStarted)
+    async def mention_the_mail(event: SessionStarted) -> None:
+        who = villager_of(event.session)
+        if who is not None and who.account:
+            await mention_letters(who)
+
     return hooks
 
 
-world = Game(valley_of_names, maps=MAPS)
+world = Game(valley_of_names, records=(Channel,), maps=MAPS)
 """The valley whose players give only a name. The command line keeps its records in memory."""
 
-lasting_world = Game(valley_of_accounts, records=Accounts.records, maps=MAPS)
+lasting_world = Game(valley_of_accounts, records=(*Accounts.records, Channel, Mailbox), maps=MAPS)
 """The valley whose players have accounts; it keeps them, with all that they leave in it."""
 
 
@@ -84,6 +98,8 @@ def play(
         if who is None:  # the dialog broke before it had a name
             event.connection.quit(PHRASES.without_a_name)
             return None
+        if who.away and event.line.strip():
+            end_absence(who)
         return table.run(who, event.line)
 
     @hooks.on(Input, order=LAST)
@@ -91,6 +107,16 @@ def play(
         who = villager_of(event.connection.session)
         if who is not None and event.connection.dialog is None:
             who.prompt()
+
+    @hooks.on(GmcpMessage)
+    def answer_a_program(event: GmcpMessage) -> None:
+        who, package = villager_of(event.connection.session), event.package.lower()
+        if who is None:
+            return
+        if package == "comm.channel.players":
+            tell_listeners(who, CHANNELS)
+        elif package == "comm.channel.enable" and isinstance(event.data, str) and event.data in CHANNELS:
+            join_channel(who, event.data)
 
     @hooks.on(MsdpMessage)
     def report_what_is_asked_for(event: MsdpMessage) -> None:

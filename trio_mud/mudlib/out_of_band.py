@@ -9,25 +9,30 @@ the common variables of MSDP
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from trio_mud import Text
 from trio_mud.world import Room, World
 
+from .channels import ChannelPlan
 from .directions import short_of
 from .phrases import PHRASES
 from .spot import is_indoors, room_number
-from .villager import Villager, villagers_in
+from .villager import Villager, villagers, villagers_in
 
 __all__ = [
     "report",
     "sign_of",
     "tell_arrival",
+    "tell_channels",
     "tell_departure",
+    "tell_listeners",
     "tell_name",
     "tell_room",
     "tell_speech",
 ]
+
+MOST_LISTENERS = 500  # players in one message
 
 
 def sign_of(world: World) -> dict[str, str]:
@@ -83,6 +88,26 @@ def tell_speech(listeners: Iterable[Villager], channel: str, talker: Villager, t
     heard = {"channel": channel, "talker": talker.name, "text": str(text)}
     for listener in listeners:
         listener.gmcp("Comm.Channel.Text", heard)
+
+
+def tell_channels(who: Villager, channels: Mapping[str, ChannelPlan]) -> None:
+    """Send a player's program the channels that the player listens to."""
+    heard = [
+        {"name": name, "caption": plan.caption, "command": name}
+        for name, plan in channels.items()
+        if who.listens_to(name)
+    ]
+    who.gmcp("Comm.Channel.List", heard)
+
+
+def tell_listeners(who: Villager, channels: Iterable[str]) -> None:
+    """Send a player's program who is in the valley, and which channels each of them listens to."""
+    assert who.session is not None, f"{who!r} asks without a session"
+    present = villagers(who.session.server)[:MOST_LISTENERS]
+    listeners = [
+        {"name": other.name, "channels": [name for name in channels if other.listens_to(name)]} for other in present
+    ]
+    who.gmcp("Comm.Channel.Players", listeners)
 
 
 def report(who: Villager) -> None:

@@ -42,7 +42,6 @@ class SocialPhrases:
     afk_over: str = "You are back."
     afk_told: str = "{name} is away: {message}."
     afk_seen: str = "is away: {message}"
-    muted: str = "You may not talk to others for now."
 
     # Letters
     no_letter: str = "You have no letter {number}."
@@ -68,7 +67,7 @@ class SocialPhrases:
     socials_text: str = "Type one alone, or most of them with a name: bow, or bow ann."
 
     # Help
-    help_topics: str = "Type help and a topic to read about it: {topics}."
+    help_topics: str = "There are topics to read about, too:"
     no_help: str = 'There is no help about "{word}".'
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trio_mud import Client, Connection, Dialog, HookEvent, MasterServer, Session, Text, wrap
+from trio_mud.accounts import same_name
 from trio_mud.storage import live
 from trio_mud.world import Being, Room, Traveller
 
@@ -37,6 +38,12 @@ class Villager(Traveller, Being):
         reader: "on" if a screen reader reads to the player, "off" if not.
         charset: The preferred charset.
         draft: A note that is begun and not pinned up; "" if there is none.
+        letter_draft: A letter that is begun and not sent.
+        ignored: The names of players who are not heard, by their `person`.
+        left_channels: The channels that the player does not listen to.
+        last_teller: The name of the last player who told this one something.
+        away: The message of a player who is away from the keyboard; "" for one who is not.
+        away_read_by: The `person` of each player who has read it.
         is_absent: True if the others have seen the link die, and have not seen the player return.
             That is not the same as having no connection: the event of a lost link comes a little later.
     """
@@ -45,7 +52,13 @@ class Villager(Traveller, Being):
     reader: str = AUTO
     charset: str = AUTO
     draft: str = ""
+    letter_draft: str = ""
+    ignored: dict[str, str] = {}  # noqa: RUF012  a Record copies it
+    left_channels: tuple[str, ...] = ()
     is_absent: bool = live(default=False)
+    last_teller: str = live(default="")
+    away: str = live(default="")
+    away_read_by: frozenset[str] = live(default=frozenset())
 
     sentences = FIGHTING
 
@@ -55,6 +68,19 @@ class Villager(Traveller, Being):
         room = self.room
         assert room is not None, f"{self!r} is in no room"
         return room
+
+    @property
+    def person(self) -> str:
+        """The key by which others ignore the player: that of the account; of a guest, that of the name."""
+        return self.account or same_name(self.name)
+
+    def ignores(self, other: Villager) -> bool:
+        """Return True if nothing of the other player is heard."""
+        return bool(self.ignored) and other.person in self.ignored
+
+    def listens_to(self, channel: str) -> bool:
+        """Return True if the player hears this channel."""
+        return channel not in self.left_channels
 
     @property
     def connection(self) -> Connection | None:
@@ -77,6 +103,11 @@ class Villager(Traveller, Being):
     def columns(self) -> int | None:
         """The columns of the window; None if they are not known, or no player looks at it."""
         return self.connection.client.rendering.width if self.connection is not None else None
+
+    @property
+    def page_columns(self) -> int | None:
+        """The columns that prose may take; None if no line is to be broken."""
+        return page_width(self.connection) if self.connection is not None else None
 
     def write(self, text: Text, /) -> bool:
         """Show the player a text, in lines no wider than a page; while the link is dead it is kept."""

@@ -43,8 +43,9 @@ async def test_history_is_bounded_and_tells_hours_and_days(mud: OpenMud, come_in
         for number in range(MOST_KEPT + 2):
             await ann.type(f"chat number {number}.")
             await trio.sleep(1)
-        await ann.catches_up()
         await trio.sleep(3 * 3600)
+        await ann.type("reader on")
+        await ann.catches_up()
         await ann.type("chat")
         seen = await reads(ann)
         assert seen.count("3 h ago, Ann") == MOST_KEPT
@@ -105,7 +106,7 @@ async def test_words_on_a_channel_are_shown_as_text_and_never_as_another_line(mu
         await ann.type(line)
         for command in ("look", "chat"):
             first, *rest = (await reads(bob)).splitlines()
-            assert "<b>{words}</b> red" in first
+            assert "<b>{words}</b>" in first
             assert rest
             assert all(row.startswith("  ") for row in rest)
             if command == "look":

@@ -22,7 +22,8 @@ async def test_help_names_all_topics(mud: OpenMud, come_in: ComeIn) -> None:
         ann = await listener(valley, come_in)
         await ann.type("help")
         await ann.sees("Type help and a command to read more about it.")
-        await ann.sees(f"Type help and a topic to read about it: {', '.join(sorted(TOPICS))}.")
+        for name in sorted(TOPICS):
+            await ann.sees(f"{name:9}  {TOPICS[name].title}\n")
 
 
 async def test_a_topic_is_read_by_its_name_or_the_beginning_of_it(mud: OpenMud, come_in: ComeIn) -> None:

@@ -44,6 +44,7 @@ async def test_an_ignored_teller_is_not_answered_and_reads_who_is_away(mud: Open
     async with mud(world) as valley:
         ann, bob = await come_in(valley, "Ann"), await come_in(valley, "Bob")
         await ann.type("ignore bob", "afk lunch")
+        await ann.sees("You are away")
         await bob.type("tell ann hello")
         await bob.sees("Ann is away: lunch.")
         await ann.type("reply hello", "tell bob hello")

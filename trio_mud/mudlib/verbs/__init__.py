@@ -1,43 +1,61 @@
 """What players can do: one table beside each kind of doing, and here the one that includes them all."""
 
+from collections.abc import Iterable
+
 from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
+from trio_mud.errors import ConfigurationError
 
+from ..lore import CHANNELS, SOCIALS, TOPICS
 from ..villager import Villager
-from . import handling, looking, moving, talking, tuning, using, writing
+from . import away, chatting, gesturing, handling, ignoring, looking, moving, talking, tuning, using, writing
+from .helping import add_help
 from .keeping import ACCOUNT_VERBS, account_commands
 from .looking import show_room
+from .posting import POST_VERBS, post_commands
 
-__all__ = ["ACCOUNT_VERBS", "commands", "commands_for", "show_room"]
+__all__ = ["ACCOUNT_VERBS", "POST_VERBS", "check_words", "commands", "commands_for", "show_room"]
+
+
+PLAIN = (
+    looking.commands,
+    moving.commands,
+    handling.commands,
+    using.commands,
+    talking.commands,
+    away.commands,
+    ignoring.commands,
+    tuning.commands,
+    writing.commands,
+)
+
+
+def check_words(file: str, words: Iterable[str], *tables: Commands[Villager]) -> None:
+    """Raise ConfigurationError if a word of a file is a verb that all players have: it could never be typed.
+
+    A verb of some roles may have the word: it takes precedence for those who have it.
+    """
+    verbs = {verb for table in tables for command in table if not command.role for verb in command.verbs}
+    for word in words:
+        if word in verbs:
+            raise ConfigurationError(f"{file}: {word}: there is a command {word!r}; choose another word")
 
 
 def table_of(*tables: Commands[Villager]) -> Commands[Villager]:
-    """Return one table with the verbs of several, and a help that lists them."""
+    """Return one table with the verbs of several, the gestures last, and a help for all of them."""
     table = Commands[Villager](help_verbs=())
-    for other in tables:
+    for other in (*tables, gesturing.commands):
         table.include(other)
-
-    @table.verb("help", "?")
-    def explain(who: Villager, verb: str = "") -> None:
-        """List the commands, or explain one of them."""
-        text = table.explain(verb)
-        who.read(text if verb else f"{text}\n\n{table.phrases.more.format(verb='help')}")
-
+    add_help(table, TOPICS)
     table.check()
+    check_words("channels.toml", CHANNELS, *tables[1:])
+    check_words("socials.toml", SOCIALS, *tables)
     return table
 
 
-commands = table_of(
-    looking.commands,
-    moving.commands,
-    talking.commands,
-    tuning.commands,
-    using.commands,
-    writing.commands,
-    handling.commands,
-)
+commands = table_of(chatting.commands, *PLAIN)
 
 
 def commands_for(accounts: Accounts) -> Commands[Villager]:
     """Return the commands of a valley whose players have accounts."""
-    return table_of(commands, account_commands(accounts))
+    return table_of(chatting.commands, *PLAIN, account_commands(accounts), post_commands(accounts))

@@ -24,8 +24,9 @@ def add_help(table: Commands[Villager], topics: Mapping[str, Topic]) -> None:
 def overview(table: Commands[Villager], topics: Mapping[str, Topic], who: Villager) -> str:
     """Return the list of all commands and topics."""
     more = table.phrases.more.format(verb="help")
-    listed = SOCIAL_PHRASES.help_topics.format(topics=", ".join(sorted(topics)))
-    return f"{table.explain('', who)}\n\n{more}\n{listed}"
+    width = max(map(len, topics))
+    listed = [f"{name:{width}}  {topic.title}" for name, topic in sorted(topics.items())]
+    return "\n".join([table.explain("", who), "", more, SOCIAL_PHRASES.help_topics, "", *listed])
 
 
 def answer(table: Commands[Villager], topics: Mapping[str, Topic], who: Villager, word: str) -> str:

@@ -19,7 +19,7 @@ commands = Commands[Villager](help_verbs=())
 
 @commands.verb("ignore")
 async def ignore(who: Villager, name: str = "") -> None:
-    """Hear nothing more from a player; or list those whom you ignore.
+    """Hear nothing more from a player, or list those you ignore.
 
     It holds for what they say, shout, tell, emote and write, and they are not told. See help ignoring.
     """

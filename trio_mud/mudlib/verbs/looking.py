@@ -12,6 +12,7 @@ from ..board import Board
 from ..creatures import Creature
 from ..phrases import PHRASES
 from ..sky import date_of, hour_of
+from ..social_phrases import SOCIAL_PHRASES
 from ..spot import detail_of, is_indoors, text_of
 from ..things import is_dark
 from ..villager import Villager, villagers_in
@@ -136,6 +137,8 @@ def linked(links: list[Markup], last: str) -> Markup:
 
 
 def stillness(other: Villager) -> str:
-    """Return how long a player has not moved, if it is worth a word."""
+    """Return how long a player has not moved, or that the player is away, if it is worth a word."""
+    if other.away:
+        return SOCIAL_PHRASES.afk_seen.format(message=other.away)
     minutes = 0 if other.connection is None else int(other.connection.idle_seconds // STILL)
     return f"has not stirred for {minutes} minute{'s' * (minutes > 1)}" if minutes else ""

@@ -1,6 +1,6 @@
 """Posting: letters to players with an account, who may be away."""
 
-from trio_mud import Dialog, join, link, markup
+from trio_mud import Dialog, Text, join, link, markup
 from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands, Mistake
 from trio_mud.errors import NotSaved, UnreadableRecord
@@ -65,10 +65,18 @@ def post_commands(accounts: Accounts) -> Commands[Villager]:
 
 async def mention_letters(who: Villager) -> None:
     """Show a player who comes in how many letters are new."""
-    count = (await mailbox_of(who.world.store, who)).unread
-    if count:
+    text: Text
+    try:
+        count = (await mailbox_of(who.world.store, who)).unread
+    except Mistake as mistake:
+        text = str(mistake)
+    else:
+        if not count:
+            return
         phrase = SOCIAL_PHRASES.new_letter if count == 1 else SOCIAL_PHRASES.new_letters
-        who.write(markup(phrase, count=count, mail=link("mail")))
+        text = markup(phrase, count=count, mail=link("mail"))
+    who.write(text)
+    who.prompt()
 
 
 async def write_to(dialog: Dialog, who: Villager, name: str, accounts: Accounts) -> None:

@@ -8,9 +8,11 @@ from ..creatures import Heron
 from ..out_of_band import tell_speech
 from ..phrases import PHRASES
 from ..quoting import close_up
-from ..villager import Villager, villagers, villagers_in
+from ..social_phrases import SOCIAL_PHRASES
+from ..villager import Villager, villager_of, villagers, villagers_in
+from .away import mention_absence
 
-__all__ = ["commands"]
+__all__ = ["HANGING", "commands", "everyone", "notice", "others", "player_called", "spoken", "utter"]
 
 LONGEST = 512  # characters; every listener's client has to wrap and show them
 HANGING = 2  # columns by which the second line of what somebody says is indented
@@ -72,8 +74,25 @@ def tell(who: Villager, whom: Villager, words: str) -> None:
     own = markup('You tell <b>{name}</b>, "<magenta>{words}</magenta>"', name=whom.name, words=words)
     utter("tell", who, heard, [whom])
     utter("tell", who, own, [who])
+    if not whom.ignores(who):
+        whom.last_teller = who.name
+    if who.ignores(whom):
+        who.write(SOCIAL_PHRASES.ignored_answer.format(name=whom.name))
+    mention_absence(whom, who)
     if whom.is_absent:
         who.write(f"{whom.name} is absent in mind, and will hear it on coming back.")
+
+
+@commands.verb("reply", "r")
+def reply(who: Villager, words: str) -> None:
+    """Answer the player who told you something last."""
+    if not who.last_teller:
+        raise Mistake(SOCIAL_PHRASES.nobody_told)
+    assert who.session is not None, f"{who!r} types without a session"
+    teller = villager_of(who.session.server.sessions.get(same_name(who.last_teller)))
+    if teller is None or teller.room is None:
+        raise Mistake(SOCIAL_PHRASES.teller_gone.format(name=who.last_teller))
+    tell(who, teller, words)
 
 
 @commands.verb("shout")
@@ -111,10 +130,11 @@ def spoken(who: Villager, words: str) -> str:
 
 
 def utter(channel: str, talker: Villager, text: Text, listeners: list[Villager]) -> None:
-    """Let some hear it, and their programs too.
+    """Let some hear it, and their programs too; not those who ignore the talker.
 
     Lines that are broken off are indented: no words can be chosen so that a line looks like somebody else's.
     """
+    listeners = [listener for listener in listeners if not listener.ignores(talker)]
     shown: dict[int | None, Text] = {}
     for listener in listeners:
         width = listener.columns
