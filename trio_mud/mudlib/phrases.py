@@ -65,7 +65,7 @@ class WorldPhrases:
 
 
 PHRASES: Final = WorldPhrases()
-HANDLING: Final = VerbPhrases()
+HANDLING: Final = VerbPhrases(carried="You carry: {things}.", inside="In it you see: {things}.")
 FIGHTING: Final = FightPhrases(
     die="It goes dark, and you hear a drop fall, and another. You wake up somewhere else.",
     others_die="{actor} falls, grows thin as breath on a pane, and is gone.",

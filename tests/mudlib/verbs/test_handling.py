@@ -34,7 +34,7 @@ async def test_a_thing_is_taken_carried_and_dropped_before_the_eyes_of_others(mu
         await ann.sees("Lying about: ")
         await ann.type("take lamp", "i")
         await ann.sees("You take the brass lamp.")
-        await ann.sees("You carry brass lamp.")
+        await ann.sees("You carry: brass lamp.")
         await bob.sees("Ann takes the brass lamp.")
         await ann.type("west", "drop lamp", "look")
         await ann.sees("You drop the brass lamp.")
@@ -75,7 +75,7 @@ async def test_a_drawer_holds_what_is_put_in_it_and_shows_it_when_it_is_open(mud
         await ann.sees("The oak drawer is closed.")
         await ann.sees("The oak drawer is closed.")
         await ann.sees("You open the oak drawer.")
-        await ann.sees("In it: cork float.")
+        await ann.sees("In it you see: cork float.")
         await ann.type("take float from drawer", "put float in drawer", "take drawer", "put drawer in drawer")
         await ann.sees("You take the cork float out of the oak drawer.")
         await ann.sees("You put the cork float into the oak drawer.")
@@ -146,11 +146,11 @@ async def test_what_is_carried_or_dropped_is_kept_over_a_restart_and_a_crash(mud
         assert not any(isinstance(thing, OilLamp) for thing in room_of(valley, "square").contents)
         ann = await valley.player()
         await answers(ann, "Ann", PASSWORD, "i", "quit")
-        assert "You carry brass lamp." in ann.screen
+        assert "You carry: brass lamp." in ann.screen
     async with mud(lasting_world, storage=valley.storage) as valley:
         ann = await valley.player()
         await answers(ann, "Ann", PASSWORD, "i")
-        assert "You carry brass lamp." in ann.screen
+        assert "You carry: brass lamp." in ann.screen
         names = [thing.name for thing in valley.store.all(Thing) if thing.template == "lamp"]
         assert len(names) == 1
 
