@@ -286,7 +286,7 @@ def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
         raise OSError("the disk is on fire")
 
     monkeypatch.setattr(cli, "_welcome", crash)
-    monkeypatch.setattr(logs, "show", lambda **_: None)
+    monkeypatch.setattr(logs, "show", lambda *_, **__: None)
 
     with pytest.raises(OSError, match="on fire"):
         say("run", "tavern:hooks", "--port", "0")
@@ -295,7 +295,7 @@ def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
 @pytest.fixture
 def unlogged(say: Say, monkeypatch: pytest.MonkeyPatch) -> Say:
     """Run the command line without changing this process's logging, for commands that fail before they serve."""
-    monkeypatch.setattr(logs, "show", lambda **_: None)
+    monkeypatch.setattr(logs, "show", lambda *_, **__: None)
     return say
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+import trio
 
-from trio_mud import logs
+from trio_mud import Hooks, Input, logs
+from trio_mud.testing import OpenMud
 
 HOSTILE = "look\r\n2026-01-01T00:00:00Z [info] all is well\x1b[2J\x9b\u202e"
 
@@ -72,3 +76,77 @@ def test_no_colours_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str
         log.error("plain")
 
     assert "\x1b" not in capsys.readouterr().err
+
+
+# JSON, and files
+
+
+def lines_of(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def test_a_line_of_json_names_the_event_and_its_connection(mud: OpenMud, tmp_path: Path) -> None:
+    log, hooks = logging.getLogger("trio_mud"), Hooks()
+
+    @hooks.on(Input)
+    async def obey(event: Input) -> None:
+        event.connection.server.sessions.enter("ann", event.connection)
+        await trio.lowlevel.checkpoint()
+        log.warning("typed %s", event.line, extra={"line": HOSTILE})
+
+    root, level = logging.getLogger(), logging.getLogger().level
+    handler = logs.show(form="json", file=tmp_path / "mud.log")
+    try:
+        async with mud(hooks) as place:
+            player = await place.player()
+            await player.type("look")
+            await player.catches_up()
+            log.warning("outside")
+        handler.flush()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    inside, outside = (line for line in lines_of((tmp_path / "mud.log").read_text()) if line["level"] == "warning")
+    assert inside["event"] == "typed look"
+    assert (inside["hook"], inside["connection"], inside["session"]) == ("Input", 1, "ann")
+    assert str(inside["line"]).isprintable()
+    assert str(inside["timestamp"]).endswith("Z")
+    assert "hook" not in outside
+
+
+def test_a_traceback_in_json_is_one_line(tmp_path: Path) -> None:
+    log, root, level = logging.getLogger("trio_mud"), logging.getLogger(), logging.getLogger().level
+    handler = logs.show(form="json", file=tmp_path / "mud.log")
+    try:
+        try:
+            raise KeyError(HOSTILE)
+        except KeyError:
+            log.exception("failed")
+        handler.flush()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    (line,) = lines_of((tmp_path / "mud.log").read_text())
+    assert "KeyError" in str(line["exception"])
+
+
+def test_a_renamed_file_is_left_when_it_is_reopened(tmp_path: Path) -> None:
+    log, root, level = logging.getLogger("trio_mud"), logging.getLogger(), logging.getLogger().level
+    handler = logs.show(file=tmp_path / "mud.log")
+    try:
+        log.warning("one")
+        handler.flush()
+        (tmp_path / "mud.log").rename(tmp_path / "mud.log.1")
+        log.warning("two")
+        handler.flush()
+        handler.reopen()
+        log.warning("three")
+        handler.flush()
+        (tmp_path / "mud.log").unlink()
+        (tmp_path / "mud.log").mkdir()
+        with pytest.raises(IsADirectoryError):
+            handler.reopen()
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    assert [line.split()[-1] for line in (tmp_path / "mud.log.1").read_text().splitlines()] == ["one", "two"]

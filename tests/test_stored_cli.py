@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setattr(logs, "show", lambda **_: None)
+    monkeypatch.setattr(logs, "show", lambda *_, **__: None)
     yield tmp_path
     sys.modules.pop("tavern", None)
 

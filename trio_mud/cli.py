@@ -115,7 +115,8 @@ def run_game(
         storage_backups: The folder for daily backups, or none. Default: backups, beside the SQLite file.
         console: The Unix socket of the console, for trio-mud admin, or none. Default: MODULE.sock, beside the database.
         record: A folder for recordings of all connections, which tests can replay. Hidden input is left out.
-        config: A TOML file with these settings, and the tables storage, accounts, operations, limits and texts.
+        config: A TOML file with these settings, and the tables storage, accounts, operations, log, limits
+            and texts.
         check_config: Check the configuration, print its effect, and exit.
     """
     configuration = read(config) if config else Configuration()
@@ -145,7 +146,7 @@ def run_game(
         return CLEAN
     if record is not None:
         _make_folder(record)
-    logs.show(most=configuration.limits.max_log)
+    _log(configuration)
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
         print(_welcome(configuration.game, places), flush=True)
@@ -263,6 +264,17 @@ def _make_folder(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"cannot record into {path}: {error.strerror}; name a folder as --record") from error
+
+
+def _log(configuration: Configuration) -> None:
+    """Begin to log as configured, before anything is opened."""
+    options = configuration.log
+    level = logging.getLevelNamesMapping()[options.level.upper()]
+    file = Path(options.file) if options.file is not None else None
+    try:
+        logs.show(level, most=configuration.limits.max_log, form=options.form, file=file)
+    except OSError as error:
+        raise ConfigurationError(f"cannot log to {file}: {error.strerror}; name a file as log.file") from error
 
 
 def _plan(configuration: Configuration, backend: Backend | None) -> str:

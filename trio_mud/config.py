@@ -20,6 +20,9 @@ An unknown key is an error: a misspelled limit would otherwise limit nothing.
     [operations]
     socket = "/run/tavern/admin.sock"               # of the console, for trio-mud admin
 
+    [log]
+    form = "json"
+
     [limits]
     max_typeahead = 32
     first_input_timeout = "none"                            # TOML has no null: this switches a limit off
@@ -39,7 +42,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -91,6 +94,20 @@ class StorageOptions:
     def __post_init__(self) -> None:
         if not 0 < self.every < math.inf:
             raise ValueError(f"every = {self.every}: write a positive number of seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """The log of a server that is started from the shell."""
+
+    form: Literal["human", "json"] = "human"
+    """The form of a line: for people, or JSON with the connection, the session and the event."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The lowest level that is logged."""
+
+    file: str | None = None
+    """The file to append to, which SIGHUP reopens; None for standard error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +164,7 @@ class Configuration:
     storage: StorageOptions = StorageOptions()
     accounts: AccountOptions = AccountOptions()
     operations: OperationsOptions = OperationsOptions()
+    log: LogOptions = LogOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()
 
@@ -245,6 +263,7 @@ def _place_of(key: str) -> str:
         ("storage", StorageOptions),
         ("accounts", AccountOptions),
         ("operations", OperationsOptions),
+        ("log", LogOptions),
         ("limits", Limits),
         ("texts", Texts),
     ):

@@ -1,4 +1,4 @@
-"""The log of the command line: one event a line, on standard error.
+"""The log of the command line: one event a line, for people or as JSON, on standard error or in a file.
 
 The library only calls `logging.getLogger("trio_mud")`; a program that imports it configures logging.
 A player can neither forge a log line nor send control characters to the operator's terminal: they are escaped
@@ -9,40 +9,59 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
+from typing import Literal, TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from .driver.server.log_lines import printable
 from .driver.server.log_queue import MOST, QueuedHandler
+from .driver.server.stacks import event_in_flight
 
 __all__ = ["show"]
 
 
-def show(level: int = logging.INFO, *, most: int = MOST) -> logging.Handler:
-    """Send the log of this process to standard error, in colours on a terminal. Never waits for the stream.
+def show(
+    level: int = logging.INFO,
+    *,
+    most: int = MOST,
+    form: Literal["human", "json"] = "human",
+    file: Path | None = None,
+) -> QueuedHandler:
+    """Send the log of this process to standard error or a file. Never waits for the stream.
 
     Args:
         level: The lowest level that is shown.
+        form: "human", in colours on a terminal; or "json", with the number of the connection, the key of the session
+            and the type of the event that is being handled.
+        file: A file to append to, which SIGHUP reopens; None for standard error.
         most: Characters that may wait for the stream; further lines are dropped and counted. See `QueuedHandler`.
 
     Returns:
         The handler that was added.
+
+    Raises:
+        OSError: The file cannot be opened.
     """
+    stream: TextIO | None = sys.stderr if file is None else file.open("a", encoding="utf-8")
     steps: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         escape,
+        *((name_event,) if form == "json" else ()),  # after `escape`, which makes texts of numbers
     ]
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=sys.stderr is not None and sys.stderr.isatty(),
-        pad_event_to=0,
-        pad_level=False,
-        exception_formatter=structlog.dev.plain_traceback,
-    )
-    handler = QueuedHandler(sys.stderr, most)
+    renderer: Processor = structlog.processors.JSONRenderer()
+    if form == "human":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream is not None and stream.isatty(),
+            pad_event_to=0,
+            pad_level=False,
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    handler = QueuedHandler(stream, most, path=file)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps,
@@ -53,6 +72,20 @@ def show(level: int = logging.INFO, *, most: int = MOST) -> logging.Handler:
     root.addHandler(handler)
     root.setLevel(level)
     return handler
+
+
+def name_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Add the type of the event that is being handled, and its connection or session; a structlog processor."""
+    handled = event_in_flight()
+    if handled is not None:
+        event["hook"] = type(handled).__name__
+        connection, session = getattr(handled, "connection", None), getattr(handled, "session", None)
+        if connection is not None:
+            event["connection"] = getattr(connection, "number", None)
+            session = getattr(connection, "session", None)
+        if session is not None:
+            event["session"] = printable(session.key) if type(session.key) is str else type(session.key).__name__
+    return event
 
 
 def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -16,6 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, TextIO
 
 __all__ = ["QueuedHandler"]
@@ -35,15 +36,17 @@ class QueuedHandler(logging.Handler):
         stream: Written to by its file descriptor if it has one, so that its buffer's lock is not held while this
             thread waits; otherwise Python would abort at exit. None drops everything.
         most: Characters that may wait.
+        path: The file of the stream, for `reopen`; None for any other stream.
 
     Attributes:
         dropped: How many records were dropped so far.
         counters: A counter whose "log lines dropped" is increased too; None without one.
     """
 
-    def __init__(self, stream: TextIO | None, most: int = MOST) -> None:
+    def __init__(self, stream: TextIO | None, most: int = MOST, *, path: Path | None = None) -> None:
         super().__init__()
         self._stream = stream
+        self._path = path
         self._most = most
         self._queue: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()  # its put is reentrant
         self._put = 0  # characters; changed only by `emit`, which holds the handler's lock
@@ -67,6 +70,18 @@ class QueuedHandler(logging.Handler):
             self._thread.start()
         self._put += len(text)
         self._queue.put(text)
+
+    def reopen(self) -> None:
+        """Open the file again, which another program may have renamed; has no effect on another stream.
+
+        Raises:
+            OSError: It cannot be opened; the old file is written on.
+        """
+        if self._path is not None and self._stream is not None:
+            opened = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            # Under the same descriptor: the thread may be writing to it at this moment.
+            os.dup2(opened, self._stream.fileno(), inheritable=False)
+            os.close(opened)
 
     def flush(self) -> None:
         """Wait until all queued text is written, for at most `FLUSH` seconds."""

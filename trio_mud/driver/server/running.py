@@ -395,7 +395,7 @@ async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals
 class _Signals:
     """Handles SIGINT and SIGTERM (the first shuts down, the second ends at once), SIGHUP and SIGUSR2.
 
-    SIGHUP reloads the certificate, and SIGUSR2 logs all tasks.
+    SIGHUP reloads the certificate and reopens the file of the log, and SIGUSR2 logs all tasks.
     The handlers work without the event loop, so that a game in an endless loop cannot keep the program running.
     """
 
@@ -453,6 +453,12 @@ class _Signals:
             logger.info("%s", line)
 
     def _reload(self) -> None:
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, QueuedHandler):
+                try:
+                    handler.reopen()
+                except OSError as error:
+                    logger.error("the file of the log cannot be reopened: %s", error)  # noqa: TRY400 - not a bug
         if self._certificate is None:
             logger.info("SIGHUP received: there is no certificate to reload")
             return

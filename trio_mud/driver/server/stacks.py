@@ -6,6 +6,7 @@ Used by the watchdog and by the console.
 
 from __future__ import annotations
 
+import sys
 from types import FrameType, TracebackType
 from typing import Final, NamedTuple
 
@@ -46,6 +47,18 @@ def activity_of(innermost: FrameType | None) -> Activity:
             what = _named(event) if isinstance(event, HookEvent) else what
         frame = frame.f_back
     return Activity(where, what, trace)
+
+
+def event_in_flight() -> HookEvent | None:
+    """Return the event whose function runs now in this task; None outside the functions of an event."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == _DISPATCHER and isinstance(
+            event := frame.f_locals.get("event"), HookEvent
+        ):
+            return event
+        frame = frame.f_back
+    return None
 
 
 def place_of(frame: FrameType) -> str:
