@@ -25,6 +25,7 @@ CHAPTERS = {
     "O": "Operation",
     "D": "Several processes",
     "K": "Kinds of attacks and mistakes",
+    "W": "Worlds of things",
 }
 
 HEAD = """\

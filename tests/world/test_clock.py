@@ -341,3 +341,16 @@ async def test_a_thing_that_comes_back_after_a_crash_waits_no_longer_than_it_was
     async with mud(game, storage=place.storage) as again:
         await again.pass_time(11)
         assert lantern_of(again).times_out == 1
+
+
+async def test_a_method_that_fails_for_many_things_is_logged_once_in_a_while(
+    mud: OpenMud, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with mud(game, allow_errors=True) as place:
+        for lantern in [World.of(place.server).make("lantern", room(place, "green")) for _ in range(200)]:
+            assert isinstance(lantern, Lantern)
+            lantern.after(5, lantern.explode)
+            lantern.after(6, lantern.burn_out)
+        await place.pass_time(7)
+        assert caplog.text.count("Traceback") == 1
+        assert sum(isinstance(thing, Lantern) and thing.times_out for thing in place.store.all(Thing)) == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trio_mud import Hooks
-from trio_mud.errors import MapError
+from trio_mud.errors import CannotOpenStorage, MapError
 from trio_mud.game import find_game
 from trio_mud.storage import Memory, inline
 from trio_mud.testing import OpenMud
@@ -238,3 +238,34 @@ async def test_rooms_and_doors_exist_once(mud: OpenMud) -> None:
                 world.make(key)
         with pytest.raises(LookupError, match=r"write a table \[things.x\] in a map"):
             world.make("x")
+
+
+async def test_a_room_whose_row_cannot_be_loaded_is_named_and_the_database_stays_as_it_is(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        pass
+    before = dict(place.storage.rows)
+    place.storage.rows["thing", "map:green"] = before["thing", "map:green"]._replace(kind="renamed")
+    broken = dict(place.storage.rows)
+    with pytest.raises(CannotOpenStorage, match=r"rooms\.green: what is stored of it cannot be loaded"):
+        async with mud(game, storage=place.storage, allow_errors=True):
+            pass
+    assert place.storage.rows == broken
+
+
+async def test_a_room_that_the_map_makes_a_thing_of_is_removed(
+    mud: OpenMud, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text("[rooms.hall]\n[rooms.shed]\n", encoding="utf-8")
+    changing = Game(Hooks(), maps=(file,))
+    async with mud(changing) as place:
+        world = World.of(place.server)
+        world.add(Thing(name="coin", place=world.get(Room, "shed")), "coin")
+    file.write_text("[rooms.hall]\n[things.shed]\n", encoding="utf-8")
+    async with mud(changing, storage=place.storage) as again:
+        world = World.of(again.server)
+        coin = again.store.get(Thing, "coin")
+        assert coin is not None
+        assert coin.place is world.start
+        assert world.make("shed", world.start).key != "map:shed"
+    assert "is in no map any more and is removed" in caplog.text

@@ -344,3 +344,34 @@ async def test_ten_thousand_things_in_one_room_are_told_and_walked(mud: OpenMud)
         sack.place = body
         await place.store.saved()
         assert sum(row.owner == body.key for row in place.storage.rows.values()) == 10_002
+
+
+async def test_the_destroyed_cannot_be_moved(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        lantern, green = lantern_of(place), room(place, "green")
+        lantern.destroy()
+        with pytest.raises(ValueError, match="was destroyed and cannot be moved"):
+            lantern.place = green
+        assert lantern not in green.contents
+        World.of(place.server).add(lantern)
+        lantern.place = green
+        assert lantern in green.contents
+
+
+async def test_a_thing_cannot_be_moved_into_another_world(mud: OpenMud) -> None:
+    async with mud(game) as place, mud(game) as other:
+        lantern = lantern_of(place)
+        with pytest.raises(ValueError, match="is in another world"):
+            lantern.place = room(other, "green")
+        assert lantern in room(place, "green").contents
+
+
+async def test_a_thing_inside_one_that_cannot_be_loaded_is_in_the_limbo(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        sack = World.of(place.server).make("sack", room(place, "green"))
+        lantern_of(place).place = sack
+    row = place.storage.rows["thing", sack.key]
+    place.storage.rows["thing", sack.key] = row._replace(kind="renamed")
+    async with mud(game, storage=place.storage, allow_errors=True) as again:
+        assert lantern_of(again).place is room(again, "pond")
+    assert place.storage.rows["thing", sack.key].kind == "renamed"

@@ -21,6 +21,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -59,6 +60,7 @@ class Clock:
         self._heap: list[tuple[float, int, ClockTarget, str, int]] = []
         self._numbers = itertools.count()
         self._live = 0  # entries after the last rebuild
+        self._logged: dict[tuple[type, str], float] = {}  # when a failure of a method was logged
         self._server: MasterServer | None = None
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -87,6 +89,15 @@ class Clock:
         server.every(STORE_INTERVAL, self.store_time)
         self._arm()
 
+    def may_log(self, target: object, name: str) -> bool:
+        """Return True if this method of this class has not failed within `limits.log_interval`."""
+        failed = (type(target), name)
+        interval = self._server.limits.log_interval if self._server is not None else None
+        if self.now - self._logged.get(failed, -math.inf) < (interval or 0):
+            return False
+        self._logged[failed] = self.now
+        return True
+
     def _rebuild(self) -> None:
         self._heap = [entry for entry in self._heap if entry[2]._wants_call(entry[3], entry[0], entry[4])]
         heapq.heapify(self._heap)
@@ -114,5 +125,6 @@ class Clock:
             try:
                 function()
             except Exception:
-                logger.exception("%s of %r failed at world time %.1f; other calls go on", name, target, now)
+                if self.may_log(target, name):
+                    logger.exception("%s of %r failed at world time %.1f; other calls go on", name, target, now)
         self._arm()

@@ -31,7 +31,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trio_mud.errors import MapError, UnreadableRecord
+from trio_mud.errors import CannotOpenStorage, MapError, UnreadableRecord
 from trio_mud.storage import Record, Store
 from trio_mud.storage.catalog import Catalog
 from trio_mud.storage.schema import kind_of, schema_of
@@ -145,6 +145,11 @@ class Atlas:
             if not template.is_fixture or key in unmade:
                 continue
             known = store.get(Thing, PREFIX + key)
+            if reason := store.quarantined.get(("thing", PREFIX + key)):
+                raise CannotOpenStorage(
+                    f"{template.where}: what is stored of it cannot be loaded: {reason}; correct that, or restore a "
+                    "backup"
+                )
             if known is None:
                 plain = {name: template.fields[name] for name in schema_of(template.cls).required}
                 new.append((store.add(template.cls(**plain, template=key), PREFIX + key), template))

@@ -55,6 +55,7 @@ class Thing(Timed, family="thing", resident=True):
     _inside: dict[Thing, None] = live(default_factory=dict)
 
     _travels: ClassVar[bool] = False
+    _is_destroyed: ClassVar[bool] = False  # overridden by instances
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "place":
@@ -64,7 +65,9 @@ class Thing(Timed, family="thing", resident=True):
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy is nowhere, is empty, and has nothing due."""
-        return {**super().__getstate__(), "place": None, "due": (), "_inside": {}, "_world": None, "_wake": 0}
+        state = {**super().__getstate__(), "place": None, "due": (), "_inside": {}, "_world": None, "_wake": 0}
+        state.pop("_is_destroyed", None)
+        return state
 
     def __str__(self) -> str:
         return self.name
@@ -217,7 +220,8 @@ class Thing(Timed, family="thing", resident=True):
         except RecursionError:  # creatures that answer each other: the event ends, and is logged once
             raise
         except Exception:
-            logger.exception("hear of %r failed; others hear the text", self)
+            if self._world is None or self._world.clock.may_log(self, "hear"):
+                logger.exception("hear of %r failed; others hear the text", self)
 
     def _is_present(self) -> bool:
         return True
@@ -234,6 +238,10 @@ class Thing(Timed, family="thing", resident=True):
                 at = at.place
             if tracker is not None and place._tracker is None and place._world is None:
                 raise ValueError(f"{place!r} is not in the world: it was destroyed, or not added yet")
+            if tracker is not None and place._tracker not in (None, tracker):
+                raise ValueError(f"{place!r} is in another world than {self!r}: make a new thing there")
+            if self._is_destroyed and tracker is None and self._world is None:
+                raise ValueError(f"{self!r} was destroyed and cannot be moved: make a new one")
         old = self.__dict__.get("place")
         crosses, before = False, None
         if tracker is not None and not self._travels:
@@ -277,6 +285,7 @@ class Thing(Timed, family="thing", resident=True):
 
     def _leave(self) -> None:
         self._world = None
+        object.__setattr__(self, "_is_destroyed", True)
         if self.place is not None:
             self.place._inside.pop(self, None)
             _record_setattr(self, "place", None)

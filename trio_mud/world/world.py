@@ -200,8 +200,10 @@ class World:
 
     def _remove_old_fixtures(self, things: list[Thing]) -> None:
         for thing in things:
-            is_fixture = thing.key.startswith(PREFIX) and thing.template
-            if is_fixture and thing.key.removeprefix(PREFIX) not in self._atlas.templates:
+            if not (thing.key.startswith(PREFIX) and thing.template):
+                continue
+            known = self._atlas.templates.get(thing.key.removeprefix(PREFIX))
+            if known is None or not known.is_fixture:
                 logger.warning("%r is in no map any more and is removed; its contents are in %r", thing, self.limbo)
                 thing.destroy()
         unknown = Counter(thing.template for thing in things if thing.template not in self._atlas.templates)
