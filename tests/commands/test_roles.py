@@ -106,3 +106,8 @@ def test_a_role_needs_a_table_that_knows_roles() -> None:
 def test_a_misspelt_verb_is_answered_with_a_likely_one() -> None:
     assert answer(Role.PLAYER, "shuot hi") == 'There is no command "shuot". Did you mean shout?'
     assert answer(Role.PLAYER, "shuot" * 100).endswith('".')
+
+
+def test_a_table_returns_the_role_of_an_actor() -> None:
+    assert made().role_of(Person(30)) == 30
+    assert Commands[Person]().role_of(Person(30)) == 0

@@ -284,3 +284,27 @@ async def test_older_code_leaves_newer_rows_alone() -> None:
 def test_a_row_without_a_field_that_has_no_default_cannot_be_read() -> None:
     with pytest.raises(UnreadableRecord, match="the field 'name' has no default and was not stored"):
         schema_of(Item).check_complete(schema_of(Item).decode(b"{}", ""))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("small", 9, ""),
+        ("small", 10, "Expected `int` <= 9"),
+        ("text", 5, "Expected `str`, got `int`"),
+        ("part", float("nan"), "Expected `float`, got `null`"),
+        ("colour", Colour.BLUE, ""),
+        ("maybe", None, ""),
+        ("tags", {"b", "a"}, ""),
+        ("anything", object(), "Encoding objects of type object is unsupported"),
+    ],
+)
+def test_a_value_is_checked_before_it_is_assigned(field: str, value: object, reason: str) -> None:
+    found = schema_of(Sample).check_value(field, value)
+    assert found.startswith(reason) if reason else found == ""
+
+
+def test_the_stored_form_of_a_value_has_keys_and_types_of_json() -> None:
+    stored_value = schema_of(Hero).stored_value
+    assert stored_value((Colour.RED, {"b", "a"}, None)) == ["red", ["a", "b"], None]
+    assert stored_value({"friend": Hero(name="Ann", key="ann")}) == {}  # it is not stored

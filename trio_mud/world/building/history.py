@@ -32,6 +32,7 @@ __all__ = ["Act", "Histories", "references"]
 
 MAX_BUILDERS: Final = 100  # whose acts are remembered; past it, those of who has acted least recently are forgotten
 _ABSENT: Final = object()
+_CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,17 +251,29 @@ def references(store: Store, thing: Thing) -> Iterator[tuple[Thing, str, str | N
 
     Places are left out, because their change is a move.
     """
+    referring: dict[type[Thing], list[str]] = {}  # the fields of each class
     for other in store.all(Thing):
-        for name in schema_of(type(other)).resolvers:
+        if (names := referring.get(type(other))) is None:
+            resolvers = schema_of(type(other)).resolvers
+            names = referring[type(other)] = [name for name in resolvers if name != "place"]
+        for name in names:
             value = getattr(other, name)
-            if name == "place" or other is thing or not any(record is thing for record in _records_in(value)):
+            if other is thing or not _refers(value, thing):
                 continue
             if not isinstance(value, dict):
                 yield other, name, None
                 continue
             for entry, inner in value.items():
-                if any(record is thing for record in _records_in(inner)):
+                if _refers(inner, thing):
                     yield other, name, entry
+
+
+def _refers(value: Any, thing: Thing) -> bool:
+    """Return True if the value of a field refers to a thing; fast, because most do not."""
+    if not isinstance(value, _CONTAINERS):
+        return value is thing
+    inner = value.values() if isinstance(value, dict) else value
+    return thing in inner or any(not isinstance(each, Record) and _refers(each, thing) for each in inner)
 
 
 def _records_in(value: Any) -> Iterator[Record]:
@@ -269,7 +282,7 @@ def _records_in(value: Any) -> Iterator[Record]:
     elif isinstance(value, dict):
         for inner in value.values():
             yield from _records_in(inner)
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, _CONTAINERS):
         for inner in value:
             yield from _records_in(inner)
 
