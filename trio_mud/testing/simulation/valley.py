@@ -23,6 +23,8 @@ _VERBS: Final = (
     *("put all in basket", "put lamp in chest", "take all from basket", "give all to bob", "give lamp to ann"),
     *("light lamp", "light lamp", "extinguish lamp", "open door", "unlock door", "close door", "open chest"),
     *("attack heron", "attack rat", "look in basket", "read board", "read 1", "note Hello", ":bows"),
+    *("chat hello", "chat", "leave chat", "join chat", "ignore bob", "unignore bob", "tell ann hi", "reply hi", "afk"),
+    *("letter ann", "letter bob", "Dear me", ".", ".", "mail", "mail 1", "discard 1", "bow", "bow bob", "help mail"),
     *("n", "s", "e", "w", "n", "s", "e", "w", "up", "down", "ne", "sw", "quit"),
 )
 
