@@ -499,13 +499,40 @@ def test_a_hangup_loads_the_certificate_anew_and_ends_nothing(tavern: Path) -> N
     assert b"The door swings shut." in heard
 
 
-def test_a_hangup_without_tls_ends_nothing_either(tavern: Path) -> None:
+def test_a_hangup_reloads_the_game_or_says_why_not(tavern: Path) -> None:
+    """O4, O5."""
+    file = tavern / "tavern.py"
     with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0") as process:
         port = port_of(process)
-        process.send_signal(signal.SIGHUP)
+
+        def hang_up(code: str, said: str) -> None:
+            file.write_text(code, encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            assert process.stderr is not None
+            assert any(said in line for line in process.stderr)
+
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
+            hang_up(TAVERN + "\n1 / 0\n", "ZeroDivisionError: division by zero at ")
+            guest.sendall(b"quit\r\n")
+            assert b"The door swings shut." in b"".join(iter(lambda: guest.recv(4096), b""))
+        hang_up(TAVERN.replace("swings shut", "falls shut"), "the game was reloaded: 1 modules, 0 records")
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
+            guest.sendall(b"quit\r\n")
+            assert b"The door falls shut." in b"".join(iter(lambda: guest.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+
+        assert ended(process)[0] == 0
+
+
+def test_watched_files_are_reloaded_when_they_change(tavern: Path) -> None:
+    with started("run", "tavern:hooks", "--watch", "--host", "127.0.0.1", "--port", "0") as process:
+        port = port_of(process)
+        (tavern / "tavern.py").write_text(TAVERN.replace("swings shut", "falls shut"), encoding="utf-8")
         assert process.stderr is not None
-        assert any("no certificate to reload" in line for line in process.stderr)
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+        assert any("the game was reloaded" in line for line in process.stderr)
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
+            guest.sendall(b"quit\r\n")
+            assert b"The door falls shut." in b"".join(iter(lambda: guest.recv(4096), b""))
         process.send_signal(signal.SIGTERM)
 
         assert ended(process)[0] == 0

@@ -29,7 +29,7 @@ SURFACES: dict[object, str] = {
     MasterServer(
         Hooks()
     ): "abort after closed connections counters daily every hooks is_closing limits mssp operator_commands post record "
-    "serve sessions shutdown start_soon texts wall_clock world",
+    "reload serve sessions shutdown start_soon texts wall_clock world",
     Session: "after body connection connections ending every key leave resume_token server start_soon write",
     MasterServer(Hooks()).sessions: "enter get new_secret resume",
     MasterServer(Hooks()).connections: "",

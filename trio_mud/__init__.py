@@ -30,7 +30,7 @@ from .driver.core.events import Cause, HookEvent, Reason
 from .driver.core.hooks import FIRST, LAST, Hooks
 from .driver.core.timers import Timer
 from .driver.link.client import Client, Size
-from .driver.server.events import Started
+from .driver.server.events import Reloaded, Started
 from .driver.server.operator import ConsoleOperator
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
@@ -97,6 +97,7 @@ __all__ = [
     "Overloaded",
     "Rate",
     "Reason",
+    "Reloaded",
     "Rendering",
     "ResumeRequested",
     "Secret",

@@ -37,6 +37,8 @@ from .driver.server.console import CannotOpenConsole
 from .driver.server.log_lines import printable
 from .driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
 from .driver.server.server import MasterServer
+from .reload import enable_reload
+from .reload import watch as watch_files
 
 __all__ = ["main"]
 
@@ -94,6 +96,7 @@ def run_game(
     console: Annotated[Path | None, Parameter(env_var="TRIO_MUD_OPERATIONS_SOCKET")] = None,
     record: Annotated[Path | None, Parameter(env_var="TRIO_MUD_RECORD")] = None,
     config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG")] = None,
+    watch: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     check_config: Annotated[bool, Parameter(negative="", show_default=False)] = False,
 ) -> int:
     """Serve a game until it is stopped with Ctrl-C or SIGTERM.
@@ -117,6 +120,7 @@ def run_game(
         record: A folder for recordings of all connections, which tests can replay. Hidden input is left out.
         config: A TOML file with these settings, and the tables storage, accounts, operations, log, limits
             and texts.
+        watch: Reload the game whenever one of its files changes; for development. SIGHUP reloads it at any time.
         check_config: Check the configuration, print its effect, and exit.
     """
     configuration = read(config) if config else Configuration()
@@ -139,7 +143,8 @@ def run_game(
     said["operations"] = _with(configuration.operations, {"socket": console and str(console)})
     configuration = _with(configuration, said)
     certificate = _certificate(configuration)
-    game_found = find_game(_game_of(configuration))
+    game_name = _game_of(configuration)
+    game_found = find_game(game_name)
     backend = database_of(configuration) if isinstance(game_found, Game) else None
     if check_config:
         print(f"the configuration is valid: {_plan(configuration, backend)}")
@@ -150,12 +155,15 @@ def run_game(
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
         print(_welcome(configuration.game, places), flush=True)
+        if watch:
+            server.start_soon(watch_files, server, game_name)
 
     places = Places(
         configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks
     )
     hooks = game_found if isinstance(game_found, Hooks) else Hooks()
     server = MasterServer(hooks, limits=configuration.limits, texts=configuration.texts)
+    enable_reload(server, game_name)
     lifespan = None
     if isinstance(game_found, Game) and backend is not None:
         lifespan = _lifespan(game_found, backend, configuration)

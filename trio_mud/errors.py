@@ -17,6 +17,7 @@ Their tree::
     │   ├── UnreadableRecord    a stored row cannot be loaded; it stays in the database as it is
     │   ├── ChangedInPlace      a list or dict of a record was changed without a notice to the store
     │   └── CannotOpenStorage   the database cannot be used; nothing was started
+    ├── ReloadFailed            the new code of a game cannot take over; the old code goes on
     └── ConfigurationError      a setting is wrong; nothing was started
         └── MapError            a map of a world is wrong; nothing was started
 
@@ -44,6 +45,7 @@ __all__ = [
     "NoAnswer",
     "NotSaved",
     "Overloaded",
+    "ReloadFailed",
     "SessionInUse",
     "StorageError",
     "TooManyTries",
@@ -115,6 +117,10 @@ class TooManyTries(TrioMudError):
 
 class EntryRefused(TrioMudError):
     """This account may not enter the game now, perhaps because of a ban; the message is for its player."""
+
+
+class ReloadFailed(TrioMudError):
+    """The new code of a game cannot take over. Nothing has changed, and the old code goes on."""
 
 
 class StorageError(TrioMudError):

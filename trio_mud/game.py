@@ -22,7 +22,7 @@ from .driver.core.describing import describe
 from .driver.core.hooks import Hooks
 from .world import Game
 
-__all__ = ["GameBroken", "find_game"]
+__all__ = ["GameBroken", "find_game", "load_game"]
 
 
 class GameBroken(ConfigurationError):
@@ -39,6 +39,11 @@ def find_game(name: str) -> Hooks | Game:
         GameBroken: The module or the function raised an exception.
         ConfigurationError: There is no such module or name, or it is not a game.
     """
+    return _checked(load_game(name), name)
+
+
+def load_game(name: str) -> Hooks | Game:
+    """Return the game as `find_game` does, without a check of its records and maps."""
     module_name, colon, attribute = name.partition(":")
     if module_name.endswith(".py") or "/" in module_name:
         module_name = module_name.removesuffix(".py").strip("./").replace("/", ".")
@@ -51,7 +56,7 @@ def find_game(name: str) -> Hooks | Game:
     except AttributeError:
         likely = [known for known, value in vars(module).items() if isinstance(value, Hooks | Game | FunctionType)]
         raise ConfigurationError(f"{module_name} has no {attribute!r}{nearest(attribute, likely)}") from None
-    return _checked(_as_game(found, name, module), name)
+    return _as_game(found, name, module)
 
 
 def _imported(name: str) -> ModuleType:

@@ -152,7 +152,7 @@ async def test_a_disk_that_fails_at_night_costs_the_purge_and_not_the_game(
         await ann.type("gold")
         await ann.sees("You have 0")
         assert inn.mud.server.counters["hooks failed"] == 1
-    assert "timer Accounts.purge" in caplog.text
+    assert "timer Accounts._purge" in caplog.text
     assert "Input/output error" in caplog.text
 
 

@@ -27,6 +27,7 @@ from trio_mud import (
     Hooks,
     InvalidToken,
     LocalProtocolError,
+    MasterServer,
     Overloaded,
     Reason,
     ResumeRequested,
@@ -35,7 +36,6 @@ from trio_mud import (
     SessionEnded,
     SessionResumed,
     SessionStarted,
-    Started,
 )
 from trio_mud.commands import Role
 from trio_mud.errors import ConfigurationError, StorageError, UnreadableRecord
@@ -124,7 +124,8 @@ class Accounts(Registration):
         self.check_entry: Callable[[Account], None] = lambda account: None
         self._kinds = (kind, *beside)
         self._attempts.penalties.load(store.value(PENALTIES, []))
-        self.hooks.on(Started)(self._start)
+        self.hooks.every(STORE_PENALTIES)(self._store_penalties)
+        self.hooks.daily(PURGE)(self._purge)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
         self.hooks.on(ResumeRequested)(self._resume)
         self.hooks.on(SessionStarted)(self._offer_token)
@@ -135,12 +136,19 @@ class Accounts(Registration):
     def of(cls, world: World, kind: type[Record] = Character, **settings: Unpack[AccountSettings]) -> Self:
         """Make the accounts of a `Game`, with the options of the configuration file.
 
+        After a reload they know the sessions, penalties and logins of the former ones in this world.
         In the test kit, passwords are hashed in place and the clock is virtual.
         """
         settings.setdefault("options", world.options(AccountOptions))
         settings.setdefault("execute", world.executor)
         settings.setdefault("wall_clock", world.wall_clock)
-        return cls(world.store, kind, **settings)
+        accounts = cls(world.store, kind, **settings)
+        name = (cls.__module__, cls.__qualname__, kind.__module__, kind.__qualname__)
+        if (former := world._kept.get(name)) is not None:
+            accounts._continue(former)
+            accounts.gmcp._waiting = former.gmcp._waiting
+        world._kept[name] = accounts
+        return accounts
 
     # Finding
 
@@ -375,11 +383,10 @@ class Accounts(Registration):
 
     # Hooks
 
-    def _start(self, event: Started) -> None:
-        event.server.every(STORE_PENALTIES, self._store_penalties)
-        event.server.daily(PURGE, self.purge)
+    async def _purge(self, server: MasterServer) -> None:
+        await self.purge()
 
-    def _store_penalties(self) -> None:
+    def _store_penalties(self, server: MasterServer) -> None:
         penalties = self._attempts.penalties
         if penalties.has_changed:
             penalties.has_changed = False

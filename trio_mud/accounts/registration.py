@@ -43,6 +43,10 @@ class Registration:
         self._attempts = Attempts(options, self.passwords)
         self._stays = Stays(store, kind, options.max_played)
 
+    def _continue(self, former: Registration) -> None:
+        """Share the sessions, the attempts and the queue for hashing of the accounts before a reload."""
+        self.passwords, self._attempts, self._stays = former.passwords, former._attempts, former._stays
+
     async def check_free(self, connection: Connection, name: str) -> None:
         """Return if no account, character or guest has this name, or one that looks like it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 
 from .record import Record
@@ -13,6 +14,10 @@ __all__ = ["Catalog"]
 class Catalog:
     """The record classes of one store: those it was opened with, and all their subclasses.
 
+    Args:
+        roots: The classes it is opened with.
+        without: Classes that are not part of it, because they are about to be superseded.
+
     Attributes:
         roots: The classes it was opened with, by family.
 
@@ -20,7 +25,8 @@ class Catalog:
         TypeError: Two classes have one kind, a migration is missing, or a field cannot be stored.
     """
 
-    def __init__(self, roots: Iterable[type[Record]]) -> None:
+    def __init__(self, roots: Iterable[type[Record]], *, without: Iterable[type[Record]] = ()) -> None:
+        self._without = weakref.WeakSet(without)
         self.roots: dict[str, list[type[Record]]] = {}
         for root in roots:
             if not family_of(root):
@@ -41,7 +47,8 @@ class Catalog:
             cls = waiting.pop(0)
             if cls not in seen and "_declaration" in vars(cls):  # a refused class is listed until it is collected
                 seen.add(cls)
-                yield cls
+                if "_successor" not in vars(cls) and cls not in self._without:
+                    yield cls
                 waiting += type.__subclasses__(cls)
 
     def find(self, family: str, kind: str) -> type[Record] | None:

@@ -81,9 +81,40 @@ class Declaration:
     migrations: dict[int, Migration]
 
 
+class RecordType(type):
+    """The type of record classes. It has no methods, so that a record class costs what any class costs."""
+
+
+class SupersededType(RecordType):
+    """The type of a record class that a reload has superseded: it forwards to its successor.
+
+    Closures and other modules may still refer to such a class. Calling it makes a record of its successor, and
+    `isinstance` accepts records of its successor. `type(record) is Old` is False.
+    """
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        newest = _newest(cls)
+        return super().__call__(*args, **fields) if newest is cls else newest(*args, **fields)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        newest = _newest(cls)
+        return super().__instancecheck__(instance) or (newest is not cls and isinstance(instance, newest))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        newest = _newest(cls)
+        return super().__subclasscheck__(subclass) or (newest is not cls and issubclass(subclass, newest))
+
+
+def _newest(cls: Any) -> Any:
+    """Return the class that has taken the place of this one; itself if there is none."""
+    while (successor := vars(cls).get("_successor")) is not None:
+        cls = successor
+    return cls
+
+
 @typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(dataclasses.field, live))
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
-class Record:
+class Record(metaclass=RecordType):
     """The base of all classes whose instances are stored. A subclass names its family and the like as class arguments.
 
     Args:
@@ -117,6 +148,7 @@ class Record:
     _dangling: ClassVar[Mapping[str, str] | None] = None  # keys of references that were not found, by field
     _looks: ClassVar[Mapping[str, bytes | None]] = {}  # noted by the watch of a strict store
     _assigned: ClassVar[frozenset[str]] = frozenset()  # likewise
+    _successor: ClassVar[type[Record] | None]  # of a superseded class; None if it has no successor or was abandoned
     _is_leaving: ClassVar[bool] = False  # removed after the moment of a transaction that is still open
 
     def __init_subclass__(

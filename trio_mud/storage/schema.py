@@ -17,7 +17,7 @@ from trio_mud.errors import UnreadableRecord
 from .hints import Resolver, can_change_in_place, has_records, has_sets, resolver, stored_hints, stored_type
 from .record import Fields, Record, is_live
 
-__all__ = ["Schema", "family_of", "kind_of", "schema_of", "versions_of"]
+__all__ = ["Schema", "family_of", "in_keys", "kind_of", "schema_of", "versions_of"]
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -67,13 +67,15 @@ class Schema:
         resolvers: Functions that put records in the place of keys, by field.
         mutable: Fields whose value can change in place.
         required: Fields without a default.
-        hints: Types of the stored fields.
+        hints: Types of the stored fields by name.
+        plan: For each field its name, its default in stored form, and what puts its values into stored form.
     """
 
     def __init__(self, cls: type[Record]) -> None:
         self.cls = cls
+        self.hints: dict[str, Any] = stored_hints(cls)
         self.family, self.kind, self.versions = family_of(cls), kind_of(cls), versions_of(cls)
-        self.hints = hints = stored_hints(cls)
+        hints = self.hints
         fields = {field.name: field for field in dataclasses.fields(cls) if field.name in hints}
         lively = [field for field in dataclasses.fields(cls) if is_live(field)]
         self.live = {field.name: field.default for field in lively if field.default is not dataclasses.MISSING}
@@ -96,7 +98,7 @@ class Schema:
             self._decoder = msgspec.json.Decoder(typed)
         except TypeError as error:
             raise TypeError(f"{cls.__name__} cannot be stored: {error}") from error
-        self._plan = [_step(name, hint, self) for name, hint in hints.items()]
+        self.plan = [_step(name, hint, self) for name, hint in hints.items()]
         self._check_defaults()
 
     def encode(self, record: Record, overlay: Mapping[str, Any] | None = None) -> bytes:
@@ -107,7 +109,7 @@ class Schema:
         """
         state = record.__dict__
         fields = {}
-        for name, default, convert in self._plan:
+        for name, default, convert in self.plan:
             value = state[name]
             if overlay is not None and name in overlay:
                 default = overlay[name] if convert is None else convert(overlay[name])
@@ -132,7 +134,7 @@ class Schema:
     def check_value(self, name: str, value: Any) -> str:
         """Return why a field could not be stored, or loaded again, with this value; an empty string if it could."""
         try:
-            return self.check(_encode({name: _in_keys(value)}))
+            return self.check(_encode({name: in_keys(value)}))
         except (TypeError, ValueError) as error:
             return str(error)
 
@@ -142,7 +144,7 @@ class Schema:
         Raises:
             TypeError, ValueError: It cannot be stored.
         """
-        return _decode(_encode(_in_keys(value)))
+        return _decode(_encode(in_keys(value)))
 
     def decode(self, data: bytes, versions: str) -> Fields:
         """Return the stored fields, brought to the versions of the class; references are still keys.
@@ -187,28 +189,28 @@ class Schema:
         return fields
 
     def _check_defaults(self) -> None:
-        for name, default, _ in self._plan:
+        for name, default, _ in self.plan:
             if default is not msgspec.UNSET and (wrong := self.check(_encode({name: default}))):
                 raise TypeError(f"{self.cls.__name__}.{name}: the default {default!r} does not fit: {wrong}")
 
 
 def _step(name: str, hint: Any, schema: Schema) -> tuple[str, Any, Callable[[Any], Any] | None]:
     """Return a field's name, its default in stored form, and what puts its values into stored form."""
-    convert = _in_keys if has_records(hint) or has_sets(hint) else None
+    convert = in_keys if has_records(hint) or has_sets(hint) else None
     default = schema.makers[name]() if name in schema.makers else schema.defaults.get(name, msgspec.UNSET)
     return name, default if convert is None else convert(default), convert
 
 
-def _in_keys(value: Any) -> Any:
+def in_keys(value: Any) -> Any:
     """Return the value with keys in place of records, and sets in a fixed order."""
     if isinstance(value, Record):
         return None if _is_gone(value) else value.key
     if isinstance(value, dict):
-        return {key: _in_keys(inner) for key, inner in value.items() if not _is_gone(inner)}
+        return {key: in_keys(inner) for key, inner in value.items() if not _is_gone(inner)}
     if isinstance(value, list | tuple):
-        return [_in_keys(item) for item in value if not _is_gone(item)]
+        return [in_keys(item) for item in value if not _is_gone(item)]
     if isinstance(value, set | frozenset):
-        return sorted((_in_keys(item) for item in value if not _is_gone(item)), key=repr)
+        return sorted((in_keys(item) for item in value if not _is_gone(item)), key=repr)
     return value
 
 

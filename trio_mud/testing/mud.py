@@ -11,7 +11,9 @@ import trio
 
 from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
+from ..driver.server.events import Reloaded
 from ..driver.server.server import MasterServer, ServerSettings
+from ..reload import reload_game
 from ..storage import Store, Stored, inline
 from ..telnet import Option
 from ..world import Game, World
@@ -126,6 +128,17 @@ class Mud:
         """Advance virtual time by this many seconds, and handle every event in them."""
         await trio.sleep(seconds)
         await settle()
+
+    def reload(self, name: str) -> Reloaded:
+        """Reload the game as `MasterServer.reload` does, from the files as they are now.
+
+        Args:
+            name: The name of the game, `MODULE:NAME`, by which the test has imported it.
+
+        Raises:
+            ReloadFailed: The new code cannot take over, and nothing has changed.
+        """
+        return reload_game(self.server, name)
 
     async def kill(self) -> None:
         """End the server as `kill -9` ends a process: no function of the game runs after it, and nothing is saved.

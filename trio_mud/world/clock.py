@@ -22,7 +22,7 @@ import heapq
 import itertools
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final, Protocol
 
 import trio
@@ -82,6 +82,14 @@ class Clock:
     def store_time(self) -> None:
         """Store the time with the changes of this moment."""
         self._store.set_value(TIME, self.now)
+
+    def times_of(self, targets: Container[object]) -> dict[tuple[ClockTarget, str], float]:
+        """Return when the periodic calls of these targets are due next, by target and name."""
+        return {
+            (target, name): at
+            for at, _, target, name, wake in self._heap
+            if wake and target in targets and target._wants_call(name, at, wake)
+        }
 
     def start(self, server: MasterServer) -> None:
         """Make due calls from now on, as events of this server."""

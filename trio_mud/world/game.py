@@ -77,6 +77,17 @@ class Game:
             self.records = (Thing, *self.records)
         self._hooks = hooks
 
+    def make_hooks(self, world: World) -> Hooks:
+        """Return the hooks of the game in this world.
+
+        Raises:
+            TypeError: The function of the game returned no `Hooks`.
+        """
+        hooks = self._hooks if isinstance(self._hooks, Hooks) else self._hooks(world)
+        if not isinstance(hooks, Hooks):
+            raise TypeError(f"{self._hooks!r} returned {hooks!r}, not a Hooks: end the function by `return hooks`")
+        return _with_world(hooks, world) if Thing in self.records else hooks
+
     def check(self) -> None:
         """Check the declarations of all records and the maps, as opening the store does.
 
@@ -116,11 +127,9 @@ class Game:
                 executor=settings.get("executor"),
                 wall_clock=settings.get("wall_clock", time.time),
             )
-            hooks = self._hooks if isinstance(self._hooks, Hooks) else self._hooks(world)
-            if not isinstance(hooks, Hooks):
-                raise TypeError(f"{self._hooks!r} returned {hooks!r}, not a Hooks: end the function by `return hooks`")
+            hooks = self.make_hooks(world)
             try:
-                yield OpenGame(_with_world(hooks, world) if Thing in self.records else hooks, world)
+                yield OpenGame(hooks, world)
             finally:
                 world._end()
 

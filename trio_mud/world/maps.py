@@ -181,6 +181,11 @@ class Atlas:
             if schema.stored_value(getattr(thing, name)) != self.pristine(thing, name)
         )
 
+    def become(self, other: Atlas) -> None:
+        """Take over the contents of another atlas; the store keeps this one for its overlays."""
+        self.templates, self.resets = other.templates, other.resets
+        self.start, self.limbo = other.start, other.limbo
+
     # Checks
 
     def _add(

@@ -161,6 +161,14 @@ class Timed(Record):
             for name, seconds in self._periods.items():
                 clock.schedule(self, name, clock.now + seconds, self._wake)
 
+    def _repeat(self, before: Mapping[str, float], times: Mapping[tuple[Any, str], float]) -> None:
+        """Schedule the calls of `every` by its new class; those of the same period keep their phase."""
+        clock = self._world.clock
+        self._wake += 1
+        for name, seconds in self._periods.items():
+            at = times.get((self, name)) if before.get(name) == seconds else None
+            clock.schedule(self, name, clock.now + seconds if at is None else at, self._wake)
+
     def _shift(self, seconds: float) -> None:
         """Postpone everything that is due."""
         if self.due and seconds:

@@ -54,6 +54,7 @@ class World:
         self._options = {type(each): each for each in options}
         self.clock = Clock(store)
         self.began = self.clock.now
+        self._kept: dict[object, Any] = {}  # what the next hooks of the game take over, by name
         self._atlas = atlas or Atlas()
         self._histories: Any = None  # the last acts of its builders
         self._resets = {reset.name: reset for reset in self._atlas.resets}
@@ -156,7 +157,8 @@ class World:
 
     def _take_call(self, name: str, at: float, wake: int) -> Callable[[], object] | None:
         """Return the function that makes a reset."""
-        return partial(self._reset, self._resets[name]) if self._wants_call(name, at, wake) else None
+        reset = self._resets.get(name)
+        return partial(self._reset, reset) if reset is not None and self._wants_call(name, at, wake) else None
 
     # Inside
 
@@ -221,6 +223,28 @@ class World:
         unmade = self.store.value(UNMADE, [])
         if left := [key for key in unmade if key not in self._atlas.templates]:
             self.store.set_value(UNMADE, [key for key in unmade if key not in left])
+
+    def _exchange_maps(self, atlas: Atlas) -> None:
+        """Take over the maps of reloaded code. New rooms and doors are made; old ones stay until a restart."""
+        self._atlas.become(atlas)
+        try:
+            atlas.add_fixtures(self.store)
+        except Exception:
+            logger.exception("the new rooms of the maps were not all made: restart the server")
+
+    def _exchange_resets(self) -> None:
+        """Take over the resets of the maps, and make those that are new."""
+        known = self._resets
+        self._resets = {reset.name: reset for reset in self._atlas.resets}
+        try:
+            for reset in self._atlas.resets:
+                at = self._reset_times.get(reset.name)
+                if at is None and (reset.every or reset.name not in self._reset_times):
+                    self._reset(reset)
+                elif at is not None and reset.name not in known:
+                    self.clock.schedule(self, reset.name, at)
+        except Exception:
+            logger.exception("the new resets of the maps were not all made: restart the server")
 
     def _find_lost(self, things: list[Thing]) -> None:
         """Put each thing that is nowhere into the limbo: its place was not saved, or cannot be loaded."""

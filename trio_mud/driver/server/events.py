@@ -19,3 +19,18 @@ class Started(HookEvent):
     """
 
     server: MasterServer
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded(HookEvent):
+    """The code of the game was reloaded. Its functions are those of the new code.
+
+    Attributes:
+        server: The server.
+        modules: The names of the modules that were imported again.
+        records: How many living records got another class or other fields.
+    """
+
+    server: MasterServer
+    modules: tuple[str, ...]
+    records: int

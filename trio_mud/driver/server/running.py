@@ -128,7 +128,8 @@ def run(
     """Run a game as a whole program, until SIGINT or SIGTERM.
 
     The first signal shuts down: players receive the last words, output is flushed, the disconnect hooks run.
-    A second signal ends the program at once. SIGHUP reloads the certificate. SIGUSR2 logs all tasks.
+    A second signal ends the program at once. SIGHUP reloads the certificate, and the game if it can be reloaded.
+    SIGUSR2 logs all tasks.
     A function that blocks the event loop is logged, see `limits.watchdog_timeout`.
 
     Args:
@@ -395,7 +396,7 @@ async def _exit_after(event: trio.Event, server: MasterServer, signals: _Signals
 class _Signals:
     """Handles SIGINT and SIGTERM (the first shuts down, the second ends at once), SIGHUP and SIGUSR2.
 
-    SIGHUP reloads the certificate and reopens the file of the log, and SIGUSR2 logs all tasks.
+    SIGHUP reloads the certificate and the game and reopens the file of the log, and SIGUSR2 logs all tasks.
     The handlers work without the event loop, so that a game in an endless loop cannot keep the program running.
     """
 
@@ -453,21 +454,25 @@ class _Signals:
             logger.info("%s", line)
 
     def _reload(self) -> None:
+        """Reload the certificate and the code of the game; each of them may fail by itself."""
         for handler in logging.getLogger().handlers:
             if isinstance(handler, QueuedHandler):
                 try:
                     handler.reopen()
                 except OSError as error:
                     logger.error("the file of the log cannot be reopened: %s", error)  # noqa: TRY400 - not a bug
-        if self._certificate is None:
-            logger.info("SIGHUP received: there is no certificate to reload")
-            return
-        try:
-            self._certificate.reload()
-        except ConfigurationError as error:
-            logger.error("SIGHUP received: the old certificate is kept: %s", error)  # noqa: TRY400 - not a bug
-        else:
-            logger.info("SIGHUP received: the certificate was reloaded from %s", self._certificate.path)
+        if self._certificate is None and self._server._reload is None:
+            logger.info("SIGHUP received: there is no certificate and no game to reload")
+        if self._certificate is not None:
+            try:
+                self._certificate.reload()
+            except ConfigurationError as error:
+                logger.error("SIGHUP received: the old certificate is kept: %s", error)  # noqa: TRY400 - not a bug
+            else:
+                logger.info("SIGHUP received: the certificate was reloaded from %s", self._certificate.path)
+        if self._server._reload is not None:
+            logger.info("SIGHUP received: the game is reloaded")
+            self._server._try_reload()
 
     @staticmethod
     def _exit(status: int) -> None:

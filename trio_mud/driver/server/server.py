@@ -18,7 +18,7 @@ from typing import TypedDict
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ...errors import Overloaded
+from ...errors import Overloaded, ReloadFailed
 from ...limits import Limits
 from ...telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from ...telnet.options import Mccp2, Mccp3, Mssp
@@ -50,7 +50,7 @@ from ..recording.recording import RESERVED
 from ..sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
 from ..sessions.registry import Sessions
 from .acceptor import AnyListener
-from .events import Started
+from .events import Reloaded, Started
 from .hook_host import HookHost
 from .mssp import MsspVariables, Variable
 from .operator import OperatorCommands
@@ -60,6 +60,7 @@ logger = logging.getLogger("trio_mud")
 
 _DRIVERS_OWN = (
     Started,
+    Reloaded,
     Connect,
     Admitted,
     Input,
@@ -177,6 +178,7 @@ class MasterServer(TimerOwner):
         self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)
         self._posts = QueueSource(self._context.dispatcher)
+        self._reload: Callable[[], Reloaded] | None = None  # set by what has loaded the game by its name
 
     # For games
 
@@ -292,6 +294,21 @@ class MasterServer(TimerOwner):
         return self._start_scheduled(schedule, function)
 
     @enable_ki_protection
+    def reload(self) -> Reloaded:
+        """Import the code of the game again and exchange it between two events; return what was exchanged.
+
+        The event that runs now is finished by the old functions. Then `Reloaded` is handled.
+
+        Raises:
+            ReloadFailed: The new code cannot take over, and nothing has changed; or the server was not started by the
+                name of a game, as `trio-mud run MODULE:NAME` does.
+        """
+        self._thread.check()
+        if self._reload is None:
+            raise ReloadFailed("only a game that was started by its name can be reloaded: trio-mud run MODULE:NAME")
+        return self._reload()
+
+    @enable_ki_protection
     def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
         """Record the input and output of new connections from now on. Existing connections are not affected.
 
@@ -385,6 +402,15 @@ class MasterServer(TimerOwner):
         await self._tree.serve(listeners, partial(task_status.started, self))
 
     # For the parts of the server
+
+    def _try_reload(self) -> None:
+        """Reload the game; log what was exchanged, or why nothing was."""
+        try:
+            done = self.reload()
+        except ReloadFailed as error:
+            logger.error("the game was not reloaded, and the old code goes on: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause has the traceback
+        else:
+            logger.info("the game was reloaded: %d modules, %d records", len(done.modules), done.records)
 
     def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""

@@ -82,7 +82,7 @@ class StoredGame(HostileGame):
         self.hooks.on(Disconnect)(self._close_deposit)
         self._held: dict[int, Deposit] = {}  # by number of connection
         self._played: PlayedAccounts | None = None
-        records = (*Accounts.records, SimulatedHero, Purse, Treasure, Deposit)
+        records: tuple[type[Record], ...] = (*Accounts.records, SimulatedHero, Purse, Treasure, Deposit)
         self.records = StoredRecords(Game(self._build, records=records, maps=(MAP,)), judge)
 
     def _build(self, world: World) -> Hooks:
