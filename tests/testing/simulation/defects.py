@@ -616,6 +616,13 @@ def a_takeover_releases_the_hold_of_the_stay(
     return session
 
 
+@defect(Stays, "enter_as_guest", game="stored")
+def a_guest_is_stored(true: Any, self: Stays, connection: Any, key: str, body: Any, look: str) -> Session:
+    session: Session = true(self, connection, key, body, look)
+    self._store.add(body, f"guest {connection.number}")
+    return session
+
+
 @defect(Traveller, "on_release", game="stored")
 def a_body_stays_in_the_room(true: Any, self: Traveller) -> None:
     self._is_held = False

@@ -20,7 +20,7 @@ from ... import Dialog, Hooks, InvalidToken, SessionResumed, SessionStarted, Sta
 from ...accounts import Account, AccountOptions, Accounts, Login, Name, appearance, ask_new_password
 from ...driver.connection.connection import Connection
 from ...driver.sessions.session import Session
-from ...errors import ConnectionEnded, LocalProtocolError, NotSaved
+from ...errors import ConnectionEnded, LocalProtocolError, Overloaded, StorageError, TooManyTries
 from ...storage import inline
 from ...world import Traveller, World
 from . import inside
@@ -30,9 +30,9 @@ from .trace import Trace
 
 MAP: Final = Path(__file__).with_name("hall.toml")
 NAMES: Final = ("Dora", "Edda", "Fynn")
+GUESTS: Final = ("Gero", "Hild", "Dora")  # one of them has an account
 LINES: Final = ("recover", "recover", "erase", "erase", "purge", "carve", "logout")
 _OPTIONS: Final = AccountOptions(
-    guests=False,
     plain="allow",
     hash_memory=8,
     hash_passes=1,
@@ -42,6 +42,7 @@ _OPTIONS: Final = AccountOptions(
 )
 _TEXTS: Final = {  # of the form in which the invariants know the lines of the game
     "login_hint": "[log in]",
+    "login_guest_hint": "[or guest]",
     "login_question": "login ",
     "name_question": "name ",
     "password_question": "password ",
@@ -56,6 +57,7 @@ _TEXTS: Final = {  # of the form in which the invariants know the lines of the g
     "login_busy": "[busy]",
     "login_not_saved": "[not saved]",
     "login_unreadable": "[unreadable]",
+    "login_gone": "[gone]",
     "name_length": "[length]",
     "name_letters": "[letters]",
     "name_deceptive": "[deceptive]",
@@ -65,11 +67,15 @@ _TEXTS: Final = {  # of the form in which the invariants know the lines of the g
     "recovery_used": "[code used]",
     "recovery_notice": "[code made]",
     "delete_done": "[deleted]",
+    "delete_question": "really ",
     "delete_undo": "undo> ",
     "confirm_again": "[yes or no]",
     "no_answer": "[no answer]",
 }
-_REFUSED: Final = (ConnectionEnded, InvalidToken, LocalProtocolError, LookupError, NotSaved)
+_REFUSED: Final = (
+    *(ConnectionEnded, InvalidToken, LocalProtocolError, LookupError),
+    *(Overloaded, StorageError, TooManyTries),
+)
 
 
 class SimulatedHero(Traveller, kind="simulated_hero"):
@@ -148,7 +154,15 @@ class PlayedAccounts:
 
     def conversation(self, player: SimulatedPlayer, line: Callable[[str], str], chance: Random) -> Sequence[str]:
         """Return a line that starts a dialog, and its questions and answers in turn."""
-        match chance.choice(("account", "account", "account", "show", "show", "change")):
+        match chance.choice(("account", "account", "account", "guest", "show", "show", "change", "delete")):
+            case "guest":
+                first, texts = line("account"), self._trace.server.texts
+                who = [_question(texts.login_question, first), "guest"]
+                return [first, *who, _question(texts.name_question, first), chance.choice(GUESTS)]
+            case "delete":
+                first = line("delete")
+                question = _question(self._trace.server.texts.delete_question, first)
+                return [first, question, _password(chance.choice(NAMES), chance)]
             case "show" if self._tokens:
                 first = line("show")
                 return [
@@ -226,10 +240,25 @@ class PlayedAccounts:
 
         self._talk(connection, run)
 
+    def delete(self, connection: Connection, asked_by: str) -> None:
+        """Ask for the password, and delete the account of the player."""
+
+        async def run(dialog: Dialog) -> None:
+            account = self.accounts.account_of(connection.session)
+            if account is None:
+                return
+            question = self._trace.server.texts.delete_question
+            password = await self.ask(dialog, question, asked_by, is_hidden=True)
+            with suppress(*_REFUSED):
+                if await self.accounts.authenticate(connection, account.name, password) is account:
+                    await self.accounts.delete(account)
+
+        self._talk(connection, run)
+
     async def recover(self) -> None:
         """Give the owner of an account a recovery code, on paper."""
         name = self._chance.choice(NAMES)
-        with suppress(*_REFUSED, OSError):  # the disk
+        with suppress(*_REFUSED):
             self._codes.append((name, str(await self.accounts.recovery_code(name))))
 
     async def erase(self, connection: Connection) -> None:
@@ -240,10 +269,8 @@ class PlayedAccounts:
                 await self.accounts.delete(account)
 
     async def purge(self) -> None:
-        """Count a day, unless a deletion waits for the disk."""
-        waiting = self.accounts.store.value("trio_mud.deletions", {})
-        if not any(session.key in waiting for session in self._trace.server.sessions):
-            await self.accounts.purge()
+        """Count a day."""
+        await self.accounts.purge()
 
     def log_out(self, connection: Connection) -> None:
         """End the session of the player."""

@@ -38,14 +38,20 @@ class StayTrace:
         self._bodies: dict[Session, Traveller] = {}
         self._over: dict[str, float] = {}  # when the last stay of a character was over, by its key
         self._ended: list[Session] = []
+        self._guests: dict[Session, Traveller] = {}
 
     def begin(self, session: Session) -> None:
         """Record that a session was entered, by its first connection or another one."""
-        if isinstance(session.body, self._kind):
+        if not isinstance(session.body, self._kind):
+            return
+        if self._entering is not None and not getattr(session.body, "account", ""):
+            self._guests[session] = session.body
+        else:
             self._bodies[session] = session.body
 
     def end(self, session: Session) -> None:
         """Record that a session has ended, and all functions of that event have run."""
+        self._guests.pop(session, None)
         body = self._bodies.pop(session, None)
         if body is not None:
             self._over[body.key] = trio.current_time()
@@ -58,6 +64,9 @@ class StayTrace:
         for session, body in self._bodies.items():
             if session.ending is None and not inside.is_stored(self._store, body):
                 yield f"{session!r} is played, and its body is not in the store"
+        for session, guest in self._guests.items():
+            if inside.is_stored(self._store, guest):
+                yield f"{session!r} is a guest's, and its body is in the store"
         for body in (*stays, *(body for body in self._store.all(self._kind) if body not in stays)):
             if inside.is_stored(self._store, body) and holds.get(body, 0) != stays[body]:
                 yield f"{body!r} has {stays[body]} stays, and is held {holds.get(body, 0)} times"

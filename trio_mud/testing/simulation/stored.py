@@ -373,6 +373,7 @@ _ACTIONS: Final[dict[str, Action]] = {
     "account": lambda game, connection, words: game.played.log_in(connection, words[-1]),
     "show": lambda game, connection, words: game.played.show_token(connection, words[-1]),
     "change": lambda game, connection, words: game.played.change(connection, words[-1]),
+    "delete": lambda game, connection, words: game.played.delete(connection, words[-1]),
     "recover": lambda game, connection, words: game.played.recover(),
     "erase": lambda game, connection, words: game.played.erase(connection),
     "purge": lambda game, connection, words: game.played.purge(),
