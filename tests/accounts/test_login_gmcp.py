@@ -94,3 +94,16 @@ async def test_credentials_in_the_game_do_nothing(mud: OpenMud) -> None:
         await player.sees("You are Bob")
         await player.send_gmcp("Char.Login.Credentials", {"account": "Ann", "password": PASSWORD})
         await player.sees_nothing()
+
+
+@pytest.mark.parametrize("name", ["a" * 60_000, "\0", "", "\u202eann", " " * 60_000])
+async def test_a_name_that_cannot_be_one_is_answered_by_a_sentence_and_costs_no_hash(mud: OpenMud, name: str) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        player = await program(inn)
+        await player.send_gmcp("Char.Login.Credentials", {"account": name, "password": "x" * 2000})
+        await player.sees(TEXTS.login_question)
+        package, data = player.gmcp[-1]
+        assert package == "Char.Login.Result"
+        assert isinstance(data, dict)
+        assert data["success"] is False
+        assert inn.accounts.passwords.hashed == 0

@@ -356,3 +356,25 @@ async def test_a_plain_link_gets_no_token(mud: OpenMud) -> None:
         await answers(ann, "Ann", PASSWORD)
         assert "You are back" in ann.screen
         assert "Session.Token" not in [package for package, _ in ann.gmcp]
+
+
+async def test_a_secret_of_one_account_under_the_name_of_another_is_void_and_spends_nothing(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        await inn.newcomer("Ann")
+        await inn.newcomer("Bob")
+        token = inn.accounts.resume_token(session_of(inn))
+        _, _, secret = token.rpartition(".")
+        assert await resume(inn, f"bob.{secret}") == "this token is void: log in"
+        assert await resume(inn, token) == "ann"
+
+
+async def test_a_recovery_code_that_is_typed_from_two_links_at_once_lets_one_of_them_in(mud: OpenMud) -> None:
+    async with open_inn(mud, executor=delayed(lambda: 0.2), pause=1) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        code = await inn.accounts.recovery_code("Ann")
+        links = [await inn.player("Ann") for _ in range(2)]
+        await inn.mud.race(*(partial(link.type, code) for link in links))
+        await inn.mud.pass_time(2)
+        screens = [link.screen + await link.catches_up() for link in links]
+        assert sum(TEXTS.recovery_used in screen for screen in screens) == 1
+        assert sum(TEXTS.login_wrong in screen for screen in screens) == 1
