@@ -82,7 +82,7 @@ class Declaration:
 
 
 class RecordType(type):
-    """The type of record classes. It has no methods, so that a record class costs what any class costs."""
+    """The type of record classes. It has no methods, so that making a record costs what any object costs."""
 
 
 class SupersededType(RecordType):
