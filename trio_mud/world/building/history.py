@@ -189,9 +189,9 @@ class Act:
         added: list[Thing] = []
         try:
             for thing, place in self.removed.items():
-                thing.place = place
                 self.world.add(thing, thing.key)
                 added.append(thing)
+                thing.place = place
         except DuplicateKey as error:  # of a unique field
             for thing in added:
                 self.world.store.remove(thing)
