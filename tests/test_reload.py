@@ -9,14 +9,14 @@ import re
 import shutil
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
-from trio_mud import Limits
+from trio_mud import ConsoleOperator, Limits
 from trio_mud.errors import ReloadFailed
 from trio_mud.reload import enable_reload
 from trio_mud.storage import Record, schema
@@ -149,7 +149,7 @@ class Inn:
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
     """Hide the record classes of other games that this process has imported: their kinds may be the same."""
-    own = ("trio_mud.storage.", "trio_mud.world.", "trio_mud.accounts.")
+    own = ("trio_mud.storage.", "trio_mud.world.", "trio_mud.accounts.", "trio_mud.operations.")
     others = [
         cls for cls in set(subclasses(Record)) if not cls.__module__.startswith(own) and "_successor" not in vars(cls)
     ]
@@ -486,6 +486,51 @@ async def test_accounts_know_their_sessions_after_a_reload(
             assert type(place.store.get(Thing, "ann")) is importlib.import_module("reloaded_mill").Miller
     finally:
         forget("reloaded_mill")
+
+
+OFFICE = """
+from trio_mud import Hooks
+from trio_mud.accounts import Accounts, Character
+from trio_mud.operations import Operations
+from trio_mud.world import Game
+
+
+class Clerk(Character):
+    pass
+
+
+def office(world):
+    hooks = Hooks()
+    accounts = Accounts.of(world, Clerk)
+    hooks.include(accounts.hooks)
+    hooks.include(Operations(accounts).hooks)
+    return hooks
+
+
+game = Game(office, records=(*Accounts.records, *Operations.records, Clerk))
+"""
+
+
+async def test_the_console_runs_the_new_verbs_after_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
+) -> None:
+    (tmp_path / "reloaded_office.py").write_text(OFFICE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        async with mud(importlib.import_module("reloaded_office").game) as place:
+            before = place.server.operator_commands
+            place.reload("reloaded_office:game")
+            await place.pass_time(1)
+            commands = place.server.operator_commands
+            assert commands is not None
+            assert commands != before
+            operator = ConsoleOperator()
+            answer = commands(operator, "shutdown 300")
+            assert isinstance(answer, Awaitable)
+            await answer
+            assert not operator.has_failed
+    finally:
+        forget("reloaded_office")
 
 
 async def test_a_hook_may_reload_and_the_event_is_finished_by_the_old_functions(inn: Inn, mud: OpenMud) -> None:

@@ -13,6 +13,7 @@ from trio_mud import (
     ConsoleOperator,
     Disconnect,
     Hooks,
+    Reloaded,
     SessionEnded,
     SessionResumed,
     SessionStarted,
@@ -64,13 +65,14 @@ class Operations(Office):
         accounts.check_entry = self._check_entry
         self.hooks = Hooks()
         self.hooks.on(Started, order=FIRST)(self._start)
+        self.hooks.on(Reloaded, order=FIRST)(self._start)
         self.hooks.on(Connect, order=FIRST)(self._check_address)
         self.hooks.on(SessionStarted, order=FIRST)(self._session_begins)
         self.hooks.on(SessionResumed, order=FIRST)(self._session_begins)
         self.hooks.on(SessionEnded)(self._session_ends)
         self.hooks.on(Disconnect)(self._forget)
 
-    def _start(self, event: Started) -> None:
+    def _start(self, event: Started | Reloaded) -> None:
         self._server = event.server
         event.server.operator_commands = self._obey_operator
 
