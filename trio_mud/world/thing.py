@@ -162,6 +162,7 @@ class Thing(Timed, family="thing", resident=True):
 
     def on_attach(self) -> None:
         """Appear in its place."""
+        self.__dict__.pop("_is_destroyed", None)  # it may be added again
         if self.place is not None:
             self.place._inside[self] = None
         world = self._home()
