@@ -126,6 +126,7 @@ async def test_so_many_come_from_one_network(mud: OpenMud, addresses: list[str],
         assert sum(admissions.values()) == admitted + 1
 
 
+@pytest.mark.slow
 async def test_a_flood_from_many_networks_keeps_no_player_waiting(mud: OpenMud) -> None:
     """Five thousand connect within ten seconds; every refusal is counted by its cause, and players are answered."""
     limits = Limits(accept_rate=None, max_connections=1000)

@@ -11,7 +11,7 @@ from trio_mud.testing.simulation import plan, simulate
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("first", range(0, 20, 5))
+@pytest.mark.parametrize("first", range(0, 10, 5))
 def test_no_invariant_is_broken_by_the_bundled_world(first: int) -> None:
     for seed in range(first, first + 5):
         assert simulate(seed, name="mudlib").violations == [], f"simulate {seed} --play mudlib"
@@ -32,7 +32,7 @@ def test_its_players_make_accounts_and_play(monkeypatch: pytest.MonkeyPatch) -> 
         return session
 
     monkeypatch.setattr(Accounts, "enter", count)
-    for seed in range(1, 30, 2):
+    for seed in range(1, 20, 2):
         simulate(seed, name="mudlib")
     assert {"ann", "bob", "cid"} <= set(entered)
-    assert len(entered) > 8
+    assert len(entered) > 5
