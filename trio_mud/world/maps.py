@@ -140,6 +140,7 @@ class Atlas:
         map.
         """
         new: list[tuple[Thing, Template]] = []
+        adopted: list[tuple[Thing, Template]] = []
         unmade = {*store.value(UNMADE, [])} - {self.start, self.limbo}
         for key, template in self.templates.items():
             if not template.is_fixture or key in unmade:
@@ -157,10 +158,12 @@ class Atlas:
             if type(known) is not template.cls:
                 _exchange_class(known, template, store)
             if known.template != key:
-                _adopt(known, template)
+                adopted.append((known, template))
         for thing, template in new:  # when all are there, because they refer to each other
             for name, value in template.values(store).items():
                 setattr(thing, name, value)
+        for thing, template in adopted:
+            _adopt(thing, template, store)
 
     def pristine(self, thing: Thing, name: str) -> Any:
         """Return the value, in stored form, that a field has without any change: of its template, or of its class."""
@@ -297,13 +300,14 @@ def _is_among(value: Any, keys: set[str]) -> bool:
     return isinstance(value, str) and value in keys
 
 
-def _adopt(thing: Thing, template: Template) -> None:
-    """Lay a template under a room that was dug in the game; called while references are still keys."""
+def _adopt(thing: Thing, template: Template, store: Store) -> None:
+    """Lay a template under a room that was dug in the game; before the room is in the world, references are keys."""
     schema, state = schema_of(template.cls), thing.__dict__
-    for name, value in template.fields.items():
+    values = copy.deepcopy(dict(template.fields)) if thing._world is None else template.values(store)
+    for name, value in values.items():
         made = schema.makers[name]() if name in schema.makers else schema.defaults.get(name)
         if name not in thing.built_fields and state[name] == made:
-            state[name] = copy.deepcopy(value)
+            setattr(thing, name, value)
     thing.template = template.key
     logger.info("%r was dug in the game, and is that of %s from now on", thing, template.where)
 

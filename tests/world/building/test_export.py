@@ -18,6 +18,7 @@ from trio_mud.testing import OpenMud
 from trio_mud.world import Door, Game, Room, Thing, World
 from trio_mud.world.building import export
 from trio_mud.world.building.toml_text import toml_key, toml_value
+from trio_mud.world.maps import Atlas
 
 from .site import MAP, Mason, builder, commands, game, hooks, named, room, says
 
@@ -196,6 +197,21 @@ async def test_an_edit_of_an_exported_table_shows_once_it_is_in_a_map(mud: OpenM
         assert (room(site, "yard").text, room(site, "the-cave").name) == ("Edited.", "The Grotto")
     async with mud(game, storage=site.storage) as site:  # without that map, its room is gone
         assert len(list(site.store.all(Room))) == 3
+
+
+async def test_a_map_of_reloaded_code_takes_over_a_dug_room(mud: OpenMud, tmp_path: Path) -> None:
+    file = tmp_path / "built.toml"
+    file.write_text(
+        'changes = true\n[rooms.the-cave]\nname = "The Cave"\nexits = { west = "yard" }\n'
+        'doors = { west = "grate" }\n[things.grate]\nclass = "door"\n'
+    )
+    async with mud(game) as site:
+        await says(await builder(site), "dig east The Cave", "You dig")
+        world = World.of(site.server)
+        world._exchange_maps(Atlas.read([MAP, file], world.store._contents.catalog))
+        cave = room(site, "the-cave")
+        assert (cave.template, cave.exits["west"]) == ("the-cave", room(site, "yard"))
+        assert cave.doors == {"west": world.get(Door, "grate")}
 
 
 async def test_the_verb_shows_the_export_page_by_page(mud: OpenMud) -> None:
