@@ -37,7 +37,7 @@ from .driver.server.console import CannotOpenConsole
 from .driver.server.log_lines import printable
 from .driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
 from .driver.server.server import MasterServer
-from .reload import enable_reload
+from .reload import enable_reload, game_files
 from .reload import watch as watch_files
 
 __all__ = ["main"]
@@ -151,12 +151,13 @@ def run_game(
         return CLEAN
     if record is not None:
         _make_folder(record)
+    files = game_files(game_name) if watch else {}  # as they were imported
     _log(configuration)
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
         print(_welcome(configuration.game, places), flush=True)
         if watch:
-            server.start_soon(watch_files, server, game_name)
+            server.start_soon(watch_files, server, game_name, files)
 
     places = Places(
         configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks

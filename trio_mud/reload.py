@@ -101,9 +101,8 @@ def reload_game(server: MasterServer, name: str) -> Reloaded:
     return event
 
 
-async def watch(server: MasterServer, name: str) -> None:
-    """Reload the game whenever one of its files changes, until cancelled."""
-    files = game_files(name)
+async def watch(server: MasterServer, name: str, files: dict[str, int]) -> None:
+    """Reload the game whenever one of its files changes, until cancelled; `files` are those of the running code."""
     while True:
         await trio.sleep(_WATCH_INTERVAL)
         if (changed := game_files(name)) != files:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trio_mud import Hooks, Input
 from trio_mud.testing import OpenMud
-from trio_mud.world import FightPhrases, Game, World
+from trio_mud.world import Being, FightPhrases, Game, World
 
-from .village import MAP, Cottager, Sentry, game, room, the
+from .village import MAP, Cottager, Sentry, game, lantern_of, room, the
 
 
 async def test_a_class_of_beings_has_sentences_of_its_own(mud: OpenMud) -> None:
@@ -19,6 +19,38 @@ async def test_a_class_of_beings_has_sentences_of_its_own(mud: OpenMud) -> None:
         ogre = World.of(place.server).add(Ogre(name="ogre", place=hero.place))
         ogre.attack(hero)
         await ann.sees("ogre thumps you.", within=3)
+
+
+async def test_a_player_who_has_left_is_not_beaten(mud: OpenMud) -> None:
+    async with mud(game) as place:
+        ann = await place.player()
+        (hero,) = place.store.all(Cottager)
+        sentry, lantern = the(place, "sentry"), lantern_of(place)
+        assert isinstance(sentry, Sentry)
+        sentry.beat, sentry.place, sentry.strength = [room(place, "green")], hero.place, 8
+        lantern.place = hero
+        sentry.attack(hero)
+        await ann.hang_up()
+        await place.pass_time(20)
+        assert (sentry.foe, hero.health, lantern.place) == (None, 20, hero)
+
+
+async def test_a_rule_that_raises_costs_one_round(mud: OpenMud) -> None:
+    class Clumsy(Sentry):
+        rounds: int = 0
+
+        def strike(self, foe: Being) -> None:
+            self.rounds += 1
+            if self.rounds == 1:
+                raise RuntimeError("as asked")
+            super().strike(foe)
+
+    async with mud(game, allow_errors=True) as place:
+        ann = await place.player()
+        (hero,) = place.store.all(Cottager)
+        clumsy = World.of(place.server).add(Clumsy(name="clumsy sentry", place=hero.place))
+        clumsy.attack(hero)
+        await ann.sees("clumsy sentry hits you.", within=5)
 
 
 async def test_who_does_not_fight_has_no_call_due(mud: OpenMud) -> None:

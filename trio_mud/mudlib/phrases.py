@@ -62,6 +62,7 @@ class WorldPhrases:
 
     # The board
     no_board: str = "There is no board here. You remember one on Gnomon Square."
+    board_gone: str = "The board is not here any more. You keep your note."
 
 
 PHRASES: Final = WorldPhrases()

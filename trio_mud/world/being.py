@@ -56,15 +56,16 @@ class Being(Thing):
         foe = self.foe
         if foe is None:
             return
-        if foe.health <= 0 or self.health <= 0 or foe.room is None or foe.room is not self.room:
+        is_over = foe.health <= 0 or self.health <= 0
+        # A traveller who is away keeps its place, but not its world.
+        if is_over or foe._world is None or foe.room is None or foe.room is not self.room:
             self.foe = None
             return
+        self.after(ROUND, self.fight)  # first: a rule of the game that raises costs one round
         self.strike(foe)
         if foe.health <= 0:
             self.foe = None
             foe.die()
-        elif self.foe is not None:
-            self.after(ROUND, self.fight)
 
     def strike(self, foe: Being) -> None:
         """Hit the foe, and show it."""

@@ -4,8 +4,10 @@ import pytest
 
 from trio_mud import Limits
 from trio_mud.mudlib import world
-from trio_mud.mudlib.board import MOST_NOTES
+from trio_mud.mudlib.board import MOST_NOTES, Board
+from trio_mud.mudlib.villager import Villager
 from trio_mud.testing import Mud, OpenMud, Player
+from trio_mud.world import World
 
 from ..conftest import ComeIn, reads
 
@@ -80,6 +82,26 @@ async def test_a_board_can_be_looked_at_where_it_is(mud: OpenMud, come_in: ComeI
         await ann.sees("There is nothing on the board but pins.")
         await ann.type("south", "look board")
         await ann.sees('You see no "board" here.')
+
+
+@pytest.mark.parametrize("is_destroyed", [True, False])
+async def test_a_note_is_kept_by_its_writer_if_the_board_is_gone(
+    mud: OpenMud, come_in: ComeIn, *, is_destroyed: bool
+) -> None:
+    async with mud(world) as valley:
+        ann = await at_the_board(valley, come_in, "Ann")
+        await ann.type("note", "Dear all,")
+        await ann.catches_up()
+        (board,) = valley.store.all(Board)
+        if is_destroyed:
+            board.destroy()
+        else:
+            board.place = World.of(valley.server).start
+        await ann.type(".")
+        await ann.sees("The board is not here any more. You keep your note.")
+        (body,) = [session.body for session in valley.server.sessions]
+        assert isinstance(body, Villager)
+        assert body.draft == "Dear all,"
 
 
 async def test_the_board_keeps_the_newest(mud: OpenMud, come_in: ComeIn) -> None:

@@ -47,6 +47,9 @@ async def write_note(dialog: Dialog, who: Villager, board: Board) -> None:
     who.draft = ""
     if text is None or not text.strip():
         who.write("You put the pen back.")
+    elif board.place is not who.place:  # both may have been moved meanwhile
+        who.draft = text
+        who.write(PHRASES.board_gone)
     else:
         board.pin(Note(who.name, str(date_of(who.world)), text))
         who.write("You pin your note to the board.")
