@@ -106,6 +106,13 @@ def test_a_reserved_word_is_no_name_however_it_is_written(typed: str) -> None:
         read_name(typed, {"help"})
 
 
+def test_a_name_that_looks_like_a_reserved_word_is_refused() -> None:
+    typed = "\u0440\u043e\u0440\u0435"  # Cyrillic, and it looks like pope
+    assert read_name(typed).casefold() == typed
+    with pytest.raises(Mistake, match="Nobody can be called that"):
+        read_name(typed, {"pope"})
+
+
 @given(st.text() | st.text(st.characters(categories=["L", "M"]), min_size=2, max_size=16))
 def test_whatever_is_taken_for_a_name_is_seen_and_reads_as_itself(typed: str) -> None:
     try:

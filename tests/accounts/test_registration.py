@@ -167,6 +167,16 @@ async def test_a_name_is_not_given_away_while_its_password_is_typed(mud: OpenMud
         assert await inn.accounts.find("Ann") is None
 
 
+async def test_an_account_does_not_get_a_name_that_looks_like_that_of_a_guest_who_came_meanwhile(mud: OpenMud) -> None:
+    async with open_inn(mud) as inn:
+        capa = await inn.player("new", "Capa", PASSWORD)
+        guest = await inn.player("guest", "\u0421\u0430\u0440\u0430")  # Sara in Cyrillic
+        assert "You are" in guest.screen
+        await answers(capa, PASSWORD)
+        assert TEXTS.name_taken in capa.screen
+        assert await inn.accounts.find("Capa") is None
+
+
 async def test_of_two_guests_who_want_one_name_at_once_one_has_it(mud: OpenMud) -> None:
     async with open_inn(mud) as inn:
         rivals = [await inn.player("guest") for _ in range(2)]

@@ -9,8 +9,9 @@ import pytest
 import trio
 
 from trio_mud import Connection, InvalidToken, Secret, Session, Texts
+from trio_mud.accounts import Account
 from trio_mud.accounts.tokens import CODE_LENGTH, CODE_LETTERS, MOST_TOKENS
-from trio_mud.errors import NotSaved
+from trio_mud.errors import EntryRefused, NotSaved
 from trio_mud.storage import Memory, Stored
 from trio_mud.testing import OpenMud, Player
 
@@ -313,6 +314,21 @@ async def test_what_is_no_token_changes_nothing_and_the_login_goes_on(mud: OpenM
         ann = await present(inn, token)
         await answers(ann, "Ann", PASSWORD)
         assert "You are Ann" in ann.screen
+
+
+async def test_an_account_that_may_not_enter_reads_why_and_its_token_opens_no_session(mud: OpenMud) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        token = await token_of(inn, await program(inn))
+
+        def refuse(account: Account) -> None:
+            raise EntryRefused("The inn is closed.")
+
+        inn.accounts.check_entry = refuse
+        late = await present(inn, token)
+        await late.sees_the_end()
+        assert late.screen.endswith("The inn is closed.\n")
+        assert ("Session.Resumed", None) not in late.gmcp
 
 
 async def test_a_token_sent_twice_at_once_enters_once(mud: OpenMud) -> None:

@@ -38,7 +38,7 @@ from trio_mud import (
     SessionStarted,
 )
 from trio_mud.commands import Role
-from trio_mud.errors import ConfigurationError, StorageError, UnreadableRecord
+from trio_mud.errors import ConfigurationError, EntryRefused, StorageError, UnreadableRecord
 from trio_mud.storage import Executor, Record, Store
 from trio_mud.world import World
 
@@ -310,7 +310,7 @@ class Accounts(Registration):
         Raises:
             InvalidToken: The token is void, or its character was removed.
             NotSaved: The store is in trouble; log in.
-            UnreadableRecord, ConnectionEnded, LocalProtocolError: As for `enter`.
+            EntryRefused, UnreadableRecord, ConnectionEnded, LocalProtocolError: As for `enter`.
         """
         account = await self.store.load(Account, account_key_of(token))
         if account is None or account.is_deleted or account.needs_password:
@@ -395,7 +395,10 @@ class Accounts(Registration):
     async def _resume(self, event: ResumeRequested) -> None:
         if event.connection.session is None and event.connection.ending is None:  # else the token would be lost
             with suppress(InvalidToken, StorageError, ConnectionEnded, LocalProtocolError):  # the player logs in
-                await self.resume(event.connection, event.token)
+                try:
+                    await self.resume(event.connection, event.token)
+                except EntryRefused as error:
+                    event.connection.quit(str(error), cause=Cause.BANNED)
 
     def _offer_token(self, event: SessionStarted | SessionResumed) -> None:
         """Send a token to a program that supports `Session`, over a link that may carry passwords, too."""

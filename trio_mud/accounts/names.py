@@ -49,7 +49,7 @@ def read_name(typed: str, reserved: Collection[str] = (), *, texts: Texts | None
 
     Args:
         typed: One line of a player.
-        reserved: Words that are no names, as `same_name` spells them.
+        reserved: Words that are no names, as `same_name` spells them; a name that looks like one is refused.
         texts: The sentences for the player.
 
     Raises:
@@ -73,7 +73,7 @@ def read_name(typed: str, reserved: Collection[str] = (), *, texts: Texts | None
         raise Mistake(wrong_length)
     if is_deceptive(name):
         raise Mistake(texts.name_deceptive)
-    if same_name(name) in reserved:
+    if same_name(name) in reserved or appearance(name) in reserved:
         raise Mistake(texts.name_reserved)
     return name
 

@@ -119,13 +119,13 @@ class Registration:
         self, connection: Connection, account: Account, key: str, name: str, records: list[Record]
     ) -> Record:
         """Add the records, a name and a character; take all back unless they are saved, or the character is played."""
-        if self._is_played(connection, key):  # by a guest
+        look, account_key = appearance(name), account.key or key
+        if self._is_played(connection, key) or look in self._stays.guest_looks():  # a guest came meanwhile
             raise Mistake(connection.server.texts.name_taken)
-        account_key = account.key or key
         character: Record = self._kind(name=name, account=account_key)
         added: list[Record] = []
         try:
-            for record in (Name(look=appearance(name), account=account_key), *records, character):
+            for record in (Name(look=look, account=account_key), *records, character):
                 self.store.add(record, key)
                 added.append(record)
             self.store.log(AUDIT, event="character created", account=account_key, character=key)
