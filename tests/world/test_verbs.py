@@ -201,6 +201,27 @@ async def test_a_fixed_thing_cannot_be_taken(mud: OpenMud, what: str) -> None:
         assert (await it.types(f"take {what}")).startswith("You cannot take ")
 
 
+async def test_a_door_of_the_map_cannot_be_taken_even_if_it_is_not_fixed(mud: OpenMud) -> None:
+    async with played(mud) as it:
+        gate, sack = the(it.mud, "gate"), it.world.make("sack", it.hero.place)
+        gate.is_fixed = False
+        assert await it.types("take gate") == "You cannot take oak gate."
+        gate.place = sack
+        assert await it.types("take sack") == "You cannot take jute sack."
+        assert await it.types("take all") == "You take the brass lantern."
+
+
+async def test_what_can_be_taken_is_found_before_what_cannot(mud: OpenMud) -> None:
+    async with played(mud) as it:
+        it.other.name = "Pebble"
+        pebble = it.world.make("pebble", it.hero.place)
+        assert it.hero.place is not None
+        assert it.hero.place.contents.index(it.other) < it.hero.place.contents.index(pebble)
+        assert await it.types("take pebble") == "You take the pebble."
+        assert pebble.place is it.hero
+        assert await it.types("take pebble") == "You cannot take Pebble."
+
+
 async def test_a_box_is_filled_and_emptied_while_it_is_open(mud: OpenMud) -> None:
     async with played(mud) as it:
         sack = it.world.make("sack", it.hero)

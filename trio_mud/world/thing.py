@@ -214,6 +214,10 @@ class Thing(Timed, family="thing", resident=True):
             if not thing._travels:
                 yield thing
 
+    def _is_portable(self) -> bool:
+        """Return True if it, with everything inside, can go away with a traveller."""
+        return not any(thing.key.startswith(PREFIX) for thing in self._with_it())
+
     def _hear(self, text: Text) -> None:
         """Call `hear`, which costs only itself if it fails."""
         try:

@@ -150,14 +150,15 @@ class StandardVerbs(Commands[Traveller]):
             near = [thing for thing in who.in_reach() if thing.place is not who]
         else:
             near = list(self._contents_of(box))
+        near.sort(key=lambda thing: thing.is_fixed)  # what can be taken is found first
         chosen = the_many(_Near(near), things, Thing, phrases=self._say)
         if len(chosen) > 1:  # all of one place, without what stays there
             place = who.place if box is None else box
-            chosen = [thing for thing in chosen if thing.place is place and not thing.is_fixed]
+            chosen = [thing for thing in chosen if thing.place is place and _can_go(thing)]
             if not chosen:
                 raise Mistake(self._say.nothing_to_take)
         for thing in chosen[:MOST]:
-            if thing.is_fixed:
+            if not _can_go(thing):
                 raise Mistake(self._say.cannot_take.format(thing=thing))
             self.check_load(who, thing)
             before, thing.place = thing.place, who
@@ -283,3 +284,8 @@ class StandardVerbs(Commands[Traveller]):
         for way in [way for way, other in room.doors.items() if other is door]:
             if way in room.exits:
                 room.exits[way].tell(phrase.format(thing=door))
+
+
+def _can_go(thing: Thing) -> bool:
+    """Return True if a player can take the thing."""
+    return not thing.is_fixed and thing._is_portable()

@@ -182,6 +182,18 @@ async def test_an_export_has_new_rooms_changed_fields_and_new_templates(mud: Ope
         )
 
 
+async def test_secret_fields_of_a_template_are_not_exported(mud: OpenMud, tmp_path: Path) -> None:
+    file = tmp_path / "secret.toml"
+    file.write_text(MAP.read_text().replace("oil = 90.0", 'admin_password = "xyzzy"'))
+    async with mud(Game(hooks, maps=(file,))) as site:
+        await says(await builder(site), "set lamp oil 5", "oil of street lamp")
+        assert named(site, "street lamp").admin_password == "xyzzy"  # type: ignore[attr-defined]
+        text = export(World.of(site.server))
+        assert "oil = 5.0" in text
+        assert "password" not in text
+        assert "xyzzy" not in text
+
+
 async def test_an_edit_of_an_exported_table_shows_once_it_is_in_a_map(mud: OpenMud, tmp_path: Path) -> None:
     file = tmp_path / "built.toml"
     async with mud(game) as site:

@@ -161,9 +161,22 @@ async def test_what_fell_out_of_an_unmade_room_comes_back_unless_it_was_taken(mu
         await says(bob, "take 1.nail", "You take nail.")
         await says(ann, "undo", "Undone")
         assert named(site, "crate").place is room(site, "shed")
-        assert mason(site, "Bob").place is room(site, "shed")
         assert [thing.name for thing in mason(site, "Bob").contents] == ["nail"]
         assert len(list(site.store.all(Room))) == 3
+
+
+async def test_players_stay_where_they_are_when_an_unmade_room_comes_back(mud: OpenMud) -> None:
+    async with mud(game) as site:
+        ann, bob = await builder(site), await builder(site, "Bob")
+        await builder(site, "Cid")
+        crate = named(site, "crate")
+        mason(site, "Cid").place = crate
+        await says(bob, "go north", "The Shed")
+        await says(ann, "unmake shed", "is gone")
+        mason(site, "Cid").place = crate
+        await says(ann, "undo", "Undone")
+        assert mason(site, "Bob").place is crate.place is room(site, "pit")
+        assert mason(site, "Cid").place is crate
 
 
 async def test_a_key_that_another_room_has_by_now_prevents_an_undo(mud: OpenMud) -> None:

@@ -59,6 +59,14 @@ async def test_words_become_a_value_of_the_fields_type_and_are_stored(
         assert again.built_fields == (() if value is None else (field,))  # None is what the map says
 
 
+@pytest.mark.parametrize("words", ["here", "hatch"])
+async def test_rooms_and_doors_stay_fixed(mud: OpenMud, words: str) -> None:
+    async with mud(game) as site:
+        await says(await builder(site), f"set {words} is_fixed no", '"is_fixed" cannot be set.')
+        assert room(site, "yard").is_fixed
+        assert named(site, "hatch").is_fixed
+
+
 async def test_references_are_set_by_key_or_by_words(mud: OpenMud) -> None:
     async with mud(game) as site:
         ann, lamp = await builder(site), named(site, "street lamp")

@@ -11,6 +11,7 @@ from ..maps import UNMADE, Template
 from ..room import Room
 from ..thing import PREFIX, Thing
 from ..world import World
+from .fields import is_secret
 from .naming import free_key
 from .toml_text import toml_key, toml_value
 
@@ -23,7 +24,7 @@ def export(world: World) -> str:
     It is a map with `changes = true`: named behind the others in `Game(maps=…)`, or merged into them by hand, it makes
     the same rooms. Rooms that were dug are new tables, and changed ones have the changed fields; keys of rooms and
     doors that were unmade stand in `removed`. A thing that a builder has changed is a new template, without a reset.
-    Belongings of travellers who are away are left out.
+    Belongings of travellers who are away, and secret fields of templates, are left out.
     """
     tables = list(_tables(world))
     removed = world.store.value(UNMADE, [])
@@ -57,7 +58,9 @@ def _tables(world: World) -> Iterator[str]:
 
 
 def _of_template(template: Template) -> dict[str, Any]:
-    return _writable(_fields(template.cls, template.fields))
+    return _writable(
+        _fields(template.cls, {name: value for name, value in template.fields.items() if not is_secret(name)})
+    )
 
 
 def _fields(cls: type[Thing], values: Mapping[str, Any]) -> dict[str, Any]:

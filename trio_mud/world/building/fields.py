@@ -25,9 +25,9 @@ from .naming import checked_name, checked_text
 from .options import BuildingOptions
 from .phrases import BuildingPhrases
 
-__all__ = ["Fields", "find_room", "settable"]
+__all__ = ["Fields", "find_room", "is_secret", "settable"]
 
-SECRETS: Final = ("password", "secret", "token")  # a field with one of these in its name is neither shown nor set
+SECRETS: Final = ("password", "secret", "token")  # in the names of fields that are neither shown, set nor exported
 NAMES: Final = ("name", "aliases")
 MAX_COMPARED: Final = 200  # keys that are compared with a misspelt one
 MAX_SHOWN: Final = 60  # characters of a value in a list
@@ -37,11 +37,17 @@ _SEVERAL: Final = (tuple, list, set, frozenset)
 
 def settable(thing: Thing) -> dict[str, Any]:
     """Return the types of the fields that builders may set, by name."""
+    own = {*OWN_FIELDS, "is_fixed"} if isinstance(thing, Room | Door) else OWN_FIELDS  # they cannot be carried
     return {
         name: hint
         for name, hint in schema_of(type(thing)).hints.items()
-        if name not in OWN_FIELDS and name[0] != "_" and not any(word in name for word in SECRETS) and _is_known(hint)
+        if name not in own and name[0] != "_" and not is_secret(name) and _is_known(hint)
     }
+
+
+def is_secret(name: str) -> bool:
+    """Return True if builders must not see the field with this name."""
+    return any(word in name for word in SECRETS)
 
 
 def find_room(who: Traveller, key: str, cls: type[Thing], commands: Phrases, phrases: BuildingPhrases) -> Thing:

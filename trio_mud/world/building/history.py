@@ -3,7 +3,7 @@
 An act does its changes one by one and notes them, so that it can be undone as a whole. It is undone only if all that it
 touched is as it left it: then nothing that others have done since is lost. A field that is a dict, such as the exits of
 a room, is touched entry by entry. Contents that have fallen somewhere are the exception: those that were taken away
-since stay where they are.
+since stay where they are, and so do players.
 
 The history is in memory, and ends with the server.
 """
@@ -22,6 +22,7 @@ from trio_mud.errors import DuplicateKey
 from trio_mud.storage import Record, Store
 from trio_mud.storage.schema import schema_of
 
+from ..being import Traveller
 from ..maps import UNMADE
 from ..room import Room
 from ..thing import PREFIX, Thing
@@ -146,7 +147,8 @@ class Act:
         for change in reversed(self.changes):
             change.take_back()
         for thing, place, fallen in self.moved:
-            if thing.place is fallen:
+            has_player = any(isinstance(each, Traveller) for each in (thing, *thing.all_inside))
+            if thing.place is fallen and not has_player:
                 with suppress(ValueError):  # the place is inside it by now
                     thing.place = place
         for thing in self.added:
