@@ -80,7 +80,7 @@ def test_every_end_is_followed_by_a_restart_on_what_the_disk_has(seed: int) -> N
         assert after.storage.commits[0] == before.storage.commits[-1]
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 def test_kills_come_at_any_step_and_the_seeds_of_other_games_have_none() -> None:
     assert "kill" not in {plan(seed, "hostile").operator for seed in range(200)}
     killed = [trace for seed in range(12) for trace in lives(seed) if trace.storage is not None]

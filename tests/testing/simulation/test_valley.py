@@ -21,7 +21,7 @@ def test_the_bundled_world_is_killed_too() -> None:
     assert "kill" in {plan(seed, "mudlib").operator for seed in range(20)}
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 def test_its_players_make_accounts_and_play(monkeypatch: pytest.MonkeyPatch) -> None:
     entered: list[str] = []
     enter = Accounts.enter

@@ -75,7 +75,7 @@ def test_players_do_everything_that_can_be_done(monkeypatch: pytest.MonkeyPatch)
     assert not [name for name in DEEDS if not done[name]]
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 def test_travellers_take_burning_lights_along_and_crashes_stop_them() -> None:
     left: Counter[bool] = Counter()
     for seed in range(12):
