@@ -1,5 +1,7 @@
 """Operations: the verbs of the people who run a game, its bans, and its audit.
 
+Include them in the function of a game::
+
     def inn(world: World) -> Hooks:
         hooks = Hooks()
         accounts = Accounts.of(world, Hero)
