@@ -9,6 +9,7 @@ from trio_mud import Text
 from trio_mud.world import Being, every
 
 from .directions import origin_of
+from .spot import open_ways
 from .villager import Villager
 
 __all__ = ["Creature", "Heron", "SluiceRat"]
@@ -50,7 +51,7 @@ class Heron(Creature):
     def wander(self) -> None:
         """Go to the next room, and be seen there and here."""
         here = self.room
-        ways = [way for way in here.exits if way not in here.doors or here.doors[way].is_open] if here else []
+        ways = open_ways(here) if here else []
         if here is None or not ways:
             return
         number = self.taken.get(here.key, 0)

@@ -9,7 +9,7 @@ from trio_mud.world import Room
 
 from .sky import hour_of
 
-__all__ = ["Spot", "detail_of", "is_indoors", "room_number", "text_of"]
+__all__ = ["Spot", "detail_of", "is_indoors", "open_ways", "room_number", "text_of"]
 
 
 class Spot(Room):
@@ -45,6 +45,11 @@ def detail_of(room: Room, words: str) -> str:
     details = room.details if isinstance(room, Spot) else {}
     found = matches(words, details)
     return details[found[0]] if len(found) == 1 else ""
+
+
+def open_ways(room: Room) -> list[str]:
+    """Return the ways out that no closed door bars."""
+    return [way for way in room.exits if way not in room.doors or room.doors[way].is_open]
 
 
 def room_number(room: Room) -> int:

@@ -6,14 +6,14 @@ from wcwidth import wcswidth
 
 from trio_mud import Markup, join, link, markup
 from trio_mud.commands import Commands, Mistake, Preposition, the_one
-from trio_mud.world import Door, Room, Thing
+from trio_mud.world import Room, Thing
 
 from ..board import Board
 from ..creatures import Creature
 from ..phrases import PHRASES
 from ..sky import date_of, hour_of
 from ..social_phrases import SOCIAL_PHRASES
-from ..spot import detail_of, is_indoors, text_of
+from ..spot import detail_of, is_indoors, open_ways, text_of
 from ..things import is_dark
 from ..villager import Villager, villagers_in
 from .handling import commands as handling
@@ -120,14 +120,9 @@ def is_worth_a_word(thing: Thing, room: Room) -> bool:
 
 def ways_out(who: Villager) -> Markup:
     """Return where a player can go, each way a link to it."""
-    doors = who.here.doors
-    ways = [link(way) if is_open(doors.get(way)) else join(" ", [link(way), "(closed)"]) for way in who.here.exits]
+    is_open = open_ways(who.here)
+    ways = [link(way) if way in is_open else join(" ", [link(way), "(closed)"]) for way in who.here.exits]
     return markup("You can go {ways}.", ways=linked(ways, "or")) if ways else markup("There is no way out.")
-
-
-def is_open(door: Door | None) -> bool:
-    """Return True if a way is free: it has no door, or an open one."""
-    return door is None or door.is_open
 
 
 def linked(links: list[Markup], last: str) -> Markup:

@@ -4,6 +4,7 @@ from trio_mud.commands import Commands, Mistake
 
 from ..creatures import Creature, SluiceRat
 from ..phrases import PHRASES
+from ..spot import open_ways
 from ..things import Loaf, OilLamp
 from ..villager import Villager
 from .handling import commands as handling
@@ -63,7 +64,7 @@ def flee(who: Villager) -> None:
     """Run from a fight, through the first way that is open."""
     if who.foe is None:
         raise Mistake(PHRASES.no_foe)
-    ways = [way for way in who.here.exits if way not in who.here.doors or who.here.doors[way].is_open]
+    ways = open_ways(who.here)
     if not ways:
         raise Mistake(PHRASES.no_escape)
     who.foe = None
