@@ -9,7 +9,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    from trio_mud.cli import main as run  # a third of a second, which only the command line shall pay
+    from trio_mud.program.cli import main as run  # a third of a second, which only the command line shall pay
 
     sys.exit(run(sys.argv[1:]))
 

@@ -18,13 +18,14 @@ import pytest
 import trio
 import trio.testing
 
-from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, cli, open_tcp_listeners
+from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, open_tcp_listeners
 from trio_mud.bench.load import Load
 from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
 from trio_mud.bench.progress import bar, progress_line, show_progress
 from trio_mud.bench.report import LoadReport
 from trio_mud.bench.script import LoadScript, LoadStep
 from trio_mud.errors import ConfigurationError
+from trio_mud.program import cli
 
 PATIENCE = 60  # seconds for what takes one or two; a busy machine needs more
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

@@ -38,7 +38,7 @@ from types import GenericAlias, ModuleType
 
 from trio_mud import HookEvent, Limits, Rate, Texts
 from trio_mud.accounts import AccountOptions
-from trio_mud.config import StorageOptions
+from trio_mud.program.config import StorageOptions
 
 from .pages import CHECKOUT, DOCS
 

@@ -8,7 +8,7 @@ import pytest
 
 from trio_mud import Hooks
 from trio_mud.errors import CannotOpenStorage, MapError
-from trio_mud.game import find_game
+from trio_mud.program.loading import find_game
 from trio_mud.storage import Memory, inline
 from trio_mud.testing import OpenMud
 from trio_mud.world import Door, Game, Room, Thing, World

@@ -28,8 +28,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..config import nearest
 from ..errors import ConfigurationError
+from ..text.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

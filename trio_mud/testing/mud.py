@@ -13,7 +13,7 @@ from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
 from ..driver.server.server import MasterServer, ServerSettings
-from ..reload import reload_game
+from ..program.reload import reload_game
 from ..storage import Store, Stored, inline
 from ..telnet import Option
 from ..world import Game, World

@@ -19,7 +19,7 @@ from cyclopts import Parameter, validators
 
 from trio_mud import __version__
 from trio_mud.errors import ConfigurationError
-from trio_mud.game import find_game
+from trio_mud.program.loading import find_game
 
 from .simulation.actions import ACTIONS
 from .simulation.batches import BATCH, BatchTally, in_fork, run_batches

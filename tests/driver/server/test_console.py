@@ -17,10 +17,10 @@ import trio.lowlevel
 import trio.testing
 
 from trio_mud import Connection, ConsoleOperator, Hooks, MasterServer, Started
-from trio_mud.admin_command import NoConsole, Reply, ask
 from trio_mud.driver.server import console as module
 from trio_mud.driver.server.console import CannotOpenConsole, Console
 from trio_mud.driver.server.task_report import report_tasks
+from trio_mud.program.admin_command import NoConsole, Reply, ask
 from trio_mud.testing import Pipe, PipeListener
 
 PATIENCE = 30.0  # seconds for a thread to do what it should

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from trio_mud import logs
 from trio_mud.driver.server.log_lines import LineFormatter
+from trio_mud.program import logs
 
 HOSTILE = "look\r\n2026-11-24T20:00:00Z [info] admin logged in\x1b[2J"
 

@@ -7,7 +7,7 @@ The protocol: the client sends one line in UTF-8. The answer is a line `0`, or `
 text up to the end of the file. Each connection carries one command, so that a silent client costs a thread for five
 seconds and nothing else.
 
-Used by `run` and the command line; `trio_mud.admin_command` is the client. It works on Unix only.
+Used by `run` and the command line; `trio_mud.program.admin_command` is the client. It works on Unix only.
 """
 
 from __future__ import annotations

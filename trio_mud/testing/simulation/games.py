@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ...driver.core.hooks import Hooks
 from ...driver.server.server import MasterServer
-from ...game import find_game
+from ...program.loading import find_game
 from .by_words import PlayedByWords, StoredRecords
 from .careless import CarelessGame
 from .hostile import HostileGame

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from ...accounts import AccountOptions
-from ...game import find_game
+from ...program.loading import find_game
 from ...world import Game, World
 from . import inside
 from .by_words import NAMES, WORDS, PlayedByWords, StoredRecords

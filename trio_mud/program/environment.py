@@ -1,6 +1,6 @@
 """Settings of a table from the environment: `TRIO_MUD_ACCOUNTS_GUESTS=false` is `guests` of the table `[accounts]`.
 
-For tables with more keys than the command line has options for. Used by `trio_mud.cli`.
+For tables with more keys than the command line has options for. Used by `trio_mud.program.cli`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from trio_mud.config import nearest
-from trio_mud.errors import ConfigurationError
+from ..errors import ConfigurationError
+from ..text.nearest import nearest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

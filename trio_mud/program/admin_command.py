@@ -15,9 +15,9 @@ from typing import Annotated, NamedTuple
 import cyclopts
 from cyclopts import Parameter
 
+from ..errors import ConfigurationError, TrioMudError
+from ..storage import Backend, Memory, Sqlite
 from .config import SWITCHED_OFF, Configuration, read
-from .errors import ConfigurationError, TrioMudError
-from .storage import Backend, Memory, Sqlite
 from .storage_commands import data_folder
 
 __all__ = ["NoConsole", "Reply", "add_admin_command", "ask", "console_of"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from trio_mud.accounts import AccountOptions
-from trio_mud.environment import override
 from trio_mud.errors import ConfigurationError
+from trio_mud.program.environment import override
 
 PREFIX = "TRIO_MUD_ACCOUNTS_"
 

@@ -15,9 +15,9 @@ from typing import Literal, TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from .driver.server.log_lines import printable
-from .driver.server.log_queue import MOST, QueuedHandler
-from .driver.server.stacks import event_in_flight
+from ..driver.server.log_lines import printable
+from ..driver.server.log_queue import MOST, QueuedHandler
+from ..driver.server.stacks import event_in_flight
 
 __all__ = ["show"]
 

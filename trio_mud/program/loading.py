@@ -14,13 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType, TracebackType
 
-from trio_mud.config import nearest
-from trio_mud.errors import ConfigurationError
-
-from .driver.core.checks import accepts, article
-from .driver.core.describing import describe
-from .driver.core.hooks import Hooks
-from .world import Game
+from ..driver.core.checks import accepts, article
+from ..driver.core.describing import describe
+from ..driver.core.hooks import Hooks
+from ..errors import ConfigurationError
+from ..text.nearest import nearest
+from ..world import Game
 
 __all__ = ["GameBroken", "find_game", "load_game"]
 

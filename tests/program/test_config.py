@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from trio_mud.config import Configuration, read
 from trio_mud.errors import ConfigurationError
 from trio_mud.limits import Limits, Rate, may_be_switched_off
+from trio_mud.program.config import Configuration, read
 from trio_mud.texts import Texts
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from trio_mud.driver.core.hooks import Hooks
 from trio_mud.errors import ConfigurationError
-from trio_mud.game import GameBroken, find_game
+from trio_mud.program.loading import GameBroken, find_game
 
 TAVERN = "from trio_mud.driver.core.hooks import Hooks\nhooks = Hooks()\n"
 

@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from tests.storage.records import Hero, Item
-from trio_mud import cli
+from trio_mud.program import cli
 from trio_mud.storage import Sqlite, inline, open_store
 
 

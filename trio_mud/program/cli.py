@@ -19,26 +19,27 @@ from typing import Annotated, Any, TypeVar
 import cyclopts
 from cyclopts import Parameter, validators
 
-from trio_mud import __version__, logs
-from trio_mud.admin_command import NoConsole, add_admin_command, console_of
-from trio_mud.bench.command import bench
-from trio_mud.config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
-from trio_mud.environment import override
-from trio_mud.errors import CannotOpenStorage, ConfigurationError, StorageError
-from trio_mud.game import GameBroken, find_game
-from trio_mud.storage import Backend, Memory
-from trio_mud.storage_commands import add_commands, database_of
-from trio_mud.transports.tls import Certificate
-from trio_mud.world import Game
-from trio_mud.world.game import StoreSettings
+from trio_mud import __version__
 
-from .driver.core.hooks import Hooks
-from .driver.server.console import CannotOpenConsole
-from .driver.server.log_lines import printable
-from .driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
-from .driver.server.server import MasterServer
+from ..bench.command import bench
+from ..driver.core.hooks import Hooks
+from ..driver.server.console import CannotOpenConsole
+from ..driver.server.log_lines import printable
+from ..driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
+from ..driver.server.server import MasterServer
+from ..errors import CannotOpenStorage, ConfigurationError, StorageError
+from ..storage import Backend, Memory
+from ..transports.tls import Certificate
+from ..world import Game
+from ..world.game import StoreSettings
+from . import logs
+from .admin_command import NoConsole, add_admin_command, console_of
+from .config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
+from .environment import override
+from .loading import GameBroken, find_game
 from .reload import enable_reload, game_files
 from .reload import watch as watch_files
+from .storage_commands import add_commands, database_of
 
 __all__ = ["main"]
 

@@ -15,12 +15,12 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Parameter
 
+from ..driver.server.log_lines import printable
+from ..errors import ConfigurationError, StorageError
+from ..storage import Backend, Memory, Postgres, Sqlite, backend_of
+from ..storage.inspection import check, export
+from ..storage.restoring import restore, restore_into
 from .config import BUNDLED_WORLD, SWITCHED_OFF, Configuration, read
-from .driver.server.log_lines import printable
-from .errors import ConfigurationError, StorageError
-from .storage import Backend, Memory, Postgres, Sqlite, backend_of
-from .storage.inspection import check, export
-from .storage.restoring import restore, restore_into
 
 __all__ = ["add_commands", "data_folder", "database_of"]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.test_cli import ended, port_of, started
-from trio_mud import cli, logs
-from trio_mud.config import Configuration, StorageOptions, decode
+from tests.program.test_cli import ended, port_of, started
 from trio_mud.errors import ConfigurationError
+from trio_mud.program import cli, logs
+from trio_mud.program.config import Configuration, StorageOptions, decode
+from trio_mud.program.storage_commands import database_of
 from trio_mud.storage import Memory, Sqlite
-from trio_mud.storage_commands import database_of
 
 TAVERN = """
 from trio_mud import Admitted, Hooks

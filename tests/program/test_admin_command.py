@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import ended, port_of, started
-from trio_mud import cli
-from trio_mud.admin_command import console_of
-from trio_mud.config import Configuration, OperationsOptions
+from tests.program.test_cli import ended, port_of, started
+from trio_mud.program import cli
+from trio_mud.program.admin_command import console_of
+from trio_mud.program.config import Configuration, OperationsOptions
 from trio_mud.storage import Memory, Postgres, Sqlite
 
 TAVERN = """

@@ -18,12 +18,12 @@ import trio
 
 from trio_mud import ConsoleOperator, Limits
 from trio_mud.errors import ReloadFailed
-from trio_mud.reload import enable_reload
+from trio_mud.program.reload import enable_reload
 from trio_mud.storage import Record, schema
 from trio_mud.testing import OpenMud
 from trio_mud.world import Room, Thing
 
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "howto"
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "howto"
 
 MAP = """
 [rooms.yard]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_mud import Hooks, Input, logs
+from trio_mud import Hooks, Input
+from trio_mud.program import logs
 from trio_mud.testing import OpenMud
 
 HOSTILE = "look\r\n2026-01-01T00:00:00Z [info] all is well\x1b[2J\x9b\u202e"

@@ -1,6 +1,6 @@
 """The configuration file: TOML in, a checked `Configuration` out.
 
-It only reads and checks; `trio_mud.cli` overrides the result by the command line and the environment.
+It only reads and checks; `trio_mud.program.cli` overrides the result by the command line and the environment.
 An unknown key is an error: a misspelled limit would otherwise limit nothing.
 
     game = "tavern:hooks"
@@ -34,24 +34,24 @@ An unknown key is an error: a misspelled limit would otherwise limit nothing.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from trio_mud.accounts.options import AccountOptions
-from trio_mud.errors import ConfigurationError
-from trio_mud.limits import Limits, may_be_switched_off
-from trio_mud.renamed import new_name_of
-from trio_mud.texts import Texts
-from trio_mud.transports.tcp import check_address
+from ..accounts.options import AccountOptions
+from ..errors import ConfigurationError
+from ..limits import Limits, may_be_switched_off
+from ..renamed import new_name_of
+from ..text.nearest import nearest
+from ..texts import Texts
+from ..transports.tcp import check_address
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -63,7 +63,6 @@ __all__ = [
     "OperationsOptions",
     "StorageOptions",
     "decode",
-    "nearest",
     "read",
 ]
 
@@ -223,12 +222,6 @@ def decode(table: Mapping[str, object], source: str) -> Configuration:
         return msgspec.convert(table, Configuration)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{source}: {_in_terms_of_toml(error)}") from error
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x' or 'y'?` for the known names most similar to `name`, or "" without any."""
-    close = difflib.get_close_matches(name, known, n=2)
-    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

@@ -34,13 +34,12 @@ from types import ModuleType
 
 import trio
 
-from trio_mud.errors import ConfigurationError, ReloadFailed
-
-from .driver.server.events import Reloaded
-from .driver.server.server import MasterServer
-from .game import load_game
-from .world import World
-from .world.exchange import WorldExchange
+from ..driver.server.events import Reloaded
+from ..driver.server.server import MasterServer
+from ..errors import ConfigurationError, ReloadFailed
+from ..world import World
+from ..world.exchange import WorldExchange
+from .loading import load_game
 
 __all__ = ["enable_reload", "game_files", "reload_game", "watch"]
 

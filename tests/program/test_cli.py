@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from trio_mud import MasterServer, __version__, cli, logs
+from trio_mud import MasterServer, __version__
 from trio_mud.driver.server.running import Place
+from trio_mud.program import cli, logs
 from trio_mud.testing import read_recording
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 40  # seconds for a process to do what it should; a busy machine needs a few
 
 TAVERN = """
