@@ -3,6 +3,7 @@
 import math
 import random
 import zlib
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -47,9 +48,9 @@ def fault_of(inflater: Inflater) -> str:
     return str(fault.value)
 
 
-def outcome(chunks: list[bytes]) -> tuple[bytes, str]:
+def outcome(chunks: list[bytes], limits: InflationLimits = LAX) -> tuple[bytes, str]:
     """Return the bytes read from a stream, and the fault if it ends with one."""
-    inflater, text = inside(), b""
+    inflater, text = inside(limits=limits), b""
     for chunk in chunks:
         inflater.feed(chunk)
         while inflater.is_full:
@@ -300,6 +301,32 @@ def test_a_fault_at_the_end_of_a_window_is_told_before_its_ratio() -> None:
     inflater = inside(data, InflationLimits(ratio=20, window=1001))
     assert len(inflater.take()) + len(inflater.take()) == 1000
     assert fault_of(inflater) == "invalid block type"
+
+
+@pytest.mark.parametrize("checksum", [b"", b"!"])
+def test_the_end_of_a_stream_is_not_counted_to_the_window_that_its_text_fills(checksum: bytes) -> None:
+    stream = zlib.compress(b"a" * 64)
+    stream = stream[: len(stream) - len(checksum)] + checksum
+    limits = InflationLimits(burst=1 << 30, ratio=8, window=32)
+    whole = outcome([stream], limits)
+    assert whole == outcome([stream[at : at + 1] for at in range(len(stream))], limits)
+    assert whole == (b"a" * 64, "over 8 bytes made of one")
+
+
+@given(st.data())
+@settings(max_examples=2 * settings().max_examples)
+def test_limits_and_faults_do_not_depend_on_the_cut(data: st.DataObject) -> None:
+    limits = InflationLimits(burst=1 << 30, ratio=data.draw(st.integers(1, 30)), window=data.draw(st.integers(1, 100)))
+    text = data.draw(st.one_of(st.binary(max_size=200), st.builds(lambda size: b"a" * size, st.integers(0, 1000))))
+    peer = zlib.compressobj(9, zlib.DEFLATED, 9, 9, data.draw(st.sampled_from([zlib.Z_FIXED, zlib.Z_DEFAULT_STRATEGY])))
+    stream = bytearray(peer.compress(text) + peer.flush() + TEXT)
+    for _ in range(data.draw(st.integers(0, 2))):
+        stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
+    size = data.draw(st.integers(1, len(stream)))
+    with mock.patch("trio_mud.telnet.compression.SLICE", data.draw(st.sampled_from([SLICE, 7, 40]))):
+        whole = outcome([bytes(stream)], limits)
+        assert whole == outcome([bytes(stream[at : at + size]) for at in range(0, len(stream), size)], limits)
+        assert whole == outcome([bytes(stream[at : at + 1]) for at in range(len(stream))], limits)
 
 
 def test_what_may_be_inflated_is_spent_and_earned_by_the_second() -> None:

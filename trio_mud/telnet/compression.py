@@ -13,6 +13,7 @@ Source: RFC 1950 (zlib), RFC 1951 (deflate)
 
 from __future__ import annotations
 
+import bisect
 import math
 import zlib
 from dataclasses import dataclass
@@ -235,42 +236,62 @@ class Inflater:
         return piece
 
     def _inflate(self, stream: zlib._Decompress) -> None:
-        """Inflate at most one slice."""
+        """Inflate at most one slice.
+
+        No decision may depend on how the network cut the bytes. Therefore slices and windows end at fixed places of
+        the text, and at a fault or the end of a window the input is counted to the byte that caused it.
+        """
         limits = self._limits
         data = bytes(self._waiting[:WIRE_SLICE])
-        most = min(SLICE, limits.window - self._window_out)  # aligns windows, however the input is cut
-        text = self._decompress(stream, data, most)
+        most = min(SLICE - self._window_out % SLICE, limits.window - self._window_out)
+        before = stream.copy()
+        text: bytes | None
+        try:
+            text = stream.decompress(data, most)
+        except zlib.error:
+            text = None
+        if text is None or self._window_out + len(text) == limits.window:
+            # zlib's exception discards the output before the fault. A call that fills the output reads on until it
+            # needs more space: block headers, the end of the stream, and any fault in them.
+            data = data[: _bytes_needed(before, data, most)]
+            stream, text, self._fault = _inflate_exactly(before, data, most)
+            self._stream = stream
         left = 0
         if not self._fault:
             left = len(stream.unused_data if stream.eof else stream.unconsumed_tail)
-        del self._waiting[: len(data) - left]
-        self.cost += len(data) - left
+        used = len(data) - left
+        del self._waiting[:used]
+        self.cost += used
         self._text, self._at = text, 0
         self._has_more = len(text) == most and not stream.eof
         self._allowance -= len(text)
-        self._window_in += len(data) - left
+        self._window_in += used
         self._window_out += len(text)
         if self._window_out == limits.window:
             if self._window_out > self._window_in * limits.ratio:
                 self._fault = self._fault or f"over {limits.ratio} bytes made of one"
             self._window_in = self._window_out = 0
 
-    def _decompress(self, stream: zlib._Decompress, data: bytes, most: int) -> bytes:
-        before = stream.copy()
-        try:
-            return stream.decompress(data, most)
-        except zlib.error:
-            # zlib's exception discards the output before the fault. Whether that output is read must not depend on how
-            # the network cut the bytes, so the input is inflated again byte by byte.
-            return self._salvage(before, data, most)
 
-    def _salvage(self, stream: zlib._Decompress, data: bytes, most: int) -> bytes:
-        text = b""
+def _bytes_needed(stream: zlib._Decompress, data: bytes, most: int) -> int:
+    """Return the smallest number of bytes of `data` that fills the output or has a fault."""
+
+    def is_enough(size: int) -> bool:
         try:
-            for at in range(len(data)):  # pragma: no branch - it meets the same fault, never the end
-                text += stream.decompress(data[at : at + 1], most)
-        except zlib.error as error:
-            # The text is like "Error -3 while decompressing data: incorrect header check"; code 2 is Z_NEED_DICT and
-            # has none.
-            self._fault = str(error).partition(": ")[2] or "it wants a dictionary"
-        return text
+            return len(stream.copy().decompress(data[:size], most)) == most
+        except zlib.error:
+            return True
+
+    return bisect.bisect_left(range(len(data)), True, key=is_enough)
+
+
+def _inflate_exactly(stream: zlib._Decompress, data: bytes, most: int) -> tuple[zlib._Decompress, bytes, str]:
+    """Inflate the bytes returned by `_bytes_needed`; return the stream after them, the text and the fault, or ""."""
+    last = stream.copy()
+    try:
+        return last, last.decompress(data, most), ""
+    except zlib.error as error:
+        # The text is like "Error -3 while decompressing data: incorrect header check"; code 2 is Z_NEED_DICT and has
+        # none.
+        fault = str(error).partition(": ")[2] or "it wants a dictionary"
+        return last, stream.decompress(data[:-1], most) if data else b"", fault
