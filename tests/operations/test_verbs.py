@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from trio_mud.commands import Role
+from trio_mud.storage import Store
 from trio_mud.testing import OpenMud
 
 from .club import PASSWORD, open_club, type_and_see
@@ -28,6 +29,28 @@ async def test_a_visitor_without_a_name_is_kicked_by_number(mud: OpenMud) -> Non
         assert not (await club.console(f"kick #{connection.number}")).has_failed
         await visitor.sees_the_end()
         assert (await club.console(f"kick #{connection.number}")).has_failed
+
+
+async def test_a_visitor_who_logs_in_as_an_equal_while_the_audit_is_written_is_not_kicked(
+    mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_club(mud) as club:
+        ann, dan = await club.member("Ann", Role.ADMIN), await club.member("Dan", Role.ADMIN)
+        await dan.hang_up()
+        visitor = await club.mud.player()
+        saved = Store.saved
+
+        async def slowly(store: Store, within: float = 5.0) -> None:
+            await trio.sleep(2)
+            await saved(store, within)
+
+        monkeypatch.setattr(Store, "saved", slowly)
+        await ann.type(f"kick #{max(each.number for each in club.mud.server.connections)}")
+        for line in ("Dan", PASSWORD):
+            await trio.sleep(0.1)
+            await visitor.type(line)
+        await ann.sees("Dan has a role that is not lower than yours.")
+        assert "Dan: here" in await type_and_see(visitor, "say here")
 
 
 async def test_a_muted_player_cannot_speak_until_the_time_is_over(mud: OpenMud) -> None:
@@ -218,6 +241,24 @@ async def test_a_snoop_ends_with_the_role_of_the_operator(mud: OpenMud) -> None:
         await club.console("role ann player")
         await bob.type("say hello")
         assert "Bob| > say hello" not in await ann.catches_up()
+
+
+async def test_a_snoop_on_a_link_at_the_login_ends_when_an_equal_comes_in(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, dan = await club.member("Ann", Role.ADMIN), await club.member("Dan", Role.ADMIN)
+        await dan.hang_up()
+        visitor = await club.mud.player()
+        await type_and_see(ann, f"snoop #{max(each.number for each in club.mud.server.connections)}")
+        for line in ("Dan", PASSWORD):
+            await visitor.catches_up()
+            await visitor.type(line)
+        await ann.sees("> Dan")
+        await visitor.catches_up()
+        await ann.catches_up()
+        before = len(ann.screen)
+        await visitor.type("say secret plans")
+        await ann.sees("Dan: secret plans")
+        assert "> say" not in str(ann.screen[before:])
 
 
 async def test_a_snoop_ends_with_either_connection(mud: OpenMud) -> None:

@@ -72,7 +72,14 @@ class Office:
             raise Mistake(self.phrases.you_are_muted.format(why=mute.why).strip())
 
     async def permit(
-        self, who: Staff, verb: str, role: int, *, over: Account | None = None, at_most: int | None = None, **entry: Any
+        self,
+        who: Staff,
+        verb: str,
+        role: int,
+        *,
+        over: Account | Connection | None = None,
+        at_most: int | None = None,
+        **entry: Any,
     ) -> None:
         """Check the roles, write an entry of the audit, and check the roles again; for privileged verbs of a game, too.
 
@@ -80,7 +87,8 @@ class Office:
             who: The actor.
             verb: The name of the verb, which the audit notes.
             role: The least role that may use it.
-            over: The account that it acts on, whose role must be lower than the actor's.
+            over: The account that it acts on, whose role must be lower than the actor's; of a connection, the account
+                that plays it at each check.
             at_most: The role that it gives away, which must be lower than the actor's.
             entry: What else the audit notes, in JSON's types.
 
@@ -151,6 +159,11 @@ class Office:
             raise Mistake(self.phrases.not_here.format(name=name))
         return found
 
+    def may_watch(self, who: Staff, target: Connection) -> bool:
+        """Return whether an actor may see what a connection sees and types, whoever plays it at this moment."""
+        rank, account = self.rank_of(who), self.accounts.account_of(target.session)
+        return rank >= Role.ADMIN and (account is None or account.role < rank)
+
     def set_idle_timeout(self, session: Session) -> None:
         """Give the connection of a session the idle timeout of its role."""
         account, connection = self.accounts.account_of(session), session.connection
@@ -159,9 +172,10 @@ class Office:
         if fitting and connection is not None:
             connection.idle_timeout = self._idle_timeouts[max(fitting)]
 
-    def _check(self, who: Staff, role: int, over: Account | None, at_most: int | None) -> None:
+    def _check(self, who: Staff, role: int, over: Account | Connection | None, at_most: int | None) -> None:
         rank = self.rank_of(who)
         if rank < role or (at_most is not None and at_most >= rank):
             raise Mistake(self.phrases.not_permitted)
-        if over is not None and over.role >= rank:
-            raise Mistake(self.phrases.not_over_equals.format(name=over.name))
+        account = self.accounts.account_of(over.session) if isinstance(over, Connection) else over
+        if account is not None and account.role >= rank:
+            raise Mistake(self.phrases.not_over_equals.format(name=account.name))

@@ -40,6 +40,15 @@ class OperationsPhrases:
     snoop_over: str = "You no longer snoop on {name}."
     reported: str = "Thank you. Your report is noted, with the last lines that you have seen."
     forever: str = "for ever"
+    present: str = "{name} ({role})"
+    connected: str = " #{number} from {address}, idle {idle} s"  # follows `present` for the staff
+    report: str = "{when} {by}: {text}"
+    sanction: str = "{kind} {subject} until {until}, by {by}: {why}"
+    status_players: str = "players: {players}; connections: {connections}"
+    storage_works: str = "storage: works"
+    storage_fails: str = "storage: fails: {why}"
+    status_quarantined: str = "records that cannot be loaded: {count}"
+    status_sanctions: str = "bans and mutes: {count}"
 
     # To the players concerned
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from trio_mud import Connection, Sent, Tap, Typed
-from trio_mud.accounts import Account
-from trio_mud.commands import Role
 
 from .actors import Staff
 from .phrases import OperationsPhrases
@@ -19,14 +17,13 @@ class Ranks(Protocol):
 
     phrases: OperationsPhrases
 
-    def rank_of(self, who: Staff) -> int:
-        """Return the number with which roles of others are compared."""
+    def may_watch(self, who: Staff, target: Connection) -> bool:
+        """Return whether an actor may see what a connection sees and types, whoever plays it at this moment."""
         ...
 
 
 class _Snoop(NamedTuple):
     target: Connection
-    account: Account | None
     tap: Tap
 
 
@@ -46,16 +43,14 @@ class Snoops:
         self._snoops: dict[Connection, _Snoop] = {}  # by the connection of the operator
         self._is_copying = False
 
-    def begin(self, who: Staff, watcher: Connection, target: Connection, account: Account | None) -> None:
+    def begin(self, who: Staff, watcher: Connection, target: Connection) -> None:
         """Begin a snoop, in place of the operator's earlier one."""
         self.stop(watcher)
 
         def copy(event: Sent | Typed) -> None:
             if self._is_copying:
                 return
-            rank = self._ranks.rank_of(who)
-            is_permitted = rank >= Role.ADMIN and (account is None or account.role < rank)
-            if watcher.ending is not None or not is_permitted:
+            if watcher.ending is not None or not self._ranks.may_watch(who, target):
                 self.stop(watcher)
                 return
             text = f"> {event.line}" if isinstance(event, Typed) else str(event.text)
@@ -66,7 +61,7 @@ class Snoops:
             finally:
                 self._is_copying = False
 
-        self._snoops[watcher] = _Snoop(target, account, target.tap(copy))
+        self._snoops[watcher] = _Snoop(target, target.tap(copy))
         if self._tells_snooped:
             target.write(self._ranks.phrases.you_are_snooped)
 

@@ -48,9 +48,10 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
         for session in office.server.sessions:
             connection, account = session.connection, office.accounts.account_of(session)
             role = _role_name(account.role if account is not None else Role.GUEST)
-            line = f"{getattr(session.body, 'name', session.key)} ({role})"
+            line = phrases.present.format(name=getattr(session.body, "name", session.key), role=role)
             if is_staff and connection is not None:
-                line += f" #{connection.number} from {connection.address}, idle {connection.idle_seconds:.0f} s"
+                idle = f"{connection.idle_seconds:.0f}"
+                line += phrases.connected.format(number=connection.number, address=connection.address, idle=idle)
             lines.append(line)
         _show(who, sorted(lines), phrases.nothing)
 
@@ -76,7 +77,8 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
         await office.permit(who, "reports", Role.ADMIN, count=count)
         lines = []
         for at, entry in await office.accounts.store.entries(REPORTS, min(max(count, 1), MAX_LISTED)):
-            lines += [f"{_when(at)} {entry['by']}: {entry['text']}", *(f"    {line}" for line in entry["seen"])]
+            lines.append(phrases.report.format(when=_when(at), by=entry["by"], text=entry["text"]))
+            lines += [f"    {line}" for line in entry["seen"]]
         _show(who, lines, phrases.nothing)
 
 
@@ -87,8 +89,7 @@ def _add_over_players(office: Office, commands: Commands[Staff]) -> None:
     async def kick(who: Staff, player: str, why: str = "") -> None:
         """End a player's connection: kick ann, kick #7, with a reason if you like."""
         target = office.find_connection(player)
-        account = office.accounts.account_of(target.session)
-        await office.permit(who, "kick", Role.ADMIN, over=account, player=player, why=why, address=target.address)
+        await office.permit(who, "kick", Role.ADMIN, over=target, player=player, why=why, address=target.address)
         target.quit(phrases.you_are_kicked.format(why=why).strip(), cause=Cause.KICKED)
         who.write(phrases.kicked.format(name=player))
 
@@ -103,11 +104,10 @@ def _add_over_players(office: Office, commands: Commands[Staff]) -> None:
             who.write(phrases.snoop_over.format(name=watched.name) if watched is not None else phrases.nothing)
             return
         target = office.find_connection(player)
-        account = office.accounts.account_of(target.session)
-        await office.permit(who, "snoop", Role.ADMIN, over=account, player=player)
+        await office.permit(who, "snoop", Role.ADMIN, over=target, player=player)
         if target.ending is not None or target is watcher:
             raise Mistake(phrases.not_here.format(name=player))
-        office.snoops.begin(who, watcher, target, account)
+        office.snoops.begin(who, watcher, target)
         who.write(phrases.snooping.format(name=target.name))
 
     @commands.verb("mute", role=Role.ADMIN, abbreviated=False)
@@ -179,7 +179,9 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
     def list_bans(who: Staff) -> None:
         """List all bans and mutes, with their ends, reasons and authors."""
         lines = [
-            f"{each.kind} {each.subject} until {_end(office, each.until)}, by {each.by}: {each.why}"
+            phrases.sanction.format(
+                kind=each.kind, subject=each.subject, until=_end(office, each.until), by=each.by, why=each.why
+            )
             for each in sanctions
         ]
         _show(who, lines, phrases.nothing)
@@ -212,11 +214,12 @@ def _add_over_server(office: Office, commands: Commands[Staff]) -> None:
     def status(who: Staff) -> None:
         """Show whether the game is stored, and how many are in it."""
         server, store = office.server, office.accounts.store
-        who.write(f"players: {len(server.sessions)}; connections: {len(server.connections)}")
-        who.write(f"storage: {'works' if store.error is None else f'fails: {store.error}'}")
+        counts = {"players": len(server.sessions), "connections": len(server.connections)}
+        who.write(phrases.status_players.format(**counts))
+        who.write(phrases.storage_works if store.error is None else phrases.storage_fails.format(why=store.error))
         if store.quarantined:
-            who.write(f"records that cannot be loaded: {len(store.quarantined)}")
-        who.write(f"bans and mutes: {len(list(office.sanctions))}")
+            who.write(phrases.status_quarantined.format(count=len(store.quarantined)))
+        who.write(phrases.status_sanctions.format(count=len(list(office.sanctions))))
 
     @commands.verb("audit", role=Role.ADMIN, abbreviated=False)
     async def show_audit(who: Staff, count: int = 20) -> None:
