@@ -53,7 +53,9 @@ FLOORS = {
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},
     ),
     "operations": Floor(GROUND | {FRONT_DOOR, "accounts", "commands", "origins", "storage"}),
-    "mudlib": Floor({FRONT_DOOR, "accounts", "commands", "errors", "storage", "world"}, {"msgspec", "wcwidth"}),
+    "mudlib": Floor(
+        {FRONT_DOOR, "accounts", "commands", "errors", "operations", "storage", "world"}, {"msgspec", "wcwidth"}
+    ),
     "testing": Floor(
         GROUND
         | {

@@ -82,6 +82,15 @@ async def test_who_shows_addresses_only_to_the_staff(mud: OpenMud) -> None:
         assert "192.0.2.7" not in seen
 
 
+async def test_connections_lists_visitors_without_a_name_for_the_staff(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, _ = await club.member("Ann", Role.ADMIN), await club.mud.player(address="192.0.2.9")
+        seen = await type_and_see(ann, "connections")
+        assert "#1 Ann from " in seen
+        assert "#2 guest-2 from 192.0.2.9, idle" in seen
+        assert "There is no command" in await type_and_see(await club.member("Bob"), "connections")
+
+
 # Bans
 
 
@@ -287,7 +296,7 @@ async def test_a_countdown_announces_the_time_that_is_left(mud: OpenMud) -> None
     async with open_club(mud) as club:
         bob = await club.member("Bob")
         await club.console("shutdown 300 Repairs.")
-        for text in ("5 minutes. Repairs.", "1 minutes", "30 seconds", "10 seconds", "5 seconds", "1 seconds"):
+        for text in ("5 minutes. Repairs.", "1 minute.", "30 seconds", "10 seconds", "5 seconds", "1 second."):
             await bob.sees(f"The game closes in {text}", within=400)
         assert "Repairs." in await bob.sees_the_end()
 

@@ -2,16 +2,16 @@
 
 from trio_mud import Connection, Dialog, Markup, Reason, Text, link, markup, wrap
 from trio_mud.accounts import appearance, read_name, same_name
-from trio_mud.commands import Mistake
+from trio_mud.commands import Commands, Mistake
 from trio_mud.world import Room
 
 from .lore import CHANNELS
 from .out_of_band import tell_arrival, tell_channels, tell_departure, tell_name, tell_room
 from .phrases import PHRASES
-from .verbs import ACCOUNT_VERBS, POST_VERBS, commands, show_room
+from .verbs import commands, show_room
 from .villager import Villager, page_width, villager_of
 
-__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "slip_back", "thaw", "wake_up"]
+__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "reserved_by", "slip_back", "thaw", "wake_up"]
 
 LEAVE = "quit"  # typed at a question, too
 TRIES = 5  # for a name
@@ -22,16 +22,15 @@ GRACE = 300.0  # seconds a body waits for a mind that has lost its link
 PRONOUNS = ("all", "anybody", "everybody", "everyone", "here", "me", "nobody", "self", "somebody", "someone", "you")
 # What crawlers and programs of players type at a login: MUDINFO 1.1, MSSP, PennMUSH's login screen, Pueblo clients.
 LOGIN_WORDS = ("connect", "create", "doing", "info", "mssp", "mudinfo", "puebloclient", "session", "version", "who")
-RESERVED = frozenset(
-    {
-        *PRONOUNS,
-        *("board", "heron", "rat"),
-        *LOGIN_WORDS,
-        *ACCOUNT_VERBS,
-        *POST_VERBS,
-        *(same_name(verb) for command in commands for verb in command.verbs),
-    }
-)
+
+
+def reserved_by(table: Commands[Villager]) -> frozenset[str]:
+    """Return the words that are no names in a valley with these commands."""
+    verbs = (same_name(verb) for command in table for verb in command.verbs)
+    return frozenset({*PRONOUNS, "board", "heron", "rat", *LOGIN_WORDS, *verbs})
+
+
+RESERVED = reserved_by(commands)
 
 
 async def ask_for_a_name(dialog: Dialog) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from trio_mud import (
+    FIRST,
     LAST,
     Admitted,
     Dialog,
@@ -19,10 +20,11 @@ from trio_mud import (
 )
 from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
+from trio_mud.operations import Operations
 from trio_mud.world import Game, World
 
 from .channels import Channel
-from .entry import PATIENCE, RESERVED, appear, ask_for_a_name, freeze, go_away, thaw, wake_up
+from .entry import PATIENCE, appear, ask_for_a_name, freeze, go_away, reserved_by, thaw, wake_up
 from .letters import Mailbox
 from .login import ValleyLogin
 from .lore import CHANNELS
@@ -47,10 +49,19 @@ def valley_of_names(world: World) -> Hooks:
 
 
 def valley_of_accounts(world: World) -> Hooks:
-    """Return the hooks of a valley whose players have accounts."""
-    accounts = Accounts.of(world, Villager, reserved=RESERVED, beside=(Mailbox,))
-    hooks = play(world, commands_for(accounts), ValleyLogin(accounts).run, accounts.options.login_timeout)
+    """Return the hooks of a valley whose players have accounts, and which some of them run."""
+    accounts = Accounts.of(world, Villager, beside=(Mailbox,))
+    operations = Operations(accounts)
+    table = commands_for(accounts, operations)
+    accounts.reserved = reserved_by(table)
+    hooks = play(world, table, ValleyLogin(accounts).run, accounts.options.login_timeout)
     hooks.include(accounts.hooks)
+    hooks.include(operations.hooks)
+
+    @hooks.on(SessionStarted, order=FIRST)
+    def obey_mutes(event: SessionStarted) -> None:
+        if who := villager_of(event.session):
+            who.speech_rule = operations.check_speech
 
     @hooks.on(SessionStarted)
     async def mention_the_mail(event: SessionStarted) -> None:
@@ -64,8 +75,8 @@ def valley_of_accounts(world: World) -> Hooks:
 world = Game(valley_of_names, records=(Channel,), maps=MAPS)
 """The valley whose players give only a name. The command line keeps its records in memory."""
 
-lasting_world = Game(valley_of_accounts, records=(*Accounts.records, Channel, Mailbox), maps=MAPS)
-"""The valley whose players have accounts; it keeps them, with all that they leave in it."""
+lasting_world = Game(valley_of_accounts, records=(*Accounts.records, *Operations.records, Channel, Mailbox), maps=MAPS)
+"""The valley whose players have accounts and roles; it keeps them, with all that they leave in it."""
 
 
 def play(

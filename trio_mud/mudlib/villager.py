@@ -44,6 +44,7 @@ class Villager(Traveller, Being):
         last_teller: The name of the last player who told this one something.
         away: The message of a player who is away from the keyboard; "" for one who is not.
         away_read_by: The `person` of each player who has read it.
+        speech_rule: Called with the player before their words reach others; raises Mistake to forbid them.
         is_absent: True if the others have seen the link die, and have not seen the player return.
             That is not the same as having no connection: the event of a lost link comes a little later.
     """
@@ -59,6 +60,7 @@ class Villager(Traveller, Being):
     last_teller: str = live(default="")
     away: str = live(default="")
     away_read_by: frozenset[str] = live(default=frozenset())
+    speech_rule: Callable[[Villager], object] | None = live()
 
     sentences = FIGHTING
 
@@ -77,6 +79,11 @@ class Villager(Traveller, Being):
     def ignores(self, other: Villager) -> bool:
         """Return True if nothing of the other player is heard."""
         return bool(self.ignored) and other.person in self.ignored
+
+    def check_speech(self) -> None:
+        """Raise Mistake if the player may not speak to others just now."""
+        if self.speech_rule is not None:
+            self.speech_rule(self)
 
     def listens_to(self, channel: str) -> bool:
         """Return True if the player hears this channel."""

@@ -28,11 +28,16 @@ class Countdown:
         if seconds <= 0:
             server.shutdown(text)
             return
-        count = f"{seconds // 60}" if seconds % 60 == 0 else f"{seconds}"
-        time = (self._phrases.minutes if seconds % 60 == 0 else self._phrases.seconds).format(count=count)
-        broadcast(self._phrases.shutdown_in.format(time=time, text=text).strip(), to=server.connections)
+        broadcast(self._phrases.shutdown_in.format(time=self._shown(seconds), text=text).strip(), to=server.connections)
         following = next((mark for mark in MARKS if mark < seconds), 0)
         self._timer = server.after(seconds - following, lambda: self.begin(server, following, text))
+
+    def _shown(self, seconds: int) -> str:
+        """Return a time in words, in minutes if they are whole."""
+        phrases = self._phrases
+        if seconds % 60:
+            return (phrases.second if seconds == 1 else phrases.seconds).format(count=seconds)
+        return (phrases.minute if seconds == 60 else phrases.minutes).format(count=seconds // 60)
 
     def cancel(self, server: MasterServer) -> bool:
         """Stop the countdown and announce it; return False if there is none."""

@@ -60,5 +60,7 @@ class OperationsPhrases:
     announcement: str = "Announcement: {text}"
     shutdown_in: str = "The game closes in {time}. {text}"
     shutdown_cancelled: str = "The game stays open after all."
+    minute: str = "1 minute"
     minutes: str = "{count} minutes"
+    second: str = "1 second"
     seconds: str = "{count} seconds"

@@ -55,7 +55,7 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
             lines.append(line)
         _show(who, sorted(lines), phrases.nothing)
 
-    @commands.verb("report")
+    @commands.verb("report", abbreviated=False)
     def report(who: Staff, words: str = "") -> None:
         """Report something to the people who run the game, with the last lines that you have seen."""
         name, now = office.name_of(who), office.wall_clock()
@@ -84,6 +84,15 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
 
 def _add_over_players(office: Office, commands: Commands[Staff]) -> None:
     phrases = office.phrases
+
+    @commands.verb("connections", role=Role.ADMIN, abbreviated=False)
+    def list_connections(who: Staff) -> None:
+        """List all connections, including those without a name, by the numbers that kick and snoop take."""
+        lines = [
+            f"#{each.number} {each.name} from {each.address}, idle {each.idle_seconds:.0f} s"
+            for each in office.server.connections
+        ]
+        _show(who, lines, phrases.nothing)
 
     @commands.verb("kick", role=Role.ADMIN, abbreviated=False)
     async def kick(who: Staff, player: str, why: str = "") -> None:

@@ -1,20 +1,23 @@
 """What players can do: one table beside each kind of doing, and here the one that includes them all."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from trio_mud.accounts import Accounts
 from trio_mud.commands import Commands
 from trio_mud.errors import ConfigurationError
+from trio_mud.operations import Operations
+from trio_mud.world.building import add_building
 
 from ..lore import CHANNELS, SOCIALS, TOPICS
+from ..spot import Spot
 from ..villager import Villager
 from . import away, chatting, gesturing, handling, ignoring, looking, moving, talking, tuning, using, writing
 from .helping import add_help
-from .keeping import ACCOUNT_VERBS, account_commands
+from .keeping import account_commands
 from .looking import show_room
-from .posting import POST_VERBS, post_commands
+from .posting import post_commands
 
-__all__ = ["ACCOUNT_VERBS", "POST_VERBS", "check_words", "commands", "commands_for", "show_room"]
+__all__ = ["check_words", "commands", "commands_for", "show_room"]
 
 
 PLAIN = (
@@ -41,9 +44,9 @@ def check_words(file: str, words: Iterable[str], *tables: Commands[Villager]) ->
             raise ConfigurationError(f"{file}: {word}: there is a command {word!r}; choose another word")
 
 
-def table_of(*tables: Commands[Villager]) -> Commands[Villager]:
+def table_of(*tables: Commands[Villager], role_of: Callable[[Villager], int] | None = None) -> Commands[Villager]:
     """Return one table with the verbs of several, the gestures last, and a help for all of them."""
-    table = Commands[Villager](help_verbs=())
+    table = Commands[Villager](help_verbs=(), role_of=role_of)
     for other in (*tables, gesturing.commands):
         table.include(other)
     add_help(table, TOPICS)
@@ -56,6 +59,9 @@ def table_of(*tables: Commands[Villager]) -> Commands[Villager]:
 commands = table_of(chatting.commands, *PLAIN)
 
 
-def commands_for(accounts: Accounts) -> Commands[Villager]:
-    """Return the commands of a valley whose players have accounts."""
-    return table_of(chatting.commands, *PLAIN, account_commands(accounts), post_commands(accounts))
+def commands_for(accounts: Accounts, operations: Operations) -> Commands[Villager]:
+    """Return the commands of a valley whose players have accounts, and some of them a role."""
+    building = Commands[Villager](help_verbs=(), role_of=operations.role_of)
+    add_building(building, room=Spot)
+    kept = (account_commands(accounts), post_commands(accounts), operations.commands, building)
+    return table_of(chatting.commands, *PLAIN, *kept, role_of=operations.role_of)

@@ -20,6 +20,8 @@ def go_afk(who: Villager, message: str = "") -> None:
 
     afk lunch    is read by those who tell you something
     """
+    if message:
+        who.check_speech()
     who.away = close_up(message)[:LONGEST].rstrip() or SOCIAL_PHRASES.afk_plain
     who.away_read_by = frozenset()
     who.write(SOCIAL_PHRASES.afk_now.format(message=who.away))

@@ -9,9 +9,7 @@ from trio_mud.commands import Commands, Mistake
 from ..phrases import PHRASES
 from ..villager import Villager
 
-__all__ = ["ACCOUNT_VERBS", "account_commands"]
-
-ACCOUNT_VERBS = ("password", "delete")
+__all__ = ["account_commands"]
 
 
 def account_commands(accounts: Accounts) -> Commands[Villager]:

@@ -14,10 +14,9 @@ from ..sky import date_of
 from ..social_phrases import SOCIAL_PHRASES
 from ..villager import Villager
 
-__all__ = ["POST_VERBS", "mention_letters", "post_commands"]
+__all__ = ["mention_letters", "post_commands"]
 
 MOST_LINES = 100  # of one letter
-POST_VERBS = ("mail", "letter", "discard")
 
 
 def post_commands(accounts: Accounts) -> Commands[Villager]:
@@ -44,6 +43,7 @@ def post_commands(accounts: Accounts) -> Commands[Villager]:
         If your link dies while you write, the letter waits for you.
         """
         check_account(who)
+        who.check_speech()
         reader, _ = await reader_called(accounts, name)
         shown = reader.name
 
@@ -105,8 +105,9 @@ async def send(who: Villager, name: str, text: str, accounts: Accounts) -> None:
     A player who ignores the writer gets nothing. The writer reads the same in both cases.
 
     Raises:
-        Mistake: There is no such player any more, or the mailbox is full.
+        Mistake: There is no such player any more, the mailbox is full, or the writer is muted.
     """
+    who.check_speech()
     reader, mailbox = await reader_called(accounts, name)
     # From here to the end of the delivery nothing waits.
     if not reader.ignores(who):

@@ -121,7 +121,12 @@ def emote(who: Villager, words: str) -> None:
 
 
 def spoken(who: Villager, words: str) -> str:
-    """What of these words is said: no gaps, and not too much at once."""
+    """Return what of these words is said: no gaps, and not too much at once.
+
+    Raises:
+        Mistake: The player is muted.
+    """
+    who.check_speech()
     words = close_up(words)
     if len(words) > LONGEST:
         who.write(PHRASES.too_long.format(longest=LONGEST))

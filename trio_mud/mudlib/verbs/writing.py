@@ -31,6 +31,7 @@ def leave_note(who: Villager) -> None:
     If your link dies while you write, the note waits for you.
     """
     board = board_here(who)
+    who.check_speech()
     if who.connection is not None:
         who.connection.start_dialog(partial(write_note, who=who, board=board))
 
@@ -51,10 +52,21 @@ async def write_note(dialog: Dialog, who: Villager, board: Board) -> None:
         who.draft = text
         who.write(PHRASES.board_gone)
     else:
-        board.pin(Note(who.name, str(date_of(who.world)), text))
-        who.write("You pin your note to the board.")
-        who.act("", "<b>{actor}</b> pins a note to the board.")
+        pin(who, board, text)
     who.prompt()
+
+
+def pin(who: Villager, board: Board, text: str) -> None:
+    """Pin up what a player has written, who keeps it if they were muted meanwhile."""
+    try:
+        who.check_speech()
+    except Mistake as mistake:
+        who.draft = text
+        who.write(str(mistake))
+        return
+    board.pin(Note(who.name, str(date_of(who.world)), text))
+    who.write("You pin your note to the board.")
+    who.act("", "<b>{actor}</b> pins a note to the board.")
 
 
 @commands.verb("read")
