@@ -370,6 +370,20 @@ class TestIncluded:
         outer.run(bird, "moul")
         assert bird.did == ["sit", "moult"]
 
+    def test_a_verb_that_was_refused_exists_once_a_table_two_levels_down_has_it(self, bird: Bird) -> None:
+        inner, middle, outer = Commands[Bird](), Commands[Bird](), Commands[Bird]()
+        middle.include(inner)
+        outer.include(middle)
+        outer.run(bird, "moult")
+        inner.verb("moult")(lambda who: who.did.append("moult"))
+        outer.run(bird, "moult")
+        later = Commands[Bird]()
+        later.verb("brood")(lambda who: who.did.append("brood"))
+        outer.run(bird, "brood")
+        middle.include(later)
+        outer.run(bird, "brood")
+        assert bird.did == ["moult", "brood"]
+
     def test_a_tables_own_verb_wins(self, bird: Bird, commands: Commands[Bird]) -> None:
         outer = Commands[Bird]()
         outer.verb("sit")(lambda who: who.did.append("sit elsewhere"))

@@ -4,6 +4,7 @@ import inspect
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 from .arguments import AnyKind, Converter, check_shape, converter_for, place
 from .command import Command
@@ -47,8 +48,9 @@ class Commands(Generic[ActorT]):
     ) -> None:
         self.phrases = phrases or Phrases()
         self._role_of = role_of
-        self._has_roles = False
         self._included: list[Commands[Any]] = []
+        self._including: WeakSet[Commands[Any]] = WeakSet()
+        self._by_role: dict[int, Mapping[str, Command]] = {}  # the verbs of each role that was asked for
         # Both maps begin with the table's own entries, followed by those of included tables, which are not copied.
         self._verbs: ChainMap[str, Command] = ChainMap({})
         self._converters: ChainMap[object, Converter[ActorT]] = ChainMap({})
@@ -115,6 +117,8 @@ class Commands(Generic[ActorT]):
         self._verbs.maps.append(other._verbs)
         self._converters.maps.append(other._converters)
         self._included.append(other)
+        other._including.add(self)
+        self._forget()
 
     def run(self, who: ActorT, line: str) -> Awaitable[object] | None:
         """Run the command in `line`; return the awaitable of an async command, otherwise None.
@@ -160,7 +164,7 @@ class Commands(Generic[ActorT]):
         if command := verbs.get(word.casefold()):
             return command, rest
         for begun in (line, plain_marks(line)):
-            marks = [verb for verb in verbs if is_punctuation(verb) and begun.startswith(verb)]
+            marks = [verb for verb in verbs if begun.startswith(verb) and is_punctuation(verb)]
             if marks:
                 mark = max(marks, key=len)
                 return verbs[mark], begun.removeprefix(mark).lstrip()
@@ -211,16 +215,21 @@ class Commands(Generic[ActorT]):
                 mine, other = place(command.function), place(own[verb].function)
                 raise ValueError(f"the verb {verb!r} of {mine} is that of {other}: choose another")
         own.update(dict.fromkeys(command.verbs, command))
-        self._has_roles = self._has_roles or command.role > 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop the verbs by role, here and in every table that includes this one: there is a new verb."""
+        self._by_role.clear()
+        for table in self._including:
+            table._forget()
 
     def _verbs_of(self, who: ActorT | None) -> Mapping[str, Command]:
         """Return the verbs that exist for an actor; of two tables with one verb, the first that the actor may use."""
-        if not self._uses_roles():
-            return self._verbs
-        return self._permitted(0 if who is None else self.role_of(who))
-
-    def _uses_roles(self) -> bool:
-        return self._has_roles or any(table._uses_roles() for table in self._included)
+        role = 0 if who is None else self.role_of(who)
+        verbs = self._by_role.get(role)
+        if verbs is None:
+            verbs = self._by_role[role] = self._permitted(role)
+        return verbs
 
     def _permitted(self, role: int) -> dict[str, Command]:
         seen: dict[str, Command] = {}
