@@ -85,7 +85,7 @@ for version in nox.project.python_versions(PROJECT):
 @nox.session
 def slow(session: nox.Session) -> None:
     """The tests that take seconds, start other programs or measure; arguments after `--` go to pytest."""
-    install(session, "test", "postgres")
+    install(session, "test", "postgres", "lint", "typing")  # the latter two check a new game
     session.run("pytest", "-m", "slow", "-rs", *WORKERS, *session.posargs)
 
 

@@ -141,7 +141,7 @@ ORDER = {
         "__init__",
     ],
     "program": [
-        *["logs", "config", "environment", "loading", "reload", "storage_commands", "admin_command", "cli"],
+        *["logs", "config", "environment", "loading", "reload", "storage_commands", "admin_command", "new", "cli"],
     ],
 }
 

@@ -2,8 +2,6 @@
 
 from guild import game
 
-from trio_mud import ConsoleOperator
-
 
 async def test_the_owner_of_the_hall_mutes_a_guest(mud):
     async with mud(game) as hall:
@@ -15,7 +13,7 @@ async def test_the_owner_of_the_hall_mutes_a_guest(mud):
         await ann.type("mute bob 10m shouting")
         await ann.sees('There is no command "mute".')
 
-        await hall.server.operator_commands(ConsoleOperator(), "role ann owner")
+        await hall.admin("role ann owner")
         await ann.type("mute bob 10m shouting")
         await ann.sees("Bob is muted until")
         await bob.type("say HELLO")

@@ -37,6 +37,7 @@ from .admin_command import NoConsole, add_admin_command, console_of
 from .config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
 from .environment import override
 from .loading import GameBroken, find_game
+from .new import add_new_command
 from .reload import enable_reload, game_files
 from .reload import watch as watch_files
 from .storage_commands import add_commands, database_of
@@ -70,6 +71,7 @@ app = cyclopts.App(
 app.command(bench, name="bench")
 add_commands(app)
 add_admin_command(app)
+add_new_command(app)
 
 logger = logging.getLogger("trio_mud")
 

@@ -12,6 +12,7 @@ import trio
 from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
+from ..driver.server.operator import ConsoleOperator
 from ..driver.server.server import MasterServer, ServerSettings
 from ..program.reload import reload_game
 from ..storage import Store, Stored, inline
@@ -139,6 +140,15 @@ class Mud:
             ReloadFailed: The new code cannot take over, and nothing has changed.
         """
         return reload_game(self.server, name)
+
+    async def admin(self, command: str) -> str:
+        """Give one command of the game as an operator does by `trio-mud admin`, and return the answer."""
+        assert self.server.operator_commands is not None, "the game has set server.operator_commands"
+        operator = ConsoleOperator()
+        answer = self.server.operator_commands(operator, command)
+        if answer is not None:
+            await answer
+        return operator.answer
 
     async def kill(self) -> None:
         """End the server as `kill -9` ends a process: no function of the game runs after it, and nothing is saved.

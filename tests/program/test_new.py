@@ -1,0 +1,232 @@
+"""A new game: it is written whole, passes its own tests and checks, and is played; and names that cannot be used."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from trio_mud import __version__
+from trio_mud.errors import ConfigurationError
+from trio_mud.program.new import create
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 60  # seconds for a process; a busy machine needs some
+FILES = [
+    ".dockerignore",
+    ".gitignore",
+    "Dockerfile",
+    "README.md",
+    "compose.yaml",
+    "deploy/old_inn.service",
+    "deploy/old_inn.socket",
+    "mud.toml",
+    "old_inn/__init__.py",
+    "old_inn/map.toml",
+    "old_inn/things.py",
+    "old_inn/verbs.py",
+    "pyproject.toml",
+    "tests/test_old_inn.py",
+]
+
+
+@pytest.fixture
+def game(tmp_path: Path) -> Path:
+    """The folder of a new game."""
+    return create("old_inn", tmp_path)
+
+
+def run(game: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of Python in the folder of a game."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "MYPYPATH": str(CHECKOUT)}
+    program = [sys.executable, "-m", *command]
+    return subprocess.run(
+        program, cwd=game, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+
+# What is written
+
+
+def test_a_game_has_all_that_its_service_needs(game: Path) -> None:
+    assert FILES == sorted(path.relative_to(game).as_posix() for path in game.rglob("*") if path.is_file())
+    for path in FILES:
+        assert "{{" not in (game / path).read_text(encoding="utf-8"), path
+
+
+def test_a_game_asks_for_the_version_that_wrote_it(game: Path) -> None:
+    project = tomllib.loads((game / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == [f"trio-mud~={__version__}"]
+
+
+def test_the_units_are_of_one_service_and_the_socket_is_for_telnet(game: Path) -> None:
+    units = {}
+    for kind in ("service", "socket"):
+        units[kind] = configparser.RawConfigParser(strict=False)
+        units[kind].optionxform = str  # type: ignore[assignment,method-assign]
+        units[kind].read(game / f"deploy/old_inn.{kind}")
+    assert units["service"]["Unit"]["Requires"] == "old_inn.socket"
+    assert units["service"]["Service"]["ExecStart"].endswith("/bin/trio-mud run --config mud.toml")
+    assert units["socket"]["Socket"]["FileDescriptorName"] == "telnet"
+    assert units["socket"]["Socket"]["ListenStream"] == "4000"
+
+
+def test_a_first_game_stays_small(game: Path) -> None:
+    lines = {path: len((game / path).read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert sum(lines[path] for path in FILES if path.startswith("old_inn/")) <= 220
+    assert max(lines.values()) <= 75
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("My-Game", "a game cannot be called 'My-Game': write small letters, digits and _, such as my_game"),
+        ("2inn", "such as inn"),
+        ("", "such as inn"),
+        ("_", "such as inn"),
+        ("inn.py", "such as inn_py"),
+        ("games/inn", "such as inn in the folder games"),
+        ("../inn", "such as inn in the folder .."),
+        ("é" * 60, "such as inn"),
+        ("x" * 41, f"such as {'x' * 40}"),
+        ("class", "'class' is a keyword of Python, and cannot be imported: choose another name, such as class_mud"),
+        ("random", "'random' is a module of Python, which the game would hide"),
+        ("trio_mud", "'trio_mud' is another package, which the game would hide"),
+        ("msgspec", "'msgspec' is another package"),
+        ("mypy", "'mypy' is another package"),
+        ("tests", "the folder 'tests' of a game is for something else"),
+        ("data", "the folder 'data' of a game is for something else"),
+        ("deploy", "the folder 'deploy' of a game is for something else"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_with_one_that_can(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        create(name, tmp_path)
+    assert said in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "inn").mkdir()
+    with pytest.raises(ConfigurationError, match="inn exists already: choose another name, or remove it"):
+        create("inn", tmp_path)
+    assert list((tmp_path / "inn").iterdir()) == []
+
+
+def test_a_file_and_a_dangling_link_of_that_name_stay_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "inn").write_text("mine", encoding="utf-8")
+    (tmp_path / "club").symlink_to("nowhere")
+    for name in ("inn", "club"):
+        with pytest.raises(ConfigurationError, match="exists already"):
+            create(name, tmp_path)
+    assert (tmp_path / "inn").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot create .*nowhere/inn: No such file"):
+        create("inn", tmp_path / "nowhere")
+
+
+def test_nothing_is_left_of_a_game_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, written = Path.write_text, []
+
+    def fill_the_disk(path: Path, text: str, encoding: str) -> int:
+        written.append(path)
+        if len(written) > 5:
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", fill_the_disk)
+    with pytest.raises(ConfigurationError, match="No space left on device; nothing is left of it"):
+        create("inn", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# As its author uses it
+
+
+@contextmanager
+def serving(game: Path) -> Iterator[int]:
+    """Serve a game by its configuration file, and yield its port."""
+    program = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--host", "127.0.0.1", "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with subprocess.Popen(
+        program, cwd=game, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield next(int(found[1]) for line in process.stdout if (found := re.search(r"telnet \S+ (\d+)", line)))
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def play(port: int, *lines: str) -> str:
+    """Type lines that end in `quit`, and return what was read."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as player:
+        player.sendall("".join(f"{line}\r\n" for line in lines).encode())
+        return b"".join(iter(lambda: player.recv(4096), b"")).decode(errors="replace")
+
+
+@pytest.mark.slow
+def test_a_new_game_is_created_tested_checked_and_played_from_the_shell(tmp_path: Path) -> None:
+    made = run(tmp_path, "trio_mud", "new", "old_inn")
+    assert (made.returncode, made.stderr) == (0, "")
+    commands = [line.strip() for line in made.stdout.splitlines() if line.startswith("    ")]
+    assert len(commands) == 3
+    assert commands[0].startswith("cd old_inn && ")
+    game = tmp_path / "old_inn"
+
+    tested = run(game, "pytest", "-p", "no:cacheprovider", "-p", "no:randomly")
+    assert tested.returncode == 0, tested.stdout
+    assert " passed" in tested.stdout
+    with serving(game) as port:
+        lines = ("new", "Ann", "open sesame", "open sesame", "open door", "in", "take lamp", "light lamp", "quit")
+        seen = play(port, *lines)
+        asked = run(game, "trio_mud", "admin", "role", "ann", "owner")
+        assert (asked.returncode, asked.stdout) == (0, "Done.\n")
+    assert "Welcome to Old Inn." in seen
+    assert "You light the brass lamp." in seen
+    with serving(game) as port:
+        seen = play(port, "ann", "open sesame", "inventory", "help", "quit")
+    assert "You carry brass lamp." in seen
+    assert "shutdown" in seen  # a verb of an owner
+    assert "Come back soon." in seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join)
+def test_a_new_game_passes_the_checks_of_its_own_project(game: Path, check: tuple[str, ...]) -> None:
+    if importlib.util.find_spec(check[0]) is None:
+        pytest.skip(f"{check[0]} is not installed")
+    done = run(game, *check)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_systemd_accepts_the_units_of_a_new_game(game: Path) -> None:
+    if (verifier := shutil.which("systemd-analyze")) is None:
+        pytest.skip("systemd-analyze is not installed")
+    service = game / "deploy/old_inn.service"
+    # It looks for the program, which is not at its place on this machine.
+    service.write_text(re.sub(r"ExecStart=\S+", f"ExecStart={sys.executable}", service.read_text(encoding="utf-8")))
+    units = [str(path) for path in (game / "deploy").iterdir()]
+    done = subprocess.run([verifier, "verify", *units], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
