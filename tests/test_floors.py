@@ -141,7 +141,8 @@ ORDER = {
         "__init__",
     ],
     "program": [
-        *["logs", "config", "environment", "loading", "reload", "storage_commands", "admin_command", "new", "cli"],
+        *["logs", "config", "environment", "loading", "game_code", "reload", "storage_commands", "admin_command"],
+        *["new", "cli"],
     ],
 }
 

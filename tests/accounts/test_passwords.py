@@ -53,6 +53,18 @@ async def test_no_password_fits_a_name_without_an_account() -> None:
     assert not await passwords.check("", "no account")
 
 
+async def test_a_name_without_an_account_costs_a_whole_hash_of_todays_parameters(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A hash that argon2 cannot read would be refused at once, with a warning, and so show that there is no account."""
+    for options in (CHEAP, AccountOptions()):
+        passwords = Passwords(options, execute=inline)
+        assert not passwords.is_outdated(passwords._no_hash)
+        assert len(passwords._no_hash) == len(await passwords.hash("sesame"))
+        assert not await passwords.check(None, "guess")
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("password", ["", "x" * 1025, "x" * 100_000, "é" * 600, "nul\0", "\ud800"])
 async def test_what_can_be_no_password_is_refused_before_it_is_hashed(password: str) -> None:
     passwords = Passwords(CHEAP, execute=inline)

@@ -94,7 +94,15 @@ async def test_a_verb_whose_audit_cannot_be_written_does_not_act(mud: OpenMud, m
         ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
         with monkeypatch.context() as patch:
             patch.setattr(Store, "saved", fail)
-            for verb in ("kick bob", "ban bob", "mute bob", "snoop bob", "role bob builder", "announce hello"):
+            for verb in (
+                "kick bob",
+                "ban bob",
+                "mute bob",
+                "snoop bob",
+                "role bob builder",
+                "announce hello",
+                "reload",
+            ):
                 assert "The audit cannot be written" in await type_and_see(ann, verb)
             assert (await club.console("shutdown now")).has_failed
         assert "Bob: here" in await type_and_see(bob, "say here")

@@ -66,6 +66,13 @@ async def test_a_muted_player_cannot_speak_until_the_time_is_over(mud: OpenMud) 
         assert "There is no such entry: bob" in await type_and_see(ann, "unmute bob")
 
 
+async def test_the_code_of_a_game_is_reloaded_by_admins_only(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob", Role.BUILDER)
+        assert "There is no command" in await type_and_see(bob, "reload")
+        assert "Nothing was reloaded: only a game that was started by its name" in await type_and_see(ann, "reload")
+
+
 async def test_an_announcement_reaches_all(mud: OpenMud) -> None:
     async with open_club(mud) as club:
         bob = await club.member("Bob")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -9,7 +10,8 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import trustme
 from trio_mud import MasterServer, __version__
 from trio_mud.driver.server.running import Place
 from trio_mud.program import cli, logs
+from trio_mud.program.admin_command import ask
 from trio_mud.testing import read_recording
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -523,6 +526,59 @@ def test_a_hangup_reloads_the_game_or_says_why_not(tavern: Path) -> None:
         process.send_signal(signal.SIGTERM)
 
         assert ended(process)[0] == 0
+
+
+def test_one_hangup_reloads_certificate_and_game_and_reopens_the_log(tavern: Path) -> None:
+    """O4: while a player is there, whose connection goes on."""
+    certificate, log = issue(tavern), tavern / "tavern.log"
+    (tavern / "mud.toml").write_text(f'[log]\nfile = "{log}"\n', encoding="utf-8")
+    arguments = ["--host", "127.0.0.1", "--port", "0", "--tls-port", "0", "--tls-certificate", str(certificate)]
+    with started("run", "tavern:hooks", "--config", "mud.toml", *arguments) as process:
+        port = tls_port_of(process)
+        bytecode = importlib.util.cache_from_source(str(tavern / "tavern.py"))
+        with call_by_tls(port) as before:
+            log.rename(tavern / "tavern.log.1")
+            issue(tavern)
+            (tavern / "tavern.py").write_text(TAVERN.replace("swings shut", "falls shut"), encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: log.exists() and "the game was reloaded" in log.read_text(encoding="utf-8"))
+            with call_by_tls(port) as after:
+                assert serial_of(before) != serial_of(after)
+            before.sendall(b"quit\r\n")
+            assert b"The door falls shut." in b"".join(iter(lambda: before.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+
+        assert ended(process)[0] == 0
+    assert "the certificate was reloaded" in log.read_text(encoding="utf-8")
+    assert not Path(bytecode).exists()
+
+
+def test_an_operator_reloads_a_game_of_hooks_alone(tavern: Path) -> None:
+    console = tavern / "tavern.sock"
+    with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--console", str(console)) as process:
+        port = port_of(process)
+        (tavern / "tavern.py").write_text(f"{TAVERN}\n1 / 0\n", encoding="utf-8")
+        failed = ask(console, "reload")
+        (tavern / "tavern.py").write_text(TAVERN.replace("swings shut", "falls shut"), encoding="utf-8")
+        done = ask(console, "reload")
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
+            guest.sendall(b"quit\r\n")
+            assert b"The door falls shut." in b"".join(iter(lambda: guest.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+
+        assert ended(process)[0] == 0
+    line = len(TAVERN.splitlines()) + 2
+    assert failed.has_failed
+    assert failed.text.endswith(f"ZeroDivisionError: division by zero at {tavern / 'tavern.py'}:{line}")
+    assert re.fullmatch(r"tavern is reloaded: 1 modules, 0 records, in \d+ ms", done.text)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_watched_files_are_reloaded_when_they_change(tavern: Path) -> None:

@@ -9,19 +9,23 @@ import re
 import shutil
 import sys
 import weakref
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 import trio
 
-from trio_mud import ConsoleOperator, Limits
+from trio_mud import ConsoleOperator, Limits, Reloaded
 from trio_mud.errors import ReloadFailed
-from trio_mud.program.reload import enable_reload
-from trio_mud.storage import Record, schema
-from trio_mud.testing import OpenMud
+from trio_mud.program.reload import GameReload
+from trio_mud.storage import Record, inline, schema
+from trio_mud.testing import Mud, OpenMud
 from trio_mud.world import Room, Thing
+
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "howto"
 
@@ -192,10 +196,109 @@ async def test_new_code_of_every_module_takes_over_at_once(inn: Inn, mud: OpenMu
         await ann.type("look")
         await ann.sees("v0 It is old.")
         inn.version(1)
-        place.reload(NAME)
+        await place.reload(NAME)
         await ann.sees("v1 reloaded")
         await ann.type("look")
         await ann.sees("v1 It is old.")
+
+
+async def test_bytecode_of_an_earlier_version_is_removed_and_none_is_written(
+    inn: Inn, mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would take it for current at the next start, after an edit within a second and of the same size."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    async with mud(inn.module.game) as place:
+        cached = {Path(module.__cached__) for module in modules().values()}
+        assert all(file.exists() for file in cached)
+        inn.version(1)
+        await place.reload(NAME)
+        assert not any(file.exists() for file in cached)
+
+
+async def test_only_files_that_have_changed_are_compiled_again(
+    inn: Inn, mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    compile_source = SourceFileLoader.source_to_code
+
+    def note(loader: Any, data: Any, path: Any) -> Any:
+        compiled.append(Path(path).name)
+        return compile_source(loader, data, path)
+
+    async with mud(inn.module.game) as place:
+        reload = GameReload(place.server, NAME, execute=inline)
+        await reload.run()
+        monkeypatch.setattr(SourceFileLoader, "source_to_code", note)
+        await reload.run()
+        assert compiled == []
+        inn.version(1)
+        await reload.run()
+        assert compiled == ["words.py"]
+        ann = await place.player()
+        await ann.type("say x")
+        await ann.sees("v1 x")
+
+
+async def test_the_game_goes_on_between_the_import_and_the_exchange(inn: Inn, mud: OpenMud) -> None:
+    """By its old code, whose modules are then in place."""
+    seen: list[bool] = []
+    async with mud(inn.module.game) as place:
+        old, world = inn.module, place.server.world
+        inn.edit("game.py", "seen = []", "seen = []\nNEW = True")
+
+        async def look() -> None:
+            while not seen or seen[-1]:
+                seen.append(inn.module is old)
+                await trio.lowlevel.checkpoint()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            await trio.lowlevel.checkpoint()
+            count = len(seen)
+            await GameReload(place.server, NAME, execute=_at_once).run()
+            assert len(seen) > count
+            assert all(seen)
+            assert world is place.server.world
+        assert inn.module.NEW
+
+
+async def test_a_reload_that_is_cancelled_changes_nothing(inn: Inn, mud: OpenMud) -> None:
+    async with mud(inn.module.game) as place:
+        ann = await place.player()
+        before, hooks = modules(), place.server.hooks
+        inn.version(1)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await GameReload(place.server, NAME, execute=_at_once).run()
+        assert scope.cancelled_caught
+        assert modules() == before
+        assert place.server.hooks is hooks
+        await ann.type("say x")
+        await ann.sees("v0 x")
+        assert type(inn.module.Hero(name="new")) is inn.module.Hero
+
+
+async def _at_once(function: Callable[[*Args], T], *args: *Args) -> T:
+    """Compile without a checkpoint, so that a cancel takes effect after the import."""
+    return function(*args)
+
+
+async def test_two_reloads_at_a_time_are_made_one_after_the_other(inn: Inn, mud: OpenMud) -> None:
+    done = []
+    async with mud(inn.module.game) as place:
+        reload = GameReload(place.server, NAME, execute=inline)
+
+        async def again() -> None:
+            done.append(await reload.run())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(again)
+            nursery.start_soon(again)
+        assert [len(each.modules) for each in done] == [3, 3]
+        ann = await place.player()
+        await ann.type("say x")
+        await ann.sees("v0 x")
+        assert type(place.store.get(Thing, "#1")) is inn.module.Lamp
 
 
 async def test_an_edit_of_the_same_size_within_a_second_is_read(inn: Inn, mud: OpenMud) -> None:
@@ -203,7 +306,7 @@ async def test_an_edit_of_the_same_size_within_a_second_is_read(inn: Inn, mud: O
         ann = await place.player()
         for number in range(1, 10):
             inn.version(number)
-            place.reload(NAME)
+            await place.reload(NAME)
             await ann.type("say x")
             await ann.sees(f"v{number} x")
 
@@ -214,7 +317,7 @@ async def test_a_record_keeps_its_identity_and_gets_the_new_class(inn: Inn, mud:
         old = inn.module.Lamp
         lamp = place.store.get(Thing, "#1")
         room = lamp.place if lamp is not None else None
-        report = place.reload(NAME)
+        report = await place.reload(NAME)
         assert lamp is place.store.get(inn.module.Lamp, "#1")
         assert type(lamp) is inn.module.Lamp is not old
         assert isinstance(lamp, old)
@@ -246,7 +349,7 @@ async def test_changed_fields_are_converted_with_migrations(inn: Inn, mud: OpenM
         inn.edit(
             "game.py", 'mood: str = live(default="calm")', "fame: dict[str, int] = {}\n    anger: int = live(default=3)"
         )
-        place.reload(NAME)
+        await place.reload(NAME)
         assert (lamp.drops, lamp.is_lit) == (70, False)
         assert not hasattr(lamp, "oil")
         assert (hero.said, hero.fame, hero.anger) == (1, {}, 3)
@@ -266,7 +369,7 @@ async def test_an_edited_map_shows_at_once_and_its_new_rooms_are_there(inn: Inn,
             'text = "It is quiet."',
             'text = "It is loud."\nexits = { north = "barn" }\n[rooms.barn]\nname = "The Barn"',
         )
-        place.reload(NAME)
+        await place.reload(NAME)
         await ann.type("look")
         await ann.sees("v0 It is new.")
         yard = place.server.world.get(Room, "yard")  # type: ignore[attr-defined]
@@ -287,14 +390,14 @@ async def test_periodic_calls_keep_their_phase_and_changed_ones_begin(inn: Inn, 
             "    @every(30)\n",
             "    @every(7)\n    def hiss(self):\n        self.room.tell(f'{VERSION} hiss')\n\n    @every(30)\n",
         )
-        place.reload(NAME)
+        await place.reload(NAME)
         await trio.sleep(16)
         said = re.findall(r"v\d (?:chime|flicker|hiss)", ann.screen)
         assert said == ["v1 chime", "v1 hiss", "v1 hiss", "v1 flicker"]
         inn.edit("game.py", "@every(7)", "@every(9)")
-        place.reload(NAME)
+        await place.reload(NAME)
         inn.edit("game.py", "@every(9)", "@every(7)")
-        place.reload(NAME)
+        await place.reload(NAME)
         await trio.sleep(14.5)
         assert len(re.findall("hiss", ann.screen)) == 4
 
@@ -350,7 +453,7 @@ async def test_a_broken_version_is_refused_and_nothing_has_changed(inn: Inn, mud
         good = (inn.folder / file).read_text()
         inn.edit(file, old, new)
         with pytest.raises(ReloadFailed, match=reason):
-            place.reload(NAME)
+            await place.reload(NAME)
         assert modules() == before
         assert importlib.import_module("reloaded_inn.game") is before["reloaded_inn.game"]
         assert place.server.hooks is hooks
@@ -363,7 +466,7 @@ async def test_a_broken_version_is_refused_and_nothing_has_changed(inn: Inn, mud
         await ann.sees("v0 y")
         inn.write(file, good)
         inn.version(1)
-        place.reload(NAME)
+        await place.reload(NAME)
         await ann.type("say z")
         await ann.sees("v1 z")
 
@@ -374,7 +477,7 @@ async def test_old_classes_and_modules_are_released(inn: Inn, mud: OpenMud) -> N
         olds = []
         for _ in range(3):
             olds.append(weakref.ref(inn.module.Lamp))
-            place.reload(NAME)
+            await place.reload(NAME)
             await place.pass_time(1)
         gc.collect()
         assert [old() for old in olds[1:]] == [None] * 2  # the first is that of the `Game` that is open
@@ -386,7 +489,7 @@ async def test_globals_that_are_lost_are_named_once(inn: Inn, mud: OpenMud, capl
         for _ in range(2):
             await ann.type("say x")
             await place.pass_time(1)
-            place.reload(NAME)
+            await place.reload(NAME)
     assert [record.getMessage() for record in caplog.records if "carried over" in record.getMessage()] == [
         "the contents of reloaded_inn.game.seen are not carried over by a reload: keep them in records or in "
         "server.world"
@@ -417,13 +520,13 @@ async def test_fifty_players_lose_no_line_while_versions_come_each_second(inn: I
                 await trio.sleep(1)
                 inn.version(turn)
                 if turn % 3:
-                    place.reload(NAME)
+                    await place.reload(NAME)
                     continue
                 file, old, new, _ = faults[turn // 3 % len(faults)]
                 good = (inn.folder / file).read_text()
                 inn.edit(file, old, new)
                 with pytest.raises(ReloadFailed):
-                    place.reload(NAME)
+                    await place.reload(NAME)
                 refused += 1
                 inn.write(file, good)
             stop.set()
@@ -458,7 +561,7 @@ async def test_a_game_of_hooks_alone_is_reloaded(tmp_path: Path, monkeypatch: py
             await ann.type("x")
             await ann.sees("old")
             file.write_text(text.replace("old", "new"))
-            place.reload("reloaded_bar:make")
+            await place.reload("reloaded_bar:make")
             await ann.type("x")
             await ann.sees("new")
     finally:
@@ -476,7 +579,7 @@ async def test_accounts_know_their_sessions_after_a_reload(
             ann = await place.player()
             await ann.type("new", "Ann", "open sesame", "open sesame")
             await ann.sees("Exits: ")
-            place.reload("reloaded_mill:game")
+            await place.reload("reloaded_mill:game")
             await ann.type("go in", "quit")
             await ann.sees_the_end()
             assert not place.store._contents.holds  # otherwise she would never be released
@@ -519,7 +622,7 @@ async def test_the_console_runs_the_new_verbs_after_a_reload(
     try:
         async with mud(importlib.import_module("reloaded_office").game) as place:
             before = place.server.operator_commands
-            place.reload("reloaded_office:game")
+            await place.reload("reloaded_office:game")
             await place.pass_time(1)
             commands = place.server.operator_commands
             assert commands is not None
@@ -533,12 +636,59 @@ async def test_the_console_runs_the_new_verbs_after_a_reload(
         forget("reloaded_office")
 
 
+async def test_the_staff_reloads_the_game_and_reads_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
+) -> None:
+    """I-30: the entry of the audit is on disk before the code is exchanged."""
+    file = tmp_path / "reloaded_office.py"
+    file.write_text(OFFICE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entries_before = []
+
+    async def ask(place: Mud) -> ConsoleOperator:
+        operator, commands = ConsoleOperator(), place.server.operator_commands
+        assert commands is not None
+        answer = commands(operator, "reload")
+        assert isinstance(answer, Awaitable)
+        await answer
+        return operator
+
+    try:
+        async with mud(importlib.import_module("reloaded_office").game) as place:
+            reload = GameReload(place.server, "reloaded_office:game", execute=inline)
+
+            async def note() -> Reloaded:
+                entries_before.append(len(await place.store.entries("audit", 100)))
+                return await reload.run()
+
+            place.server._reload = note
+            file.write_text(f"{OFFICE}\nVERSION = 2\n")
+            assert (await ask(place)).answer == "reloaded_office is reloaded: 1 modules, 0 records, in 0 ms.\n"
+            assert importlib.import_module("reloaded_office").VERSION == 2
+            file.write_text(f"{OFFICE}\n1 / 0\n")
+            operator = await ask(place)
+            assert operator.has_failed
+            line = len(OFFICE.splitlines()) + 2
+            error = f"ZeroDivisionError: division by zero at {file}:{line}"
+            assert operator.answer == f"Nothing was reloaded: {error}\n"
+            audit = [entry for _, entry in await place.store.entries("audit", 100)]
+        assert entries_before == [1, 2]
+        assert [(entry["event"], entry["by"], entry.get("outcome", "")) for entry in audit] == [
+            ("reload", "console", ""),
+            ("reload", "console", ""),
+            ("reload", "console", f"not done: {error}"),
+        ]
+    finally:
+        forget("reloaded_office")
+
+
 async def test_a_hook_may_reload_and_the_event_is_finished_by_the_old_functions(inn: Inn, mud: OpenMud) -> None:
-    reload = 'elif word == "reload":\n            event.connection.server.reload()\n'
+    reload = 'elif word == "reload":\n            await event.connection.server.reload()\n'
     reload += '            event.connection.write(f"{VERSION} done")\n        '
+    inn.edit("game.py", "def read(event):", "async def read(event):")
     inn.edit("game.py", 'elif word == "ask":', reload + 'elif word == "ask":')
     async with mud(inn.module.game) as place:
-        enable_reload(place.server, NAME)
+        place.server._reload = GameReload(place.server, NAME, execute=inline).run
         ann = await place.player()
         inn.version(1)
         await ann.type("reload", "say x")
@@ -554,7 +704,7 @@ async def test_the_body_of_a_guest_gets_the_new_class_although_it_is_not_stored(
         lamp = world.make("lamp", guest)
         inn.edit("game.py", "said: int = 0", "said: int = 0\n    fame: int = 9")
         inn.edit("game.py", "oil: int = 60", "oil: int = 60\n    wick: int = 1")
-        place.reload(NAME)
+        await place.reload(NAME)
         assert type(guest) is inn.module.Hero
         assert guest.fame == 9
         assert lamp.wick == 1
@@ -567,7 +717,7 @@ async def test_a_renamed_class_takes_over_by_its_former_kind(inn: Inn, mud: Open
         inn.edit("game.py", "Lamp", "Lantern")
         inn.edit("game.py", "class Lantern(Thing)", "class Lantern(Thing, was=('lamp',))")
         inn.edit("map.toml", '"lamp"\nname', '"lantern"\nname')
-        place.reload(NAME)
+        await place.reload(NAME)
         assert type(place.store.get(Thing, "#1")) is inn.module.Lantern
 
 
@@ -579,7 +729,7 @@ async def test_a_transaction_that_is_open_gets_the_records_as_they_were(inn: Inn
         transaction = place.store.take_changes()
         assert transaction is not None
         inn.edit("game.py", "oil: int = 60", "oil: int = 60\n    drops: int = 0")
-        place.reload(NAME)
+        await place.reload(NAME)
         transaction.encode()
         (row,) = [row for row in transaction.changes().rows if row.key == "#1"]
         assert b'"oil":5' in row.data
@@ -590,7 +740,7 @@ async def test_a_transaction_that_is_open_gets_the_records_as_they_were(inn: Inn
 async def test_a_server_that_knows_no_name_of_its_game_refuses(inn: Inn, mud: OpenMud) -> None:
     async with mud(inn.module.game) as place:
         with pytest.raises(ReloadFailed, match="started by its name"):
-            place.server.reload()
+            await place.server.reload()
 
 
 def test_the_metaclass_of_current_classes_runs_no_code_of_its_own() -> None:

@@ -6,7 +6,9 @@ lock meanwhile, so the event loop keeps its turn.
 
 from __future__ import annotations
 
+import base64
 import logging
+import secrets
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_PASSWORD", "Passwords", "normalize"]
 
 LONGEST_PASSWORD = 1024  # bytes in UTF-8; argon2 itself would take 4 GiB
+HASH_SIZE = 32  # bytes
+SALT_SIZE = 16  # bytes
 
 logger = logging.getLogger("trio_mud")
 
@@ -70,7 +74,7 @@ class Passwords:
         self._most = options.hash_threads + options.max_hash_queue
         self._waiting = 0
         # Checked in place of the hash of an account that does not exist, so that both take the same time.
-        self._no_hash = self._hasher.hash("no account")
+        self._no_hash = _hash_of_nothing(options)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password, with its salt and its parameters in it.
@@ -125,6 +129,12 @@ class Passwords:
             return False
 
 
+def _hash_of_nothing(options: AccountOptions) -> str:
+    """Return a hash with today's parameters that no password has, without the cost of computing one."""
+    salt, value = (base64.b64encode(secrets.token_bytes(size)).rstrip(b"=").decode() for size in (SALT_SIZE, HASH_SIZE))
+    return f"$argon2id$v=19$m={options.hash_memory},t={options.hash_passes},p=1${salt}${value}"
+
+
 def _hasher(options: AccountOptions) -> PasswordHasher:
     from argon2 import PasswordHasher, Type
 
@@ -132,7 +142,7 @@ def _hasher(options: AccountOptions) -> PasswordHasher:
         time_cost=options.hash_passes,
         memory_cost=options.hash_memory,
         parallelism=1,  # the threads are shared by all who log in
-        hash_len=32,
-        salt_len=16,
+        hash_len=HASH_SIZE,
+        salt_len=SALT_SIZE,
         type=Type.ID,
     )

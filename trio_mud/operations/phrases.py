@@ -39,6 +39,8 @@ class OperationsPhrases:
     snooping: str = "You see what {name} sees and types. Type snoop to stop."
     snoop_over: str = "You no longer snoop on {name}."
     reported: str = "Thank you. Your report is noted, with the last lines that you have seen."
+    reloaded: str = "{package} is reloaded: {modules} modules, {records} records, in {milliseconds} ms."
+    not_reloaded: str = "Nothing was reloaded: {reason}"
     forever: str = "for ever"
     present: str = "{name} ({role})"
     connected: str = " #{number} from {address}, idle {idle} s"  # follows `present` for the staff

@@ -12,6 +12,7 @@ from typing import Literal
 from trio_mud import Cause, Connection, Rate, broadcast
 from trio_mud.accounts import Account
 from trio_mud.commands import Commands, Mistake, Role
+from trio_mud.errors import ReloadFailed
 from trio_mud.origins import inner_address
 
 from .actors import Staff
@@ -218,6 +219,24 @@ def _add_over_server(office: Office, commands: Commands[Staff]) -> None:
         elif not office.countdown.cancel(office.server):
             raise Mistake(phrases.no_shutdown)
         who.write(phrases.done)
+
+    @commands.verb("reload", role=Role.ADMIN, abbreviated=False)
+    async def reload(who: Staff) -> None:
+        """Read the code of the game again, while it is played. If it is wrong, nothing changes."""
+        await office.permit(who, "reload", Role.ADMIN)
+        try:
+            done = await office.server.reload()
+        except ReloadFailed as error:
+            office.accounts.store.log(AUDIT, event="reload", by=office.name_of(who), outcome=f"not done: {error}")
+            raise Mistake(phrases.not_reloaded.format(reason=error)) from error
+        who.write(
+            phrases.reloaded.format(
+                package=min(done.modules, key=len),
+                modules=len(done.modules),
+                records=done.records,
+                milliseconds=round(done.seconds * 1000),
+            )
+        )
 
     @commands.verb("status", role=Role.ADMIN, abbreviated=False)
     def status(who: Staff) -> None:

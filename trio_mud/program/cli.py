@@ -36,9 +36,10 @@ from . import logs
 from .admin_command import NoConsole, add_admin_command, console_of
 from .config import BUNDLED_WORLD, LASTING_WORLD, Configuration, OperationsOptions, StorageOptions, read
 from .environment import override
+from .game_code import game_files
 from .loading import GameBroken, find_game
 from .new import add_new_command
-from .reload import enable_reload, game_files
+from .reload import enable_reload
 from .reload import watch as watch_files
 from .storage_commands import add_commands, database_of
 

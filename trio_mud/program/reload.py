@@ -2,16 +2,17 @@
 
 Theory of operation
 -------------------
-1. *Import.* The modules of the game leave `sys.modules` and are imported into new module objects. `importlib.reload`
-   would run in the old namespace, and leave half of it behind after an error. Cached bytecode is removed first: Python
-   takes it for current if the second and the size of the source agree, which two quick edits do.
-2. *Check.* Every record class gets the successor of its module and name, living records of changed fields are
+1. *Compile.* Files that have changed are compiled, in a thread (`game_code.py`).
+2. *Import.* The modules of the game are imported into new module objects, in one step of the event loop. After it the
+   old ones are in `sys.modules` again, and the game goes on with them.
+3. *Check.* Every record class gets the successor of its module and name, living records of changed fields are
    converted aside, and maps are read (`world/exchange.py`, `storage/succession.py`).
-3. *Exchange.* Records change their class and keep their identity. The function of a `Game` makes the new hooks and
-   commands, in a world of the new classes, and the server gets them.
+4. *Exchange.* Records change their class and keep their identity. The function of a `Game` makes the new hooks and
+   commands, in a world of the new classes, and the server gets them. Check and exchange are one step between two
+   events, so no code of the game sees a part of it.
 
-After a failure the old modules, classes and hooks are in place again, as they were. All of it is one step between two
-events, so no code of the game sees a part of it.
+After a failure the old modules, classes and hooks are in place again, as they were. Import and exchange are two steps
+because the event loop serves the players between them: each takes as long as half of a reload.
 
 Work that is under way finishes by the old functions: an event, a dialog, `start_soon`. State lives in records and in
 `server.world`; the globals of a module are new. Modules outside the game's package are not imported again.
@@ -21,31 +22,26 @@ Used by the command line and the test kit.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import linecache
 import logging
-import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
 
 import trio
 
 from ..driver.server.events import Reloaded
 from ..driver.server.server import MasterServer
 from ..errors import ConfigurationError, ReloadFailed
+from ..storage import Executor
+from ..storage.executor import in_thread
 from ..world import World
 from ..world.exchange import WorldExchange
+from .game_code import GameCode, Modules, game_files
 from .loading import load_game
 
-__all__ = ["enable_reload", "game_files", "reload_game", "watch"]
+__all__ = ["GameReload", "enable_reload", "watch"]
 
-_OWN = "trio_mud"
 _COUNTER = "reloads"
-_WATCHED = ("*.py", "*.toml")
 _WATCH_INTERVAL = 0.5  # seconds between two looks at the files
 
 logger = logging.getLogger("trio_mud")
@@ -53,51 +49,64 @@ logger = logging.getLogger("trio_mud")
 
 def enable_reload(server: MasterServer, name: str) -> None:
     """Let `server.reload()` reload the game of this name, `MODULE:NAME`, which the server serves."""
-    server._reload = lambda: reload_game(server, name)
+    server._reload = GameReload(server, name).run
 
 
-def reload_game(server: MasterServer, name: str) -> Reloaded:
-    """Reload the game of this name, and post `Reloaded`.
+class GameReload:
+    """Reloads one game of a server, any number of times.
 
-    Raises:
-        ReloadFailed: The new code cannot take over, and nothing has changed.
+    Args:
+        server: The server.
+        name: The name of the game, `MODULE:NAME`.
+        execute: Runs the compiler: in a thread by default, `storage.inline` in virtual time.
     """
-    modules = _modules_of(name)
-    world = server.world if isinstance(server.world, World) else None
-    exchange = WorldExchange(modules, world)
-    parent, _, attribute = _package_of(name).rpartition(".")
-    for module in modules.values():
-        _remove_bytecode(module)
-    for imported in modules:
-        del sys.modules[imported]
-    try:
-        importlib.invalidate_caches()
-        linecache.checkcache()
-        game = load_game(name)
-        for imported in modules:
-            if imported not in sys.modules and _exists(imported):
-                importlib.import_module(imported)
-        exchange.check(game)
-        hooks = exchange.exchange()
-    except BaseException as error:
-        for module in _modules_of(name).values():
-            _remove_bytecode(module)
-        for imported in _modules_of(name):
-            del sys.modules[imported]
-        sys.modules.update(modules)
-        if parent in sys.modules and _package_of(name) in modules:
-            setattr(sys.modules[parent], attribute, modules[_package_of(name)])
-        exchange.abandon()
-        if not isinstance(error, Exception | SystemExit):
-            raise
-        raise ReloadFailed(_reason(error, modules)) from error
-    server.hooks = hooks
-    if not server.counters[_COUNTER]:
-        _warn_of_globals(modules)
-    server.counters[_COUNTER] += 1
-    event = Reloaded(server, tuple(_modules_of(name)), exchange.records)
-    server._posts.put(event)
-    return event
+
+    def __init__(self, server: MasterServer, name: str, *, execute: Executor | None = None) -> None:
+        self._server = server
+        self._code = GameCode(name)
+        self._execute = execute or in_thread()
+        self._turn = trio.Lock()  # a second reload waits for the first
+
+    async def run(self) -> Reloaded:
+        """Reload the game, and post `Reloaded`.
+
+        Raises:
+            ReloadFailed: The new code cannot take over, and nothing has changed.
+        """
+        async with self._turn:
+            server, began = self._server, trio.current_time()
+            await self._execute(self._code.compile, self._code.modules())
+            before = self._code.modules()
+            world = server.world if isinstance(server.world, World) else None
+            exchange = WorldExchange(before, world)
+            after: Modules = before
+            try:
+                try:
+                    self._code.put({})
+                    with self._code.importing():
+                        game = load_game(self._code.name)
+                        self._code.import_all(before)
+                finally:
+                    after = self._code.modules()
+                    self._code.put(before)
+                await trio.lowlevel.checkpoint()  # the players have their turn
+                before = self._code.modules()  # with those that the old code has imported meanwhile
+                self._code.put(after)
+                exchange.check(game)
+                hooks = exchange.exchange()
+            except BaseException as error:
+                self._code.put(before)
+                exchange.abandon(self._code.has)
+                if not isinstance(error, Exception | SystemExit):
+                    raise
+                raise ReloadFailed(_reason(error, before)) from error
+            server.hooks = hooks
+            if not server.counters[_COUNTER]:
+                _warn_of_globals(before, after)
+            server.counters[_COUNTER] += 1
+            event = Reloaded(server, tuple(after), exchange.records, trio.current_time() - began)
+            server._posts.put(event)
+            return event
 
 
 async def watch(server: MasterServer, name: str, files: dict[str, int]) -> None:
@@ -107,60 +116,11 @@ async def watch(server: MasterServer, name: str, files: dict[str, int]) -> None:
         if (changed := game_files(name)) != files:
             files = changed
             logger.info("files of the game have changed: it is reloaded")
-            server._try_reload()
+            await server._try_reload()
             files = game_files(name)
 
 
-def game_files(name: str) -> dict[str, int]:
-    """Return the files of the game with the time of their last change, in nanoseconds.
-
-    These are the files of its modules, and all maps and modules in the folder of its package.
-    """
-    files: set[Path] = set()
-    for module in _modules_of(name).values():
-        if source := getattr(module, "__file__", None):
-            path = Path(source)
-            files.add(path)
-            if path.name == "__init__.py":
-                files.update(file for kind in _WATCHED for file in path.parent.glob(kind))
-    times: dict[str, int] = {}
-    for file in files:
-        with suppress(OSError):
-            times[str(file)] = file.stat().st_mtime_ns
-    return times
-
-
-def _package_of(name: str) -> str:
-    """Return the package that is reloaded: the outermost one, but never the driver itself."""
-    parts = name.partition(":")[0].split(".")
-    return ".".join(parts[: 2 if parts[0] == _OWN else 1])
-
-
-def _modules_of(name: str) -> dict[str, ModuleType]:
-    package = _package_of(name)
-    return {
-        module: found
-        for module, found in list(sys.modules.items())
-        if module == package or module.startswith(f"{package}.")
-    }
-
-
-def _exists(module: str) -> bool:
-    """Return True if the file of a module is still there."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # its package is gone
-        return False
-
-
-def _remove_bytecode(module: ModuleType) -> None:
-    cached = getattr(getattr(module, "__spec__", None), "cached", None)
-    if cached:
-        with suppress(OSError):  # a folder that cannot be written has no stale bytecode
-            Path(cached).unlink(missing_ok=True)
-
-
-def _reason(error: BaseException, modules: dict[str, ModuleType]) -> str:
+def _reason(error: BaseException, modules: Modules) -> str:
     """Return what went wrong, with the last line of the game that was involved."""
     cause = error
     while isinstance(cause, ConfigurationError) and cause.__cause__ is not None:
@@ -172,7 +132,7 @@ def _reason(error: BaseException, modules: dict[str, ModuleType]) -> str:
     return f"{text}{f' at {place}' if place else ''}"
 
 
-def _places(error: BaseException, modules: dict[str, ModuleType]) -> Iterator[str]:
+def _places(error: BaseException, modules: Modules) -> Iterator[str]:
     """Yield the lines of the game in the traceback of an error, the last one first."""
     if isinstance(error, SyntaxError) and error.filename:
         yield f"{error.filename}:{error.lineno}"
@@ -183,14 +143,14 @@ def _places(error: BaseException, modules: dict[str, ModuleType]) -> Iterator[st
             yield f"{frame.filename}:{frame.lineno}"
 
 
-def _warn_of_globals(modules: dict[str, ModuleType]) -> None:
+def _warn_of_globals(before: Modules, after: Modules) -> None:
     """Name the globals whose contents the new modules do not have."""
     lost = [
         f"{name}.{variable}"
-        for name, module in modules.items()
+        for name, module in before.items()
         for variable, value in vars(module).items()
         if isinstance(value, list | dict | set) and value and not variable.startswith("__") and not variable.isupper()
-        if name in sys.modules and not _are_equal(value, getattr(sys.modules[name], variable, None))
+        if name in after and not _are_equal(value, getattr(after[name], variable, None))
     ]
     if lost:
         logger.warning(

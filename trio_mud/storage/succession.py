@@ -215,10 +215,10 @@ class Succession:
                             "%r was added by code that was refused, and could not be removed", record_added
                         )
 
-    def abandon(self) -> None:
-        """Hide the classes that the import has made."""
+    def abandon(self, is_new: Callable[[str], bool]) -> None:
+        """Hide the classes that the import has made, in modules for whose names `is_new` is True."""
         for cls in _subclasses(Record):
-            if cls not in self._known:
+            if cls not in self._known and is_new(cls.__module__):
                 cls._successor = None
 
     # Inside

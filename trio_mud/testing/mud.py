@@ -14,7 +14,7 @@ from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
 from ..driver.server.operator import ConsoleOperator
 from ..driver.server.server import MasterServer, ServerSettings
-from ..program.reload import reload_game
+from ..program.reload import GameReload
 from ..storage import Store, Stored, inline
 from ..telnet import Option
 from ..world import Game, World
@@ -130,7 +130,7 @@ class Mud:
         await trio.sleep(seconds)
         await settle()
 
-    def reload(self, name: str) -> Reloaded:
+    async def reload(self, name: str) -> Reloaded:
         """Reload the game as `MasterServer.reload` does, from the files as they are now.
 
         Args:
@@ -139,7 +139,7 @@ class Mud:
         Raises:
             ReloadFailed: The new code cannot take over, and nothing has changed.
         """
-        return reload_game(self.server, name)
+        return await GameReload(self.server, name, execute=inline).run()
 
     async def admin(self, command: str) -> str:
         """Give one command of the game as an operator does by `trio-mud admin`, and return the answer."""

@@ -7,7 +7,7 @@ except for making the hooks, after whose failure the exchange is taken back. Use
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from trio_mud import Hooks
 from trio_mud.errors import ReloadFailed
@@ -119,9 +119,9 @@ class WorldExchange:
             logger.warning("no map has %s any more; rooms and doors are removed at the next start", ", ".join(gone))
         return hooks
 
-    def abandon(self) -> None:
-        """Hide the classes that the import has made."""
-        self._succession.abandon()
+    def abandon(self, is_new: Callable[[str], bool]) -> None:
+        """Hide the classes that the import has made, in modules for whose names `is_new` is True."""
+        self._succession.abandon(is_new)
 
 
 def _changed_templates(old: Atlas, new: Atlas) -> set[str]:

@@ -51,7 +51,7 @@ CALLS: dict[str, Callable[[Connection, Timer, Dialog], object]] = {
     "MasterServer.after": lambda ann, timer, dialog: ann.server.after(1, print),
     "MasterServer.every": lambda ann, timer, dialog: ann.server.every(1, print),
     "MasterServer.daily": lambda ann, timer, dialog: ann.server.daily(None, print),  # type: ignore[arg-type]
-    "MasterServer.reload": lambda ann, timer, dialog: ann.server.reload(),
+    "MasterServer.reload": lambda ann, timer, dialog: ann.server.reload().__await__().send(None),
     "MasterServer.record": lambda ann, timer, dialog: ann.server.record(None),
     "MasterServer.start_soon": lambda ann, timer, dialog: ann.server.start_soon(trio.sleep_forever),
     "MasterServer.shutdown": lambda ann, timer, dialog: ann.server.shutdown("from a thread"),

@@ -16,10 +16,11 @@ import trio
 import trio.lowlevel
 import trio.testing
 
-from trio_mud import Connection, ConsoleOperator, Hooks, MasterServer, Started
+from trio_mud import Connection, ConsoleOperator, Hooks, MasterServer, Reloaded, Started
 from trio_mud.driver.server import console as module
 from trio_mud.driver.server.console import CannotOpenConsole, Console
 from trio_mud.driver.server.task_report import report_tasks
+from trio_mud.errors import ReloadFailed
 from trio_mud.program.admin_command import NoConsole, Reply, ask
 from trio_mud.testing import Pipe, PipeListener
 
@@ -163,7 +164,27 @@ async def test_a_game_without_commands_says_so(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         assert (await desk.ask("who")).has_failed
         assert not (await desk.ask("status")).has_failed
-        assert (await desk.ask("help")).text.endswith("All others are commands of the game:")
+        assert (await desk.ask("help")).text.endswith("reload      read the code of the game again, while it is played")
+
+
+async def test_a_game_without_commands_is_reloaded_by_the_console(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        server = desk.server
+
+        async def reload() -> Reloaded:
+            return Reloaded(server, ("inn.game", "inn"), 3, 0.0214)
+
+        async def fail() -> Reloaded:
+            raise ReloadFailed("ZeroDivisionError: division by zero at inn/game.py:7")
+
+        refused = await desk.ask("reload")
+        server._reload = reload
+        assert await desk.ask("reload") == Reply(False, "inn is reloaded: 2 modules, 3 records, in 21 ms")
+        server._reload = fail
+        failed = await desk.ask("reload")
+    assert refused.has_failed
+    assert refused.text.startswith("nothing was reloaded: only a game that was started by its name")
+    assert failed == Reply(True, "nothing was reloaded: ZeroDivisionError: division by zero at inn/game.py:7")
 
 
 async def test_the_answer_has_no_control_characters_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from typing import Any, Final, Self
 
 import trio
 
-from ...errors import TrioMudError
+from ...errors import ReloadFailed, TrioMudError
 from .operator import ConsoleOperator
 from .server import MasterServer
 from .stacks import activity_of
@@ -59,6 +59,7 @@ stack       the function that the event loop runs now
 tasks       all tasks, and the scopes of each connection
 kill        end the process at once, without saving
 These work while the game is blocked. All others are commands of the game:"""
+HELP_WITHOUT_GAME: Final = "reload      read the code of the game again, while it is played"
 
 
 class CannotOpenConsole(TrioMudError):
@@ -295,13 +296,29 @@ class _Command:
                 answer: Any = commands(self._operator, self._line)
                 if inspect.isawaitable(answer):
                     await answer
-            elif self._line not in ("status", "help"):
+            elif self._line == "reload":
+                await self._reload()
+            elif self._line == "help":
+                self._operator.write(HELP_WITHOUT_GAME)
+            elif self._line != "status":
                 self._operator.fail(f"the game has no commands for operators; `help` lists the others: {self._line!r}")
         except Exception as error:
             self._operator.fail(f"the command failed: {error!r}")
             logger.exception("the command %r of an operator failed", self._line)
         finally:
             self.done.set()
+
+    async def _reload(self) -> None:
+        """Reload a game that has no commands for operators."""
+        try:
+            done = await self._server.reload()
+        except ReloadFailed as error:
+            self._operator.fail(f"nothing was reloaded: {error}")
+        else:
+            self._operator.write(
+                f"{min(done.modules, key=len)} is reloaded: {len(done.modules)} modules, {done.records} records, "
+                f"in {done.seconds * 1000:.0f} ms"
+            )
 
 
 def _bind(path: Path) -> socket.socket:

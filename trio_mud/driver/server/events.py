@@ -29,8 +29,10 @@ class Reloaded(HookEvent):
         server: The server.
         modules: The names of the modules that were imported again.
         records: How many living records got another class or other fields.
+        seconds: The time from the request to the exchange.
     """
 
     server: MasterServer
     modules: tuple[str, ...]
     records: int
+    seconds: float

@@ -13,7 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -472,7 +479,8 @@ class _Signals:
                 logger.info("SIGHUP received: the certificate was reloaded from %s", self._certificate.path)
         if self._server._reload is not None:
             logger.info("SIGHUP received: the game is reloaded")
-            self._server._try_reload()
+            with suppress(RuntimeError):  # the server does not serve yet, or no longer
+                self._server.start_soon(self._server._try_reload, name="reload")
 
     @staticmethod
     def _exit(status: int) -> None:

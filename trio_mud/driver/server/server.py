@@ -178,7 +178,7 @@ class MasterServer(TimerOwner):
         self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)
         self._posts = QueueSource(self._context.dispatcher)
-        self._reload: Callable[[], Reloaded] | None = None  # set by what has loaded the game by its name
+        self._reload: Callable[[], Awaitable[Reloaded]] | None = None  # set by what has loaded the game by its name
 
     # For games
 
@@ -294,10 +294,11 @@ class MasterServer(TimerOwner):
         return self._start_scheduled(schedule, function)
 
     @enable_ki_protection
-    def reload(self) -> Reloaded:
+    async def reload(self) -> Reloaded:
         """Import the code of the game again and exchange it between two events; return what was exchanged.
 
-        The event that runs now is finished by the old functions. Then `Reloaded` is handled.
+        The game goes on with the old code until the exchange, and the caller's event is finished by it. Then
+        `Reloaded` is handled. Cancelled before the exchange, it changes nothing.
 
         Raises:
             ReloadFailed: The new code cannot take over, and nothing has changed; or the server was not started by the
@@ -306,7 +307,7 @@ class MasterServer(TimerOwner):
         self._thread.check()
         if self._reload is None:
             raise ReloadFailed("only a game that was started by its name can be reloaded: trio-mud run MODULE:NAME")
-        return self._reload()
+        return await self._reload()
 
     @enable_ki_protection
     def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
@@ -403,14 +404,19 @@ class MasterServer(TimerOwner):
 
     # For the parts of the server
 
-    def _try_reload(self) -> None:
+    async def _try_reload(self) -> None:
         """Reload the game; log what was exchanged, or why nothing was."""
         try:
-            done = self.reload()
+            done = await self.reload()
         except ReloadFailed as error:
             logger.error("the game was not reloaded, and the old code goes on: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause has the traceback
         else:
-            logger.info("the game was reloaded: %d modules, %d records", len(done.modules), done.records)
+            logger.info(
+                "the game was reloaded: %d modules, %d records, in %.0f ms",
+                len(done.modules),
+                done.records,
+                done.seconds * 1000,
+            )
 
     def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
