@@ -13,6 +13,7 @@ from trio_mud import (
     Input,
     LinkLost,
     MsdpMessage,
+    Reloaded,
     SessionEnded,
     SessionResumed,
     SessionStarted,
@@ -30,13 +31,12 @@ from .login import ValleyLogin
 from .lore import CHANNELS
 from .out_of_band import report, sign_of, tell_listeners
 from .phrases import PHRASES
-from .sky import hour_of, until_next_hour
-from .spot import is_indoors
 from .verbs import commands, commands_for
 from .verbs.away import end_absence
 from .verbs.chatting import join_channel
 from .verbs.posting import mention_letters
-from .villager import Fallen, Villager, villager_of, villagers
+from .villager import Fallen, Villager, villager_of
+from .water_clock import WaterClock
 
 __all__ = ["lasting_world", "world"]
 
@@ -85,19 +85,12 @@ def play(
     """Return the hooks that play a valley, which its players enter by this dialog within so many seconds."""
     hooks = Hooks()
 
-    @hooks.on(Started)
-    def wind_the_clock(event: Started) -> None:
-        def strike() -> None:
-            hour = hour_of(world)
-            for who in villagers(event.server):
-                who.write(hour.indoors if is_indoors(who.here) else hour.outdoors)
-            event.server.after(until_next_hour(world), strike)
-
-        event.server.after(until_next_hour(world), strike)
-
-    @hooks.on(Started)
-    def hang_out_a_sign(event: Started) -> None:
+    def prepare(event: Started | Reloaded) -> None:
+        world.get(WaterClock, "clock").wind()
         event.server.mssp.update(sign_of(world))
+
+    hooks.on(Started)(prepare)
+    hooks.on(Reloaded)(prepare)
 
     @hooks.on(Admitted)
     def open_the_door(event: Admitted) -> None:
