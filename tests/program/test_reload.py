@@ -24,6 +24,8 @@ from trio_mud.storage import Record, inline, schema
 from trio_mud.testing import Mud, OpenMud
 from trio_mud.world import Room, Thing
 
+from ..reloading import alone, forget
+
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 
@@ -152,16 +154,8 @@ class Inn:
 
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
-    """Hide the record classes of other games that this process has imported: their kinds may be the same."""
-    own = ("trio_mud.storage.", "trio_mud.world.", "trio_mud.accounts.", "trio_mud.operations.")
-    others = [
-        cls for cls in set(subclasses(Record)) if not cls.__module__.startswith(own) and "_successor" not in vars(cls)
-    ]
-    for cls in others:
-        cls._successor = None
-    yield
-    for cls in others:
-        del cls._successor
+    with alone():
+        yield
 
 
 @pytest.fixture
@@ -169,21 +163,6 @@ def inn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inn]:
     monkeypatch.syspath_prepend(str(tmp_path))
     yield Inn(tmp_path / "reloaded_inn")
     forget("reloaded_inn")
-
-
-def forget(package: str) -> None:
-    """Remove a game from the process; another test declares its classes again."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-        del sys.modules[name]
-    for cls in subclasses(Record):
-        if cls.__module__.partition(".")[0] == package:
-            cls._successor = None
-
-
-def subclasses(cls: type[Record]) -> Iterator[type[Record]]:
-    for below in type.__subclasses__(cls):
-        yield below
-        yield from subclasses(below)
 
 
 def modules() -> dict[str, Any]:
