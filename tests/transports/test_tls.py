@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Reason
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
-from trio_mud.transports import Reader, Transport, listen_by_receiving, tls
+from trio_mud.transports import Reader, Transport, listen_by_receiving
 from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamListener, StreamTransport
 from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
@@ -662,21 +662,6 @@ async def test_what_a_task_waits_to_send_is_not_sent_by_the_reader_too(certifica
     while len(heard) < 26:
         heard += await theirs.receive_some()
     assert heard == b"say it once, and then this"
-
-
-async def test_a_peer_that_asks_and_never_reads_the_answers_is_gone(
-    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipe = Pipe()
-    ours = TlsTransport(StreamTransport(pipe.server), certificate)
-    theirs = trio.SSLStream(pipe.client, client_context(), server_hostname="localhost")
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(theirs.do_handshake)
-        nursery.start_soon(ours.handshake)
-    monkeypatch.setattr(tls, "UNREAD_ANSWERS", 100)
-    assert ours.send_nowait(b"what a stream does not take at once" * 10) == 0
-    with pytest.raises(trio.BrokenResourceError, match="does not read the answers"):
-        await ours.receive()
 
 
 # Certificates

@@ -88,7 +88,7 @@ class Watch:
             self._poller.forget(self)
             self.has_ended = True
             del self._feed, self._reader  # they refer to the transport, which keeps this
-        if (loss := self._loss()) is not None:
+        if (loss := self._loss()) is not None and loss is not self.error:
             raise loss from self.error
         if self.error is not None:
             raise self.error
@@ -146,10 +146,15 @@ class Watch:
             task, self._task = self._task, None
             reschedule(task)
 
+    @property
+    def is_lost(self) -> bool:
+        """True if the reason for the end is a loss of the link, and neither an end of file nor a failed reader."""
+        return isinstance(self.error, OSError | trio.BrokenResourceError | trio.ClosedResourceError)
+
     def _loss(self) -> trio.BrokenResourceError | None:
-        if isinstance(self.error, OSError | trio.ClosedResourceError):
-            return broken(self.error, "the link is gone")
-        return None
+        if isinstance(self.error, trio.BrokenResourceError):
+            return self.error  # raised by the reader of a layer such as TLS
+        return broken(self.error, "the link is gone") if self.error is not None and self.is_lost else None
 
     def _forget_task(self, _: object) -> Abort:
         self._task = None

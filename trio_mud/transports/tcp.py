@@ -78,8 +78,9 @@ class TcpTransport:
         while True:
             await self._wait(wait_writable)
             sent = self.send_nowait(data)
-            if self._watch is not None and not self._watch.has_ended and self._watch.error is not None:
-                raise broken(self._watch.error, f"cannot send to {self.address}") from self._watch.error
+            if (watch := self._watch) is not None and not watch.has_ended and watch.is_lost:
+                assert watch.error is not None, "it is the loss"
+                raise broken(watch.error, f"cannot send to {self.address}") from watch.error
             if sent:
                 return sent
 

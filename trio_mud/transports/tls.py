@@ -21,8 +21,9 @@ from pathlib import Path
 import trio
 
 from ..errors import ConfigurationError
-from . import Listener, Reader, Transport, listen_by_receiving
-from .poller import Poller
+from . import Listener, Reader, Transport
+from .layered import EndOfStream, LayeredTransport
+from .poller import RECEIVE, Poller
 from .proxy import Network, ProxyListener
 from .tcp import open_tcp_listeners
 from .validity import Validity, validity_of
@@ -32,8 +33,6 @@ logger = logging.getLogger("trio_mud")
 WARN_BEFORE = dt.timedelta(days=14)  # before the certificate ends; automated renewal is done with 30 days left
 MOST_PEM = 1024 * 1024  # bytes of a file; a chain of four certificates has 8 KiB
 PIECE = 16 * 1024  # bytes encrypted at once, the maximum of one TLS record
-RECEIVE = 4096  # bytes per read
-UNREAD_ANSWERS = 64 * 1024  # bytes of protocol answers queued for a peer that sends requests and does not read
 
 # Elliptic-curve key exchange and authenticated encryption, as in Mozilla's "intermediate" profile.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all ciphers of TLS 1.3 are of this kind
@@ -162,11 +161,8 @@ def _check_holds(path: Path, mark: bytes, what: str) -> bytes:
     return pem
 
 
-class TlsTransport:
+class TlsTransport(LayeredTransport):
     """The server side of TLS over another transport, which it owns.
-
-    Bytes that `send_nowait` and `send_some` did not report as sent must be offered again before any other bytes: they
-    may already be encrypted and partly sent. OpenSSL has the same rule (SSL_write).
 
     Args:
         transport: The transport below.
@@ -174,45 +170,20 @@ class TlsTransport:
         handshake_turn: A lock held for each step of a handshake, shared by transports whose steps must take turns.
     """
 
-    __slots__ = (
-        "_certificate",
-        "_handshake_turn",
-        "_incoming",
-        "_is_sending",
-        "_outgoing",
-        "_owed",
-        "_tls",
-        "_transport",
-        "_unsent",
-    )
+    __slots__ = ("_certificate", "_fault", "_handshake_turn", "_incoming", "_is_exhausted", "_outgoing", "_tls")
 
     is_secure = True
     needs_handshake = True
 
     def __init__(self, transport: Transport, certificate: Certificate, handshake_turn: trio.Lock | None = None) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._certificate = certificate
         self._handshake_turn = handshake_turn or trio.Lock()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
-        self._unsent = b""  # encrypted bytes that the transport has not accepted yet
-        self._owed = 0  # the caller's bytes in them
-        self._is_sending = False  # True while a task waits for the transport to accept them
-
-    @property
-    def address(self) -> str:
-        """The address reported by the transport below."""
-        return self._transport.address
-
-    @property
-    def may_be_health_check(self) -> bool:
-        """As reported by the transport below. A health check may do a TLS handshake and send nothing inside it."""
-        return self._transport.may_be_health_check
-
-    async def locate(self) -> None:
-        """Delegate to the transport below."""
-        await self._transport.locate()
+        self._is_exhausted = False  # True if nothing more can be decrypted until more is received
+        self._fault = ""  # the first violation of the protocol, because OpenSSL reports it only once
 
     async def handshake(self) -> None:
         """Agree on keys, with the current certificate.
@@ -229,38 +200,18 @@ class TlsTransport:
                 async with self._handshake_turn:
                     tls.do_handshake()
             except ssl.SSLWantReadError:
-                await self._flush()
+                await self._flush_records()
             except ssl.SSLError as error:
                 with contextlib.suppress(trio.BrokenResourceError):
-                    await self._flush()  # sends the alert with the reason to the peer
+                    await self._flush_records()  # sends the alert with the reason to the peer
                 raise trio.BrokenResourceError(f"TLS handshake with {self.address} failed: {error.reason}") from error
             else:
-                await self._flush()
+                await self._flush_records()
                 self._tls = tls
                 return
             if not (received := await self._transport.receive()):
                 raise trio.BrokenResourceError(f"TLS handshake with {self.address} failed: the peer closed the link")
             self._incoming.write(received)
-
-    def send_nowait(self, data: bytes) -> int:
-        """Encrypt and send as much as the transport accepts at once."""
-        taken = 0
-        while taken < len(data):
-            # Encryption cannot be undone: a piece counts as taken when all its records were accepted, not before.
-            if not self._owed:
-                self._owed = self._encrypt(data[taken : taken + PIECE])
-            self._push()
-            if self._unsent:
-                break
-            taken += self._owed
-            self._owed = 0
-        return taken
-
-    async def send_some(self, data: bytes) -> int:
-        """Encrypt up to 16 KiB and wait until the transport has accepted it; continue while it accepts more at once."""
-        while not (taken := self.send_nowait(data)):
-            await self._flush()
-        return taken
 
     async def receive(self) -> bytes:
         """Return up to 4 KiB of decrypted bytes; b"" after the peer's close_notify.
@@ -268,67 +219,129 @@ class TlsTransport:
         Raises:
             trio.BrokenResourceError: The link is lost, was cut without close_notify, or carries invalid TLS.
         """
-        assert self._tls is not None, "the handshake comes first"
-        while True:
-            try:
-                received = self._tls.read(RECEIVE)
-            except ssl.SSLWantReadError:
-                self._push()
-            except ssl.SSLError as error:
-                self._push()
-                raise trio.BrokenResourceError(f"{self.address} violates the TLS protocol: {error.reason}") from error
-            else:
-                return received
-            if len(self._unsent) + self._outgoing.pending > UNREAD_ANSWERS:
-                raise trio.BrokenResourceError(f"{self.address} requests key updates and does not read the answers")
-            if not (encrypted := await self._transport.receive()):
-                raise trio.BrokenResourceError(f"the link to {self.address} was cut: TLS ended without close_notify")
-            self._incoming.write(encrypted)
+        try:
+            while not (plain := self._decrypt()):
+                if not (encrypted := await self._transport.receive()):
+                    raise self._cut()
+                self._incoming.write(encrypted)
+        except EndOfStream:
+            return b""
+        return plain
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        """Pass on each piece, which has to be decrypted first."""
-        await listen_by_receiving(self, reader)
+        """Decrypt what the transport below receives, in the poller's task if that reads for it."""
+        decryptor = _Decryptor(self, reader)
+        try:
+            if not decryptor.read_on():  # the end of the handshake may have brought more
+                await decryptor.room()
+            await self._transport.listen(decryptor, poller)
+        except EndOfStream:
+            return
+        raise self._cut()
 
     async def aclose(self) -> None:
         """Send close_notify, then close the transport below."""
         try:
             if self._tls is not None:
-                with contextlib.suppress(ssl.SSLError, trio.BrokenResourceError):
-                    with contextlib.suppress(ssl.SSLWantReadError):  # the peer has not sent its own yet, and need not
-                        self._tls.unwrap()
-                    await self._flush()
+                # It is sent in any case. The error is that the peer has not sent its own yet, and need not, or that
+                # unread input is left.
+                with contextlib.suppress(ssl.SSLError):
+                    self._tls.unwrap()
+                with contextlib.suppress(trio.BrokenResourceError):
+                    await self._flush_records()
         finally:
             await self._transport.aclose()
 
-    async def aclose_forcefully(self) -> None:
-        """Delegate to the transport below."""
-        await self._transport.aclose_forcefully()
-
-    def _encrypt(self, piece: bytes) -> int:
+    def _wrap(self, data: bytes, start: int) -> int:
         assert self._tls is not None, "the handshake comes first"
         try:
-            return self._tls.write(piece)
+            size = self._tls.write(data[start : start + PIECE])
         except ssl.SSLError as error:  # the peer has violated the protocol, and the reader gets the error
             raise trio.BrokenResourceError(f"TLS with {self.address} has failed: {error.reason}") from error
+        self._unsent += self._outgoing.read()
+        return size
 
-    def _push(self) -> None:
-        """Send encrypted bytes as far as accepted at once; in order, so not while another task is sending."""
-        if not self._is_sending:
-            self._unsent += self._outgoing.read()
-            if self._unsent:
-                self._unsent = self._unsent[self._transport.send_nowait(self._unsent) :]
+    async def _flush_records(self) -> None:
+        self._unsent += self._outgoing.read()
+        await self._flush()
 
-    async def _flush(self) -> None:
-        """Wait until the transport has accepted all encrypted bytes."""
-        # While this task sends, `_push` must not send, or later records would overtake these.
-        self._push()
-        self._is_sending = True
+    def _decrypt(self) -> bytes:
+        """Return up to 4 KiB of what was received, and b"" if that is no whole record.
+
+        Records are joined, so that tiny ones do not cost the reader a call each.
+
+        Raises:
+            EndOfStream: The peer has sent close_notify.
+            trio.BrokenResourceError: The link is lost, or carries invalid TLS.
+        """
+        assert self._tls is not None, "the handshake comes first"
+        plain, has_ended, self._is_exhausted = b"", False, False
         try:
-            while self._unsent:
-                sent = await self._transport.send_some(self._unsent)
-                self._unsent = self._unsent[sent:] or self._outgoing.read()
-        finally:
-            self._is_sending = False
+            while not self._fault:
+                record = self._tls.read(RECEIVE - len(plain))
+                plain += record
+                if has_ended := not record:
+                    break
+                if len(plain) == RECEIVE:
+                    break
+                if not self._incoming.pending:
+                    self._is_exhausted = True
+                    break
+        except ssl.SSLWantReadError:
+            self._is_exhausted = True
+        except ssl.SSLError as error:
+            self._fault = error.reason or str(error)
+        if plain:
+            if self._outgoing.pending:  # answered by the next call, because a failure must not cost these bytes
+                self._is_exhausted = False
+            return plain
+        if self._outgoing.pending:  # a new key, or the alert that names the fault
+            self._answer(self._outgoing.read())
+        if self._fault:
+            raise trio.BrokenResourceError(f"{self.address} violates the TLS protocol: {self._fault}")
+        if has_ended:
+            raise EndOfStream
+        return b""
+
+    def _cut(self) -> trio.BrokenResourceError:
+        return trio.BrokenResourceError(f"the link to {self.address} was cut: TLS ended without close_notify")
+
+
+class _Decryptor:
+    """The reader of the transport below: decrypts what it is fed, and feeds the reader above."""
+
+    __slots__ = ("_feed", "_reader", "_receive", "_tls")
+
+    def __init__(self, tls: TlsTransport, reader: Reader) -> None:
+        self._tls = tls
+        self._reader = reader
+        self._feed = reader.feed
+        self._receive = tls._incoming.write
+
+    def feed(self, data: bytes) -> bool:
+        """Decrypt received bytes; return True if there is room for more."""
+        self._receive(data)
+        return self.read_on()
+
+    def read_on(self) -> bool:
+        """Feed the reader while it has room; return True if it has room when everything is decrypted."""
+        tls = self._tls
+        while True:
+            plain = tls._decrypt()
+            if plain and not self._feed(plain):
+                return False
+            if tls._is_exhausted:
+                return True
+
+    async def room(self) -> None:
+        """Wait until the reader has room when everything is decrypted."""
+        await self._reader.room()
+        while not self.read_on():
+            await self._reader.room()
+
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        """Report the loss to the reader."""
+        self._reader.lost(error)
 
 
 class TlsListener:
