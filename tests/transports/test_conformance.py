@@ -1,16 +1,18 @@
 """The promises of every transport to the driver, for any transport below.
 
-Each test runs over every kind: raw sockets, read by their own task or by a poller, a trio stream over a socket, and a
-trio stream in memory. Trio's checks of its own streams run over TLS, too.
+Each test runs over every kind: raw sockets, plain and with TLS, read by their own task or by a poller, a trio stream
+over a socket, and a trio stream in memory.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -18,8 +20,7 @@ import trio
 import trustme
 from trio.testing import check_two_way_stream, wait_all_tasks_blocked
 
-from trio_mud.testing import Pipe
-from trio_mud.testing.peers import reset
+from trio_mud.testing import Pipe, peers
 from trio_mud.transports import Reader, Transport
 from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamTransport
@@ -27,6 +28,7 @@ from trio_mud.transports.tcp import TcpTransport
 from trio_mud.transports.tls import Certificate, TlsTransport
 
 from .as_stream import TransportStream
+from .tls_peer import TlsPeer
 
 PATIENCE = 60.0  # true seconds until a test that hangs has failed
 LAST_WORDS = b"farewell, and " * 20_000
@@ -54,7 +56,7 @@ class Polled:
 
     ROOM = 4096  # bytes
 
-    def __init__(self, below: TcpTransport, poller: Poller) -> None:
+    def __init__(self, below: Transport, poller: Poller) -> None:
         self._below = below
         self._poller = poller
         self._heard = b""
@@ -108,15 +110,51 @@ class Polled:
 
 
 @asynccontextmanager
-async def over_polled_tcp() -> AsyncGenerator[Link, None]:
+async def polled(link: Link) -> AsyncGenerator[Link, None]:
     poller = Poller()
-    async with over_tcp() as (transport, peer), trio.open_nursery() as nursery:
-        assert isinstance(transport, TcpTransport)
-        polled = Polled(transport, poller)
+    async with trio.open_nursery() as nursery:
+        transport = Polled(link.transport, poller)
         nursery.start_soon(poller.run)
-        nursery.start_soon(polled.run)
-        yield Link(polled, peer)
+        nursery.start_soon(transport.run)
+        yield Link(transport, link.peer)
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def over_polled_tcp() -> AsyncGenerator[Link, None]:
+    async with over_tcp() as link, polled(link) as polled_link:
+        yield polled_link
+
+
+@asynccontextmanager
+async def over_tls() -> AsyncGenerator[Link, None]:
+    certificate, trust = certificates()
+    async with over_tcp() as (below, socket_stream):
+        assert isinstance(socket_stream, trio.SocketStream)
+        transport, peer = TlsTransport(below, certificate), TlsPeer(socket_stream, trust)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transport.handshake)
+            nursery.start_soon(peer.do_handshake)
+        yield Link(transport, peer)
+
+
+@asynccontextmanager
+async def over_polled_tls() -> AsyncGenerator[Link, None]:
+    async with over_tls() as link, polled(link) as polled_link:
+        yield polled_link
+
+
+@cache
+def certificates() -> tuple[Certificate, ssl.SSLContext]:
+    """Return a certificate, and the context of a client that trusts it."""
+    authority = trustme.CA()
+    with tempfile.TemporaryDirectory() as folder:
+        pem = Path(folder) / "both.pem"
+        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
+        certificate = Certificate(pem)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    return certificate, trust
 
 
 @asynccontextmanager
@@ -155,8 +193,9 @@ async def connected() -> tuple[socket.socket, trio.SocketStream]:
     return here, peer
 
 
-KINDS = [over_tcp, over_polled_tcp, over_a_socket_pair, over_a_socket_stream, over_a_pipe]
-RESETTING = [over_tcp, over_polled_tcp, over_a_socket_stream, over_a_pipe]  # a socket pair knows no reset
+PLAIN = [over_tcp, over_polled_tcp, over_a_socket_pair, over_a_socket_stream, over_a_pipe]
+KINDS = [*PLAIN, over_tls, over_polled_tls]
+RESETTING = [kind for kind in KINDS if kind is not over_a_socket_pair]  # it knows no reset
 Kind = Callable[[], AbstractAsyncContextManager[Link]]
 
 
@@ -306,6 +345,10 @@ async def test_after_a_reset_every_sending_breaks(kind: Kind) -> None:
             await reset(peer)
             await breaks(transport.receive)
             await breaks(partial(send_often, transport))
+
+
+async def reset(peer: trio.abc.Stream) -> None:
+    await peers.reset(peer.below if isinstance(peer, TlsPeer) else peer)
 
 
 async def send_often(transport: Transport) -> None:
@@ -465,15 +508,24 @@ class Joined(NamedTuple):
 Join = Callable[[AsyncExitStack], Awaitable[Joined]]
 
 
-@pytest.fixture(scope="module")
-def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Join:
-    """TLS on a socket."""
-    authority = trustme.CA()
-    pem = tmp_path_factory.mktemp("tls") / "both.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
-    certificate = Certificate(pem)
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+async def passes_the_checks_of_trio(join: Join) -> None:
+    """Each end against the other: ours as it is seen through `TransportStream`, the peer's as it is."""
+    with trio.fail_after(PATIENCE):
+        async with AsyncExitStack() as stack:
+            await check_two_way_stream(partial(join, stack), None)
+
+
+@over(PLAIN)
+async def test_it_passes_the_checks_of_trio_for_streams(kind: Kind) -> None:
+    async def join(stack: AsyncExitStack) -> Joined:
+        transport, peer = await stack.enter_async_context(kind())
+        return Joined(TransportStream(transport), peer)
+
+    await passes_the_checks_of_trio(join)
+
+
+async def test_tls_passes_the_checks_of_trio_for_streams() -> None:
+    certificate, trust = certificates()
 
     async def join(stack: AsyncExitStack) -> Joined:
         below, socket_stream = await stack.enter_async_context(over_tcp())
@@ -484,26 +536,4 @@ def over_tls(tmp_path_factory: pytest.TempPathFactory) -> Join:
             nursery.start_soon(peer.do_handshake)
         return Joined(TransportStream(transport), peer)
 
-    return join
-
-
-async def passes_the_checks_of_trio(join: Join) -> None:
-    """Each end against the other: ours as it is seen through `TransportStream`, the peer's as it is."""
-    with trio.fail_after(PATIENCE):
-        async with AsyncExitStack() as stack:
-            await check_two_way_stream(partial(join, stack), None)
-
-
-@over(KINDS)
-async def test_it_passes_the_checks_of_trio_for_streams(kind: Kind) -> None:
-    async def join(stack: AsyncExitStack) -> Joined:
-        transport, peer = await stack.enter_async_context(kind())
-        return Joined(TransportStream(transport), peer)
-
     await passes_the_checks_of_trio(join)
-
-
-async def test_tls_passes_the_checks_of_trio_for_streams(
-    over_tls: Join,
-) -> None:
-    await passes_the_checks_of_trio(over_tls)

@@ -32,10 +32,10 @@ from hypothesis import strategies as st
 from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Reason
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
-from trio_mud.transports import Reader, Transport, listen_by_receiving
-from trio_mud.transports.poller import Poller
 from trio_mud.transports.streams import StreamListener, StreamTransport
 from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
+
+from .narrow import Gated, Narrow
 
 AUTHORITY = trustme.CA()
 LONG = "All work and no play makes Jack a dull boy. " * 2000  # 88 kB: several records, more than a pipe holds
@@ -534,52 +534,6 @@ async def test_one_address_cannot_hold_every_place_by_shaking_no_hands(
 # The bytes, whatever the transport below takes of them
 
 
-class Narrow:
-    """A transport that accepts a given number of bytes at once, separately for each send."""
-
-    address = "192.0.2.1"
-    is_secure = False
-    may_be_health_check = False
-    needs_handshake = False
-
-    def __init__(self, below: Transport, takes: list[int]) -> None:
-        self._below = below
-        self._takes = takes
-        self.taken = b""
-
-    async def locate(self) -> None:
-        pass
-
-    async def handshake(self) -> None:
-        pass
-
-    def send_nowait(self, data: bytes) -> int:
-        room = self._takes.pop() if self._takes else len(data)
-        self.taken += data[:room]
-        return min(room, len(data))
-
-    async def send_some(self, data: bytes) -> int:
-        while not (sent := self.send_nowait(data)):
-            await trio.lowlevel.checkpoint()
-        await trio.lowlevel.checkpoint()
-        return sent
-
-    async def receive(self) -> bytes:
-        if self.taken:
-            await self._below.send_some(self.taken)
-            self.taken = b""
-        return await self._below.receive()
-
-    async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
-        await listen_by_receiving(self, reader)
-
-    async def aclose(self) -> None:
-        await self._below.aclose()
-
-    async def aclose_forcefully(self) -> None:
-        await self._below.aclose_forcefully()
-
-
 @pytest.mark.unmeasured
 @settings(max_examples=settings().max_examples // 2)  # each shakes hands
 @given(
@@ -626,18 +580,6 @@ def _certificate() -> Certificate:
 
 
 CERTIFICATE = _certificate()
-
-
-class Gated(Narrow):
-    """One whose kernel has room again before the task that waits for it runs."""
-
-    def __init__(self, below: Transport) -> None:
-        super().__init__(below, [])
-        self.gate = trio.Event()
-
-    async def send_some(self, data: bytes) -> int:
-        await self.gate.wait()
-        return self.send_nowait(data)
 
 
 async def test_what_a_task_waits_to_send_is_not_sent_by_the_reader_too(certificate: Certificate) -> None:
