@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Reason
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports import Transport
 from trio_mud.transports.streams import StreamListener, StreamTransport
 from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
 
@@ -604,6 +605,209 @@ async def test_what_a_task_waits_to_send_is_not_sent_by_the_reader_too(certifica
     while len(heard) < 26:
         heard += await theirs.receive_some()
     assert heard == b"say it once, and then this"
+
+
+# What is received, however it is cut
+
+
+class Scripted(Narrow):
+    """A transport that receives the chunks of a script, and then the end of file."""
+
+    def __init__(self, below: Transport) -> None:
+        super().__init__(below, [])
+        self.add, self._chunks = trio.open_memory_channel[bytes](1 << 20)
+
+    async def receive(self) -> bytes:
+        try:
+            return await self._chunks.receive()
+        except trio.EndOfChannel:
+            return b""
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Gathering:
+    """A reader that has room for a few pieces at a time."""
+
+    def __init__(self, room: int = 1 << 20) -> None:
+        self.pieces: list[bytes] = []
+        self._room = room
+
+    def feed(self, data: bytes) -> bool:
+        self.pieces.append(data)
+        return len(self.pieces) % self._room != 0
+
+    async def room(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        raise NotImplementedError
+
+
+class Scene:
+    """A server that has shaken hands with a client in memory.
+
+    Attributes:
+        rest: The client's bytes that the server has not received: the end of the handshake, and all that follows.
+    """
+
+    def __init__(self, newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> None:
+        self.below = Scripted(StreamTransport(Pipe().server))
+        self.ours = TlsTransport(self.below, CERTIFICATE)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.theirs = client_context(newest).wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
+        self.rest = b""
+
+    async def shake(self) -> None:
+        """Shake hands up to the last bytes that the client sends by itself."""
+        while True:
+            self._incoming.write(self.below.taken)
+            self.below.taken = b""
+            try:
+                self.theirs.do_handshake()
+            except ssl.SSLWantReadError:
+                self.below.add.send_nowait(self._outgoing.read())
+                await trio.testing.wait_all_tasks_blocked()
+            else:
+                self.rest = self._outgoing.read()
+                return
+
+    def write(self, data: bytes) -> None:
+        self.theirs.write(data)
+        self.rest += self._outgoing.read()
+
+    def end(self) -> None:
+        with suppress(ssl.SSLError):
+            self.theirs.unwrap()
+        self.rest += self._outgoing.read()
+
+    def deliver(self, sizes: list[int]) -> None:
+        """Deliver the rest in chunks of these sizes, the last ones of 4 KiB, then the end of file."""
+        while self.rest:
+            size = sizes.pop() if sizes else 4096
+            self.below.add.send_nowait(self.rest[:size])
+            self.rest = self.rest[size:]
+        self.below.add.close()
+
+    def heard(self) -> bytes:
+        """What the client reads."""
+        self._incoming.write(self.below.taken)
+        self.below.taken = b""
+        data = b""
+        with suppress(ssl.SSLWantReadError):
+            while part := self.theirs.read(65536):
+                data += part
+        return data
+
+
+@pytest.mark.unmeasured
+@settings(max_examples=settings().max_examples // 2)  # each shakes hands
+@given(
+    newest=st.sampled_from([ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]),
+    records=st.lists(st.binary(min_size=1, max_size=20_000) | st.binary(min_size=1, max_size=3), max_size=20),
+    sizes=st.lists(st.integers(1, 4096) | st.integers(1, 30), max_size=60),
+    room=st.integers(1, 4),
+    says_that_it_ends=st.booleans(),
+    is_received=st.booleans(),
+)
+def test_however_the_stream_is_cut_the_reader_gets_the_same(
+    newest: ssl.TLSVersion,
+    records: list[bytes],
+    sizes: list[int],
+    room: int,
+    says_that_it_ends: bool,
+    is_received: bool,
+) -> None:
+    async def play() -> None:
+        scene, reader, ending = Scene(newest), Gathering(room), list[str]()
+
+        async def serve() -> None:
+            await scene.ours.handshake()
+            try:
+                if is_received:
+                    while data := await scene.ours.receive():
+                        reader.feed(data)
+                else:
+                    await scene.ours.listen(reader)
+                ending.append("end")
+            except trio.BrokenResourceError as error:
+                ending.append(str(error))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve)
+            await scene.shake()
+            for record in records:
+                scene.write(record)
+            if says_that_it_ends:
+                scene.end()
+            scene.deliver(sizes)
+        assert b"".join(reader.pieces) == b"".join(records)
+        assert all(0 < len(piece) <= 4096 for piece in reader.pieces)
+        assert ending == ["end" if says_that_it_ends else f"the link to 192.0.2.1 was cut: {CUT}"]
+
+    trio.run(play)
+
+
+CUT = "TLS ended without close_notify"
+
+
+async def listening(scene: Scene, reader: Gathering) -> None:
+    await scene.ours.handshake()
+    await scene.ours.listen(reader)
+
+
+async def test_many_tiny_records_are_one_piece_for_the_reader() -> None:
+    scene, reader = Scene(), Gathering()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listening, scene, reader)
+        await scene.shake()
+        for letter in b"x" * 100:
+            scene.write(bytes((letter,)))
+        scene.end()
+        scene.deliver([])
+    assert reader.pieces == [b"x" * 100]
+
+
+async def test_the_lines_before_a_violation_are_read_and_the_error_names_it() -> None:
+    scene, reader = Scene(), Gathering()
+    with pytest.RaisesGroup(pytest.RaisesExc(trio.BrokenResourceError, match="violates the TLS protocol: WRONG_VER")):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listening, scene, reader)
+            await scene.shake()
+            scene.write(b"look\r\n")
+            scene.rest += b"connect bob secret\r\n"
+            scene.deliver([])
+    assert reader.pieces == [b"look\r\n"]
+
+
+async def test_a_close_with_unread_records_says_the_end_in_the_cipher_all_the_same() -> None:
+    """Typed behind a `quit`, and left unread because the reader was full."""
+    scene = Scene()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.ours.handshake)
+        await scene.shake()
+        scene.write(b"look\r\n" * 1500)
+        scene.write(b"dance\r\n")
+        scene.deliver([len(scene.rest)])
+    assert len(await scene.ours.receive()) == 4096
+    assert scene.ours.send_nowait(b"Farewell.\r\n") == 11
+    await scene.ours.aclose()
+    assert scene.heard() == b"Farewell.\r\n"
+    assert scene.theirs.read() == b""  # and it was no truncation
+
+
+async def test_a_peer_that_has_ended_its_half_still_gets_answers() -> None:
+    scene, reader = Scene(), Gathering()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listening, scene, reader)
+        await scene.shake()
+        scene.write(b"look\r\n")
+        scene.end()
+        scene.deliver([])
+    assert reader.pieces == [b"look\r\n"]
+    assert scene.ours.send_nowait(b"a room\r\n") == 8
+    assert scene.heard() == b"a room\r\n"
 
 
 # Certificates
