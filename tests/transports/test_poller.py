@@ -17,6 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 from trio_mud import Hooks, MasterServer
 from trio_mud.testing.peers import reset
 from trio_mud.transports import DeadPeer
+from trio_mud.transports.layered import EndOfStream
 from trio_mud.transports.poller import ENDINGS, TURN, Poller
 from trio_mud.transports.tcp import TcpTransport
 
@@ -320,6 +321,71 @@ async def test_a_dead_peer_whose_end_is_not_told_yet_is_no_reset_to_who_sends_me
             assert transport.send_nowait(b"taken, and lost") == len(b"taken, and lost")
             watch.wake()  # as a later turn does
     assert isinstance(ends.error, DeadPeer)
+    peer.close()
+
+
+class RaisingReader(CollectingReader):
+    """A reader of a layer, which raises this when it is fed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.losses: list[trio.BrokenResourceError] = []
+        self._error = error
+
+    def feed(self, data: bytes) -> bool:
+        raise self._error
+
+    def lost(self, error: trio.BrokenResourceError) -> None:
+        self.losses.append(error)
+
+
+async def listen_until_it_raises(transport: TcpTransport, reader: RaisingReader, poller: Poller) -> None:
+    with pytest.raises(type(reader._error)) as caught:
+        await transport.listen(reader, poller)
+    assert caught.value is reader._error
+
+
+async def test_the_end_of_a_layer_is_no_loss_to_a_task_that_still_sends() -> None:
+    """Between the turn that finds the end and the one that reports it, the writer may go on."""
+    poller = Poller()
+    transport, peer = pair()
+    reader = RaisingReader(EndOfStream())
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen_until_it_raises, transport, reader, poller)
+            await wait_all_tasks_blocked(0.01)
+            peer.send(b"the end, in the cipher")
+            watch = transport._watch
+            assert watch is not None
+            watch.read()  # as a turn does in which many more end
+            assert await transport.send_some(b"the rest") == len(b"the rest")
+            watch.report_end()  # as a later turn does
+    assert peer.recv(100) == b"the rest"
+    assert reader.losses == []
+    await transport.aclose_forcefully()
+    peer.close()
+
+
+async def test_a_violation_in_a_layer_is_a_loss_and_is_told_to_the_reader_first() -> None:
+    """So that the reader cancels the scopes of the listening task, as at any other loss."""
+    poller = Poller()
+    transport, peer = pair()
+    reader = RaisingReader(trio.BrokenResourceError("it is no record"))
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen_until_it_raises, transport, reader, poller)
+            await wait_all_tasks_blocked(0.01)
+            peer.send(b"junk")
+            watch = transport._watch
+            assert watch is not None
+            watch.read()
+            with pytest.raises(trio.BrokenResourceError):
+                await transport.send_some(b"in vain")
+            assert reader.losses == []
+            watch.report_end()
+            assert reader.losses == [reader._error]
+    assert len(poller) == 0
+    await transport.aclose_forcefully()
     peer.close()
 
 

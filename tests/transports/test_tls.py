@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 from trio_mud import Cause, Connect, Disconnect, Hooks, Input, Limits, MasterServer, Reason
 from trio_mud.errors import ConfigurationError
 from trio_mud.testing import Pipe, PipeListener
-from trio_mud.transports import Transport
+from trio_mud.transports import Transport, tls
 from trio_mud.transports.streams import StreamListener, StreamTransport
 from trio_mud.transports.tls import Certificate, TlsListener, TlsTransport, open_tls_listeners
 
@@ -413,8 +413,20 @@ def test_no_ticket_is_sent(certificate: Certificate, newest: ssl.TLSVersion) -> 
     assert session is None or not session.has_ticket
 
 
+class BoundListener(StreamListener):
+    """A listener in memory, in place of one at an address of the host."""
+
+    address = ("localhost", 0)
+
+
+async def opened(listeners: list[BoundListener], *_: object, **__: object) -> list[BoundListener]:
+    """Stand in for `open_tcp_listeners`."""
+    return listeners
+
+
+@pytest.mark.parametrize("addresses", [1, 2])
 async def test_between_two_steps_of_handshakes_every_other_task_has_a_turn(
-    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch, addresses: int
 ) -> None:
     """K13."""
     turns, steps = 0, Counter[int]()
@@ -426,16 +438,18 @@ async def test_between_two_steps_of_handshakes_every_other_task_has_a_turn(
             super().do_handshake()
 
     monkeypatch.setattr(certificate.context, "sslobject_class", Watched)
-    door = PipeListener()
-    listener = TlsListener(StreamListener(door), certificate)
+    doors = [PipeListener() for _ in range(addresses)]
+    below = [BoundListener(door) for door in doors]
+    monkeypatch.setattr(tls, "open_tcp_listeners", partial(opened, below))
+    listeners = await open_tls_listeners(0, certificate=certificate)
     hello = ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
         client_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
     said, transports = hello.read(), list[TlsTransport]()
-    for _ in range(10):
-        door.connect(pipe := Pipe())
+    for number in range(10):
+        doors[number % addresses].connect(pipe := Pipe())
         await pipe.client.send_all(said)
-        transports += await listener.accept()
+        transports += await listeners[number % addresses].accept()
     async with trio.open_nursery() as nursery:
         for transport in transports:
             nursery.start_soon(transport.handshake)

@@ -351,14 +351,27 @@ class TlsListener:
     the peers take turns: a lock is passed on once per pass of trio's scheduler, and between two steps every other
     ready task runs. Without it, simultaneous handshakes would block all other tasks together.
 
-    Attributes:
+    Args:
+        listener: The listener below.
+        certificate: The server's certificate.
         address: Host and port that it is bound to, if known.
+        handshake_turn: The lock; listeners of one server share it, or as many steps as listeners run in one pass.
+
+    Attributes:
+        address: As above.
     """
 
-    def __init__(self, listener: Listener, certificate: Certificate, *, address: tuple[str, int] = ("", 0)) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        certificate: Certificate,
+        *,
+        address: tuple[str, int] = ("", 0),
+        handshake_turn: trio.Lock | None = None,
+    ) -> None:
         self._listener = listener
         self._certificate = certificate
-        self._handshake_turn = trio.Lock()
+        self._handshake_turn = handshake_turn or trio.Lock()
         self.address = address
 
     async def accept(self) -> Sequence[TlsTransport]:
@@ -391,7 +404,8 @@ async def open_tls_listeners(
     Raises:
         OSError: No address could be bound; none is left open.
     """
+    turn = trio.Lock()
     return [
-        TlsListener(ProxyListener(listener, proxy_from), certificate, address=listener.address)
+        TlsListener(ProxyListener(listener, proxy_from), certificate, address=listener.address, handshake_turn=turn)
         for listener in await open_tcp_listeners(port, host=host, dead_peer=dead_peer)
     ]
