@@ -41,6 +41,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "max_subnegotiation": _GIBIBYTE,
     "max_output": _GIBIBYTE,
     "max_replay": _GIBIBYTE,
+    "max_tail": _GIBIBYTE,
     "max_log": _GIBIBYTE,
     # seconds; a threading.Timer takes no more than 2**63 nanoseconds
     "handshake_timeout": _YEAR,
@@ -221,6 +222,11 @@ class Limits:
     max_replay: int = 64 * 1024
     """Bytes of text kept for the return of a link-dead player. Past the limit, the oldest are dropped and counted.
     Reason: about a thousand lines, more than a player reads again."""
+
+    max_tail: int = 32 * 1024
+    """Bytes of sent text kept for a client that names the GMCP package `Session`, for its return by a token.
+    Past the limit, the oldest is dropped, and the client learns how many lines are lost. Other clients have no tail.
+    Reason: several screens, while 1,000 browsers take 32 MB."""
 
     max_posts: int = 1000
     """Events posted to the server by the game and not yet handled. Past the limit, `post` raises `Overloaded`.

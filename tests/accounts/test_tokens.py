@@ -269,13 +269,13 @@ async def test_a_program_returns_by_its_token_after_a_restart_once_and_reads_no_
             stored = Stored(dict(stored.rows), dict(stored.entries), dict(stored.values))
     async with open_inn(mud, stored, rules=GMCP) as inn:
         ann = await present(inn, token)
-        assert ("Session.Resumed", None) in ann.gmcp
+        assert ("Session.Resumed", {"lines": 0, "missed": 0, "lost": 0}) in ann.gmcp
         await ann.type("gold")
         await ann.sees("You have 0")
         assert ann.screen.endswith("You have 0\n")
         assert inn.mud.server.sessions.get("ann") is not None
-        fresh = [data for package, data in ann.gmcp if package == "Session.Token"]
-        assert len(fresh) == 1
+        fresh = [data["token"] for package, data in ann.gmcp if package == "Session.Token" and isinstance(data, dict)]
+        assert [str(text).startswith("ann.") for text in fresh] == [False, True]  # of this session, of the account
         thief = await present(inn, token)
         assert thief.gmcp[-1] == ("Session.Void", None)
         assert thief.screen.endswith(TEXTS.login_question)
@@ -328,7 +328,7 @@ async def test_an_account_that_may_not_enter_reads_why_and_its_token_opens_no_se
         late = await present(inn, token)
         await late.sees_the_end()
         assert late.screen.endswith("The inn is closed.\n")
-        assert ("Session.Resumed", None) not in late.gmcp
+        assert "Session.Resumed" not in [package for package, _ in late.gmcp]
 
 
 async def test_a_token_sent_twice_at_once_enters_once(mud: OpenMud) -> None:
@@ -365,13 +365,21 @@ async def test_a_player_who_is_in_the_game_keeps_the_dialog_and_the_token_when_i
         assert await resume(inn, token) == "ann"
 
 
-async def test_a_plain_link_gets_no_token(mud: OpenMud) -> None:
-    async with open_inn(mud) as inn:
+async def test_a_plain_link_gets_no_token_of_the_account_but_one_that_ends_with_the_session(mud: OpenMud) -> None:
+    stored = Memory().stored
+    async with open_inn(mud, stored) as inn:
         await inn.newcomer("Ann")
         ann = await program(inn)
         await answers(ann, "Ann", PASSWORD)
         assert "You are back" in ann.screen
-        assert "Session.Token" not in [package for package, _ in ann.gmcp]
+        (token,) = [data["token"] for package, data in ann.gmcp if package == "Session.Token" and isinstance(data, dict)]
+        await ann.vanish()
+        back = await present(inn, token)
+        assert "Session.Resumed" in [package for package, _ in back.gmcp]
+        (fresh,) = [data["token"] for package, data in back.gmcp if package == "Session.Token" and isinstance(data, dict)]
+    async with open_inn(mud, stored) as inn:
+        late = await present(inn, fresh)
+        assert late.gmcp[-1] == ("Session.Void", None)
 
 
 async def test_a_secret_of_one_account_under_the_name_of_another_is_void_and_spends_nothing(mud: OpenMud) -> None:

@@ -231,6 +231,7 @@ class Accounts(Registration):
         account.password, account.needs_password, account.recovery = fresh, False, ""
         void_tokens(account)
         self.store.log(AUDIT, event="password changed", account=account.key)
+        self._void_sessions(account)
         try:
             await self.store.saved()
         except BaseException:
@@ -331,7 +332,9 @@ class Accounts(Registration):
         Raises:
             LookupError: There is no such account.
         """
-        void_tokens(await self._existing(name))
+        account = await self._existing(name)
+        void_tokens(account)
+        self._void_sessions(account)
 
     # The end of an account
 
@@ -416,6 +419,11 @@ class Accounts(Registration):
         if is_logout and stay is not None and stay.account is not None and isinstance(stay.body, Record):
             void_tokens(stay.account, stay.body.key)
         self._stays.end(event.session)
+
+    def _void_sessions(self, account: Account) -> None:
+        """Void the tokens by which programs return to the account's sessions, for those that no link has now, too."""
+        for stay in self._stays.of_account(account):
+            stay.session.void_tokens()
 
     def _check_stored(self, account: Account) -> None:
         if self.store.get(Account, account.key) is not account:

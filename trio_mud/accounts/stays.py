@@ -85,9 +85,7 @@ class Stays:
         body = held[-1]
         sessions, texts = connection.server.sessions, connection.server.texts
         known = sessions.get(body.key)
-        if connection.ending is None:  # otherwise `enter` raises, and nothing is taken over
-            _warn_old_link(known, connection, texts)
-        session = sessions.enter(body.key, connection, body=body)
+        session = sessions.enter(body.key, connection, body=body, last_words=_last_words(connection, texts))
         if session is not known:
             self._make_room(account, texts)
             self._by_session[session] = Stay(session, account, body)
@@ -122,6 +120,7 @@ class Stays:
             stay.session.leave(texts.another_character)
 
 
-def _warn_old_link(known: Session | None, connection: Connection, texts: Texts) -> None:
-    if known is not None and known.connection is not None and texts.taken_over_from:
-        known.connection.write(texts.taken_over_from.replace("{address}", connection.address or "another link"))
+def _last_words(connection: Connection, texts: Texts) -> str:
+    """Return what the old link of a character reads when this connection takes it over."""
+    where = texts.taken_over_from.replace("{address}", connection.address or "another link")
+    return "\n".join(text for text in (where, texts.taken_over) if text)

@@ -19,6 +19,7 @@ from ..storage import Store, Stored, inline
 from ..telnet import Option
 from ..world import Game, World
 from .failures import Failures
+from .gmcp import Return
 from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
 from .storage import MortalMemory
@@ -95,6 +96,7 @@ class Mud:
         options: Sequence[Option] = (),
         capacity: int = CAPACITY,
         latency: float = 0.0,
+        returns: Return | None = None,
     ) -> Player:
         """Connect a player; return when every task waits, so the connect hook has usually run.
 
@@ -107,9 +109,10 @@ class Mud:
             options: Further telnet options of its program; seen from its side, `theirs` is the server's.
             capacity: Bytes in each direction before a sender must wait.
             latency: Seconds of virtual time from sending to receiving.
+            returns: `Player.returns` of an earlier player, which its program presents; it must take `Session`.
         """
         pipe = self.connect(address=address, capacity=capacity, latency=latency)
-        program = Terminal(columns, rows, terminal, gmcp=gmcp, more=options)
+        program = Terminal(columns, rows, terminal, gmcp=gmcp, returns=returns, more=options)
         again = partial(
             self.player,
             address=pipe.server.address,

@@ -8,7 +8,7 @@ import trio
 
 from ..telnet.codes import ECHO
 from ..telnet.gmcp_messages import NO_DATA, encode_gmcp
-from .gmcp import Message
+from .gmcp import Message, Return
 from .pipe import Pipe
 from .terminal import Terminal
 from .threads import settle
@@ -30,7 +30,7 @@ class Player:
         terminal: Terminal,
         nursery: trio.Nursery,
         name: str,
-        again: Callable[[], Awaitable[Player]] | None = None,
+        again: Callable[..., Awaitable[Player]] | None = None,
     ) -> None:
         self._pipe = pipe
         self._again = again
@@ -95,12 +95,14 @@ class Player:
     async def come_back(self) -> Player:
         """Connect again with the same program from the same address, in any state of this connection.
 
+        A program that takes the GMCP package `Session` presents the token that it has, as a browser does.
+
         Returns:
             The player on the new connection; this one is not changed.
         """
         if self._again is None:
             raise RuntimeError(f"{self._name} does not know its way back: only those of `Mud.player` do")
-        return await self._again()
+        return await self._again(returns=self.returns)
 
     def stop_reading(self) -> None:
         """Stop reading; the pipe between server and client fills."""
@@ -137,6 +139,11 @@ class Player:
     def gmcp(self) -> list[Message]:
         """Every GMCP message received so far, as package and data; empty unless the player was created with `gmcp=`."""
         return self._terminal.gmcp
+
+    @property
+    def returns(self) -> Return | None:
+        """The token for a return and the line ends received, if its program takes the GMCP package `Session`."""
+        return self._terminal.returns
 
     @property
     def input_hidden(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..telnet import AnomalyKind, Engine, Option, Policy
 from ..telnet.client import LetsHide, TelnetClient
 from ..telnet.codes import NAWS, TTYPE
-from .gmcp import Message, TakesGmcp
+from .gmcp import Message, Return, TakesGmcp
 
 
 class _TellsSize(Option):
@@ -51,6 +51,7 @@ class Terminal(TelnetClient):
         rows: Height of its window; None as for `columns`.
         names: Its answers to TTYPE, in order; if empty, it refuses TTYPE.
         gmcp: The packages it supports; if empty, it refuses GMCP.
+        returns: What an earlier link of the program kept for its return, `Terminal.returns`.
         more: Further options; seen from its side, `theirs` is the server's.
 
     Attributes:
@@ -64,6 +65,7 @@ class Terminal(TelnetClient):
         names: tuple[str, ...] = (),
         *,
         gmcp: Sequence[str] = (),
+        returns: Return | None = None,
         more: Sequence[Option] = (),
     ) -> None:
         self.gmcp: list[Message] = []
@@ -73,7 +75,7 @@ class Terminal(TelnetClient):
         if names:
             options.append(_TellsTerminal(names))
         if gmcp:
-            options.append(TakesGmcp(gmcp, self.gmcp))
+            options.append(TakesGmcp(gmcp, self.gmcp, returns))
         super().__init__([*options, *more], self._show)
         self._charset = self.engine.charset
         self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
@@ -85,6 +87,12 @@ class Terminal(TelnetClient):
         if len(self._parts) > 1:
             self._parts = ["".join(self._parts)]
         return self._parts[0].replace("\r\n", "\n") if self._parts else ""
+
+    @property
+    def returns(self) -> Return | None:
+        """What the program keeps for its return by the package `Session`; None without a token."""
+        gmcp = self.engine.option(TakesGmcp)
+        return gmcp.returns if gmcp is not None else None
 
     def resize(self, columns: int, rows: int) -> None:
         """Send another size, if NAWS is agreed."""
@@ -99,6 +107,9 @@ class Terminal(TelnetClient):
             self._charset = self.engine.charset
             self._decoder = codecs.getincrementaldecoder(self._charset)("replace")
         self._parts.append(self._decoder.decode(data))
+        gmcp = self.engine.option(TakesGmcp)
+        if gmcp is not None:
+            gmcp.count(data)
 
 
 def send_size(engine: Engine, columns: int, rows: int) -> None:

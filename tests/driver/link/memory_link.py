@@ -10,6 +10,7 @@ import trio
 from trio_mud import Cause, Text
 from trio_mud.driver.link.base import LinkHost, LinkReceiver, OutOfBand
 from trio_mud.driver.link.client import Client
+from trio_mud.driver.link.tail import Missing, Tail
 
 
 class MemoryLink:
@@ -26,6 +27,7 @@ class MemoryLink:
         self._hung_up = trio.Event()
         self._is_stopped = False
         self._is_dirty = True
+        self._tail: Tail | None = None
         self._host: LinkHost
         self._receiver: LinkReceiver
 
@@ -104,6 +106,16 @@ class MemoryLink:
 
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
         self.calls.append("hide" if hidden else "show")
+
+    def start_tail(self, tail: Tail) -> None:
+        self._tail = tail
+
+    def end_tail(self) -> Tail | None:
+        tail, self._tail = self._tail, None
+        return tail
+
+    def replay(self, missing: Missing) -> None:
+        self.write(missing.text.decode())
 
     def taken(self) -> None:
         pass

@@ -401,8 +401,9 @@ class Connection(EndingTimerOwner):
             self._lifecycle.override(cause, text, self._notify_player)
         self._lifecycle.notify()
 
-    def _resume(self, token: str) -> bool:
+    def _resume(self, token: str, seen: int | None) -> bool:
         """Resume the session of this server that issued the token; return False if none has."""
+        self.server.sessions._begin_return(self, seen)
         try:
             self.server.sessions.resume(token, self)
         except (ConnectionEnded, InvalidToken, LocalProtocolError):
@@ -411,10 +412,10 @@ class Connection(EndingTimerOwner):
 
     def _conclude_resume(self) -> None:
         """Answer a request to resume, and end the dialog of a player who is in the game."""
+        self.server.sessions._take_returning(self)
         if self.session is None:
             self.gmcp("Session.Void")
             return
-        self.gmcp("Session.Resumed")
         if self._inbox.taker is not None:
             self._inbox.taker.give_way()
 

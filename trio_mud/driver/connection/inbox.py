@@ -27,7 +27,17 @@ from ..core.dispatcher import NEVER, Source
 from ..core.events import Cause, HookEvent, Reason
 from ..core.metering import SHORTEST_PAUSE
 from ..core.timers import Deadline, Timer, tick_of
-from ..link.base import ClientKnown, HidingRefused, Interrupted, LineCut, Link, LinkEvent, OutOfBand, Resized
+from ..link.base import (
+    ClientKnown,
+    HidingRefused,
+    Interrupted,
+    LineCut,
+    Link,
+    LinkEvent,
+    OutOfBand,
+    PackagesNamed,
+    Resized,
+)
 from .events import (
     Admitted,
     ClientReady,
@@ -103,6 +113,18 @@ class Ending(Protocol):
         ...
 
 
+class BoundSession(Protocol):
+    """The session of a connection, as far as the inbox needs it."""
+
+    def _link_over(self, connection: Subject) -> None:
+        """Take note that all functions of its `Disconnect` have run."""
+        ...
+
+    def _packages_named(self, connection: Subject) -> None:
+        """Take note that its client named the GMCP packages that it supports."""
+        ...
+
+
 class Inbox(Source):
     """One connection's events, and the receiver of its link.
 
@@ -119,7 +141,7 @@ class Inbox(Source):
         taker: Receives the lines in place of the game.
         observer: Notified of the fate of each line; None unless the connection is recorded.
         after_event: Called once, when all functions of the event in flight have run; used by sessions.
-        on_gone: Called when all functions of `Disconnect` have run; used by the session it is bound to.
+        session: The session that the connection is bound to; None without one.
         last_line_at: When the last line was handled, or the connection was admitted; on trio's clock.
         shown_at: The value of `last_line_at` at the last `hide_input(False)`.
         has_typed: True if a line was typed.
@@ -150,7 +172,7 @@ class Inbox(Source):
         "last_line_at",
         "lines",
         "observer",
-        "on_gone",
+        "session",
         "shown_at",
         "taker",
         "taps",
@@ -178,7 +200,7 @@ class Inbox(Source):
         self.taker: LineTaker | None = None
         self.observer: InputObserver | None = None
         self.after_event: tuple[Callable[[], None], ...] = ()
-        self.on_gone: Callable[[], None] | None = None
+        self.session: BoundSession | None = None
         self.last_line_at = trio.current_time()
         self.shown_at = NEVER
         self.has_typed = False
@@ -346,6 +368,9 @@ class Inbox(Source):
                 self.replace_signal(ClientReady(subject))
             case LineCut():
                 self.notify_player(self._context.texts.line_cut)
+            case PackagesNamed():
+                if self.session is not None:
+                    self.session._packages_named(subject)
         if self.taker is not None:
             self.taker.received(event)
 
@@ -407,8 +432,8 @@ class Inbox(Source):
             callbacks, self.after_event = self.after_event, ()
             for callback in callbacks:
                 callback()
-        if self.on_gone is not None and self._stage is _Stage.GONE:
-            self.on_gone()
+        if self.session is not None and self._stage is _Stage.GONE:
+            self.session._link_over(self._subject)
 
     # Steps of a turn
 

@@ -18,6 +18,7 @@ from ...transports.poller import Poller
 from ..core.context import Context
 from ..core.events import Cause
 from .client import Client
+from .tail import Missing, Tail
 
 
 class OutOfBand(NamedTuple):
@@ -53,7 +54,11 @@ class LineCut(NamedTuple):
     """The line just received was longer than `limits.max_line` and was cut."""
 
 
-LinkEvent = OutOfBand | Interrupted | Resized | HidingRefused | ClientKnown | LineCut
+class PackagesNamed(NamedTuple):
+    """The client named the GMCP packages that it supports. Overtakes lines."""
+
+
+LinkEvent = OutOfBand | Interrupted | Resized | HidingRefused | ClientKnown | LineCut | PackagesNamed
 
 
 class LinkReceiver(Protocol):
@@ -218,6 +223,18 @@ class Link(Protocol):
         Raises:
             ValueError: The package name is malformed.
         """
+        ...
+
+    def start_tail(self, tail: Tail) -> None:
+        """Number and keep all text from here on, for a client that may return."""
+        ...
+
+    def end_tail(self) -> Tail | None:
+        """Stop numbering; return the tail, complete to the last text, or None without one."""
+        ...
+
+    def replay(self, missing: Missing) -> None:
+        """Report by GMCP, `Session.Resumed`, that a client has returned, and send what it is missing."""
         ...
 
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:

@@ -17,6 +17,7 @@ from ..core.checks import check_text
 from ..core.events import Cause
 from ..core.guard import not_awaited
 from .base import Link, LinkReceiver, OutOfBand
+from .tail import Missing, Tail
 
 
 class GuardedLink:
@@ -127,6 +128,19 @@ class GuardedLink:
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
         """Ask the client to hide or show typed input."""
         self._guard(lambda: self._link.hide_input(hidden, marks=marks, ends_line=ends_line), None)
+
+    def start_tail(self, tail: Tail) -> None:
+        """Number and keep all text from here on."""
+        self._guard(lambda: self._link.start_tail(tail), None)
+
+    def end_tail(self) -> Tail | None:
+        """Stop numbering, and return the tail."""
+        tail = self._guard(lambda: self._link.end_tail(), None)
+        return tail if isinstance(tail, Tail) else None
+
+    def replay(self, missing: Missing) -> None:
+        """Send what a client that has returned is missing."""
+        self._guard(lambda: self._link.replay(missing), None)
 
     def taken(self) -> None:
         """Continue parsing."""

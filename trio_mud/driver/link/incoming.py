@@ -39,7 +39,7 @@ from ..core.describing import innermost
 from ..core.events import Cause
 from ..core.guard import interrupt_in
 from ..core.metering import Meter
-from .base import ClientKnown, HidingRefused, Interrupted, LineCut, LinkReceiver, OutOfBand, Resized
+from .base import ClientKnown, HidingRefused, Interrupted, LineCut, LinkReceiver, OutOfBand, PackagesNamed, Resized
 from .client import FactSource, Size
 from .outgoing import Outgoing
 from .sniffing import ForeignProtocol, answer, detect
@@ -219,6 +219,7 @@ class Incoming:
                 client._learn("version", version, FactSource.GMCP)
             case telnet.GmcpSupports(packages):
                 client.packages = packages
+                receiver.received(PackagesNamed())
             case telnet.NegotiationSettled():
                 client.is_ready = True
                 receiver.received(ClientKnown())
@@ -307,6 +308,8 @@ class Incoming:
     def _receive(self, data: bytes, is_hidden: bool, *, drops_lines: bool = False) -> bool:
         """Parse these bytes; return True if they cost anything besides their lines."""
         link = self._link
+        if link._tail is not None:
+            link.flush()  # before a command drops or compresses queued text
         events = link.engine.receive(data)
         cost = link.engine.take_cost()
         if cost < LEAST_COST and Line not in map(type, events):

@@ -18,6 +18,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ...telnet import TelnetEngine
 from ...telnet.codes import ECHO, EOR, IAC
+from ...telnet.encoding import is_text
 from ...telnet.gmcp_messages import encode_gmcp
 from ...telnet.msdp_messages import Sendable
 from ...telnet.options import Gmcp, Msdp
@@ -30,6 +31,7 @@ from ..core.events import Cause
 from ..core.guard import own_cancellation
 from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
+from .tail import Missing, Tail
 
 MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
 MOST_SHARED: Final = 64 * 1024  # bytes of a rendered text; longer ones are not kept
@@ -70,6 +72,7 @@ class Outgoing:
         "_prompt_state",
         "_queued",
         "_receiver",
+        "_tail",
         "_transport",
         "_unsent",
         "_writer",
@@ -91,6 +94,7 @@ class Outgoing:
         self._limit = max(limit - reserved, limit // 2) if reserved else limit
         self._queued = 0  # bytes given to the engine since the last flush
         self._unsent = b""  # bytes that the transport has not accepted
+        self._tail: Tail | None = None  # while the client may return
         self._is_dirty = True  # so that `mark_dirty` does nothing, and no text is sent, before `open`
         self._is_stopped = False  # the ending is decided
         self._writer: trio.CancelScope | None = None  # while the writer runs
@@ -169,6 +173,26 @@ class Outgoing:
         self._note_queued(size if is_sent else 0)
         return is_sent
 
+    def start_tail(self, tail: Tail) -> None:
+        """Number and keep all text from here on."""
+        tail.skipped = len(self.engine.outgoing.queue)
+        self._tail = tail
+
+    def end_tail(self) -> Tail | None:
+        """Stop numbering, and return the tail."""
+        self._number()
+        tail, self._tail = self._tail, None
+        return tail
+
+    def replay(self, missing: Missing) -> None:
+        """Report `Session.Resumed`, and send what the client is missing, even past the limit."""
+        if self._prompt_state is not _NONE:
+            self._queue(b"\r\n")
+            self._forget_prompt()
+        report = {"lines": missing.first, "missed": missing.lines, "lost": missing.lost}
+        self.send(OutOfBand("gmcp", "Session.Resumed", report))
+        self._queue_last(missing.text)
+
     def answer_crawler(self) -> None:
         """Answer an MSSP-REQUEST line, as crawlers of MUD listings send it, at most once a second."""
         self._forget_prompt()
@@ -194,6 +218,7 @@ class Outgoing:
 
     def discard(self) -> None:
         """Drop all pending output and cancel the writer, because the link is lost."""
+        self._number()
         self._drop_queued()
         self._is_dirty = False
         if self._writer is not None:
@@ -206,6 +231,9 @@ class Outgoing:
         if self._prompt_state is _COVERED and not self._is_stopped:
             engine.send_encoded(self._prompt)
             self._prompt_state = _SHOWN
+        if self._tail is not None:
+            self._number()
+            self._tail.skipped = 0
         self._queued = 0  # below, the bytes are sent or count as unsent
         try:
             # In pieces, because the start of a compressed stream must be one segment: see `data_to_send`.
@@ -276,6 +304,15 @@ class Outgoing:
             self.engine.send_encoded(data)
             self._note_queued(len(data))
         return True
+
+    def _number(self) -> None:
+        """Give the queued text its numbers."""
+        if self._tail is not None:
+            queue = self.engine.outgoing.queue
+            for data in queue[self._tail.skipped :]:
+                if is_text(data):
+                    self._tail.add(data)
+            self._tail.skipped = len(queue)
 
     def _note_queued(self, size: int) -> None:
         """Count bytes that were given to the engine, and mark the receiver dirty."""

@@ -107,7 +107,7 @@ class HookHost:
         if isinstance(event, ResumeRequested):
             if event.connection.session is not None:
                 return (_refuse_resume,)
-            is_known = event.connection._resume(event.token)
+            is_known = event.connection._resume(event.token, event.seen)
             return (_conclude_resume,) if is_known else (*functions, _conclude_resume)
         if isinstance(event, Started):
             return (*functions, self._note_started)

@@ -75,6 +75,7 @@ class Sessions:
         self._sources: dict[FrozenKey, KeySource] = {}
         self._link_dead = 0  # sessions that wait for their player
         self._link_dead_from: Counter[str] = Counter()  # the same, by the origin of the last connection
+        self._returning: dict[Connection, int | None] = {}  # that presented a token by GMCP, and the lines received
         self._tokens: dict[str, tuple[Session, float]] = {}  # the session, and when the token expires (trio's clock)
 
     def __len__(self) -> int:
@@ -96,6 +97,7 @@ class Sessions:
         body: object = None,
         grace: float | None = None,
         on_duplicate: Duplicate = Duplicate.TAKE_OVER,
+        last_words: str | None = None,
     ) -> Session:
         """Start a session, resume a link-dead one, or apply the policy to a live one. Never waits.
 
@@ -108,6 +110,7 @@ class Sessions:
             body: The game's object for a new session; an existing session keeps its own.
             grace: Seconds that a new session waits after a link death; `limits.grace` if None, `math.inf` for ever.
             on_duplicate: The policy if the session is live.
+            last_words: What the old connection receives if the session is taken over; `texts.taken_over` if None.
 
         Raises:
             ConnectionEnded: The connection's ending is decided. If one of its hooks raises this, it is not a failure.
@@ -128,6 +131,8 @@ class Sessions:
                 f"Sessions.enter(on_duplicate=) takes a Duplicate, such as Duplicate.REFUSE, not "
                 f"{article(on_duplicate)}"
             )
+        if last_words is not None:
+            last_words = check_words(last_words, "Sessions.enter(last_words=)")
         self._check(connection, grace)
         session = self._by_key.get(handle)
         # The player has quit but the last words still drain: to take over would undo a quit that is decided.
@@ -148,7 +153,7 @@ class Sessions:
         elif on_duplicate is Duplicate.SHARE:
             event = None
         else:
-            self._take_from_all(session)
+            self._take_from_all(session, self._server.texts.taken_over if last_words is None else last_words)
             event = SessionResumed(session, took_over=True)
         session._link(connection)
         if event is not None and not session._old_connections:  # otherwise `event_over` posts it
@@ -176,14 +181,30 @@ class Sessions:
         """Return the number of connections that are bound to a session; None if the game has not used sessions."""
         return sum(len(session._connections) for session in self._by_key.values()) if self._are_used else None
 
-    def _give_token(self, session: Session, lifetime: float) -> str:
-        """Return a new token for a session; the previous one is void."""
-        self._tokens.pop(session._token, None)
+    def _give_token(self, session: Session, former: str, lifetime: float) -> str:
+        """Return a new token for a session; the former one is void."""
+        self._void(former)
         if session.ending is not None:
             raise InvalidToken(f"the session of {describe_value(session.key)} is over: log in again")
-        session._token = token = check_words(self.new_secret(), "new_secret()")
+        token = check_words(self.new_secret(), "new_secret()")
         self._tokens[token] = (session, trio.current_time() + lifetime)
         return token
+
+    def _void(self, token: str) -> None:
+        self._tokens.pop(token, None)
+
+    def _void_tokens(self, session: Session) -> None:
+        """Make the tokens of a session void."""
+        self._void(session._token)
+        self._void(session._return_token)
+
+    def _begin_return(self, connection: Connection, seen: int | None) -> None:
+        """Take note that a connection presented a token by GMCP; until `_take_returning`, `enter` is its return."""
+        self._returning[connection] = seen
+
+    def _take_returning(self, connection: Connection) -> tuple[bool, int | None]:
+        """Return whether a connection is about to return, and the line ends its client has received; then forget it."""
+        return connection in self._returning, self._returning.pop(connection, None)
 
     def _event_over(self, connection: Connection, session: Session) -> None:
         """Queue the deferred `SessionResumed`, because the old connection's event in flight was handled."""
@@ -220,7 +241,7 @@ class Sessions:
         """End a session. A second call has no effect."""
         if session.ending is None:
             self._by_key.pop(session._source.handle, None)
-            self._tokens.pop(session._token, None)
+            self._void_tokens(session)
             self._stop_waiting(session)
             session._end(cause)
 
@@ -281,13 +302,13 @@ class Sessions:
             session._unlink(connection)
         self._finish(session, causes[-1] or Cause.ASKED)
 
-    def _take_from_all(self, session: Session) -> None:
+    def _take_from_all(self, session: Session, last_words: str) -> None:
         """Unbind and quit the old connections, and drop their typed lines."""
         # The lines too of a link that is dead but not yet handled: commands typed before the takeover must not run
         # after `SessionResumed`, mixed with those of the new connection.
         for old in session.connections:
             session._unlink(old)
-            old.quit(self._server.texts.taken_over, cause=Cause.TAKEOVER)
+            old.quit(last_words, cause=Cause.TAKEOVER)
             old._inbox.drop_lines()
             if old._inbox.is_busy:
                 # `SessionResumed` waits for the event in flight, so that never two hooks of one player run at once. It

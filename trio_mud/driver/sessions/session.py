@@ -16,7 +16,9 @@ from ..core.events import Cause, HookEvent
 from ..core.guard import Args, describe_value
 from ..core.queue_source import QueueSource
 from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers
+from ..link.tail import Tail
 from .events import LinkLost, SessionEnded
+from .resume import can_return, catch_up, offer_return
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
@@ -80,7 +82,9 @@ class Session(EndingTimerOwner):
         "_missed_size",
         "_old_connections",
         "_overdue",
+        "_return_token",
         "_source",
+        "_tail",
         "_token",
         "_works",
         "body",
@@ -104,7 +108,9 @@ class Session(EndingTimerOwner):
         self._timers: dict[Timer, None] | None = None
         self._works: dict[trio.CancelScope, object] | None = None
         self._overdue: Deadline | None = None  # when unfinished work is logged
-        self._token = ""
+        self._token = ""  # given by `resume_token`
+        self._return_token = ""  # given to the client
+        self._tail: Tail | None = None  # of the link whose client has the token, also after the link's death
         self._is_leaving = False
         self._old_connections: list[
             Connection
@@ -177,7 +183,16 @@ class Session(EndingTimerOwner):
         """
         self.server._thread.check()
         check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
-        return self.server.sessions._give_token(self, lifetime)
+        self._token = self.server.sessions._give_token(self, self._token, lifetime)
+        return self._token
+
+    @enable_ki_protection
+    def void_tokens(self) -> None:
+        """Make all its tokens void, also the one that its client has. A live client gets a new one."""
+        self.server._thread.check()
+        self.server.sessions._void_tokens(self)
+        if self._tail is not None and self.connection is not None and can_return(self.connection):
+            self._offer_return(self.connection, self._tail)
 
     @enable_ki_protection
     def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:
@@ -218,11 +233,11 @@ class Session(EndingTimerOwner):
         """Bind a connection, and send it the missed output."""
         self._connections.append(connection)
         # The barrier: `SessionStarted` or `SessionResumed` is handled before the connection's next `Input`.
-        connection.session = connection._inbox.barrier = self
-        connection._inbox.on_gone = partial(self.server.sessions._link_ended, connection)
+        connection.session = connection._inbox.barrier = connection._inbox.session = self
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+        self._begin_tail(connection)
         missed, self._missed = self._missed, None
         if missed is not None:
             if self._lost:
@@ -234,8 +249,37 @@ class Session(EndingTimerOwner):
     def _unlink(self, connection: Connection) -> None:
         """Unbind a connection."""
         self._connections.remove(connection)
-        connection.session = connection._inbox.barrier = connection._inbox.on_gone = None
+        connection._link.end_tail()
+        connection.session = connection._inbox.barrier = connection._inbox.session = None
         connection._inbox.wake()
+
+    def _begin_tail(self, connection: Connection) -> None:
+        """Let the client of a new connection return, and that of an earlier one no longer."""
+        sessions = self.server.sessions
+        tail, self._tail = self._tail, None
+        is_returning, seen = sessions._take_returning(connection)
+        sessions._void(self._return_token)
+        for earlier in self._connections[:-1]:
+            earlier._link.end_tail()
+        if can_return(connection):
+            tail = tail if is_returning and tail is not None else Tail(self.server.limits.max_tail)
+            self._offer_return(connection, tail)
+            if is_returning:
+                catch_up(connection, tail, seen)
+
+    def _offer_return(self, connection: Connection, tail: Tail) -> None:
+        self._return_token = self.server.sessions._give_token(self, self._return_token, math.inf)
+        self._tail = tail
+        offer_return(connection, tail, self._return_token, self._grace)
+
+    def _packages_named(self, connection: Connection) -> None:
+        """Let the client return, if it has named the package `Session` only now."""
+        if self._tail is None and connection is self.connection and can_return(connection):
+            self._offer_return(connection, Tail(self.server.limits.max_tail))
+
+    def _link_over(self, connection: Connection) -> None:
+        """Take note that all functions on a connection's `Disconnect` have run."""
+        self.server.sessions._link_ended(connection)
 
     def _suspend(self, expire: Callable[[], None]) -> None:
         """Start the grace, because the link is dead, and queue `LinkLost`."""
@@ -254,7 +298,7 @@ class Session(EndingTimerOwner):
         if self._works:
             when = trio.current_time() + self.server.limits.cleanup_timeout
             self._overdue = self.server._context.timers.at(when, self._name_unfinished)
-        self._missed = None
+        self._missed = self._tail = None
         self._post(SessionEnded(self, cause.reason, cause))
 
     def _has_worked(self, scope: trio.CancelScope) -> None:
