@@ -372,11 +372,15 @@ async def test_a_plain_link_gets_no_token_of_the_account_but_one_that_ends_with_
         ann = await program(inn)
         await answers(ann, "Ann", PASSWORD)
         assert "You are back" in ann.screen
-        (token,) = [data["token"] for package, data in ann.gmcp if package == "Session.Token" and isinstance(data, dict)]
+        (token,) = [
+            data["token"] for package, data in ann.gmcp if package == "Session.Token" and isinstance(data, dict)
+        ]
         await ann.vanish()
         back = await present(inn, token)
         assert "Session.Resumed" in [package for package, _ in back.gmcp]
-        (fresh,) = [data["token"] for package, data in back.gmcp if package == "Session.Token" and isinstance(data, dict)]
+        (fresh,) = [
+            data["token"] for package, data in back.gmcp if package == "Session.Token" and isinstance(data, dict)
+        ]
     async with open_inn(mud, stored) as inn:
         late = await present(inn, fresh)
         assert late.gmcp[-1] == ("Session.Void", None)

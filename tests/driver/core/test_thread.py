@@ -73,6 +73,7 @@ CALLS: dict[str, Callable[[Connection, Timer, Dialog], object]] = {
     "Session.write": lambda ann, timer, dialog: session_of(ann).write("from a thread"),
     "Session.leave": lambda ann, timer, dialog: session_of(ann).leave("from a thread"),
     "Session.resume_token": lambda ann, timer, dialog: session_of(ann).resume_token(),
+    "Session.void_tokens": lambda ann, timer, dialog: session_of(ann).void_tokens(),
     "Session.start_soon": lambda ann, timer, dialog: session_of(ann).start_soon(trio.sleep_forever),
     "Session.after": lambda ann, timer, dialog: session_of(ann).after(1, print),
     "Session.every": lambda ann, timer, dialog: session_of(ann).every(1, print),
