@@ -19,6 +19,7 @@ ALWAYS_BOUNDED = {
     "max_output",
     "max_posts",
     "max_replay",
+    "max_tail",
     "max_log",
     "batch_size",
     "handshake_timeout",
@@ -45,6 +46,7 @@ COUNTS = [
     "max_output",
     "max_posts",
     "max_replay",
+    "max_tail",
     "max_log",
     "batch_size",
 ]

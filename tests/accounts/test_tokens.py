@@ -365,6 +365,27 @@ async def test_a_player_who_is_in_the_game_keeps_the_dialog_and_the_token_when_i
         assert await resume(inn, token) == "ann"
 
 
+async def test_a_program_returns_by_the_token_of_its_account_with_each_line_once(mud: OpenMud) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        ann = await program(inn)
+        await token_of(inn, ann)
+        session = session_of(inn)
+        session.write("<1>")
+        await ann.sees("<1>")
+        ann.go_silent()
+        session.write("<2>")
+        await trio.sleep(1)
+        back = await ann.come_back()
+        await trio.sleep(1)
+        session.write("<3>")
+        await back.sees("<3>")
+        shown = ann.screen + back.screen
+        assert [shown.count(line) for line in ("<1>", "<2>", "<3>", "taken over")] == [1, 1, 1, 0]
+        assert ann.returns is not None
+        assert ann.returns.token.startswith("ann.")
+
+
 async def test_a_plain_link_gets_no_token_of_the_account_but_one_that_ends_with_the_session(mud: OpenMud) -> None:
     stored = Memory().stored
     async with open_inn(mud, stored) as inn:

@@ -54,7 +54,10 @@ class Tavern:
             event.connection.prompt("* ")
 
         for kind in (SessionStarted, SessionResumed, SessionEnded):
-            self.hooks.on(kind)(lambda event: self.events.append(f"{type(event).__name__} {event.session.key}"))
+            self.hooks.on(kind)(self.note)
+
+    def note(self, event: SessionStarted | SessionResumed | SessionEnded) -> None:
+        self.events.append(f"{type(event).__name__} {event.session.key}")
 
     async def log_in(self, dialog: Dialog) -> None:
         name = await dialog.ask("Name: ")

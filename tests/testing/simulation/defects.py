@@ -440,7 +440,7 @@ def a_grace_is_not_cancelled(true: Any, self: Session, connection: Connection) -
 
 
 @defect(Sessions, "_take_from_all")
-def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session) -> None:
+def a_takeover_leaves_two_owners(true: Any, self: Sessions, session: Session, last_words: str) -> None:
     """The old connection gets no event."""
 
 
@@ -483,9 +483,9 @@ def a_token_is_good_twice(true: Any, self: Sessions, token: str, connection: Con
 
 
 @defect(Sessions, "_take_from_all")
-def who_shares_is_not_taken_over(true: Any, self: Sessions, session: Session) -> None:
+def who_shares_is_not_taken_over(true: Any, self: Sessions, session: Session, last_words: str) -> None:
     if len(session.connections) < 2:
-        true(self, session)
+        true(self, session, last_words)
 
 
 @defect(Inbox, "flush")

@@ -457,7 +457,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         text, read = heard.text, _numbered(heard.text)
         if heard.can_tell(read, player) != heard.can_tell(watched.said, player):
             yield f"{player} quit: written {watched.said}, read {read}"
-        farewell = happening.event.text
+        farewell = happening.event.text.replace("\n", "\r\n")
         if farewell and not text.endswith(f"{farewell}\r\n"):
             yield f"{player} did not read its farewell {farewell!r} at the end of {text[-80:]!r}"
 
