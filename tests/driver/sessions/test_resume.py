@@ -12,6 +12,7 @@ import trio.testing
 from trio_mud import (
     Admitted,
     Dialog,
+    HookEvent,
     Hooks,
     Input,
     Limits,
@@ -56,7 +57,8 @@ class Tavern:
         for kind in (SessionStarted, SessionResumed, SessionEnded):
             self.hooks.on(kind)(self.note)
 
-    def note(self, event: SessionStarted | SessionResumed | SessionEnded) -> None:
+    def note(self, event: HookEvent) -> None:
+        assert isinstance(event, SessionStarted | SessionResumed | SessionEnded)
         self.events.append(f"{type(event).__name__} {event.session.key}")
 
     async def log_in(self, dialog: Dialog) -> None:
