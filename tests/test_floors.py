@@ -104,7 +104,7 @@ ORDER = {
         *inside("recording", "journal", "recording", "recorder"),
         *inside("server", "events", "mssp", "log_lines", "log_queue", "operator", "acceptor", "admission"),
         *inside("server", "hook_host", "task_tree", "server", "stacks", "task_report", "watchdog", "console"),
-        *inside("server", "running"),
+        *inside("server", "places", "running"),
     ],
     "storage": [
         *[

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by
 
 from tests.bench.game import BEAT, lateness
 from trio_mud import Admitted, Certificate, Connection, Hooks, Input, Limits, MasterServer, Rate, broadcast, run
-from trio_mud.driver.server.running import Place
+from trio_mud.driver.server.places import Place
 from trio_mud.telnet import DEFAULT_OPTIONS
 
 MANY = 1_000_000

@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from trio_mud import MasterServer, __version__
-from trio_mud.driver.server.running import Place
+from trio_mud.driver.server.places import Place
 from trio_mud.program import cli, logs
 from trio_mud.program.admin_command import ask
 from trio_mud.testing import read_recording

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 import trio
 
 from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast, run
-from trio_mud.driver.server.running import Place
+from trio_mud.driver.server.places import Place
 from trio_mud.driver.server.server import MasterServer
 from trio_mud.program.config import decode
 

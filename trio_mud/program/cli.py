@@ -25,7 +25,8 @@ from ..bench.command import bench
 from ..driver.core.hooks import Hooks
 from ..driver.server.console import CannotOpenConsole
 from ..driver.server.log_lines import printable
-from ..driver.server.running import CannotListen, Lifespan, Place, Places, serve_places
+from ..driver.server.places import CannotListen, Place, Places
+from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from ..errors import CannotOpenStorage, ConfigurationError, StorageError
 from ..storage import Backend, Memory

@@ -15,7 +15,7 @@ import logging
 import ssl
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import trio
@@ -25,7 +25,7 @@ from . import Listener, Reader, Transport
 from .layered import EndOfStream, LayeredTransport
 from .poller import RECEIVE, Poller
 from .proxy import Network, ProxyListener
-from .tcp import open_tcp_listeners
+from .tcp import TcpListener, open_tcp_listeners
 from .validity import Validity, validity_of
 
 logger = logging.getLogger("trio_mud")
@@ -404,8 +404,16 @@ async def open_tls_listeners(
     Raises:
         OSError: No address could be bound; none is left open.
     """
+    listeners = await open_tcp_listeners(port, host=host, dead_peer=dead_peer)
+    return secure_listeners(listeners, certificate, proxy_from)
+
+
+def secure_listeners(
+    listeners: Iterable[TcpListener], certificate: Certificate, proxy_from: Sequence[Network] = ()
+) -> list[TlsListener]:
+    """Return a listener for TLS on each of these, which it owns; their handshakes take turns."""
     turn = trio.Lock()
     return [
         TlsListener(ProxyListener(listener, proxy_from), certificate, address=listener.address, handshake_turn=turn)
-        for listener in await open_tcp_listeners(port, host=host, dead_peer=dead_peer)
+        for listener in listeners
     ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import logging
 import math
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -21,18 +19,19 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple, Self, Unpack
+from typing import Final, Self, Unpack
 
 import trio
 
-from ...errors import ConfigurationError, TrioMudError
-from ...transports.proxy import Network, ProxyListener
+from ...errors import ConfigurationError
+from ...transports.inherited import take_inherited
+from ...transports.proxy import Network
 from ...transports.tcp import check_address, open_tcp_listeners
-from ...transports.tls import Certificate, open_tls_listeners
+from ...transports.tls import Certificate
 from ..core.checks import article
 from ..core.guard import naming_forgotten_awaits, unwrap_single
 from ..core.hooks import Hooks
@@ -40,6 +39,7 @@ from .acceptor import AnyListener
 from .console import CannotOpenConsole, Console
 from .log_lines import LineFormatter
 from .log_queue import QueuedHandler
+from .places import CannotListen, Place, Places
 from .server import MasterServer, ServerSettings
 from .task_report import report_tasks
 from .watchdog import Watchdog, end_process
@@ -47,39 +47,8 @@ from .watchdog import Watchdog, end_process
 logger = logging.getLogger("trio_mud")
 
 EXIT_CRASHED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may retry
 EXIT_INTERRUPTED: Final = 130  # as a shell reports a program ended by SIGINT
 PATIENCE: Final = 2.0  # seconds past all deadlines until the process is ended from outside the event loop
-
-
-class CannotListen(TrioMudError):
-    """A port cannot be bound, or the host is unknown; the message names the address and the error.
-
-    Attributes:
-        status: The exit status of a program that ends by it.
-        parameter: The argument of `run` to change: "port", "tls_port" or "host".
-    """
-
-    def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
-        if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-            super().__init__(f"host {host!r} is unknown")
-            self.status = EXIT_USAGE
-        else:
-            where = error.filename or f"{host} port {port}"
-            super().__init__(f"cannot bind {where}: {error.strerror or error}")
-            self.status = EXIT_UNAVAILABLE
-        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        self.parameter = "host" if is_host else parameter
-
-
-class Place(NamedTuple):
-    """An address that a server listens on."""
-
-    host: str
-    port: int
-    is_secure: bool = False
-
 
 OnOpen = Callable[[MasterServer, Sequence[Place]], None]
 Lifespan = Callable[[MasterServer], AbstractAsyncContextManager[object]]
@@ -139,6 +108,9 @@ def run(
     SIGUSR2 logs all tasks.
     A function that blocks the event loop is logged, see `limits.watchdog_timeout`.
 
+    Sockets that systemd passes by LISTEN_FDS are used in place of `host` and `port`, and one that is called `tls` in
+    place of `tls_port`.
+
     Args:
         hooks: As for `serve`.
         host: As for `serve`.
@@ -159,6 +131,7 @@ def run(
     Raises:
         OSError: The folder for recordings cannot be created.
         TypeError, ValueError: An argument is invalid, or only one of `tls_port` and `certificate` is given.
+        ConfigurationError: The sockets of LISTEN_FDS cannot be used.
         RuntimeError: A module calls it while it is imported.
         SystemExit: With status 75 if a port or the console cannot be bound and 2 if the host is unknown, after a
             sentence on standard error; 130 after a second signal; 1 if code of the game does not end; or the status of
@@ -207,6 +180,7 @@ def serve_places(
     Raises:
         CannotListen: A port cannot be bound, or the host is unknown.
         CannotOpenConsole: The console is needed and cannot be opened, or it belongs to another server.
+        ConfigurationError: The sockets of LISTEN_FDS cannot be used.
     """
     if on_open is not None and not callable(on_open):
         raise TypeError(f"run(on_open=) takes a function of the server and its places, not {article(on_open)}")
@@ -215,6 +189,7 @@ def serve_places(
     _occupy_standard_descriptors()
     fatal: BaseException | None = None
     with _collecting_seldom(), naming_forgotten_awaits(), _logging(server):
+        places = replace(places, inherited=take_inherited(os.environ, os.getpid()))
         try:
             trio.run(
                 _serve_within,
@@ -281,58 +256,6 @@ def _collecting_seldom() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The addresses to listen on; the arguments of `run`.
-
-    Raises:
-        TypeError, ValueError: A host or port is invalid, or only one of `tls_port` and `certificate` is given.
-    """
-
-    host: str | None
-    port: int
-    tls_port: int | None
-    certificate: Certificate | None
-    proxy_from: Sequence[Network]
-
-    def __post_init__(self) -> None:
-        check_address(self.host, self.port)
-        if self.tls_port is not None:
-            check_address(self.host, self.tls_port, "tls_port")
-        if (self.tls_port is None) != (self.certificate is None):
-            raise ValueError("TLS needs a port and a certificate: pass both tls_port= and certificate=")
-
-    async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
-        """Open all listeners, or none if one cannot be opened.
-
-        Raises:
-            CannotListen: A listener cannot be opened.
-        """
-        try:
-            plain = await open_tcp_listeners(self.port, host=self.host, dead_peer=dead_peer)
-        except OSError as error:
-            raise CannotListen(self.host, self.port, "port", error) from error
-        listeners: list[AnyListener] = [
-            ProxyListener(listener, self.proxy_from) if self.proxy_from else listener for listener in plain
-        ]
-        places = [Place(*listener.address) for listener in plain]
-        if self.tls_port is None or self.certificate is None:
-            return listeners, places
-        try:
-            secure = await open_tls_listeners(
-                self.tls_port,
-                host=self.host,
-                certificate=self.certificate,
-                dead_peer=dead_peer,
-                proxy_from=self.proxy_from,
-            )
-        except OSError as error:
-            for listener in plain:
-                await listener.aclose()
-            raise CannotListen(self.host, self.tls_port, "tls_port", error) from error
-        return [*listeners, *secure], [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
 
 
 async def _serve_within(

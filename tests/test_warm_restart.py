@@ -1,0 +1,82 @@
+"""A restart on a socket that a supervisor holds: no player is refused, and programs return by themselves."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from .supervisor import PATIENCE, Supervisor
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    with Supervisor(tmp_path) as supervisor:
+        yield supervisor
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_program_is_in_the_game_again_after_a_restart(supervisor: Supervisor, number: signal.Signals) -> None:
+    ann = supervisor.program()
+    supervisor.start()
+    ann.connect(["new", "Ann", "open sesame", "open sesame", "open door", "in", "take lamp"])
+    ann.sees("You take the brass lamp.")
+    token = ann.token
+    supervisor.saves()
+
+    supervisor.stop(number, ann)
+    ann.connect(["inventory"])  # before the next server is there
+    supervisor.start()
+
+    ann.sees("The Gatehouse")
+    ann.sees("You carry brass lamp.")
+    assert ann.token != token
+    assert supervisor.stop(signal.SIGTERM) == 0
+
+
+def test_peers_who_come_during_a_restart_wait_for_it(supervisor: Supervisor) -> None:
+    crowd = [supervisor.program() for _ in range(10)]
+    for player in crowd:
+        player.connect(["guest"])
+    supervisor.start()
+    for player in crowd:
+        player.sees("What is your name to be?")
+
+
+def test_a_socket_for_tls_speaks_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "inn.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    with Supervisor(tmp_path, name="tls") as supervisor:
+        arguments = ("--port", "0", "--tls-port", "1", "--tls-certificate", str(tmp_path / "inn.pem"))
+        supervisor.start(*arguments)
+        plain = socket.create_connection(supervisor.address, timeout=PATIENCE)
+        with context.wrap_socket(plain, server_hostname="localhost") as player:
+            seen = b""
+            while b"Welcome to Inn." not in seen:
+                data = player.recv(4096)
+                assert data, seen
+                seen += data
+        assert supervisor.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tls", "trio-mud: a socket of LISTEN_FDS is for TLS: set tls_port and tls_certificate\n"),
+        ("web", "trio-mud: a socket is called 'web': write FileDescriptorName=telnet or tls into its unit\n"),
+    ],
+)
+def test_a_socket_that_cannot_be_used_is_one_line_and_status_2(tmp_path: Path, name: str, said: str) -> None:
+    with Supervisor(tmp_path, name=name) as supervisor:
+        process = supervisor.start()
+        _, complaint = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, complaint.endswith(said)) == (2, True), complaint
