@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from trio_mud.errors import ConfigurationError
-from trio_mud.transports.inherited import FIRST, MOST, InheritedSocket, adopt, take_inherited
+from trio_mud.transports.inherited import FIRST_DESCRIPTOR, MOST_SOCKETS, InheritedSocket, adopt, take_inherited
 
 US = 4321  # the number of this process
 
@@ -31,7 +31,7 @@ def test_without_the_variables_there_are_no_sockets() -> None:
 
 
 def test_sockets_without_names_are_for_telnet() -> None:
-    plain = (InheritedSocket(FIRST), InheritedSocket(FIRST + 1))
+    plain = (InheritedSocket(FIRST_DESCRIPTOR), InheritedSocket(FIRST_DESCRIPTOR + 1))
     assert take_inherited(variables(2), US) == plain
     assert take_inherited(variables(2, "inn.socket:unknown"), US) == plain
 
@@ -55,7 +55,7 @@ def test_sockets_of_another_process_are_left_to_it_and_logged(caplog: pytest.Log
     assert "LISTEN_FDS is for the process 4320, and this is 4321" in caplog.text
 
 
-@pytest.mark.parametrize("count", ["-1", "x", "1.5", MOST + 1, "9" * 400, "²"])
+@pytest.mark.parametrize("count", ["-1", "x", "1.5", MOST_SOCKETS + 1, "9" * 400, "²"])
 def test_a_count_that_is_none_is_refused(count: object) -> None:
     with pytest.raises(ConfigurationError, match="it has to be the number of sockets, at most 64"):
         take_inherited(variables(count), US)

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from ..errors import ConfigurationError
 from .tcp import TcpListener
 
-FIRST: Final = 3  # SD_LISTEN_FDS_START
-MOST: Final = 64
+FIRST_DESCRIPTOR: Final = 3  # SD_LISTEN_FDS_START
+MOST_SOCKETS: Final = 64
 VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 PLAIN, SECURE = "telnet", "tls"
 _UNNAMED = "unknown"
@@ -54,15 +54,15 @@ def take_inherited(environment: MutableMapping[str, str], process: int) -> tuple
             "LISTEN_FDS is for the process %s, and this is %d: let the unit start the server", meant_for, process
         )
         return ()
-    if not (count.isascii() and count.isdecimal() and len(count) < 9 and int(count) <= MOST):
-        raise ConfigurationError(f"LISTEN_FDS={count}: it has to be the number of sockets, at most {MOST}")
+    if not (count.isascii() and count.isdecimal() and len(count) < 9 and int(count) <= MOST_SOCKETS):
+        raise ConfigurationError(f"LISTEN_FDS={count}: it has to be the number of sockets, at most {MOST_SOCKETS}")
     listed = environment.get(VARIABLES[2])
     names = [PLAIN] * int(count) if listed is None else listed.split(":") if listed else []
     if len(names) != int(count):
         raise ConfigurationError(f"LISTEN_FDNAMES={listed}: it has to name {count} sockets, and names {len(names)}")
     for name in VARIABLES:
         environment.pop(name, None)
-    return tuple(InheritedSocket(FIRST + place, _is_for_tls(name)) for place, name in enumerate(names))
+    return tuple(InheritedSocket(FIRST_DESCRIPTOR + place, _is_for_tls(name)) for place, name in enumerate(names))
 
 
 def _is_for_tls(name: str) -> bool:
