@@ -6,9 +6,11 @@ import pytest
 
 from trio_mud.testing.simulation import first_caught
 
+from . import reload_defects
 from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20
+assert reload_defects.__doc__  # its defects are added when it is imported
 
 
 def test_there_are_enough_defects() -> None:

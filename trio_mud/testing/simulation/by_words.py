@@ -97,3 +97,6 @@ class PlayedByWords:
     def post(self, server: MasterServer, chance: Random) -> bool:
         """Post nothing: no event type is known."""
         return False
+
+    def close(self) -> None:
+        """Leave nothing: the game is all in memory."""

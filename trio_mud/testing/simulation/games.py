@@ -16,6 +16,7 @@ from .by_words import PlayedByWords, StoredRecords
 from .careless import CarelessGame
 from .hostile import HostileGame
 from .players import SimulatedPlayer
+from .reloading import ReloadedGame
 from .stored import StoredGame
 from .trace import Trace
 from .valley import PlayedValley
@@ -60,6 +61,10 @@ class SimulatedGame(Protocol):
         """Post events of the game; return True if there are any."""
         ...
 
+    def close(self) -> None:
+        """Remove what the game has left outside the run; called at its end."""
+        ...
+
 
 def _valley_of_names() -> SimulatedGame:
     return PlayedByWords(find_game("trio_mud.mudlib:world"))
@@ -70,5 +75,6 @@ GAMES: Final[dict[str, Callable[[Trace], SimulatedGame]]] = {
     "careless": CarelessGame,
     "stored": StoredGame,
     "world": WorldGame,
+    "reloaded": ReloadedGame,
     "mudlib": lambda trace: PlayedValley(trace) if trace.plan.seed % 2 else _valley_of_names(),
 }

@@ -109,6 +109,7 @@ class Harness:
             await trio.sleep(REST)
             peers.cancel_scope.cancel()
             self._peers = None
+        self.game.close()
         self.trace.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
 
     def after_restart(self) -> RunPlan | None:

@@ -141,6 +141,9 @@ class HostileGame:
                 server.post(Posted(depth))
         return True
 
+    def close(self) -> None:
+        """Leave nothing: the game is all in memory."""
+
     # Output
 
     def say(self, connection: Connection, more: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
 from sys import getsizeof
@@ -15,8 +15,10 @@ from ...driver.connection.dialog import Dialog
 from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
 from ...driver.core.dispatcher import Source
+from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
 from ...driver.link.telnet import TelnetLink
+from ...driver.server.events import Reloaded
 from ...driver.server.server import MasterServer
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
@@ -160,6 +162,46 @@ def kind_of_thing(world: World, kind: str) -> type[Thing]:
 def has_things(world: World) -> bool:
     """Return True if the game has things, and not only other records."""
     return "thing" in world.store._contents.keys
+
+
+def records_of(store: Store) -> Iterator[Record]:
+    """Yield every record in memory."""
+    contents = store._contents
+    for family in contents.catalog.roots:
+        yield from contents.in_memory(family)
+
+
+def catalog_of(store: Store) -> object:
+    """Return the catalog of the record classes that a store has."""
+    return store._contents.catalog
+
+
+def templates_of(world: World) -> dict[str, object]:
+    """Return the templates of a world, by key."""
+    return dict(world._atlas.templates)
+
+
+def functions_of(hooks: Hooks) -> tuple[object, ...]:
+    """Return all functions of the hooks, with the events or schedules they are for."""
+    return (*((kind, tuple(found)) for kind, found in hooks._registered.items()), *hooks._scheduled)
+
+
+def enable_reload(server: MasterServer, reload: Callable[[], Awaitable[Reloaded]]) -> None:
+    """Let `server.reload()` call this function."""
+    server._reload = reload
+
+
+def hide(package: str) -> None:
+    """Hide the record classes of a package, so that they can be declared again."""
+    for cls in _below(Record):
+        if cls.__module__.partition(".")[0] == package:
+            cls._successor = None
+
+
+def _below(cls: type[Record]) -> Iterator[type[Record]]:
+    for below in type.__subclasses__(cls):
+        yield below
+        yield from _below(below)
 
 
 def is_in_world(thing: Thing) -> bool:

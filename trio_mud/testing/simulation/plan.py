@@ -19,8 +19,8 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
-KNOWN: Final = ("hostile", "careless", "stored", "world")  # games that write only numbered lines
-STORED: Final = ("stored", "world", "mudlib")  # games with records
+KNOWN: Final = ("hostile", "careless", "stored", "world", "reloaded")  # games that write only numbered lines
+STORED: Final = ("stored", "world", "reloaded", "mudlib")  # games with records
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 LIVES: Final = 3  # times that a game with records is started, at most
@@ -126,6 +126,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             game = "stored"
         elif game == "hostile" and Random(f"world {seed}").random() < 0.1:
             game = "world"
+        elif game == "hostile" and Random(f"reloaded {seed}").random() < 0.1:
+            game = "reloaded"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
     if game in ("stored", "mudlib"):

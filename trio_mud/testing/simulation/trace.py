@@ -42,6 +42,7 @@ from . import inside
 from .determinism import Steps
 from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
+from .reload_trace import ReloadTrace
 from .stay_trace import StayTrace
 from .storage_trace import StorageTrace, WorldState
 from .world_trace import WorldTrace
@@ -171,6 +172,7 @@ class Trace:
         storage: The record of its store; None for games without records.
         judge: Yields what is wrong with kept rows, for a game that knows.
         stays: The record of who plays which character; None for games without characters.
+        reload: The record of the versions of its code; None for games that are not reloaded.
         world: The record of its world; None for games without things.
         after_restart: The record of the next life of the game; None if there is none.
     """
@@ -200,6 +202,7 @@ class Trace:
         self.judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()
         self.after_restart: Trace | None = None
         self.stays: StayTrace | None = None
+        self.reload: ReloadTrace | None = None
         self.world: WorldTrace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
@@ -275,6 +278,9 @@ class Trace:
         if self.stays is not None:
             for text in self.stays.at_rest(self.calm_at - PATIENCE):
                 self.fault("I-27", text)
+        if self.reload is not None:
+            for text in self.reload.at_rest():
+                self.fault("I-28", text)
 
     def _at_the_door(self) -> int:
         decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
@@ -426,6 +432,9 @@ class Trace:
         if self.stays is not None and self.storage is not None and self.storage.is_open:
             for text in self.stays.after_step():
                 self.fault("I-27", text)
+        if self.reload is not None and self.storage is not None and self.storage.is_open:
+            for text in self.reload.after_step():
+                self.fault("I-28", text)
         if self.world is not None and self.storage is not None and self.storage.is_open:
             is_quiet = self.operated_at is None or self.plan.operator == "nobody"
             for number, text in self.world.after_step(

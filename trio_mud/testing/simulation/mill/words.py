@@ -1,0 +1,3 @@
+"""What differs in every version."""
+
+VERSION = 0
