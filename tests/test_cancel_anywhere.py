@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 import tempfile
 from collections import Counter
@@ -22,6 +23,7 @@ import trustme
 
 from trio_mud import (
     Admitted,
+    Cause,
     Connect,
     Dialog,
     Disconnect,
@@ -41,7 +43,10 @@ from trio_mud.testing import Pipe, PipeListener
 from trio_mud.testing.simulation import DeterministicRun
 from trio_mud.transports.proxy import ProxyListener
 from trio_mud.transports.streams import StreamListener
+from trio_mud.transports.tcp import TcpTransport
 from trio_mud.transports.tls import Certificate, TlsListener
+
+from .transports.tls_peer import TlsPeer
 
 SAMPLE = 15  # cuts of each scene, without --whole
 LIMITS = Limits(
@@ -81,6 +86,7 @@ class Stage:
         self.server = MasterServer(self.hooks, limits=LIMITS)
         self.listener = PipeListener()
         self.secure = PipeListener()
+        self.polled = SocketListener()
         self.audience: trio.Nursery | None = None
 
     def _note(self, event: Any) -> None:
@@ -129,7 +135,7 @@ class Stage:
             with trio.CancelScope() as scope:
                 async with trio.open_nursery() as nursery:
                     secure = ProxyListener(StreamListener(self.secure), [ipaddress.ip_network(PROXY)])
-                    doors = [self.listener, TlsListener(secure, certificate())]
+                    doors = [self.listener, TlsListener(secure, certificate()), TlsListener(self.polled, certificate())]
                     await nursery.start(self.server.serve, doors)
                     self.audience.start_soon(self._play, scene)
                     begun = run.steps.count
@@ -163,6 +169,34 @@ class Stage:
         assert server.closed.is_set()  # I-18, I-19
         assert len(server.connections) == len(server.sessions) == len(server._context.timers) == 0  # I-15
         assert not server._tree.accepted
+        assert not server._link_host.poller  # or it is empty
+
+
+class SocketListener:
+    """A listener for socket pairs, which the server's poller reads."""
+
+    def __init__(self) -> None:
+        self._connecting, self._waiting = trio.open_memory_channel[socket.socket](10)
+
+    def connect(self) -> trio.SocketStream:
+        """Connect a peer; once the listener is closed, its end is closed, too."""
+        here, there = socket.socketpair()
+        here.setblocking(False)
+        try:
+            self._connecting.send_nowait(here)
+        except trio.BrokenResourceError:
+            here.close()
+        return trio.SocketStream(trio.socket.from_stdlib_socket(there))
+
+    async def accept(self) -> list[TcpTransport]:
+        return [TcpTransport(await self._waiting.receive())]
+
+    async def aclose(self) -> None:
+        with suppress(trio.WouldBlock, trio.ClosedResourceError):
+            while True:
+                self._waiting.receive_nowait().close()
+        self._waiting.close()
+        await trio.lowlevel.checkpoint()
 
 
 Scene = Callable[[Stage], Awaitable[None]]
@@ -174,6 +208,14 @@ def certificate() -> Certificate:
         path = Path(folder) / "both.pem"
         AUTHORITY.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
         return Certificate(path)
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Return the context of a client that trusts the certificate."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
 
 
 async def _read(pipe: Pipe) -> None:
@@ -297,9 +339,7 @@ async def a_reader_too_slow(stage: Stage) -> None:
 
 async def _talk_by_tls(pipe: Pipe, header: bytes = b"", lines: bytes = b"look\r\nquit\r\n") -> None:
     await pipe.client.send_all(header)
-    context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
-    player = trio.SSLStream(pipe.client, context, server_hostname="localhost")
+    player = trio.SSLStream(pipe.client, trust(), server_hostname="localhost")
     await player.do_handshake()
     if lines:
         await player.send_all(lines)
@@ -328,6 +368,41 @@ async def health_checks_of_a_proxy(stage: Stage) -> None:
     stage.start(partial(_talk_by_tls, pipes[0], header, b""))  # a health check
     stage.start(partial(_talk_by_tls, pipes[1], header))  # a player after all
     stage.start(partial(pipes[2].client.send_all, header))  # and nothing more
+    await trio.sleep(4)
+
+
+async def endings_of_tls_in_a_poller(stage: Stage) -> None:
+    """A quit behind much that was typed, a half-close, a cut, a violation, a slow reader, and one that stays."""
+
+    async def play(lines: bytes, end: Callable[[TlsPeer], Awaitable[object]], *, reads_after: float = 0) -> None:
+        async with TlsPeer(stage.polled.connect(), trust()) as player:
+            await player.do_handshake()
+            await player.send_all(lines)
+            await trio.sleep(reads_after)
+            await end(player)
+
+    async def read_on(player: TlsPeer) -> None:
+        while await player.receive_some():
+            pass
+
+    async def end_and_read_on(player: TlsPeer) -> None:
+        await player.send_eof()
+        await read_on(player)
+
+    async def send_junk(player: TlsPeer) -> None:
+        await player.below.send_all(b"look\r\n")
+        await read_on(player)
+
+    flood = (b"x" * 300 + b"\r\n") * 15  # one record, more than a read
+    for lines, end, delay in (
+        (flood + b"quit\r\n", read_on, 0),
+        (b"wait 0.3\r\nlook\r\n", end_and_read_on, 0),
+        (flood, TlsPeer.aclose, 0.2),
+        (b"wait 0.3\r\nlook\r\n", send_junk, 0.1),
+        (b"shout hello\r\n" * 10, read_on, 3),
+        (b"look\r\n", read_on, 0),
+    ):
+        stage.start(partial(play, lines, end, reads_after=delay))
     await trio.sleep(4)
 
 
@@ -395,6 +470,7 @@ SCENES: Final[list[Scene]] = [
     a_reader_too_slow,
     handshakes_of_tls,
     health_checks_of_a_proxy,
+    endings_of_tls_in_a_poller,
     a_half_close,
     a_shutdown_with_a_hanging_hook,
     timers_and_work,
@@ -429,6 +505,12 @@ def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None
     stage = play(a_conversation, None)
     endings = {event.connection.number: event.reason for event in stage.events if isinstance(event, Disconnect)}
     assert endings == {1: Reason.QUIT, 2: Reason.LINKDEATH, 3: Reason.REFUSED, 4: Reason.LINKDEATH}
+
+
+def test_the_endings_of_tls_in_a_poller_are_each_as_they_should_be_when_nobody_cuts_them() -> None:
+    stage = play(endings_of_tls_in_a_poller, None)
+    endings = Counter(event.cause for event in stage.events if isinstance(event, Disconnect))
+    assert endings == {Cause.ASKED: 1, Cause.EOF: 1, Cause.RESET: 2, Cause.SHUTDOWN: 2}
 
 
 @pytest.mark.unmeasured

@@ -45,6 +45,8 @@ class TlsPeer(trio.abc.HalfCloseableStream):
                 return self._tls.read(max_bytes or 65536)
             except ssl.SSLWantReadError:
                 await self._receive_more()
+            except ssl.SSLError as error:
+                raise trio.BrokenResourceError(f"the server sent {error.reason}") from error
 
     async def send_eof(self) -> None:
         """Send close_notify, then the end of file."""
