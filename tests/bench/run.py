@@ -30,41 +30,31 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
-from tests.bench import accounts, bounds, crowds, handshakes, storage, storms, texts, world
+from tests.bench import accounts, bounds, crowds, encryption, handshakes, storage, storms, texts, world
 from tests.bench.figures import draw
+from tests.bench.measuring import Cell, Measurement, measure, say
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE.parent.parent / "docs" / "topics" / "figures"
 SPARE = 64  # descriptors that a process needs beside its connections
-PATIENCE = 90.0  # seconds for one measurement; then its processes are ended
 PEERS = ("uvloop", "twisted", "telnetlib3")
 KINDS = ("driver", "trio", "asyncio", *(name for name in PEERS if importlib.util.find_spec(name)))
 GROWTH = (10, 30, 100, 300, 1000, 3000, 10_000, 15_000)  # connections
 
 
-class Cell(NamedTuple):
-    """A measurement to make."""
-
-    name: str
-    what: str  # a cell of load.py
-    numbers: tuple[int, ...]
-    unit: str  # what a value is, for people
-    scale: float = 1e6  # of a value, to that
-
-
-class Measurement(NamedTuple):
-    """The result of one measurement."""
-
-    value: float | None  # what the cell is about
-    rate: float | None  # operations a second
-    found: Mapping[str, object] = {}  # all that the load told
-
-
-BOUNDS = (*storms.ROWS, *handshakes.ROWS, *crowds.ROWS, *texts.ROWS, *storage.ROWS, *accounts.ROWS, *world.ROWS)
+BOUNDS = (
+    *storms.ROWS,
+    *handshakes.ROWS,
+    *encryption.ROWS,
+    *crowds.ROWS,
+    *texts.ROWS,
+    *storage.ROWS,
+    *accounts.ROWS,
+    *world.ROWS,
+)
 
 CELLS = (
     *(Cell(f"echo-{n}", "echo", (n,), "CPU us a command") for n in (50, 200, 1000, 10_000)),
@@ -74,52 +64,10 @@ CELLS = (
     Cell("storm", "storm", (5000,), "CPU us a connection"),
     Cell("idle", "idle", (10_000,), "bytes a connection", 1),
     Cell("death", "death", (10_000,), "p99 ms of the survivors", 1e3),
+    Cell("beat-100", "beat", (100,), "p50 ms late of a 10 ms timer", 1e3),
     Cell("beat", "beat", (10_000,), "p50 ms late of a 10 ms timer", 1e3),
     Cell("worst", "worst", (10_000,), "most ms late of a 10 ms timer", 1e3),
 )
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-def pinned(process: subprocess.Popen[bytes], core: int) -> None:
-    """Give a process a core of its own, where there are two."""
-    if hasattr(os, "sched_setaffinity") and len(cores := sorted(os.sched_getaffinity(0))) > 1:
-        os.sched_setaffinity(process.pid, {cores[core]})
-
-
-def measure(kind: str, cell: Cell, seconds: float, *more: int) -> Measurement:
-    """Start a server, load it, end it; `more` is for a server that wants numbers."""
-    server = subprocess.Popen(
-        [sys.executable, HERE / "servers.py", kind, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    try:
-        pinned(server, 0)
-        assert server.stdout is not None
-        port = server.stdout.readline().decode().strip()
-        if not port:
-            raise SystemExit(f"the {kind} server did not start")
-        numbers = [str(number) for number in (port, server.pid, *cell.numbers, seconds)]
-        with subprocess.Popen(
-            [sys.executable, HERE / "load.py", kind, cell.what, *numbers],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as load:
-            pinned(load, 1)
-            try:
-                told, complaint = load.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                load.kill()
-                complaint, told = b"it took too long", b""
-    finally:
-        server.kill()
-        server.communicate()
-    if not told:
-        say(f"{cell.name} with {kind}: {complaint.decode(errors='replace').strip().splitlines()[-1]}")
-        return Measurement(None, None)
-    found = json.loads(told)
-    return Measurement(found["value"], found["rate"], found)
 
 
 def bounded(cells: Sequence[Cell]) -> list[Cell]:
