@@ -772,6 +772,7 @@ async def listening(scene: Scene, reader: Gathering) -> None:
 
 
 async def test_many_tiny_records_are_one_piece_for_the_reader() -> None:
+    """N32."""
     scene, reader = Scene(), Gathering()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listening, scene, reader)
@@ -781,6 +782,51 @@ async def test_many_tiny_records_are_one_piece_for_the_reader() -> None:
         scene.end()
         scene.deliver([])
     assert reader.pieces == [b"x" * 100]
+
+
+@pytest.mark.parametrize("is_received", [False, True])
+async def test_bytes_that_carry_nothing_are_metered(autojump_clock: trio.testing.MockClock, is_received: bool) -> None:
+    """N33: so do new keys, which Python's client cannot send."""
+    scene, reader = Scene(), Gathering()
+
+    async def receive() -> None:
+        await scene.ours.handshake()
+        while data := await scene.ours.receive():
+            reader.feed(data)
+
+    async with trio.open_nursery() as nursery:
+        if is_received:
+            nursery.start_soon(receive)
+        else:
+            nursery.start_soon(listening, scene, reader)
+        await scene.shake()
+        for _ in range(5000):
+            scene.write(b"x")
+        surplus = len(scene.rest) - 5000
+        scene.end()
+        scene.deliver([])
+    assert b"".join(reader.pieces) == b"x" * 5000
+    in_the_long_run = (surplus - tls.SURPLUS.burst - 2 * tls.UNMETERED) / tls.SURPLUS.per_second
+    assert trio.current_time() > in_the_long_run > 5
+
+
+@pytest.mark.parametrize("size", [10, 1000, 16_384, 50_000])
+async def test_a_client_that_types_fast_is_not_metered(autojump_clock: trio.testing.MockClock, size: int) -> None:
+    """Its lines come one a read, or in long records."""
+    scene, reader = Scene(), Gathering()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listening, scene, reader)
+        await scene.shake()
+        scene.below.add.send_nowait(scene.rest)
+        for _ in range(2000 if size < 4000 else 40):
+            scene.rest = b""
+            scene.write(b"x" * size)
+            for at in range(0, len(scene.rest), 4096):
+                scene.below.add.send_nowait(scene.rest[at : at + 4096])
+        scene.rest = b""
+        scene.end()
+        scene.deliver([])
+    assert trio.current_time() == 0
 
 
 async def test_the_lines_before_a_violation_are_read_and_the_error_names_it() -> None:
@@ -796,7 +842,7 @@ async def test_the_lines_before_a_violation_are_read_and_the_error_names_it() ->
 
 
 async def test_a_close_with_unread_records_says_the_end_in_the_cipher_all_the_same() -> None:
-    """Typed behind a `quit`, and left unread because the reader was full."""
+    """N34: typed behind a `quit`, and left unread because the reader was full."""
     scene = Scene()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.ours.handshake)

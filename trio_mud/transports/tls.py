@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
+import math
 import ssl
 import stat
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 import trio
 
 from ..errors import ConfigurationError
+from ..limits import Rate
 from . import Listener, Reader, Transport
 from .layered import EndOfStream, LayeredTransport
 from .poller import RECEIVE, Poller
@@ -33,6 +35,12 @@ logger = logging.getLogger("trio_mud")
 WARN_BEFORE = dt.timedelta(days=14)  # before the certificate ends; automated renewal is done with 30 days left
 MOST_PEM = 1024 * 1024  # bytes of a file; a chain of four certificates has 8 KiB
 PIECE = 16 * 1024  # bytes encrypted at once, the maximum of one TLS record
+
+# Received bytes that carry nothing: new keys (27 bytes, for which OpenSSL computes 30 us), and what tiny records have
+# around their content. They are counted past the first record of a read, and metered beyond one incomplete record.
+AROUND = 32  # bytes around the content of a record, at most
+UNMETERED = 20 * 1024  # bytes
+SURPLUS = Rate(8 * 1024, burst=16 * 1024)  # bytes; 10 ms of CPU a second
 
 # Elliptic-curve key exchange and authenticated encryption, as in Mozilla's "intermediate" profile.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all ciphers of TLS 1.3 are of this kind
@@ -170,7 +178,17 @@ class TlsTransport(LayeredTransport):
         handshake_turn: A lock held for each step of a handshake, shared by transports whose steps must take turns.
     """
 
-    __slots__ = ("_certificate", "_fault", "_handshake_turn", "_incoming", "_is_exhausted", "_outgoing", "_tls")
+    __slots__ = (
+        "_certificate",
+        "_fault",
+        "_full_at",
+        "_handshake_turn",
+        "_incoming",
+        "_is_exhausted",
+        "_outgoing",
+        "_surplus",
+        "_tls",
+    )
 
     is_secure = True
     needs_handshake = True
@@ -184,6 +202,8 @@ class TlsTransport(LayeredTransport):
         self._tls: ssl.SSLObject | None = None
         self._is_exhausted = False  # True if nothing more can be decrypted until more is received
         self._fault = ""  # the first violation of the protocol, because OpenSSL reports it only once
+        self._surplus = 0  # received bytes that carried nothing, and are not metered yet
+        self._full_at = -math.inf  # when their bucket is full again
 
     async def handshake(self) -> None:
         """Agree on keys, with the current certificate.
@@ -221,9 +241,11 @@ class TlsTransport(LayeredTransport):
         """
         try:
             while not (plain := self._decrypt()):
+                if self._must_rest:
+                    await self._rest()
                 if not (encrypted := await self._transport.receive()):
                     raise self._cut()
-                self._incoming.write(encrypted)
+                self._take(encrypted)
         except EndOfStream:
             return b""
         return plain
@@ -265,6 +287,21 @@ class TlsTransport(LayeredTransport):
         self._unsent += self._outgoing.read()
         await self._flush()
 
+    def _take(self, encrypted: bytes) -> None:
+        """Take received bytes, to be decrypted."""
+        self._incoming.write(encrypted)
+        self._surplus += len(encrypted)
+
+    @property
+    def _must_rest(self) -> bool:
+        return self._surplus > UNMETERED
+
+    async def _rest(self) -> None:
+        """Wait as long as the bytes that carried nothing cost. TCP slows the sender meanwhile."""
+        self._full_at, wait = SURPLUS.spend(self._full_at, trio.current_time(), self._surplus)
+        self._surplus = 0
+        await trio.sleep(wait)
+
     def _decrypt(self) -> bytes:
         """Return up to 4 KiB of what was received, and b"" if that is no whole record.
 
@@ -292,6 +329,7 @@ class TlsTransport(LayeredTransport):
         except ssl.SSLError as error:
             self._fault = error.reason or str(error)
         if plain:
+            self._surplus = max(0, self._surplus - len(plain) - AROUND)
             if self._outgoing.pending:  # answered by the next call, because a failure must not cost these bytes
                 self._is_exhausted = False
             return plain
@@ -310,17 +348,16 @@ class TlsTransport(LayeredTransport):
 class _Decryptor:
     """The reader of the transport below: decrypts what it is fed, and feeds the reader above."""
 
-    __slots__ = ("_feed", "_reader", "_receive", "_tls")
+    __slots__ = ("_feed", "_reader", "_tls")
 
     def __init__(self, tls: TlsTransport, reader: Reader) -> None:
         self._tls = tls
         self._reader = reader
         self._feed = reader.feed
-        self._receive = tls._incoming.write
 
     def feed(self, data: bytes) -> bool:
         """Decrypt received bytes; return True if there is room for more."""
-        self._receive(data)
+        self._tls._take(data)
         return self.read_on()
 
     def read_on(self) -> bool:
@@ -331,13 +368,16 @@ class _Decryptor:
             if plain and not self._feed(plain):
                 return False
             if tls._is_exhausted:
-                return True
+                return tls._surplus <= UNMETERED
 
     async def room(self) -> None:
-        """Wait until the reader has room when everything is decrypted."""
-        await self._reader.room()
-        while not self.read_on():
+        """Wait until the reader has room when everything is decrypted, and the peer's surplus is paid for."""
+        while True:
+            if self._tls._must_rest:
+                await self._tls._rest()
             await self._reader.room()
+            if self.read_on():
+                return
 
     def lost(self, error: trio.BrokenResourceError) -> None:
         """Report the loss to the reader."""
