@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import bounds, driver, figures, game, run
+from tests.bench.measuring import Cell, Measurement, measure
 
 from .pages import CHECKOUT, load, page
 
@@ -34,7 +35,7 @@ def test_the_commands_on_the_page_exist() -> None:
     [("echo", (2,)), ("room", (2, 3)), ("fan", (3,)), ("storm", (100,)), ("death", (4,)), ("beat", (2,))],
 )
 def test_one_short_measurement_comes_to_a_figure(kind: str, what: str, numbers: tuple[int, ...]) -> None:
-    figure = run.measure(kind, run.Cell("short", what, numbers, "things"), 0.1)
+    figure = measure(kind, Cell("short", what, numbers, "things"), 0.1)
     assert figure.value is not None
     assert figure.value > 0
     assert figure.found.get("unanswered", 0) == 0
@@ -45,7 +46,7 @@ def test_one_short_measurement_comes_to_a_figure(kind: str, what: str, numbers: 
 def test_past_a_limit_all_the_others_are_told_why_and_every_player_plays_on(
     limits: tuple[int, int], words: str
 ) -> None:
-    found = run.measure("full", run.Cell("full", "full", (5, 100), "things"), 0.1, *limits).found
+    found = measure("full", Cell("full", "full", (5, 100), "things"), 0.1, *limits).found
     assert (found["players left"], found["unanswered"]) == (5, 0)
     assert isinstance(found["knocked"], int)
     assert found["refused"] == found["knocked"] > 10  # of a hundred, where the machine has the time
@@ -81,24 +82,24 @@ def test_a_lateness_is_told_by_percentiles() -> None:
 
 
 def test_a_table_shows_the_medians_and_the_ratio_within_each_round() -> None:
-    cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
+    cell = Cell("echo-2", "echo", (2,), "CPU us a command")
     measured = {
-        ("echo-2", "driver"): [run.Measurement(20e-6, 500), run.Measurement(20e-6, 500), run.Measurement(33e-6, 500)],
-        ("echo-2", "trio"): [run.Measurement(10e-6, 1000), run.Measurement(20e-6, 1000), run.Measurement(30e-6, 1000)],
+        ("echo-2", "driver"): [Measurement(20e-6, 500), Measurement(20e-6, 500), Measurement(33e-6, 500)],
+        ("echo-2", "trio"): [Measurement(10e-6, 1000), Measurement(20e-6, 1000), Measurement(30e-6, 1000)],
     }
     last = run.table([cell], ["driver", "trio"], measured).splitlines()[-1]
     assert last == "| echo-2 | CPU us a command | 20.00 | 20.00 (1.10, 1.00-2.00) |"
 
 
 def test_a_server_that_could_not_be_measured_leaves_a_gap() -> None:
-    cell = run.Cell("echo-2", "echo", (2,), "CPU us a command")
-    measured = {("echo-2", kind): [run.Measurement(None, None)] for kind in ("driver", "trio")}
+    cell = Cell("echo-2", "echo", (2,), "CPU us a command")
+    measured = {("echo-2", kind): [Measurement(None, None)] for kind in ("driver", "trio")}
     assert run.table([cell], ["driver", "trio"], measured).endswith("| - | - |")
 
 
 def test_connections_are_bounded_by_the_descriptors_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1000, 1000))
-    [cell] = run.bounded([run.Cell("room", "room", (10, 5000), "")])
+    [cell] = run.bounded([Cell("room", "room", (10, 5000), "")])
     assert cell.numbers == (10, 1000 - run.SPARE)
 
 
