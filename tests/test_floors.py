@@ -141,7 +141,8 @@ ORDER = {
         "__init__",
     ],
     "program": [
-        *["logs", "config", "environment", "loading", "game_code", "reload", "storage_commands", "admin_command"],
+        *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
+        *["reload", "renewal", "storage_commands", "admin_command", "announcements", "serving", "config_command"],
         *["new", "cli"],
     ],
 }

@@ -14,7 +14,7 @@ import pytest
 import trio_mud
 from trio_mud import Client, Connection, Dialog, Hooks, Limits, MasterServer, Session
 from trio_mud.errors import ConfigurationError
-from trio_mud.program.config import decode
+from trio_mud.program.effective import decode
 from trio_mud.renamed import RENAMED
 
 from .docs.generated import members

@@ -16,6 +16,10 @@ members, or fields with their defaults:
     <!-- members: trio_mud.testing:Player -->
     <!-- fields: trio_mud.texts:Texts -->
 
+A comment before a block of TOML stands for all settings of the configuration:
+
+    <!-- settings: all -->
+
 Used by `test_generated.py`, which compares.
 """
 
@@ -35,17 +39,28 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 from types import GenericAlias, ModuleType
+from typing import Literal, get_origin
 
-from trio_mud import HookEvent, Limits, Rate, Texts
-from trio_mud.accounts import AccountOptions
-from trio_mud.program.config import StorageOptions
+from trio_mud import HookEvent, Rate
+from trio_mud.program.config import Configuration
+from trio_mud.program.settings import SETTINGS, TABLES, shown
 
 from .pages import CHECKOUT, DOCS
 
 BLOCK = re.compile(
-    r"(?P<mark><!-- (?P<kind>code|names|members|fields): (?P<argument>[^>]+?) -->\n)"
+    r"(?P<mark><!-- (?P<kind>code|names|members|fields|settings): (?P<argument>[^>]+?) -->\n)"
     r"(?P<copy>```[\s\S]*?\n```\n|(?:\|.*\n)*)"
 )
+EXAMPLES = {  # of settings without a default that could be written
+    "tls_certificate": "fullchain.pem",
+    "tls_key": "privkey.pem",
+    "data": "data",
+    "record": "recordings",
+    "storage.url": "data/tavern.db",
+    "storage.backups": "data/backups",
+    "operations.socket": "data/tavern.sock",
+    "log.file": "tavern.log",
+}
 LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text"}
 CODE = re.compile(
     r'(?P<file>[\w./-]+)(?:, function (?P<function>\w+))?(?:, from "(?P<start>.+?)")?(?: to "(?P<end>.+?)")?'
@@ -64,6 +79,7 @@ def render(page: Path) -> str:
         "names": _names,
         "members": _members,
         "fields": _fields,
+        "settings": _settings,
     }
 
     def make(block: re.Match[str]) -> str:
@@ -158,11 +174,28 @@ def _fields(_page: Path, argument: str) -> str:
 def _shown(field: dataclasses.Field[object]) -> str:
     if field.default is dataclasses.MISSING:
         return ""
-    if isinstance(field.default, Limits | Texts | StorageOptions | AccountOptions):
+    if isinstance(field.default, tuple(TABLES.values())):
         return "a table of its own"
     if isinstance(field.default, Rate):
         return f"{field.default.per_second} a second, burst {field.default.burst}"
     return '""' if field.default == "" else str(field.default).replace("\n", " ")
+
+
+def _settings(_page: Path, _argument: str) -> str:
+    """A configuration file with the default of each setting, and an example for those that are not set."""
+    meanings = {table: _docstrings_of_fields(cls) for table, cls in {"": Configuration, **TABLES}.items()}
+    lines, table = [], ""
+    for key, setting in SETTINGS.items():
+        if setting.table != table:
+            table = setting.table
+            lines += ["", f"[{table}]"]
+        if meaning := meanings[table].get(setting.name):
+            words = f": {setting.wanted}" if get_origin(setting.hint) is Literal else ""
+            lines.append(f"# {meaning.rstrip('.')}{words or '.'}")
+        is_set = setting.default is not None or setting.can_be_none
+        value = shown(setting, setting.default if is_set else EXAMPLES[key])
+        lines.append(f"{'' if is_set else '#'}{setting.name} = {value}")
+    return "\n".join(["```toml", *lines, "```", ""])
 
 
 def _docstrings_of_fields(cls: type) -> dict[str, str]:

@@ -20,7 +20,7 @@ import trustme
 
 from trio_mud import MasterServer, __version__
 from trio_mud.driver.server.places import Place
-from trio_mud.program import cli, logs
+from trio_mud.program import announcements, cli, logs
 from trio_mud.program.admin_command import ask
 from trio_mud.testing import read_recording
 
@@ -162,7 +162,7 @@ def test_a_wrong_file_is_one_line_and_status_2(say: Say, tavern: Path) -> None:
 
     assert say("--config", "tavern.toml") == (
         2,
-        "trio-mud: tavern.toml: there is no 'prot'; did you mean 'port'?\n",
+        "trio-mud: tavern.toml:1: there is no 'prot'; did you mean 'port'?\n",
     )
 
 
@@ -230,7 +230,7 @@ def test_a_broken_game_shows_its_own_traceback_and_status_2(say: Say, tavern: Pa
     assert last == "trio-mud: the game's own code failed, as shown above"
 
 
-def test_help_names_every_option_and_its_variable(say: Say) -> None:
+def test_help_names_every_option_and_the_rule_of_variables(say: Say) -> None:
     status, text = say("--help")
 
     assert status == 0
@@ -246,41 +246,8 @@ def test_help_names_every_option_and_its_variable(say: Say) -> None:
         "--record",
     ]:
         assert word in text
-    for variable in ["TRIO_MUD_GAME", "TRIO_MUD_HOST", "TRIO_MUD_PORT", "TRIO_MUD_CONFIG"]:
-        assert variable in text
-
-
-@pytest.mark.parametrize(
-    ("places", "said"),
-    [
-        (
-            [("127.0.0.1", 4000), ("::1", 4000)],
-            "telnet localhost 4000\nOnly local connections are accepted. Use --host 0.0.0.0",
-        ),
-        (
-            [("127.0.0.1", 41), ("::1", 42)],
-            "telnet 127.0.0.1 41\n    telnet ::1 42\nOnly local connections are accepted.",
-        ),
-        ([("0.0.0.0", 4000)], "telnet localhost 4000\nOther machines connect by the name or address of this machine."),
-        ([("192.0.2.7", 4000)], "telnet 192.0.2.7 4000\nOther machines connect"),
-        ([("fe80::1%eth0", 4000)], "telnet fe80::1 4000\nOther machines connect"),
-    ],
-)
-def test_the_welcome_says_where_to_connect_and_who_can(places: list[tuple[str, int]], said: str) -> None:
-    welcome = cli._welcome("tavern:hooks", [Place(*place) for place in places])
-
-    assert said in welcome
-    assert "not encrypted" in welcome
-
-
-def test_the_welcome_names_the_port_for_tls() -> None:
-    hosts = ("127.0.0.1", "::1")
-    places = [Place(host, port, is_secure=port == 4443) for port in (4000, 4443) for host in hosts]
-
-    assert cli._welcome("tavern:hooks", places).splitlines()[1:3] == [
-        "    telnet localhost 4000",
-        "    localhost port 4443 with TLS, in a client that speaks it",
-    ]
+    for variable in ["TRIO_MUD_PORT for port", "TRIO_MUD_LIMITS_MAX_LINE", "TRIO_MUD_CONFIG", "trio-mud config"]:
+        assert variable in " ".join(text.split())
 
 
 def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
@@ -289,7 +256,7 @@ def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
     def crash(server: MasterServer, places: Sequence[Place]) -> None:
         raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(cli, "_welcome", crash)
+    monkeypatch.setattr(announcements, "welcome", crash)
     monkeypatch.setattr(logs, "show", lambda *_, **__: None)
 
     with pytest.raises(OSError, match="on fire"):
@@ -335,7 +302,7 @@ def test_a_folder_for_recordings_that_cannot_be_made_is_one_line_and_status_2(sa
     status, text = say("run", "tavern:hooks", "--port", "0", "--record", str(tavern / "tavern.py"))
 
     assert status == 2
-    assert text.startswith("trio-mud: cannot record into ")
+    assert text.startswith("trio-mud: --record: cannot record into ")
     assert text.count("\n") == 1
 
 
@@ -579,6 +546,34 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_hangup_reads_the_configuration_again(tavern: Path) -> None:
+    """O4, O5."""
+    file = tavern / "mud.toml"
+    file.write_text('game = "tavern:hooks"\nhost = "127.0.0.1"\nport = 0\n', encoding="utf-8")
+    with started("run", "--config", "mud.toml") as process:
+        port = port_of(process)
+
+        def hang_up(more: str, said: str) -> None:
+            file.write_text(f'game = "tavern:hooks"\nhost = "127.0.0.1"\nport = 0\n{more}', encoding="utf-8")
+            process.send_signal(signal.SIGHUP)
+            assert process.stderr is not None
+            assert any(said in line for line in process.stderr)
+
+        hang_up(
+            "prot = 5\n", "the game was not reloaded, and the old code goes on: the configuration is wrong: mud.toml:4"
+        )
+        hang_up("[limits]\nmax_line = 99\n", "mud.toml:5: limits.max_line = 99 needs a restart; until then it is 4096")
+        hang_up('[log]\nlevel = "warning"\n[limits]\nmax_line = 98\n', "limits.max_line = 98 needs a restart")
+        hang_up("prot = 5\n", "mud.toml:4: there is no 'prot'; did you mean 'port'?")
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as guest:
+            guest.sendall(b"quit\r\n")
+            assert b"The door swings shut." in b"".join(iter(lambda: guest.recv(4096), b""))
+        process.send_signal(signal.SIGTERM)
+
+        status, complaints = ended(process)
+    assert (0, "") == (status, complaints)  # neither the visit nor the signal is logged at the level "warning"
 
 
 def test_watched_files_are_reloaded_when_they_change(tavern: Path) -> None:

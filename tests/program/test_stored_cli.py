@@ -16,7 +16,8 @@ import pytest
 from tests.program.test_cli import ended, port_of, started
 from trio_mud.errors import ConfigurationError
 from trio_mud.program import cli, logs
-from trio_mud.program.config import Configuration, StorageOptions, decode
+from trio_mud.program.config import Configuration, StorageOptions
+from trio_mud.program.effective import decode
 from trio_mud.program.storage_commands import database_of
 from trio_mud.storage import Memory, Sqlite
 
@@ -88,9 +89,12 @@ def test_backups_are_beside_the_file_or_elsewhere_or_none(folder: Path, backups:
     assert (found and found.resolve()) == (wanted and wanted.resolve())
 
 
-def test_postgresql_is_named_without_its_password(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    url = "postgresql://mud:secret@db.example/inn"
-    assert cli.main(["run", "tavern:game", "--storage", url, "--check-config"]) == 0
+def test_postgresql_is_named_without_its_password(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("url").write_text("postgresql://mud:secret@db.example/inn\n", encoding="utf-8")
+    monkeypatch.setenv("TRIO_MUD_STORAGE_URL_FILE", "url")
+    assert cli.main(["run", "tavern:game", "--check-config"]) == 0
     assert capsys.readouterr().out.endswith("with records in postgresql://db.example/inn\n")
 
 
@@ -118,7 +122,8 @@ def test_the_environment_sets_the_rules_of_accounts(
     assert "accounts guests = False" in capsys.readouterr().out
     monkeypatch.setenv("TRIO_MUD_ACCOUNTS_GUESTS", "no")
     assert cli.main(["--config", "tavern.toml", "--check-config"]) == 2
-    assert capsys.readouterr().err == "trio-mud: TRIO_MUD_ACCOUNTS_GUESTS: guests = 'no': write true or false\n"
+    said = 'TRIO_MUD_ACCOUNTS_GUESTS: accounts.guests = "no": write true or false'
+    assert capsys.readouterr().err == f"trio-mud: {said}\n"
 
 
 @pytest.mark.parametrize(
@@ -126,11 +131,11 @@ def test_the_environment_sets_the_rules_of_accounts(
     [
         (
             ["--storage-every", "0"],
-            "every = 0.0: write a positive number of seconds",
+            "storage.every = 0.0: write a positive number of seconds, 86400 at most",
         ),
         (
             ["--storage-every", "inf"],
-            "every = inf: write a positive number of seconds",
+            "storage.every = inf: write a positive number of seconds, 86400 at most",
         ),
     ],
 )
@@ -138,7 +143,7 @@ def test_a_wrong_setting_is_one_line_and_status_2(
     folder: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["run", "tavern:game", *arguments]) == 2
-    assert capsys.readouterr().err == f"trio-mud: {said}, as --storage-every or TRIO_MUD_STORAGE_EVERY\n"
+    assert capsys.readouterr().err == f"trio-mud: --storage-every: {said}\n"
 
 
 # What is refused before a port is bound

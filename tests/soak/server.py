@@ -27,7 +27,7 @@ import trio
 from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast, run
 from trio_mud.driver.server.places import Place
 from trio_mud.driver.server.server import MasterServer
-from trio_mud.program.config import decode
+from trio_mud.program.effective import decode
 
 BANNED = "127.0.9."  # where nobody is let in from
 PAGE = "\n".join(["All work and no play makes Jack a dull boy."] * 500)  # 22 kB

@@ -95,4 +95,4 @@ class AccountOptions:
             elif not isinstance(field.default, float) and not isinstance(value, int):
                 raise ValueError(f"{field.name} = {value!r}: write a whole number, such as {field.default}")
         if self.hash_memory < 8:
-            raise ValueError(f"hash_memory = {self.hash_memory}: argon2 needs at least 8 KiB")
+            raise ValueError(f"hash_memory = {self.hash_memory}: write at least 8, which argon2 needs")

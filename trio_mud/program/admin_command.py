@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,10 @@ from cyclopts import Parameter
 
 from ..errors import ConfigurationError, TrioMudError
 from ..storage import Backend, Memory, Sqlite
-from .config import SWITCHED_OFF, Configuration, read
+from .config import SWITCHED_OFF, Configuration
+from .effective import find_configuration
+from .options import File
+from .sources import OptionText
 from .storage_commands import data_folder
 
 __all__ = ["NoConsole", "Reply", "add_admin_command", "ask", "console_of"]
@@ -98,8 +102,8 @@ def add_admin_command(app: cyclopts.App) -> None:
 
 def _admin(
     *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
-    console: Annotated[Path | None, Parameter(env_var="TRIO_MUD_OPERATIONS_SOCKET", show_default=False)] = None,
-    config: Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG", show_default=False)] = None,
+    console: Annotated[str | None, Parameter(show_default=False)] = None,
+    config: File = None,
 ) -> int:
     """Ask or direct a running server of this machine and user; without a command, at a prompt.
 
@@ -111,7 +115,7 @@ def _admin(
         console: The socket of the server's console. Default: the only file *.sock in the data folder.
         config: The TOML file of the server, which names the socket, the database or the data folder.
     """
-    path = console or _find(config)
+    path = _find(console, config)
     if command:
         return _show(ask(path, " ".join(command)))
     return _converse(path)
@@ -149,13 +153,14 @@ def _edit_lines() -> None:
         import readline  # noqa: F401 - importing it is enough; some builds of Python lack it
 
 
-def _find(config: Path | None) -> Path:
+def _find(console: str | None, config: Path | None) -> Path:
     """Return the socket that an operator means.
 
     Raises:
         ConfigurationError: None is named, and the data folder does not hold exactly one.
     """
-    configuration = read(config) if config is not None else Configuration()
+    options = [OptionText("operations.socket", "--console", console)] if console is not None else []
+    configuration = find_configuration(config, options, os.environ).configuration
     if configuration.operations.socket not in (None, SWITCHED_OFF):
         return Path(str(configuration.operations.socket))
     if configuration.storage.url is not None and "://" not in configuration.storage.url:

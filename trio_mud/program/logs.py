@@ -19,7 +19,7 @@ from ..driver.server.log_lines import printable
 from ..driver.server.log_queue import MOST, QueuedHandler
 from ..driver.server.stacks import event_in_flight
 
-__all__ = ["show"]
+__all__ = ["level_of", "show"]
 
 
 def show(
@@ -72,6 +72,11 @@ def show(
     root.addHandler(handler)
     root.setLevel(level)
     return handler
+
+
+def level_of(name: str) -> int:
+    """Return the level with this name, such as "info"."""
+    return logging.getLevelNamesMapping()[name.upper()]
 
 
 def name_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

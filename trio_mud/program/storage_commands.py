@@ -10,25 +10,23 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
 import cyclopts
-from cyclopts import Parameter
 
 from ..driver.server.log_lines import printable
 from ..errors import ConfigurationError, StorageError
 from ..storage import Backend, Memory, Postgres, Sqlite, backend_of
 from ..storage.inspection import check, export
 from ..storage.restoring import restore, restore_into
-from .config import BUNDLED_WORLD, SWITCHED_OFF, Configuration, read
+from .config import BUNDLED_WORLD, SWITCHED_OFF, Configuration
+from .effective import find_configuration
+from .options import Database, File
+from .sources import OptionText
 
 __all__ = ["add_commands", "data_folder", "database_of"]
 
 CLEAN = 0
 FAILED = 1
-
-Database = Annotated[str | None, Parameter(name="storage", env_var="TRIO_MUD_STORAGE_URL", show_default=False)]
-ConfigurationFile = Annotated[Path | None, Parameter(env_var="TRIO_MUD_CONFIG", show_default=False)]
 
 
 def database_of(configuration: Configuration) -> Backend:
@@ -57,7 +55,7 @@ def add_commands(app: cyclopts.App) -> None:
     app.command(_export, name="export")
 
 
-def _check(*, database: Database = None, config: ConfigurationFile = None) -> int:
+def _check(*, database: Database = None, config: File = None) -> int:
     """Check a whole database; the exit status is 1 if it is damaged.
 
     Args:
@@ -77,7 +75,7 @@ def _check(*, database: Database = None, config: ConfigurationFile = None) -> in
     return FAILED if count else CLEAN
 
 
-def _back_up(file: Path, /, *, database: Database = None, config: ConfigurationFile = None) -> int:
+def _back_up(file: Path, /, *, database: Database = None, config: File = None) -> int:
     """Copy a database, as of one moment, into a new SQLite file.
 
     Args:
@@ -90,7 +88,7 @@ def _back_up(file: Path, /, *, database: Database = None, config: ConfigurationF
     return CLEAN
 
 
-def _restore(file: Path, /, *, database: Database = None, config: ConfigurationFile = None) -> int:
+def _restore(file: Path, /, *, database: Database = None, config: File = None) -> int:
     """Replace a database by a backup; no server may be using it.
 
     Args:
@@ -108,7 +106,7 @@ def _restore(file: Path, /, *, database: Database = None, config: ConfigurationF
     return CLEAN
 
 
-def _export(family: str = "", key: str = "", /, *, database: Database = None, config: ConfigurationFile = None) -> int:
+def _export(family: str = "", key: str = "", /, *, database: Database = None, config: File = None) -> int:
     """Print records as lines of JSON.
 
     Args:
@@ -133,9 +131,10 @@ def _named(database: str | None, config: Path | None) -> Backend:
     Raises:
         ConfigurationError: None is named, and the data folder does not hold exactly one.
     """
-    configuration = read(config) if config is not None else Configuration()
-    if url := database or configuration.storage.url:
-        return backend_of(url)
+    options = [OptionText("storage.url", "--storage", database)] if database is not None else []
+    configuration = find_configuration(config, options, os.environ).configuration
+    if configuration.storage.url is not None:
+        return backend_of(configuration.storage.url)
     folder = data_folder(configuration)
     found = sorted(folder.glob("*.db"))
     if len(found) != 1:

@@ -1,0 +1,62 @@
+"""The lines that the program prints: its plan for `--check-config`, and how to connect once it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ..driver.server.places import Place
+from ..storage import Backend, Memory
+from .effective import Effective
+from .settings import SETTINGS
+
+__all__ = ["plan", "welcome"]
+
+UNENCRYPTED = "Telnet is not encrypted: every network on the way can read it, including passwords."
+_LISTED = ("accounts", "limits", "texts")  # the tables whose changed settings the plan lists
+
+
+def plan(effective: Effective, backend: Backend | None) -> str:
+    """Return one line on what a server with this configuration does, with all changed limits and texts."""
+    configuration = effective.configuration
+    changed = [
+        f"{setting.table} {setting.name} = {value!r}"
+        for setting in SETTINGS.values()
+        if setting.table in _LISTED and (value := effective.value(setting.key)) != setting.default
+    ]
+    text = f"would open {configuration.game} at {configuration.host} port {configuration.port}"
+    if configuration.tls_port is not None:
+        text += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
+    if configuration.proxy_from:
+        text += f", behind proxies in {', '.join(configuration.proxy_from)}"
+    if backend is not None and not isinstance(backend, Memory):
+        text += f", with records in {backend.name}"
+    return text + (f", with {'; '.join(changed)}" if changed else "")
+
+
+def welcome(game: str, places: Sequence[Place]) -> str:
+    """Return the lines that say how to connect, from where, and how to stop the server."""
+    lines = [f"{game} is open. To connect:"]
+    for is_secure, form in ((False, "    telnet {} {}"), (True, "    {} port {} with TLS, in a client that speaks it")):
+        lines += _reached([place for place in places if place.is_secure is is_secure], form)
+    if all(_address(place).is_loopback for place in places):
+        lines.append(f"Only local connections are accepted. Use --host 0.0.0.0 to accept others. {UNENCRYPTED}")
+    else:
+        lines.append(f"Other machines connect by the name or address of this machine. {UNENCRYPTED}")
+    lines.append("Press Ctrl-C to stop the server.")
+    return "\n".join(lines)
+
+
+def _reached(places: Sequence[Place], form: str) -> list[str]:
+    """Return one line for each way to reach these places from this machine."""
+    one_port = len({place.port for place in places}) == 1  # a free port may differ between the addresses of one name
+    lines: dict[str, None] = {}
+    for place in places:
+        address = _address(place)
+        is_localhost = address.is_unspecified or (address.is_loopback and one_port)
+        lines[form.format("localhost" if is_localhost else address, place.port)] = None
+    return list(lines)
+
+
+def _address(place: Place) -> IPv4Address | IPv6Address:
+    return ip_address(place.host.partition("%")[0])

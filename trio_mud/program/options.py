@@ -1,0 +1,103 @@
+"""The options of the command line that set settings, shared by `run` and `config`.
+
+Values are texts here: `sources` reads them by the types of the settings, as it reads the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from ..errors import ConfigurationError
+from .sources import OptionText
+
+__all__ = ["ARGUMENT", "NO_OPTIONS", "Database", "File", "RunOptions"]
+
+ARGUMENT: Final = "GAME"  # of the command line, as `--help` calls it
+_KEYS: Final = {  # of options that are called otherwise than their setting
+    "storage": "storage.url",
+    "storage_every": "storage.every",
+    "storage_backups": "storage.backups",
+    "console": "operations.socket",
+}
+_MANY = Parameter(negative="", show_default=False)
+_NETWORKS = Parameter(metavar="NETWORK")
+_ASSIGNMENTS = Parameter(metavar="KEY=VALUE")
+
+File = Annotated[Path | None, Parameter(metavar="FILE", show_default=False)]
+Database = Annotated[str | None, Parameter(name="storage", metavar="FILE|URL", show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options; None for an option that is not given."""
+
+    host: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """The host name or address to listen on. Default: localhost; 0.0.0.0 accepts connections from other machines."""
+
+    port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
+    """The port to listen on. Default: 4000; 0 chooses a free port."""
+
+    tls_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
+    """An additional port for clients that use TLS; 0 chooses a free port."""
+
+    tls_certificate: Annotated[str | None, Parameter(metavar="FILE")] = None
+    """The certificate for the TLS port, a PEM file; SIGHUP reloads it."""
+
+    tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None
+    """The key of the certificate, a PEM file. Default: the file of the certificate."""
+
+    proxy_from: Annotated[tuple[str, ...], _MANY, _NETWORKS] = ()
+    """A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated."""
+
+    data: Annotated[str | None, Parameter(metavar="FOLDER")] = None
+    """The folder of the database, MODULE.db. Default: $STATE_DIRECTORY, or data; the bundled world stores nothing
+    without it."""
+
+    storage: Annotated[str | None, Parameter(metavar="FILE|URL")] = None
+    """The database of a game with records: the path of an SQLite file, or a URL, postgresql://…"""
+
+    storage_every: Annotated[str | None, Parameter(metavar="SECONDS")] = None
+    """Seconds between two saves."""
+
+    storage_backups: Annotated[str | None, Parameter(metavar="FOLDER")] = None
+    """The folder for daily backups, or none. Default: backups, beside the SQLite file."""
+
+    console: Annotated[str | None, Parameter(metavar="SOCKET")] = None
+    """The Unix socket of the console, for trio-mud admin, or none. Default: MODULE.sock, beside the database."""
+
+    record: Annotated[str | None, Parameter(metavar="FOLDER")] = None
+    """A folder for recordings of all connections, which tests can replay. Hidden input is left out."""
+
+    set: Annotated[tuple[str, ...], _MANY, _ASSIGNMENTS] = ()
+    """Sets any other setting, such as limits.max_line=8192 or log.form=json; may be repeated."""
+
+    config: File = None
+    """A TOML file with settings, or $TRIO_MUD_CONFIG. A relative path in it starts at the folder of the file."""
+
+    def texts(self, game: str | None) -> Iterator[OptionText]:
+        """Yield the settings of these options, and the game.
+
+        Raises:
+            ConfigurationError: `--set` has no `=`.
+        """
+        if game is not None:
+            yield OptionText("game", ARGUMENT, game)
+        for name in (field.name for field in fields(self) if field.name not in ("config", "set")):
+            given: str | tuple[str, ...] | None = getattr(self, name)
+            if given is not None and given != ():
+                text = given if isinstance(given, str) else " ".join(given)
+                yield OptionText(_KEYS.get(name, name), f"--{name.replace('_', '-')}", text)
+        for assignment in self.set:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise ConfigurationError(f"--set {assignment}: write KEY=VALUE, such as limits.max_line=8192")
+            yield OptionText(key.strip(), "--set", text)
+
+
+NO_OPTIONS: Final = RunOptions()

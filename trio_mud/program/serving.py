@@ -1,0 +1,182 @@
+"""A game as the command line serves it: found, with its certificate, its database and its log, until it is stopped.
+
+Everything that can be checked is checked by `prepare`, before anything is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..driver.core.hooks import Hooks
+from ..driver.server.places import Place, Places
+from ..driver.server.running import Lifespan, serve_places
+from ..driver.server.server import MasterServer
+from ..errors import ConfigurationError
+from ..storage import Backend, Memory
+from ..transports.tls import Certificate
+from ..world import Game
+from ..world.game import StoreSettings
+from . import announcements, logs
+from .admin_command import console_of
+from .config import BUNDLED_WORLD, LASTING_WORLD, Configuration
+from .effective import Effective
+from .game_code import game_files
+from .loading import GameBroken, find_game
+from .options import ARGUMENT
+from .reload import enable_reload, watch
+from .renewal import renew_with_code
+from .storage_commands import database_of
+
+__all__ = ["CheckedProgram", "prepare", "serve_program"]
+
+logger = logging.getLogger("trio_mud")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProgram:
+    """A configuration, and what it names: checked, and not yet opened."""
+
+    effective: Effective
+    name: str
+    """The game as MODULE:NAME; the bundled world has accounts if it has a database."""
+
+    game: Hooks | Game
+    backend: Backend | None
+    """The database of a game with records."""
+
+    certificate: Certificate | None
+
+
+def prepare(effective: Effective) -> CheckedProgram:
+    """Find what a configuration names.
+
+    Raises:
+        GameBroken: The game's code raised an exception.
+        ConfigurationError: The game, the certificate or a combination of settings is wrong; the text names the source.
+    """
+    configuration = effective.configuration
+    certificate = _certificate(effective)
+    has_database = configuration.data is not None or configuration.storage.url is not None
+    name = LASTING_WORLD if configuration.game == BUNDLED_WORLD and has_database else configuration.game
+    try:
+        game = find_game(name)
+    except ConfigurationError as error:
+        if isinstance(error, GameBroken) or effective.source("game") == ARGUMENT:
+            raise  # the text names the game
+        raise effective.error("game", error) from error
+    backend = database_of(configuration) if isinstance(game, Game) else None
+    return CheckedProgram(effective, name, game, backend, certificate)
+
+
+def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[], Effective]) -> None:
+    """Serve until the server is stopped.
+
+    Args:
+        program: The checked program.
+        watched: True to reload the game whenever one of its files changes.
+        reread: Returns the configuration as it is now; a reload compares it with the running one.
+
+    Raises:
+        ConfigurationError: A file or a folder of the configuration cannot be used.
+        CannotListen, CannotOpenConsole: A port or the console cannot be bound.
+    """
+    configuration, game = program.effective.configuration, program.game
+    files = game_files(program.name) if watched else {}  # as they were imported
+    if configuration.record is not None:
+        _make_folder(program.effective, Path(configuration.record))
+    _log(program.effective)
+
+    def announce(server: MasterServer, places: Sequence[Place]) -> None:
+        print(announcements.welcome(configuration.game, places), flush=True)
+        if watched:
+            server.start_soon(watch, server, program.name, files)
+
+    hooks = game if isinstance(game, Hooks) else Hooks()
+    server = MasterServer(hooks, limits=configuration.limits, texts=configuration.texts)
+    enable_reload(server, program.name)
+    renew_with_code(server, program.effective, reread)
+    lifespan = None
+    if isinstance(game, Game) and program.backend is not None:
+        lifespan = _lifespan(game, program.backend, configuration)
+    serve_places(
+        server,
+        _places(configuration, program.certificate),
+        on_open=announce,
+        record=Path(configuration.record) if configuration.record is not None else None,
+        lifespan=lifespan,
+        console=console_of(configuration, program.backend),
+        needs_console=configuration.operations.socket is not None,
+    )
+
+
+def _places(configuration: Configuration, certificate: Certificate | None) -> Places:
+    return Places(
+        configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks
+    )
+
+
+def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
+    """Return what surrounds the server of a game with records: its open store."""
+
+    @asynccontextmanager
+    async def open_game(server: MasterServer) -> AsyncGenerator[None]:
+        settings = StoreSettings(interval=configuration.storage.every, cleanup=configuration.limits.cleanup_timeout)
+        accounts = configuration.accounts
+        if accounts.tls_port is None:
+            accounts = replace(accounts, tls_port=configuration.tls_port)
+        async with game.open(backend, options=(accounts,), **settings) as (server.hooks, server.world):
+            if isinstance(backend, Memory):
+                logger.info("records are not stored; name a folder with --data to store them")
+            else:
+                logger.info("records are stored in %s", backend.name)
+            yield
+
+    return open_game
+
+
+def _certificate(effective: Effective) -> Certificate | None:
+    """Return the certificate if TLS is configured.
+
+    Raises:
+        ConfigurationError: A setting for TLS is missing, or a file is not a certificate or a key.
+    """
+    configuration = effective.configuration
+    if configuration.tls_port is None:
+        for key in ("tls_certificate", "tls_key"):
+            if effective.value(key) is not None:
+                raise effective.error(key, "a certificate or key for TLS is set, but no port: set tls_port")
+        return None
+    if configuration.tls_certificate is None:
+        raise effective.error("tls_port", "tls_port needs a certificate: set tls_certificate to its PEM file")
+    if configuration.tls_port == configuration.port != 0:
+        problem = f"port and tls_port are both {configuration.port}: give TLS a port of its own"
+        raise effective.error("tls_port", problem)
+    try:
+        return Certificate(configuration.tls_certificate, configuration.tls_key)
+    except ConfigurationError as error:
+        raise effective.error("tls_certificate", error) from error
+
+
+def _make_folder(effective: Effective, path: Path) -> None:
+    """Create the folder for recordings, so that an invalid one is refused before a port is opened."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot record into {path}: {error.strerror}; name a folder as record"
+        raise effective.error("record", problem) from error
+
+
+def _log(effective: Effective) -> None:
+    """Begin to log as configured, before anything is opened."""
+    options = effective.configuration.log
+    file = Path(options.file) if options.file is not None else None
+    most = effective.configuration.limits.max_log
+    try:
+        logs.show(logs.level_of(options.level), most=most, form=options.form, file=file)
+    except OSError as error:
+        problem = f"cannot log to {file}: {error.strerror}; name a file as log.file"
+        raise effective.error("log.file", problem) from error
