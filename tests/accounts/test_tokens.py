@@ -189,9 +189,22 @@ async def test_a_link_that_is_lost_before_the_new_password_leaves_no_way_in(mud:
         await inn.mud.pass_time(1)
         assert TEXTS.login_wrong in (await inn.login("Ann", password=code)).screen
         assert TEXTS.login_wrong in (await inn.login("Ann", password="another horse")).screen
-        owner = await inn.login("Ann")
-        assert TEXTS.recovery_used in owner.screen  # with the old password, which still has to be replaced
+        assert TEXTS.login_wrong in (await inn.login("Ann")).screen  # a thief may know the old password
         assert len(inn.mud.server.sessions) == 0
+        owner = await inn.login("Ann", password=await inn.accounts.recovery_code("ann"))
+        await answers(owner, "another horse", "another horse")
+        assert "You are Ann" in owner.screen
+
+
+async def test_a_code_that_is_typed_voids_an_old_password_that_is_being_checked(mud: OpenMud) -> None:
+    async with open_inn(mud, execute=delayed(lambda: 2.0), pause=3) as inn:
+        await (await inn.newcomer("Ann")).type("quit")
+        code = await inn.accounts.recovery_code("Ann")
+        thief, owner = await inn.player("Ann"), await inn.player("Ann")
+        await inn.mud.race(partial(thief.type, PASSWORD), partial(owner.type, code))
+        await inn.mud.pass_time(5)
+        assert TEXTS.login_wrong in thief.screen + await thief.catches_up()
+        assert TEXTS.recovery_used in owner.screen + await owner.catches_up()
 
 
 async def test_a_recovery_code_is_void_after_an_hour_a_new_one_and_a_new_password(mud: OpenMud) -> None:

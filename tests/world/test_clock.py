@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import trio
 
+from trio_mud.storage import Stored
 from trio_mud.testing import OpenMud
-from trio_mud.world import Thing, World, every
+from trio_mud.world import Thing, World, every, world
+from trio_mud.world.world import RUNS
 
 from .village import Cottager, Lantern, Sentry, game, lantern_of, room, the
 
@@ -274,6 +278,32 @@ async def test_the_time_of_a_traveller_stands_still_from_the_crash_on_however_ma
         assert lantern.times_out == 0
         await fourth.pass_time(60)
         assert lantern.times_out == 1
+
+
+async def test_the_times_of_crashes_are_bounded_and_a_long_absence_counts_from_the_oldest_kept(
+    mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "MAX_CRASHES", 3)
+    storage: Stored | None = None
+    crashes: list[bytes] = []
+    for number in range(6):
+        async with mud(game, storage=storage) as place:
+            if number == 0:
+                await place.player(address="10.0.0.1")
+                (body,) = place.store.all(Cottager)
+                lantern = lantern_of(place)
+                lantern.place = body
+                lantern.after(100, lantern.burn_out)
+            await place.pass_time(60)
+            await place.kill()
+            storage, crashes = place.storage, [*crashes, place.storage.values[RUNS]]
+    assert [len(json.loads(value)["crashes"]) for value in crashes] == [0, 1, 2, 3, 3, 3]
+    async with mud(game, storage=storage) as place:
+        ann = await place.player(address="10.0.0.1")
+        await ann.type("save")
+        (body,) = place.store.all(Cottager)
+        assert body.run == 6
+        assert lantern_of(place).times_out == 0
 
 
 async def test_a_thing_given_from_one_absent_traveller_to_another_loses_no_time(mud: OpenMud) -> None:

@@ -9,7 +9,7 @@ import pytest
 from trio_mud import Hooks
 from trio_mud.errors import CannotOpenStorage, MapError
 from trio_mud.program.loading import find_game
-from trio_mud.storage import Memory, inline
+from trio_mud.storage import Memory, Stored, inline
 from trio_mud.testing import OpenMud
 from trio_mud.world import Door, Game, Room, Thing, World
 
@@ -207,6 +207,21 @@ async def test_a_reset_without_a_period_is_made_once_for_ever(mud: OpenMud) -> N
     async with mud(game, storage=place.storage) as again:
         await again.pass_time(5000)
         assert not any(isinstance(thing, Lantern) for thing in again.store.all(Thing))
+
+
+async def test_a_reset_that_was_out_of_the_maps_for_a_while_is_not_made_again(mud: OpenMud, tmp_path: Path) -> None:
+    rooms = '[rooms.hall]\nname = "Hall"\n[things.crown]\nname = "crown"\n'
+    reset = '[[resets]]\nmake = "crown"\nin = "hall"\n'
+
+    async def count(text: str, storage: Stored | None) -> tuple[int, Stored]:
+        async with mud(Game(Hooks(), maps=(a_map(tmp_path, text),)), storage=storage) as place:
+            return sum(thing.template == "crown" for thing in place.store.all(Thing)), place.storage
+
+    number, storage = await count(rooms + reset, None)
+    assert number == 1
+    for text in (rooms, rooms + reset):
+        number, storage = await count(text, storage)
+        assert number == 1
 
 
 @pytest.mark.parametrize("killed_at", [None, 100, 899, 901, 1000])

@@ -183,7 +183,7 @@ class Accounts(Registration):
     async def authenticate(self, connection: Connection, name: str, password: str) -> Account | None:
         """Return the account if the password is right; None if it is wrong, or there is no such account.
 
-        Both take the same time. A recovery code is right once, and sets `account.needs_password`.
+        Both take the same time. A recovery code is right once, voids the password, and sets `account.needs_password`.
 
         Raises:
             TooManyTries: The address or the account has to wait; nothing was checked.
@@ -195,7 +195,8 @@ class Accounts(Registration):
         address = connection.address
         # Not behind the penalties: a code cannot be guessed, and its owner may be under attack.
         if account is not None and take_code(account, password, now, self.options.recovery_lifetime):
-            account.needs_password = True
+            # Its owner has forgotten the password, and a thief has not: from here on neither gets in by it.
+            account.password, account.needs_password = "", True
             self.store.log(AUDIT, event="recovery code used", account=key, address=address)
             return account
         stored = account.password if account is not None else None

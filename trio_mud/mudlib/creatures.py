@@ -89,7 +89,7 @@ class SluiceRat(Creature):
             for thing in self.room.contents:
                 if isinstance(thing, Villager):
                     self.attack(thing)
-                    self.act("", self.snarls)
+                    self.room.tell(self.snarls)
                     return
 
     def strike(self, foe: Being) -> None:
@@ -98,5 +98,6 @@ class SluiceRat(Creature):
             foe.hurt()
 
     def die(self) -> None:
-        self.act("", self.squeaks)
+        if self.room is not None:
+            self.room.tell(self.squeaks)  # builders set it: no template, in which a brace has a meaning
         self.destroy()

@@ -133,8 +133,8 @@ class Traveller(Thing):
         away = world.clock.now - self._gone_since(world)
         if self.left_at is not None:
             self.left_at = None
-        if self.run != len(world._crashes):
-            self.run = len(world._crashes)
+        if self.run != (crashes := world._count_crashes()):
+            self.run = crashes
         for thing in self._with_it():
             thing._shift(away)
             thing._come(world)
@@ -158,7 +158,8 @@ class Traveller(Thing):
         """Return the world time at which its own time stopped: when it left, or when a crash ended its run."""
         if self.left_at is not None:
             return self.left_at
-        return world._crashes[self.run] if self.run < len(world._crashes) else world.began
+        crashed = world._first_crash_after(self.run)
+        return world.began if crashed is None else crashed
 
     def _stop(self, now: float) -> None:
         if self._is_held:

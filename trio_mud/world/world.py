@@ -23,6 +23,7 @@ T = TypeVar("T")
 ThingT = TypeVar("ThingT", bound=Thing)
 
 RUNS: Final = "trio_mud.world_runs"  # a value of the store: if the world is open, and the times of its crashes
+MAX_CRASHES: Final = 1000  # times that are kept
 RESETS: Final = "trio_mud.resets"  # a value of the store: when each reset is due again; None for those made once
 
 logger = logging.getLogger("trio_mud")
@@ -59,7 +60,8 @@ class World:
         self._histories: Any = None  # the last acts of its builders
         self._resets = {reset.name: reset for reset in self._atlas.resets}
         self._reset_times: dict[str, float | None] = store.value(RESETS, {})
-        self._crashes: list[float] = []  # times at which a run ended without `_end`
+        self._crashes: list[float] = []  # the last times at which a run ended without `_end`
+        self._forgotten_crashes = 0  # the number of earlier ones
         store._contents.world = self
         if "thing" in store._contents.keys:
             self._begin()
@@ -173,8 +175,10 @@ class World:
     def _begin(self) -> None:
         """Bring everything that was loaded into the world, and make what is due at the start."""
         runs = self.store.value(RUNS, {})
-        self._crashes = [*runs.get("crashes", ()), *([self.began] if runs.get("is_open") else ())]
-        self.store.set_value(RUNS, {"is_open": True, "crashes": self._crashes})
+        crashes = [*runs.get("crashes", ()), *([self.began] if runs.get("is_open") else ())]
+        self._crashes = crashes[-MAX_CRASHES:]
+        self._forgotten_crashes = runs.get("forgotten", 0) + len(crashes) - len(self._crashes)
+        self._store_run(is_open=True)
         things = list(self.store.all(Thing))
         for thing in things:
             if not thing._owner:
@@ -198,7 +202,19 @@ class World:
         if "thing" in self.store._contents.keys:
             for thing in self.store.all(Thing):
                 thing._stop(self.clock.now)
-            self.store.set_value(RUNS, {"is_open": False, "crashes": self._crashes})
+            self._store_run(is_open=False)
+
+    def _store_run(self, *, is_open: bool) -> None:
+        value = {"is_open": is_open, "crashes": self._crashes, "forgotten": self._forgotten_crashes}
+        self.store.set_value(RUNS, value)
+
+    def _count_crashes(self) -> int:
+        return self._forgotten_crashes + len(self._crashes)
+
+    def _first_crash_after(self, count: int) -> float | None:
+        """Return the time of the crash that so many others precede, or of the first one that is still kept."""
+        later = self._crashes[max(count - self._forgotten_crashes, 0) :]
+        return later[0] if later else None
 
     def _remove_old_fixtures(self, things: list[Thing]) -> None:
         for thing in things:

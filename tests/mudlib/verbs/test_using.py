@@ -92,6 +92,19 @@ async def test_a_rat_fights_those_who_come_and_falls_in_the_end(mud: OpenMud, co
         assert body.health == 20
 
 
+async def test_a_rat_whose_texts_have_braces_and_tags_fights_and_falls_like_any_other(
+    mud: OpenMud, come_in: ComeIn
+) -> None:
+    async with mud(world) as valley:
+        (rat,) = valley.store.all(SluiceRat)
+        rat.snarls, rat.squeaks, rat.health = "It bares its {teeth}", "{</b>", 1
+        ann = await beside_the_rat(valley, come_in, "Ann")
+        await ann.type("west")
+        await ann.sees("It bares its {teeth}")
+        await ann.sees("{</b>")
+        assert list(valley.store.all(SluiceRat)) == []
+
+
 async def test_who_flees_is_out_of_the_fight(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world) as valley:
         ann = await beside_the_rat(valley, come_in, "Ann")
