@@ -41,6 +41,9 @@ from trio_mud.driver.server.task_tree import TaskTree
 from trio_mud.driver.sessions.registry import Sessions
 from trio_mud.driver.sessions.session import Session
 from trio_mud.limits import Limits
+from trio_mud.mudlib.board import Board
+from trio_mud.mudlib.verbs import posting
+from trio_mud.mudlib.villager import Villager
 from trio_mud.origins import AcceptBuckets
 from trio_mud.storage import Changes, Record, Store, Transaction
 from trio_mud.storage.contents import Contents
@@ -747,6 +750,26 @@ def belongings_stay_in_the_world(true: Any, self: Traveller) -> None:
     true(self)
     for thing in self.all_inside:
         thing._world = world
+
+
+@defect(posting, "deliver", game="mudlib")
+def a_letter_is_delivered_twice(true: Any, store: Store, mailbox: Any, letter: Any) -> None:
+    true(store, mailbox, letter)
+    true(store, mailbox, letter)
+
+
+@defect(posting, "send", game="mudlib")
+async def a_letter_is_no_draft_while_its_reader_is_looked_up(true: Any, who: Any, *args: Any) -> None:
+    who.letter_draft = ""
+    await true(who, *args)
+
+
+@defect(Board, "pin", game="mudlib")
+def a_note_that_is_pinned_stays_a_draft(true: Any, self: Board, note: Any) -> None:
+    true(self, note)
+    author = self.world.store.get(Villager, note.author.casefold())
+    if author is not None:
+        author.draft = note.text
 
 
 @defect(Contents, "unpin_group", game="world")

@@ -80,7 +80,7 @@ async def mention_letters(who: Villager) -> None:
 
 
 async def write_to(dialog: Dialog, who: Villager, name: str, accounts: Accounts) -> None:
-    """Let a player write a letter, and send it. A draft is left by a link that dies, and by a mailbox that is full."""
+    """Let a player write a letter, and send it. It is a draft until it is in the mailbox, so no dead link loses it."""
 
     def keep(text: str) -> None:
         who.letter_draft = text
@@ -88,14 +88,13 @@ async def write_to(dialog: Dialog, who: Villager, name: str, accounts: Accounts)
     phrases = SOCIAL_PHRASES
     who.write(phrases.letter_resumed if who.letter_draft else phrases.letter_begun.format(name=name))
     text = await dialog.edit(who.letter_draft, most_lines=MOST_LINES, most_bytes=LONGEST_LETTER, draft=keep)
-    who.letter_draft = ""
     if text is None or not text.strip():
+        who.letter_draft = ""
         who.write(phrases.letter_given_up)
         return
     try:
         await send(who, name, text, accounts)
     except Mistake as mistake:
-        who.letter_draft = text
         who.write(str(mistake))
 
 
@@ -110,6 +109,7 @@ async def send(who: Villager, name: str, text: str, accounts: Accounts) -> None:
     who.check_speech()
     reader, mailbox = await reader_called(accounts, name)
     # From here to the end of the delivery nothing waits.
+    who.letter_draft = ""
     if not reader.ignores(who):
         deliver(accounts.store, mailbox, Letter(who.name, str(date_of(who.world)), text))
         reader.write(markup(SOCIAL_PHRASES.letter_came, name=who.name, mail=link("mail")))

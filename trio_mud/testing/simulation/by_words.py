@@ -22,6 +22,7 @@ class StoredRecords(NamedTuple):
     game: Game
     judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()  # yields what is wrong with kept rows
     options: Sequence[object] = ()  # in place of the defaults
+    judge_step: Callable[[WorldState, WorldState], Iterable[str]] = lambda before, after: ()  # of two moments
 
 
 WORDS: Final = (

@@ -7,6 +7,7 @@ world had in this life. `simulator` imports them, which registers them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from .invariants import invariant
 from .storage_trace import WorldState
@@ -65,9 +66,15 @@ def _difference(kept: WorldState, world: WorldState) -> str:
 
 @invariant("I-21c")
 def nothing_is_made_or_lost(trace: Trace) -> Iterator[str]:
-    """After every write, what is kept is right by the rules of a game that has them: its money, and its things."""
-    if trace.storage is not None:
-        for commit in trace.storage.commits:
-            if broken := list(trace.judge(commit)):
-                yield from broken
-                return
+    """By the rules of a game that has them, what is kept is right after every write, and so is each step of the world.
+
+    Such rules are about its money, its things, its letters.
+    """
+    if trace.storage is None:
+        return
+    for commit in trace.storage.commits:
+        if broken := list(trace.judge(commit)):
+            yield from broken
+            return
+    for before, after in pairwise(trace.storage.moments):
+        yield from trace.judge_step(before, after)

@@ -86,7 +86,7 @@ class Harness:
         self.game = (game or GAMES[plan.game])(self.trace)
         self.server.hooks = self.trace.hooks_around(self.game.hooks)
         if self.game.records is not None:
-            self.trace.judge = self.game.records.judge
+            self.trace.judge, self.trace.judge_step = self.game.records.judge, self.game.records.judge_step
             self.trace.storage = StorageTrace(SimulatedDisk(stored, Random(f"disk {plan.seed} {plan.life}")))
         self.listener = PipeListener()
         self.outside: trio.CancelScope = trio.CancelScope()

@@ -661,7 +661,7 @@ _MEANT: Final = re.compile(
     r"cannot accept connections|the server's time was over|failed with TooSlowError: repeated|was interrupted: "
 )
 # Of a game with records: its disk fails and hangs, so its hooks may fail and wait too long.
-_MEANT_OF_A_DISK: Final = re.compile(r"simulated disk|storage is slow|waited longer than|OSError: repeated")
+_MEANT_OF_A_DISK: Final = re.compile(r"simulated disk|storage is slow|waited longer than|(OS|Storage)Error: repeated")
 
 
 @invariant("hooks")

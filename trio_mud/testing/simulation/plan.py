@@ -23,6 +23,7 @@ KNOWN: Final = ("hostile", "careless", "stored", "world", "reloaded")  # games t
 STORED: Final = ("stored", "world", "reloaded", "mudlib")  # games with records
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
+VALLEY: Final = {"pass": 20, "type": 6, "enter": 10, "post": 14}  # further weights
 LIVES: Final = 3  # times that a game with records is started, at most
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
@@ -131,7 +132,9 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
     if game in ("stored", "mudlib"):
-        weights = {**weights, "secret": weights.get("secret", 0) + LOGINS * (3 if game == "mudlib" else 1)}
+        weights = {**weights, "secret": weights.get("secret", 0) + LOGINS}
+    if game == "mudlib":  # its players have to come in, and to meet
+        weights = {name: weight + VALLEY.get(name, 0) for name, weight in weights.items()}
     names = list(weights)
     script = [PlanStep("join", 0, random.getrandbits(30))]
     guests = random.randint(1, 5)
@@ -142,6 +145,8 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             name = random.choices(names, [weights[name] for name in names])[0]
         script.append(PlanStep(name, random.randrange(6), random.getrandbits(30)))
     limits = replace(_limits(random), **_bounds(Random(f"bounds {seed}")))
+    if game == "mudlib":
+        limits = replace(limits, max_connections=100, max_per_address=10)
     operator, ends_at = _end(random, game, len(script))
     return RunPlan(
         seed=seed,
@@ -159,7 +164,7 @@ def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
     if game in STORED or ":" in game:  # an author's game may have records
         operators["kill"] = KILLS
     operator = random.choices(list(operators), list(operators.values()))[0]
-    latest = {"cancel anywhere": 1200, "kill": 600 if game == "stored" else 2000}  # steps of all tasks
+    latest = {"cancel anywhere": 1200, "kill": {"stored": 600, "mudlib": 5000}.get(game, 2000)}  # steps of all tasks
     return operator, random.randint(1, latest.get(operator, steps))
 
 

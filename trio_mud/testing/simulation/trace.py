@@ -171,6 +171,7 @@ class Trace:
         raised: The exception raised by `serve`.
         storage: The record of its store; None for games without records.
         judge: Yields what is wrong with kept rows, for a game that knows.
+        judge_step: Yields what is wrong with the way from one moment of the world to the next.
         stays: The record of who plays which character; None for games without characters.
         reload: The record of the versions of its code; None for games that are not reloaded.
         world: The record of its world; None for games without things.
@@ -200,6 +201,7 @@ class Trace:
         self.operated_at: float | None = None
         self.storage: StorageTrace | None = None
         self.judge: Callable[[WorldState], Iterable[str]] = lambda kept: ()
+        self.judge_step: Callable[[WorldState, WorldState], Iterable[str]] = lambda before, after: ()
         self.after_restart: Trace | None = None
         self.stays: StayTrace | None = None
         self.reload: ReloadTrace | None = None
