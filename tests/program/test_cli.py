@@ -218,6 +218,28 @@ def test_wrong_tls_or_proxies_are_one_line_and_status_2(
         assert said in line
 
 
+def test_a_wrong_file_or_game_names_the_setting_that_names_it(say: Say, tavern: Path) -> None:
+    issue(tavern)
+    issue(tavern, file="other.pem")
+
+    def complaint(text: str, *arguments: str) -> str:
+        (tavern / "mud.toml").write_text(text, encoding="utf-8")
+        status, said = say("run", "--config", "mud.toml", *arguments)
+        assert status == 2
+        return said.removeprefix("trio-mud: ")
+
+    tls = 'game = "tavern:hooks"\ntls_port = 0\ntls_certificate = "tavern.pem"\n'
+    assert complaint('\ngame = "tavern"').startswith("mud.toml:2: game 'tavern': write MODULE:NAME")
+    assert complaint('\ngame = "tavrn:hooks"').startswith("mud.toml:2: there is no module 'tavrn'")
+    assert complaint(tls + 'tls_key = "other.pem"').startswith("mud.toml:4: other.pem is not the key of the")
+    assert complaint(tls, "--tls-key", "x.pem").startswith("--tls-key: x.pem cannot be read")
+    assert complaint(tls, "--tls-certificate", "x.pem").startswith("--tls-certificate: x.pem cannot be read")
+    assert complaint("tls_port = 1").startswith("mud.toml:1: tls_port needs a certificate: set tls_certificate")
+    assert complaint('tls_key = "x.pem"').startswith("mud.toml:1: a certificate or key for TLS is set, but no port")
+    logged = complaint('game = "tavern:hooks"\n[log]\nfile = "none/mud.log"')
+    assert logged.startswith("mud.toml:3: cannot log to none/mud.log: No such file or directory; name a file as log.fi")
+
+
 def test_a_broken_game_shows_its_own_traceback_and_status_2(say: Say, tavern: Path) -> None:
     (tavern / "tavern.py").write_text("import mising", encoding="utf-8")
 

@@ -116,7 +116,11 @@ def test_the_last_option_for_a_setting_counts() -> None:
     [
         ("limits.max_lin", "--set limits.max_lin: there is no 'max_lin' in limits; did you mean 'max_line'"),
         ("max_line", "--set max_line: there is no 'max_line'; write it below [limits]"),
-        ("limits", "--set limits: there is no 'limits'"),
+        ("limits", "--set limits: limits is a table: write one of its keys, such as limits.max_connections"),
+        (
+            "limits.accept_rate.burst",
+            "--set limits.accept_rate.burst: limits.accept_rate is set as a whole: write a rate,",
+        ),
     ],
 )
 def test_an_option_for_an_unknown_key_is_refused_with_a_suggestion(key: str, said: str) -> None:

@@ -1,7 +1,7 @@
 """A database of each kind, that outlives its backends.
 
 PostgreSQL is tested where psycopg and a server are installed, by `nox -s slow`; or on the database that
-TRIO_MUD_TEST_POSTGRES names, whose tables are dropped.
+TEST_POSTGRES_URL names, whose tables are dropped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def postgres_server() -> Iterator[str]:
     """The URL of a server."""
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed")
-    if url := os.environ.get("TRIO_MUD_TEST_POSTGRES"):
+    if url := os.environ.get("TEST_POSTGRES_URL"):
         yield url
         return
     with tempfile.TemporaryDirectory(prefix="pg-") as folder, server.postgres(Path(folder)) as url:

@@ -157,8 +157,9 @@ def _certificate(effective: Effective) -> Certificate | None:
         raise effective.error("tls_port", problem)
     try:
         return Certificate(configuration.tls_certificate, configuration.tls_key)
-    except ConfigurationError as error:
-        raise effective.error("tls_certificate", error) from error
+    except ConfigurationError as error:  # it begins with the path
+        is_key = configuration.tls_key is not None and str(error).startswith(configuration.tls_key)
+        raise effective.error("tls_key" if is_key else "tls_certificate", error) from error
 
 
 def _make_folder(effective: Effective, path: Path) -> None:

@@ -197,6 +197,12 @@ def misnamed(table: str, name: str) -> str:
     """Return a sentence about a key that does not exist, with a suggestion."""
     if sentence := new_name_of(f"{table}.{name}"):
         return sentence
+    if not table and name in TABLES:
+        return (
+            f"{name} is a table: write one of its keys, such as {next(key for key in SETTINGS if key.startswith(name))}"
+        )
+    if table in SETTINGS:
+        return f"{table} is set as a whole: write {SETTINGS[table].wanted}"
     elsewhere = next((setting.table for setting in SETTINGS.values() if setting.name == name), None)
     if elsewhere is not None:
         hint = f"; write it below [{elsewhere}]" if elsewhere else "; write it above the first [table]"
