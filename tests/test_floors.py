@@ -143,7 +143,7 @@ ORDER = {
     "program": [
         *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
         *["reload", "renewal", "storage_commands", "admin_command", "announcements", "serving", "config_command"],
-        *["new", "cli"],
+        *["connect", "new", "cli"],
     ],
 }
 

@@ -53,6 +53,7 @@ from .text import Markup, Rendering, Text, join, link, markup, music, pages, sou
 from .texts import Texts
 from .transports.tcp import open_tcp_listeners
 from .transports.tls import Certificate, open_tls_listeners
+from .transports.unix import open_unix_listener
 
 __version__ = "0.2.0"
 
@@ -125,6 +126,7 @@ __all__ = [
     "music",
     "open_tcp_listeners",
     "open_tls_listeners",
+    "open_unix_listener",
     "pages",
     "run",
     "serve",

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trustme
 
-from trio_mud import open_tcp_listeners
+from trio_mud import open_tcp_listeners, open_unix_listener
 from trio_mud.telnet import Option
 from trio_mud.transports.tls import Certificate, open_tls_listeners
 
@@ -48,19 +48,27 @@ class OpenServer:
 
 @asynccontextmanager
 async def open_house(
-    options: Iterable[Option], certificate: Certificate | None = None, *, is_patient: bool = False
+    options: Iterable[Option],
+    certificate: Certificate | None = None,
+    *,
+    path: Path | None = None,
+    is_patient: bool = False,
 ) -> AsyncIterator[OpenServer]:
-    """Serve the game on 127.0.0.1.
+    """Serve the game on 127.0.0.1, or at a Unix socket.
 
     Args:
         options: The server's telnet options.
         certificate: With one, the server uses TLS.
+        path: With one, the server listens at this Unix socket only.
         is_patient: True if the game asks nothing before the client has identified itself.
     """
     hooks, visitors = make_game(is_patient)
     server = RecordingServer(hooks, options=options)
     async with trio.open_nursery() as nursery:
-        if certificate is None:
+        if path is not None:
+            await nursery.start(server.serve, [open_unix_listener(path)])
+            port = 0
+        elif certificate is None:
             plain = await open_tcp_listeners(0, host="127.0.0.1")
             await nursery.start(server.serve, plain)
             port = plain[0].address[1]

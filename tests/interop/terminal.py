@@ -52,8 +52,12 @@ class RunningProgram:
 
     async def types(self, line: str) -> None:
         """Type a line and press Enter, as a terminal sends it."""
+        await self.presses(line.encode() + b"\r")
+
+    async def presses(self, keys: bytes) -> None:
+        """Press keys that send these bytes."""
         await trio.lowlevel.wait_writable(self._master)
-        os.write(self._master, line.encode() + b"\r")
+        os.write(self._master, keys)
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the window: the kernel notifies the program by SIGWINCH."""

@@ -24,7 +24,7 @@ from .options import File
 from .sources import OptionText
 from .storage_commands import data_folder
 
-__all__ = ["NoConsole", "Reply", "add_admin_command", "ask", "console_of"]
+__all__ = ["NoServer", "Reply", "add_admin_command", "ask", "console_of"]
 
 CLEAN = 0
 FAILED = 1
@@ -34,7 +34,7 @@ PROMPT = "admin> "
 LEAVE = ("exit", "quit")
 
 
-class NoConsole(TrioMudError):
+class NoServer(TrioMudError):
     """No server answers at the socket; the message names it."""
 
     status = EXIT_UNAVAILABLE
@@ -70,10 +70,10 @@ def ask(path: Path, command: str) -> Reply:
     """Send one command to the console at `path`, and return the answer.
 
     Raises:
-        NoConsole: No server answers there.
+        NoServer: No server answers there.
     """
     if not _is_possible():
-        raise NoConsole("this platform has no Unix sockets, so there is no console; stop the server by Ctrl-C")
+        raise NoServer("this platform has no Unix sockets, so there is no console; stop the server by Ctrl-C")
     data = b""
     with socket.socket(socket.AF_UNIX) as console:
         console.settimeout(PATIENCE)
@@ -84,14 +84,14 @@ def ask(path: Path, command: str) -> Reply:
             while received := console.recv(65536):
                 data += received
         except TimeoutError:
-            raise NoConsole(f"the server at {path} did not answer within {PATIENCE:g} s; end its process") from None
+            raise NoServer(f"the server at {path} did not answer within {PATIENCE:g} s; end its process") from None
         except OSError as error:
             if not data:
                 reason = error.strerror or error
-                raise NoConsole(f"no server answers at {path}: {reason}; name another with --console") from error
+                raise NoServer(f"no server answers at {path}: {reason}; name another with --console") from error
     status, end, text = data.decode(errors="replace").partition("\n")
     if not end:
-        raise NoConsole(f"the server at {path} ended before it answered")
+        raise NoServer(f"the server at {path} ended before it answered")
     return Reply(status != "0", text.rstrip("\n"))
 
 

@@ -27,6 +27,8 @@ def plan(effective: Effective, backend: Backend | None) -> str:
     text = f"would open {configuration.game} at {configuration.host} port {configuration.port}"
     if configuration.tls_port is not None:
         text += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
+    if configuration.unix is not None:
+        text += f" and at the socket {configuration.unix}"
     if configuration.proxy_from:
         text += f", behind proxies in {', '.join(configuration.proxy_from)}"
     if backend is not None and not isinstance(backend, Memory):

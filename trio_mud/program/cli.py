@@ -21,7 +21,7 @@ from ..driver.server.console import CannotOpenConsole
 from ..driver.server.log_lines import printable
 from ..driver.server.places import CannotListen
 from ..errors import CannotOpenStorage, ConfigurationError, StorageError
-from .admin_command import NoConsole, add_admin_command
+from .admin_command import NoServer, add_admin_command
 from .announcements import plan
 from .config_command import add_config_command
 from .effective import Effective, find_configuration
@@ -59,6 +59,7 @@ add_config_command(app)
 add_commands(app)
 add_admin_command(app)
 add_new_command(app)
+app.command("trio_mud.program.connect:join", name="connect")  # imported when it is used: it needs Unix
 
 
 @app.command(name="run")
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
         return _complain(f"{error}; choose another with --console", error.status)
     except CannotListen as error:
         return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
-    except (CannotOpenStorage, NoConsole) as error:
+    except (CannotOpenStorage, NoServer) as error:
         return _complain(str(error), error.status)
     except StorageError as error:
         return _complain(str(error), FAILED)

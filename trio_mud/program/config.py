@@ -114,6 +114,9 @@ class Configuration:
     tls_key: Annotated[str | None, PathKind.FILE] = None
     """The PEM file of its private key, without a passphrase; None if the certificate's file holds it."""
 
+    unix: Annotated[str | None, PathKind.FILE] = None
+    """A Unix socket for peers whose first bytes are a PROXY header, such as `trio-mud connect`; None for none."""
+
     proxy_from: tuple[str, ...] = ()
     """Networks or addresses of proxies. A connection from there must begin with a PROXY header."""
 

@@ -52,6 +52,9 @@ class RunOptions:
     tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None
     """The key of the certificate, a PEM file. Default: the file of the certificate."""
 
+    unix: Annotated[str | None, Parameter(metavar="SOCKET")] = None
+    """An additional Unix socket for players who come by trio-mud connect, which sshd starts."""
+
     proxy_from: Annotated[tuple[str, ...], _MANY, _NETWORKS] = ()
     """A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated."""
 

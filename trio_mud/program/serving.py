@@ -115,7 +115,12 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
 
 def _places(configuration: Configuration, certificate: Certificate | None) -> Places:
     return Places(
-        configuration.host, configuration.port, configuration.tls_port, certificate, configuration.proxy_networks
+        configuration.host,
+        configuration.port,
+        configuration.tls_port,
+        certificate,
+        configuration.proxy_networks,
+        unix=Path(configuration.unix) if configuration.unix is not None else None,
     )
 
 

@@ -143,6 +143,25 @@ def _tlvs(rest: bytes) -> Iterator[tuple[int, bytes]]:
         rest = rest[3 + length :]
 
 
+def encode_header(address: str, port: int, *, is_secure: bool) -> bytes:
+    """Return the header, in version 2, that reports a peer; for a program that brings it.
+
+    Args:
+        address: The IP address of the peer.
+        port: The port of the peer, or 0.
+        is_secure: True if nothing on the way to the peer can read what is sent. The header says so by the flag for
+            TLS, the only one that it has for this.
+
+    Raises:
+        ValueError: The address is no IP address.
+    """
+    host = ipaddress.ip_address(address)
+    family, own = (0x11, bytes(4)) if host.version == 4 else (0x21, bytes(16))
+    tls = struct.pack("!BHBI", _TLV_SSL, _SSL_FIXED, _CLIENT_SSL, 0) if is_secure else b""
+    body = host.packed + own + struct.pack("!HH", port, 0) + tls
+    return _V2 + struct.pack("!BBH", 0x21, family, len(body)) + body
+
+
 class ProxiedTransport:
     """A transport from a trusted proxy: `locate` reads the address of the actual peer. It owns the other transport.
 

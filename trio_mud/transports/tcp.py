@@ -12,6 +12,7 @@ import ipaddress
 import math
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
@@ -158,31 +159,49 @@ class TcpListener:
             OSError: None could be accepted.
             trio.ClosedResourceError: The listener is closed.
         """
-        while True:
-            if self._socket.fileno() < 0:
-                raise trio.ClosedResourceError("this listener was closed")
-            await wait_readable(self._socket)
-            accepted: list[TcpTransport] = []
-            while len(accepted) < ACCEPTS:
-                try:
-                    sock, address = self._socket.accept()
-                except (BlockingIOError, InterruptedError):
-                    break
-                except OSError:
-                    if not accepted:
-                        raise
-                    break  # return the accepted ones first; the error will occur again
-                sock.setblocking(False)
-                accepted.append(TcpTransport(sock, canonical_host(address[0]), address[1]))
-            if accepted:
-                return accepted
+        return [
+            TcpTransport(sock, canonical_host(address[0]), address[1])
+            for sock, address in await accept_waiting(self._socket)
+        ]
 
     async def aclose(self) -> None:
         """Close the listening socket. A task waiting in `accept` gets ClosedResourceError."""
-        if self._socket.fileno() >= 0:
-            notify_closing(self._socket)
-            self._socket.close()
-        await trio.lowlevel.checkpoint()
+        await close_listening(self._socket)
+
+
+async def accept_waiting(listening: socket.socket) -> list[tuple[socket.socket, Any]]:
+    """Wait for peers, and accept all that are waiting, at most 64; return their sockets and addresses.
+
+    Raises:
+        OSError: None could be accepted.
+        trio.ClosedResourceError: The listening socket is closed.
+    """
+    while True:
+        if listening.fileno() < 0:
+            raise trio.ClosedResourceError("this listener was closed")
+        await wait_readable(listening)
+        accepted: list[tuple[socket.socket, Any]] = []
+        while len(accepted) < ACCEPTS:
+            try:
+                sock, address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                if not accepted:
+                    raise
+                break  # return the accepted ones first; the error will occur again
+            sock.setblocking(False)
+            accepted.append((sock, address))
+        if accepted:
+            return accepted
+
+
+async def close_listening(sock: socket.socket) -> None:
+    """Close a listening socket; a task that waits in `accept_waiting` gets ClosedResourceError."""
+    if sock.fileno() >= 0:
+        notify_closing(sock)
+        sock.close()
+    await trio.lowlevel.checkpoint()
 
 
 def check_address(host: object, port: object, name: str = "port") -> None:

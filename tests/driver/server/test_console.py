@@ -21,7 +21,7 @@ from trio_mud.driver.server import console as module
 from trio_mud.driver.server.console import CannotOpenConsole, Console
 from trio_mud.driver.server.task_report import report_tasks
 from trio_mud.errors import ReloadFailed
-from trio_mud.program.admin_command import NoConsole, Reply, ask
+from trio_mud.program.admin_command import NoServer, Reply, ask
 from trio_mud.testing import Pipe, PipeListener
 
 PATIENCE = 30.0  # seconds for a thread to do what it should
@@ -251,7 +251,7 @@ async def test_only_its_owner_may_use_the_socket_and_it_goes_with_the_server(tmp
         assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     assert list(path.iterdir()) == []
-    with pytest.raises(NoConsole, match=r"no server answers at .*admin\.sock: No such file"):
+    with pytest.raises(NoServer, match=r"no server answers at .*admin\.sock: No such file"):
         ask(path / "admin.sock", "status")
 
 

@@ -17,7 +17,6 @@ import inspect
 import logging
 import os
 import socket
-import stat
 import struct
 import sys
 import threading
@@ -31,6 +30,7 @@ from typing import Any, Final, Self
 import trio
 
 from ...errors import ReloadFailed, TrioMudError
+from ...transports.unix import bind, remove_own
 from .operator import ConsoleOperator
 from .server import MasterServer
 from .stacks import activity_of
@@ -106,7 +106,7 @@ class Console:
 
     def __enter__(self) -> Self:
         try:
-            self._listener = _bind(self._path)
+            self._listener = bind(self._path, backlog=BACKLOG)
         except OSError as error:
             raise CannotOpenConsole(self._path, error) from error
         self._inode = self._path.stat().st_ino
@@ -118,9 +118,7 @@ class Console:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes up the thread that accepts
         self._listener.close()
-        with suppress(OSError):
-            if self._path.stat().st_ino == self._inode:  # it may have been replaced
-                self._path.unlink()
+        remove_own(self._path, self._inode)
 
     # The threads
 
@@ -319,51 +317,6 @@ class _Command:
                 f"{min(done.modules, key=len)} is reloaded: {len(done.modules)} modules, {done.records} records, "
                 f"in {done.seconds * 1000:.0f} ms"
             )
-
-
-def _bind(path: Path) -> socket.socket:
-    """Return a socket that listens at `path`.
-
-    Raises:
-        OSError: Another server listens there, or something else is in the way.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_stale(path)
-    listener = socket.socket(socket.AF_UNIX)
-    # The umask, since between bind and chmod another user could connect. Nothing else runs at this moment.
-    old = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    except BaseException:
-        listener.close()
-        raise
-    finally:
-        os.umask(old)
-    listener.listen(BACKLOG)
-    return listener
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the socket of a server that has ended.
-
-    Raises:
-        OSError: It is in use, or is no socket.
-    """
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "a file is there that is no socket")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except BlockingIOError:  # its backlog is full
-            pass
-    raise OSError(errno.EADDRINUSE, "another server listens there")
 
 
 def _is_own(client: socket.socket) -> bool:

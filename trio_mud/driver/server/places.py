@@ -6,9 +6,11 @@ Used by `run` and the command line.
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from ...errors import ConfigurationError, TrioMudError
@@ -16,7 +18,10 @@ from ...transports.inherited import InheritedSocket, adopt
 from ...transports.proxy import Network, ProxyListener
 from ...transports.tcp import TcpListener, check_address, open_tcp_listeners
 from ...transports.tls import Certificate, secure_listeners
+from ...transports.unix import UnixListener, open_unix_listener
 from .acceptor import AnyListener
+
+logger = logging.getLogger("trio_mud")
 
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may retry
@@ -27,7 +32,7 @@ class CannotListen(TrioMudError):
 
     Attributes:
         status: The exit status of a program that ends by it.
-        parameter: The argument of `run` to change: "port", "tls_port" or "host".
+        parameter: The argument of `run` to change: "port", "tls_port", "host", or the setting "unix".
     """
 
     def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
@@ -64,6 +69,7 @@ class Places:
     certificate: Certificate | None
     proxy_from: Sequence[Network]
     inherited: Sequence[InheritedSocket] = ()
+    unix: Path | None = None
 
     def __post_init__(self) -> None:
         check_address(self.host, self.port)
@@ -82,10 +88,12 @@ class Places:
             ConfigurationError: An inherited socket cannot be used.
         """
         plain = await self._listen(dead_peer, is_secure=False)
+        secure: list[TcpListener] = []
         try:
             secure = await self._listen(dead_peer, is_secure=True)
+            joined = self._listen_at_path()
         except BaseException:
-            for listener in plain:
+            for listener in (*plain, *secure):
                 await listener.aclose()
             raise
         listeners: list[AnyListener] = [
@@ -93,6 +101,7 @@ class Places:
         ]
         if self.certificate is not None:
             listeners += secure_listeners(secure, self.certificate, self.proxy_from)
+        listeners += joined
         places = [Place(*listener.address) for listener in plain]
         return listeners, [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
 
@@ -108,3 +117,14 @@ class Places:
             return await open_tcp_listeners(port, host=self.host, dead_peer=dead_peer)
         except OSError as error:
             raise CannotListen(self.host, port, "tls_port" if is_secure else "port", error) from error
+
+    def _listen_at_path(self) -> list[UnixListener]:
+        if self.unix is None:
+            return []
+        try:
+            listener = open_unix_listener(self.unix)
+        except OSError as error:
+            error.filename = str(self.unix)
+            raise CannotListen(None, 0, "unix", error) from error
+        logger.info("players of this machine come by the socket %s", self.unix)
+        return [listener]
