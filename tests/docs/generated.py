@@ -54,6 +54,7 @@ BLOCK = re.compile(
 EXAMPLES = {  # of settings without a default that could be written
     "tls_certificate": "fullchain.pem",
     "tls_key": "privkey.pem",
+    "unix": "tavern.door",
     "data": "data",
     "record": "recordings",
     "storage.url": "data/tavern.db",
