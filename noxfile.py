@@ -6,6 +6,7 @@ nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many exam
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
 nox -s slow            the tests that take seconds, start other programs or measure
+nox -s package         the sdist and the wheel; a new game is made and tested with the wheel alone
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s interop         real clients against the server; what is not installed is skipped by name
@@ -19,6 +20,7 @@ nox -s soak            a server process against hostile crowds, two minutes; `--
 
 from __future__ import annotations
 
+import pathlib
 import shutil
 
 import nox
@@ -87,6 +89,25 @@ def slow(session: nox.Session) -> None:
     """The tests that take seconds, start other programs or measure; arguments after `--` go to pytest."""
     install(session, "test", "postgres", "lint", "typing")  # the latter two check a new game
     session.run("pytest", "-m", "slow", "-rs", *WORKERS, *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """The sdist and the wheel, checked; with the wheel alone, a new game is made, and its tests pass."""
+    session.install("build", "twine")
+    folder = pathlib.Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)  # of an earlier build
+    folder.mkdir()
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    (wheel,) = folder.glob("*.whl")
+    session.install(f"{wheel}[testing]")
+    session.install("--force-reinstall", "--no-deps", str(wheel))  # an older build may have the same version
+    with session.chdir(folder):
+        session.run("trio-mud", "new", "inn")
+    with session.chdir(folder / "inn"):
+        session.run("pytest")
+        session.run("trio-mud", "run", "--config", "mud.toml", "--check-config")
 
 
 @nox.session

@@ -43,7 +43,7 @@ app = cyclopts.App(
     name="trio-mud",
     help="Serve a MUD; without arguments, the small world that is bundled with trio_mud.",
     help_epilogue=(
-        "Try: trio-mud, then telnet localhost 4000. Your own game: trio-mud run tavern:hooks.\n\n"
+        "Try: trio-mud, then telnet localhost 4000. A game of your own: trio-mud new inn.\n\n"
         "Each setting has an environment variable: TRIO_MUD_PORT for port, TRIO_MUD_LIMITS_MAX_LINE for max_line of "
         "the table limits. TRIO_MUD_PORT_FILE names a file that holds the value, such as a secret. Options override "
         "variables, and variables the file. trio-mud config lists all settings with their values and sources.\n\n"
