@@ -91,28 +91,47 @@ async def test_a_line_of_json_names_the_event_and_its_connection(mud: OpenMud, t
 
     @hooks.on(Input)
     async def obey(event: Input) -> None:
-        event.connection.server.sessions.enter("ann", event.connection)
+        if event.connection.session is None:
+            event.connection.server.sessions.enter("ann", event.connection)
+        log.warning("obeys")
         await trio.lowlevel.checkpoint()
         log.warning("typed %s", event.line, extra={"line": HOSTILE})
+
+    @hooks.on(Input)
+    def note(event: Input) -> None:
+        log.warning("noted")
 
     root, level = logging.getLogger(), logging.getLogger().level
     handler = logs.show(form="json", file=tmp_path / "mud.log")
     try:
         async with mud(hooks) as place:
             player = await place.player()
-            await player.type("look")
+            await player.type("look", "sit")
             await player.catches_up()
             log.warning("outside")
         handler.flush()
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
-    inside, outside = (line for line in lines_of((tmp_path / "mud.log").read_text()) if line["level"] == "warning")
-    assert inside["event"] == "typed look"
+    lines = [line for line in lines_of((tmp_path / "mud.log").read_text()) if line["level"] == "warning"]
+    inside, outside = lines[1], lines[-1]
+    assert [line["event"] for line in lines] == [
+        "obeys",
+        "typed look",
+        "noted",
+        "obeys",
+        "typed sit",
+        "noted",
+        "outside",
+    ]
+    numbers = [line.get("event_number") for line in lines]
+    assert numbers[:3] == [numbers[0]] * 3
+    assert numbers[3:6] == [numbers[3]] * 3
+    assert len({*numbers}) == 3
     assert (inside["hook"], inside["connection"], inside["session"]) == ("Input", 1, "ann")
     assert str(inside["line"]).isprintable()
     assert str(inside["timestamp"]).endswith("Z")
-    assert "hook" not in outside
+    assert not {"hook", "event_number"} & outside.keys()
 
 
 def test_a_traceback_in_json_is_one_line(tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ def show(
 
     Args:
         level: The lowest level that is shown.
-        form: "human", in colours on a terminal; or "json", with the number of the connection, the key of the session
-            and the type of the event that is being handled.
+        form: "human", in colours on a terminal; or "json", with the type and the number of the event that is being
+            handled, the number of its connection and the key of its session.
         file: A file to append to, which SIGHUP reopens; None for standard error.
         most: Characters that may wait for the stream; further lines are dropped and counted. See `QueuedHandler`.
 
@@ -80,9 +80,9 @@ def level_of(name: str) -> int:
 
 
 def name_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Add the type of the event that is being handled, and its connection or session; a structlog processor."""
-    handled = event_in_flight()
-    if handled is not None:
+    """Add the type and number of the event that is being handled, and its connection or session."""
+    if (found := event_in_flight()) is not None:
+        handled, event["event_number"] = found
         event["hook"] = type(handled).__name__
         connection, session = getattr(handled, "connection", None), getattr(handled, "session", None)
         if connection is not None:

@@ -150,6 +150,7 @@ class Dispatcher:
         self.is_dead = False
         self.is_cutting = False
         self.in_batch = False  # output written now is flushed at the end of the batch
+        self._handled = 0  # events; each has a number, by which lines of the log are found that belong together
         self.now = NEVER  # when the batch began: reading the clock for each line costs too much
 
     def put(self, source: Source) -> None:
@@ -254,10 +255,12 @@ class Dispatcher:
         if event is None or functions is None:
             self._turn_over(source)
         else:
-            self._step(source, event, functions)
+            self._handled += 1
+            self._step(source, event, functions, self._handled)
 
-    def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction]) -> None:
+    def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction], number: int) -> None:
         """Run the remaining functions of this event, up to the first that waits."""
+        # `number` is read from this frame by the log, as `event` is.
         for function in functions:
             try:
                 result = function(event)
@@ -273,7 +276,7 @@ class Dispatcher:
                 assert self._nursery is not None
                 self._waiting[source] = _Wait(event, function)
                 name = f"hook for {type(event).__name__}"
-                self._nursery.start_soon(self._wait_for, source, event, function, result, functions, name=name)
+                self._nursery.start_soon(self._wait_for, source, event, function, result, functions, number, name=name)
                 return  # the source stays busy, and counts as load, until that task is done
         source.is_busy = False  # before `event_over`: its callbacks must find this source idle
         try:
@@ -305,6 +308,7 @@ class Dispatcher:
         function: HookFunction,
         result: Awaitable[object],
         functions: Iterator[HookFunction],
+        number: int,
     ) -> None:
         """Finish one awaitable in a task of its own, then the functions after it."""
         wait = self._waiting[source]
@@ -327,7 +331,7 @@ class Dispatcher:
                 self._host.hook_late(event, function, trio.current_time() - began)
         finally:
             del self._waiting[source]
-        self._step(source, event, functions)
+        self._step(source, event, functions, number)
         if not self._load:  # no batch may follow that would notice
             self._quiet.set()
 

@@ -49,14 +49,14 @@ def activity_of(innermost: FrameType | None) -> Activity:
     return Activity(where, what, trace)
 
 
-def event_in_flight() -> HookEvent | None:
-    """Return the event whose function runs now in this task; None outside the functions of an event."""
+def event_in_flight() -> tuple[HookEvent, int] | None:
+    """Return the event whose function runs now in this task, and its number; None outside the functions of an event."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if frame.f_globals.get("__name__") == _DISPATCHER and isinstance(
-            event := frame.f_locals.get("event"), HookEvent
-        ):
-            return event
+        if frame.f_globals.get("__name__") == _DISPATCHER:
+            event, number = frame.f_locals.get("event"), frame.f_locals.get("number")
+            if isinstance(event, HookEvent) and isinstance(number, int):
+                return event, number
         frame = frame.f_back
     return None
 
