@@ -615,6 +615,46 @@ async def test_the_console_runs_the_new_verbs_after_a_reload(
         forget("reloaded_office")
 
 
+async def test_snoops_a_countdown_mutes_and_the_lines_of_reports_outlast_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
+) -> None:
+    file = tmp_path / "reloaded_guild.py"
+    shutil.copy(DOCS / "guild.py", file)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        async with mud(importlib.import_module("reloaded_guild").game) as hall:
+            ann, bob = await hall.player(), await hall.player()
+            for player, name in ((ann, "Ann"), (bob, "Bob")):
+                for line in ("new", name, "open sesame", "open sesame"):
+                    await player.catches_up()
+                    await player.type(line)
+            for line in ("role ann owner", "mute bob 1h shouting"):
+                answer = hall.server.operator_commands(ConsoleOperator(), line)  # type: ignore[misc]
+                assert isinstance(answer, Awaitable)
+                await answer
+            await ann.type("snoop bob", "shutdown 600 Repairs.")
+            await bob.sees("The game closes in 10 minutes. Repairs.")
+            file.write_text(file.read_text().replace("{who.name}: {words}", "{who.name} says {words}"))
+            await hall.reload("reloaded_guild:game")
+            await ann.catches_up()
+            await bob.type("say one")
+            await bob.sees("You may not speak to others just now. shouting")
+            assert (await ann.catches_up()).count("Bob| > say one") == 1
+            await ann.type("snoop", "say two")
+            await ann.sees("You no longer snoop on Bob.")
+            await bob.sees("The operator does not watch you any longer.")
+            await bob.sees("Ann says two")
+            await bob.type("report It hangs.")
+            await ann.type("reports")
+            await ann.sees("The game closes in 10 minutes. Repairs.")
+            await ann.type("shutdown cancel")
+            await bob.sees("The game stays open after all.")
+            await hall.pass_time(900)
+            assert not hall.server.is_closing
+    finally:
+        forget("reloaded_guild")
+
+
 async def test_the_staff_reloads_the_game_and_reads_what_came_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
 ) -> None:

@@ -18,7 +18,7 @@ class Countdown:
     """At most one shutdown that is under way."""
 
     def __init__(self, phrases: OperationsPhrases) -> None:
-        self._phrases = phrases
+        self.phrases = phrases
         self._timer: Timer | None = None
 
     def begin(self, server: MasterServer, seconds: int, text: str) -> None:
@@ -28,13 +28,13 @@ class Countdown:
         if seconds <= 0:
             server.shutdown(text)
             return
-        broadcast(self._phrases.shutdown_in.format(time=self._shown(seconds), text=text).strip(), to=server.connections)
+        broadcast(self.phrases.shutdown_in.format(time=self._shown(seconds), text=text).strip(), to=server.connections)
         following = next((mark for mark in MARKS if mark < seconds), 0)
         self._timer = server.after(seconds - following, lambda: self.begin(server, following, text))
 
     def _shown(self, seconds: int) -> str:
         """Return a time in words, in minutes if they are whole."""
-        phrases = self._phrases
+        phrases = self.phrases
         if seconds % 60:
             return (phrases.second if seconds == 1 else phrases.seconds).format(count=seconds)
         return (phrases.minute if seconds == 60 else phrases.minutes).format(count=seconds // 60)
@@ -45,5 +45,5 @@ class Countdown:
             return False
         self._timer.cancel()
         self._timer = None
-        broadcast(self._phrases.shutdown_cancelled, to=server.connections)
+        broadcast(self.phrases.shutdown_cancelled, to=server.connections)
         return True

@@ -50,6 +50,7 @@ class Office:
         self.accounts = accounts
         self.phrases = phrases
         self.sanctions = Sanctions(accounts.store, self.wall_clock)
+        self._tells_snooped = tells_snooped
         self.snoops = Snoops(self, tells_snooped=tells_snooped)
         self.screens = Screens()
         self.countdown = Countdown(phrases)

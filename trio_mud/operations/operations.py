@@ -65,7 +65,7 @@ class Operations(Office):
         accounts.check_entry = self._check_entry
         self.hooks = Hooks()
         self.hooks.on(Started, order=FIRST)(self._start)
-        self.hooks.on(Reloaded, order=FIRST)(self._start)
+        self.hooks.on(Reloaded, order=FIRST)(self._take_over)
         self.hooks.on(Connect, order=FIRST)(self._check_address)
         self.hooks.on(SessionStarted, order=FIRST)(self._session_begins)
         self.hooks.on(SessionResumed, order=FIRST)(self._session_begins)
@@ -75,6 +75,15 @@ class Operations(Office):
     def _start(self, event: Started | Reloaded) -> None:
         self._server = event.server
         event.server.operator_commands = self._obey_operator
+
+    def _take_over(self, event: Reloaded) -> None:
+        """Begin as after a start, with what runs since before the reload: snoops, a countdown, the last lines seen."""
+        former = getattr(event.server.operator_commands, "__self__", None)
+        if isinstance(former, Operations):
+            self.screens, self.countdown, self.snoops = former.screens, former.countdown, former.snoops
+            self.countdown.phrases, self.snoops.ranks = self.phrases, self
+            self.snoops.tells_snooped = self._tells_snooped
+        self._start(event)
 
     def _check_address(self, event: Connect) -> None:
         ban = self.sanctions.of_address(event.connection.address)

@@ -33,13 +33,13 @@ class Snoops:
     What an operator sees by a snoop is not passed on to an operator who snoops on the first one.
 
     Args:
-        ranks: The roles of actors.
+        ranks: The roles of actors. It changes at a reload, as the following does.
         tells_snooped: True to notify the player.
     """
 
     def __init__(self, ranks: Ranks, *, tells_snooped: bool) -> None:
-        self._ranks = ranks
-        self._tells_snooped = tells_snooped
+        self.ranks = ranks
+        self.tells_snooped = tells_snooped
         self._snoops: dict[Connection, _Snoop] = {}  # by the connection of the operator
         self._is_copying = False
 
@@ -50,7 +50,7 @@ class Snoops:
         def copy(event: Sent | Typed) -> None:
             if self._is_copying:
                 return
-            if watcher.ending is not None or not self._ranks.may_watch(who, target):
+            if watcher.ending is not None or not self.ranks.may_watch(who, target):
                 self.stop(watcher)
                 return
             text = f"> {event.line}" if isinstance(event, Typed) else str(event.text)
@@ -62,8 +62,8 @@ class Snoops:
                 self._is_copying = False
 
         self._snoops[watcher] = _Snoop(target, target.tap(copy))
-        if self._tells_snooped:
-            target.write(self._ranks.phrases.you_are_snooped)
+        if self.tells_snooped:
+            target.write(self.ranks.phrases.you_are_snooped)
 
     def stop(self, watcher: Connection) -> Connection | None:
         """End the snoop of an operator; return the connection that was watched, or None."""
@@ -71,8 +71,8 @@ class Snoops:
         if snoop is None:
             return None
         snoop.tap.close()
-        if self._tells_snooped and snoop.target.ending is None:
-            snoop.target.write(self._ranks.phrases.you_are_snooped_no_more)
+        if self.tells_snooped and snoop.target.ending is None:
+            snoop.target.write(self.ranks.phrases.you_are_snooped_no_more)
         return snoop.target
 
     def forget(self, connection: Connection) -> None:
