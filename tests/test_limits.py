@@ -16,6 +16,7 @@ ALWAYS_BOUNDED = {
     "max_typeahead_bytes",
     "max_line",
     "max_subnegotiation",
+    "max_web_message",
     "max_output",
     "max_posts",
     "max_replay",
@@ -43,6 +44,7 @@ COUNTS = [
     "max_line",
     "max_subnegotiation",
     "max_anomalies",
+    "max_web_message",
     "max_output",
     "max_posts",
     "max_replay",
@@ -55,6 +57,7 @@ SECONDS = [
     "first_input_timeout",
     "idle_timeout",
     "keepalive_interval",
+    "web_keepalive_interval",
     "hook_timeout",
     "watchdog_timeout",
     "watchdog_abort_timeout",
@@ -67,7 +70,7 @@ SECONDS = [
     "cleanup_timeout",
     "log_interval",
 ]
-RATES = ["accept_rate", "accept_rate_per_address", "command_rate", "protocol_rate"]
+RATES = ["accept_rate", "accept_rate_per_address", "command_rate", "protocol_rate", "empty_frame_rate"]
 ALL = [field.name for field in fields(Limits)]
 
 

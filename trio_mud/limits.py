@@ -42,12 +42,14 @@ _GREATEST: Final[Mapping[str, int]] = {
     "max_output": _GIBIBYTE,
     "max_replay": _GIBIBYTE,
     "max_tail": _GIBIBYTE,
+    "max_web_message": _GIBIBYTE,
     "max_log": _GIBIBYTE,
     # seconds; a threading.Timer takes no more than 2**63 nanoseconds
     "handshake_timeout": _YEAR,
     "first_input_timeout": _YEAR,
     "idle_timeout": _YEAR,
     "keepalive_interval": _YEAR,
+    "web_keepalive_interval": _YEAR,
     "hook_timeout": _YEAR,
     "watchdog_timeout": _YEAR,
     "watchdog_abort_timeout": _YEAR,
@@ -213,6 +215,15 @@ class Limits:
     honest programs send it.
     Reason: noise on a line causes one or two faults; an attack does not stop at three."""
 
+    max_web_message: int = 64 * 1024
+    """Bytes of one WebSocket message from a client. A longer one is refused before its content is received.
+    Precedent: 64 KiB for one GMCP message by telnet; Hypercorn takes 16 MiB."""
+
+    empty_frame_rate: Rate | None = Rate(10, burst=32)
+    """WebSocket frames of one client that carry nothing: pings, pongs, empty frames, and fragments of under 125 bytes.
+    A client that sends more ends its connection. An empty message that is an empty line does not count.
+    Reason: a browser answers one ping in each `web_keepalive_interval`."""
+
     # Pending output and events
 
     max_output: int = 256 * 1024
@@ -260,6 +271,10 @@ class Limits:
     """Seconds between keepalive messages of the protocol, which show routers and proxies that a quiet link is in use.
     GMCP's Core.KeepAlive is sent if GMCP is agreed, otherwise telnet's NOP. It is off because NOP breaks MegaMUD.
     TCP's own keepalive is always on (`dead_peer_timeout`), but reaches only the first proxy."""
+
+    web_keepalive_interval: float | None = 25.0
+    """Seconds between the pings on a WebSocket, which show proxies that a quiet link is in use.
+    Precedent: nginx closes a link that was silent for 60 s, and many home routers after less than that."""
 
     hook_timeout: float | None = 5.0
     """Timeout of one async hook function, in seconds.

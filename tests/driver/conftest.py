@@ -64,6 +64,7 @@ class FakeTransport:
         sent: The bytes of each send, in order.
     """
 
+    channel = None
     is_secure = False
     may_be_health_check = False
     needs_handshake = False

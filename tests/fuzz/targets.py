@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from trio_mud.telnet import Anomaly, TelnetEngine
+from trio_mud.limits import Rate
+from trio_mud.telnet import Anomaly, Subnegotiation, TelnetCommand, TelnetEngine
 from trio_mud.telnet.codes import DO, IAC, MCCP3, SB, SE
 from trio_mud.telnet.compression import InflationLimits
 from trio_mud.telnet.gmcp_messages import decode_gmcp, encode_gmcp
 from trio_mud.telnet.json_bounds import MAX_DEPTH
 from trio_mud.telnet.msdp_messages import decode_msdp, encode_msdp
 from trio_mud.telnet.options import Mccp3
+from trio_mud.telnet.subprotocols import AsciiCodec, GmcpCodec, JsonCodec, TerminalCodec
 from trio_mud.testing.playbook import drain
 from trio_mud.text import Rendering, clean_line, clean_text, link, markup, render, wrap
+from trio_mud.transports.framing import Codec, Framing
+from trio_mud.transports.http import BadRequest, read_head
 from trio_mud.transports.proxy import NoProxyHeader, ProxyHeader, read_header
 
+from ..transports.frames import BINARY, CLOSE, FAULTS, PING, TEXT, fragments, frame
 from .script import (
     CODES,
     INFLATES,
@@ -153,6 +158,80 @@ def _verdict(data: bytes) -> ProxyHeader | str | None:
         return read_header(data)
     except NoProxyHeader:
         return "none"
+
+
+# WebSocket
+
+
+def head(data: bytes) -> None:
+    """The result for the first bytes of a request holds when more of them come."""
+    for received in (
+        data,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + data,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + data + b"\r\n\r\n",
+    ):
+        sizes = [*range(0, min(len(received), 48), 3), *range(48, len(received), 37), len(received)]
+        outcomes = [_outcome(received[:size]) for size in sizes]
+        decided = [outcome for outcome in outcomes if outcome is not None]
+        assert outcomes == [None] * (len(outcomes) - len(decided)) + decided, "a decision was taken back"
+        assert len(set(decided)) <= 1, "a decision was changed"
+
+
+def _outcome(received: bytes) -> tuple[str, int] | int | None:
+    try:
+        found = read_head(received)
+    except BadRequest as error:
+        return int(error.status)
+    return None if found is None else (found.path, found.size)
+
+
+def frames(data: bytes) -> None:
+    """Frames have the same content however they are cut, and end with a close frame if they are faulty."""
+    reader = ByteReader(data)
+    way, cut = reader.byte(), 1 + reader.byte() % 40
+    rest = reader.rest()
+    while way & 1 and rest and len(rest) < 200:  # a good frame in front, so that more of the bytes are read as frames
+        rest = frame(BINARY, rest[: len(rest) // 2], fin=not way & 2) + rest[len(rest) // 2 :]
+        way >>= 2
+    make = (lambda: None, TerminalCodec, GmcpCodec, JsonCodec)[cut % 4]
+    whole, pieces = _framing(make()), _framing(make())
+    heard = whole.receive(rest, 0.0)
+    in_pieces = b""
+    for at in range(0, len(rest), cut):
+        if pieces.is_open:
+            in_pieces += pieces.receive(rest[at : at + cut], 0.0)
+    assert heard == in_pieces, "cut in another way it means something else"
+    assert (whole.fault is None, whole.is_open) == (pieces.fault is None, pieces.is_open)
+    for peer in (whole, pieces):
+        assert peer.is_open or CLOSE_FRAME in peer.take_answers(), "it ended without a close frame"
+
+
+CLOSE_FRAME: Final = b"\x88"
+
+
+def _framing(codec: Codec | None) -> Framing:
+    return Framing(codec, max_message=300, empty_frames=Rate(10, burst=32))
+
+
+def codec(data: bytes) -> None:
+    """No message begins a telnet command, and all output is messages that a client can decode."""
+    reader = ByteReader(data)
+    way, cut = reader.byte(), 1 + reader.byte()
+    rest = reader.rest()
+    make = (TerminalCodec, AsciiCodec, GmcpCodec, JsonCodec)[way // 2 % 4]
+    engine = TelnetEngine(settle_within=None)
+    engine.receive(make.greeting)
+    drain(engine)
+    peer = make()
+    heard = peer.hear(rest, is_text=bool(way & 1))
+    events = engine.receive(heard)
+    assert not any(isinstance(event, TelnetCommand | Subnegotiation) for event in events)
+    said = drain(engine)
+    assert set(said) <= set(b"\xff\xfa\xc9Core.Ping\xff\xf0"), "a message was answered like a telnet command"
+    messages = [each for at in range(0, len(rest), cut) for each in peer.say(rest[at : at + cut])]
+    for is_text, payload in messages:
+        if is_text:
+            payload.decode()
 
 
 # Text
@@ -289,14 +368,40 @@ _TEXT: Final = (
     b"\0\1\0" + "\u1160\u115f\u3164\ufe0f\u20e3\U000e0041\u2028\u0085".encode(),
 )
 
+_HEADS: Final = (
+    b"GET /play?x HTTP/1.1\r\nHost: mud.example\r\nOrigin: https://mud.example\r\n\r\n",
+    b"HEAD /healthz HTTP/1.0\r\n\r\n",
+    b"POST / HTTP/1.1\r\n\r\n",
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
+    b"Content-Length: 0\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+)
+_FRAMES: Final = (
+    b"\0\1" + frame(BINARY, b"look\r\n") + frame(PING, b"?"),
+    b"\0\2" + fragments(TEXT, ["grün".encode()[:3], "grün".encode()[3:]]),
+    b"\1\3" + frame(TEXT, b'{"proto":"text","data":"look"}') + frame(CLOSE, b"\x03\xe8"),
+    *(b"\0\7" + data for _, data, _ in FAULTS if len(data) < 500),
+)
+_MESSAGES: Final = (
+    b"\7\xff" + b'{"proto": "gmcp", "id": "Char.Vitals", "data": {"hp": [1]}}',
+    b"\7\xff" + b'{"proto": "gmcp", "id": "Core.Ping", "data": "\\ud83d\\ude00"}',
+    b"\7\xff" + b'{"proto": "telnet_31", "data": "AP8A/w=="}',
+    b"\5\xff" + b'Core.Supports.Set ["Room 1"]',
+    b"\2\4" + "grün 世界 👩\r\n> ".encode() + bytes((IAC, 0xEF, IAC, IAC)),
+    b"\6\2" + bytes((IAC, SB, 201)) + b"Core.Ping" + bytes((IAC, SE)),
+)
+
 TARGETS: Final = {
     target.name: target
     for target in (
         Target(engine, _TELNET, 120, 640),
         Target(stream, (b"\1\0\0\0\0look\r\n", b"\3\7\xff\0\0a", b"\x0d\1\1\2\x80look\r\nlook\r\n"), 30, 256),
-        Target(gmcp, _JSON, 300, 1024),
-        Target(msdp, _MSDP, 300, 1024),
-        Target(proxy, _PROXY, 150, 256),
+        Target(gmcp, _JSON, 250, 1024),
+        Target(msdp, _MSDP, 250, 1024),
+        Target(proxy, _PROXY, 120, 256),
+        Target(head, _HEADS, 50, 512),
+        Target(frames, _FRAMES, 40, 512),
+        Target(codec, _MESSAGES, 40, 512),
         Target(text, _TEXT, 100, 256),
     )
 }

@@ -12,6 +12,7 @@ class Narrow:
     """A transport that accepts a given number of bytes at once, separately for each send."""
 
     address = "192.0.2.1"
+    channel = None
     is_secure = False
     may_be_health_check = False
     needs_handshake = False

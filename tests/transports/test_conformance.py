@@ -55,6 +55,7 @@ class Polled:
     """A transport that is read by a poller: what its reader is fed waits for `receive`, and a little is enough."""
 
     ROOM = 4096  # bytes
+    channel = None
 
     def __init__(self, below: Transport, poller: Poller) -> None:
         self._below = below

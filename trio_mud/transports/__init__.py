@@ -23,6 +23,14 @@ class DeadPeer(trio.BrokenResourceError):
     """The link is lost because the peer has not answered for too long. The peer may not know it."""
 
 
+class ProtocolViolation(trio.BrokenResourceError):
+    """The peer has violated the protocol of its transport, and was answered. The transport can still close gently."""
+
+
+class RequestAnswered(trio.BrokenResourceError):
+    """The peer asked for a page, which is not a connection to the game, and was answered."""
+
+
 def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
     """Return the exception to raise for a failed read or write: `DeadPeer` if the peer timed out."""
     cause: BaseException | None = error
@@ -53,8 +61,36 @@ class Reader(Protocol):
         ...
 
 
+class MessageChannel(Protocol):
+    """The abilities of a transport whose bytes travel in messages, such as WebSocket, beyond those of a stream.
+
+    Attributes:
+        close_code: The reason for closing, reported to the peer by `Transport.aclose`. RFC 6455, section 7.4.
+    """
+
+    close_code: int
+
+    @property
+    def colours(self) -> int | None:
+        """The number of colours that the peer shows; None if unknown. Certain after the handshake."""
+        ...
+
+    def ping(self) -> None:
+        """Send bytes that show routers and proxies that the link is in use.
+
+        Raises:
+            trio.BrokenResourceError: The link is lost.
+        """
+        ...
+
+
 class Transport(Protocol):
     """The bytes of one peer, in both directions. The task that accepted it closes it."""
+
+    @property
+    def channel(self) -> MessageChannel | None:
+        """The further abilities of a transport whose bytes travel in messages; None for a stream."""
+        ...
 
     @property
     def address(self) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 
-from . import Transport
+from . import MessageChannel, Transport
 
 UNREAD_ANSWERS: Final = 64 * 1024  # bytes of answers queued for a peer that sends requests and does not read
 
@@ -46,6 +46,11 @@ class LayeredTransport:
     def address(self) -> str:
         """The address reported by the transport below."""
         return self._transport.address
+
+    @property
+    def channel(self) -> MessageChannel | None:
+        """None: its bytes are a stream."""
+        return None
 
     @property
     def may_be_health_check(self) -> bool:

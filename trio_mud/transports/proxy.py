@@ -170,6 +170,7 @@ class ProxiedTransport:
 
     __slots__ = ("_rest", "_transport", "address", "is_secure", "may_be_health_check")
 
+    channel = None
     needs_handshake = True
 
     def __init__(self, transport: Transport) -> None:

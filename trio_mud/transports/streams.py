@@ -27,6 +27,7 @@ class StreamTransport:
 
     __slots__ = ("_stream", "address", "is_secure", "needs_handshake")
 
+    channel = None
     may_be_health_check = False
 
     def __init__(self, stream: trio.abc.Stream, address: str = "") -> None:

@@ -40,6 +40,7 @@ class TcpTransport:
 
     __slots__ = ("_fileno", "_socket", "_watch", "address", "port")
 
+    channel = None
     is_secure = False
     may_be_health_check = False
     needs_handshake = False

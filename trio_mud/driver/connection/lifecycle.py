@@ -36,7 +36,7 @@ from typing import Protocol
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ...transports import DeadPeer
+from ...transports import DeadPeer, ProtocolViolation, RequestAnswered
 from ..core.context import Context
 from ..core.describing import innermost
 from ..core.events import Cause, Reason
@@ -357,6 +357,8 @@ class Lifecycle:
                     has_arrived = True
                 else:
                     why, counted_as = "too many new connections from this address", "closed by rate"
+            except RequestAnswered as error:
+                why, counted_as = str(error), "requests answered"
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is lost")
         self._handshake = None
@@ -388,13 +390,17 @@ class Lifecycle:
                         to_start, self._to_start = self._to_start, None
                         for work in to_start or ():
                             self.start(*work)
-                        lost = Cause.EOF
+                        lost: Cause | None = Cause.EOF
                         try:
                             await link.read()
                             is_whole = await self._serve_the_rest()
+                        except ProtocolViolation:
+                            lost = None  # it can still close gently
+                            self.end(Cause.PROTOCOL)
                         except trio.BrokenResourceError as error:
                             lost = Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET
-                        self.lose_link(lost)
+                        if lost is not None:
+                            self.lose_link(lost)
                         # Both scopes are cancelled now. Leaving them by the cancellation keeps their
                         # `cancelled_caught` true to the ending, as when the poller reports the loss.
                         await trio.lowlevel.checkpoint()

@@ -24,7 +24,7 @@ from ...telnet.msdp_messages import Sendable
 from ...telnet.options import Gmcp, Msdp
 from ...telnet.options.mssp import PLAIN_PERIOD, render_plain
 from ...text import Text, render
-from ...transports import DeadPeer, Transport
+from ...transports import DeadPeer, ProtocolViolation, Transport
 from ..core.checks import check_text
 from ..core.dispatcher import NEVER
 from ..core.events import Cause
@@ -375,7 +375,9 @@ class Outgoing:
 
     def _fail(self, error: BaseException) -> None:
         """End the connection after a failed send or parse: the link is lost, or this code or a game's option raised."""
-        if isinstance(error, trio.BrokenResourceError):
+        if isinstance(error, ProtocolViolation):
+            self._receiver.ended(Cause.PROTOCOL)
+        elif isinstance(error, trio.BrokenResourceError):
             self._receiver.ended(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
         else:
             self._receiver.failed(error)

@@ -7,7 +7,8 @@ and the keepalive that probes an idle link. It knows no game, no hook and no con
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from typing import Final
 
 import trio
 
@@ -23,6 +24,21 @@ from .incoming import Incoming
 from .outgoing import Outgoing
 
 _NOP = bytes((IAC, NOP))
+
+# The code of the close frame for each cause; 1000 (normal closure) for all others. A page reconnects by itself unless
+# the code is 1000, 1008 or 4001. RFC 6455, section 7.4.1; from 4000 on, the codes are free for applications.
+_CLOSE_CODES: Final[Mapping[Cause, int]] = {
+    Cause.SHUTDOWN: 1001,
+    Cause.FLOOD: 1008,
+    Cause.PROTOCOL: 1008,
+    Cause.ERROR: 1011,
+    Cause.HOOK_FAILED: 1011,
+    Cause.HOOK_TOO_SLOW: 1011,
+    Cause.FULL: 1013,
+    Cause.TOO_MANY: 1013,
+    Cause.TAKEOVER: 4001,
+}
+_NORMAL: Final = 1000
 _KEEPALIVE = encode_gmcp("Core.KeepAlive")
 
 
@@ -80,10 +96,16 @@ class TelnetLink(Outgoing):
             self._first = await self._transport.receive()
             if not self._first:
                 raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
-        if self._transport.is_secure:
+        channel = self._transport.channel
+        if self._transport.is_secure or channel is not None:  # a client expects no compression inside of messages
             self.engine = self._host.make_engine(is_secure=True)
             self.client._attach(self.engine, self._host.context.timers.thread)
+        if self._transport.is_secure:
             self.client._learn("is_secure", True, FactSource.TRANSPORT)
+        if channel is not None:
+            self._awaits_line = False  # pings are understood by every client, so they begin in `open`
+            if channel.colours is not None:
+                self.client._learn("colours", channel.colours, FactSource.TRANSPORT)
 
     def open(self, *, offers: bool = True) -> None:
         """Allow output after the verdict of the connect hook: offers and greeting together, or only a refusal."""
@@ -93,7 +115,7 @@ class TelnetLink(Outgoing):
             self.engine = TelnetEngine(())
             self._forget_prompt()
             self._is_stopped = False  # a refusal outweighs an ending decided during the connect hook
-        elif self._awaits_line and self._host.context.limits.first_input_timeout is None and not self._is_stopped:
+        elif self._is_probed_at_once and not self._is_stopped:
             self._start_keepalive()
         self._host.mark_dirty(self._receiver)
 
@@ -119,6 +141,8 @@ class TelnetLink(Outgoing):
 
     async def aclose(self, *, gently: bool, why: Cause) -> None:
         """Close the transport."""
+        if (channel := self._transport.channel) is not None:
+            channel.close_code = _CLOSE_CODES.get(why, _NORMAL)
         await (self._transport.aclose() if gently else self._transport.aclose_forcefully())
 
     # Input
@@ -194,21 +218,39 @@ class TelnetLink(Outgoing):
             await self._incoming.room()
         await self._transport.listen(self._incoming, self._host.poller)
 
+    @property
+    def _probe_interval(self) -> float | None:
+        limits = self._host.context.limits
+        return limits.keepalive_interval if self._transport.channel is None else limits.web_keepalive_interval
+
+    @property
+    def _is_probed_at_once(self) -> bool:
+        """True if probes begin with the connection, and not with its first line."""
+        if self._transport.channel is not None:
+            return self._probe_interval is not None
+        return self._awaits_line and self._host.context.limits.first_input_timeout is None
+
     def _start_keepalive(self) -> None:
         self._awaits_line = False
-        interval = self._host.context.limits.keepalive_interval
-        assert interval is not None, "a line is awaited only with an interval"
+        interval = self._probe_interval
+        assert interval is not None, "it is checked before probes begin"
         self._probe_at = self._host.context.timers.at(trio.current_time() + interval, self._send_probe, self._receiver)
 
     def _send_probe(self) -> None:
-        """Send bytes that need no answer and show nothing.
+        """Send bytes that need no answer by the player, and show nothing.
 
-        `Core.KeepAlive` if GMCP was negotiated, since MegaMUD mishandles NOP; otherwise NOP. Nothing is sent to a peer
-        that did not answer the offer of END-OF-RECORD: it may not support telnet and would show the bytes. Unsent
-        output serves as a probe too.
+        A ping in a WebSocket. In telnet, `Core.KeepAlive` if GMCP was negotiated, since MegaMUD mishandles NOP;
+        otherwise NOP. Nothing is sent to a telnet peer that did not answer the offer of END-OF-RECORD: it may not
+        support telnet and would show the bytes. Unsent output serves as a probe too.
         """
         if self.is_drained:
-            if self.engine.is_ours(GMCP):
+            if (channel := self._transport.channel) is not None:
+                try:
+                    channel.ping()
+                except Exception as error:  # noqa: BLE001 - the boundary of a link
+                    self._fail(error)
+                    return
+            elif self.engine.is_ours(GMCP):
                 self._queue(_KEEPALIVE)
             elif not self.engine.negotiation.is_unanswered(END_OF_RECORD, ours=True):
                 self._queue(_NOP)

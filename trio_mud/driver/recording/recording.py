@@ -34,7 +34,7 @@ from typing import Final
 
 import trio
 
-from ...transports import Reader, Transport, listen_by_receiving
+from ...transports import MessageChannel, Reader, Transport, listen_by_receiving
 from ...transports.poller import Poller
 from ..connection.connection import Connection
 from ..core.events import Cause
@@ -102,6 +102,11 @@ class Recording:
     def is_secure(self) -> bool:
         """As the wrapped transport."""
         return self._transport.is_secure
+
+    @property
+    def channel(self) -> MessageChannel | None:
+        """As the wrapped transport."""
+        return self._transport.channel
 
     @property
     def needs_handshake(self) -> bool:

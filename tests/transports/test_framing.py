@@ -1,0 +1,180 @@
+"""Frames without I/O: what is in them, the violations, and the bounds, however the bytes are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
+
+from trio_mud.limits import Rate
+from trio_mud.telnet.subprotocols import GmcpCodec, TerminalCodec
+from trio_mud.transports.framing import Codec, Framing
+
+from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, fragments, frame
+
+
+def framing(codec: Codec | None = None) -> Framing:
+    return Framing(codec, max_message=64 * 1024, empty_frames=Rate(10, burst=32))
+
+
+def received_by(peer: Framing, data: bytes, size: int | None = None) -> bytes:
+    """Let it receive data in pieces of a size, as the transport does: nothing after its end."""
+    heard = b""
+    for at in range(0, len(data), size or len(data) or 1):
+        if peer.is_open:
+            heard += peer.receive(data[at : at + (size or len(data))], now=0.0)
+    return heard
+
+
+def client_frames(data: bytes) -> list[Frame]:
+    """Return the frames that a client finds in these bytes."""
+    client = ClientProtocol(parse_uri("ws://mud.example/"), state=OPEN)
+    client.receive_data(data)
+    assert client.parser_exc is None
+    return [event for event in client.events_received() if isinstance(event, Frame)]
+
+
+def close_code(data: bytes) -> int | None:
+    *_, last = client_frames(data)
+    return int.from_bytes(last.data[:2], "big") if last.opcode is CLOSE and last.data else None
+
+
+# What is in frames
+
+
+@pytest.mark.parametrize(
+    ("codec", "data", "heard"),
+    [
+        (None, frame(BINARY, b"look\r\n"), b"look\r\n"),
+        (None, frame(BINARY, b"\xff\xfd\x46"), b"\xff\xfd\x46"),
+        (None, frame(TEXT, b"look\r\n"), b"look\r\n"),
+        (None, fragments(BINARY, [b"lo" * 70, b"ok\r\n"]), b"lo" * 70 + b"ok\r\n"),
+        (None, fragments(TEXT, [b"gr\xc3", b"\xbcn\r\n"]), "grün\r\n".encode()),
+        (None, frame(BINARY, b"one\r\n") + frame(PING) + frame(BINARY, b"two\r\n"), b"one\r\ntwo\r\n"),
+        (None, frame(BINARY, b"one", fin=False) + frame(PING) + frame(CONTINUATION, b"two"), b"onetwo"),
+        (TerminalCodec, frame(BINARY, b"look"), b"look\r\n"),
+        (TerminalCodec, fragments(TEXT, [b"l", b"", b"ook"]), b"look\r\n"),
+        (TerminalCodec, frame(BINARY), b"\r\n"),
+        (GmcpCodec, frame(TEXT, b"Core.Ping") + frame(BINARY, b"look"), b"\xff\xfa\xc9Core.Ping\xff\xf0look\r\n"),
+        (GmcpCodec, fragments(TEXT, [b"Core", b".Ping"]), b"\xff\xfa\xc9Core.Ping\xff\xf0"),
+        (None, frame(BINARY, b"x" * 65_536), b"x" * 65_536),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, None])
+def test_the_telnet_bytes_in_frames_are_the_same_however_they_are_cut(
+    codec: Callable[[], Codec] | None, data: bytes, heard: bytes, size: int | None
+) -> None:
+    peer = framing(codec and codec())
+    assert received_by(peer, data, 1000 if size and len(data) > 60_000 else size) == heard
+    assert peer.is_open
+    assert peer.fault is None
+
+
+@given(lines=st.lists(st.binary(min_size=1, max_size=300), max_size=8), cut=st.integers(1, 40))
+def test_a_stream_of_telnet_survives_any_framing_and_any_cut(lines: list[bytes], cut: int) -> None:
+    data = b"".join(frame(BINARY, line) for line in lines)
+    assert received_by(framing(), data, cut) == b"".join(lines)
+
+
+def test_a_ping_is_answered_with_its_content() -> None:
+    peer = framing()
+    assert received_by(peer, frame(PING, b"here?")) == b""
+    assert [(answer.opcode, answer.data) for answer in client_frames(peer.take_answers())] == [(PONG, b"here?")]
+
+
+def test_what_is_sent_is_one_message_for_each_call() -> None:
+    assert [(sent.opcode, sent.data) for sent in client_frames(framing().send(b"Welcome.\r\n"))] == [
+        (BINARY, b"Welcome.\r\n")
+    ]
+    sent = framing(GmcpCodec()).send(b"a\xff\xfa\xc9Core.Ping\xff\xf0")
+    assert [(each.opcode, each.data) for each in client_frames(sent)] == [(BINARY, b"a"), (TEXT, b"Core.Ping")]
+
+
+# The end
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9going away", b"\x0f\xa1"])
+@pytest.mark.parametrize("size", [1, None])
+def test_a_close_frame_is_echoed_and_ends_it_after_the_frames_before(payload: bytes, size: int | None) -> None:
+    peer = framing()
+    data = frame(BINARY, b"one\r\n") + frame(CLOSE, payload) + frame(BINARY, b"two\r\n")
+    assert received_by(peer, data, size) == b"one\r\n"
+    assert not peer.is_open
+    assert peer.fault is None
+    assert [(answer.opcode, answer.data) for answer in client_frames(peer.take_answers())] == [(CLOSE, payload)]
+
+
+def test_after_the_end_nothing_more_is_sent() -> None:
+    peer = framing()
+    received_by(peer, frame(CLOSE))
+    peer.take_answers()
+    peer.ping()
+    peer.close(1000)
+    assert peer.take_answers() == b""
+    assert peer.send(b"too late\r\n") == b""
+
+
+def test_the_close_frame_of_this_side_has_its_code() -> None:
+    peer = framing()
+    peer.close(4001)
+    assert close_code(peer.take_answers()) == 4001
+    assert not peer.is_open
+
+
+@pytest.mark.parametrize(("name", "data", "code"), FAULTS, ids=[row[0] for row in FAULTS])
+@pytest.mark.parametrize("size", [1, 7, None])
+@pytest.mark.parametrize("codec", [None, GmcpCodec])
+def test_a_violation_ends_it_with_its_close_code_after_the_frames_before(
+    name: str, data: bytes, code: int, size: int | None, codec: Callable[[], Codec] | None
+) -> None:
+    if codec is not None and name == "empty messages without end":
+        return  # they are empty lines there, and the driver meters lines
+    if size is not None and len(data) > 5000:
+        size *= 500
+    peer = framing(codec and codec())
+    assert received_by(peer, frame(BINARY, b"look\r\n") + data, size).startswith(b"look\r\n")
+    assert peer.fault is not None
+    assert not peer.is_open
+    assert close_code(peer.take_answers()) == code
+
+
+def test_nothing_after_a_violation_is_heard() -> None:
+    peer = framing()
+    assert received_by(peer, frame(TEXT, b"\xff") + frame(BINARY, b"quit\r\n")) == b""
+    assert peer.fault == "invalid UTF-8 in a text message"
+
+
+@pytest.mark.parametrize("data", [frame(PING), frame(PONG), frame(BINARY)])
+def test_frames_that_carry_nothing_are_free_at_the_rate_of_the_limit(data: bytes) -> None:
+    peer = framing()
+    for second in range(60):
+        peer.receive(data * 10, float(second))
+        peer.take_answers()
+    assert peer.is_open
+    peer.receive(data * 40, 60.0)
+    assert peer.fault == "too many frames that carry nothing"
+
+
+def test_empty_lines_of_a_terminal_do_not_count_as_frames_that_carry_nothing() -> None:
+    peer = framing(TerminalCodec())
+    assert received_by(peer, frame(BINARY) * 500) == b"\r\n" * 500
+    assert peer.is_open
+
+
+def test_large_fragments_are_free_up_to_the_limit_of_the_message() -> None:
+    peer = framing(TerminalCodec())
+    assert received_by(peer, fragments(BINARY, [b"x" * 125] * 500)) == b"x" * 62_500 + b"\r\n"
+
+
+@given(st.binary(max_size=120))
+def test_no_bytes_raise_anything(data: bytes) -> None:
+    for codec in (None, GmcpCodec()):
+        peer = framing(codec)
+        received_by(peer, frame(BINARY, b"x", fin=False) + data, 5)
+        assert peer.is_open or peer.take_answers()

@@ -1,0 +1,183 @@
+"""The frames of one WebSocket, without I/O: a stream of telnet bytes on one side, frames on the other.
+
+`websockets` parses the frames and answers pings and close frames. This module adds what it leaves to its caller:
+the check of text, the bound on frames that carry nothing, and the codec of the subprotocol.
+
+Compression (permessage-deflate) is never offered. It takes 43 to 85 KiB for each connection, and the length of a
+compressed text reveals its content.
+
+Used by `websocket`, which moves the bytes.
+
+Source: RFC 6455
+"""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import math
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from ..limits import Rate
+
+SMALL: Final = 125  # bytes; a fragment of fewer bytes, unless it is the last one, counts as empty
+
+# The library reports each opened and closed WebSocket at the level INFO; its errors are reported.
+LIBRARY_LOGGER: Final = logging.getLogger("trio_mud.websockets")
+LIBRARY_LOGGER.setLevel(logging.WARNING)
+
+_decoder_of_text: Final = codecs.getincrementaldecoder("utf-8")
+
+
+class Codec(Protocol):
+    """The conversion between one client's messages and the telnet stream that stands for them.
+
+    Attributes:
+        greeting: Telnet bytes to be received before the first message.
+        colours: The number of colours that a client of this subprotocol shows.
+    """
+
+    @property
+    def greeting(self) -> bytes: ...
+
+    @property
+    def colours(self) -> int: ...
+
+    def hear(self, message: bytes, *, is_text: bool) -> bytes:
+        """Return the telnet bytes for one whole message of the client."""
+        ...
+
+    def say(self, data: bytes) -> Sequence[tuple[bool, bytes]]:
+        """Return the messages for telnet bytes to the client: True for text, and the payload."""
+        ...
+
+
+class Framing:
+    """One open WebSocket.
+
+    Args:
+        codec: The codec of the subprotocol; None for telnet bytes as they are.
+        max_message: Bytes of a received message; a longer one is a fault as soon as its length is known.
+        empty_frames: The rate of received frames that carry nothing; a faster one is a fault. None for no limit.
+
+    Attributes:
+        fault: The violation by the peer that has ended it; None if there is none.
+    """
+
+    __slots__ = ("_codec", "_decoder", "_empty_frames", "_full_at", "_partial", "_protocol", "fault")
+
+    def __init__(self, codec: Codec | None, *, max_message: int, empty_frames: Rate | None) -> None:
+        self._protocol = ServerProtocol(state=OPEN, max_size=max_message, logger=LIBRARY_LOGGER)
+        self._codec = codec
+        self._empty_frames = empty_frames
+        self._full_at = -math.inf
+        self._partial: bytearray | None = None  # of a message in fragments, for the codec
+        self._decoder: codecs.IncrementalDecoder | None = None  # amid a text message
+        self.fault: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True until either side has closed it."""
+        return self._protocol.state is OPEN
+
+    @property
+    def colours(self) -> int | None:
+        """The number of colours that the subprotocol implies; None if it implies none."""
+        return None if self._codec is None else self._codec.colours
+
+    def receive(self, data: bytes, now: float) -> bytes:
+        """Return the telnet bytes in received frames.
+
+        After a fault or the peer's close frame, `is_open` is False and nothing more is received. Frames before it in
+        the data are returned.
+
+        Args:
+            data: Bytes from the peer.
+            now: The time in seconds, for the rate of empty frames.
+        """
+        protocol = self._protocol
+        protocol.receive_data(data)
+        heard = []
+        for frame in protocol.events_received():
+            assert type(frame) is Frame
+            try:
+                heard.append(self._hear(frame, now))
+            except UnicodeDecodeError:
+                self._fail(CloseCode.INVALID_DATA, "invalid UTF-8 in a text message")
+            if self.fault is not None:
+                break
+        if self.fault is None and protocol.parser_exc is not None:
+            self.fault = str(protocol.parser_exc)
+        return heard[0] if len(heard) == 1 else b"".join(heard)
+
+    def send(self, data: bytes) -> bytes:
+        """Return the frames for telnet bytes to the peer; b"" once it is closed."""
+        if not self.is_open:
+            return b""
+        if self._codec is None:
+            return Frame(Opcode.BINARY, data).serialize(mask=False)
+        return b"".join(
+            Frame(Opcode.TEXT if is_text else Opcode.BINARY, payload).serialize(mask=False)
+            for is_text, payload in self._codec.say(data)
+        )
+
+    def ping(self) -> None:
+        """Queue a ping, unless it is closed."""
+        if self.is_open:
+            self._protocol.send_ping(b"")
+
+    def close(self, code: int) -> None:
+        """Queue a close frame, unless it is closed."""
+        if self.is_open:
+            self._protocol.send_close(code)
+
+    def take_answers(self) -> bytes:
+        """Return the queued pings, pongs and close frames, and remove them."""
+        return b"".join(self._protocol.data_to_send())
+
+    def _hear(self, frame: Frame, now: float) -> bytes:
+        opcode = frame.opcode
+        if opcode is Opcode.CLOSE:
+            return b""
+        if opcode is Opcode.PING or opcode is Opcode.PONG:
+            self._count_empty(now)
+            return b""
+        data = bytes(frame.data)
+        is_text = opcode is Opcode.TEXT or self._decoder is not None
+        if is_text:
+            if self._decoder is None:
+                self._decoder = _decoder_of_text()
+            self._decoder.decode(data, frame.fin)
+            if frame.fin:
+                self._decoder = None
+        if self._codec is None:
+            heard = data
+        elif not frame.fin:
+            if self._partial is None:
+                self._partial = bytearray()
+            self._partial += data
+            heard = b""
+        else:
+            if self._partial is not None:
+                data, self._partial = bytes(self._partial + data), None
+            heard = self._codec.hear(data, is_text=is_text)
+        if not heard if frame.fin else len(data) < SMALL:
+            self._count_empty(now)
+        return heard
+
+    def _count_empty(self, now: float) -> None:
+        if self._empty_frames is None:
+            return
+        self._full_at, wait = self._empty_frames.spend(self._full_at, now)
+        if wait > 0:
+            self._fail(CloseCode.POLICY_VIOLATION, "too many frames that carry nothing")
+
+    def _fail(self, code: CloseCode, why: str) -> None:
+        self.fault = why
+        if self.is_open:
+            self._protocol.fail(code, why)
