@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from functools import partial
 
 import pytest
 import trio
 import trio.testing
+from websockets.trio.client import connect
 
 from trio_mud import Hooks, MasterServer
 from trio_mud.testing import OpenMud, Pipe, PipeListener
@@ -21,6 +23,7 @@ beside = load("howto/beside.py")
 questions = load("howto/questions.py")
 keep_a_body = load("howto/keep_a_body.py")
 wrestlers = load("howto/wrestlers.py")
+both_ways = load("howto/both_ways.py")
 
 
 # Write a hook
@@ -384,3 +387,33 @@ def test_the_parts_of_the_manor_are_as_short_as_promised(
             part = text[text.index(f"{begin}\n") : text.index(f"{end}\n")]
             lines += [line for line in part.splitlines() if line.strip() and not line.startswith("#")]
     assert 0 < len(lines) <= most
+
+
+# Offer WebSocket
+
+
+async def test_telnet_and_websocket_players_meet_in_one_game() -> None:
+    ports: list[int] = []
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports.append(free.getsockname()[1])
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(both_ways.main, *ports)
+            ann = await connected(ports[0])
+            async with connect(f"ws://127.0.0.1:{ports[1]}/", proxy=None) as bob:
+                await bob.send(b"hello\r\n")
+                heard = b""
+                while b": hello\r\n" not in heard:
+                    heard += await ann.receive_some()
+            await ann.aclose()
+            nursery.cancel_scope.cancel()
+
+
+async def connected(port: int) -> trio.SocketStream:
+    """Connect as soon as the port is open."""
+    while True:
+        try:
+            return await trio.open_tcp_stream("127.0.0.1", port)
+        except OSError:
+            await trio.sleep(0.01)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from trio_mud import MasterServer, __version__
 from trio_mud.driver.server.places import Place
@@ -198,6 +200,11 @@ def test_the_check_tells_of_tls_and_proxies_from_file_environment_and_command_li
         (["--tls-port", "1", "--tls-certificate", "disk.pem"], "disk.pem holds 1048577 bytes, too many"),
         (["--tls-port", "1", "--tls-certificate", "tavern.pem", "--tls-key", "other.pem"], "other.pem is not the key"),
         (["--port", "5", "--tls-port", "5", "--tls-certificate", "tavern.pem"], "port and tls_port are both 5"),
+        (["--web-port", "4000"], "port and web_port are both 4000: give each a port of its own"),
+        (["--web-tls-port", "4443"], "web_tls_port needs a certificate: set tls_certificate to its PEM file"),
+        (["--web-port", "70000"], "--web-port"),
+        (["--web-origins", "mud.example"], "web_origins = 'mud.example': write an origin such as https://mud.example"),
+        (["--forwarded-from", "lan"], "forwarded_from = 'lan': write networks such as 10.0.0.0/8"),
         (["--proxy-from", "lan"], "proxy_from = 'lan': write networks such as 10.0.0.0/8"),
         (["--proxy-from", "10.1.2.3/8"], "proxy_from = '10.1.2.3/8': write 10.0.0.0/8, or the address alone"),
     ],
@@ -270,6 +277,29 @@ def test_help_names_every_option_and_the_rule_of_variables(say: Say) -> None:
         assert word in text
     for variable in ["TRIO_MUD_PORT for port", "TRIO_MUD_LIMITS_MAX_LINE", "TRIO_MUD_CONFIG", "trio-mud config"]:
         assert variable in " ".join(text.split())
+
+
+def test_the_welcome_names_the_ports_for_websocket() -> None:
+    places = [
+        Place("127.0.0.1", 4000),
+        Place("127.0.0.1", 4080, protocol="websocket"),
+        Place("2001:db8::7", 4443, is_secure=True, protocol="websocket"),
+    ]
+
+    assert announcements.welcome("tavern:hooks", places).splitlines()[1:4] == [
+        "    telnet localhost 4000",
+        "    ws://localhost:4080/ in a client that uses WebSocket",
+        "    wss://[2001:db8::7]:4443/ in a client that uses WebSocket",
+    ]
+
+
+def test_the_check_tells_of_web_ports(say: Say, tavern: Path) -> None:
+    issue(tavern)
+    ports = ["--web-port", "4080", "--web-tls-port", "4443", "--tls-certificate", "tavern.pem"]
+    status, said = say("run", "tavern:hooks", "--check-config", *ports)
+
+    assert status == 0
+    assert " and with WebSocket at port 4080 and with WebSocket and TLS at port 4443" in said
 
 
 def test_a_failure_after_opening_is_a_crash_and_no_question_of_the_port(
@@ -376,6 +406,54 @@ def test_a_player_comes_reads_types_and_leaves(tavern: Path) -> None:
     assert b"The fire crackles." in heard
     assert b"The door swings shut." in heard
     assert (0, False) == (status, "Traceback" in complaints)
+
+
+def web_port_of(process: subprocess.Popen[str], scheme: str) -> int:
+    """Wait for the welcome and return the port for WebSocket that it names."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(rf" {scheme}://\S+:(\d+)/", line):
+            return int(found[1])
+    _, complaints = process.communicate(timeout=PATIENCE)
+    raise AssertionError(f"it ended without a welcome: {complaints}")
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_player_comes_by_websocket(tavern: Path, scheme: str) -> None:
+    arguments = ["--host", "127.0.0.1", "--port", "0"]
+    trust = None
+    if scheme == "wss":
+        trust = ssl.create_default_context()
+        AUTHORITY.configure_trust(trust)
+        arguments += ["--web-tls-port", "0", "--tls-certificate", str(issue(tavern))]
+    else:
+        arguments += ["--web-port", "0"]
+    with started("run", "tavern:hooks", *arguments) as process:
+        url = f"{scheme}://localhost:{web_port_of(process, scheme)}/"
+        terminal = Subprotocol("terminal.mudstandards.org")
+        with connect(url, subprotocols=[terminal], ssl=trust, proxy=None, open_timeout=PATIENCE) as player:
+            player.send("quit")
+            heard = b"".join(part for part in player if isinstance(part, bytes))
+            assert player.close_code == 1000
+
+        process.send_signal(signal.SIGTERM)
+        status, complaints = ended(process)
+
+    assert b"The fire crackles." in heard
+    assert b"The door swings shut." in heard
+    assert (0, False) == (status, "Traceback" in complaints)
+
+
+def test_a_web_port_in_use_is_status_75_and_names_its_setting(tavern: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started("run", "tavern:hooks", "--host", "127.0.0.1", "--port", "0", "--web-port", str(port)) as process:
+            status, complaints = ended(process)
+
+    assert status == 75
+    assert complaints == (
+        f"trio-mud: cannot bind 127.0.0.1 port {port}: Address already in use; choose another with --web-port\n"
+    )
 
 
 def test_sessions_are_recorded_if_the_command_line_says_so(tavern: Path) -> None:

@@ -82,9 +82,24 @@ def test_tls_and_proxies_stand_at_the_top_too(tmp_path: Path) -> None:
     assert read(path).proxy_networks == (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 
 
+def test_web_ports_stand_at_the_top_too(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        'web_port = 4080\nweb_tls_port = 4443\nweb_origins = ["https://mud.example"]\nforwarded_from = ["127.0.0.1"]',
+    )
+
+    assert read(path) == Configuration(
+        web_port=4080, web_tls_port=4443, web_origins=("https://mud.example",), forwarded_from=("127.0.0.1",)
+    )
+    assert read(path).forwarding_networks == (ip_network("127.0.0.1/32"),)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("web_port = 65536", ": web_port = 65536: write a number from 1 to 65535"),
+        ('web_origins = ["mud.example"]', ": web_origins = 'mud.example': write an origin such as https://mud.example"),
+        ('forwarded_from = ["proxy"]', ": forwarded_from = 'proxy': write networks such as 10.0.0.0/8, or addresses"),
         ("tls_port = 65536", ": tls_port = 65536: write a number from 1 to 65535"),
         ("tls_port = true", ': tls_port = true: write a whole number, or "none"'),
         ("tls_certificate = 1", ": tls_certificate = 1: write a path in quotes"),

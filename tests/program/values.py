@@ -24,7 +24,7 @@ def other_value(setting: ConfigSetting) -> object:
         return "some where/x"
     match kind_of(setting):
         case "tuple":
-            return ["10.0.0.0/8", "::1"]
+            return ["https://mud.example"] if setting.key == "web_origins" else ["10.0.0.0/8", "::1"]
         case "bool":
             return not default
         case "int":

@@ -27,6 +27,12 @@ def plan(effective: Effective, backend: Backend | None) -> str:
     text = f"would open {configuration.game} at {configuration.host} port {configuration.port}"
     if configuration.tls_port is not None:
         text += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
+    for port, kind in (
+        (configuration.web_port, "WebSocket"),
+        (configuration.web_tls_port, "WebSocket and TLS"),
+    ):
+        if port is not None:
+            text += f" and with {kind} at port {port}"
     if configuration.unix is not None:
         text += f" and at the socket {configuration.unix}"
     if configuration.proxy_from:
@@ -39,8 +45,14 @@ def plan(effective: Effective, backend: Backend | None) -> str:
 def welcome(game: str, places: Sequence[Place]) -> str:
     """Return the lines that say how to connect, from where, and how to stop the server."""
     lines = [f"{game} is open. To connect:"]
-    for is_secure, form in ((False, "    telnet {} {}"), (True, "    {} port {} with TLS, in a client that speaks it")):
-        lines += _reached([place for place in places if place.is_secure is is_secure], form)
+    for protocol, is_secure, form in (
+        ("telnet", False, "    telnet {} {}"),
+        ("telnet", True, "    {} port {} with TLS, in a client that speaks it"),
+        ("websocket", False, "    ws://{}:{}/ in a client that uses WebSocket"),
+        ("websocket", True, "    wss://{}:{}/ in a client that uses WebSocket"),
+    ):
+        chosen = [place for place in places if (place.protocol, place.is_secure) == (protocol, is_secure)]
+        lines += _reached(chosen, form)
     if all(_address(place).is_loopback for place in places):
         lines.append(f"Only local connections are accepted. Use --host 0.0.0.0 to accept others. {UNENCRYPTED}")
     else:
@@ -56,7 +68,8 @@ def _reached(places: Sequence[Place], form: str) -> list[str]:
     for place in places:
         address = _address(place)
         is_localhost = address.is_unspecified or (address.is_loopback and one_port)
-        lines[form.format("localhost" if is_localhost else address, place.port)] = None
+        host = "localhost" if is_localhost else f"[{address}]" if "://" in form and address.version == 6 else address
+        lines[form.format(host, place.port)] = None
     return list(lines)
 
 

@@ -14,11 +14,13 @@ from typing import Annotated, Literal
 from ..accounts.options import AccountOptions
 from ..limits import Limits
 from ..texts import Texts
+from ..transports.site import check_origin
 from ..transports.tcp import check_address
 
 __all__ = [
     "BUNDLED_WORLD",
     "LASTING_WORLD",
+    "PORTS",
     "SWITCHED_OFF",
     "Configuration",
     "LogOptions",
@@ -30,6 +32,7 @@ __all__ = [
 BUNDLED_WORLD = "trio_mud.mudlib:world"
 LASTING_WORLD = "trio_mud.mudlib:lasting_world"  # the same with accounts, if a database is named
 SWITCHED_OFF = "none"
+PORTS = ("port", "tls_port", "web_port", "web_tls_port")  # settings that name a port to listen on
 LONGEST_INTERVAL = 86_400  # seconds between two saves
 
 
@@ -120,6 +123,18 @@ class Configuration:
     proxy_from: tuple[str, ...] = ()
     """Networks or addresses of proxies. A connection from there must begin with a PROXY header."""
 
+    web_port: int | None = None
+    """The port to listen on for players who use WebSocket. None for no such port."""
+
+    web_tls_port: int | None = None
+    """The port to listen on for WebSocket with TLS; needs `tls_certificate`. None for no such port."""
+
+    web_origins: tuple[str, ...] = ()
+    """Origins of pages on other sites that may connect by WebSocket, such as "https://mud.example"."""
+
+    forwarded_from: tuple[str, ...] = ()
+    """Networks or addresses of HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted."""
+
     data: Annotated[str | None, PathKind.FILE] = None
     """The folder of the database MODULE.db, for a game with records and without `storage.url`.
     None for `$STATE_DIRECTORY`, which systemd sets, or else `data`; the bundled world then stores nothing."""
@@ -135,25 +150,33 @@ class Configuration:
     texts: Texts = Texts()
 
     def __post_init__(self) -> None:
-        for name, port in (("port", self.port), ("tls_port", self.tls_port)):
-            if port is not None:
+        for name in PORTS:
+            if (port := getattr(self, name)) is not None:
                 check_address(self.host, port, name)
         if not self.host:
             raise ValueError('host = "": write a name or an address; 0.0.0.0 is every IPv4 address of this machine')
-        for text in self.proxy_from:
-            _network(text)
+        for name in ("proxy_from", "forwarded_from"):
+            for text in getattr(self, name):
+                _network(text, name)
+        for origin in self.web_origins:
+            check_origin(origin)
 
     @property
     def proxy_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """The networks of `proxy_from`, parsed."""
         return tuple(map(_network, self.proxy_from))
 
+    @property
+    def forwarding_networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The networks of `forwarded_from`, parsed."""
+        return tuple(map(_network, self.forwarded_from))
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+
+def _network(text: str, name: str = "proxy_from") -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError(f"proxy_from = {text!r}: write networks such as 10.0.0.0/8, or addresses") from None
+        raise ValueError(f"{name} = {text!r}: write networks such as 10.0.0.0/8, or addresses") from None
     if "/" in text and ipaddress.ip_interface(text).ip != network.network_address:
-        raise ValueError(f"proxy_from = {text!r}: write {network}, or the address alone")
+        raise ValueError(f"{name} = {text!r}: write {network}, or the address alone")
     return network

@@ -26,6 +26,7 @@ _KEYS: Final = {  # of options that are called otherwise than their setting
 }
 _MANY = Parameter(negative="", show_default=False)
 _NETWORKS = Parameter(metavar="NETWORK")
+_ORIGINS = Parameter(metavar="ORIGIN")
 _ASSIGNMENTS = Parameter(metavar="KEY=VALUE")
 
 File = Annotated[Path | None, Parameter(metavar="FILE", show_default=False)]
@@ -47,7 +48,7 @@ class RunOptions:
     """An additional port for clients that use TLS; 0 chooses a free port."""
 
     tls_certificate: Annotated[str | None, Parameter(metavar="FILE")] = None
-    """The certificate for the TLS port, a PEM file; SIGHUP reloads it."""
+    """The certificate for the TLS ports, a PEM file; SIGHUP reloads it."""
 
     tls_key: Annotated[str | None, Parameter(metavar="FILE")] = None
     """The key of the certificate, a PEM file. Default: the file of the certificate."""
@@ -57,6 +58,18 @@ class RunOptions:
 
     proxy_from: Annotated[tuple[str, ...], _MANY, _NETWORKS] = ()
     """A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated."""
+
+    web_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
+    """An additional port for players who use WebSocket; 0 chooses a free port."""
+
+    web_tls_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
+    """An additional port for WebSocket with TLS; 0 chooses a free port."""
+
+    web_origins: Annotated[tuple[str, ...], _MANY, _ORIGINS] = ()
+    """An origin, such as https://mud.example, whose pages may connect by WebSocket; may be repeated."""
+
+    forwarded_from: Annotated[tuple[str, ...], _MANY, _NETWORKS] = ()
+    """A network of HTTP proxies whose X-Forwarded-For header is trusted; may be repeated."""
 
     data: Annotated[str | None, Parameter(metavar="FOLDER")] = None
     """The folder of the database, MODULE.db. Default: $STATE_DIRECTORY, or data; the bundled world stores nothing

@@ -9,20 +9,22 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ..driver.core.hooks import Hooks
-from ..driver.server.places import Place, Places
+from ..driver.server.places import Opening, Place, Places
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from ..errors import ConfigurationError
 from ..storage import Backend, Memory
 from ..transports.tls import Certificate
+from ..web import open_web
 from ..world import Game
 from ..world.game import StoreSettings
 from . import announcements, logs
 from .admin_command import console_of
-from .config import BUNDLED_WORLD, LASTING_WORLD, Configuration
+from .config import BUNDLED_WORLD, LASTING_WORLD, PORTS, Configuration
 from .effective import Effective
 from .game_code import game_files
 from .loading import GameBroken, find_game
@@ -59,6 +61,7 @@ def prepare(effective: Effective) -> CheckedProgram:
         ConfigurationError: The game, the certificate or a combination of settings is wrong; the text names the source.
     """
     configuration = effective.configuration
+    _check_ports(effective)
     certificate = _certificate(effective)
     has_database = configuration.data is not None or configuration.storage.url is not None
     name = LASTING_WORLD if configuration.game == BUNDLED_WORLD and has_database else configuration.game
@@ -118,10 +121,31 @@ def _places(configuration: Configuration, certificate: Certificate | None) -> Pl
         configuration.host,
         configuration.port,
         configuration.tls_port,
-        certificate,
+        certificate if configuration.tls_port is not None else None,
         configuration.proxy_networks,
         unix=Path(configuration.unix) if configuration.unix is not None else None,
+        openings=_web_openings(configuration, certificate),
     )
+
+
+def _web_openings(configuration: Configuration, certificate: Certificate | None) -> list[Opening]:
+    """Return the ports for WebSocket."""
+    host = configuration.host
+    open_port = partial(
+        open_web,
+        host=host,
+        origins=configuration.web_origins,
+        forwarded_from=configuration.forwarding_networks,
+        proxy_from=configuration.proxy_networks,
+        limits=configuration.limits,
+    )
+    openings = []
+    if (port := configuration.web_port) is not None:
+        openings.append(Opening("web_port", Place(host, port, protocol="websocket"), partial(open_port, port)))
+    if (port := configuration.web_tls_port) is not None:
+        place = Place(host, port, is_secure=True, protocol="websocket")
+        openings.append(Opening("web_tls_port", place, partial(open_port, port, certificate=certificate)))
+    return openings
 
 
 def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
@@ -150,21 +174,28 @@ def _certificate(effective: Effective) -> Certificate | None:
         ConfigurationError: A setting for TLS is missing, or a file is not a certificate or a key.
     """
     configuration = effective.configuration
-    if configuration.tls_port is None:
+    secure = [key for key in ("tls_port", "web_tls_port") if effective.value(key) is not None]
+    if not secure:
         for key in ("tls_certificate", "tls_key"):
             if effective.value(key) is not None:
                 raise effective.error(key, "a certificate or key for TLS is set, but no port: set tls_port")
         return None
     if configuration.tls_certificate is None:
-        raise effective.error("tls_port", "tls_port needs a certificate: set tls_certificate to its PEM file")
-    if configuration.tls_port == configuration.port != 0:
-        problem = f"port and tls_port are both {configuration.port}: give TLS a port of its own"
-        raise effective.error("tls_port", problem)
+        raise effective.error(secure[0], f"{secure[0]} needs a certificate: set tls_certificate to its PEM file")
     try:
         return Certificate(configuration.tls_certificate, configuration.tls_key)
     except ConfigurationError as error:  # it begins with the path
         is_key = configuration.tls_key is not None and str(error).startswith(configuration.tls_key)
         raise effective.error("tls_key" if is_key else "tls_certificate", error) from error
+
+
+def _check_ports(effective: Effective) -> None:
+    """Raise ConfigurationError if two settings name the same port."""
+    names: dict[object, str] = {}
+    for name in PORTS:
+        port = effective.value(name)
+        if port and names.setdefault(port, name) != name:
+            raise effective.error(name, f"{names[port]} and {name} are both {port}: give each a port of its own")
 
 
 def _make_folder(effective: Effective, path: Path) -> None:

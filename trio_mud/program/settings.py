@@ -91,14 +91,15 @@ class ConfigSetting:
         if get_origin(kind) is Literal:
             return _any_of([f'"{word}"' for word in get_args(kind)])
         if get_origin(kind) is tuple:
-            return 'a list of texts, such as ["10.0.0.0/8"]'
+            example = "https://mud.example" if self.name == "web_origins" else "10.0.0.0/8"
+            return f'a list of texts, such as ["{example}"]'
         example = f", such as {self.default}" if kind in (int, float) and self.default is not None else ""
         return _EXAMPLES[kind] + example + (f', or "{SWITCHED_OFF}"' if self.can_be_none else "")
 
     def parse(self, text: str) -> object:
         """Return the value that TOML would have for a text of the environment or the command line.
 
-        A text needs no quotes there, and networks are separated by spaces or commas.
+        A text needs no quotes there, and the members of a list are separated by spaces or commas.
         """
         text = text.strip()
         kind = self._kinds[0]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from ...errors import ConfigurationError, TrioMudError
+from ...transports import Listener
 from ...transports.inherited import InheritedSocket, adopt
 from ...transports.proxy import Network, ProxyListener
 from ...transports.tcp import TcpListener, check_address, open_tcp_listeners
@@ -32,7 +33,7 @@ class CannotListen(TrioMudError):
 
     Attributes:
         status: The exit status of a program that ends by it.
-        parameter: The argument of `run` to change: "port", "tls_port", "host", or the setting "unix".
+        parameter: The argument or setting to change, such as "port", "tls_port", "host" or "unix".
     """
 
     def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
@@ -53,6 +54,27 @@ class Place(NamedTuple):
     host: str
     port: int
     is_secure: bool = False
+    protocol: str = "telnet"
+
+
+class BoundListener(Listener, Protocol):
+    """A listener that knows where it is bound."""
+
+    address: tuple[str, int]
+
+
+class Opening(NamedTuple):
+    """A further port, whose protocol is opened by another part of the program.
+
+    Attributes:
+        parameter: The setting that names the port, for an error text.
+        place: The host and port as configured, and the protocol.
+        open: Opens the listeners.
+    """
+
+    parameter: str
+    place: Place
+    open: Callable[[], Awaitable[Sequence[BoundListener]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,7 @@ class Places:
     proxy_from: Sequence[Network]
     inherited: Sequence[InheritedSocket] = ()
     unix: Path | None = None
+    openings: Sequence[Opening] = ()
 
     def __post_init__(self) -> None:
         check_address(self.host, self.port)
@@ -89,12 +112,15 @@ class Places:
         """
         plain = await self._listen(dead_peer, is_secure=False)
         secure: list[TcpListener] = []
+        further: list[tuple[BoundListener, Place]] = []
         try:
             secure = await self._listen(dead_peer, is_secure=True)
+            for opening in self.openings:
+                further += await self._open(opening)
             joined = self._listen_at_path()
         except BaseException:
-            for listener in (*plain, *secure):
-                await listener.aclose()
+            for bound in (*plain, *secure, *(listener for listener, _ in further)):
+                await bound.aclose()
             raise
         listeners: list[AnyListener] = [
             ProxyListener(listener, self.proxy_from) if self.proxy_from else listener for listener in plain
@@ -102,8 +128,19 @@ class Places:
         if self.certificate is not None:
             listeners += secure_listeners(secure, self.certificate, self.proxy_from)
         listeners += joined
+        listeners += (listener for listener, _ in further)
         places = [Place(*listener.address) for listener in plain]
-        return listeners, [*places, *(Place(*listener.address, is_secure=True) for listener in secure)]
+        places += (Place(*listener.address, is_secure=True) for listener in secure)
+        return listeners, [*places, *(place for _, place in further)]
+
+    async def _open(self, opening: Opening) -> list[tuple[BoundListener, Place]]:
+        """Return the listeners of a further port, each with its place."""
+        place = opening.place
+        try:
+            opened = await opening.open()
+        except OSError as error:
+            raise CannotListen(self.host, place.port, opening.parameter, error) from error
+        return [(listener, place._replace(host=listener.address[0], port=listener.address[1])) for listener in opened]
 
     async def _listen(self, dead_peer: float | None, *, is_secure: bool) -> list[TcpListener]:
         """Return the inherited listeners of one kind, or else those of its port."""

@@ -412,4 +412,5 @@ class _Signals:
 
 def _print_places(server: MasterServer, places: Sequence[Place]) -> None:
     for place in places:
-        print(f"Listening on {place.host} port {place.port}{', with TLS' if place.is_secure else ''}", flush=True)
+        more = (", with WebSocket" if place.protocol == "websocket" else "") + (", with TLS" if place.is_secure else "")
+        print(f"Listening on {place.host} port {place.port}{more}", flush=True)
