@@ -143,8 +143,8 @@ ORDER = {
     ],
     "program": [
         *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
-        *["reload", "renewal", "storage_commands", "admin_command", "announcements", "serving", "config_command"],
-        *["connect", "new", "cli"],
+        *["slices", "reload", "renewal", "storage_commands", "admin_command", "announcements", "serving"],
+        *["config_command", "connect", "new", "cli"],
     ],
 }
 

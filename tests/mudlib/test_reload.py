@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,17 @@ async def test_the_hours_are_struck_by_the_new_code_and_at_their_time(
         assert "The sun clears the eastern ridge" in await reads(ann)
 
 
+async def test_old_versions_of_the_valley_are_forgotten(valley: Copy, mud: OpenMud) -> None:
+    async with mud(valley.module.world) as place:
+        olds = []
+        for _ in range(3):
+            olds.append(weakref.ref(importlib.import_module(f"{PACKAGE}.villager").Villager))
+            await place.reload(f"{PACKAGE}:world")
+            await place.pass_time(1)
+        gc.collect()
+        assert [old() for old in olds[1:]] == [None] * 2  # the first is that of the `Game` that is open
+
+
 async def test_the_sign_of_the_valley_is_that_of_the_new_code(valley: Copy, mud: OpenMud) -> None:
     async with mud(valley.module.world) as place:
         assert place.server.mssp["GENRE"] == "Fantasy"
@@ -126,7 +139,7 @@ async def test_players_go_on_with_all_that_they_do_while_every_module_is_exchang
 
 async def test_an_operator_reloads_the_valley_that_keeps_its_players(valley: Copy, mud: OpenMud) -> None:
     async with mud(valley.module.lasting_world) as place:
-        place.server._reload = GameReload(place.server, f"{PACKAGE}:lasting_world", execute=inline).run
+        place.server._reload = GameReload(place.server, f"{PACKAGE}:lasting_world", execute=inline, longest=0).run
         ann, bob = await newcomer(place, "Ann"), await newcomer(place, "Bob")
         await place.admin("role ann admin")
         valley.edit("verbs/looking.py", "You can go {ways}.", "New: You can go {ways}.")

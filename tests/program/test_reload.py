@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import sys
+import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from importlib.machinery import SourceFileLoader
@@ -205,7 +206,7 @@ async def test_only_files_that_have_changed_are_compiled_again(
         return compile_source(loader, data, path)
 
     async with mud(inn.module.game) as place:
-        reload = GameReload(place.server, NAME, execute=inline)
+        reload = GameReload(place.server, NAME, execute=inline, longest=0)
         await reload.run()
         monkeypatch.setattr(SourceFileLoader, "source_to_code", note)
         await reload.run()
@@ -234,7 +235,7 @@ async def test_the_game_goes_on_between_the_import_and_the_exchange(inn: Inn, mu
             nursery.start_soon(look)
             await trio.lowlevel.checkpoint()
             count = len(seen)
-            await GameReload(place.server, NAME, execute=_at_once).run()
+            await GameReload(place.server, NAME, execute=_at_once, longest=0).run()
             assert len(seen) > count
             assert all(seen)
             assert world is place.server.world
@@ -248,7 +249,7 @@ async def test_a_reload_that_is_cancelled_changes_nothing(inn: Inn, mud: OpenMud
         inn.version(1)
         with trio.CancelScope() as scope:
             scope.cancel()
-            await GameReload(place.server, NAME, execute=_at_once).run()
+            await GameReload(place.server, NAME, execute=_at_once, longest=0).run()
         assert scope.cancelled_caught
         assert modules() == before
         assert place.server.hooks is hooks
@@ -262,10 +263,48 @@ async def _at_once(function: Callable[[*Args], T], *args: *Args) -> T:
     return function(*args)
 
 
+@pytest.mark.parametrize("checkpoints", range(1, 8))
+async def test_a_reload_may_be_cancelled_between_any_two_modules(inn: Inn, mud: OpenMud, checkpoints: int) -> None:
+    async with mud(inn.module.game) as place:
+        ann = await place.player()
+        before, threads = modules(), threading.active_count()
+        inn.version(1)
+        async with trio.open_nursery() as nursery:
+
+            async def cancel() -> None:
+                for _ in range(checkpoints):
+                    await trio.lowlevel.checkpoint()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(cancel)
+            await place.reload(NAME)
+        assert threading.active_count() == threads
+        is_done = inn.module is not before["reloaded_inn.game"]
+        assert is_done or modules() == before
+        await ann.type("say x")
+        await ann.sees("v1 x" if is_done else "v0 x")
+        await place.reload(NAME)
+        await ann.type("say y")
+        await ann.sees("v1 y")
+
+
+@pytest.mark.parametrize("most", [0, sys.maxsize])
+async def test_the_garbage_of_the_old_version_is_collected_in_small_games(
+    inn: Inn, mud: OpenMud, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    collections = []
+    monkeypatch.setattr("trio_mud.program.reload.MOST_OBJECTS", most)
+    async with mud(inn.module.game) as place:
+        monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
+        await GameReload(place.server, NAME, execute=inline, longest=0).run()
+        await place.pass_time(1)
+        assert len(collections) == (most > 0)
+
+
 async def test_two_reloads_at_a_time_are_made_one_after_the_other(inn: Inn, mud: OpenMud) -> None:
     done = []
     async with mud(inn.module.game) as place:
-        reload = GameReload(place.server, NAME, execute=inline)
+        reload = GameReload(place.server, NAME, execute=inline, longest=0)
 
         async def again() -> None:
             done.append(await reload.run())
@@ -674,7 +713,7 @@ async def test_the_staff_reloads_the_game_and_reads_what_came_of_it(
 
     try:
         async with mud(importlib.import_module("reloaded_office").game) as place:
-            reload = GameReload(place.server, "reloaded_office:game", execute=inline)
+            reload = GameReload(place.server, "reloaded_office:game", execute=inline, longest=0)
 
             async def note() -> Reloaded:
                 entries_before.append(len(await place.store.entries("audit", 100)))
@@ -707,7 +746,7 @@ async def test_a_hook_may_reload_and_the_event_is_finished_by_the_old_functions(
     inn.edit("game.py", "def read(event):", "async def read(event):")
     inn.edit("game.py", 'elif word == "ask":', reload + 'elif word == "ask":')
     async with mud(inn.module.game) as place:
-        place.server._reload = GameReload(place.server, NAME, execute=inline).run
+        place.server._reload = GameReload(place.server, NAME, execute=inline, longest=0).run
         ann = await place.player()
         inn.version(1)
         await ann.type("reload", "say x")

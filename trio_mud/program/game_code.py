@@ -16,7 +16,7 @@ import importlib
 import importlib.util
 import linecache
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -48,7 +48,12 @@ class GameCode:
 
     def modules(self) -> Modules:
         """Return the modules that are imported now."""
-        return {name: module for name, module in list(sys.modules.items()) if self.has(name)}
+        begins = (self.package, f"{self.package}.")
+        return {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name.startswith(begins[0]) and (name == begins[0] or name.startswith(begins[1]))
+        }
 
     def has(self, module: str) -> bool:
         """Return True if a module of this name belongs to the game."""
@@ -86,11 +91,15 @@ class GameCode:
         return code
 
     @contextmanager
-    def importing(self) -> Iterator[None]:
-        """Import modules of the game from their files as they are now, for the length of the block."""
+    def importing(self, pause: Callable[[], None]) -> Iterator[None]:
+        """Import modules of the game from their files as they are now, for the length of the block.
+
+        Args:
+            pause: Called before each module.
+        """
         importlib.invalidate_caches()
         linecache.checkcache()
-        finder = _Finder(self)
+        finder = _Finder(self, pause)
         sys.meta_path.insert(0, finder)
         try:
             yield
@@ -126,8 +135,9 @@ def game_files(name: str) -> dict[str, int]:
 class _Finder:
     """Finds the modules of the game as Python does, and gives those with a source the loader of this module."""
 
-    def __init__(self, code: GameCode) -> None:
+    def __init__(self, code: GameCode, pause: Callable[[], None]) -> None:
         self._code = code
+        self._pause = pause
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -135,6 +145,7 @@ class _Finder:
         """Return the spec of a module; part of Python's import protocol."""
         if not self._code.has(name):
             return None
+        self._pause()
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
                 if type(spec.loader) is SourceFileLoader:

@@ -3,16 +3,16 @@
 Theory of operation
 -------------------
 1. *Compile.* Files that have changed are compiled, in a thread (`game_code.py`).
-2. *Import.* The modules of the game are imported into new module objects, in one step of the event loop. After it the
-   old ones are in `sys.modules` again, and the game goes on with them.
-3. *Check.* Every record class gets the successor of its module and name, living records of changed fields are
-   converted aside, and maps are read (`world/exchange.py`, `storage/succession.py`).
+2. *Import.* The modules of the game are imported into new module objects, and what depends on classes and files alone
+   is read from them: the fields of records, the maps. This takes the event loop in slices (`slices.py`). Between them
+   the old modules are in `sys.modules` again, and the game goes on with them.
+3. *Check.* Every record class gets the successor of its module and name, and living records of changed fields are
+   converted aside (`world/exchange.py`, `storage/succession.py`).
 4. *Exchange.* Records change their class and keep their identity. The function of a `Game` makes the new hooks and
    commands, in a world of the new classes, and the server gets them. Check and exchange are one step between two
    events, so no code of the game sees a part of it.
 
-After a failure the old modules, classes and hooks are in place again, as they were. Import and exchange are two steps
-because the event loop serves the players between them: each takes as long as half of a reload.
+After a failure the old modules, classes and hooks are in place again, as they were.
 
 Work that is under way finishes by the old functions: an event, a dialog, `start_soon`. State lives in records and in
 `server.world`; the globals of a module are new. Modules outside the game's package are not imported again.
@@ -22,8 +22,10 @@ Used by the command line and the test kit.
 
 from __future__ import annotations
 
+import gc
 import logging
 import traceback
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,8 +40,12 @@ from ..world import World
 from ..world.exchange import WorldExchange
 from .game_code import GameCode, Modules, game_files
 from .loading import load_game
+from .slices import SlicedCall
 
 __all__ = ["GameReload", "enable_reload", "watch"]
+
+LONGEST = 0.003  # seconds of processor time
+MOST_OBJECTS = 250_000  # which a collection looks at in some 25 ms
 
 _COUNTER = "reloads"
 _WATCH_INTERVAL = 0.5  # seconds between two looks at the files
@@ -59,12 +65,25 @@ class GameReload:
         server: The server.
         name: The name of the game, `MODULE:NAME`.
         execute: Runs the compiler: in a thread by default, `storage.inline` in virtual time.
+        longest: Seconds of processor time that a slice of the import takes, unless a single module takes longer; 0 for
+            a slice for each module.
+        collects: True to collect the garbage of the old version soon after the exchange.
     """
 
-    def __init__(self, server: MasterServer, name: str, *, execute: Executor | None = None) -> None:
+    def __init__(
+        self,
+        server: MasterServer,
+        name: str,
+        *,
+        execute: Executor | None = None,
+        longest: float = LONGEST,
+        collects: bool = True,
+    ) -> None:
         self._server = server
         self._code = GameCode(name)
         self._execute = execute or in_thread()
+        self._longest = longest
+        self._collects = collects
         self._turn = trio.Lock()  # a second reload waits for the first
 
     async def run(self) -> Reloaded:
@@ -79,34 +98,60 @@ class GameReload:
             before = self._code.modules()
             world = server.world if isinstance(server.world, World) else None
             exchange = WorldExchange(before, world)
-            after: Modules = before
             try:
+                after = await self._import(before, exchange)
+                present = self._code.modules()  # with those that the old code has imported meanwhile
                 try:
-                    self._code.put({})
-                    with self._code.importing():
-                        game = load_game(self._code.name)
-                        self._code.import_all(before)
-                finally:
-                    after = self._code.modules()
-                    self._code.put(before)
-                await trio.lowlevel.checkpoint()  # the players have their turn
-                before = self._code.modules()  # with those that the old code has imported meanwhile
-                self._code.put(after)
-                exchange.check(game)
-                hooks = exchange.exchange()
+                    self._code.put(after)
+                    exchange.check()
+                    hooks = exchange.exchange()
+                except BaseException:
+                    self._code.put(present)
+                    raise
             except BaseException as error:
-                self._code.put(before)
                 exchange.abandon(self._code.has)
                 if not isinstance(error, Exception | SystemExit):
                     raise
                 raise ReloadFailed(_reason(error, before)) from error
             server.hooks = hooks
+            _clear_caches()
             if not server.counters[_COUNTER]:
                 _warn_of_globals(before, after)
             server.counters[_COUNTER] += 1
             event = Reloaded(server, tuple(after), exchange.records, trio.current_time() - began)
             server._posts.put(event)
+            if self._collects:
+                trio.lowlevel.current_trio_token().run_sync_soon(_collect, idempotent=True)
             return event
+
+    async def _import(self, before: Modules, exchange: WorldExchange) -> Modules:
+        """Import the game in slices, and return its modules; between them the old ones are in place."""
+
+        def load() -> None:
+            with self._code.importing(call.pause):
+                game = load_game(self._code.name)
+                self._code.import_all(before)
+                exchange.prepare(game, call.pause)
+
+        call, after = SlicedCall(load, self._longest), Modules()
+        try:
+            while not call.is_over:
+                present = self._code.modules()
+                self._code.put(after)
+                try:
+                    call.run_slice()
+                finally:
+                    after = self._code.modules()
+                    self._code.put(present)
+                await trio.lowlevel.checkpoint()  # the players have their turn
+        finally:
+            if not call.is_over:  # it is cancelled
+                present = self._code.modules()
+                self._code.put(after)
+                call.abandon()
+                self._code.put(present)
+        call.result()
+        return after
 
 
 async def watch(server: MasterServer, name: str, files: dict[str, int]) -> None:
@@ -118,6 +163,22 @@ async def watch(server: MasterServer, name: str, files: dict[str, int]) -> None:
             logger.info("files of the game have changed: it is reloaded")
             await server._try_reload()
             files = game_files(name)
+
+
+def _clear_caches() -> None:
+    """Let go of the classes of the old version, which `typing` keeps as arguments, such as of `Commands[Player]`."""
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()
+
+
+def _collect() -> None:
+    """Collect the garbage of the old version now, while it is of one version only.
+
+    Modules are cyclic garbage. Python would collect that of many versions at once, in a loop pass of 70 ms and more. In
+    a large game it is left to Python, because a collection looks at every object.
+    """
+    if len(gc.get_objects(generation=2)) <= MOST_OBJECTS:
+        gc.collect()
 
 
 def _reason(error: BaseException, modules: Modules) -> str:

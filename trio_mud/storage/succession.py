@@ -98,13 +98,18 @@ class Succession:
         """Return the class that records of this class get; None if there is none."""
         return self._successors.get(cls, cls)
 
-    def catalog(self, roots: Collection[type[Record]]) -> Catalog:
-        """Return the catalog of the new classes.
+    def catalog(self, roots: Collection[type[Record]], pause: Callable[[], None]) -> Catalog:
+        """Return the catalog of the new classes; calls `pause` before each of them.
 
         Raises:
             ReloadFailed: It differs from the present one in what only a restart can change.
             TypeError: A class is declared wrongly.
         """
+        families = {family_of(root) for root in roots}
+        for successor in self._successors.values():
+            if successor is not None and family_of(successor) in families:
+                pause()
+                schema_of(successor)  # most of the work, and kept for the catalog
         self._catalog = Catalog(roots, without=self._old)
         assert self._rules is not None
         for before, after, what in zip(self._rules, _rules(self._catalog), _RULES, strict=True):

@@ -45,29 +45,44 @@ class WorldExchange:
         """The number of living records that get another class or other fields."""
         return len(self._succession.records)
 
-    def check(self, game: Hooks | Game) -> None:
-        """Check the new game against the living world.
+    def prepare(self, game: Hooks | Game, pause: Callable[[], None]) -> None:
+        """Read the new game: the successors of classes, the fields of records, the maps. Reads no living record.
+
+        Args:
+            game: The new game.
+            pause: Called where other work may be done.
 
         Raises:
-            ReloadFailed: A record cannot have its new class, or only a restart can make the change.
+            ReloadFailed: Only a restart can make the change.
             MapError: A map is wrong.
             TypeError: A record class is declared wrongly.
         """
         self._game = game
         self._succession.pair()
-        world = self._world
         if isinstance(game, Hooks):
-            if world is not None:
+            if self._world is not None:
                 raise ReloadFailed("the game was a Game, and its name is a Hooks now: restart the server")
+            return
+        if self._world is None:
+            raise ReloadFailed("the game was a Hooks, and its name is a Game now: restart the server")
+        catalog = self._succession.catalog(game.records, pause)
+        pause()
+        self._atlas = Atlas.read(game.maps, catalog)
+        if self._world.store._overlay is None and self._atlas.templates:
+            raise ReloadFailed("the game had no map until now: restart the server")
+
+    def check(self) -> None:
+        """Check the new game, which was prepared, against the living world.
+
+        Raises:
+            ReloadFailed: A record cannot have its new class.
+        """
+        world, new = self._world, self._atlas
+        if world is None or new is None:
             self._succession.check(None, None, lambda record: False)
             return
-        if world is None:
-            raise ReloadFailed("the game was a Hooks, and its name is a Game now: restart the server")
         old = world._atlas
-        new = self._atlas = Atlas.read(game.maps, self._succession.catalog(game.records))
         self._old_atlas.become(old)
-        if world.store._overlay is None and new.templates:
-            raise ReloadFailed("the game had no map until now: restart the server")
         changed = _changed_templates(old, new)
         removed = old.templates.keys() - new.templates.keys()
 
