@@ -5,7 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from websockets.frames import Opcode
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 from websockets.utils import apply_mask
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONT
@@ -40,6 +43,14 @@ def fragments(opcode: Opcode, parts: Iterable[bytes]) -> bytes:
         frame(code, part, fin=at == len(first))
         for at, (code, part) in enumerate(zip(opcodes, (*first, last), strict=True))
     )
+
+
+def client_frames(data: bytes) -> list[Frame]:
+    """Return the frames that a client finds in these bytes."""
+    client = ClientProtocol(parse_uri("ws://mud.example/"), state=OPEN)
+    client.receive_data(data)
+    assert client.parser_exc is None
+    return [event for event in client.events_received() if isinstance(event, Frame)]
 
 
 # Violations, and the close code that answers each

@@ -7,16 +7,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.client import ClientProtocol
-from websockets.frames import Frame
-from websockets.protocol import OPEN
-from websockets.uri import parse_uri
 
 from trio_mud.limits import Rate
 from trio_mud.telnet.subprotocols import GmcpCodec, TerminalCodec
 from trio_mud.transports.framing import Codec, Framing
 
-from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, fragments, frame
+from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, client_frames, fragments, frame
 
 
 def framing(codec: Codec | None = None) -> Framing:
@@ -30,14 +26,6 @@ def received_by(peer: Framing, data: bytes, size: int | None = None) -> bytes:
         if peer.is_open:
             heard += peer.receive(data[at : at + (size or len(data))], now=0.0)
     return heard
-
-
-def client_frames(data: bytes) -> list[Frame]:
-    """Return the frames that a client finds in these bytes."""
-    client = ClientProtocol(parse_uri("ws://mud.example/"), state=OPEN)
-    client.receive_data(data)
-    assert client.parser_exc is None
-    return [event for event in client.events_received() if isinstance(event, Frame)]
 
 
 def close_code(data: bytes) -> int | None:
