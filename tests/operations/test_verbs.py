@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trio_mud import Connect, Limits
+from trio_mud.accounts import Accounts
 from trio_mud.commands import Role
+from trio_mud.errors import StorageError
 from trio_mud.storage import Store
 from trio_mud.testing import OpenMud
 
@@ -155,9 +158,52 @@ async def test_a_banned_network_is_refused_and_its_connections_end(mud: OpenMud)
         assert "Cid: here" in await type_and_see(cid, "say here")
         refused = await club.mud.player(address="192.0.2.200")
         assert "You may not come in. flooding" in await refused.sees_the_end()
-        assert club.mud.server.counters["refused: banned"] == 1
+        counters = club.mud.server.counters
+        assert counters["vetoed: banned"] == 1
+        assert counters["accepted"] == counters["admitted"] + sum(
+            number for name, number in counters.items() if name.startswith("refused: ")
+        )
         await club.console("unban 192.0.2.0/24")
         assert "Name: " in (await club.mud.player(address="192.0.2.200")).screen
+
+
+async def test_a_banned_address_that_a_limit_refuses_is_counted_once(mud: OpenMud) -> None:
+    async with open_club(mud, limits=Limits(max_connections=1)) as club:
+        await club.member("Bob")
+        await club.console("ban 192.0.2.0/24")
+        assert "Every place is taken" in await (await club.mud.player(address="192.0.2.7")).sees_the_end()
+        counters = club.mud.server.counters
+        assert (counters["refused: full"], counters["refused: vetoed"], counters["vetoed: banned"]) == (1, 0, 0)
+
+
+async def test_a_ban_that_comes_during_the_connect_hook_ends_the_visit(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+
+        @club.mud.server.hooks.on(Connect)
+        async def look_up(event: Connect) -> None:
+            await trio.sleep(1)
+
+        visitor = await club.mud.player(address="192.0.2.7")
+        assert "0 connections are ended" in (await club.console("ban 192.0.2.0/24")).answer
+        assert "You may not come in." in await visitor.sees_the_end()
+        assert len(club.mud.server.connections) == 0
+
+
+async def test_a_ban_ends_the_sessions_even_if_the_tokens_cannot_be_voided(
+    mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(self: Accounts, name: str) -> None:
+        raise StorageError("the disk is gone")
+
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        monkeypatch.setattr(Accounts, "void_tokens", fail)
+        with pytest.raises(StorageError):
+            await club.console("ban bob")
+        await bob.sees_the_end()
+        again = await club.login("Bob")
+        await again.sees_the_end()
+        assert "You may not come in." in again.screen
 
 
 async def test_bans_are_there_after_a_restart(mud: OpenMud) -> None:
@@ -275,6 +321,15 @@ async def test_a_snoop_on_a_link_at_the_login_ends_when_an_equal_comes_in(mud: O
         await visitor.type("say secret plans")
         await ann.sees("Dan: secret plans")
         assert "> say" not in str(ann.screen[before:])
+
+
+async def test_the_notice_of_a_snoops_end_never_follows_the_last_words(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        ann, bob = await club.member("Ann", Role.ADMIN), await club.member("Bob")
+        await type_and_see(ann, "snoop bob")
+        await club.console("role ann player")
+        await club.console("kick bob")
+        assert str(await bob.sees_the_end()).rstrip().endswith("You are shown out by an operator.")
 
 
 async def test_a_snoop_ends_with_either_connection(mud: OpenMud) -> None:

@@ -103,7 +103,7 @@ class Office:
         try:
             await store.saved(within=AUDIT_TIMEOUT)
         except NotSaved:
-            store.log(AUDIT, event=verb, by=by, outcome="not done")
+            store.log(AUDIT, event=verb, by=by, outcome="not done", **entry)
             raise Mistake(self.phrases.not_audited) from None
         if store.counters["dropped_entries"] != dropped:
             raise Mistake(self.phrases.not_audited)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from trio_mud import (
     FIRST,
+    Admitted,
     Cause,
     Connect,
     ConsoleOperator,
@@ -67,6 +68,7 @@ class Operations(Office):
         self.hooks.on(Started, order=FIRST)(self._start)
         self.hooks.on(Reloaded, order=FIRST)(self._take_over)
         self.hooks.on(Connect, order=FIRST)(self._check_address)
+        self.hooks.on(Admitted, order=FIRST)(self._check_address)  # the ban may have come during the connect hook
         self.hooks.on(SessionStarted, order=FIRST)(self._session_begins)
         self.hooks.on(SessionResumed, order=FIRST)(self._session_begins)
         self.hooks.on(SessionEnded)(self._session_ends)
@@ -85,11 +87,18 @@ class Operations(Office):
             self.snoops.tells_snooped = self._tells_snooped
         self._start(event)
 
-    def _check_address(self, event: Connect) -> None:
-        ban = self.sanctions.of_address(event.connection.address)
-        if ban is not None:
-            self.server.counters["refused: banned"] += 1
-            event.connection.refuse(self.phrases.you_are_banned.format(why=ban.why).strip())
+    def _check_address(self, event: Connect | Admitted) -> None:
+        connection = event.connection
+        ban = self.sanctions.of_address(connection.address)
+        if ban is None:
+            return
+        text = self.phrases.you_are_banned.format(why=ban.why).strip()
+        if isinstance(event, Connect):
+            if not connection.is_refused:  # by a limit, which is counted
+                self.server.counters["vetoed: banned"] += 1
+            connection.refuse(text)
+        else:
+            connection.quit(text, cause=Cause.BANNED)
 
     def _check_entry(self, account: Account) -> None:
         if (text := self._ban_of(account)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from trio_mud import Connection, Sent, Tap, Typed
@@ -71,8 +72,8 @@ class Snoops:
         if snoop is None:
             return None
         snoop.tap.close()
-        if self.tells_snooped and snoop.target.ending is None:
-            snoop.target.write(self.ranks.phrases.you_are_snooped_no_more)
+        if self.tells_snooped:  # later, since the text that is being copied may be its last words
+            snoop.target.after(0, partial(snoop.target.write, self.ranks.phrases.you_are_snooped_no_more))
         return snoop.target
 
     def forget(self, connection: Connection) -> None:

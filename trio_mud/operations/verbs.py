@@ -166,8 +166,8 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
         ended = 0
         text = phrases.you_are_banned.format(why=why).strip()
         if account is not None:
+            ended = _end_sessions(office, account, text)  # before anything waits
             await office.accounts.void_tokens(account.key)
-            ended = _end_sessions(office, account, text)
         elif network is not None:
             for connection in _within(office, who, network):
                 connection.quit(text, cause=Cause.BANNED)
