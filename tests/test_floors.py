@@ -62,7 +62,9 @@ FLOORS = {
         | {
             FRONT_DOOR,
             "accounts",
+            "commands",
             "driver",
+            "operations",
             "origins",
             "program",
             "storage",

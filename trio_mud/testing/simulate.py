@@ -85,7 +85,7 @@ def run_seeds(
         seeds: The number of seeds.
         first: The first seed.
         jobs: Processes at a time; one for each core is best.
-        play: One of the bundled games (hostile, careless, stored, world, reloaded or mudlib) instead of all.
+        play: One of the bundled games (hostile, careless, stored, staffed, world, reloaded or mudlib) instead of all.
         lines: A file of lines that your game's players type, one a line.
         shrink_it: A seed that fails: find the shortest script that still does.
         only: Numbers of steps, such as 0,3,7: replay the seed with only these steps of its script.

@@ -6,7 +6,7 @@ import pytest
 
 from trio_mud.testing.simulation import first_caught
 
-from . import reload_defects
+from . import operation_defects, reload_defects
 from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20

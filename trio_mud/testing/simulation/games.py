@@ -17,6 +17,7 @@ from .careless import CarelessGame
 from .hostile import HostileGame
 from .players import SimulatedPlayer
 from .reloading import ReloadedGame
+from .staffed import StaffedGame
 from .stored import StoredGame
 from .trace import Trace
 from .valley import PlayedValley
@@ -74,6 +75,7 @@ GAMES: Final[dict[str, Callable[[Trace], SimulatedGame]]] = {
     "hostile": HostileGame,
     "careless": CarelessGame,
     "stored": StoredGame,
+    "staffed": StaffedGame,
     "world": WorldGame,
     "reloaded": ReloadedGame,
     "mudlib": lambda trace: PlayedValley(trace) if trace.plan.seed % 2 else _valley_of_names(),

@@ -111,40 +111,33 @@ def hidden_input(callback: Callable[[Connection], object]) -> Iterator[None]:
         Connection.hide_input, Dialog.ask_hidden = hide_input, ask_hidden  # type: ignore[method-assign]
 
 
+def last_words(connection: Connection) -> str:
+    """Return the text of a connection's ending."""
+    return connection._lifecycle.last_words
+
+
 def posts(server: MasterServer) -> int:
     """Return the number of posted events not yet handled."""
     return len(server._posts.waiting)
 
 
-def stored_fields(store: Store) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """Return the values of all attributes of every record in memory, by family and key."""
+def records_in_memory(store: Store) -> dict[tuple[str, str], Record]:
+    """Return every record in memory, by family and key."""
     contents = store._contents
-    found: dict[tuple[str, str], tuple[Any, ...]] = {}
+    found: dict[tuple[str, str], Record] = {}
     for family, records in contents.pinned.items():
         for key, record in records.items():
-            found[family, key] = tuple(record.__dict__.values())
+            found[family, key] = record
         for key, record in list(contents._loose[family].items()) if contents._loose[family] else ():
-            found[family, key] = tuple(record.__dict__.values())
+            found[family, key] = record
     return found
 
 
-def _record(store: Store, place: tuple[str, str]) -> Record:
-    found = store._contents.get(*place)
-    assert found is not None
-    return found
-
-
-def row(store: Store, place: tuple[str, str]) -> tuple[str, bytes, str]:
+def row(store: Store, record: Record) -> tuple[str, bytes, str]:
     """Return the kind of a record in memory, its fields as they are stored, and its owner."""
-    record = _record(store, place)
     schema = schema_of(type(record))
     overlay = None if store._overlay is None else store._overlay(type(record), record.__dict__)
     return schema.kind, schema.encode(record, overlay), record.stored_with()
-
-
-def owner(store: Store, place: tuple[str, str]) -> str:
-    """Return the key of the record that a record in memory is stored with."""
-    return _record(store, place).stored_with()
 
 
 def things(world: World) -> list[Thing]:
@@ -219,9 +212,9 @@ def is_added(thing: Thing) -> bool:
     return thing._tracker is not None or thing._world is not None
 
 
-def is_dirty(store: Store, place: tuple[str, str]) -> bool:
-    """Return True if the store has noted a change of this record in memory."""
-    return _record(store, place) in store._contents.dirty
+def is_dirty(store: Store, record: Record) -> bool:
+    """Return True if the store has noted a change of this record."""
+    return record in store._contents.dirty
 
 
 def is_on_disk(store: Store, place: tuple[str, str]) -> bool:

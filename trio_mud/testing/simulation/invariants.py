@@ -210,6 +210,7 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
         f"{text}\r\n"
         for text in (
             "[no]",
+            "[banned]",
             texts.refused,
             texts.connect_failed,
             texts.connect_too_slow,
@@ -304,10 +305,10 @@ def _is_in_order(some: list[str], everything: list[str]) -> bool:
     return all(line in rest for line in some)
 
 
-# A line of the hostile game: unanswered prompts, then at most one text.
+# A line of the hostile game: unanswered prompts, then at most one text. An operator sees a copy of those of others.
 _KNOWN: Final = re.compile(
     r"(?:ask> |hide [^<>]*> |name> |turn> |undo> |[a-z]+ #\d+\.\d+> )*"
-    r"(?:(<\d+:\d+[^\x00-\x1f]*>)|\[[a-z ]+\d*\]|\(of the stay\)|\(to all\)|)"
+    r"(?:(<\d+:\d+[^\x00-\x1f]*>)|\[[a-z ]+[#\d.]*\]|[^|<>]+\| [^\x00-\x1f]*|\(of the stay\)|\(to all\)|)"
 )
 
 
@@ -654,6 +655,13 @@ def counters_add_up(trace: Trace) -> Iterator[str]:
             yield f"{watched.connection.name} was refused as one too many when there were {watched.guests}"
     if counters["accepted"] > len(trace.players):
         yield f"{counters['accepted']} accepted of {len(trace.players)} players"
+
+
+@invariant("I-30")
+def operations_are_whole(trace: Trace) -> Iterator[str]:
+    """Operations fail by nothing but the disk, and their reports are bounded; the trace has checked each act."""
+    if trace.staff is not None:
+        yield from trace.staff.at_end(trace.log)
 
 
 # Logged as errors and caused by the simulator itself.

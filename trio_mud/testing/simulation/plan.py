@@ -19,8 +19,8 @@ from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
 
-KNOWN: Final = ("hostile", "careless", "stored", "world", "reloaded")  # games that write only numbered lines
-STORED: Final = ("stored", "world", "reloaded", "mudlib")  # games with records
+KNOWN: Final = ("hostile", "careless", "stored", "staffed", "world", "reloaded")  # games that write only numbered lines
+STORED: Final = ("stored", "staffed", "world", "reloaded", "mudlib")  # games with records
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 VALLEY: Final = {"pass": 20, "type": 6, "enter": 10, "post": 14}  # further weights
@@ -129,9 +129,11 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
             game = "world"
         elif game == "hostile" and Random(f"reloaded {seed}").random() < 0.1:
             game = "reloaded"
+        elif game == "hostile" and Random(f"staff {seed}").random() < 0.1:
+            game = "staffed"
     steps = length or random.choice((8, 20, 30, 45))
     weights = _mood(random)
-    if game in ("stored", "mudlib"):
+    if game in ("stored", "staffed", "mudlib"):
         weights = {**weights, "secret": weights.get("secret", 0) + LOGINS}
     if game == "mudlib":  # its players have to come in, and to meet
         weights = {name: weight + VALLEY.get(name, 0) for name, weight in weights.items()}
@@ -164,7 +166,7 @@ def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
     if game in STORED or ":" in game:  # an author's game may have records
         operators["kill"] = KILLS
     operator = random.choices(list(operators), list(operators.values()))[0]
-    latest = {"cancel anywhere": 1200, "kill": {"stored": 600, "mudlib": 5000}.get(game, 2000)}  # steps of all tasks
+    latest = {"cancel anywhere": 1200, "kill": {"stored": 600, "staffed": 600, "mudlib": 5000}.get(game, 2000)}  # steps of all tasks
     return operator, random.randint(1, latest.get(operator, steps))
 
 

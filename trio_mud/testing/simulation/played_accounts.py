@@ -20,7 +20,7 @@ from ... import Dialog, Hooks, InvalidToken, SessionResumed, SessionStarted, Sta
 from ...accounts import Account, AccountOptions, Accounts, Login, Name, appearance, ask_new_password
 from ...driver.connection.connection import Connection
 from ...driver.sessions.session import Session
-from ...errors import ConnectionEnded, LocalProtocolError, Overloaded, StorageError, TooManyTries
+from ...errors import ConnectionEnded, EntryRefused, LocalProtocolError, Overloaded, StorageError, TooManyTries
 from ...storage import inline
 from ...world import Traveller, World
 from . import inside
@@ -73,7 +73,7 @@ _TEXTS: Final = {  # of the form in which the invariants know the lines of the g
     "no_answer": "[no answer]",
 }
 _REFUSED: Final = (
-    *(ConnectionEnded, InvalidToken, LocalProtocolError, LookupError),
+    *(ConnectionEnded, EntryRefused, InvalidToken, LocalProtocolError, LookupError),
     *(Overloaded, StorageError, TooManyTries),
 )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ...storage import Store, Stored
+from ...storage import Record, Store, Stored
 from . import inside
 from .disk import SimulatedDisk
 
@@ -65,6 +65,11 @@ def _of_the_game(values: Mapping[str, bytes]) -> dict[str, bytes]:
     }
 
 
+def _fields(records: Mapping[Place, Record]) -> dict[Place, tuple[Any, ...]]:
+    """Return the values of all attributes of these records."""
+    return {place: tuple(record.__dict__.values()) for place, record in records.items()}
+
+
 class StorageTrace:
     """The record of one life.
 
@@ -90,6 +95,12 @@ class StorageTrace:
         self.unreadable: dict[Place, str] = {}
         self._store: Store | None = None
         self._fields: dict[Place, tuple[Any, ...]] = {}
+
+    @property
+    def store(self) -> Store:
+        """The open store."""
+        assert self._store is not None
+        return self._store
 
     @property
     def is_failing(self) -> bool:
@@ -123,14 +134,17 @@ class StorageTrace:
         store = self._store
         if store is None or self.disk.is_dead or self.is_closed or not self._has_changed(store):
             return
-        known, fields = self._fields, inside.stored_fields(store)
+        # They are kept in memory meanwhile: the garbage collector may run at any time.
+        records, known = inside.records_in_memory(store), self._fields
+        fields = _fields(records)
         before = self.moments[-1].rows
         rows = {place: row for place, row in before.items() if place not in fields and inside.is_on_disk(store, place)}
         for place, values in fields.items():
             # A record that was loaded, and not changed, is what its row says.
-            is_same = known[place] == values if place in known else not inside.is_dirty(store, place)
-            kind, data, _ = before[place] if is_same and place in before else inside.row(store, place)
-            rows[place] = kind, data, inside.owner(store, place)  # it depends on other records, too
+            record = records[place]
+            is_same = known[place] == values if place in known else not inside.is_dirty(store, record)
+            kind, data, _ = before[place] if is_same and place in before else inside.row(store, record)
+            rows[place] = kind, data, record.stored_with()  # it depends on other records, too
         self._fields = fields
         self.moments.append(WorldState(rows, _of_the_game(inside.stored_values(store)), inside.last_entry(store)))
 
@@ -147,5 +161,5 @@ class StorageTrace:
         return (
             last.entries != inside.last_entry(store)
             or last.values != _of_the_game(inside.stored_values(store))
-            or self._fields != inside.stored_fields(store)
+            or self._fields != _fields(inside.records_in_memory(store))
         )

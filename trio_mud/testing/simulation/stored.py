@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import trio
 
@@ -74,6 +74,8 @@ class Deposit(Record, family="deposit", index=("owner",)):
 class StoredGame(HostileGame):
     """The game of one life."""
 
+    more_records: ClassVar[tuple[type[Record], ...]] = ()
+
     def __init__(self, trace: Trace) -> None:
         super().__init__(trace)
         self._chance = Random(f"stored {trace.plan.seed} {trace.plan.life}")
@@ -82,7 +84,8 @@ class StoredGame(HostileGame):
         self.hooks.on(Disconnect)(self._close_deposit)
         self._held: dict[int, Deposit] = {}  # by number of connection
         self._played: PlayedAccounts | None = None
-        records: tuple[type[Record], ...] = (*Accounts.records, SimulatedHero, Purse, Treasure, Deposit)
+        own: tuple[type[Record], ...] = (SimulatedHero, Purse, Treasure, Deposit)
+        records = (*Accounts.records, *own, *self.more_records)
         self.records = StoredRecords(Game(self._build, records=records, maps=(MAP,)), judge)
 
     def _build(self, world: World) -> Hooks:

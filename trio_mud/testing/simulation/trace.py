@@ -43,6 +43,7 @@ from .determinism import Steps
 from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
 from .reload_trace import ReloadTrace
+from .staff_trace import StaffTrace
 from .stay_trace import StayTrace
 from .storage_trace import StorageTrace, WorldState
 from .world_trace import WorldTrace
@@ -174,6 +175,7 @@ class Trace:
         judge_step: Yields what is wrong with the way from one moment of the world to the next.
         stays: The record of who plays which character; None for games without characters.
         reload: The record of the versions of its code; None for games that are not reloaded.
+        staff: The record of its staff; None for games without operations.
         world: The record of its world; None for games without things.
         after_restart: The record of the next life of the game; None if there is none.
     """
@@ -205,6 +207,7 @@ class Trace:
         self.after_restart: Trace | None = None
         self.stays: StayTrace | None = None
         self.reload: ReloadTrace | None = None
+        self.staff: StaffTrace | None = None
         self.world: WorldTrace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
@@ -283,6 +286,9 @@ class Trace:
         if self.reload is not None:
             for text in self.reload.at_rest():
                 self.fault("I-28", text)
+        if self.staff is not None:
+            for text in self.staff.at_rest():
+                self.fault("I-30", text)
 
     def _at_the_door(self) -> int:
         decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
@@ -437,6 +443,8 @@ class Trace:
         if self.reload is not None and self.storage is not None and self.storage.is_open:
             for text in self.reload.after_step():
                 self.fault("I-28", text)
+        if self.staff is not None and self.storage is not None and self.storage.is_open:
+            self.staff.after_step()
         if self.world is not None and self.storage is not None and self.storage.is_open:
             is_quiet = self.operated_at is None or self.plan.operator == "nobody"
             for number, text in self.world.after_step(
@@ -457,6 +465,8 @@ class Trace:
             self.fault("I-3", f"{watched.connection.name} had ended by {last}, and then by {ending}")
         watched.ended_in_dialog = was_in_dialog or watched.in_dialog
         watched.decisions.append((trio.current_time(), ending))
+        if self.staff is not None:
+            self.staff.ended(watched.connection)
 
     def _see_list(self, server: MasterServer) -> None:
         counters = server.counters
