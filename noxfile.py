@@ -15,7 +15,7 @@ nox -s bench           the driver beside other servers; `-- --with-peers` for mo
 nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
 nox -s fuzz            a million executions of the parsers; `-- --runs N` or `-- --seconds N` for fewer
 nox -s crash           a process that saves is killed 200 times; `-- --kills 40` for fewer
-nox -s soak            a server process against hostile crowds, two minutes; `-- --tier night` or `release` for longer
+nox -s soak            a server process against hostile crowds, three minutes; `-- --tier night` or `release` for longer
 """
 
 from __future__ import annotations

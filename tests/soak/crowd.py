@@ -98,9 +98,9 @@ class Caller:
             return self._text.decode(errors="replace")
         raise Lost(f"the end did not come within {PATIENCE:g} s")
 
-    async def sees_one_of(self, texts: Mapping[str, str]) -> str:
+    async def sees_one_of(self, texts: Mapping[str, str], within: float = PATIENCE) -> str:
         """Read until one of these texts has come, and return the word for it."""
-        with trio.move_on_after(PATIENCE):
+        with trio.move_on_after(within):
             while True:
                 shown = self._text.decode(errors="replace")
                 for text, word in texts.items():
@@ -108,7 +108,7 @@ class Caller:
                         return word
                 if not await self._read():
                     raise Lost(f"the end came behind {shown!r}")
-        raise Lost(f"nothing known came within {PATIENCE:g} s, but {self._text!r}")
+        raise Lost(f"nothing known came within {within:g} s, but {self._text!r}")
 
     async def _read(self) -> bool:
         try:
@@ -288,6 +288,25 @@ async def shouts(caller: Caller, chance: random.Random) -> None:
             await trio.sleep(chance.uniform(0.5, 1.5) * SHOUTS_EVERY)
 
 
+async def raves(caller: Caller, chance: random.Random) -> None:
+    """Fills the room with lines as fast as the server takes them, always as the same player."""
+    await caller.send(b"raver\r\nraver\r\n")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_forgets, caller)
+        while True:
+            await caller.send(b"shout spam\r\n" * 50)
+
+
+async def besieges(caller: Caller, chance: random.Random) -> None:
+    """Comes under another name each time, and shouts."""
+    await caller.send(b"siege%d\r\nsiege\r\n" % chance.randrange(1 << 30))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_forgets, caller)
+        while True:
+            await trio.sleep(chance.uniform(0.5, 1.5) * SHOUTS_EVERY)
+            await caller.send(b"shout siege\r\n")
+
+
 async def _forgets(caller: Caller) -> None:
     while await caller.socket.recv(65536):
         pass
@@ -301,18 +320,24 @@ HOSTILE: Final[dict[str, Callable[[Caller, random.Random], Awaitable[None]]]] = 
     "fuzzes": fuzzes,
     "listens": listens,
     "shouts": shouts,
+    "raves": raves,
+    "besieges": besieges,
     **{f"storms: {what}": partial(storms, what) for what in STORMS if what in KINDS},
 }
+
+
+def street_of(kind: str) -> int:
+    """Return the street of all peers of one kind."""
+    return 10 + list(HOSTILE).index(kind)
 
 
 async def hostile(port: int, kind: str, number: int, tally: SoakTally, until: trio.Event) -> None:
     """Play a part, again and again, until it is time to go; then half of them leave by a reset."""
     chance = random.Random(f"{kind} {number}")
-    street = 10 + list(HOSTILE).index(kind)
     while not until.is_set():
         try:
             async with call(
-                port, home(street, number), tally, buffer=4096 if kind == "never reads" else None
+                port, home(street_of(kind), number), tally, buffer=4096 if kind == "never reads" else None
             ) as caller:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_play, kind, caller, chance, nursery.cancel_scope)

@@ -76,18 +76,21 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def serving(*, lifetime: int, limits: Mapping[str, object], descriptors: int = 0) -> Iterator[ServerProcess]:
+def serving(
+    *, lifetime: int, limits: Mapping[str, object], descriptors: int = 0, program: str = "server.py"
+) -> Iterator[ServerProcess]:
     """A server for the length of the block; ended hard if it still runs then.
 
     Args:
         lifetime: Seconds after which the kernel ends it.
         limits: As in a configuration file.
         descriptors: Its RLIMIT_NOFILE, if it is to be lower than it can be.
+        program: The file of this folder that it runs.
     """
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent.parent), "PYTHONWARNINGS": "always"}
     with tempfile.NamedTemporaryFile(prefix="soak-", suffix=".log") as log:
         process = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py"), str(lifetime), str(descriptors), json.dumps(dict(limits))],
+            [sys.executable, str(HERE / program), str(lifetime), str(descriptors), json.dumps(dict(limits))],
             stdout=subprocess.PIPE,
             stderr=log,
             env=environment,

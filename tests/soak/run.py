@@ -1,6 +1,6 @@
 """Soak a server: a real process on loopback against hostile crowds; `nox -s soak` runs this.
 
-    python -m tests.soak.run                    two minutes
+    python -m tests.soak.run                    three minutes
     python -m tests.soak.run --tier night       within an hour
     python -m tests.soak.run --tier release     within four
     python -m tests.soak.run shutdown           one scenario alone
@@ -38,6 +38,7 @@ from .scenarios import (
     out_of_descriptors,
     shutdown_among_blackholes,
 )
+from .staff import Flooding, Sanctioned, bans_and_a_mute, connect_flood
 
 MINUTE: Final = 60.0  # seconds
 HOUR: Final = 60 * MINUTE
@@ -53,12 +54,14 @@ TIERS: Final[dict[str, tuple[float, dict[str, Scenario]]]] = {  # the seconds th
             "storm": partial(connect_storm, StormMix(storm, rate=rate)),
             "floods": partial(noise, "floods of telnet", Noise(storm, FLOODS)),
             "crowd": partial(noise, "long lines in a crowd", Noise(storm, ROOM)),
+            "bans": partial(bans_and_a_mute, Sanctioned(storm)),
+            "flood": partial(connect_flood, Flooding()),
             "descriptors": partial(out_of_descriptors, Shortage(shortage)),
             "shutdown": partial(shutdown_among_blackholes, farewell),
         },
     )
     for tier, limit, mix, storm, rate, shortage, farewell in (
-        ("ci", 3 * MINUTE, 30.0, 10.0, 100.0, 5.0, Farewell()),
+        ("ci", 5 * MINUTE, 30.0, 10.0, 100.0, 5.0, Farewell()),
         ("night", HOUR, 30 * MINUTE, 5 * MINUTE, 150.0, 60.0, Farewell(honest=950, blackholes=50, seconds=30)),
         ("release", 4 * HOUR, 3 * HOUR, 15 * MINUTE, 200.0, 300.0, Farewell(honest=950, blackholes=50, seconds=60)),
     )
@@ -83,7 +86,9 @@ def table(verdicts: list[tuple[Verdict, float]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tier", choices=TIERS, default="ci", help="how long (default: ci)")
-    parser.add_argument("scenarios", nargs="*", help="mix, storm, floods, crowd, descriptors, shutdown (default: all)")
+    parser.add_argument(
+        "scenarios", nargs="*", help="mix, storm, floods, crowd, bans, flood, descriptors, shutdown (default: all)"
+    )
     asked = parser.parse_args()
     limit, scenarios = TIERS[asked.tier]
     if unknown := set(asked.scenarios).difference(scenarios):

@@ -26,6 +26,7 @@ import trio
 
 from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast, run
 from trio_mud.driver.server.places import Place
+from trio_mud.driver.server.running import Lifespan
 from trio_mud.driver.server.server import MasterServer
 from trio_mud.program.effective import decode
 
@@ -106,7 +107,7 @@ def keep_send_buffers_small() -> None:
             found.detach()  # it is the server's
 
 
-def main(lifetime: int, descriptors: int, table: str) -> None:
+def main(lifetime: int, descriptors: int, table: str, lifespan: Lifespan | None = None) -> None:
     signal.alarm(lifetime)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors or most, most))
@@ -118,7 +119,7 @@ def main(lifetime: int, descriptors: int, table: str) -> None:
         sys.stdout.flush()
 
     limits = decode({"limits": json.loads(table)}, "the soak").limits
-    run(hooks, host="127.0.0.1", port=0, limits=limits, on_open=tell)
+    run(hooks, host="127.0.0.1", port=0, limits=limits, on_open=tell, lifespan=lifespan)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from .scenarios import (
     shutdown_among_blackholes,
     slope,
 )
+from .staff import Flooding, Sanctioned, bans_and_a_mute, connect_flood
 
 
 def said_nothing(text: str) -> None:
@@ -47,6 +48,21 @@ def test_players_are_answered_beside_a_few_who_make_much_work(kinds: dict[str, i
     verdict = noise("small", Noise(1.0, kinds, honest=4, pace=0.1), said_nothing)
     assert [problem for problem in verdict.problems if "slowest hundredth" not in problem] == []
     assert int(verdict.figures["noisy connections"]) >= sum(kinds.values())
+
+
+@pytest.mark.slow
+def test_a_few_bans_and_a_mute_cost_honest_players_nothing() -> None:
+    verdict = bans_and_a_mute(Sanctioned(1.0, honest=4, besieging=3, pace=0.1), said_nothing)
+    assert verdict.problems == []
+    assert int(verdict.figures["refused as banned"]) > 0
+
+
+@pytest.mark.slow
+def test_each_refusal_of_a_small_flood_has_its_cause() -> None:
+    flooding = Flooding(seconds=1.0, honest=4, connections=500, hold=1.0, pace=0.1, is_paced=False)
+    verdict = connect_flood(flooding, said_nothing)
+    assert [problem for problem in verdict.problems if "slowest hundredth" not in problem] == []
+    assert int(verdict.figures["vetoed: banned"]) > 0
 
 
 # Judges that would find a fault
