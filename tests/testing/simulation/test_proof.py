@@ -10,7 +10,7 @@ from . import operation_defects, reload_defects
 from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20
-assert operation_defects.__doc__ and reload_defects.__doc__  # their defects are added when they are imported
+assert all(module.__doc__ for module in (operation_defects, reload_defects))  # an import adds their defects
 
 
 def test_there_are_enough_defects() -> None:

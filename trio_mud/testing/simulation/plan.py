@@ -166,7 +166,10 @@ def _end(random: Random, game: str, steps: int) -> tuple[str, int]:
     if game in STORED or ":" in game:  # an author's game may have records
         operators["kill"] = KILLS
     operator = random.choices(list(operators), list(operators.values()))[0]
-    latest = {"cancel anywhere": 1200, "kill": {"stored": 600, "staffed": 600, "mudlib": 5000}.get(game, 2000)}  # steps of all tasks
+    latest = {
+        "cancel anywhere": 1200,
+        "kill": {"stored": 600, "staffed": 600, "mudlib": 5000}.get(game, 2000),
+    }  # steps of all tasks
     return operator, random.randint(1, latest.get(operator, steps))
 
 
