@@ -34,6 +34,7 @@ from trio_mud.driver.link import incoming
 from trio_mud.driver.link.client import Client
 from trio_mud.driver.link.incoming import Incoming
 from trio_mud.driver.link.outgoing import Outgoing
+from trio_mud.driver.link.tail import Missing, Tail
 from trio_mud.driver.server.acceptor import Acceptor
 from trio_mud.driver.server.admission import Admission
 from trio_mud.driver.server.hook_host import HookHost
@@ -480,6 +481,25 @@ def a_token_is_good_twice(true: Any, self: Sessions, token: str, connection: Con
     if kept is not None:
         self._tokens[token] = kept
     return session
+
+
+@defect(Tail, "missing")
+def a_line_of_the_tail_is_sent_twice(true: Any, self: Tail, seen: int | None) -> Missing:
+    missing: Missing = true(self, max(0, seen - 1) if seen else seen)
+    return missing
+
+
+@defect(Tail, "missing")
+def a_line_of_the_tail_is_lost(true: Any, self: Tail, seen: int | None) -> Missing:
+    missing: Missing = true(self, seen)
+    return missing._replace(text=missing.text.partition(b"\n")[2])
+
+
+@defect(Outgoing, "discard")
+def text_queued_at_the_death_of_a_link_has_no_number(true: Any, self: Outgoing) -> None:
+    tail, self._tail = self._tail, None
+    true(self)
+    self._tail = tail
 
 
 # What the kit must know of a game

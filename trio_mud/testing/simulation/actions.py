@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
 from .by_words import NAMES
 from .network import Quality
+from .scenes import return_by_token
 
 if TYPE_CHECKING:
     from .harness import Harness
@@ -110,6 +111,9 @@ def _race(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
 
 def _come_back(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     """Let another connection from the same address take up this player's session."""
+    if chance.random() < 0.5:
+        harness.start(partial(return_by_token, harness, chance, tabs=1))
+        return True
     lines = harness.game.come_back(player, chance)
     back = harness.join(chance, address=player.address)
     return back is not None and harness.types(back, lines)
@@ -117,6 +121,9 @@ def _come_back(harness: Harness, player: SimulatedPlayer, chance: Random) -> boo
 
 def _token(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     """Let two connections send the same token at once: one of them is too late."""
+    if chance.random() < 0.5:
+        harness.start(partial(return_by_token, harness, chance, tabs=2))
+        return True
     lines = harness.game.use_token(chance)
     if not lines:
         return False

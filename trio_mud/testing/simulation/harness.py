@@ -225,6 +225,7 @@ class Harness:
         outcome: str = "",
         quality: Quality | None = None,
         program: str = "",
+        came_from: SimulatedPlayer | None = None,
     ) -> SimulatedPlayer | None:
         """Connect a player; return None if the listener is closed."""
         number = len(self.players) + 1
@@ -237,6 +238,7 @@ class Harness:
             Random(chance.getrandbits(32)),
             outcome or chance.choice(OUTCOMES),
             self.start,
+            came_from,
         )
         try:
             self.listener.connect(player.pipe)

@@ -30,7 +30,7 @@ from ..pipe import CAPACITY
 from .operators import OPERATORS
 from .players import CANARY, REJECTS_UTF_8, SimulatedPlayer
 from .storage_trace import StorageTrace
-from .trace import Happening, Trace
+from .trace import Happening, Trace, Watched
 
 SLACK: Final = 2.0  # seconds above a deadline, taken by stubborn hooks of the hostile game after cancellation
 
@@ -312,10 +312,17 @@ _KNOWN: Final = re.compile(
 )
 
 
-def _numbered(text: str) -> list[str]:
+def numbered(text: str) -> list[str]:
     """Return the numbered lines in received text; the last one only if it is complete."""
     found = [_KNOWN.fullmatch(line) for line in text.split("\r\n")]
     return [match[1] for match in found if match is not None and match[1] is not None]
+
+
+def own_lines(watched: Watched, player: SimulatedPlayer, lines: list[str]) -> list[str]:
+    """Return the lines written to this connection; a player that has returned shows those of earlier ones, too."""
+    if player.came_from is None:
+        return lines
+    return [line for line in lines if line.startswith(f"<{watched.connection.number}:")]
 
 
 @invariant("I-8")
@@ -334,7 +341,8 @@ def output_comes_whole_and_in_order(trace: Trace) -> Iterator[str]:
         for line in whole:
             if not _KNOWN.fullmatch(line):
                 yield f"{player} read {line!r}, which the game did not write"
-        read, said = heard.can_tell(_numbered("\r\n".join(whole)), player), heard.can_tell(watched.said, player)
+        shown = own_lines(watched, player, numbered("\r\n".join(whole)))
+        read, said = heard.can_tell(shown, player), heard.can_tell(watched.said, player)
         if read != [line for line in said if line in set(read)]:
             yield f"{player}: written {watched.said}, read {read}"
         if read != said[: len(read)] and not trace.server.counters["messages dropped"]:
@@ -455,7 +463,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         if happening.event.cause is Cause.ERROR and not happening.event.text:
             continue  # cut short, as after a failure inside the driver
         heard = DecodedOutput(bytes(player.read))
-        text, read = heard.text, _numbered(heard.text)
+        text, read = heard.text, own_lines(watched, player, numbered(heard.text))
         if heard.can_tell(read, player) != heard.can_tell(watched.said, player):
             yield f"{player} quit: written {watched.said}, read {read}"
         farewell = happening.event.text.replace("\n", "\r\n")

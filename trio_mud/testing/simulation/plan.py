@@ -199,6 +199,7 @@ def _bounds(random: Random) -> dict[str, Any]:
         "max_link_dead_per_address": random.choice((1, 2, None)),
         "max_typeahead_bytes": random.choice((300, 300, 16 * 1024)),
         "protocol_rate": random.choice((USUAL.protocol_rate, Rate(50, burst=60), Rate(200, burst=60))),
+        "max_tail": random.choice((300, USUAL.max_tail, USUAL.max_tail)),
     }
 
 

@@ -15,6 +15,7 @@ import trio
 
 from ...telnet.client import TakesMccp2
 from ...telnet.codes import IAC, MCCP3, SB, SE
+from ..gmcp import Return
 from ..packing import SendsMccp3, TakesCharset
 from ..terminal import Terminal
 from .network import PlayersEnd, Quality, WatchedPipe
@@ -23,15 +24,17 @@ CANARY: Final = "canary-"  # the beginning of every password typed by a simulate
 
 PATIENCE: Final = 5.0  # seconds to wait for a prompt
 
-_PROGRAMS: Final[dict[str, Callable[[], Terminal | None]]] = {
-    "mute": lambda: None,  # netcat: sends nothing by itself
-    "terminal": Terminal,
-    "window": lambda: Terminal(80, 24, ("XTERM",)),
-    "modern": lambda: Terminal(100, 30, ("MUDLET", "XTERM-256COLOR", "MTTS 13"), gmcp=("Room", "Comm.Channel")),
-    "packed": lambda: Terminal(more=[TakesMccp2(), TakesCharset(("UTF-8",))]),
-    "packed both ways": lambda: Terminal(more=[TakesMccp2(), SendsMccp3()]),
-    "western": lambda: Terminal(more=[TakesCharset(("ISO-8859-1",))]),
-    "western packed": lambda: Terminal(more=[TakesMccp2(), TakesCharset(("ISO-8859-1",))]),
+_PROGRAMS: Final[dict[str, Callable[[Return | None], Terminal | None]]] = {
+    "mute": lambda _: None,  # netcat: sends nothing by itself
+    "terminal": lambda _: Terminal(),
+    "window": lambda _: Terminal(80, 24, ("XTERM",)),
+    "modern": lambda returns: Terminal(
+        *(100, 30, ("MUDLET", "XTERM-256COLOR", "MTTS 13")), gmcp=("Room", "Comm.Channel", "Session"), returns=returns
+    ),
+    "packed": lambda _: Terminal(more=[TakesMccp2(), TakesCharset(("UTF-8",))]),
+    "packed both ways": lambda _: Terminal(more=[TakesMccp2(), SendsMccp3()]),
+    "western": lambda _: Terminal(more=[TakesCharset(("ISO-8859-1",))]),
+    "western packed": lambda _: Terminal(more=[TakesMccp2(), TakesCharset(("ISO-8859-1",))]),
 }
 PROGRAMS: Final = tuple(_PROGRAMS)
 REJECTS_UTF_8: Final = frozenset({"western", "western packed"})
@@ -50,6 +53,8 @@ class SimulatedPlayer:
         outcome: The action of the game's connect hook on it, if it uses this.
         faults: Faults of its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
         came_at: The time of its connect.
+        came_from: The player whose token it presents; None for most.
+        shown_before: The text that `came_from` had shown at that time.
     """
 
     def __init__(
@@ -61,13 +66,17 @@ class SimulatedPlayer:
         random: Random,
         outcome: str,
         start: Callable[[Callable[[], Awaitable[object]]], object],
+        came_from: SimulatedPlayer | None = None,
     ) -> None:
         self.number = number
         self.address = address
         self.quality = quality
         self.program = program
         self.outcome = outcome
-        self.terminal: Terminal | None = _PROGRAMS[program]()
+        self.came_from = came_from
+        former = None if came_from is None else came_from.terminal
+        self.shown_before = "" if former is None else former.text
+        self.terminal: Terminal | None = _PROGRAMS[program](None if former is None else former.returns)
         self.pipe = WatchedPipe(quality, address, random)
         self.read = bytearray()
         self.unreadable = ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ...storage import Stored
-from . import durability, inside  # noqa: F401  durability registers its invariants
+from . import durability, inside, returning  # noqa: F401  they register their invariants
 from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
 from .games import SimulatedGame
 from .harness import Harness
