@@ -9,6 +9,7 @@ nox -s slow            the tests that take seconds, start other programs or meas
 nox -s package         the sdist and the wheel; a new game is made and tested with the wheel alone
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
+nox -s browser         the page of the web port in Debian's chromium; TRIO_MUD_SCREENSHOTS names a folder for pictures
 nox -s interop         real clients against the server; what is not installed is skipped by name
 nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves,
                        `-- --bounds` for the figures that must hold
@@ -51,14 +52,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types of the package, and the types of its tests."""
-    install(session, "typing", "test", "postgres")
+    install(session, "typing", "test", "postgres", "browser")
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def pyright(session: nox.Session) -> None:
     """Strict types of the package once more, by another program."""
-    install(session, "pyright", "test", "postgres")
+    install(session, "pyright", "test", "postgres", "browser")
     session.run("pyright", *session.posargs)
 
 
@@ -115,6 +116,13 @@ def interop(session: nox.Session) -> None:
     """Real clients in terminals of their own; arguments after `--` go to pytest."""
     install(session, "test", "interop")
     session.run("pytest", "tests/interop", "-rs", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The page of the web port in a browser; skipped without chromium. Arguments after `--` go to pytest."""
+    install(session, "test", "browser")
+    session.run("pytest", "tests/browser", "-rs", *session.posargs)
 
 
 @nox.session

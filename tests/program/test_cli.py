@@ -288,8 +288,8 @@ def test_the_welcome_names_the_ports_for_websocket() -> None:
 
     assert announcements.welcome("tavern:hooks", places).splitlines()[1:4] == [
         "    telnet localhost 4000",
-        "    ws://localhost:4080/ in a client that uses WebSocket",
-        "    wss://[2001:db8::7]:4443/ in a client that uses WebSocket",
+        "    http://localhost:4080/ in a browser, or ws:// there in a client that uses WebSocket",
+        "    https://[2001:db8::7]:4443/ in a browser, or wss:// there in a client that uses WebSocket",
     ]
 
 
@@ -412,7 +412,7 @@ def web_port_of(process: subprocess.Popen[str], scheme: str) -> int:
     """Wait for the welcome and return the port for WebSocket that it names."""
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.search(rf" {scheme}://\S+:(\d+)/", line):
+        if found := re.search(rf" http{scheme[2:]}://\S+:(\d+)/", line):
             return int(found[1])
     _, complaints = process.communicate(timeout=PATIENCE)
     raise AssertionError(f"it ended without a welcome: {complaints}")

@@ -65,3 +65,19 @@ def test_a_table_alone_is_a_configuration() -> None:
     assert decode({"port": 5, "limits": {"max_line": 9}}, "tavern.toml") == Configuration(
         port=5, limits=Limits(max_line=9)
     )
+
+
+@pytest.mark.parametrize(
+    ("set_by", "port"),
+    [
+        ({}, 4080),
+        ({"TRIO_MUD_HOST": "0.0.0.0"}, 4080),
+        ({"TRIO_MUD_PORT": "4001"}, None),
+        ({"TRIO_MUD_WEB_PORT": "none"}, None),
+        ({"TRIO_MUD_WEB_PORT": "80"}, 80),
+        ({"TRIO_MUD_GAME": "tavern:hooks"}, None),
+    ],
+    ids=str,
+)
+def test_the_bundled_world_opens_its_page_unless_a_port_is_set(set_by: dict[str, str], port: int | None) -> None:
+    assert find_configuration(None, (), set_by).web_port == port

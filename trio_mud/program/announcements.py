@@ -28,7 +28,7 @@ def plan(effective: Effective, backend: Backend | None) -> str:
     if configuration.tls_port is not None:
         text += f" and with TLS at port {configuration.tls_port}, certificate {configuration.tls_certificate}"
     for port, kind in (
-        (configuration.web_port, "WebSocket"),
+        (effective.web_port, "WebSocket"),
         (configuration.web_tls_port, "WebSocket and TLS"),
     ):
         if port is not None:
@@ -48,8 +48,8 @@ def welcome(game: str, places: Sequence[Place]) -> str:
     for protocol, is_secure, form in (
         ("telnet", False, "    telnet {} {}"),
         ("telnet", True, "    {} port {} with TLS, in a client that speaks it"),
-        ("websocket", False, "    ws://{}:{}/ in a client that uses WebSocket"),
-        ("websocket", True, "    wss://{}:{}/ in a client that uses WebSocket"),
+        ("websocket", False, "    http://{}:{}/ in a browser, or ws:// there in a client that uses WebSocket"),
+        ("websocket", True, "    https://{}:{}/ in a browser, or wss:// there in a client that uses WebSocket"),
     ):
         chosen = [place for place in places if (place.protocol, place.is_secure) == (protocol, is_secure)]
         lines += _reached(chosen, form)

@@ -22,6 +22,7 @@ __all__ = [
     "LASTING_WORLD",
     "PORTS",
     "SWITCHED_OFF",
+    "WEB_PORT",
     "Configuration",
     "LogOptions",
     "OperationsOptions",
@@ -33,6 +34,7 @@ BUNDLED_WORLD = "trio_mud.mudlib:world"
 LASTING_WORLD = "trio_mud.mudlib:lasting_world"  # the same with accounts, if a database is named
 SWITCHED_OFF = "none"
 PORTS = ("port", "tls_port", "web_port", "web_tls_port")  # settings that name a port to listen on
+WEB_PORT = 4080  # of the bundled world, if no port is set
 LONGEST_INTERVAL = 86_400  # seconds between two saves
 
 
@@ -124,7 +126,8 @@ class Configuration:
     """Networks or addresses of proxies. A connection from there must begin with a PROXY header."""
 
     web_port: int | None = None
-    """The port to listen on for players who use WebSocket. None for no such port."""
+    """The port to listen on for players who use a browser or WebSocket.
+    None for no such port, but 4080 for the bundled world if no port is set."""
 
     web_tls_port: int | None = None
     """The port to listen on for WebSocket with TLS; needs `tls_certificate`. None for no such port."""

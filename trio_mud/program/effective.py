@@ -12,7 +12,7 @@ from functools import reduce
 from pathlib import Path
 
 from ..errors import ConfigurationError
-from .config import SWITCHED_OFF, Configuration, PathKind
+from .config import BUNDLED_WORLD, PORTS, SWITCHED_OFF, WEB_PORT, Configuration, PathKind
 from .settings import CONFIG_VARIABLE, DOTS, SETTINGS, TABLES
 from .sources import Given, OptionText, from_environment, from_file, from_options, from_table
 
@@ -35,6 +35,13 @@ class Effective:
     def source(self, key: str) -> str:
         """Return where a setting is set, such as `mud.toml:3`, or `default`."""
         return self.given[key].source if key in self.given else DEFAULT
+
+    @property
+    def web_port(self) -> int | None:
+        """The port for browsers; the bundled world has one unless a port is set."""
+        if self.configuration.game == BUNDLED_WORLD and not self.given.keys() & set(PORTS):
+            return WEB_PORT
+        return self.configuration.web_port
 
     def error(self, key: str, problem: object) -> ConfigurationError:
         """Return an error about the value of a setting that names its source."""

@@ -107,7 +107,7 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
         lifespan = _lifespan(game, program.backend, configuration)
     serve_places(
         server,
-        _places(configuration, program.certificate),
+        _places(program, server),
         on_open=announce,
         record=Path(configuration.record) if configuration.record is not None else None,
         lifespan=lifespan,
@@ -116,7 +116,8 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
     )
 
 
-def _places(configuration: Configuration, certificate: Certificate | None) -> Places:
+def _places(program: CheckedProgram, server: MasterServer) -> Places:
+    configuration, certificate = program.effective.configuration, program.certificate
     return Places(
         configuration.host,
         configuration.port,
@@ -124,12 +125,13 @@ def _places(configuration: Configuration, certificate: Certificate | None) -> Pl
         certificate if configuration.tls_port is not None else None,
         configuration.proxy_networks,
         unix=Path(configuration.unix) if configuration.unix is not None else None,
-        openings=_web_openings(configuration, certificate),
+        openings=_web_openings(program, server),
     )
 
 
-def _web_openings(configuration: Configuration, certificate: Certificate | None) -> list[Opening]:
-    """Return the ports for WebSocket."""
+def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening]:
+    """Return the ports for browsers and WebSocket."""
+    configuration = program.effective.configuration
     host = configuration.host
     open_port = partial(
         open_web,
@@ -138,13 +140,14 @@ def _web_openings(configuration: Configuration, certificate: Certificate | None)
         forwarded_from=configuration.forwarding_networks,
         proxy_from=configuration.proxy_networks,
         limits=configuration.limits,
+        name=lambda: str(server.mssp.get("NAME", "MUD")),
     )
     openings = []
-    if (port := configuration.web_port) is not None:
+    if (port := program.effective.web_port) is not None:
         openings.append(Opening("web_port", Place(host, port, protocol="websocket"), partial(open_port, port)))
     if (port := configuration.web_tls_port) is not None:
         place = Place(host, port, is_secure=True, protocol="websocket")
-        openings.append(Opening("web_tls_port", place, partial(open_port, port, certificate=certificate)))
+        openings.append(Opening("web_tls_port", place, partial(open_port, port, certificate=program.certificate)))
     return openings
 
 

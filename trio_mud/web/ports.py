@@ -19,6 +19,8 @@ from trio_mud.transports.tcp import open_tcp_listeners
 from trio_mud.transports.tls import Certificate, open_tls_listeners
 from trio_mud.transports.websocket import WebListener
 
+from .pages import Pages
+
 SUBPROTOCOLS: Final[Mapping[str, Callable[[], Codec] | None]] = MappingProxyType(
     {
         "telnet.mudstandards.org": None,
@@ -45,8 +47,11 @@ async def open_web(
     forwarded_from: Sequence[Network] = (),
     proxy_from: Sequence[Network] = (),
     limits: Limits = _DEFAULT_LIMITS,
+    name: Callable[[], str] = lambda: "MUD",
 ) -> list[WebListener]:
-    """Listen for players who use WebSocket, on any path. `GET /healthz` is answered with "ok".
+    """Listen for players who use WebSocket, on any path, and for browsers, which get a page to play in at `/`.
+
+    `GET /healthz` is answered with "ok".
 
     The caller owns the listeners; `serve` and `MasterServer.serve` take them over and close them.
 
@@ -59,6 +64,7 @@ async def open_web(
         forwarded_from: The networks of HTTP proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted.
         proxy_from: The networks of proxies that send a PROXY header.
         limits: The limits of the server.
+        name: Returns the name of the game, which the page shows; called for each request.
 
     Raises:
         OSError: No address could be bound; none is left open.
@@ -66,7 +72,7 @@ async def open_web(
     """
     site = Site(
         SUBPROTOCOLS,
-        pages={"/healthz": HEALTH},
+        pages=Pages(name, {"/healthz": HEALTH}),
         origins=frozenset(map(check_origin, origins)),
         forwarded_from=tuple(forwarded_from),
         limits=limits,
