@@ -129,6 +129,7 @@ ORDER = {
     ],
     "world": [
         *["clock", "timed", "thing", "room", "phrases", "being", "map_files", "maps", "world", "game"],
+        *["playing"],
         *["exchange", "verbs"],
         *inside("building", "options", "phrases", "naming", "fields", "history", "workshop", "digging", "making"),
         *inside("building", "setting", "toml_text", "export", "verbs", "__init__"),

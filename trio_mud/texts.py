@@ -105,6 +105,9 @@ class Texts:
 
     # Names, in the login dialog of accounts; words that are answers stand apart by spaces
 
+    by_name_question: str = "By what name? "
+    """The only question of `play_by_name`, a game without passwords."""
+
     name_length: str = "A name has {shortest} to {longest} letters."
     """It is too short or too long."""
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from trio_mud import Admitted, Dialog, Hooks, Input, SessionEnded, SessionStarted
+from trio_mud import SessionStarted
 from trio_mud.commands import Commands, Mistake
-from trio_mud.world import Being, Game, Room, StandardVerbs, Thing, Traveller, World, every
+from trio_mud.world import Being, Game, Room, StandardVerbs, Thing, Traveller, every, play_by_name
 
 
 # rules
@@ -102,41 +102,11 @@ def quit_game(who: Hero) -> None:
 
 
 # game
-hooks = Hooks()
+hooks = play_by_name(Hero, commands)
 game = Game(hooks, maps=[Path(__file__).with_name("manor.toml")])
 commands.check()
-
-
-@hooks.on(Admitted)
-def greet(event: Admitted) -> None:
-    event.connection.start_dialog(come_in)
-
-
-async def come_in(dialog: Dialog) -> None:
-    connection = dialog.connection
-    world = World.of(connection.server)
-    name = await dialog.ask("By what name? ")
-    key = name.casefold()
-    hero = await world.store.hold(Hero, key)
-    if hero is None:
-        world.add(Hero(name=name), key)
-        hero = await world.store.hold(Hero, key)
-    known = connection.server.sessions.get(key)
-    if connection.server.sessions.enter(key, connection, body=hero) is known:  # that session holds its body already
-        world.store.release(hero)
 
 
 @hooks.on(SessionStarted)
 def begin(event: SessionStarted) -> None:
     verbs.look(event.session.body)
-
-
-@hooks.on(SessionEnded)
-def end(event: SessionEnded) -> None:
-    World.of(event.session.server).store.release(event.session.body)
-
-
-@hooks.on(Input)
-def obey(event: Input) -> object:
-    session = event.connection.session
-    return commands.run(session.body, event.line) if session is not None else None

@@ -1,9 +1,8 @@
 """A small game: accounts, three rooms, a sack, a rat that fights, and a channel."""
 
-from collections.abc import Awaitable
 from pathlib import Path
 
-from trio_mud import Admitted, Hooks, Input, SessionEnded, SessionResumed, SessionStarted
+from trio_mud import Hooks, SessionEnded, SessionResumed, SessionStarted
 from trio_mud.accounts import Accounts, Login
 from trio_mud.commands import Commands, listing
 from trio_mud.world import Being, Game, StandardVerbs, Traveller, World, every
@@ -69,14 +68,7 @@ def leave(who: Miller) -> None:
 
 # game
 def mill(world: World) -> Hooks:
-    hooks = Hooks()
-    accounts = Accounts.of(world, Miller)
-    login = Login(accounts)
-    hooks.include(accounts.hooks)
-
-    @hooks.on(Admitted)
-    def greet(event: Admitted) -> None:
-        event.connection.start_dialog(login.run, deadline=accounts.options.login_timeout)
+    hooks = Login(Accounts.of(world, Miller)).play(commands)
 
     @hooks.on(SessionStarted)
     @hooks.on(SessionResumed)
@@ -87,10 +79,6 @@ def mill(world: World) -> Hooks:
     @hooks.on(SessionEnded)
     def go_home(event: SessionEnded) -> None:
         event.session.body.act("", "{actor} goes home.")
-
-    @hooks.on(Input)
-    def obey(event: Input) -> Awaitable[object] | None:
-        return commands.run(event.connection.session.body, event.line)
 
     return hooks
 

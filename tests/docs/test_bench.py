@@ -153,3 +153,17 @@ def test_an_idle_connection_costs_the_engine_no_more_than_the_page_says() -> Non
     row = load(ENGINE).idle_state()
     assert int(row.figure.removesuffix(" bytes").replace(",", "")) <= 1536
     assert "less than 1.5 kB" in page("topics/performance.md")
+
+
+# A whole game
+
+
+@pytest.mark.slow
+def test_the_page_has_every_figure_of_a_whole_game() -> None:
+    script = CHECKOUT / "tests/bench/capacity.py"
+    arguments = ["--players", "5", "--things", "200", "--creatures", "20", "--seconds", "2"]
+    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, timeout=100, check=True)
+    figures_of = [line[:40].strip() for line in done.stdout.splitlines()]
+    assert "5 of 5 players, % of a core" in figures_of
+    assert len(figures_of) == 12
+    assert "`python tests/bench/capacity.py`" in page("topics/performance.md")

@@ -16,6 +16,8 @@ A game that is built for each world creates them there::
 
     game = Game(inn, records=(*Accounts.records, Hero))
 
+With a table of commands, `hooks = Login(accounts).play(commands)` does all of that, and runs what players type.
+
 A `Hero` is a class of the game derived from `Character`. Its records are in memory while it is played, and it is the
 `body` of its session.
 

@@ -1,10 +1,6 @@
 """The login: a dialog that lets a player in with an account, a new account, or as a guest.
 
-    login = Login(accounts)
-
-    @hooks.on(Admitted)
-    def open_the_door(event: Admitted) -> None:
-        event.connection.start_dialog(login.run, deadline=accounts.options.login_timeout)
+    hooks = Login(accounts).play(commands)
 
 A game derives its own class to change the greeting, the questions or the guests, or writes another dialog with the
 calls of `Accounts`. All sentences are in `Texts`.
@@ -15,10 +11,12 @@ from __future__ import annotations
 import ipaddress
 import logging
 import math
+from typing import Any
 
-from trio_mud import Cause, Connection, Dialog, NoAnswer, Overloaded, Text, Texts
-from trio_mud.commands import Mistake
+from trio_mud import Cause, Connection, Dialog, Hooks, NoAnswer, Overloaded, Text, Texts
+from trio_mud.commands import Commands, Mistake
 from trio_mud.errors import EntryRefused, NotSaved, StorageError, TooManyTries, UnreadableRecord
+from trio_mud.world.playing import play_through
 
 from .account import Account
 from .accounts import Accounts
@@ -35,7 +33,7 @@ logger = logging.getLogger("trio_mud")
 
 
 class Login:
-    """The dialog of a login; pass its `run` to `connection.start_dialog`. One object serves all connections.
+    """The dialog of a login: `play` begins it, or `connection.start_dialog(login.run)`. It serves all connections.
 
     `greet`, `ask` and `admit_guest` are made to be overridden.
     """
@@ -71,6 +69,15 @@ class Login:
             connection.quit(texts.login_gone)
         except NoAnswer:
             connection.quit(texts.login_over)
+
+    def play(self, commands: Commands[Any]) -> Hooks:
+        """Return the hooks of a game whose players log in, and type these commands; the game adds its own.
+
+        They include those of the accounts. The actor of a command is the body of its session.
+        """
+        hooks = play_through(self.run, commands, deadline=self.accounts.options.login_timeout)
+        hooks.include(self.accounts.hooks)
+        return hooks
 
     def greet(self, connection: Connection) -> None:
         """Write the first screen."""

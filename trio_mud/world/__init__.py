@@ -21,6 +21,7 @@ from .being import Being, Traveller
 from .clock import Clock
 from .game import Game, OpenGame
 from .phrases import FightPhrases, VerbPhrases
+from .playing import play_by_name
 from .room import Container, Door, Room
 from .thing import Thing
 from .timed import every
@@ -43,4 +44,5 @@ __all__ = [
     "VerbPhrases",
     "World",
     "every",
+    "play_by_name",
 ]
