@@ -17,7 +17,7 @@ from trio_mud.storage import Memory, inline, open_store
         ("login_timeout", "long", "write a positive number"),
         ("guests", 1, "write true or false"),
         ("plain", "maybe", 'write "allow", "warn" or "refuse"'),
-        ("hash_memory", 4, "at least 8 KiB"),
+        ("hash_memory", 4, "at least 8, which argon2 needs"),
         ("tls_port", -1, "write a positive number"),
     ],
 )
