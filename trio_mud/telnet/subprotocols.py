@@ -47,7 +47,7 @@ from .codes import (
 from .encoding import double_iac
 from .events import AnomalyKind
 from .json_bounds import fault_of
-from .scanner import Scanner
+from .scanner import Scanner, in_text
 
 MOST_PAYLOAD: Final = 1 << 20  # bytes; the payloads are our own, and `limits.max_output` bounds them
 
@@ -101,6 +101,8 @@ class TerminalCodec:
 
     def say(self, data: bytes) -> list[Message]:
         """Return the messages for telnet bytes to the client; the end of a prompt ends a message."""
+        if IAC not in data and data.isascii() and not self._text and self._scanner.state is in_text:
+            return [self._message(data)] if data else []  # the usual case, at a fifth of the cost
         self._scanner.receive(data, self)
         # The rest of a character waits for its other bytes: a client decodes each message by itself.
         kept = _unfinished(self._text)

@@ -224,10 +224,11 @@ class WebSocketTransport(LayeredTransport):
 
     def _hear(self, data: bytes) -> bytes:
         """Return the telnet bytes in received frames, and answer pings and close frames."""
-        if not data or not self._opened.is_open:
+        framing = self._opened
+        if not data or not framing.is_open:
             return b""
-        heard = self._opened.receive(data, trio.current_time())
-        if answers := self._opened.take_answers():
+        heard = framing.receive(data, trio.current_time())
+        if answers := framing.take_answers():
             self._answer(answers)
         return heard
 
@@ -237,9 +238,12 @@ class WebSocketTransport(LayeredTransport):
         Raises:
             ProtocolViolation: It has violated the protocol.
         """
-        if (fault := self._opened.fault) is not None:
-            raise ProtocolViolation(f"{self.address} violates the WebSocket protocol: {fault}")
-        return not self._opened.is_open
+        framing = self._opened
+        if framing.is_open:
+            return False
+        if framing.fault is not None:
+            raise ProtocolViolation(f"{self.address} violates the WebSocket protocol: {framing.fault}")
+        return True
 
     # The end
 
