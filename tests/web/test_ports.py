@@ -35,7 +35,7 @@ from trio_mud import (
 from trio_mud.transports.tls import Certificate
 from trio_mud.web import SUBPROTOCOLS, open_web
 
-from .client import WebHouse, open_web_house
+from .client import WebClient, WebHouse, open_web_house
 
 ALL = list(SUBPROTOCOLS)
 GET = b"GET %b HTTP/1.1\r\nHost: mud.example\r\n\r\n"
@@ -168,6 +168,51 @@ async def test_recorded_bytes_are_those_of_telnet(game: EventLog, tmp_path: Path
     assert "in b'look\\r\\n'" in recorded
     assert "Core.Supports.Set" in recorded  # the codec's greeting
     assert "eof" in recorded
+
+
+@pytest.mark.parametrize("name", ["gmcp.mudstandards.org", "json.mudstandards.org"])
+async def test_a_client_returns_by_its_token_with_the_text_that_it_missed(
+    game: EventLog, autojump_clock: MockClock, name: str
+) -> None:
+    @game.hooks.on(Input)
+    def enter(event: Input) -> None:
+        if event.connection.session is None:
+            event.connection.server.sessions.enter("ann", event.connection)
+
+    def send(client: WebClient, package: str, data: object) -> None:
+        text = json.dumps(data)
+        wrapped = json.dumps({"proto": "gmcp", "id": package, "data": text})
+        client.say(wrapped if name.startswith("json") else f"{package} {text}")
+
+    def heard(client: WebClient, package: str) -> dict[str, object]:
+        for text in client.texts:
+            package_of, _, data = text.partition(" ")
+            if name.startswith("json"):
+                package_of, data = (json.loads(text)[key] for key in ("id", "data"))
+            if package_of == package:
+                found: dict[str, object] = json.loads(data)
+                return found
+        raise AssertionError(f"no {package} in {client.texts}")
+
+    async with open_web_house(game.hooks) as house:
+        first = await house.connect(name)
+        send(first, "Core.Supports.Set", ["Session 1"])
+        first.type("look")
+        await settle()
+        token = heard(first, "Session.Token")
+        first.wire.break_()
+        await trio.sleep(3)
+        session = house.server.sessions.get("ann")
+        assert session is not None
+        session.write("You sleep.")
+        second = await house.connect(name)
+        send(second, "Core.Supports.Set", ["Session 1"])
+        send(second, "Session.Resume", {"token": token["token"], "lines": token["lines"]})
+        await settle()
+        assert heard(second, "Session.Resumed")["missed"] == 0
+        assert b"You sleep.\r\n" in second.shown
+        assert session.connection is not None
+        assert session.connection.name == "guest-2"
 
 
 # Endings
