@@ -157,13 +157,6 @@ def has_things(world: World) -> bool:
     return "thing" in world.store._contents.keys
 
 
-def records_of(store: Store) -> Iterator[Record]:
-    """Yield every record in memory."""
-    contents = store._contents
-    for family in contents.catalog.roots:
-        yield from contents.in_memory(family)
-
-
 def catalog_of(store: Store) -> object:
     """Return the catalog of the record classes that a store has."""
     return store._contents.catalog

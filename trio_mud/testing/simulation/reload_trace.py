@@ -210,7 +210,7 @@ class ReloadTrace:
 
 def _records(store: Store, server: MasterServer) -> list[Record]:
     """Return all records in memory, also bodies that are not stored."""
-    found = dict.fromkeys(inside.records_of(store))
+    found = dict.fromkeys(inside.records_in_memory(store).values())
     found.update(dict.fromkeys(session.body for session in server.sessions if isinstance(session.body, Record)))
     return list(found)
 
