@@ -436,3 +436,28 @@ async def test_tokens_are_voided_on_demand(mud: OpenMud) -> None:
         assert (await club.console("tokens void bob")).answer == "Done.\n"
         assert (await club.account("bob")).tokens == ()
         assert "is none of void" in (await club.console("tokens keep bob")).answer
+
+
+@pytest.mark.parametrize("line", ["recover bob", "tokens void bob", "ban bob"])
+async def test_an_account_that_is_destroyed_while_the_audit_is_written_is_a_mistake(
+    mud: OpenMud, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    saved = Store.saved
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        await type_and_see(bob, "say bye")
+        await bob.hang_up()
+        (session,) = club.mud.server.sessions
+        session.leave()
+        await trio.sleep(1)
+        account = await club.account("bob")
+
+        async def destroys(store: Store, within: float = 5.0) -> None:
+            await saved(store, within)
+            monkeypatch.setattr(Store, "saved", saved)
+            store.remove(account)
+
+        monkeypatch.setattr(Store, "saved", destroys)
+        operator = await club.console(line)
+        assert operator.has_failed
+        assert "no account or character called bob" in operator.answer

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from trio_mud import Cause, Connection, Rate, broadcast
@@ -167,7 +169,8 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
         text = phrases.you_are_banned.format(why=why).strip()
         if account is not None:
             ended = _end_sessions(office, account, text)  # before anything waits
-            await office.accounts.void_tokens(account.key)
+            with _existing(office, whom):
+                await office.accounts.void_tokens(account.key)
         elif network is not None:
             for connection in _within(office, who, network):
                 connection.quit(text, cause=Cause.BANNED)
@@ -281,7 +284,8 @@ def _add_over_accounts(office: Office, commands: Commands[Staff]) -> None:
         """Show a code that an owner types once in place of a forgotten password."""
         account = await office.find_account(player)
         await office.permit(who, "recover", Role.OWNER, over=account, account=account.key)
-        code = await office.accounts.recovery_code(account.key)
+        with _existing(office, player):
+            code = await office.accounts.recovery_code(account.key)
         who.write(phrases.recovery.format(name=account.name, code=str(code)))
 
     @commands.verb("tokens", role=Role.ADMIN, abbreviated=False)
@@ -289,11 +293,21 @@ def _add_over_accounts(office: Office, commands: Commands[Staff]) -> None:
         """Make the resume tokens of an account void: tokens void ann."""
         account = await office.find_account(player)
         await office.permit(who, "tokens void", Role.ADMIN, over=account, account=account.key)
-        await office.accounts.void_tokens(account.key)
+        with _existing(office, player):
+            await office.accounts.void_tokens(account.key)
         who.write(phrases.done)
 
 
 # Steps
+
+
+@contextmanager
+def _existing(office: Office, name: str) -> Iterator[None]:
+    """Raise Mistake if the account was destroyed while the audit was written."""
+    try:
+        yield
+    except LookupError:
+        raise Mistake(office.phrases.unknown_account.format(name=name)) from None
 
 
 def _show(who: Staff, lines: list[str], otherwise: str) -> None:
