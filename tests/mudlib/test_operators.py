@@ -135,6 +135,17 @@ async def test_a_builder_digs_a_room_of_the_valley_that_lasts(mud: OpenMud) -> N
         assert ford.is_indoors
 
 
+async def test_the_valley_starts_without_the_room_of_its_clock(mud: OpenMud) -> None:
+    async with mud(lasting_world, limits=SWIFT) as valley:
+        ann = await newcomer(valley, "Ann")
+        await console(valley, "role ann builder")
+        await ann.type("north", "north", "north", "unmake here")
+        await ann.sees("The Foot of the Clock is gone now.")
+    async with mud(lasting_world, storage=valley.storage) as valley:
+        await returning(valley, "Ann")
+        assert valley.server.mssp["NAME"] == "The Valley of the Slow Water"
+
+
 @pytest.mark.parametrize("name", ["Kick", "Dig", "Mail", "Smile", "Who"])
 async def test_no_verb_of_the_valley_is_a_name(mud: OpenMud, name: str) -> None:
     async with mud(lasting_world) as valley:

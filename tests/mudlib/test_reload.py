@@ -17,7 +17,7 @@ import trio
 import trio_mud.mudlib
 from trio_mud.errors import ReloadFailed
 from trio_mud.program.reload import GameReload
-from trio_mud.storage import inline
+from trio_mud.storage import Store, inline
 from trio_mud.testing import OpenMud
 
 from ..reloading import alone, forget
@@ -135,6 +135,25 @@ async def test_players_go_on_with_all_that_they_do_while_every_module_is_exchang
         assert kinds == {importlib.import_module(f"{PACKAGE}.villager").Villager}
         assert len(place.server.connections) == 3
         assert place.errors == []
+
+
+async def test_a_ban_that_waits_for_its_audit_during_a_reload_holds_after_it(
+    valley: Copy, mud: OpenMud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = Store.saved
+
+    async def slowly(store: Store, within: float = 5.0) -> None:
+        await trio.sleep(2)
+        await saved(store, within)
+
+    async with mud(valley.module.lasting_world) as place:
+        monkeypatch.setattr(Store, "saved", slowly)
+        place.nursery.start_soon(place.admin, "ban 192.0.2.0/24 spam")
+        await trio.sleep(1)
+        await place.reload(f"{PACKAGE}:lasting_world")
+        await trio.sleep(2)
+        player = await place.player(address="192.0.2.7")
+        assert "You may not come in. spam" in await player.sees_the_end()
 
 
 async def test_an_operator_reloads_the_valley_that_keeps_its_players(valley: Copy, mud: OpenMud) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from trio_mud import Limits
 from trio_mud.commands import Mistake, Role
 from trio_mud.errors import NotSaved
 from trio_mud.storage import Store
@@ -154,6 +155,16 @@ async def test_idle_timeouts_follow_the_role(mud: OpenMud) -> None:
         assert bob.idle_timeout is None
         await club.console("role bob player")
         assert bob.idle_timeout == 600.0
+
+
+async def test_a_lowered_role_without_an_idle_timeout_gets_that_of_the_limits(mud: OpenMud) -> None:
+    async with open_club(mud, limits=Limits(idle_timeout=900.0), idle_timeouts={Role.BUILDER: None}) as club:
+        await club.member("Bob")
+        (bob,) = club.mud.server.connections
+        await club.console("role bob builder")
+        assert bob.idle_timeout is None
+        await club.console("role bob player")
+        assert bob.idle_timeout == 900.0
 
 
 async def test_a_verb_of_the_game_uses_the_same_permission(mud: OpenMud) -> None:

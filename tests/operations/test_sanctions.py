@@ -62,6 +62,19 @@ async def test_a_second_sanction_of_one_subject_replaces_the_first() -> None:
         assert sanctions.of_address("10.0.0.1") is None
 
 
+async def test_a_ban_by_former_code_is_found_by_the_code_that_shares_its_count() -> None:
+    async with open_store(Memory(), Sanction, executor=inline) as store:
+        former, present = (Sanctions(store, lambda: Hands.now) for _ in range(2))
+        former.add("network", "10.0.0.0/8", 0, "", "ann")
+        present.share_count(former)
+        former.add("network", "192.0.2.0/24", 0, "", "ann")
+        assert present.of_address("10.0.0.1") is not None
+        assert present.of_address("192.0.2.7") is not None
+        assert present.remove("network", "192.0.2.0/24")
+        former.add("network", "192.0.2.0/24", 0, "", "ann")
+        assert present.of_address("192.0.2.7") is not None
+
+
 async def test_the_lookup_costs_the_same_for_many_bans() -> None:
     """It asks once for each length of a prefix, of which there are two here."""
     async with open_store(Memory(), Sanction, executor=inline) as store:
@@ -87,6 +100,11 @@ def test_a_network_inside_ipv6_means_the_ipv4_network(host: ipaddress.IPv4Addres
     assert network_of(f"::ffff:{host}/{96 + length}") == wanted
     assert network_of(f"64:ff9b::{host}/{96 + length}") == wanted
     assert network_of(str(wanted)) == wanted
+
+
+def test_a_network_is_banned_without_its_zone() -> None:
+    assert network_of("fe80::7%eth0") == network_of("fe80::7")
+    assert network_of("fe80::%eth0/64") == network_of("fe80::/64")
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ async def test_a_banned_account_leaves_and_cannot_log_in_until_it_is_over(mud: O
         assert "Bob: back" in await type_and_see(await club.login("Bob"), "say back")
 
 
+async def test_a_ban_past_the_last_year_of_a_date_is_shown_as_one_without_an_end(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        answer = (await club.console("ban bob 999999w cheating")).answer
+        assert answer == "bob is banned until further notice; 1 connections are ended.\n"
+        assert (await club.console("bans")).answer == "account bob until further notice, by console: cheating\n"
+
+
 async def test_a_ban_that_comes_during_a_login_ends_the_session(mud: OpenMud) -> None:
     async with open_club(mud) as club:
         bob = await club.member("Bob")
@@ -153,7 +161,7 @@ async def test_a_banned_network_is_refused_and_its_connections_end(mud: OpenMud)
         bob = await club.member("Bob", address="192.0.2.7")
         cid = await club.member("Cid", address="198.51.100.1")
         answer = (await club.console("ban 192.0.2.0/24 flooding")).answer
-        assert answer == "192.0.2.0/24 is banned until for ever; 1 connections are ended.\n"
+        assert answer == "192.0.2.0/24 is banned until further notice; 1 connections are ended.\n"
         await bob.sees_the_end()
         assert "Cid: here" in await type_and_see(cid, "say here")
         refused = await club.mud.player(address="192.0.2.200")
@@ -214,7 +222,7 @@ async def test_bans_are_there_after_a_restart(mud: OpenMud) -> None:
     async with open_club(mud, club.mud.storage) as club:
         await (await club.mud.player(address="192.0.2.7")).sees_the_end()
         lines = (await club.console("bans")).answer.splitlines()
-    assert lines[0] == "account bob until for ever, by console: cheating"
+    assert lines[0] == "account bob until further notice, by console: cheating"
     assert lines[1].startswith("network 192.0.2.7/32 until 2000-01-08 ")
 
 

@@ -166,6 +166,7 @@ def test_without_a_server_the_error_names_the_socket(tmp_path: Path) -> None:
         ("2001:db8::7 50000 2001:db8::1 22", "2001:db8::7", 50_000),
         ("fe80::7%eth0 50000 fe80::1%eth0 22", "fe80::7", 50_000),
         ("", "127.0.0.1", 0),
+        ("UNKNOWN 65535 UNKNOWN 65535", "127.0.0.1", 0),
     ],
 )
 def test_the_header_names_the_peer_of_sshd_or_this_machine(connection: str, address: str, port: int) -> None:

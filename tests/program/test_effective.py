@@ -61,6 +61,13 @@ def test_the_dots_of_a_password_are_no_password() -> None:
         decode({"storage": {"url": f"postgresql://mud:{DOTS}@db/inn"}}, "tavern.toml")
 
 
+@pytest.mark.parametrize("key", ["host", "data", "record", "storage.backups"])
+def test_the_url_of_a_database_in_another_setting_is_refused_without_its_password(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{key.rpartition('.')[2]} = .*mud:••••@db") as caught:
+        find_configuration(None, [OptionText(key, "--set", "postgresql://mud:secret@db/inn")], {})
+    assert "secret" not in str(caught.value)
+
+
 def test_a_table_alone_is_a_configuration() -> None:
     assert decode({"port": 5, "limits": {"max_line": 9}}, "tavern.toml") == Configuration(
         port=5, limits=Limits(max_line=9)

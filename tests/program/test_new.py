@@ -98,6 +98,7 @@ def test_a_first_game_stays_small(game: Path) -> None:
         ("2inn", "such as inn"),
         ("", "such as inn"),
         ("_", "such as inn"),
+        ("inn_", "such as inn"),
         ("inn.py", "such as inn_py"),
         ("games/inn", "such as inn in the folder games"),
         ("../inn", "such as inn in the folder .."),

@@ -109,6 +109,7 @@ def test_a_key_that_does_not_exist_is_answered_with_a_suggestion(table: str, nam
         ("postgresql://mud:se:cr@et@db/inn", "postgresql://mud:••••@db/inn"),
         ("postgresql://mud:se/cret@db/inn", "postgresql://mud:••••@db/inn"),
         ("postgresql://db/inn?user=mud&password=secret&x=y", "postgresql://db/inn?user=mud&password=••••&x=y"),
+        ("postgresql://db/inn?password=a#secret&x=y", "postgresql://db/inn?password=••••&x=y"),
         ("postgresql://mud@db/inn", "postgresql://mud@db/inn"),
         ("data/inn.db", "data/inn.db"),
     ],

@@ -86,7 +86,8 @@ def play(
     hooks = Hooks()
 
     def prepare(event: Started | Reloaded) -> None:
-        world.get(WaterClock, "clock").wind()
+        for clock in world.store.all(WaterClock):  # none, once a builder has unmade it
+            clock.wind()
         event.server.mssp.update(sign_of(world))
 
     hooks.on(Started)(prepare)

@@ -166,12 +166,13 @@ class Office:
         return rank >= Role.ADMIN and (account is None or account.role < rank)
 
     def set_idle_timeout(self, session: Session) -> None:
-        """Give the connection of a session the idle timeout of its role."""
+        """Give the connection of a session the idle timeout of its role, which may have been lowered."""
         account, connection = self.accounts.account_of(session), session.connection
         role = Role.GUEST if account is None else account.role
         fitting = [least for least in self._idle_timeouts if least <= role]
-        if fitting and connection is not None:
-            connection.idle_timeout = self._idle_timeouts[max(fitting)]
+        if connection is not None and self._idle_timeouts:
+            otherwise = self.server.limits.idle_timeout
+            connection.idle_timeout = self._idle_timeouts[max(fitting)] if fitting else otherwise
 
     def _check(self, who: Staff, role: int, over: Account | Connection | None, at_most: int | None) -> None:
         rank = self.rank_of(who)

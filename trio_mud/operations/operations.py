@@ -85,6 +85,7 @@ class Operations(Office):
             self.screens, self.countdown, self.snoops = former.screens, former.countdown, former.snoops
             self.countdown.phrases, self.snoops.ranks = self.phrases, self
             self.snoops.tells_snooped = self._tells_snooped
+            self.sanctions.share_count(former.sanctions)
         self._start(event)
 
     def _check_address(self, event: Connect | Admitted) -> None:

@@ -41,7 +41,7 @@ class OperationsPhrases:
     reported: str = "Thank you. Your report is noted, with the last lines that you have seen."
     reloaded: str = "{package} is reloaded: {modules} modules, {records} records, in {milliseconds} ms."
     not_reloaded: str = "Nothing was reloaded: {reason}"
-    forever: str = "for ever"
+    forever: str = "further notice"
     present: str = "{name} ({role})"
     connected: str = " #{number} from {address}, idle {idle} s"  # follows `present` for the staff
     report: str = "{when} {by}: {text}"

@@ -18,6 +18,7 @@ __all__ = ["Network", "Sanction", "Sanctions", "network_of", "seconds_of"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d|w)")
+_ZONE = re.compile(r"%[^/]*")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -44,13 +45,18 @@ class Sanctions:
         self._store = store
         self._wall_clock = wall_clock
         self._lengths: dict[tuple[int, int], int] = {}  # how many networks have this version and length of prefix
-        for sanction in store.all(Sanction):
-            self._count(sanction, 1)
+        self._count_all()
 
     def __iter__(self) -> Iterator[Sanction]:
         """Yield those that have not ended; the others are removed."""
         found = sorted(self._store.all(Sanction), key=lambda sanction: sanction.key)
         return iter([sanction for sanction in found if self._is_in_force(sanction)])
+
+    def share_count(self, former: Sanctions) -> None:
+        """Count together with those of the former code, because its verbs that are under way finish after a reload."""
+        self._lengths = former._lengths
+        self._lengths.clear()
+        self._count_all()
 
     def add(self, kind: str, subject: str, until: float, why: str, by: str) -> Sanction:
         """Add a sanction, or replace the one of the same subject."""
@@ -91,6 +97,10 @@ class Sanctions:
             return False
         return True
 
+    def _count_all(self) -> None:
+        for sanction in self._store.all(Sanction):
+            self._count(sanction, 1)
+
     def _count(self, sanction: Sanction, change: int) -> None:
         if sanction.kind == "network":
             network = ipaddress.ip_network(sanction.subject)
@@ -103,7 +113,8 @@ class Sanctions:
 def network_of(text: str) -> Network | None:
     """Return the network that a text names, in the form in which addresses are looked up; None if it names none."""
     try:
-        network = ipaddress.ip_network(text, strict=False)
+        # Without the zone, as addresses are looked up.
+        network = ipaddress.ip_network(_ZONE.sub("", text), strict=False)
     except ValueError:
         return None
     inner = inner_address(str(network.network_address))

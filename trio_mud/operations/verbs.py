@@ -29,6 +29,7 @@ MAX_REPORT = 2000  # characters
 ROUNDING = 1e-3  # seconds; a sum of floats is not exact
 MAX_LISTED = 200  # lines of one answer
 LARGEST = {4: 8, 6: 16}  # the shortest prefix of a network that is banned without force
+YEAR_10000 = 253_402_300_800  # seconds since 1970; no date has that year
 
 
 def verbs_of(office: Office) -> Commands[Staff]:
@@ -375,4 +376,4 @@ def _when(at: float) -> str:
 
 
 def _end(office: Office, until: float) -> str:
-    return _when(until) if until else office.phrases.forever
+    return _when(until) if 0 < until < YEAR_10000 else office.phrases.forever

@@ -219,11 +219,11 @@ def _join(link: socket.socket, terminal: LocalTerminal, resized: socket.socket) 
 
 def _header(environ: Mapping[str, str]) -> bytes:
     """Return the PROXY header: the peer of sshd, or else this machine."""
-    host, port = "127.0.0.1", "0"
     words = environ.get("SSH_CONNECTION", "").split()
     if len(words) == 4:  # its address and port, and the address and port of sshd
-        host, port = words[0].partition("%")[0], words[1]
-    return encode_header(host, int(port), is_secure=True)
+        with suppress(ValueError):  # sshd writes UNKNOWN if it has no socket of the peer, as behind a pipe
+            return encode_header(words[0].partition("%")[0], int(words[1]), is_secure=True)
+    return encode_header("127.0.0.1", 0, is_secure=True)
 
 
 @contextmanager

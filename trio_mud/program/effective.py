@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from .config import BUNDLED_WORLD, PORTS, SWITCHED_OFF, WEB_PORT, Configuration, PathKind
-from .settings import CONFIG_VARIABLE, DOTS, SETTINGS, TABLES
+from .settings import CONFIG_VARIABLE, DOTS, SETTINGS, TABLES, without_password
 from .sources import Given, OptionText, from_environment, from_file, from_options, from_table
 
 __all__ = ["DEFAULT", "Effective", "decode", "find_configuration"]
@@ -109,7 +109,7 @@ def _invalid(error: ValueError, given: Mapping[str, Given], table: str) -> Confi
 
     If the value is a default, it contradicts another one that the text names.
     """
-    text = str(error).replace("None for no limit", f'"{SWITCHED_OFF}" for no limit')
+    text = without_password(str(error)).replace("None for no limit", f'"{SWITCHED_OFF}" for no limit')
     named = [f"{table}.{word}" if table else word for word in re.findall(r"\w+", text)]
     sources = [given[key].source for key in named if key in given]
     where = f"{sources[0]}: " if sources else ""

@@ -27,7 +27,7 @@ from ..errors import ConfigurationError
 __all__ = ["add_new_command", "create"]
 
 CLEAN = 0
-NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+NAME: Final = re.compile(r"[a-z](?:[a-z0-9_]{0,38}[a-z0-9])?")  # a project of Python must not end in _
 # Packages that a new game needs, and which are perhaps not installed yet.
 TOOLS: Final = frozenset({"hatchling", "mypy", "pytest", "pytest_trio", "ruff"})
 FOLDERS: Final = frozenset({"data", "wheels"})  # made later beside the package

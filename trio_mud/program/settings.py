@@ -50,7 +50,7 @@ _EXAMPLES: Final[Mapping[object, str]] = {
     str: "a text in quotes",
     Rate: "a rate, such as { per_second = 20, burst = 60 }",
 }
-_PASSWORD = re.compile(r"(?<=://)([^:/?#]*:).*(?=@)|(?<=password=)[^&#]+")
+_PASSWORD = re.compile(r"(?<=://)([^:/?#]*:).*(?=@)|(?<=password=)[^&]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,8 @@ class ConfigSetting:
             raise ValueError(f"{self.key} = {_abridged(value)}: write {self.wanted}{self._remark(value)}") from None
         if self.path is None or not isinstance(converted, str):
             return converted
-        if not converted or "\0" in converted:
+        is_url = "://" in converted and self.path is not PathKind.DATABASE  # of a database: it may have a password
+        if not converted or "\0" in converted or is_url:
             raise ValueError(f"{self.key} = {_abridged(value)}: write {self.wanted}")
         if folder is None or not self._is_file(converted):
             return converted
