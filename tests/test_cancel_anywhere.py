@@ -42,10 +42,15 @@ from trio_mud import (
 from trio_mud.testing import Pipe, PipeListener
 from trio_mud.testing.simulation import DeterministicRun
 from trio_mud.transports.proxy import ProxyListener
+from trio_mud.transports.site import Site
 from trio_mud.transports.streams import StreamListener
 from trio_mud.transports.tcp import TcpTransport
 from trio_mud.transports.tls import Certificate, TlsListener
+from trio_mud.transports.websocket import WebListener
+from trio_mud.web import SUBPROTOCOLS
+from trio_mud.web.ports import HEALTH
 
+from .transports.frames import BINARY, CLOSE, frame
 from .transports.tls_peer import TlsPeer
 
 SAMPLE = 15  # cuts of each scene, without --whole
@@ -87,6 +92,7 @@ class Stage:
         self.listener = PipeListener()
         self.secure = PipeListener()
         self.polled = SocketListener()
+        self.web = SocketListener()
         self.audience: trio.Nursery | None = None
 
     def _note(self, event: Any) -> None:
@@ -136,6 +142,7 @@ class Stage:
                 async with trio.open_nursery() as nursery:
                     secure = ProxyListener(StreamListener(self.secure), [ipaddress.ip_network(PROXY)])
                     doors = [self.listener, TlsListener(secure, certificate()), TlsListener(self.polled, certificate())]
+                    doors.append(WebListener(self.web, Site(SUBPROTOCOLS, {"/healthz": HEALTH}, limits=LIMITS)))
                     await nursery.start(self.server.serve, doors)
                     self.audience.start_soon(self._play, scene)
                     begun = run.steps.count
@@ -154,7 +161,7 @@ class Stage:
         ends = [event for event in self.events if isinstance(event, Disconnect)]
         admitted = {event.connection for event in self.events if isinstance(event, Admitted)}
         assert Counter(connects) == Counter(event.connection for event in ends)  # I-1, I-2
-        never_there = counters["handshakes failed"] + counters["health checks"]
+        never_there = counters["handshakes failed"] + counters["health checks"] + counters["requests answered"]
         assert len(set(connects)) == len(connects) == counters["accepted"] - never_there
         assert all((event.reason is Reason.REFUSED) == (event.connection not in admitted) for event in ends)
         assert all(event.cause is event.connection.ending for event in ends)  # I-3
@@ -406,6 +413,34 @@ async def endings_of_tls_in_a_poller(stage: Stage) -> None:
     await trio.sleep(4)
 
 
+async def endings_of_websocket_in_a_poller(stage: Stage) -> None:
+    """A quit, a close amid output, a violation, a page, a refusal, a head without an end, a slow reader."""
+
+    async def play(sent: bytes, reads_after: float = 0) -> None:
+        async with stage.web.connect() as player:
+            await player.send_all(sent)
+            await trio.sleep(reads_after)
+            while await player.receive_some():
+                pass
+
+    get = b"GET /healthz HTTP/1.1\r\nHost: mud.example\r\n"
+    upgrade = get + (
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: gmcp.mudstandards.org\r\n\r\n"
+    )
+    for sent, delay in (
+        (upgrade + frame(BINARY, b"look\nquit\n"), 0),
+        (upgrade + frame(BINARY, b"wait 0.3") + frame(BINARY, b"look") + frame(CLOSE), 0.1),
+        (upgrade + frame(BINARY, b"wait 0.3") + b"\xff\xff", 0),
+        (get + b"\r\n", 0.1),
+        (b"POST / HTTP/1.1\r\n", 0),
+        (get, 0),
+        (upgrade + frame(BINARY, b"shout hello\n" * 10), 3),
+    ):
+        stage.start(partial(play, sent, delay))
+    await trio.sleep(4)
+
+
 async def a_half_close(stage: Stage) -> None:
     early, late = stage.call(), stage.call()
     stage.type(early, "look", "wait 0.3", "look")
@@ -471,6 +506,7 @@ SCENES: Final[list[Scene]] = [
     handshakes_of_tls,
     health_checks_of_a_proxy,
     endings_of_tls_in_a_poller,
+    endings_of_websocket_in_a_poller,
     a_half_close,
     a_shutdown_with_a_hanging_hook,
     timers_and_work,
@@ -505,6 +541,14 @@ def test_a_conversation_ends_for_each_as_it_should_when_nobody_cuts_it() -> None
     stage = play(a_conversation, None)
     endings = {event.connection.number: event.reason for event in stage.events if isinstance(event, Disconnect)}
     assert endings == {1: Reason.QUIT, 2: Reason.LINKDEATH, 3: Reason.REFUSED, 4: Reason.LINKDEATH}
+
+
+def test_the_endings_of_websocket_in_a_poller_are_each_as_they_should_be_when_nobody_cuts_them() -> None:
+    stage = play(endings_of_websocket_in_a_poller, None)
+    endings = Counter(event.cause for event in stage.events if isinstance(event, Disconnect))
+    assert endings == {Cause.ASKED: 1, Cause.EOF: 1, Cause.PROTOCOL: 1, Cause.SHUTDOWN: 1}
+    counters = stage.server.counters
+    assert (counters["requests answered"], counters["handshakes failed"]) == (1, 2)
 
 
 def test_the_endings_of_tls_in_a_poller_are_each_as_they_should_be_when_nobody_cuts_them() -> None:
