@@ -23,6 +23,7 @@ from trio_mud.testing import OpenMud
 from ..reloading import alone, forget
 from .conftest import ComeIn, reads
 from .residents import newcomer, returning
+from .test_operators import console
 
 PACKAGE = "reloaded_valley"
 HOUR = 900.0  # seconds
@@ -71,6 +72,24 @@ async def test_the_hours_are_struck_by_the_new_code_and_at_their_time(
         assert (await reads(ann)).count("Bucket 3 tips.") == 1
         await trio.sleep(3 * HOUR)
         assert "The sun clears the eastern ridge" in await reads(ann)
+
+
+async def test_mutes_and_snoops_of_the_valley_go_on_after_a_reload(valley: Copy, mud: OpenMud) -> None:
+    async with mud(valley.module.lasting_world) as place:
+        ann, bob = await newcomer(place, "Ann"), await newcomer(place, "Bob")
+        for line in ("role ann owner", "mute bob 1h shouting"):
+            await console(place, line)
+        await ann.type("snoop bob")
+        await bob.sees("An operator watches what you see and type.")
+        await place.reload(f"{PACKAGE}:lasting_world")
+        await bob.type("say one")
+        await bob.sees("You may not speak to others just now. shouting")
+        await ann.sees("Bob| > say one")
+        await ann.type("snoop")
+        await ann.sees("You no longer snoop on Bob.")
+        await console(place, "unmute bob")
+        await bob.type("say two")
+        await ann.sees('Bob says, "two"')
 
 
 async def test_old_versions_of_the_valley_are_forgotten(valley: Copy, mud: OpenMud) -> None:

@@ -35,7 +35,7 @@ from .verbs import commands, commands_for
 from .verbs.away import end_absence
 from .verbs.chatting import join_channel
 from .verbs.posting import mention_letters
-from .villager import Fallen, Villager, villager_of
+from .villager import Fallen, Villager, villager_of, villagers
 from .water_clock import WaterClock
 
 __all__ = ["lasting_world", "world"]
@@ -61,6 +61,11 @@ def valley_of_accounts(world: World) -> Hooks:
     @hooks.on(SessionStarted, order=FIRST)
     def obey_mutes(event: SessionStarted) -> None:
         if who := villager_of(event.session):
+            who.speech_rule = operations.check_speech
+
+    @hooks.on(Reloaded)
+    def obey_the_same_mutes(event: Reloaded) -> None:
+        for who in villagers(event.server):
             who.speech_rule = operations.check_speech
 
     @hooks.on(SessionStarted)
