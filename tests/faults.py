@@ -34,7 +34,7 @@ HEAD = """\
 This page lists the faults that a server may meet, the behaviour you may rely on, and the tests that prove it.
 Deterministic tests run in memory and in virtual time.
 Real tests use sockets of this machine, or start a process.
-Tests in `tests/interop` need other programs: `nox -s interop` runs them.
+Tests in `tests/interop` and `tests/browser` need other programs: `nox -s interop` and `nox -s browser` run them.
 Tests that take seconds or start programs are marked as slow: `nox -s slow` runs them, and `nox` all others.
 A row that is not proved, or only in part, says so.
 

@@ -46,6 +46,14 @@ async def log_in(dialog: Dialog) -> None:
     dialog.connection.server.sessions.enter(name, dialog.connection)
 
 
+async def change_password(dialog: Dialog) -> None:
+    await dialog.ask_hidden("Old password? ")
+    await trio.sleep(0.2)  # as a check of a password does, while the input is shown
+    await dialog.ask_hidden("New password? ")
+    dialog.connection.write("Changed.")
+    dialog.connection.prompt("stage> ")
+
+
 @hooks.on(SessionStarted)
 def come(event: SessionStarted) -> None:
     event.session.write(f"You are {event.session.key}.")
@@ -54,6 +62,8 @@ def come(event: SessionStarted) -> None:
 
 @hooks.on(SessionResumed)
 def come_back(event: SessionResumed) -> None:
+    if event.session.connection is not None:
+        event.session.write(f"{event.session.connection.client.colours} colours when it came back")
     show(event.session)
 
 
@@ -97,6 +107,9 @@ def obey(event: Input) -> None:
             show_raw(connection, "\x1b[38;2;20;30;40mtrue\x1b[0m \x1b[7mreversed\x1b[0m")
         case "link":
             connection.write(markup("Go {way}.", way=link("north")))
+        case "password":
+            connection.start_dialog(change_password)
+            return
         case "gmcp":
             connection.gmcp("Comm.Channel.Text", {"channel": "stage", "talker": "x", "text": rest})
         case _:

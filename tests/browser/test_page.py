@@ -87,6 +87,19 @@ def test_registration_tells_password_managers_that_the_password_is_new(tab: Tab)
     expect(tab.line).to_have_attribute("autocomplete", "new-password")
 
 
+def test_a_change_of_the_password_asks_password_managers_for_the_old_one_first(tab: Tab) -> None:
+    tab.log_in(name())
+    tab.page.get_by_role("button", name="Settings").click()
+    tab.page.get_by_role("button", name="Change the password").click()
+    for prompt, kind in (("Old password? ", "current-password"), ("New password? ", "new-password")):
+        tab.prompts(prompt)
+        expect(tab.line).to_have_attribute("type", "password")
+        expect(tab.line).to_have_attribute("autocomplete", kind)
+        tab.enter("secret")
+    tab.shows("Changed.")
+    expect(tab.line).to_have_attribute("autocomplete", "off")
+
+
 def test_earlier_commands_come_back_and_the_draft_is_kept(tab: Tab) -> None:
     tab.log_in(name())
     tab.enter("one")
@@ -256,9 +269,10 @@ def test_a_reloaded_page_goes_on_with_the_session_and_shows_what_was_written(tab
     tab.page.reload()
     tab.shows(f"{me}: hello")
     tab.prompts("stage> ")
-    assert tab.rows()[-2:] == [f"You are {me}.", f"{me}: hello"]
+    assert tab.rows()[-3:-1] == [f"You are {me}.", f"{me}: hello"]
     tab.enter("say again")
     tab.shows(f"{me}: again")
+    tab.shows("16777216 colours when it came back")
 
 
 def test_a_tab_that_was_taken_over_says_so_and_does_not_fight(open_tab: OpenTab) -> None:
