@@ -93,8 +93,8 @@ class StaffTrace:
             self._read_rows()
         while self._banned:
             connection = self._banned.pop()
-            # A short ban may be over when the audit is written; a login is refused before it has a session.
-            is_login = self._account_of(connection) is None and any(map(self._is_in_force, self._sanctions))
+            # A short ban may be over when the audit is written; a login may have been to any banned account.
+            is_login = any(key.startswith("account:") and self._is_in_force(key) for key in self._sanctions)
             if not is_login and not self._bans_of(connection, is_just_over=True):
                 self._fault(f"{connection.name} was sent away as banned, and no ban is in force")
 
