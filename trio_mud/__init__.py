@@ -3,7 +3,7 @@
 This is the front door: every public name of the driver. Beside it stand
 `trio_mud.telnet` (the protocol without I/O), `trio_mud.commands` (the table of what players can type),
 `trio_mud.storage`, `trio_mud.world` and `trio_mud.accounts` (a game that is stored, and its logins),
-`trio_mud.operations` (the people who run it),
+`trio_mud.operations` (the people who run it), `trio_mud.web` (players by WebSocket),
 `trio_mud.testing` (players for your tests) and `trio_mud.mudlib` (a small world).
 """
 
