@@ -75,7 +75,9 @@ def test_accepted_settings_survive_being_printed_and_read(file: Path, texts: dic
     file.write_text("\n".join(as_toml(found)), encoding="utf-8")
     again = find_configuration(file, [], {})
     for key, setting in SETTINGS.items():
-        assert again.value(key) == setting.absolute(found.value(key))
+        if key != "web_port":
+            assert again.value(key) == setting.absolute(found.value(key))
+    assert again.web_port == found.web_port
 
 
 def keys_in(table: Mapping[str, object], above: str = "") -> Iterator[str]:

@@ -46,7 +46,9 @@ def test_the_output_fed_back_in_is_the_same_configuration(
     again = find_configuration(file, (), {})
 
     for key, setting in SETTINGS.items():
-        assert again.value(key) == setting.absolute(first.value(key))
+        if key != "web_port":
+            assert again.value(key) == setting.absolute(first.value(key))
+    assert again.web_port == first.web_port
     assert tomllib.loads("\n".join(as_toml(again))) == tomllib.loads(printed)
 
 

@@ -53,7 +53,9 @@ def as_toml(effective: Effective) -> list[str]:
         if setting.table != table:
             table = setting.table
             lines += ["", f"[{table}]"]
-        lines.append(f"{_line(setting, effective.value(key))}  # {effective.source(key)}")
+        # The port for browsers has its default only while no port is set, and here all of them are.
+        value = effective.web_port if key == "web_port" else effective.value(key)
+        lines.append(f"{_line(setting, value)}  # {effective.source(key)}")
     return lines
 
 
