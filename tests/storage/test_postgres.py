@@ -23,6 +23,25 @@ def test_a_url_names_the_backend_and_no_log_shows_its_password() -> None:
     assert isinstance(backend_of("data/inn.db"), Sqlite)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *["mud:a@secret@127.0.0.1:1/inn", "mud:a/secret@127.0.0.1:1/inn", "mud:a[secret@127.0.0.1:1/inn"],
+        *[
+            "mud:a%secret@127.0.0.1:1/inn",
+            "mud@127.0.0.1:1/inn?password=a%zzsecret",
+            "127.0.0.1:1/inn?password=a=secret",
+        ],
+    ],
+)
+def test_a_password_that_is_not_escaped_is_refused_and_not_shown(rest: str) -> None:
+    pytest.importorskip("psycopg")
+    backend = Postgres(f"postgresql://{rest}")
+    with pytest.raises(CannotOpenStorage, match=r"of postgresql://127\.0\.0\.1/inn is malformed: write %40") as caught:
+        backend.open()
+    assert "secret" not in f"{caught.value}{caught.value.__cause__}{backend.name}"
+
+
 @pytest.mark.slow
 async def test_a_server_out_of_reach_is_named(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")

@@ -7,6 +7,7 @@ is taken again; a write whose outcome is unknown is repeated, which changes noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Postgres"]
 
 CHUNK = 500  # rows
+_USER = re.compile(r"(?<=://)[^?]*@")  # with the password, in which a character may be wrongly unescaped
 _UPSERT = (
     "insert into rows values(%s, %s, %s, %s, %s, %s::json, %s) on conflict(family, key) do update set"
     " kind = excluded.kind, version = excluded.version, owner = excluded.owner, data = excluded.data,"
@@ -39,7 +41,7 @@ class Postgres:
     """
 
     def __init__(self, url: str, *, backups: str | Path | None = None) -> None:
-        parts = urlsplit(url)
+        parts = urlsplit(_USER.sub("", url))
         self.name = f"postgresql://{parts.hostname or ''}{parts.path}"  # without user and password
         self.backup_folder = Path(backups) if backups is not None else None
         self._url = url

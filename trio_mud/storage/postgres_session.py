@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Final, LiteralString, TypeAlias
@@ -23,6 +24,10 @@ SILENCE = 15_000  # milliseconds until a server that does not answer counts as l
 LOCK_PATIENCE = 3.0  # seconds
 LOCK_INTERVAL = 0.1  # seconds between two tries
 LOCK: Final = 0x74726D75  # "trmu"
+
+# Reserved characters before the last @ of the authority, and percent signs that encode nothing. The errors of libpq
+# quote what follows them, which is the rest of the password.
+_MALFORMED: Final = re.compile(r"://[^?]*[@/\[\]][^?]*@|%(?![0-9A-Fa-f]{2})")
 
 LAYOUTS: list[tuple[str, ...]] = [
     (
@@ -46,8 +51,13 @@ def connect(url: str, name: str, *, locks: bool = True) -> Connection:
         locks: False for a connection that only reads.
 
     Raises:
-        CannotOpenStorage: It is out of reach, or in use by another server.
+        CannotOpenStorage: It is out of reach, or in use by another server, or the URL is malformed.
     """
+    malformed = CannotOpenStorage(
+        f"the URL of {name} is malformed: write %40, %2F and %25 in place of @, / and % in the password"
+    )
+    if _MALFORMED.search(url):
+        raise malformed
     try:
         import psycopg
     except ImportError as error:
@@ -60,6 +70,8 @@ def connect(url: str, name: str, *, locks: bool = True) -> Connection:
             tcp_user_timeout=SILENCE,
             application_name=f"trio-mud {os.getpid()} on {socket.gethostname()}",
         )
+    except psycopg.ProgrammingError:  # its text may quote the password
+        raise malformed from None
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         raise CannotOpenStorage(
