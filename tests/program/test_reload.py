@@ -289,16 +289,18 @@ async def test_a_reload_may_be_cancelled_between_any_two_modules(inn: Inn, mud: 
 
 
 @pytest.mark.parametrize("most", [0, sys.maxsize])
-async def test_the_garbage_of_the_old_version_is_collected_in_small_games(
+async def test_the_garbage_of_old_versions_is_collected_now_and_then_in_small_games(
     inn: Inn, mud: OpenMud, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
     collections = []
     monkeypatch.setattr("trio_mud.program.reload.MOST_OBJECTS", most)
+    monkeypatch.setattr("trio_mud.program.reload.COLLECT_AFTER", 2)
     async with mud(inn.module.game) as place:
         monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
-        await GameReload(place.server, NAME, execute=inline, longest=0).run()
-        await place.pass_time(1)
-        assert len(collections) == (most > 0)
+        for count in range(1, 5):
+            await place.reload(NAME)
+            await place.pass_time(1)
+            assert len(collections) == (count // 2 if most else 0)
 
 
 async def test_two_reloads_at_a_time_are_made_one_after_the_other(inn: Inn, mud: OpenMud) -> None:

@@ -45,6 +45,8 @@ from .slices import SlicedCall
 __all__ = ["GameReload", "enable_reload", "watch"]
 
 LONGEST = 0.003  # seconds of processor time
+REST = 4  # times as long as a slice: the import takes a fifth of the time, so that a busy machine does not slow it down
+COLLECT_AFTER = 8  # reloads
 MOST_OBJECTS = 250_000  # which a collection looks at in some 25 ms
 
 _COUNTER = "reloads"
@@ -67,23 +69,15 @@ class GameReload:
         execute: Runs the compiler: in a thread by default, `storage.inline` in virtual time.
         longest: Seconds of processor time that a slice of the import takes, unless a single module takes longer; 0 for
             a slice for each module.
-        collects: True to collect the garbage of the old version soon after the exchange.
     """
 
     def __init__(
-        self,
-        server: MasterServer,
-        name: str,
-        *,
-        execute: Executor | None = None,
-        longest: float = LONGEST,
-        collects: bool = True,
+        self, server: MasterServer, name: str, *, execute: Executor | None = None, longest: float = LONGEST
     ) -> None:
         self._server = server
         self._code = GameCode(name)
         self._execute = execute or in_thread()
         self._longest = longest
-        self._collects = collects
         self._turn = trio.Lock()  # a second reload waits for the first
 
     async def run(self) -> Reloaded:
@@ -120,7 +114,7 @@ class GameReload:
             server.counters[_COUNTER] += 1
             event = Reloaded(server, tuple(after), exchange.records, trio.current_time() - began)
             server._posts.put(event)
-            if self._collects:
+            if server.counters[_COUNTER] % COLLECT_AFTER == 0:
                 trio.lowlevel.current_trio_token().run_sync_soon(_collect, idempotent=True)
             return event
 
@@ -143,7 +137,7 @@ class GameReload:
                 finally:
                     after = self._code.modules()
                     self._code.put(present)
-                await trio.lowlevel.checkpoint()  # the players have their turn
+                await trio.sleep(REST * self._longest)  # the players have their turn
         finally:
             if not call.is_over:  # it is cancelled
                 present = self._code.modules()
@@ -172,10 +166,9 @@ def _clear_caches() -> None:
 
 
 def _collect() -> None:
-    """Collect the garbage of the old version now, while it is of one version only.
+    """Collect the garbage of some old versions, before Python collects that of many in a loop pass of 70 ms and more.
 
-    Modules are cyclic garbage. Python would collect that of many versions at once, in a loop pass of 70 ms and more. In
-    a large game it is left to Python, because a collection looks at every object.
+    Modules are cyclic garbage. In a large game it is left to Python, because a collection looks at every object.
     """
     if len(gc.get_objects(generation=2)) <= MOST_OBJECTS:
         gc.collect()

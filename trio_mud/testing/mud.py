@@ -142,7 +142,7 @@ class Mud:
         Raises:
             ReloadFailed: The new code cannot take over, and nothing has changed.
         """
-        return await GameReload(self.server, name, execute=inline, longest=0, collects=False).run()
+        return await GameReload(self.server, name, execute=inline, longest=0).run()
 
     async def admin(self, command: str) -> str:
         """Give one command of the game as an operator does by `trio-mud admin`, and return the answer."""

@@ -85,9 +85,7 @@ class ReloadedGame(HostileGame):
         self._write(self._number)
         self.reload_trace = trace.reload = ReloadTrace(trace.server, trace.fault, self.say, trace.took, self._number)
         module: Any = importlib.import_module(f"{PACKAGE}.game")
-        self._reload = GameReload(
-            trace.server, f"{PACKAGE}.game:game", execute=self._compile, longest=0, collects=False
-        )
+        self._reload = GameReload(trace.server, f"{PACKAGE}.game:game", execute=self._compile, longest=0)
         inside.enable_reload(trace.server, self._reload.run)
 
         def build(world: World) -> Hooks:
