@@ -36,6 +36,7 @@ from .scenarios import (
 )
 
 PROGRAM: Final = "staffed_server.py"
+SAID: Final = {"spam": "the muted", "siege": "the banned"}  # the words that each kind shouts
 ON_THE_WAY: Final = 2.0  # seconds in which what was sent before a verb is read
 RATIO: Final = 2.0  # of the 99th percentiles in the flood and before it
 
@@ -51,8 +52,14 @@ class Ears:
         await caller.send(b"listen\r\n")
         while True:
             said = (await caller.until("\n")).strip().rpartition(": ")[2]
-            if said in ("spam", "siege"):
+            if said in SAID:
                 self.heard[said] += 1
+
+    async def hear_all_since(self, before: Counter[str]) -> None:
+        """Wait for a line of each kind, but not for ever."""
+        with trio.move_on_after(SETTLE):
+            while any(self.heard[said] <= before[said] for said in SAID):  # noqa: ASYNC110
+                await trio.sleep(0.1)
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
                 for number in range(sanctioned.besieging):
                     crowd.start_soon(hostile, server.port, "besieges", number, others, gone)
                 await trio.sleep(sanctioned.seconds / 2)
+                await ears.hear_all_since(Counter())
                 await _use(warden, "mute raver flooding", "is muted until")
                 await _use(warden, f"ban {siege} besieging", "is banned until")
                 await trio.sleep(ON_THE_WAY)
@@ -108,7 +116,7 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
                 refused = (await warden.counters())["vetoed: banned"]
                 await _use(warden, "unmute raver", "Done.")
                 await _use(warden, f"unban {siege}", "Done.")
-                await trio.sleep(ON_THE_WAY + 2)
+                await ears.hear_all_since(second)
                 third = ears.heard.copy()
                 over.set()
                 while tally.seen["ended: farewell"] < sanctioned.honest and not tally.problems:  # noqa: ASYNC110
@@ -121,7 +129,7 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
         _tell_latencies(verdict, calm, " in the calm")
         _tell_latencies(verdict, noisy, " with bans")
         verdict.figures["refused as banned"] = f"{refused:,}"
-        for said, name in (("spam", "the muted"), ("siege", "the banned")):
+        for said, name in SAID.items():
             counts = first[said], second[said] - first[said], third[said] - second[said]
             verdict.figures[f"lines of {name}"] = "{:,} before, {:,} meanwhile, {:,} after".format(*counts)
             verdict.expect(counts[0] > 0 and counts[2] > 0, f"lines of {name} were never heard: {counts}")
