@@ -9,7 +9,7 @@ nox -s slow            the tests that take seconds, start other programs or meas
 nox -s package         the sdist and the wheel; a new game is made and tested with the wheel alone
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
-nox -s browser         the page of the web port in Debian's chromium; TRIO_MUD_SCREENSHOTS names a folder for pictures
+nox -s browser         the page of the web port in Debian's chromium; SCREENSHOTS names a folder for pictures
 nox -s interop         real clients against the server; what is not installed is skipped by name
 nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves,
                        `-- --bounds` for the figures that must hold

@@ -16,7 +16,7 @@ from .relay import Relay
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PASSWORD = "swordfish-42"
-SCREENSHOTS = os.environ.get("TRIO_MUD_SCREENSHOTS")  # a folder, to look at
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a folder, to look at
 numbers = count(1)
 
 LUMINANCE = """([ink, ground]) => {
