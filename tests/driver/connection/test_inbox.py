@@ -10,7 +10,7 @@ import trio.testing
 
 from trio_mud import Admitted, Cause, Connect, Dialog, HookEvent, Hooks, Input, Limits, Rate, Texts, WindowSize
 from trio_mud.driver.connection.events import EchoRefused, GmcpMessage
-from trio_mud.telnet.codes import DO, DONT, ECHO, IAC, NAWS, SB, SE, WONT
+from trio_mud.telnet.codes import DO, DONT, ECHO, GMCP, IAC, NAWS, SB, SE, WONT
 from trio_mud.testing import OpenMud, peers
 
 from ..conftest import EventLog, feed, first_connection, link_of, open_house, settled, until, waits
@@ -311,6 +311,26 @@ async def test_no_resize_comes_before_admitted(mud: OpenMud, witness: EventLog) 
         await pipe.client.aclose()
         await settled()
     assert witness.story()[:3] == ["guest-1 connect", "guest-1 admitted", "guest-1: early"]
+
+
+async def test_a_message_that_waits_behind_a_hook_is_dropped_when_the_link_ends(mud: OpenMud) -> None:
+    hooks, seen = Hooks(), []
+    hooks.on(Input)(lambda event: seen.append(event.line))
+    hooks.on(GmcpMessage)(lambda event: seen.append(event.package))
+
+    @hooks.on(Admitted)
+    async def wait(event: Admitted) -> None:
+        await trio.sleep(1)
+
+    async with mud(hooks) as place:
+        pipe = place.connect()
+        await settled()
+        message = bytes((IAC, SB, GMCP)) + b"Room.Look 1" + bytes((IAC, SE))
+        await pipe.client.send_all(bytes((IAC, DO, GMCP)) + message + b"look\r\n")
+        await settled()
+        pipe.reset()
+        await trio.sleep(2)
+    assert seen == ["look"]
 
 
 async def test_a_refused_echo_is_told_and_never_after_the_ending(mud: OpenMud) -> None:

@@ -498,6 +498,8 @@ class Inbox(Source):
         if self._ending.wakeup is not None:
             self._ending.notify()  # there is room to read on
         if not isinstance(line, str):
+            if self._ending.cause is not None:
+                return None  # only typed lines may precede `Disconnect`
             return line.event() if isinstance(line, Payload) else line
         self.last_line_at = now
         if not self.has_typed:
