@@ -75,17 +75,29 @@ def test_every_setting_is_printed_with_its_source(capsys: pytest.CaptureFixture[
 
 
 def test_a_reader_that_stops_early_is_no_failure() -> None:
-    program = "import sys; from trio_mud.program.cli import main; sys.exit(main(['config']))"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, env=environment, timeout=40
-        )
+        done = _run(["config"], writer)
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this platform has no /dev/full")
+def test_a_full_disk_below_the_output_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = _run(["config"], full.fileno())
+    assert done.returncode == 1
+    assert done.stderr == b"trio-mud: cannot write the output: No space left on device; send it elsewhere\n"
+
+
+def _run(arguments: list[str], output: int) -> subprocess.CompletedProcess[bytes]:
+    program = f"import sys; from trio_mud.program.cli import main; sys.exit(main({arguments}))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-c", program], stdout=output, stderr=subprocess.PIPE, env=environment, timeout=40
+    )
 
 
 def test_what_a_reload_takes_over_is_named(capsys: pytest.CaptureFixture[str]) -> None:

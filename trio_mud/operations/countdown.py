@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from trio_mud import MasterServer, Timer, broadcast
@@ -12,6 +13,9 @@ __all__ = ["Countdown"]
 
 MARKS: Final = (3600, 1800, 600, 300, 60, 30, 10, 5, 4, 3, 2, 1)  # seconds left
 LONGEST: Final = 86_400  # seconds
+
+
+logger = logging.getLogger("trio_mud")
 
 
 class Countdown:
@@ -26,6 +30,7 @@ class Countdown:
         if self._timer is not None:
             self._timer.cancel()
         if seconds <= 0:
+            logger.info("an operator has ordered the shutdown: shutting down")
             server.shutdown(text)
             return
         broadcast(self.phrases.shutdown_in.format(time=self._shown(seconds), text=text).strip(), to=server.connections)

@@ -6,6 +6,7 @@ Arguments take precedence over the environment, the environment over the configu
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ CLEAN = 0
 FAILED = 1
 WRONG_USAGE = 2  # usage or configuration; nothing was started
 
+_OF_OUTPUT = (errno.EPIPE, errno.ENOSPC)  # that print can raise
 _FLAG = Parameter(negative="", show_default=False)
 
 app = cyclopts.App(
@@ -59,7 +61,11 @@ add_config_command(app)
 add_commands(app)
 add_admin_command(app)
 add_new_command(app)
-app.command("trio_mud.program.connect:join", name="connect")  # imported when it is used: it needs Unix
+app.command(
+    "trio_mud.program.connect:join",  # imported when it is used: it needs Unix
+    name="connect",
+    help="Join this terminal to the server that listens at a Unix socket; for sshd's ForceCommand.",
+)
 
 
 @app.command(name="run")
@@ -102,6 +108,15 @@ def main(arguments: Sequence[str]) -> int:
     """
     try:
         status = app(arguments, print_error=False, exit_on_error=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _OF_OUTPUT or error.filename is not None or sys.stdout is None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at the end
+        if error.errno == errno.EPIPE:  # of a reader that stops early, such as `head`
+            return CLEAN
+        return _complain(f"cannot write the output: {error.strerror}; send it elsewhere", FAILED)
     except cyclopts.CycloptsError as error:
         return _complain(f"{str(error).rstrip('.')}; see trio-mud --help", WRONG_USAGE)
     except GameBroken as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import cyclopts
@@ -39,10 +38,7 @@ def _config(
         game: As for run.
     """
     lines = as_toml(find_configuration(options.config, options.texts(game), os.environ))
-    try:
-        print("\n".join(lines), flush=True)
-    except BrokenPipeError:  # of a reader such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at the end
+    print("\n".join(lines))
     return 0
 
 

@@ -60,7 +60,8 @@ class RunOptions:
     """A network, such as 10.0.0.0/8, whose PROXY headers are trusted and required; may be repeated."""
 
     web_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
-    """An additional port for players who use WebSocket; 0 chooses a free port."""
+    """An additional port for browsers, which find a page to play in there, and for clients that use WebSocket; 0
+    chooses a free port. Default: 4080 for the bundled world without a port."""
 
     web_tls_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
     """An additional port for WebSocket with TLS; 0 chooses a free port."""
