@@ -44,6 +44,13 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
     return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
 
 
+def has_tail(connection: Connection) -> bool:
+    """Return True if the link keeps its last text, for a client that may return by a token."""
+    link = connection._link
+    assert isinstance(link, TelnetLink)
+    return link._tail is not None
+
+
 def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:
     """Call `callback` for each source that is queued for a turn."""
     put = server._context.dispatcher.put

@@ -102,7 +102,7 @@ class ReloadedGame(HostileGame):
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]
         inside.hide(PACKAGE)
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)  # a cleaner of temporary files may have been here
 
     def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return a line of the mill, or one of the hostile game."""

@@ -127,6 +127,7 @@ class Watched:
         may_skip: True if lines may be dropped although it goes on: a hidden question or a dialog failed.
         most_lines: Maximum number of lines in its inbox; `most_bytes`, of bytes in long lines; `most_unread`, of
             unparsed bytes; and `most_unsent`, of bytes in its outbox.
+        had_tail: True if its link kept text for a return by token.
         unread: Current number of unparsed bytes in its inbox; it last changed at `parsed_at`.
         robbed: True if another connection took over its session, which drops its lines.
         guests: Number of connections when it connected, including itself.
@@ -146,6 +147,7 @@ class Watched:
     unread: int = 0
     parsed_at: float = 0.0
     most_unsent: int = 0
+    had_tail: bool = False
     robbed: bool = False
     hidings: int = 0
     in_dialog: bool = False
@@ -431,6 +433,7 @@ class Trace:
             if unread != watched.unread:
                 watched.unread, watched.parsed_at = unread, trio.current_time()
             watched.most_unsent = max(watched.most_unsent, unsent)
+            watched.had_tail = watched.had_tail or inside.has_tail(connection)
         self._see_list(server)
         self._see_sessions(server.sessions)
         self._see_link_dead(server.sessions)
