@@ -516,6 +516,7 @@ async def test_globals_that_are_lost_are_named_once(inn: Inn, mud: OpenMud, capl
     ]
 
 
+@pytest.mark.slow
 async def test_fifty_players_lose_no_line_while_versions_come_each_second(inn: Inn, mud: OpenMud) -> None:
     """O4, O5: a third of the versions is broken, and a question is answered many versions after it was asked."""
     chance, stop = random.Random(1), trio.Event()

@@ -46,7 +46,7 @@ def test_the_seed_chooses_the_game_that_is_reloaded_now_and_then() -> None:
     assert 10 < [plan(seed).game for seed in range(400)].count("reloaded") < 60
 
 
-@pytest.mark.unmeasured
+@pytest.mark.proof
 @pytest.mark.parametrize("name", FOUND)
 def test_a_planted_defect_of_the_reload_is_found_soon(name: str) -> None:
     caught = first_caught(DEFECTS[name], seeds=40, name="reloaded")
