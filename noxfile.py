@@ -132,7 +132,8 @@ def proof(session: nox.Session) -> None:
     Arguments after `--` go to the simulator, such as `--seeds 100000`.
     """
     install(session, "test")
-    session.run("pytest", "-m", "proof", *WORKERS)
+    # A defect that is rare takes hundreds of seeds, and some minutes on a busy machine.
+    session.run("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS)
     session.run("pytest", "--whole", *WORKERS, "tests/test_cancel_anywhere.py")
     session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
     if not session.posargs:

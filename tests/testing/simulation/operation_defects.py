@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from trio_mud import Connection, SessionStarted, Typed
+from trio_mud import Connection, Typed
 from trio_mud.accounts import Account
 from trio_mud.driver.connection.dialog import Dialog
 from trio_mud.errors import NotSaved
@@ -77,11 +77,6 @@ def a_banned_network_is_not_looked_up(true: Any, self: Sanctions, address: str) 
 @staffed(Operations, "_ban_of")
 def a_banned_account_is_not_looked_up(true: Any, self: Operations, account: Account | None) -> str | None:
     return None
-
-
-@staffed(Operations, "_session_begins")
-def a_ban_that_comes_during_a_login_is_too_late(true: Any, self: Operations, event: SessionStarted) -> None:
-    self.screens.watch(event.session)
 
 
 @staffed(Office, "may_watch")
