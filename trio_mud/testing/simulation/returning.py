@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...driver.core.events import Cause, Reason
 from .invariants import DecodedOutput, invariant, numbered
 from .players import SimulatedPlayer
 from .trace import Trace, Watched
@@ -18,7 +19,8 @@ GARBLES = {"garbled", "stranger"}  # such a client may have asked the server to 
 def a_client_that_returns_misses_no_line_and_reads_none_twice(trace: Trace) -> Iterator[str]:
     """A returned client shows the lines written to its earlier connection behind those that it showed before.
 
-    None is shown twice. None is missing unless it is reported as lost, or the new link is cut, too.
+    It holds if the session lived on. None is shown twice. None is missing unless it is reported as lost, or the new
+    link is cut, too.
     """
     if not trace.game_is_known:
         return
@@ -28,7 +30,7 @@ def a_client_that_returns_misses_no_line_and_reads_none_twice(trace: Trace) -> I
         if former is None or report is None or (player.faults | former.faults) & GARBLES:
             continue
         watched = _watched(trace, former)
-        if watched is None:
+        if watched is None or _has_left(watched):
             continue
         mark = f"<{watched.connection.number}:"
         before = [line for line in numbered(_whole(player.shown_before)) if line.startswith(mark)]
@@ -58,6 +60,12 @@ def _watched(trace: Trace, player: SimulatedPlayer) -> Watched | None:
     """Return the observations of a player's connection."""
     found = [watched for watched in trace.watched.values() if trace.player_of(watched.connection) is player]
     return found[0] if found else None
+
+
+def _has_left(watched: Watched) -> bool:
+    """Return True if the connection's end was also that of its session, whose text is gone with it."""
+    cause = watched.connection.ending
+    return cause is not None and cause.reason is Reason.QUIT and cause is not Cause.TAKEOVER
 
 
 def _text(player: SimulatedPlayer) -> str:
