@@ -495,13 +495,6 @@ def a_line_of_the_tail_is_lost(true: Any, self: Tail, seen: int | None) -> Missi
     return missing._replace(text=missing.text.partition(b"\n")[2])
 
 
-@defect(Outgoing, "discard")
-def text_queued_at_the_death_of_a_link_has_no_number(true: Any, self: Outgoing) -> None:
-    tail, self._tail = self._tail, None
-    true(self)
-    self._tail = tail
-
-
 # What the kit must know of a game
 
 
