@@ -274,6 +274,7 @@ class Limits:
 
     web_keepalive_interval: float | None = 25.0
     """Seconds between the pings on a WebSocket, which show proxies that a quiet link is in use.
+    They also find a client that vanished behind a proxy (`dead_peer_timeout`).
     Precedent: nginx closes a link that was silent for 60 s, and many home routers after less than that."""
 
     hook_timeout: float | None = 5.0
@@ -296,6 +297,7 @@ class Limits:
 
     dead_peer_timeout: float | None = 120.0
     """Seconds until TCP keepalive detects a peer that vanished, 32767 at most.
+    A WebSocket from which nothing came for that time after a ping is dead, too; each ping checks it.
     Precedent: Linux alone needs over two hours, which no character survives."""
 
     grace: float = 300.0

@@ -102,7 +102,7 @@ def test_after_the_end_nothing_more_is_sent() -> None:
     peer = framing()
     received_by(peer, frame(CLOSE))
     peer.take_answers()
-    peer.ping()
+    peer.ping(0.0)
     peer.close(1000)
     assert peer.take_answers() == b""
     assert peer.send(b"too late\r\n") == b""

@@ -118,7 +118,7 @@ def test_whatever_is_accepted_below_every_message_and_ping_goes_once_and_in_orde
             while rest:
                 is_now = steps.pop() if steps else False
                 if is_now and not transport._unsent:
-                    transport.ping()
+                    transport.ping(is_read=True)
                     pings += 1
                 rest = rest[transport.send_nowait(rest) if is_now else await transport.send_some(rest) :]
         await transport._flush()
@@ -134,7 +134,7 @@ async def test_a_ping_is_left_out_while_other_bytes_wait() -> None:
     transport = await opened(below)
     below.room = 5
     assert transport.send_nowait(b"Welcome.\r\n") == 0
-    transport.ping()
+    transport.ping(is_read=True)
     below.make_room(1000)
     assert transport.send_nowait(b"Welcome.\r\n") == 10
     assert contents(below.sent) == [(BINARY, b"Welcome.\r\n")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import ssl
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,8 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Opcode
 from websockets.trio.client import connect
 
-from tests.driver.conftest import EventLog
-from tests.transports.frames import BINARY, CLOSE, FAULTS, PING, frame
+from tests.driver.conftest import EventLog, first_connection, waits
+from tests.transports.frames import BINARY, CLOSE, FAULTS, PING, PONG, frame
 from trio_mud import (
     Admitted,
     Cause,
@@ -437,6 +438,57 @@ async def test_pings_can_be_switched_off_and_are_apart_from_those_of_telnet(
         await trio.sleep(100)
         assert client.control == []
         assert client.shown == shown
+
+
+@pytest.mark.parametrize("patience", [20.0, 120.0])
+async def test_a_client_that_answers_no_ping_is_a_dead_peer(
+    game: EventLog, autojump_clock: MockClock, patience: float
+) -> None:
+    limits = Limits(first_input_timeout=None, web_keepalive_interval=30, dead_peer_timeout=patience)
+    async with open_web_house(game.hooks, limits=limits) as house:
+        await house.connect()
+        last_check = 30 + 30 * math.ceil(patience / 30)
+        await trio.sleep(last_check - 1)
+        assert not game.disconnects()
+        await trio.sleep(2)
+    assert game.last_ending.cause is Cause.DEAD_PEER
+    assert game.story()[-1] == "guest-1 linkdeath: dead peer"
+
+
+@pytest.mark.parametrize("answer", [frame(PONG), frame(BINARY, b"look\r\n"), frame(BINARY, b"look\r\n")[:3]])
+async def test_any_bytes_of_a_client_are_a_sign_of_life(
+    game: EventLog, autojump_clock: MockClock, answer: bytes
+) -> None:
+    limits = Limits(first_input_timeout=None, web_keepalive_interval=30, dead_peer_timeout=60)
+    async with open_web_house(game.hooks, limits=limits) as house:
+        client = await house.connect()
+        for at in range(3):
+            await trio.sleep(50)
+            client.wire.say(answer if len(answer) > 3 else (frame(BINARY, b"look\r\n"))[at : at + 1])
+        await settle()
+        assert not game.disconnects()
+        await trio.sleep(95)
+    assert game.last_ending.cause is Cause.DEAD_PEER
+
+
+async def test_without_a_time_for_dead_peers_no_answer_is_expected(game: EventLog, autojump_clock: MockClock) -> None:
+    async with open_web_house(game.hooks, limits=Limits(first_input_timeout=None, dead_peer_timeout=None)) as house:
+        client = await house.connect()
+        await trio.sleep(1001)
+        assert len(client.control) == 40
+        assert not game.disconnects()
+
+
+async def test_no_answer_is_expected_while_input_is_not_read(game: EventLog, autojump_clock: MockClock) -> None:
+    game.hooks.on(Input)(waits(300))
+    limits = Limits(first_input_timeout=None, max_typeahead=1, hook_timeout=None)
+    async with open_web_house(game.hooks, limits=limits) as house:
+        client = await house.connect()
+        client.wire.say(frame(BINARY, b"one\r\ntwo\r\nthree\r\n"))
+        await trio.sleep(599)  # the third line begins at 600 s, and from then on input is read
+        assert first_connection(house.server).ending is None
+        await trio.sleep(350)
+    assert game.last_ending.cause is Cause.DEAD_PEER
 
 
 async def test_a_ping_into_a_lost_link_is_a_link_death(

@@ -75,10 +75,14 @@ class MessageChannel(Protocol):
         """The number of colours that the peer shows; None if unknown. Certain after the handshake."""
         ...
 
-    def ping(self) -> None:
-        """Send bytes that show routers and proxies that the link is in use.
+    def ping(self, *, is_read: bool) -> None:
+        """Send bytes that the peer's program has to answer, and that show proxies that the link is in use.
+
+        Args:
+            is_read: False while input is not read, so that no answer can arrive.
 
         Raises:
+            DeadPeer: The peer has not answered for too long.
             trio.BrokenResourceError: The link is lost.
         """
         ...

@@ -67,9 +67,10 @@ class Framing:
 
     Attributes:
         fault: The violation by the peer that has ended it; None if there is none.
+        pinged_at: The time of the first ping since bytes were last received; None if there is none.
     """
 
-    __slots__ = ("_codec", "_decoder", "_empty_frames", "_full_at", "_partial", "_protocol", "fault")
+    __slots__ = ("_codec", "_decoder", "_empty_frames", "_full_at", "_partial", "_protocol", "fault", "pinged_at")
 
     def __init__(self, codec: Codec | None, *, max_message: int, empty_frames: Rate | None) -> None:
         self._protocol = ServerProtocol(state=OPEN, max_size=max_message, logger=LIBRARY_LOGGER)
@@ -79,6 +80,7 @@ class Framing:
         self._partial: bytearray | None = None  # of a message in fragments, for the codec
         self._decoder: codecs.IncrementalDecoder | None = None  # amid a text message
         self.fault: str | None = None
+        self.pinged_at: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -100,6 +102,7 @@ class Framing:
             data: Bytes from the peer.
             now: The time in seconds, for the rate of empty frames.
         """
+        self.pinged_at = None  # a pong is no better sign of life than a line
         protocol = self._protocol
         protocol.receive_data(data)
         heard = []
@@ -126,10 +129,12 @@ class Framing:
             for is_text, payload in self._codec.say(data)
         )
 
-    def ping(self) -> None:
+    def ping(self, now: float) -> None:
         """Queue a ping, unless it is closed."""
         if self.is_open:
             self._protocol.send_ping(b"")
+            if self.pinged_at is None:
+                self.pinged_at = now
 
     def close(self, code: int) -> None:
         """Queue a close frame, unless it is closed."""

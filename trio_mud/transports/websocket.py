@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 import trio
 from websockets.frames import CloseCode
 
-from . import Listener, MessageChannel, ProtocolViolation, Reader, RequestAnswered, Transport
+from . import DeadPeer, Listener, MessageChannel, ProtocolViolation, Reader, RequestAnswered, Transport
 from .framing import Framing
 from .http import BadRequest, Head, HttpAnswer, read_head, refusal
 from .layered import EndOfStream, LayeredTransport
@@ -171,15 +171,23 @@ class WebSocketTransport(LayeredTransport):
         self._unsent += self._opened.send(piece)
         return len(piece)
 
-    def ping(self) -> None:
-        """Send a ping, unless other bytes are still to be sent, which serve as one too.
+    def ping(self, *, is_read: bool) -> None:
+        """Send a ping, unless other bytes are still to be sent: their own timeout ends a link that accepts none.
+
+        TCP keepalive reaches only the first proxy, while a pong comes from the client's program.
 
         Raises:
+            DeadPeer: Nothing was received since a ping `limits.dead_peer_timeout` seconds ago.
             trio.BrokenResourceError: The link is lost.
         """
+        framing, now, patience = self._opened, trio.current_time(), self._site.limits.dead_peer_timeout
+        if not is_read:
+            framing.pinged_at = None
+        elif patience is not None and framing.pinged_at is not None and now - framing.pinged_at >= patience:
+            raise DeadPeer(f"{self.address} has not answered a ping for {now - framing.pinged_at:g} s")
         if not self._unsent:
-            self._opened.ping()
-            self._answer(self._opened.take_answers())
+            framing.ping(now)
+            self._answer(framing.take_answers())
 
     @property
     def _opened(self) -> Framing:

@@ -246,7 +246,7 @@ class TelnetLink(Outgoing):
         if self.is_drained:
             if (channel := self._transport.channel) is not None:
                 try:
-                    channel.ping()
+                    channel.ping(is_read=not self._incoming.is_full)
                 except Exception as error:  # noqa: BLE001 - the boundary of a link
                     self._fail(error)
                     return
