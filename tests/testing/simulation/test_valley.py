@@ -116,6 +116,7 @@ def test_a_text_that_is_lost_in_a_step_is_seen(before: WorldState, after: WorldS
         (world(ann=DRAFT), world(ann={}, box={"letters": texts(1)})),
         (world(ann=DRAFT), world(ann={"account": "ann"}, bob={"ignored": {"ann": "Ann"}})),
         (world(box={"letters": texts(1, 2)}), world(box={"letters": texts(2)})),
+        (world(box={"letters": [{"text": "letter#0.1 note#0.5"}]}), world(box={"letters": []})),
         (
             world(board={"notes": texts(*range(20), of="note")}),
             world(board={"notes": texts(*range(1, 21), of="note")}),

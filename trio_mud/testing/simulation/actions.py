@@ -174,9 +174,11 @@ def _broken_word(harness: Harness, player: SimulatedPlayer, chance: Random) -> b
         return True
     readers = [other for other in harness.players if other.terminal is not None and other.terminal.is_compressed]
     verbs = chance.choice(((DONT,), (DONT, DO), (DONT, DO, DONT), (DO, DONT)))
-    return bool(readers) and harness.sends(
-        chance.choice(readers), b"".join(bytes((IAC, verb, MCCP2)) for verb in verbs)
-    )
+    if not readers:
+        return False
+    reader = chance.choice(readers)
+    reader.faults.add("garbled")  # its program does not know of these verbs, so it may argue without end (RFC 1143)
+    return harness.sends(reader, b"".join(bytes((IAC, verb, MCCP2)) for verb in verbs))
 
 
 def _junk(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:

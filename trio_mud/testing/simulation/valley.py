@@ -145,8 +145,8 @@ def judge(kept: WorldState) -> Iterator[str]:
 def judge_step(before: WorldState, after: WorldState) -> Iterator[str]:
     """Yield every letter and note that was lost between two moments of the world.
 
-    One letter at a time is thrown away, and the oldest note gets off a full board. A draft becomes a letter or a note
-    in one step, or is dropped because its reader ignores the writer.
+    One letter at a time is thrown away, with all marks in it, and the oldest note gets off a full board. A draft
+    becomes a letter or a note in one step, or is dropped because its reader ignores the writer.
     """
     changed = [place for place, row in before.rows.items() if after.rows.get(place) is not row]
     lost_from = {place: marks for place in changed if (marks := _marks(*_written(before, place)))}
@@ -158,7 +158,8 @@ def judge_step(before: WorldState, after: WorldState) -> Iterator[str]:
         is_discarded = place[0] == "mailbox" and place in after.rows and len(later) == len(written) - 1
         is_off_the_board = len(later) == len(written) == _MOST_NOTES
         lost = marks - kept
-        if lost and not (len(lost) == 1 and (is_discarded or is_off_the_board)) and not _is_ignored(place, after):
+        texts = {text for text in written if lost & _marks(text)}
+        if lost and not (len(texts) == 1 and (is_discarded or is_off_the_board)) and not _is_ignored(place, after):
             yield f"{sorted(lost)} of {place} is nowhere any more"
 
 
