@@ -22,6 +22,7 @@ from .pipe import Pipe, PipeEnd, PipeListener
 from .playbook import Playbook
 from .player import Player
 from .replay import read_recording, replay
+from .web_player import WebPlayer
 
 __all__ = [
     "Mud",
@@ -31,6 +32,7 @@ __all__ = [
     "PipeListener",
     "Playbook",
     "Player",
+    "WebPlayer",
     "open_mud",
     "read_recording",
     "replay",

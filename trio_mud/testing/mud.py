@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Protocol, Unpack
+from typing import Final, Protocol, Unpack
 
 import trio
 
@@ -17,6 +17,10 @@ from ..driver.server.server import MasterServer, ServerSettings
 from ..program.reload import GameReload
 from ..storage import Store, Stored, inline
 from ..telnet import Option
+from ..transports.site import Site
+from ..transports.streams import StreamListener
+from ..transports.websocket import WebListener
+from ..web import SUBPROTOCOLS
 from ..world import Game, World
 from .failures import Failures
 from .gmcp import Return
@@ -25,7 +29,11 @@ from .player import Player
 from .storage import MortalMemory
 from .terminal import Terminal
 from .threads import settle, watch_threads
+from .web_player import WebPlayer
+from .web_wire import PAGE, WebWire
 
+PAGE_TERMINAL: Final = ("TRIO_MUD PAGE", "XTERM-TRUECOLOR", "MTTS 269")
+PAGE_PACKAGES: Final = ("Char", "Room", "Comm.Channel", "Client.Media", "Session")
 MILLENNIUM = 946_728_000.0  # noon of 1 January 2000 in UTC, in seconds since 1970
 
 
@@ -34,7 +42,8 @@ class Mud:
 
     Attributes:
         server: The running `MasterServer`.
-        listener: Its only listener; `listener.fail(OSError(...))` makes an accept fail.
+        listener: The listener of its telnet port; `listener.fail(OSError(...))` makes an accept fail.
+        web_listener: The listener of its web port.
         nursery: For the test's own tasks; they are cancelled when the server ends.
         errors: The exceptions raised so far by hooks, dialogs, timers and other work of the game; of the same failure,
             repeated within `limits.log_interval`, only the first.
@@ -49,9 +58,11 @@ class Mud:
         nursery: trio.Nursery,
         errors: Sequence[BaseException] = (),
         memory: MortalMemory | None = None,
+        web_listener: PipeListener | None = None,
     ) -> None:
         self.server = server
         self.listener = listener
+        self.web_listener = web_listener or PipeListener()
         self.nursery = nursery
         self.errors = errors
         self._memory = memory or MortalMemory()
@@ -75,15 +86,18 @@ class Mud:
             capacity: Bytes in each direction before a sender must wait.
             latency: Seconds of virtual time from sending to receiving.
         """
+        pipe = self._pipe(address, capacity, latency)
+        self.listener.connect(pipe)
+        return pipe
+
+    def _pipe(self, address: str, capacity: int, latency: float) -> Pipe:
         self._players += 1
         here = self._players
-        pipe = Pipe(
+        return Pipe(
             capacity=capacity,
             latency=latency,
             address=address or f"10.{here >> 16 & 255}.{here >> 8 & 255}.{here & 255}",
         )
-        self.listener.connect(pipe)
-        return pipe
 
     async def player(
         self,
@@ -125,6 +139,56 @@ class Mud:
             latency=latency,
         )
         player = Player(pipe, program, self.nursery, f"player {self._players}", again)
+        await settle()
+        return player
+
+    async def web_player(
+        self,
+        subprotocol: str = PAGE,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        address: str = "",
+        columns: int | None = 80,
+        rows: int | None = 24,
+        terminal: tuple[str, ...] = PAGE_TERMINAL,
+        gmcp: Sequence[str] = PAGE_PACKAGES,
+        capacity: int = CAPACITY,
+        latency: float = 0.0,
+        returns: Return | None = None,
+    ) -> WebPlayer:
+        """Connect a player by the web port, by default one who plays in the page of this package.
+
+        A client of a subprotocol without telnet sends only what it can express: lines, and GMCP where it has GMCP.
+
+        Args:
+            subprotocol: One of `trio_mud.web.SUBPROTOCOLS`; "" to name none, as some programs do.
+            headers: Further headers of its request, such as `("Origin", "https://mud.example")`.
+            address: As for `player`; so are the others.
+            columns: The width of its window.
+            rows: The height of its window.
+            terminal: The answers of its program to TTYPE.
+            gmcp: The GMCP packages it supports; with "Session" it keeps a token for its return.
+            capacity: Bytes in each direction before a sender must wait.
+            latency: Seconds of virtual time from sending to receiving.
+            returns: `Player.returns` of an earlier player, which it presents.
+        """
+        wire = WebWire(subprotocol, headers=headers)
+        pipe = self._pipe(address, capacity, latency)
+        self.web_listener.connect(pipe)
+        again = partial(
+            self.web_player,
+            subprotocol,
+            headers=headers,
+            address=pipe.server.address,
+            columns=columns,
+            rows=rows,
+            terminal=terminal,
+            gmcp=gmcp,
+            capacity=capacity,
+            latency=latency,
+        )
+        program = Terminal(columns, rows, terminal, gmcp=gmcp, returns=returns)
+        player = WebPlayer(pipe, program, self.nursery, f"web player {self._players}", again, wire)
         await settle()
         return player
 
@@ -201,7 +265,7 @@ async def open_mud(
     __tracebackhide__ = True
     settings.setdefault("wall_clock", lambda: MILLENNIUM + trio.current_time())
     memory = MortalMemory(storage)
-    listener = PipeListener()
+    listener, web_listener = PipeListener(), PipeListener()
     failures = Failures()
     failure: BaseException | None = None
     watch_threads()
@@ -213,9 +277,10 @@ async def open_mud(
                 trio.open_nursery() as nursery,
             ):
                 server = MasterServer(hooks, **settings)
-                await nursery.start(server.serve, [listener])
+                site = Site(SUBPROTOCOLS, limits=server.limits)
+                await nursery.start(server.serve, [listener, WebListener(StreamListener(web_listener), site)])
                 try:
-                    yield Mud(server, listener, players, failures.errors, memory)
+                    yield Mud(server, listener, players, failures.errors, memory, web_listener)
                 except BaseException as error:
                     failure = error
                     raise

@@ -53,7 +53,7 @@ class Player:
         Raises:
             trio.BrokenResourceError: The connection has ended.
         """
-        await self.send("".join(f"{line}\r\n" for line in lines).encode())
+        await self._say("".join(f"{line}\r\n" for line in lines).encode())
 
     async def send(self, data: bytes) -> None:
         """Send bytes unchanged.
@@ -61,12 +61,7 @@ class Player:
         Raises:
             trio.BrokenResourceError: The connection has ended.
         """
-        try:
-            async with self._sending:
-                await self._pipe.client.send_all(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            why = self._end or str(error)
-            raise trio.BrokenResourceError(f"{self._name} cannot send {data[:80]!r}: {why}") from error
+        await self._transmit(data)
 
     async def hang_up(self) -> None:
         """Close the connection in order: the server reads an end of file."""
@@ -117,11 +112,11 @@ class Player:
     async def resize(self, columns: int, rows: int) -> None:
         """Change the window's size, and send it to the server if NAWS is agreed."""
         self._terminal.resize(columns, rows)
-        await self.send(self._terminal.data_to_send())
+        await self._say(self._terminal.data_to_send())
 
     async def send_gmcp(self, package: str, data: object = NO_DATA) -> None:
         """Send a GMCP message, even if the server has not agreed to GMCP."""
-        await self.send(encode_gmcp(package, data))
+        await self._say(encode_gmcp(package, data))
 
     # Expectations
 
@@ -232,13 +227,29 @@ class Player:
             self._end = how
             self._news.set()
 
+    async def _say(self, data: bytes) -> None:
+        """Send telnet bytes of its program."""
+        await self._transmit(data)
+
+    async def _transmit(self, data: bytes) -> None:
+        try:
+            async with self._sending:
+                await self._pipe.client.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            why = self._end or str(error)
+            raise trio.BrokenResourceError(f"{self._name} cannot send {data[:80]!r}: {why}") from error
+
+    async def _hear(self, data: bytes) -> bytes:
+        """Return the telnet bytes in received bytes."""
+        return data
+
     async def _read(self) -> None:
         try:
             while data := await self._receive():
-                self._terminal.receive(data)
+                self._terminal.receive(await self._hear(data))
                 self._news.set()
                 if answer := self._terminal.data_to_send():
-                    await self.send(answer)
+                    await self._say(answer)
             self._over("the server closed the connection")
             await self._pipe.client.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
