@@ -231,6 +231,10 @@ class Player:
         """Send telnet bytes of its program."""
         await self._transmit(data)
 
+    async def _answer(self, data: bytes) -> None:
+        """Send what its program answers by itself."""
+        await self._transmit(data)
+
     async def _transmit(self, data: bytes) -> None:
         try:
             async with self._sending:
@@ -249,7 +253,7 @@ class Player:
                 self._terminal.receive(await self._hear(data))
                 self._news.set()
                 if answer := self._terminal.data_to_send():
-                    await self._say(answer)
+                    await self._answer(answer)
             self._over("the server closed the connection")
             await self._pipe.client.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError):

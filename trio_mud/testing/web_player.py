@@ -45,6 +45,7 @@ class WebPlayer(Player):
         Raises:
             trio.BrokenResourceError: The connection has ended.
         """
+        self._check_open(data)
         self._wire.send_message(data)
         await self._flush()
 
@@ -54,6 +55,7 @@ class WebPlayer(Player):
         Raises:
             trio.BrokenResourceError: The connection has ended.
         """
+        self._check_open(text)
         self._wire.send_message(text.encode(), is_text=True)
         await self._flush()
 
@@ -102,8 +104,18 @@ class WebPlayer(Player):
     # Internal
 
     async def _say(self, data: bytes) -> None:
+        self._check_open(data)
         self._wire.send(data)
         await self._flush()
+
+    async def _answer(self, data: bytes) -> None:
+        self._wire.send(data)  # sends nothing once it is closed
+        await self._flush()
+
+    def _check_open(self, data: bytes | str) -> None:
+        if self._wire.status and not self._wire.is_open:
+            why = self._end or "it has closed the WebSocket"
+            raise trio.BrokenResourceError(f"{self._name} cannot send {data[:80]!r}: {why}")
 
     async def _flush(self) -> None:
         await self._transmit(self._wire.data_to_send())
