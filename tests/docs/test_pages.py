@@ -12,7 +12,7 @@ import pytest
 
 from trio_mud import Cause, Limits, Rate, Reason
 from trio_mud.limits import may_be_switched_off
-from trio_mud.testing import Player
+from trio_mud.testing import WebPlayer
 
 from .pages import CHECKOUT, DOCS, LESSONS, page
 
@@ -82,7 +82,7 @@ def test_every_cause_among_the_bounds_exists() -> None:
 def test_a_player_can_do_all_that_the_page_says() -> None:
     shown = re.findall(r"`(?:await )?player\.(\w+)\(", page("howto/test-with-virtual-time.md"))
     assert len(shown) > 10
-    assert [name for name in shown if not hasattr(Player, name)] == []
+    assert [name for name in shown if not hasattr(WebPlayer, name)] == []
 
 
 # The rules of 2004
