@@ -1,4 +1,4 @@
-"""A supervisor as systemd is one: it holds a listening socket, and starts a game on it again and again.
+"""A supervisor as systemd is one: it holds listening sockets, and starts a game on them again and again.
 
 Used by `test_warm_restart.py`, and by `tests/bench/restarts.py`, which measures how long players wait.
 """
@@ -12,8 +12,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from trio_mud.program.admin_command import ask
 from trio_mud.program.new import create
@@ -21,8 +25,10 @@ from trio_mud.program.new import create
 CHECKOUT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds for what a process or a peer should do; a busy machine needs a few
 BECOME = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
+import fcntl, os, sys
+held = [fcntl.fcntl(int(number), fcntl.F_DUPFD_CLOEXEC, 100) for number in sys.argv[1].split()]
+for place, descriptor in enumerate(held, 3):
+    os.dup2(descriptor, place)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])
 """  # the process that is started becomes the server, so LISTEN_PID is its number
@@ -31,13 +37,17 @@ WILL_GMCP, DO_GMCP, GMCP, END = b"\xff\xfb\xc9", b"\xff\xfd\xc9", b"\xff\xfa\xc9
 
 
 class Supervisor:
-    """Holds a socket for a new game in `folder`, and runs one process of it at a time."""
+    """Holds a socket of each name for a new game in `folder`, and runs one process of it at a time.
 
-    def __init__(self, folder: Path, *, name: str = "telnet") -> None:
+    Attributes:
+        addresses: Those of the sockets, in the order of the names.
+    """
+
+    def __init__(self, folder: Path, *names: str) -> None:
         self.game = create("inn", folder)
-        self.name = name
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=4096)
-        self.address: tuple[str, int] = self.socket.getsockname()
+        self.names = names or ("telnet",)
+        self._sockets = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in self.names]
+        self.addresses: list[tuple[str, int]] = [held.getsockname() for held in self._sockets]
         self.process: subprocess.Popen[str] | None = None
         self._programs: list[Program] = []
 
@@ -52,29 +62,30 @@ class Supervisor:
             self.process.stderr.close()
         for program in self._programs:
             program.close()
-        self.socket.close()
+        for held in self._sockets:
+            held.close()
 
     def program(self) -> Program:
         """Return a program of a player, which is closed at the end."""
-        self._programs.append(Program(self.address))
+        self._programs.append(Program(self.addresses[0]))
         return self._programs[-1]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the game, with the socket as its descriptor 3."""
-        descriptor = self.socket.fileno()
-        command = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", *arguments]
+        """Start the game, with the sockets as its descriptors from 3 on."""
+        descriptors = [held.fileno() for held in self._sockets]
+        command = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--web-port", "0", *arguments]
         environment = {
             **os.environ,
             "PYTHONPATH": str(CHECKOUT),
             "TRIO_MUD_ACCOUNTS_PLAIN_GMCP": "true",
-            "LISTEN_FDS": "1",
-            "LISTEN_FDNAMES": self.name,
+            "LISTEN_FDS": str(len(descriptors)),
+            "LISTEN_FDNAMES": ":".join(self.names),
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", BECOME, str(descriptor), *command],
+            [sys.executable, "-I", "-S", "-c", BECOME, " ".join(map(str, descriptors)), *command],
             cwd=self.game,
             env=environment,
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -86,7 +97,7 @@ class Supervisor:
         answer = ask(self.game / "data/inn.sock", "reports")
         assert not answer.has_failed, answer.text
 
-    def stop(self, number: signal.Signals, *cut: Program) -> int:
+    def stop(self, number: signal.Signals, *cut: Program | WebProgram) -> int:
         """End the process by a signal, while these programs read the end of their links; return its status."""
         assert self.process is not None
         self.process.send_signal(number)
@@ -144,6 +155,48 @@ class Program:
         """Hang up."""
         if self.link is not None:
             self.link.close()
+
+
+class WebProgram:
+    """The same by WebSocket, on a link that is connected already: it opens the WebSocket, and returns with a token."""
+
+    def __init__(self, link: socket.socket, token: str = "") -> None:
+        host, port = link.getpeername()
+        protocol = Subprotocol("gmcp.mudstandards.org")
+        self._stack = ExitStack()
+        self._link = self._stack.enter_context(
+            connect(f"ws://{host}:{port}/", sock=link, subprotocols=[protocol], compression=None, open_timeout=PATIENCE)
+        )
+        self.token = token
+        self.seen = ""
+        self._link.send('Core.Supports.Set ["Session 1"]')
+        if token:
+            self._link.send(f'Session.Resume {{"token": "{token}"}}')
+
+    def type(self, *lines: str) -> None:
+        """Send lines."""
+        for line in lines:
+            self._link.send(line.encode())
+
+    def sees(self, text: str) -> None:
+        """Read until the text has come; keep the last token."""
+        while text not in self.seen:
+            message = self._link.recv(PATIENCE)
+            if isinstance(message, bytes):
+                self.seen += message.decode()
+            elif found := re.match(r'Session\.Token \{"token": ?"([^"]+)"', message):
+                self.token = found[1]
+        self.seen = self.seen.partition(text)[2]
+
+    def is_cut(self) -> None:
+        """Read up to the end of the link."""
+        for _ in self._link:
+            pass
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stack.close()
 
 
 def _gmcp(message: str) -> bytes:

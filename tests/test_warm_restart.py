@@ -6,12 +6,14 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 import trustme
 
-from .supervisor import PATIENCE, Supervisor
+from .supervisor import PATIENCE, Supervisor, WebProgram
 
 pytestmark = pytest.mark.slow
 
@@ -50,15 +52,42 @@ def test_peers_who_come_during_a_restart_wait_for_it(supervisor: Supervisor) -> 
         player.sees("What is your name to be?")
 
 
+def test_a_player_by_websocket_is_in_the_game_again_after_a_restart(tmp_path: Path) -> None:
+    with Supervisor(tmp_path, "telnet", "web") as supervisor, ExitStack() as links:
+
+        def arrive() -> socket.socket:
+            return links.enter_context(socket.create_connection(supervisor.addresses[1], timeout=PATIENCE))
+
+        supervisor.start()
+        ann = WebProgram(arrive())
+        ann.type("new", "Ann", "open sesame", "open sesame", "open door", "in", "take lamp")
+        ann.sees("You take the brass lamp.")
+        supervisor.saves()
+
+        assert supervisor.stop(signal.SIGTERM, ann) == 0
+        again = arrive(), arrive()  # before the next server is there
+        supervisor.start()
+        probe = HTTPConnection(*supervisor.addresses[1])
+        probe.sock = again[0]
+        probe.request("GET", "/healthz")
+        assert probe.getresponse().read() == b"ok\n"
+        probe.close()
+        back = WebProgram(again[1], token=ann.token)
+        links.callback(back.close)
+        back.sees("The Gatehouse")
+        back.type("inventory")
+        back.sees("You carry brass lamp.")
+
+
 def test_a_socket_for_tls_speaks_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "inn.pem")
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    with Supervisor(tmp_path, name="tls") as supervisor:
+    with Supervisor(tmp_path, "tls") as supervisor:
         arguments = ("--port", "0", "--tls-port", "1", "--tls-certificate", str(tmp_path / "inn.pem"))
         supervisor.start(*arguments)
-        plain = socket.create_connection(supervisor.address, timeout=PATIENCE)
+        plain = socket.create_connection(supervisor.addresses[0], timeout=PATIENCE)
         with context.wrap_socket(plain, server_hostname="localhost") as player:
             seen = b""
             while b"Welcome to Inn." not in seen:
@@ -72,11 +101,18 @@ def test_a_socket_for_tls_speaks_tls(tmp_path: Path) -> None:
     ("name", "said"),
     [
         ("tls", "trio-mud: a socket of LISTEN_FDS is for TLS: set tls_port and tls_certificate\n"),
-        ("web", "trio-mud: a socket is called 'web': write FileDescriptorName=telnet or tls into its unit\n"),
+        (
+            "web-tls",
+            "trio-mud: a socket of LISTEN_FDS is for WebSocket with TLS: set web_tls_port and tls_certificate\n",
+        ),
+        (
+            "http",
+            "trio-mud: a socket is called 'http': write FileDescriptorName=telnet, tls, web or web-tls into its unit\n",
+        ),
     ],
 )
 def test_a_socket_that_cannot_be_used_is_one_line_and_status_2(tmp_path: Path, name: str, said: str) -> None:
-    with Supervisor(tmp_path, name=name) as supervisor:
+    with Supervisor(tmp_path, name) as supervisor:
         process = supervisor.start()
         _, complaint = process.communicate(timeout=PATIENCE)
-        assert (process.returncode, complaint.endswith(said)) == (2, True), complaint
+        assert (process.returncode, complaint.endswith(f"trio-mud: {said}\n")) == (2, True), complaint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -29,6 +31,7 @@ FILES = [
     "Dockerfile",
     "README.md",
     "compose.yaml",
+    "deploy/old_inn-web.socket",
     "deploy/old_inn.service",
     "deploy/old_inn.socket",
     "mud.toml",
@@ -70,16 +73,29 @@ def test_a_game_asks_for_the_version_that_wrote_it(game: Path) -> None:
     assert project["dependencies"] == [f"trio-mud~={__version__}"]
 
 
-def test_the_units_are_of_one_service_and_the_socket_is_for_telnet(game: Path) -> None:
+def test_the_units_are_of_one_service_and_each_socket_has_a_protocol(game: Path) -> None:
     units = {}
-    for kind in ("service", "socket"):
-        units[kind] = configparser.RawConfigParser(strict=False)
-        units[kind].optionxform = str  # type: ignore[assignment,method-assign]
-        units[kind].read(game / f"deploy/old_inn.{kind}")
-    assert units["service"]["Unit"]["Requires"] == "old_inn.socket"
-    assert units["service"]["Service"]["ExecStart"].endswith("/bin/trio-mud run --config mud.toml")
-    assert units["socket"]["Socket"]["FileDescriptorName"] == "telnet"
-    assert units["socket"]["Socket"]["ListenStream"] == "4000"
+    for unit in ("old_inn.service", "old_inn.socket", "old_inn-web.socket"):
+        units[unit] = configparser.RawConfigParser(strict=False)
+        units[unit].optionxform = str  # type: ignore[assignment,method-assign]
+        units[unit].read(game / "deploy" / unit)
+    service = units["old_inn.service"]
+    assert service["Unit"]["Requires"] == service["Service"]["Sockets"] == "old_inn.socket old_inn-web.socket"
+    assert service["Service"]["ExecStart"].endswith("/bin/trio-mud run --config mud.toml")
+    assert units["old_inn-web.socket"]["Socket"]["Service"] == "old_inn.service"
+    settings = tomllib.loads((game / "mud.toml").read_text(encoding="utf-8"))
+    for unit, name, port in (("old_inn", "telnet", "port"), ("old_inn-web", "web", "web_port")):
+        held = units[f"{unit}.socket"]["Socket"]
+        assert (held["FileDescriptorName"], held["ListenStream"]) == (name, str(settings[port]))
+
+
+def test_the_container_offers_the_ports_of_the_configuration(game: Path) -> None:
+    settings = tomllib.loads((game / "mud.toml").read_text(encoding="utf-8"))
+    ports = [str(settings["port"]), str(settings["web_port"])]
+    assert re.search(r"^EXPOSE (.*)$", (game / "Dockerfile").read_text(encoding="utf-8"), re.M)[1].split() == ports  # type: ignore[index]
+    assert re.findall(r'"(\d+):(\d+)"', (game / "compose.yaml").read_text(encoding="utf-8")) == [
+        (port, port) for port in ports
+    ]
 
 
 def test_a_first_game_stays_small(game: Path) -> None:
@@ -162,21 +178,42 @@ def test_nothing_is_left_of_a_game_that_could_not_be_written(tmp_path: Path, mon
 
 
 @contextmanager
-def serving(game: Path) -> Iterator[int]:
-    """Serve a game by its configuration file, and yield its port."""
-    program = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--host", "127.0.0.1", "--port", "0"]
+def serving(game: Path) -> Iterator[tuple[int, int]]:
+    """Serve a game by its configuration file, and yield its port and its web port."""
+    program = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--host", "127.0.0.1"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with subprocess.Popen(
-        program, cwd=game, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*program, "--port", "0", "--web-port", "0"],
+        cwd=game,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
-            yield next(int(found[1]) for line in process.stdout if (found := re.search(r"telnet \S+ (\d+)", line)))
+            said = ""
+            while (found := re.search(r"telnet \S+ (\d+)\n.*http://[^:]+:(\d+)/", said)) is None:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield int(found[1]), int(found[2])
             process.terminate()
             assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
             process.communicate()
+
+
+def checks_health(game: Path, port: int) -> int:
+    """Run the health check of the Dockerfile for this port, and return its exit status."""
+    text = (game / "Dockerfile").read_text(encoding="utf-8")
+    found = re.search(r"^HEALTHCHECK (?:.|\\\n)*?CMD (\[.*\])$", text, re.M)
+    assert found is not None
+    program, *arguments = json.loads(found[1])
+    assert program == "python"
+    command = [sys.executable, *(argument.replace("localhost:4080", f"127.0.0.1:{port}") for argument in arguments)]
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode
 
 
 def play(port: int, *lines: str) -> str:
@@ -198,14 +235,18 @@ def test_a_new_game_is_created_tested_checked_and_played_from_the_shell(tmp_path
     tested = run(game, "pytest", "-p", "no:cacheprovider", "-p", "no:randomly")
     assert tested.returncode == 0, tested.stdout
     assert " passed" in tested.stdout
-    with serving(game) as port:
+    with serving(game) as (port, web_port):
         lines = ("new", "Ann", "open sesame", "open sesame", "open door", "in", "take lamp", "light lamp", "quit")
         seen = play(port, *lines)
         asked = run(game, "trio_mud", "admin", "role", "ann", "owner")
         assert (asked.returncode, asked.stdout) == (0, "Done.\n")
+        with urlopen(f"http://127.0.0.1:{web_port}/", timeout=PATIENCE) as page:
+            assert "<title>Old Inn</title>" in page.read().decode()
+        assert checks_health(game, web_port) == 0
+    assert checks_health(game, web_port) != 0  # nothing is there
     assert "Welcome to Old Inn." in seen
     assert "You light the brass lamp." in seen
-    with serving(game) as port:
+    with serving(game) as (port, _):
         seen = play(port, "ann", "open sesame", "inventory", "help", "quit")
     assert "You carry brass lamp." in seen
     assert "shutdown" in seen  # a verb of an owner

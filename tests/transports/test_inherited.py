@@ -36,9 +36,15 @@ def test_sockets_without_names_are_for_telnet() -> None:
     assert take_inherited(variables(2, "inn.socket:unknown"), US) == plain
 
 
-def test_a_socket_called_tls_is_for_tls() -> None:
-    found = take_inherited(variables(3, "telnet:tls:telnet"), US)
-    assert found == (InheritedSocket(3), InheritedSocket(4, is_secure=True), InheritedSocket(5))
+def test_a_socket_is_for_what_its_name_says() -> None:
+    found = take_inherited(variables(5, "telnet:tls:telnet:web:web-tls"), US)
+    assert found == (
+        InheritedSocket(3),
+        InheritedSocket(4, is_secure=True),
+        InheritedSocket(5),
+        InheritedSocket(6, protocol="websocket"),
+        InheritedSocket(7, is_secure=True, protocol="websocket"),
+    )
 
 
 def test_the_variables_are_removed_for_the_children_of_this_process() -> None:
@@ -71,7 +77,8 @@ def test_as_many_names_as_sockets_are_wanted(count: int, names: str) -> None:
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         take_inherited(variables(1, name), US)
-    assert str(caught.value) == (f"a socket is called {name!r}: write FileDescriptorName=telnet or tls into its unit")
+    names = "telnet, tls, web or web-tls"
+    assert str(caught.value) == f"a socket is called {name!r}: write FileDescriptorName={names} into its unit"
 
 
 # The sockets

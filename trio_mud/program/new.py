@@ -33,7 +33,7 @@ TOOLS: Final = frozenset({"hatchling", "mypy", "pytest", "pytest_trio", "ruff"})
 FOLDERS: Final = frozenset({"data", "wheels"})  # made later beside the package
 _SUFFIX = ".template"
 _PLACE = "NAME"  # in the names of files
-_NEXT = """Created the game {name} in the folder {name}. These commands test it, and serve it on port 4000:
+_NEXT = """Created the game {name} in the folder {name}. These commands test it, and serve it on ports 4000 and 4080:
 
     cd {name} && {programs}pip install --editable ".[test]"
     {programs}pytest

@@ -19,7 +19,7 @@ from ..driver.server.server import MasterServer
 from ..errors import ConfigurationError
 from ..storage import Backend, Memory
 from ..transports.tls import Certificate
-from ..web import open_web
+from ..web.ports import web_listeners
 from ..world import Game
 from ..world.game import StoreSettings
 from . import announcements, logs
@@ -133,9 +133,8 @@ def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening
     """Return the ports for browsers and WebSocket."""
     configuration = program.effective.configuration
     host = configuration.host
-    open_port = partial(
-        open_web,
-        host=host,
+    on_tcp = partial(
+        web_listeners,
         origins=configuration.web_origins,
         forwarded_from=configuration.forwarding_networks,
         proxy_from=configuration.proxy_networks,
@@ -144,10 +143,10 @@ def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening
     )
     openings = []
     if (port := program.effective.web_port) is not None:
-        openings.append(Opening("web_port", Place(host, port, protocol="websocket"), partial(open_port, port)))
+        openings.append(Opening("web_port", Place(host, port, protocol="websocket"), on_tcp()))
     if (port := configuration.web_tls_port) is not None:
         place = Place(host, port, is_secure=True, protocol="websocket")
-        openings.append(Opening("web_tls_port", place, partial(open_port, port, certificate=program.certificate)))
+        openings.append(Opening("web_tls_port", place, on_tcp(certificate=program.certificate)))
     return openings
 
 

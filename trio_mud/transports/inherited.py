@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ..errors import ConfigurationError
@@ -20,8 +21,7 @@ from .tcp import TcpListener
 FIRST_DESCRIPTOR: Final = 3  # SD_LISTEN_FDS_START
 MOST_SOCKETS: Final = 64
 VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
-PLAIN, SECURE = "telnet", "tls"
-_UNNAMED = "unknown"
+_UNNAMED = "unknown"  # systemd's name for a socket that was passed on without one
 
 logger = logging.getLogger("trio_mud")
 
@@ -31,13 +31,25 @@ class InheritedSocket(NamedTuple):
 
     descriptor: int
     is_secure: bool = False
+    protocol: str = "telnet"
+
+
+# What the names of sockets mean: whether TLS is used, and the protocol as in `Place`.
+NAMES: Final[Mapping[str, tuple[bool, str]]] = MappingProxyType(
+    {
+        "telnet": (False, "telnet"),
+        "tls": (True, "telnet"),
+        "web": (False, "websocket"),
+        "web-tls": (True, "websocket"),
+    }
+)
 
 
 def take_inherited(environment: MutableMapping[str, str], process: int) -> tuple[InheritedSocket, ...]:
     """Return the sockets that are for this process, and remove the variables, which are not for its children.
 
-    A socket called `tls` is for TLS. The others are called `telnet`, or have no name of their own: systemd then gives
-    them that of the unit.
+    A socket is for what its name in `NAMES` says. One without a name of its own, to which systemd then gives that of
+    the unit, is for telnet.
 
     Args:
         environment: The variables; those of another process stay.
@@ -57,18 +69,21 @@ def take_inherited(environment: MutableMapping[str, str], process: int) -> tuple
     if not (count.isascii() and count.isdecimal() and len(count) < 9 and int(count) <= MOST_SOCKETS):
         raise ConfigurationError(f"LISTEN_FDS={count}: it has to be the number of sockets, at most {MOST_SOCKETS}")
     listed = environment.get(VARIABLES[2])
-    names = [PLAIN] * int(count) if listed is None else listed.split(":") if listed else []
+    names = [_UNNAMED] * int(count) if listed is None else listed.split(":") if listed else []
     if len(names) != int(count):
         raise ConfigurationError(f"LISTEN_FDNAMES={listed}: it has to name {count} sockets, and names {len(names)}")
     for name in VARIABLES:
         environment.pop(name, None)
-    return tuple(InheritedSocket(FIRST_DESCRIPTOR + place, _is_for_tls(name)) for place, name in enumerate(names))
+    return tuple(_named(FIRST_DESCRIPTOR + place, name) for place, name in enumerate(names))
 
 
-def _is_for_tls(name: str) -> bool:
-    if name in (PLAIN, SECURE, _UNNAMED) or name.endswith(".socket"):
-        return name == SECURE
-    raise ConfigurationError(f"a socket is called {name!r}: write FileDescriptorName={PLAIN} or {SECURE} into its unit")
+def _named(descriptor: int, name: str) -> InheritedSocket:
+    if name == _UNNAMED or name.endswith(".socket"):
+        return InheritedSocket(descriptor)
+    if name not in NAMES:
+        known = ", ".join(list(NAMES)[:-1]) + f" or {list(NAMES)[-1]}"
+        raise ConfigurationError(f"a socket is called {name!r}: write FileDescriptorName={known} into its unit")
+    return InheritedSocket(descriptor, *NAMES[name])
 
 
 def adopt(sockets: Iterable[InheritedSocket], *, dead_peer: float | None = None) -> list[TcpListener]:

@@ -15,8 +15,8 @@ from trio_mud.transports.framing import Codec
 from trio_mud.transports.http import HttpAnswer
 from trio_mud.transports.proxy import Network, ProxyListener
 from trio_mud.transports.site import Site, check_origin
-from trio_mud.transports.tcp import open_tcp_listeners
-from trio_mud.transports.tls import Certificate, open_tls_listeners
+from trio_mud.transports.tcp import TcpListener, open_tcp_listeners
+from trio_mud.transports.tls import Certificate, TlsListener, secure_listeners
 from trio_mud.transports.websocket import WebListener
 
 from .pages import Pages
@@ -70,6 +70,33 @@ async def open_web(
         OSError: No address could be bound; none is left open.
         ValueError: An origin is malformed.
     """
+    wrap = web_listeners(
+        certificate=certificate,
+        origins=origins,
+        forwarded_from=forwarded_from,
+        proxy_from=proxy_from,
+        limits=limits,
+        name=name,
+    )
+    return wrap(await open_tcp_listeners(port, host=host, dead_peer=limits.dead_peer_timeout))
+
+
+def web_listeners(
+    *,
+    certificate: Certificate | None = None,
+    origins: Iterable[str] = (),
+    forwarded_from: Sequence[Network] = (),
+    proxy_from: Sequence[Network] = (),
+    limits: Limits = _DEFAULT_LIMITS,
+    name: Callable[[], str] = lambda: "MUD",
+) -> Callable[[Sequence[TcpListener]], list[WebListener]]:
+    """Return a function that makes listeners of a web port of those of TCP, which they own.
+
+    Args: as for `open_web`.
+
+    Raises:
+        ValueError: An origin is malformed.
+    """
     site = Site(
         SUBPROTOCOLS,
         pages=Pages(name, {"/healthz": HEALTH}),
@@ -77,12 +104,15 @@ async def open_web(
         forwarded_from=tuple(forwarded_from),
         limits=limits,
     )
-    if certificate is not None:
-        secure = await open_tls_listeners(
-            port, host=host, certificate=certificate, dead_peer=limits.dead_peer_timeout, proxy_from=proxy_from
-        )
-        return [WebListener(listener, site, address=listener.address) for listener in secure]
-    return [
-        WebListener(ProxyListener(listener, proxy_from), site, address=listener.address)
-        for listener in await open_tcp_listeners(port, host=host, dead_peer=limits.dead_peer_timeout)
-    ]
+
+    def wrap(listeners: Sequence[TcpListener]) -> list[WebListener]:
+        below: Sequence[TlsListener | ProxyListener]
+        if certificate is not None:
+            below = secure_listeners(listeners, certificate, proxy_from)
+        else:
+            below = [ProxyListener(listener, proxy_from) for listener in listeners]
+        return [
+            WebListener(listener, site, address=bound.address) for listener, bound in zip(below, listeners, strict=True)
+        ]
+
+    return wrap

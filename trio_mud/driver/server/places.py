@@ -8,10 +8,10 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from ...errors import ConfigurationError, TrioMudError
 from ...transports import Listener
@@ -26,6 +26,14 @@ logger = logging.getLogger("trio_mud")
 
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may retry
+
+
+# What an inherited socket needs, by whether it uses TLS and by its protocol.
+_SETTINGS: Final = {
+    (True, "telnet"): "TLS: set tls_port and tls_certificate",
+    (False, "websocket"): "WebSocket: set web_port",
+    (True, "websocket"): "WebSocket with TLS: set web_tls_port and tls_certificate",
+}
 
 
 class CannotListen(TrioMudError):
@@ -57,24 +65,18 @@ class Place(NamedTuple):
     protocol: str = "telnet"
 
 
-class BoundListener(Listener, Protocol):
-    """A listener that knows where it is bound."""
-
-    address: tuple[str, int]
-
-
 class Opening(NamedTuple):
     """A further port, whose protocol is opened by another part of the program.
 
     Attributes:
         parameter: The setting that names the port, for an error text.
         place: The host and port as configured, and the protocol.
-        open: Opens the listeners.
+        wrap: Returns listeners of the protocol on those of TCP, in the same order; it takes them over.
     """
 
     parameter: str
     place: Place
-    open: Callable[[], Awaitable[Sequence[BoundListener]]]
+    wrap: Callable[[Sequence[TcpListener]], Sequence[Listener]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Places:
 
     Raises:
         TypeError, ValueError: A host or port is invalid, or only one of `tls_port` and `certificate` is given.
+        ConfigurationError: An inherited socket is for a protocol that no setting opens.
     """
 
     host: str | None
@@ -100,8 +103,11 @@ class Places:
             check_address(self.host, self.tls_port, "tls_port")
         if (self.tls_port is None) != (self.certificate is None):
             raise ValueError("TLS needs a port and a certificate: pass both tls_port= and certificate=")
-        if self.certificate is None and any(each.is_secure for each in self.inherited):
-            raise ConfigurationError("a socket of LISTEN_FDS is for TLS: set tls_port and tls_certificate")
+        served = {(False, "telnet"), (self.certificate is not None, "telnet")}
+        served |= {(opening.place.is_secure, opening.place.protocol) for opening in self.openings}
+        for kind, needed in _SETTINGS.items():
+            if kind not in served and any(each[1:] == kind for each in self.inherited):
+                raise ConfigurationError(f"a socket of LISTEN_FDS is for {needed}")
 
     async def open(self, dead_peer: float | None) -> tuple[list[AnyListener], list[Place]]:
         """Open all listeners, or none if one cannot be opened.
@@ -110,17 +116,24 @@ class Places:
             CannotListen: A listener cannot be opened.
             ConfigurationError: An inherited socket cannot be used.
         """
-        plain = await self._listen(dead_peer, is_secure=False)
-        secure: list[TcpListener] = []
-        further: list[tuple[BoundListener, Place]] = []
+        opened: list[TcpListener] = []
         try:
-            secure = await self._listen(dead_peer, is_secure=True)
+            plain = await self._listen(self.port, "port", dead_peer)
+            opened += plain
+            secure = await self._listen(self.tls_port, "tls_port", dead_peer, is_secure=True)
+            opened += secure
+            further = []
             for opening in self.openings:
-                further += await self._open(opening)
+                place = opening.place
+                bound = await self._listen(
+                    place.port, opening.parameter, dead_peer, is_secure=place.is_secure, protocol=place.protocol
+                )
+                opened += bound
+                further.append((opening, bound))
             joined = self._listen_at_path()
         except BaseException:
-            for bound in (*plain, *secure, *(listener for listener, _ in further)):
-                await bound.aclose()
+            for listener in opened:
+                await listener.aclose()
             raise
         listeners: list[AnyListener] = [
             ProxyListener(listener, self.proxy_from) if self.proxy_from else listener for listener in plain
@@ -128,24 +141,24 @@ class Places:
         if self.certificate is not None:
             listeners += secure_listeners(secure, self.certificate, self.proxy_from)
         listeners += joined
-        listeners += (listener for listener, _ in further)
         places = [Place(*listener.address) for listener in plain]
         places += (Place(*listener.address, is_secure=True) for listener in secure)
-        return listeners, [*places, *(place for _, place in further)]
+        for opening, bound in further:
+            listeners += opening.wrap(bound)
+            places += (opening.place._replace(host=each.address[0], port=each.address[1]) for each in bound)
+        return listeners, places
 
-    async def _open(self, opening: Opening) -> list[tuple[BoundListener, Place]]:
-        """Return the listeners of a further port, each with its place."""
-        place = opening.place
-        try:
-            opened = await opening.open()
-        except OSError as error:
-            raise CannotListen(self.host, place.port, opening.parameter, error) from error
-        return [(listener, place._replace(host=listener.address[0], port=listener.address[1])) for listener in opened]
-
-    async def _listen(self, dead_peer: float | None, *, is_secure: bool) -> list[TcpListener]:
+    async def _listen(
+        self,
+        port: int | None,
+        parameter: str,
+        dead_peer: float | None,
+        *,
+        is_secure: bool = False,
+        protocol: str = "telnet",
+    ) -> list[TcpListener]:
         """Return the inherited listeners of one kind, or else those of its port."""
-        inherited = [each for each in self.inherited if each.is_secure is is_secure]
-        port = self.tls_port if is_secure else self.port
+        inherited = [each for each in self.inherited if each[1:] == (is_secure, protocol)]
         if inherited:
             return adopt(inherited, dead_peer=dead_peer)
         if port is None:
@@ -153,7 +166,7 @@ class Places:
         try:
             return await open_tcp_listeners(port, host=self.host, dead_peer=dead_peer)
         except OSError as error:
-            raise CannotListen(self.host, port, "tls_port" if is_secure else "port", error) from error
+            raise CannotListen(self.host, port, parameter, error) from error
 
     def _listen_at_path(self) -> list[UnixListener]:
         if self.unix is None:
