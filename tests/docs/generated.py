@@ -62,7 +62,7 @@ EXAMPLES = {  # of settings without a default that could be written
     "operations.socket": "data/tavern.sock",
     "log.file": "tavern.log",
 }
-LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text"}
+LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text", ".nginx": "nginx", ".caddy": "text"}
 CODE = re.compile(
     r'(?P<file>[\w./-]+)(?:, function (?P<function>\w+))?(?:, from "(?P<start>.+?)")?(?: to "(?P<end>.+?)")?'
 )

@@ -12,7 +12,7 @@ from trio_mud.limits import Rate
 from trio_mud.telnet.subprotocols import GmcpCodec, TerminalCodec
 from trio_mud.transports.framing import Codec, Framing
 
-from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, client_frames, fragments, frame
+from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, client_frames, fragments, frame, raw
 
 
 def framing(codec: Codec | None = None) -> Framing:
@@ -96,6 +96,14 @@ def test_a_close_frame_is_echoed_and_ends_it_after_the_frames_before(payload: by
     assert not peer.is_open
     assert peer.fault is None
     assert [(answer.opcode, answer.data) for answer in client_frames(peer.take_answers())] == [(CLOSE, payload)]
+
+
+@pytest.mark.parametrize("payload", [b"\x03\xe9", b"\x03\xe8"])
+def test_the_unmasked_close_frame_of_caddy_is_not_a_fault_of_the_player(payload: bytes) -> None:
+    peer = framing()
+    assert received_by(peer, frame(BINARY, b"one\r\n") + raw(0x88, 2, payload, masked=False)) == b"one\r\n"
+    assert not peer.is_open
+    assert (peer.fault is None) is (payload == b"\x03\xe9")  # as Caddy 2.6 sends it, and in no other form
 
 
 def test_after_the_end_nothing_more_is_sent() -> None:

@@ -33,6 +33,10 @@ LIBRARY_LOGGER.setLevel(logging.WARNING)
 
 _decoder_of_text: Final = codecs.getincrementaldecoder("utf-8")
 
+# The close frame (1001) that Caddy 2.6 sends in the place of its clients when it ends or reloads. It lacks the mask,
+# which is a violation, but not one of the player, whose session has to outlive the proxy.
+_UNMASKED_CLOSE: Final = b"\x88\x02\x03\xe9"
+
 
 class Codec(Protocol):
     """The conversion between one client's messages and the telnet stream that stands for them.
@@ -114,7 +118,7 @@ class Framing:
                 self._fail(CloseCode.INVALID_DATA, "invalid UTF-8 in a text message")
             if self.fault is not None:
                 break
-        if self.fault is None and protocol.parser_exc is not None:
+        if self.fault is None and protocol.parser_exc is not None and not data.endswith(_UNMASKED_CLOSE):
             self.fault = str(protocol.parser_exc)
         return heard[0] if len(heard) == 1 else b"".join(heard)
 
