@@ -100,15 +100,9 @@ def test_a_socket_for_tls_speaks_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("tls", "trio-mud: a socket of LISTEN_FDS is for TLS: set tls_port and tls_certificate\n"),
-        (
-            "web-tls",
-            "trio-mud: a socket of LISTEN_FDS is for WebSocket with TLS: set web_tls_port and tls_certificate\n",
-        ),
-        (
-            "http",
-            "trio-mud: a socket is called 'http': write FileDescriptorName=telnet, tls, web or web-tls into its unit\n",
-        ),
+        ("tls", "a socket of LISTEN_FDS is for TLS: set tls_port and tls_certificate"),
+        ("web-tls", "a socket of LISTEN_FDS is for WebSocket with TLS: set web_tls_port and tls_certificate"),
+        ("http", "a socket is called 'http': write FileDescriptorName=telnet, tls, web or web-tls into its unit"),
     ],
 )
 def test_a_socket_that_cannot_be_used_is_one_line_and_status_2(tmp_path: Path, name: str, said: str) -> None:
