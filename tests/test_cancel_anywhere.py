@@ -195,8 +195,8 @@ class SocketListener:
             here.close()
         return trio.SocketStream(trio.socket.from_stdlib_socket(there))
 
-    async def accept(self) -> list[TcpTransport]:
-        return [TcpTransport(await self._waiting.receive())]
+    async def accept(self) -> TcpTransport:
+        return TcpTransport(await self._waiting.receive())
 
     async def aclose(self) -> None:
         with suppress(trio.WouldBlock, trio.ClosedResourceError):

@@ -146,11 +146,11 @@ class FakeListener:
         """Let one accept raise this."""
         self._put.send_nowait(error)
 
-    async def accept(self) -> Sequence[Transport]:
+    async def accept(self) -> Transport:
         found = await self._get.receive()
         if isinstance(found, BaseException):
             raise found
-        return [found]
+        return found
 
     async def aclose(self) -> None:
         await self._get.aclose()

@@ -104,7 +104,7 @@ async def test_a_peer_who_came_between_two_servers_is_accepted_by_the_second(hel
         await first.aclose()
         async with await trio.open_tcp_stream(*held.getsockname()) as peer:
             (second,) = adopt([passed_on(held)], dead_peer=60)
-            (transport,) = await second.accept()
+            transport = await second.accept()
             assert second.address == held.getsockname()
             transport.send_nowait(b"welcome")
             assert await peer.receive_some() == b"welcome"

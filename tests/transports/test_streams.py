@@ -86,7 +86,7 @@ async def test_a_listener_hands_out_its_streams_one_by_one_and_closes_its_door()
     listener = StreamListener(door)
     door.connect(first)
     door.connect(second)
-    assert [transport.address for _ in range(2) for transport in await listener.accept()] == ["192.0.2.1", "192.0.2.2"]
+    assert [(await listener.accept()).address for _ in range(2)] == ["192.0.2.1", "192.0.2.2"]
     await listener.aclose()
     with pytest.raises(trio.ClosedResourceError):
         await door.accept()

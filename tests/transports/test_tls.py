@@ -342,7 +342,7 @@ async def test_between_two_steps_of_handshakes_every_other_task_has_a_turn(
     for number in range(10):
         doors[number % addresses].connect(pipe := Pipe())
         await pipe.client.send_all(said)
-        transports += await listeners[number % addresses].accept()
+        transports.append(await listeners[number % addresses].accept())
     async with trio.open_nursery() as nursery:
         for transport in transports:
             nursery.start_soon(transport.handshake)

@@ -36,7 +36,7 @@ async def listening(path: Path) -> AsyncGenerator[UnixListener]:
 async def test_a_peer_has_the_address_that_its_header_names(tmp_path: Path) -> None:
     async with listening(tmp_path / "mud.door") as listener, await trio.open_unix_socket(tmp_path / "mud.door") as peer:
         await peer.send_all(encode_header("2001:db8::7", 50_000, is_secure=True) + b"look\r\n")
-        (transport,) = await listener.accept()
+        transport = await listener.accept()
         await transport.locate()
         assert (transport.address, transport.is_secure) == ("2001:db8::7", True)
         assert not transport.may_be_health_check
@@ -49,7 +49,7 @@ async def test_a_peer_has_the_address_that_its_header_names(tmp_path: Path) -> N
 async def test_a_peer_without_a_header_is_refused(tmp_path: Path) -> None:
     async with listening(tmp_path / "mud.door") as listener, await trio.open_unix_socket(tmp_path / "mud.door") as peer:
         await peer.send_all(b"look\r\n")
-        (transport,) = await listener.accept()
+        transport = await listener.accept()
         with pytest.raises(trio.BrokenResourceError, match="no PROXY header"):
             await transport.locate()
         await transport.aclose_forcefully()

@@ -7,7 +7,7 @@ A transport knows no telnet, no lines and no players. All kinds share one interf
 from __future__ import annotations
 
 import errno
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -200,11 +200,11 @@ async def listen_by_receiving(transport: Transport, reader: Reader) -> None:
 class Listener(Protocol):
     """A source of peers."""
 
-    async def accept(self) -> Sequence[Transport]:
-        """Wait for peers; return at least one.
+    async def accept(self) -> Transport:
+        """Wait for a peer, and let other tasks run before it is accepted.
 
         Raises:
-            OSError: None could be accepted; the caller decides whether to retry.
+            OSError: No peer could be accepted; the caller decides whether to retry.
         """
         ...
 

@@ -263,12 +263,10 @@ class ProxyListener:
         self._listener = listener
         self._proxy_from = tuple(proxy_from)
 
-    async def accept(self) -> Sequence[Transport]:
-        """Wait for peers."""
-        return [
-            ProxiedTransport(transport) if self._is_proxy(transport.address) else transport
-            for transport in await self._listener.accept()
-        ]
+    async def accept(self) -> Transport:
+        """Wait for a peer."""
+        transport = await self._listener.accept()
+        return ProxiedTransport(transport) if self._is_proxy(transport.address) else transport
 
     async def aclose(self) -> None:
         """Close the listener below."""

@@ -5,7 +5,6 @@ Streams cannot send without waiting, so all output is sent by the connection's w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import trio
@@ -85,14 +84,14 @@ class StreamTransport:
 
 
 class StreamListener:
-    """Accepts the streams of a trio listener, one at a time. It owns the listener."""
+    """Accepts the streams of a trio listener, which it owns."""
 
     def __init__(self, listener: trio.abc.Listener[Any]) -> None:
         self._listener = listener
 
-    async def accept(self) -> Sequence[StreamTransport]:
-        """Wait for one stream."""
-        return [StreamTransport(await self._listener.accept())]
+    async def accept(self) -> StreamTransport:
+        """Wait for a stream."""
+        return StreamTransport(await self._listener.accept())
 
     async def aclose(self) -> None:
         """Close the listener."""

@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import math
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -21,9 +21,6 @@ from . import Reader, broken, listen_by_receiving
 from .poller import RECEIVE, Poller, Watch
 
 BACKLOG = 4096  # connections waiting in the kernel, which applies its own limit as well
-# Connections accepted per call. Each costs about a millisecond before players have their next turn: with 64 at once,
-# the 99th percentile of their waits beside a flood of 5,000 connections was 29 ms, and with 4 it is 11 ms.
-ACCEPTS = 4
 KEEPALIVE_PROBES = 3
 
 # After these errors the kernel reports the socket as readable at once and forever.
@@ -155,52 +152,45 @@ class TcpListener:
         self._socket = sock
         self.address: tuple[str, int] = sock.getsockname()[:2]  # host and port that it is bound to
 
-    async def accept(self) -> Sequence[TcpTransport]:
-        """Wait for peers, and accept those that are waiting, at most `ACCEPTS`.
+    async def accept(self) -> TcpTransport:
+        """Wait for a peer.
 
         Raises:
-            OSError: None could be accepted.
+            OSError: No peer could be accepted.
             trio.ClosedResourceError: The listener is closed.
         """
-        return [
-            TcpTransport(sock, canonical_host(address[0]), address[1])
-            for sock, address in await accept_waiting(self._socket)
-        ]
+        sock, address = await accept_peer(self._socket)
+        return TcpTransport(sock, canonical_host(address[0]), address[1])
 
     async def aclose(self) -> None:
         """Close the listening socket. A task waiting in `accept` gets ClosedResourceError."""
         await close_listening(self._socket)
 
 
-async def accept_waiting(listening: socket.socket) -> list[tuple[socket.socket, Any]]:
-    """Wait for peers, and accept those that are waiting, at most `ACCEPTS`; return their sockets and addresses.
+async def accept_peer(listening: socket.socket) -> tuple[socket.socket, Any]:
+    """Wait for a peer; return its socket and address.
 
     Raises:
-        OSError: None could be accepted.
+        OSError: No peer could be accepted.
         trio.ClosedResourceError: The listening socket is closed.
     """
+    # The beginning of a connection costs about a millisecond. When four or 64 were accepted at a time, players waited
+    # up to 11 or 29 ms beside a flood of connections (99th percentile), so other tasks run before each.
+    await trio.lowlevel.checkpoint()
     while True:
         if listening.fileno() < 0:
             raise trio.ClosedResourceError("this listener was closed")
-        await wait_readable(listening)
-        accepted: list[tuple[socket.socket, Any]] = []
-        while len(accepted) < ACCEPTS:
-            try:
-                sock, address = listening.accept()
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                if not accepted:
-                    raise
-                break  # return the accepted ones first; the error will occur again
+        try:
+            sock, address = listening.accept()
+        except (BlockingIOError, InterruptedError):
+            await wait_readable(listening)
+        else:
             sock.setblocking(False)
-            accepted.append((sock, address))
-        if accepted:
-            return accepted
+            return sock, address
 
 
 async def close_listening(sock: socket.socket) -> None:
-    """Close a listening socket; a task that waits in `accept_waiting` gets ClosedResourceError."""
+    """Close a listening socket; a task that waits in `accept_peer` gets ClosedResourceError."""
     if sock.fileno() >= 0:
         notify_closing(sock)
         sock.close()

@@ -280,12 +280,9 @@ class TlsListener:
         self._handshake_turn = handshake_turn or trio.Lock()
         self.address = address
 
-    async def accept(self) -> Sequence[TlsTransport]:
-        """Wait for peers; their handshakes are done later by their own tasks."""
-        return [
-            TlsTransport(transport, self._certificate, self._handshake_turn)
-            for transport in await self._listener.accept()
-        ]
+    async def accept(self) -> TlsTransport:
+        """Wait for a peer; its handshake is done later by its own task."""
+        return TlsTransport(await self._listener.accept(), self._certificate, self._handshake_turn)
 
     async def aclose(self) -> None:
         """Close the listener below."""

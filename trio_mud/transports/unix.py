@@ -10,12 +10,11 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from .proxy import ProxiedTransport
-from .tcp import TcpTransport, accept_waiting, close_listening
+from .tcp import TcpTransport, accept_peer, close_listening
 
 BACKLOG = 1024
 
@@ -29,9 +28,10 @@ class UnixListener:
         self._path = path
         self._inode = path.stat().st_ino
 
-    async def accept(self) -> Sequence[ProxiedTransport]:
-        """Wait for peers; each has to send a PROXY header."""
-        return [ProxiedTransport(TcpTransport(sock)) for sock, _ in await accept_waiting(self._socket)]
+    async def accept(self) -> ProxiedTransport:
+        """Wait for a peer, which has to send a PROXY header."""
+        sock, _ = await accept_peer(self._socket)
+        return ProxiedTransport(TcpTransport(sock))
 
     async def aclose(self) -> None:
         """Close the socket and remove its file."""

@@ -20,7 +20,6 @@ Source: RFC 6455
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Final, NoReturn
 
 import trio
@@ -305,9 +304,9 @@ class WebListener:
         self._site = site
         self.address = address
 
-    async def accept(self) -> Sequence[WebSocketTransport]:
-        """Wait for peers; their requests are read later by their own tasks."""
-        return [WebSocketTransport(transport, self._site) for transport in await self._listener.accept()]
+    async def accept(self) -> WebSocketTransport:
+        """Wait for a peer; its request is read later by its own task."""
+        return WebSocketTransport(await self._listener.accept(), self._site)
 
     async def aclose(self) -> None:
         """Close the listener below."""

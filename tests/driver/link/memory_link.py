@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 
 import trio
 
@@ -156,8 +156,8 @@ class MemoryListener:
         self._to.send_nowait(link)
         return link
 
-    async def accept(self) -> Sequence[MemoryLink]:
-        return [await self._from.receive()]
+    async def accept(self) -> MemoryLink:
+        return await self._from.receive()
 
     async def aclose(self) -> None:
         await self._from.aclose()

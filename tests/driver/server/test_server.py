@@ -8,7 +8,7 @@ import logging
 import math
 import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -225,10 +225,10 @@ class SlowDoor(FakeListener):
         super().__init__()
         self.visitor = visitor
 
-    async def accept(self) -> Sequence[Transport]:
+    async def accept(self) -> Transport:
         with trio.CancelScope(shield=True):
             await trio.sleep(1)
-        return [self.visitor]
+        return self.visitor
 
 
 async def test_who_comes_during_a_shutdown_reads_why_and_has_both_events(

@@ -107,30 +107,21 @@ class Acceptor:
         rate = self._limits.accept_rate
         while True:
             try:
-                transports = await listener.accept()
+                transport = await listener.accept()
             except OSError as error:
                 await self._bear(error)
                 continue
-            refused = []
-            for transport in transports:
-                self._count("accepted")
-                if self._may_connect(transport):
-                    self._on_accept(transport)
-                else:
-                    refused.append(transport)
-            if refused:
-                await self._close_refused(refused)
-            if rate is not None and (accepted := len(transports) - len(refused)):
+            self._count("accepted")
+            if not self._may_connect(transport):
+                with trio.CancelScope(shield=True):  # nothing here waits
+                    await run_guarded(close_forcefully, _did_not_close, transport)
+                continue
+            self._on_accept(transport)
+            if rate is not None:
                 # After a restart all players reconnect at once and none of them is at fault: the loop sleeps, and
                 # the kernel keeps the others in its backlog.
-                self._full_at, wait = rate.spend(self._full_at, trio.current_time(), accepted)
+                self._full_at, wait = rate.spend(self._full_at, trio.current_time())
                 await trio.sleep(wait)
-
-    async def _close_refused(self, transports: Sequence[Transport]) -> None:
-        """Close connections that are not served. Nothing here waits, so the shield is safe."""
-        with trio.CancelScope(shield=True):
-            for transport in transports:
-                await run_guarded(close_forcefully, _did_not_close, transport)
 
     async def _bear(self, error: OSError) -> None:
         if error.errno in _GONE_BEFORE_ACCEPT:
