@@ -3,6 +3,7 @@
     driver.py PORT                      with all of the driver's telnet options
     driver.py PORT --no-options         without any, so that nothing is negotiated
     driver.py PORT --tls CERT.pem KEY.pem
+    driver.py PORT --web                for WebSocket
 
 The port 0 is any free one; the port is printed as the first line. With the options MCCP2 is offered, and text is
 compressed only for a client that agrees. Every protection is on; only the limits that one busy address would exceed are
@@ -24,8 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by
 
 from tests.bench.game import BEAT, lateness
 from trio_mud import Admitted, Certificate, Connection, Hooks, Input, Limits, MasterServer, Rate, broadcast, run
-from trio_mud.driver.server.places import Place
+from trio_mud.driver.server.places import Opening, Place, Places
+from trio_mud.driver.server.running import serve_places
 from trio_mud.telnet import DEFAULT_OPTIONS
+from trio_mud.web import open_web
 
 MANY = 1_000_000
 LIMITS = Limits(
@@ -98,6 +101,27 @@ class BenchRoom:
         guest.prompt(PROMPT)
 
 
+def tell(server: MasterServer, places: Sequence[Place]) -> None:
+    """Print the port to connect to."""
+    print(places[-1].port, flush=True)
+
+
+def raise_descriptors() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def serve_web(port: int = 0, *, limits: Limits = LIMITS) -> None:
+    """Open the game at that port for WebSocket, and at any port for telnet, until SIGTERM."""
+    raise_descriptors()
+    host = "127.0.0.1"
+    opening = Opening(
+        "web_port", Place(host, port, protocol="websocket"), partial(open_web, port, host=host, limits=limits)
+    )
+    places = Places(host, 0, None, None, (), openings=(opening,))
+    serve_places(MasterServer(BenchRoom().hooks, limits=limits), places, on_open=tell)
+
+
 def serve(
     port: int = 0,
     *,
@@ -106,12 +130,7 @@ def serve(
     limits: Limits = LIMITS,
 ) -> None:
     """Open the game at that port, plain or with TLS, until SIGTERM."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-    def tell(server: MasterServer, places: Sequence[Place]) -> None:
-        print(places[-1].port, flush=True)
-
+    raise_descriptors()
     run(
         BenchRoom().hooks,
         host="127.0.0.1",
@@ -129,5 +148,9 @@ if __name__ == "__main__":
     parser.add_argument("port", type=int)
     parser.add_argument("--no-options", action="store_true")
     parser.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"))
+    parser.add_argument("--web", action="store_true")
     asked = parser.parse_args()
-    serve(asked.port, with_options=not asked.no_options, tls=asked.tls)
+    if asked.web:
+        serve_web(asked.port)
+    else:
+        serve(asked.port, with_options=not asked.no_options, tls=asked.tls)

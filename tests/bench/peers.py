@@ -1,4 +1,4 @@
-"""One connection of the load: plain, compressed by MCCP2, or encrypted. Used by `load.py`."""
+"""One connection of the load: plain, compressed by MCCP2, encrypted, or by WebSocket. Used by `load.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import socket
 import ssl
 from collections import deque
+
+from websockets.frames import Frame, Opcode
 
 from trio_mud.telnet.client import TakesMccp2, TelnetClient
 
@@ -92,8 +94,64 @@ class EncryptedPeer(Peer):
         return data
 
 
+class WebPeer(Peer):
+    """A WebSocket by `telnet.mudstandards.org`. It sends prepared frames, and reads frames as the bytes that they are.
+
+    A frame of the server is not masked, so that a prompt in it can be read.
+    """
+
+    __slots__ = ()
+
+    subprotocol = b"telnet.mudstandards.org"
+
+    def __init__(self, port: int, number: int) -> None:
+        super().__init__(port, number)
+        self.command = masked(self.command)
+
+    def connect(self, port: int) -> socket.socket:
+        sock = super().connect(port)
+        sock.sendall(UPGRADE % self.subprotocol)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):  # byte by byte: frames may follow at once
+            head += sock.recv(1)
+        return sock
+
+    def refuse(self, data: bytes) -> None:
+        """Answer every offer and every wish with no, in one message."""
+        answers = [bytes((0xFF, REFUSALS[verb[0]])) + code for verb, code in NEGOTIATION.findall(data)]
+        if answers:
+            self.sock.send(masked(b"".join(answers)))
+
+
+class GmcpWebPeer(WebPeer):
+    """A WebSocket by `gmcp.mudstandards.org`."""
+
+    __slots__ = ()
+
+    subprotocol = b"gmcp.mudstandards.org"
+
+    def refuse(self, data: bytes) -> None:
+        """Do nothing: there is no negotiation."""
+
+
+def masked(data: bytes) -> bytes:
+    """Return a binary message of a client."""
+    return Frame(Opcode.BINARY, data).serialize(mask=True)
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: mud.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: %b\r\n\r\n"
+)
+
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 CONTEXT.check_hostname = False
 CONTEXT.verify_mode = ssl.CERT_NONE
 
-KINDS: dict[str, type[Peer]] = {"mccp2": CompressedPeer, "tls": EncryptedPeer}  # by the server's; others are plain
+KINDS: dict[str, type[Peer]] = {  # by the server's; others are plain
+    "mccp2": CompressedPeer,
+    "tls": EncryptedPeer,
+    "websocket": WebPeer,
+    "gmcp": GmcpWebPeer,
+    "sansio": WebPeer,
+}

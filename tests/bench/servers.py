@@ -3,23 +3,28 @@
     servers.py driver       trio_mud, all of its telnet options and protections on (`driver.py`)
     servers.py mccp2        the same; its clients take up the offer of compression
     servers.py tls          the same behind TLS, if `trustme` is installed to make a certificate
+    servers.py websocket    the same for WebSocket, by `telnet.mudstandards.org`
+    servers.py gmcp         the same, by `gmcp.mudstandards.org`
     servers.py plain        trio_mud without telnet options
     servers.py guarded      the same, with the usual limits on what one peer may send
     servers.py full N M     trio_mud with room for N players, and M from one address
     servers.py trio         trio alone: `serve_listeners`, `send_all`
+    servers.py sansio       trio alone with the sans-IO WebSocket protocol of `websockets`; it only echoes
     servers.py asyncio      an asyncio Protocol
     servers.py uvloop       the same on uvloop
     servers.py twisted      Twisted's LineReceiver on its epoll reactor
     servers.py telnetlib3   telnetlib3's server with a shell
 
-All play the same game.  A server prints its port as the first line and serves until it is ended; at the latest the
-kernel ends it.
+All but `sansio` play the same game.  A server prints its port as the first line and serves until it is ended; at the
+latest the kernel ends it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
+import logging
 import resource
 import signal
 import sys
@@ -31,6 +36,9 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
@@ -40,6 +48,7 @@ from trio_mud import Limits
 
 LIFETIME = 180  # seconds; then SIGALRM ends the process, whatever became of `run.py`
 BACKLOG = 4096
+PROMPT = b"> "
 
 
 def tell(port: int) -> None:
@@ -115,6 +124,34 @@ def trio_alone() -> None:
             listeners = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=BACKLOG)
             tell(listeners[0].socket.getsockname()[1])
             await trio.serve_listeners(play, listeners)
+
+    trio.run(main)
+
+
+def sans_io() -> None:
+    """Echo binary messages, each with a prompt behind it, by the library that trio_mud uses, and nothing else."""
+    quiet = logging.getLogger("quiet")
+    quiet.setLevel(logging.CRITICAL)
+
+    async def play(stream: trio.SocketStream) -> None:
+        protocol = ServerProtocol(max_size=64 * 1024, logger=quiet)
+        with contextlib.suppress(trio.BrokenResourceError):
+            async for data in stream:
+                protocol.receive_data(bytes(data))
+                for event in protocol.events_received():
+                    if isinstance(event, Request):
+                        protocol.send_response(protocol.accept(event))
+                        protocol.send_binary(PROMPT)
+                    elif isinstance(event, Frame) and event.opcode is Opcode.BINARY:
+                        protocol.send_binary(bytes(event.data) + PROMPT)
+                for piece in protocol.data_to_send():
+                    if piece:
+                        await stream.send_all(piece)
+
+    async def main() -> None:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=BACKLOG)
+        tell(listeners[0].socket.getsockname()[1])
+        await trio.serve_listeners(play, listeners)
 
     trio.run(main)
 
@@ -273,10 +310,13 @@ SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "driver": driver.serve,
     "mccp2": driver.serve,
     "tls": encrypted,
+    "websocket": driver.serve_web,
+    "gmcp": driver.serve_web,
     "plain": lambda: driver.serve(with_options=False),
     "guarded": guarded,
     "full": full,
     "trio": trio_alone,
+    "sansio": sans_io,
     "asyncio": asyncio_alone,
     "uvloop": on_uvloop,
     "twisted": twisted,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_mud.limits import Rate
 from trio_mud.telnet.subprotocols import GmcpCodec, TerminalCodec
 from trio_mud.transports.framing import Codec, Framing
 
-from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, PING, PONG, TEXT, client_frames, fragments, frame, raw
+from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, MASK, PING, PONG, TEXT, client_frames, fragments, frame, raw
 
 
 def framing(codec: Codec | None = None) -> Framing:
@@ -70,6 +70,40 @@ def test_a_stream_of_telnet_survives_any_framing_and_any_cut(lines: list[bytes],
     assert received_by(framing(), data, cut) == b"".join(lines)
 
 
+def in_a_long_head(payload: bytes) -> bytes:
+    """Return a binary message whose length takes two bytes more than needed."""
+    return bytes((0x82, 0xFE)) + len(payload).to_bytes(2, "big") + frame(BINARY, payload)[2:]
+
+
+@given(
+    st.lists(
+        st.builds(
+            frame,
+            st.sampled_from([BINARY, TEXT, CONTINUATION, PING, CLOSE]),
+            st.one_of(st.binary(max_size=130), st.text(max_size=40).map(str.encode)),
+            fin=st.booleans(),
+        )
+        | st.binary(max_size=125).map(in_a_long_head)
+        | st.binary(min_size=1, max_size=132),
+        max_size=6,
+    )
+)
+@example([frame(BINARY, b"one", fin=False), frame(BINARY, b"two")])  # the second one may not begin a message
+@example([raw(0x82, 130)[:4] + MASK, frame(BINARY, b"x" * 124)])  # the second one is the payload of the first
+@example([in_a_long_head(b"one"), frame(BINARY, b"two")])
+@example([in_a_long_head(b"x" * 124)])  # as long as a short message of 126 bytes would be
+@example([frame(TEXT, b"\xff")])
+@example([frame(TEXT, "grün".encode())])
+@example([raw(0x82, 4, b"look", masked=False) + b"1234"])
+def test_one_frame_a_read_means_the_same_as_byte_by_byte(reads: list[bytes]) -> None:
+    for make in (lambda: None, TerminalCodec, GmcpCodec):
+        whole, bytewise = framing(make()), framing(make())
+        heard = b"".join([whole.receive(data, 0.0) for data in reads if data and whole.is_open])
+        assert heard == received_by(bytewise, b"".join(reads), 1)
+        assert (whole.fault, whole.is_open) == (bytewise.fault, bytewise.is_open)
+        assert whole.take_answers() == bytewise.take_answers()
+
+
 def test_a_ping_is_answered_with_its_content() -> None:
     peer = framing()
     assert received_by(peer, frame(PING, b"here?")) == b""
@@ -82,6 +116,11 @@ def test_what_is_sent_is_one_message_for_each_call() -> None:
     ]
     sent = framing(GmcpCodec()).send(b"a\xff\xfa\xc9Core.Ping\xff\xf0")
     assert [(each.opcode, each.data) for each in client_frames(sent)] == [(BINARY, b"a"), (TEXT, b"Core.Ping")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_message_of_any_size_is_one_frame(size: int) -> None:
+    assert [(sent.opcode, sent.data) for sent in client_frames(framing().send(b"x" * size))] == [(BINARY, b"x" * size)]
 
 
 # The end

@@ -52,6 +52,7 @@ from .scanner import Scanner, in_text
 MOST_PAYLOAD: Final = 1 << 20  # bytes; the payloads are our own, and `limits.max_output` bounds them
 
 _LINE_ENDS: Final = (b"\r", b"\n")
+_PROMPT_MARK: Final = bytes((IAC, EOR))
 
 
 class Message(NamedTuple):
@@ -87,6 +88,7 @@ class TerminalCodec:
 
     __slots__ = ("_messages", "_scanner", "_text")
 
+    _sends_prompts_as_text = True
     greeting = _verbs(DO, END_OF_RECORD) + _verbs(DONT, GMCP) + _verbs(WONT, NAWS) + _REFUSALS
     colours: Final = 256
 
@@ -101,8 +103,9 @@ class TerminalCodec:
 
     def say(self, data: bytes) -> list[Message]:
         """Return the messages for telnet bytes to the client; the end of a prompt ends a message."""
-        if IAC not in data and data.isascii() and not self._text and self._scanner.state is in_text:
-            return [self._message(data)] if data else []  # the usual case, at a fifth of the cost
+        text = data.removesuffix(_PROMPT_MARK) if self._sends_prompts_as_text else data
+        if text.isascii() and not self._text and self._scanner.state is in_text:
+            return [self._message(text)] if text else []  # the usual case, at a fifth of the cost
         self._scanner.receive(data, self)
         # The rest of a character waits for its other bytes: a client decodes each message by itself.
         kept = _unfinished(self._text)
@@ -201,6 +204,7 @@ class JsonCodec(GmcpCodec):
 
     __slots__ = ()
 
+    _sends_prompts_as_text = False
     greeting = _verbs(DO, END_OF_RECORD, GMCP) + _verbs(WILL, NAWS) + _REFUSALS + _USUAL_PACKAGES
 
     def hear(self, message: bytes, *, is_text: bool) -> bytes:
