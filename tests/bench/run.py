@@ -33,7 +33,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
-from tests.bench import accounts, bounds, crowds, encryption, handshakes, storage, storms, texts, world
+from tests.bench import accounts, bounds, crowds, encryption, handshakes, page, storage, storms, texts, web, world
 from tests.bench.figures import draw
 from tests.bench.measuring import Cell, Measurement, measure, say
 
@@ -49,6 +49,8 @@ BOUNDS = (
     *storms.ROWS,
     *handshakes.ROWS,
     *encryption.ROWS,
+    *web.ROWS,
+    *page.ROWS,
     *crowds.ROWS,
     *texts.ROWS,
     *storage.ROWS,
