@@ -28,7 +28,7 @@ from trio_mud import Admitted, Certificate, Connection, Hooks, Input, Limits, Ma
 from trio_mud.driver.server.places import Opening, Place, Places
 from trio_mud.driver.server.running import serve_places
 from trio_mud.telnet import DEFAULT_OPTIONS
-from trio_mud.web import open_web
+from trio_mud.web.ports import web_listeners
 
 MANY = 1_000_000
 LIMITS = Limits(
@@ -115,9 +115,7 @@ def serve_web(port: int = 0, *, limits: Limits = LIMITS) -> None:
     """Open the game at that port for WebSocket, and at any port for telnet, until SIGTERM."""
     raise_descriptors()
     host = "127.0.0.1"
-    opening = Opening(
-        "web_port", Place(host, port, protocol="websocket"), partial(open_web, port, host=host, limits=limits)
-    )
+    opening = Opening("web_port", Place(host, port, protocol="websocket"), web_listeners(limits=limits))
     places = Places(host, 0, None, None, (), openings=(opening,))
     serve_places(MasterServer(BenchRoom().hooks, limits=limits), places, on_open=tell)
 
