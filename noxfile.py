@@ -10,7 +10,7 @@ nox -s package         the sdist and the wheel; a new game is made and tested wi
 nox -s docs            the documentation into docs/_build/html, every warning an error
 nox -s pyright         a second opinion on the types
 nox -s browser         the page of the web port in Debian's chromium; SCREENSHOTS names a folder for pictures
-nox -s interop         real clients against the server; what is not installed is skipped by name
+nox -s interop         real clients and proxies against the server; what is not installed is skipped by name
 nox -s bench           the driver beside other servers; `-- --with-peers` for more of them, `-- --growth` for curves,
                        `-- --bounds` for the figures that must hold
 nox -s proof           planted defects, a cut at every step, a thousand seeds; `-- --seeds 100000` for more
@@ -21,8 +21,10 @@ nox -s soak            a server process against hostile crowds, three minutes; `
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
+import sys
 
 import nox
 
@@ -113,9 +115,20 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """Real clients in terminals of their own; arguments after `--` go to pytest."""
-    install(session, "test", "interop")
-    session.run("pytest", "tests/interop", "-rs", *session.posargs)
+    """Real clients, and real proxies before the web port; arguments after `--` go to pytest."""
+    install(session, "test", "interop", "browser")
+    # telix needs older releases of two libraries, so it has an environment of its own.
+    apart = pathlib.Path(session.virtualenv.location).resolve() / "telix"
+    if not (apart / "bin/telix").exists():
+        session.run(sys.executable, "-m", "virtualenv", "--quiet", str(apart), external=True)
+        try:
+            session.run(
+                str(apart / "bin/pip"), "install", "--quiet", *PROJECT["dependency-groups"]["telix"], external=True
+            )
+        except nox.command.CommandFailed:
+            session.warn("telix cannot be installed here")
+    path = os.pathsep.join((os.environ["PATH"], str(apart / "bin")))
+    session.run("pytest", "tests/interop", "-rs", *session.posargs, env={"PATH": path})
 
 
 @nox.session

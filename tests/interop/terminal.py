@@ -13,12 +13,12 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import trio
 
-PATIENCE = 8.0  # seconds for anything that is expected of a program
+PATIENCE = 20.0  # seconds for anything that is expected of a program; a busy machine needs some
 COLUMNS, ROWS = 80, 24
 
 # Debian keeps games out of the way, and pip puts programs beside its Python.
@@ -31,9 +31,10 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 class RunningProgram:
     """One running program. Made by `run`."""
 
-    def __init__(self, program: subprocess.Popen[bytes], master: int) -> None:
+    def __init__(self, program: subprocess.Popen[bytes], master: int, answers: Mapping[bytes, bytes]) -> None:
         self.program = program
         self._master = master
+        self._answers = answers
         self.shown = bytearray()  # as it came, escapes and all
 
     @property
@@ -84,15 +85,21 @@ class RunningProgram:
             if not data:
                 await trio.sleep_forever()
             self.shown += data
+            for question, answer in self._answers.items():
+                if question in data:
+                    await self.presses(answer)
 
 
 @contextlib.asynccontextmanager
-async def run(command: Sequence[str], home: Path) -> AsyncIterator[RunningProgram]:
+async def run(
+    command: Sequence[str], home: Path, answers: Mapping[bytes, bytes] | None = None
+) -> AsyncIterator[RunningProgram]:
     """Run a program in a terminal of 80 by 24; it is killed at the end, if it has not ended by itself.
 
     Args:
         command: The program and its arguments.
         home: An empty folder: what a user has configured must not decide anything.
+        answers: What the terminal answers to questions of the program, such as for the place of its cursor.
     """
     master, slave = pty.openpty()
     _set_size(master, COLUMNS, ROWS)
@@ -111,7 +118,7 @@ async def run(command: Sequence[str], home: Path) -> AsyncIterator[RunningProgra
     finally:
         os.close(slave)
     try:
-        terminal = RunningProgram(program, master)
+        terminal = RunningProgram(program, master, answers or {})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(terminal.read_on)
             yield terminal
