@@ -175,6 +175,40 @@ async def test_a_banned_network_is_refused_and_its_connections_end(mud: OpenMud)
         assert "Name: " in (await club.mud.player(address="192.0.2.200")).screen
 
 
+async def test_a_ban_of_an_ipv6_address_is_one_of_its_64_and_says_so(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        bob = await club.member("Bob", address="2001:db8::7")
+        answer = (await club.console("ban 2001:db8::1 flooding")).answer
+        assert answer == (
+            "2001:db8::1 counts as its network, 2001:db8::/64, whose owner chooses the other bits freely.\n"
+            "2001:db8::/64 is banned until further notice; 1 connections are ended.\n"
+        )
+        await bob.sees_the_end()
+        await (await club.mud.player(address="2001:db8::dead:beef")).sees_the_end()
+        assert "Name: " in (await club.mud.player(address="2001:db8:0:1::7")).screen
+        await club.console("unban 2001:db8::2")
+        assert list(club.operations.sanctions) == []
+        assert (await club.console("ban 2001:db8::1/128")).answer.startswith("2001:db8::1/128 is banned")
+        assert "Name: " in (await club.mud.player(address="2001:db8::7")).screen
+
+
+async def test_sanctions_of_a_destroyed_account_are_lifted_by_its_name(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        await club.console("mute bob")
+        await club.console("ban bob")
+        accounts = club.operations.accounts
+        await accounts.delete(await club.account("bob"))
+        for _ in range(accounts.options.deletion_days):
+            await accounts.purge()
+        assert "no account or character called bob" in (await club.console("ban bob")).answer
+        assert "no account or character called eve" in (await club.console("unban eve")).answer
+        for verb in ("unban", "unmute"):
+            assert (await club.console(f"{verb} Bob")).answer == "Done.\n"
+            assert "no account or character called Bob" in (await club.console(f"{verb} Bob")).answer
+        assert list(club.operations.sanctions) == []
+
+
 async def test_a_banned_address_that_a_limit_refuses_is_counted_once(mud: OpenMud) -> None:
     async with open_club(mud, limits=Limits(max_connections=1)) as club:
         await club.member("Bob")

@@ -28,6 +28,16 @@ async def test_check_counts_and_says_that_all_is_whole(path: Path, capsys: pytes
     assert capsys.readouterr().out == f"thing: 2\nlog entries: 1\n{path} is undamaged\n"
 
 
+async def test_check_takes_the_database_by_its_place_too_but_not_two(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(f"{path} is undamaged\n")
+    assert cli.main(["check", str(path), "--storage", "other.db"]) == 2
+    said = f"trio-mud: check got two databases, {path} and other.db: name one of them\n"
+    assert capsys.readouterr() == ("", said)
+
+
 async def test_check_names_a_damaged_row_and_ends_with_status_1(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     db = apsw.Connection(str(path))
     db.execute("update rows set data = '{}' where key = 'bag'")

@@ -138,12 +138,15 @@ class Office:
         Raises:
             Mistake: There is none.
         """
-        store, key = self.accounts.store, same_name(name)
-        taken = await store.load(Name, key)
-        account = await store.load(Account, taken.account if taken is not None else key)
+        account = await self.accounts.store.load(Account, await self._find_key(name))
         if account is None:
             raise Mistake(self.phrases.unknown_account.format(name=name))
         return account
+
+    async def _find_key(self, name: str) -> str:
+        """Return the key of the account of this name, or of the character of this name, even if it was destroyed."""
+        taken = await self.accounts.store.load(Name, same_name(name))
+        return taken.account if taken is not None else same_name(name)
 
     def find_connection(self, name: str) -> Connection:
         """Return the live connection of a character, or the one called `#7`.

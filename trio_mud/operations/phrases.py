@@ -33,6 +33,7 @@ class OperationsPhrases:
     done: str = "Done."
     nothing: str = "There is nothing to show."
     kicked: str = "{name} is out."
+    widened: str = "{word} counts as its network, {subject}, whose owner chooses the other bits freely."
     banned: str = "{subject} is banned until {until}; {count} connections are ended."
     muted: str = "{subject} is muted until {until}."
     recovery: str = "The code for {name}, good once and for an hour: {code}"

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator
 
-from trio_mud.origins import inner_address
+from trio_mud.origins import HOUSEHOLD, inner_address
 from trio_mud.storage import Record, Store
 
 __all__ = ["Network", "Sanction", "Sanctions", "network_of", "seconds_of"]
@@ -111,7 +111,11 @@ class Sanctions:
 
 
 def network_of(text: str) -> Network | None:
-    """Return the network that a text names, in the form in which addresses are looked up; None if it names none."""
+    """Return the network that a text names, in the form in which addresses are looked up; None if it names none.
+
+    An IPv6 address without a length stands for its /64, as for the limits of connections, because its owner chooses the
+    other 64 bits freely.
+    """
     try:
         # Without the zone, as addresses are looked up.
         network = ipaddress.ip_network(_ZONE.sub("", text), strict=False)
@@ -122,7 +126,7 @@ def network_of(text: str) -> Network | None:
         shift = 16 if network.network_address.sixtofour is not None else 96
         length = network.prefixlen - shift
         return ipaddress.ip_network((inner, min(32, length)), strict=False) if length >= 8 else None
-    return network
+    return network if network.version == 4 or "/" in text else network.supernet(new_prefix=HOUSEHOLD)
 
 
 def seconds_of(word: str) -> float | None:

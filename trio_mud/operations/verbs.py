@@ -137,9 +137,9 @@ def _add_over_players(office: Office, commands: Commands[Staff]) -> None:
     @commands.verb("unmute", role=Role.ADMIN, abbreviated=False)
     async def unmute(who: Staff, player: str) -> None:
         """Let a muted player speak again."""
-        account = await office.find_account(player)
-        await office.permit(who, "unmute", Role.ADMIN, over=account, account=account.key)
-        if not office.sanctions.remove("mute", account.key):
+        account, key = await _sanctioned(office, "mute", player)
+        await office.permit(who, "unmute", Role.ADMIN, over=account, account=key)
+        if not office.sanctions.remove("mute", key):
             raise Mistake(phrases.not_banned.format(name=player))
         who.write(phrases.done)
 
@@ -151,8 +151,8 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
     async def ban(who: Staff, whom: str, words: str = "") -> None:
         """Keep an account or a network out: ban ann 7d, ban 192.0.2.0/24 30m, with a reason if you like.
 
-        Times end in s, m, h, d or w; without one it is for ever. A network that has your own address, or that is very
-        large, needs the word force before the reason.
+        Times end in s, m, h, d or w; without one it is for ever. An IPv6 address stands for its /64. A network that has
+        your own address, or that is very large, needs the word force before the reason.
         """
         until, is_forced, why = _terms(office, words)
         network = network_of(whom)
@@ -166,6 +166,8 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
         kind, subject = ("network", str(network)) if account is None else ("account", account.key)
         await office.permit(who, "ban", Role.ADMIN, over=account, kind=kind, subject=subject, until=until, why=why)
         sanctions.add(kind, subject, until, why, office.name_of(who))
+        if network is not None and network.version == 6 and "/" not in whom:
+            who.write(phrases.widened.format(word=whom, subject=subject))
         ended = 0
         text = phrases.you_are_banned.format(why=why).strip()
         if account is not None:
@@ -181,9 +183,10 @@ def _add_bans(office: Office, commands: Commands[Staff]) -> None:
     @commands.verb("unban", role=Role.ADMIN, abbreviated=False)
     async def unban(who: Staff, whom: str) -> None:
         """Let an account or a network in again."""
-        network = network_of(whom)
-        account = await office.find_account(whom) if network is None else None
-        kind, subject = ("network", str(network)) if account is None else ("account", account.key)
+        account, kind, subject = None, "network", str(network_of(whom))
+        if network_of(whom) is None:
+            kind = "account"
+            account, subject = await _sanctioned(office, kind, whom)
         await office.permit(who, "unban", Role.ADMIN, over=account, kind=kind, subject=subject)
         if not sanctions.remove(kind, subject):
             raise Mistake(phrases.not_banned.format(name=whom))
@@ -309,6 +312,19 @@ def _existing(office: Office, name: str) -> Iterator[None]:
         yield
     except LookupError:
         raise Mistake(office.phrases.unknown_account.format(name=name)) from None
+
+
+async def _sanctioned(office: Office, kind: str, name: str) -> tuple[Account | None, str]:
+    """Return the account of a sanction and its key; None and the key if the account was destroyed.
+
+    Raises:
+        Mistake: There is neither the account nor the sanction.
+    """
+    key = await office._find_key(name)
+    account = await office.accounts.store.load(Account, key)
+    if account is None and office.sanctions.get(kind, key) is None:
+        raise Mistake(office.phrases.unknown_account.format(name=name))
+    return account, key
 
 
 def _show(who: Staff, lines: list[str], otherwise: str) -> None:

@@ -10,8 +10,10 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import cyclopts
+from cyclopts import Parameter
 
 from ..driver.server.log_lines import printable
 from ..errors import ConfigurationError, StorageError
@@ -27,6 +29,8 @@ __all__ = ["add_commands", "data_folder", "database_of"]
 
 CLEAN = 0
 FAILED = 1
+
+Named = Annotated[str | None, Parameter(metavar="FILE|URL", show_default=False)]
 
 
 def database_of(configuration: Configuration) -> Backend:
@@ -55,14 +59,17 @@ def add_commands(app: cyclopts.App) -> None:
     app.command(_export, name="export")
 
 
-def _check(*, database: Database = None, config: File = None) -> int:
+def _check(file: Named = None, /, *, database: Database = None, config: File = None) -> int:
     """Check a whole database; the exit status is 1 if it is damaged.
 
     Args:
+        file: The same as --storage, such as a backup.
         database: The path of an SQLite file, or a URL, postgresql://…  Default: the only file *.db in the data folder.
         config: A TOML file that names the database or the data folder.
     """
-    backend = _named(database, config)
+    if file is not None and database is not None:
+        raise ConfigurationError(f"check got two databases, {file} and {database}: name one of them")
+    backend = _named(database if file is None else file, config)
     with _as_file(backend) as path:
         report = check(path)
     for family, count in sorted(report.rows.items()):
@@ -108,6 +115,8 @@ def _restore(file: Path, /, *, database: Database = None, config: File = None) -
 
 def _export(family: str = "", key: str = "", /, *, database: Database = None, config: File = None) -> int:
     """Print records as lines of JSON.
+
+    The records of accounts hold hashes of passwords and of addresses: keep the output as secret as the database.
 
     Args:
         family: Only the records of this family.
