@@ -20,7 +20,7 @@ OWN: Final = "127.0.0.2"  # the address of the player
 SPOOFED: Final = "192.0.2.77"  # an address that the player invents
 
 
-class Caller:
+class GmcpCaller:
     """A player, and what was sent to it.
 
     Attributes:
@@ -69,7 +69,7 @@ class Caller:
 @asynccontextmanager
 async def calling(
     port: int, trusted: ssl.SSLContext | None = None, *, origin: str | None = None
-) -> AsyncGenerator[Caller]:
+) -> AsyncGenerator[GmcpCaller]:
     """Connect a player from `OWN`, an address of this machine; with `trusted` by TLS."""
     with trio.fail_after(PATIENCE):
         stream: trio.abc.Stream = await trio.open_tcp_stream("127.0.0.1", port, local_address=OWN)
@@ -87,7 +87,7 @@ async def calling(
         ) as link,
         trio.open_nursery() as nursery,
     ):
-        caller = Caller(link)
+        caller = GmcpCaller(link)
         nursery.start_soon(caller.read_on)
         yield caller
         nursery.cancel_scope.cancel()
