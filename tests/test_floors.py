@@ -44,11 +44,11 @@ FLOORS = {
     "text": Floor(GROUND, {"anyascii", "msgspec", "wcwidth"}),
     "transports": Floor(GROUND, {"trio", "websockets"}),
     "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
-    "storage": Floor(GROUND, {"apsw", "msgspec", "psycopg", "trio"}),
+    "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {"telnet", "transports"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
-    "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage"}, {"msgspec", "trio"}),
+    "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage", "text"}, {"msgspec", "trio"}),
     "accounts": Floor(
         GROUND | {FRONT_DOOR, "commands", "origins", "storage", "world"},
         {"anyascii", "argon2", "confusable_homoglyphs", "precis_i18n", "trio"},

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal, Protocol
+
+from ..text.nearest import nearest_names
 
 __all__ = ["Declaration", "Fields", "Migration", "Record", "Tracker", "is_live", "live"]
 
@@ -254,7 +255,7 @@ def _check_new_attribute(record: Record, name: str) -> None:
     cls = type(record)
     if name.startswith("_") or hasattr(cls, name):
         return
-    near = difflib.get_close_matches(name, sorted(cls._declared), n=1)
+    near = nearest_names(name, sorted(cls._declared))
     hint = f"did you mean {near[0]!r}? If not, declare it" if near else "declare it"
     raise AttributeError(
         f"{cls.__name__} has no field {name!r}, so it would not be stored: {hint} in the class, with live() if it is "

@@ -7,7 +7,6 @@ A key may stand in one file only, so that two authors do not take the same one b
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from trio_mud.errors import MapError
+from trio_mud.text.nearest import nearest
 
-__all__ = ["MapFile", "MapTables", "as_table", "nearest"]
+__all__ = ["MapFile", "MapTables", "as_table"]
 
 MapFile = str | Path | Traversable
 """A map: its path, or a file inside a package."""
@@ -116,12 +116,6 @@ def as_table(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise MapError(f"{where}: must be a table, not {value!r}")
     return value
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a question for the known word that is most like this one; an empty string if none is."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _is_key(value: object) -> bool:

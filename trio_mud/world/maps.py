@@ -36,8 +36,9 @@ from trio_mud.storage import Record, Store
 from trio_mud.storage.catalog import Catalog
 from trio_mud.storage.schema import kind_of, schema_of
 
+from ..text.nearest import nearest
 from .being import Traveller
-from .map_files import MapFile, MapTables, nearest
+from .map_files import MapFile, MapTables
 from .room import Door, Room
 from .thing import PREFIX, Thing
 

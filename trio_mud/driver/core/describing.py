@@ -6,13 +6,13 @@ Used by every module that reports a failure or rejects an argument.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 from types import CodeType, MethodType
 from typing import Final
 
 from ...text.cleaning import exact
+from ...text.nearest import nearest_names
 from .guard import attribute_of, traceback_of
 
 MOST_TYPED: Final = 200  # characters of a typed line that are quoted
@@ -100,5 +100,5 @@ def advice(error: BaseException) -> str:
 def _nearest_attribute(kind: type, name: str) -> str:
     known = [name for name in dir(kind) if not name.startswith("_")]
     other = _OTHER_WORDS.get(name)
-    close = [other] if other in known else difflib.get_close_matches(name, known, n=1)
+    close = [other] if other in known else nearest_names(name, known)
     return f"; did you mean {kind.__name__}.{close[0]}?" if close else ""
