@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from .relay import Relay
 
 CHECKOUT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium")
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a folder, to look at
 PATIENCE = 15_000  # milliseconds; a loaded machine is slow, and no test depends on how slow
 
 expect.set_options(timeout=PATIENCE)
@@ -93,6 +95,12 @@ class Tab:
     def rows(self) -> list[str]:
         """Return the lines of the log."""
         return self.log.locator("> div").all_inner_texts()
+
+    def take_picture(self, title: str) -> None:
+        """Take a screenshot, if there is a folder for them."""
+        if SCREENSHOTS is not None:
+            Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(SCREENSHOTS) / f"{title}.png")
 
     def log_in(self, name: str, password: str = "open sesame") -> Tab:
         """Come in."""

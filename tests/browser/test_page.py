@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from importlib.resources import files
 from itertools import count
@@ -16,7 +15,6 @@ from .relay import Relay
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PASSWORD = "swordfish-42"
-SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a folder, to look at
 numbers = count(1)
 
 LUMINANCE = """([ink, ground]) => {
@@ -38,13 +36,6 @@ def violations(tab: Tab) -> list[str]:
     tab.page.evaluate(AXE)
     found = tab.page.evaluate("() => axe.run()")["violations"]
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
-
-
-def take_picture(tab: Tab, title: str) -> None:
-    """Take a screenshot, if there is a folder for them."""
-    if SCREENSHOTS is not None:
-        Path(SCREENSHOTS).mkdir(parents=True, exist_ok=True)
-        tab.page.screenshot(path=Path(SCREENSHOTS) / f"{title}.png")
 
 
 # Play
@@ -317,16 +308,16 @@ def test_axe_finds_nothing(open_tab: OpenTab, scheme: str, width: int) -> None:
     tab.enter("gmcp hello")
     tab.shows("true reversed")
     assert violations(tab) == []
-    take_picture(tab, f"{width}-{scheme}")
+    tab.take_picture(f"{width}-{scheme}")
     if width < 500:
         assert tab.page.evaluate("() => document.documentElement.scrollWidth") == width
         tab.page.locator("#panels").click()
         expect(tab.page.locator("#side")).to_be_visible()
         assert violations(tab) == []
-        take_picture(tab, f"{width}-{scheme}-panels")
+        tab.take_picture(f"{width}-{scheme}-panels")
     tab.page.locator("#set").click()
     assert violations(tab) == []
-    take_picture(tab, f"{width}-{scheme}-settings")
+    tab.take_picture(f"{width}-{scheme}-settings")
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

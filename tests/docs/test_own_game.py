@@ -97,7 +97,7 @@ def watching(game: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     with (
         (game.parent / "log").open("w") as log,
         subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", "0"],
+            [*command, "--host", "127.0.0.1", "--port", "0", "--web-port", "0"],
             cwd=game,
             env=environment,
             stdout=subprocess.PIPE,
