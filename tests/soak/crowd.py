@@ -18,6 +18,11 @@ from functools import partial
 from typing import Final
 
 import trio
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from tests.bench.storms import AGREED, BEFORE, KINDS, MOST, STORMS, filled
 from tests.fuzz.mutator import inputs
@@ -30,6 +35,7 @@ from .process import IS_LINUX
 
 CANARY: Final = "canary-9b1f"  # every honest player's password; it must be in no log
 TEXTS: Final = Texts()
+TELNET: Final = Subprotocol("telnet.mudstandards.org")
 SHUTDOWN: Final = TEXTS.shutdown
 PATIENCE: Final = 20.0  # seconds for one answer; machines are shared
 LINE: Final = 4096  # bytes of the longest line
@@ -69,6 +75,9 @@ class Caller:
         self.socket = sock
         self._text = b""
         self._client = TelnetClient((), self._hear)
+
+    async def connect(self) -> None:
+        """Do what comes before the first line."""
 
     async def send(self, data: bytes) -> None:
         """Send all of it; raises Lost if the connection has ended."""
@@ -115,19 +124,59 @@ class Caller:
             data = await self.socket.recv(65536)
         except OSError as error:
             raise Lost(f"{error}, behind {self._text[-200:]!r}") from error
-        self._client.receive(data)
+        await self._take(data)
         return bool(data)
+
+    async def _take(self, data: bytes) -> None:
+        """Take received bytes."""
+        self._client.receive(data)
 
     def _hear(self, data: bytes) -> None:
         self._text += data
 
 
+class WebCaller(Caller):
+    """One connection by WebSocket, whose subprotocol is telnet."""
+
+    def __init__(self, sock: trio.socket.SocketType) -> None:
+        super().__init__(sock)
+        self._protocol = ClientProtocol(parse_uri("ws://mud.example/"), subprotocols=[TELNET])
+
+    async def connect(self) -> None:
+        """Ask for the WebSocket, and wait for the answer."""
+        self._protocol.send_request(self._protocol.connect())
+        await self._flush()
+        while self._protocol.state is not OPEN:
+            if not await self._read():
+                raise Lost(f"the handshake failed: {self._protocol.handshake_exc!r}")
+
+    async def send(self, data: bytes) -> None:
+        """Send a message; raises Lost if the connection has ended."""
+        self._protocol.send_binary(data)
+        await self._flush()
+
+    async def _take(self, data: bytes) -> None:
+        self._protocol.receive_data(data) if data else self._protocol.receive_eof()
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame) and event.opcode is Opcode.BINARY:
+                self._client.receive(bytes(event.data))
+        await self._flush()
+
+    async def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                await super().send(data)
+
+
 @contextlib.asynccontextmanager
-async def call(port: int, source: str, tally: SoakTally, *, buffer: int | None = None) -> AsyncIterator[Caller]:
+async def call(
+    port: int, source: str, tally: SoakTally, *, buffer: int | None = None, by: type[Caller] = Caller
+) -> AsyncIterator[Caller]:
     """Connect from an address; closed at the end of the block.
 
     Args:
         buffer: Bytes of the kernel's receive buffer.
+        by: The kind of the caller.
     """
     with trio.socket.socket() as sock:
         if buffer is not None:
@@ -141,7 +190,9 @@ async def call(port: int, source: str, tally: SoakTally, *, buffer: int | None =
         except (OSError, trio.TooSlowError) as error:
             raise Lost(f"cannot connect: {error}") from error
         tally.connected += 1
-        yield Caller(sock)
+        caller = by(sock)
+        await caller.connect()
+        yield caller
 
 
 def home(street: int, number: int) -> str:
@@ -161,16 +212,19 @@ async def log_in(caller: Caller, name: str) -> None:
     await caller.until(f"Welcome, {name}.\r\n")
 
 
-async def honest(port: int, number: int, tally: SoakTally, until: trio.Event, *, pace: float) -> None:
+async def honest(
+    port: int, number: int, tally: SoakTally, until: trio.Event, *, pace: float, by: type[Caller] = Caller
+) -> None:
     """Number every line, and hold the world to the numbers, until it is time to quit or the server shuts down.
 
     Args:
         pace: Seconds between two bursts of lines, on average.
+        by: The kind of the caller.
     """
     chance = random.Random(number)
     name = f"honest-{number}"
     try:
-        async with call(port, home(1, number), tally) as caller:
+        async with call(port, home(1, number), tally, by=by) as caller:
             await log_in(caller, name)
             await trio.sleep(chance.random() * pace)
             said = 0

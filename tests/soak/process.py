@@ -27,6 +27,7 @@ class ServerProcess:
 
     Attributes:
         port: Its port on 127.0.0.1.
+        web_port: Its port for WebSocket.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
@@ -36,7 +37,7 @@ class ServerProcess:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"the server did not start:\n{self.log}")
-        self.port = int(line)
+        self.port, self.web_port = map(int, line.split())
 
     @property
     def log(self) -> str:

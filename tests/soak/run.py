@@ -39,6 +39,7 @@ from .scenarios import (
     shutdown_among_blackholes,
 )
 from .staff import Flooding, Sanctioned, bans_and_a_mute, connect_flood
+from .web import Besieged, web_port
 
 MINUTE: Final = 60.0  # seconds
 HOUR: Final = 60 * MINUTE
@@ -56,6 +57,7 @@ TIERS: Final[dict[str, tuple[float, dict[str, Scenario]]]] = {  # the seconds th
             "crowd": partial(noise, "long lines in a crowd", Noise(storm, ROOM)),
             "bans": partial(bans_and_a_mute, Sanctioned(storm)),
             "flood": partial(connect_flood, Flooding()),
+            "web": partial(web_port, Besieged(2 * storm)),
             "descriptors": partial(out_of_descriptors, Shortage(shortage)),
             "shutdown": partial(shutdown_among_blackholes, farewell),
         },
@@ -87,7 +89,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tier", choices=TIERS, default="ci", help="how long (default: ci)")
     parser.add_argument(
-        "scenarios", nargs="*", help="mix, storm, floods, crowd, bans, flood, descriptors, shutdown (default: all)"
+        "scenarios", nargs="*", help="mix, storm, floods, crowd, bans, flood, web, descriptors, shutdown (default: all)"
     )
     asked = parser.parse_args()
     limit, scenarios = TIERS[asked.tier]

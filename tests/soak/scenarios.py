@@ -137,7 +137,7 @@ def judge_counters(counters: Counter[str], live: int, verdict: Verdict) -> None:
     refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
     ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
     accepted, admitted = counters["accepted"], counters["admitted"]
-    failed = counters["handshakes failed"] + counters["closed by rate"]
+    failed = sum(counters[word] for word in ("handshakes failed", "closed by rate", "requests answered"))
     verdict.expect(
         accepted == refused + admitted + failed,
         f"accepted {accepted} is not refused {refused} + admitted {admitted} + handshakes failed {failed}",

@@ -4,7 +4,7 @@
 
 LIFETIME are seconds after which the kernel ends it, even if its parent is gone.
 DESCRIPTORS is its RLIMIT_NOFILE; 0 means the maximum.
-LIMITS is the table of `Limits` as JSON. It prints its port as the first line.
+LIMITS is the table of `Limits` as JSON. It prints its port and its web port as the first line.
 
 The game asks for a name and a hidden password, echoes the number of each line, and reports its status.
 Players who type `listen` are in a room, and read everything that is shouted.
@@ -24,12 +24,14 @@ from collections.abc import Sequence
 
 import trio
 
-from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast, run
-from trio_mud.driver.server.places import Place
-from trio_mud.driver.server.running import Lifespan
+from trio_mud import Admitted, Connect, Dialog, Hooks, Input, Started, broadcast
+from trio_mud.driver.server.places import Opening, Place, Places
+from trio_mud.driver.server.running import Lifespan, serve_places
 from trio_mud.driver.server.server import MasterServer
 from trio_mud.program.effective import decode
+from trio_mud.web.ports import web_listeners
 
+HOST = "127.0.0.1"
 BANNED = "127.0.9."  # where nobody is let in from
 PAGE = "\n".join(["All work and no play makes Jack a dull boy."] * 500)  # 22 kB
 SEND_BUFFER = 64 * 1024  # bytes
@@ -115,11 +117,13 @@ def main(lifetime: int, descriptors: int, table: str, lifespan: Lifespan | None 
 
     def tell(server: MasterServer, places: Sequence[Place]) -> None:
         keep_send_buffers_small()
-        sys.stdout.write(f"{places[0].port}\n")
+        sys.stdout.write(f"{places[0].port} {places[1].port}\n")
         sys.stdout.flush()
 
     limits = decode({"limits": json.loads(table)}, "the soak").limits
-    run(hooks, host="127.0.0.1", port=0, limits=limits, on_open=tell, lifespan=lifespan)
+    opening = Opening("web_port", Place(HOST, 0, protocol="websocket"), web_listeners(limits=limits))
+    places = Places(HOST, 0, None, None, (), openings=(opening,))
+    serve_places(MasterServer(hooks, limits=limits), places, on_open=tell, lifespan=lifespan)
 
 
 if __name__ == "__main__":
