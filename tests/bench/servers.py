@@ -7,6 +7,7 @@
     servers.py gmcp         the same, by `gmcp.mudstandards.org`
     servers.py plain        trio_mud without telnet options
     servers.py guarded      the same, with the usual limits on what one peer may send
+    servers.py webguarded   the same, for WebSocket
     servers.py full N M     trio_mud with room for N players, and M from one address
     servers.py trio         trio alone: `serve_listeners`, `send_all`
     servers.py sansio       trio alone with the sans-IO WebSocket protocol of `websockets`; it only echoes
@@ -306,6 +307,10 @@ def guarded() -> None:
     driver.serve(limits=replace(driver.LIMITS, command_rate=Limits().command_rate))
 
 
+def guarded_web() -> None:
+    driver.serve_web(limits=replace(driver.LIMITS, command_rate=Limits().command_rate))
+
+
 SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "driver": driver.serve,
     "mccp2": driver.serve,
@@ -314,6 +319,7 @@ SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "gmcp": driver.serve_web,
     "plain": lambda: driver.serve(with_options=False),
     "guarded": guarded,
+    "webguarded": guarded_web,
     "full": full,
     "trio": trio_alone,
     "sansio": sans_io,

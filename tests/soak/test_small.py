@@ -70,7 +70,7 @@ def test_each_refusal_of_a_small_flood_has_its_cause() -> None:
 def test_a_small_attack_on_the_web_port_costs_no_line_and_is_counted_by_cause() -> None:
     verdict = web_port(Besieged(8.0, honest=6, hostile=20, pace=0.1), said_nothing)
     assert [problem for problem in verdict.problems if "slowest hundredth" not in problem] == []
-    assert int(verdict.figures["quit: protocol"]) > 0
+    assert int(verdict.figures["quit: protocol abuse"]) > 0
     assert int(verdict.figures["handshakes failed"]) > 0
 
 

@@ -38,7 +38,7 @@ LIMITS: Final[dict[str, object]] = {  # of the server, so that the slow ones end
 DEAF: Final = 12.0  # seconds in which nothing is read: more than the write stall
 
 FAILED, ANSWERED = "handshakes failed", "requests answered"
-VIOLATED, ENDED, RESET = "quit: protocol", "linkdeath: end of file", "linkdeath: reset"
+VIOLATED, ENDED, RESET = "quit: protocol abuse", "linkdeath: end of file", "linkdeath: reset"
 STALLED, SILENT = "linkdeath: write stall", "quit: login deadline"
 
 

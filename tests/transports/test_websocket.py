@@ -181,6 +181,23 @@ async def test_both_ways_of_receiving_end_with_a_violation_after_the_bytes_befor
     assert [(opcode, content[:2]) for opcode, content in contents(below.sent)] == [(CLOSE, b"\x03\xef")]
 
 
+@pytest.mark.parametrize("listens", [True, False])
+async def test_many_small_frames_are_read_at_their_rate_and_none_is_lost(
+    listens: bool, autojump_clock: MockClock
+) -> None:
+    below = FakeTransport()
+    transport = await opened(below)
+    below.say(frame(BINARY, b"x") * 585)
+    below.say(frame(BINARY, b"y") * 585)
+    below.say(b"")
+    reader = Collecting()
+    began = trio.current_time()
+    await (transport.listen(reader) if listens else listen_by_receiving(transport, reader))
+    assert b"".join(reader.fed) == b"x" * 585 + b"y" * 585
+    assert max(map(len, reader.fed)) < 100
+    assert 4 < trio.current_time() - began < 8
+
+
 async def test_a_reader_without_room_is_waited_for_also_with_the_greeting() -> None:
     below = FakeTransport()
     transport = await opened(below, "gmcp", behind=frame(BINARY, b"one\r\n"))

@@ -353,6 +353,21 @@ async def test_a_flood_of_lines_is_read_no_faster_than_the_rate_and_none_is_lost
     assert [told.removeprefix("guest-1: ") for told in game.story() if ": line" in told] == lines
 
 
+async def test_a_flood_of_letters_pauses_reading_and_the_line_arrives(
+    game: EventLog, autojump_clock: MockClock
+) -> None:
+    async with open_web_house(game.hooks, limits=Limits(first_input_timeout=None)) as house:
+        client = await house.connect("ascii")
+        other = await house.connect()
+        client.wire.say(frame(BINARY, b"x") * 2000 + frame(BINARY, b"\n"))
+        await settle()
+        other.type("look")
+        await trio.sleep(5)
+        assert game.story()[-1] == "guest-2: look"
+        await trio.sleep(15)
+    assert f"guest-1: {'x' * 2000}" in game.story()
+
+
 async def test_a_flood_of_malformed_messages_pauses_reading(game: EventLog, autojump_clock: MockClock) -> None:
     async with open_web_house(game.hooks, limits=Limits(first_input_timeout=None)) as house:
         client = await house.connect("json.mudstandards.org")

@@ -83,6 +83,7 @@ class Framing:
 
     Attributes:
         fault: The violation by the peer that has ended it; None if there is none.
+        frames: The number of frames received through the library; the caller counts them, and sets it to 0.
         is_open: True until either side has closed it.
         pinged_at: The time of the first ping since bytes were last received; None if there is none.
     """
@@ -97,6 +98,7 @@ class Framing:
         "_protocol",
         "_unparsed",
         "fault",
+        "frames",
         "is_open",
         "pinged_at",
     )
@@ -111,6 +113,7 @@ class Framing:
         self._partial: bytearray | None = None  # of a message in fragments, for the codec
         self._decoder: codecs.IncrementalDecoder | None = None  # amid a text message
         self.fault: str | None = None
+        self.frames = 0
         self.is_open = True
         self.pinged_at: float | None = None
 
@@ -139,6 +142,7 @@ class Framing:
         for frame in protocol.events_received():
             assert type(frame) is Frame
             self._unparsed -= _size_of(frame)
+            self.frames += 1
             try:
                 heard.append(self._hear(frame, now))
             except UnicodeDecodeError:

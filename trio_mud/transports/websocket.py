@@ -8,6 +8,8 @@ and this module moves them. So the driver above sees the same stream from every 
 
 Reading is synchronous: the transport below, or the poller that reads it, feeds received bytes through the framing to
 the reader. Pings are answered there, as far as the transport below accepts bytes at once.
+A read of 4 KiB may hold 585 frames, which take six milliseconds. So they are unwrapped a slice at a time and metered:
+a peer that sends many small ones is read slowly.
 
 Sending follows the rules of `layered`: framed bytes cannot be taken back, because a codec has a state.
 
@@ -20,11 +22,13 @@ Source: RFC 6455
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Final, NoReturn
 
 import trio
 from websockets.frames import CloseCode
 
+from ..limits import Rate
 from . import DeadPeer, Listener, MessageChannel, ProtocolViolation, Reader, RequestAnswered, Transport
 from .framing import Framing
 from .http import BadRequest, Head, HttpAnswer, read_head, refusal
@@ -33,6 +37,10 @@ from .poller import Poller
 from .site import Site
 
 PIECE: Final = 16 * 1024  # bytes of one message that is sent
+SLICE: Final = 512  # received bytes that are unwrapped at once: 85 frames at most
+# Frames, other than one short message a read; past it, reading pauses. 3 ms of CPU a second.
+FRAMES: Final = Rate(200, burst=100)
+PAUSE: Final = 0.25  # seconds of a pause at least, because each one wakes a task
 
 
 class WebSocketTransport(LayeredTransport):
@@ -50,9 +58,11 @@ class WebSocketTransport(LayeredTransport):
     __slots__ = (
         "_address",
         "_framing",
+        "_full_at",
         "_greeting",
         "_head",
         "_is_own_request",
+        "_pause",
         "_received",
         "_site",
         "close_code",
@@ -69,7 +79,9 @@ class WebSocketTransport(LayeredTransport):
         self._head: Head | None = None  # of the request, until it is answered
         self._framing: Framing | None = None  # once the WebSocket is open
         self._greeting = b""  # telnet bytes of the codec, to be received before any other
-        self._received = b""  # bytes that were received after the head
+        self._received = b""  # bytes that are not unwrapped yet
+        self._full_at = -math.inf  # when the bucket of frames is full again
+        self._pause = 0.0  # seconds to wait before more is unwrapped
         self.is_secure = False
         self.close_code: int = CloseCode.NORMAL_CLOSURE
 
@@ -206,38 +218,51 @@ class WebSocketTransport(LayeredTransport):
             greeting, self._greeting = self._greeting, b""
             await trio.lowlevel.checkpoint()
             return greeting
-        data, self._received = self._received, b""
         while True:
-            if heard := self._hear(data):
+            if self._pause:
+                await self._rest()
+            if heard := self._hear():
                 return heard
             if self._has_ended():
                 return b""
-            if not (data := await self._transport.receive()):
-                return b""
+            if not self._received:
+                self._received = await self._transport.receive()
+                if not self._received:
+                    return b""
 
     async def listen(self, reader: Reader, poller: Poller | None = None) -> None:
         """Pass on the telnet bytes of all messages, until the client closes."""
         unframed = _Unframed(self, reader)
         greeting, self._greeting = self._greeting, b""
-        received, self._received = self._received, b""
         try:
             if greeting and not reader.feed(greeting):
                 await reader.room()
-            if received and not unframed.feed(received):
-                await reader.room()
+            if not unframed.read_on():
+                await unframed.room()
             await self._transport.listen(unframed, poller)
         except EndOfStream:
             return
 
-    def _hear(self, data: bytes) -> bytes:
-        """Return the telnet bytes in received frames, and answer pings and close frames."""
-        framing = self._opened
+    def _hear(self) -> bytes:
+        """Return the telnet bytes in the next slice of received bytes, and answer pings and close frames."""
+        framing, data = self._opened, self._received
+        self._received = data[SLICE:]
         if not data or not framing.is_open:
             return b""
-        heard = framing.receive(data, trio.current_time())
+        now = trio.current_time()
+        heard = framing.receive(data[:SLICE], now)
+        if framing.frames:
+            self._full_at, wait = FRAMES.spend(self._full_at, now, framing.frames)
+            self._pause = max(wait, PAUSE) if wait else 0.0
+            framing.frames = 0
         if answers := framing.take_answers():
             self._answer(answers)
         return heard
+
+    async def _rest(self) -> None:
+        """Wait until the frames that were received are paid for. TCP slows the sender meanwhile."""
+        pause, self._pause = self._pause, 0.0
+        await trio.sleep(pause)
 
     def _has_ended(self) -> bool:
         """True if the client has closed.
@@ -269,23 +294,36 @@ class WebSocketTransport(LayeredTransport):
 class _Unframed:
     """The reader of the transport below: unwraps frames, and feeds the telnet bytes to the reader above."""
 
-    __slots__ = ("_reader", "_websocket")
+    __slots__ = ("_feed", "_reader", "_websocket")
 
     def __init__(self, websocket: WebSocketTransport, reader: Reader) -> None:
         self._websocket = websocket
         self._reader = reader
+        self._feed = reader.feed
 
     def feed(self, data: bytes) -> bool:
         """Unwrap received frames; return True if there is room for more."""
-        heard = self._websocket._hear(data)
-        has_room = self._reader.feed(heard) if heard else True
-        if self._websocket._has_ended():
-            raise EndOfStream
-        return has_room
+        self._websocket._received += data
+        return self.read_on()
+
+    def read_on(self) -> bool:
+        """Feed the reader while it has room and the peer its budget; return True if everything is unwrapped."""
+        websocket, has_room = self._websocket, True
+        while has_room and websocket._received and not websocket._pause:
+            if heard := websocket._hear():
+                has_room = self._feed(heard)
+            if websocket._has_ended():
+                raise EndOfStream
+        return has_room and not websocket._received
 
     async def room(self) -> None:
-        """Wait until the reader has room."""
-        await self._reader.room()
+        """Wait until the reader has room when everything is unwrapped, and the peer's frames are paid for."""
+        while True:
+            if self._websocket._pause:
+                await self._websocket._rest()
+            await self._reader.room()
+            if self.read_on():
+                return
 
     def lost(self, error: trio.BrokenResourceError) -> None:
         """Report the loss to the reader."""
