@@ -25,6 +25,7 @@ from trio_mud import (
 from trio_mud.telnet import Json, Option
 from trio_mud.telnet.client import TakesMccp2
 from trio_mud.telnet.codes import AO, AYT, IAC
+from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.testing import Mud, OpenMud, Player
 from trio_mud.testing.packing import TakesCharset
 
@@ -354,6 +355,49 @@ async def test_a_token_answers_any_question_of_the_login_and_shows_input_again(
         third = await back.come_back()
         await third.catches_up()
         assert said(third) == ["<3>"]
+
+
+async def test_a_token_in_the_same_moment_as_the_last_answer_wins(mud: OpenMud, tavern: Tavern) -> None:
+    async with mud(tavern.hooks) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        await swallow(ann, bob, "1")
+        back = await place.player(gmcp=SESSION)
+        await back.type("cid")
+        await back.sees("Password: ")
+        assert ann.returns is not None
+        await back.send(b"secret\r\n" + encode_gmcp("Session.Resume", ann.returns._asdict()))
+        await back.sees("<1>")
+        await back.type("2")
+        await back.sees("<2>")
+        assert "SessionStarted cid" not in tavern.events
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["enters", "fails"])
+async def test_a_login_that_works_on_while_its_player_returns_by_token_does_not_end_the_link(
+    mud: OpenMud, tavern: Tavern, fails: bool
+) -> None:
+    works = trio.Event()
+
+    async def log_in_slowly(dialog: Dialog) -> None:
+        with trio.CancelScope(shield=True):
+            await works.wait()
+        dialog.connection.write("Checked.")
+        if fails:
+            raise ValueError("a fault of the login")
+        dialog.connection.server.sessions.enter("cid", dialog.connection)
+
+    async with mud(tavern.hooks, allow_errors=fails) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        await swallow(ann, bob, "1")
+        tavern.log_in = log_in_slowly  # type: ignore[method-assign]
+        back = await place.player(gmcp=SESSION)
+        assert ann.returns is not None
+        await back.send_gmcp("Session.Resume", ann.returns._asdict())
+        await back.sees("<1>")
+        works.set()
+        await back.type("2")
+        await back.sees("<2>")  # the line was not dropped either
+        assert "Checked." in back.screen
 
 
 async def test_a_dead_link_within_the_missing_text_costs_no_token(mud: OpenMud, tavern: Tavern) -> None:

@@ -185,7 +185,11 @@ class Dialog(Questions):
             self.connection._notify_player(self.connection.server.texts.no_answer)
             return
         connection = self.connection
+        if self._gives_way and is_a(error, LocalProtocolError):
+            return  # it did not wait again before it entered a session, and its player is in one already
         connection._work_failed("dialog", self._script, error)
+        if self._gives_way:
+            return  # the lines are those of the session
         connection._inbox.discard_lines()  # one of them may be a password, and must not become a command
         if interrupt_in(error) is not None:
             return  # the server stops, and sends its own text

@@ -85,13 +85,15 @@ class QuestionTaker:
         try:
             with trio.fail_after(math.inf if within is None else within):
                 await self._asked.wait()
+            # A dialog that was cancelled in the same moment is over: its player may be in the game by a token.
+            await trio.lowlevel.checkpoint_if_cancelled()
             answer, self._answer = self._answer, None
             assert answer is not None
             return str(answer)
         finally:
             self._asked, self.asks_hidden = None, False
-            # The answer can arrive in the same moment as the timeout. A plain line is then put back; a hidden one
-            # is dropped, since it may be a password.
+            # The answer can arrive in the same moment as the timeout or the end of the dialog. A plain line is then put
+            # back; a hidden one is dropped, since it may be a password.
             if self._answer is not None and not hidden:
                 self._lines.give_back(self._answer)
             self._answer = None
