@@ -98,10 +98,10 @@ ORDER = {
         *["subprotocols", "option_set", "interpreter", "clock", "initial_state", "engine", "client", "__init__"],
     ],
     "driver": [
-        *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers"),
+        *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers", "durations"),
         *inside("core", "schedule", "hooks", "scheduled", "dispatcher", "queue_source", "failures", "metering"),
         *inside("core", "context", "service"),
-        *inside("link", "client", "tail", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
+        *inside("link", "client", "tail", "traffic", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
         *inside("connection", "events", "line_taker", "guarded_taker", "waiting", "tap", "idle", "inbox"),
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
         *inside("sessions", "events", "resume", "session", "registry"),

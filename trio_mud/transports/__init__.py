@@ -28,7 +28,15 @@ class ProtocolViolation(trio.BrokenResourceError):
 
 
 class RequestAnswered(trio.BrokenResourceError):
-    """The peer asked for a page, which is not a connection to the game, and was answered."""
+    """The peer asked for a page, which is not a connection to the game, and was answered.
+
+    Attributes:
+        status: The status of the answer, such as 200.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def broken(error: BaseException, message: str) -> trio.BrokenResourceError:

@@ -135,8 +135,9 @@ class WebSocketTransport(LayeredTransport):
         head, self._head = self._head, None
         self.is_secure = self.is_secure or self._transport.is_secure
         if not head.wants_websocket:
-            await self._finish(self._site.answer(head), with_body=head.request.method == "GET")
-            raise RequestAnswered(f"{head.path[:100]!r} was answered")
+            answer = self._site.answer(head)
+            await self._finish(answer, with_body=head.request.method == "GET")
+            raise RequestAnswered(f"{head.path[:100]!r} was answered", answer.status.value)
         try:
             self._site.check_origin(head)
             response, make_codec = self._site.accept(head)

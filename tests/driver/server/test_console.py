@@ -207,7 +207,7 @@ async def test_status_counts_what_the_server_has(tmp_path: Path) -> None:
         await pipe.client.aclose()
     assert f"process {os.getpid()}, " in text
     assert "connections: 1 open, 1 admitted; sessions: 0" in text
-    assert "accepted: 1, admitted: 1" in text
+    assert "accepted: 1, accepted: telnet: 1, admitted: 1" in text
     assert text.endswith("the event loop answers")
 
 

@@ -398,6 +398,7 @@ class Connection(EndingTimerOwner):
             text, cause = self._refusal
             self._link.open(offers=False)  # drops everything that connect functions wrote
             self._inbox.reject()
+            self.server._host.refuse(self, cause)
             self._lifecycle.override(cause, text, self._notify_player)
         self._lifecycle.notify()
 
@@ -414,6 +415,7 @@ class Connection(EndingTimerOwner):
         """Answer a request to resume, and end the dialog of a player who is in the game."""
         self.server.sessions._take_returning(self)
         if self.session is None:
+            self.server.counters["returns by token refused"] += 1
             self.gmcp("Session.Void")
             return
         if self._inbox.taker is not None:
@@ -448,6 +450,10 @@ class Connection(EndingTimerOwner):
     def _locate(self, *, is_named: bool) -> bool:
         """Check the rate of new connections from its address; return False if it is exceeded."""
         return self.server._tree.admission.locate(self, is_named=is_named)
+
+    def _turned_away(self, what: str) -> None:
+        """Take note that the handshake failed, or was answered otherwise."""
+        self.server._host.turn_away(self, what)
 
     def _typed_first(self) -> None:
         """Take note that the first line was typed."""

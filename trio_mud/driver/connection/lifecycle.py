@@ -80,6 +80,10 @@ class Owner(Protocol):
         """
         ...
 
+    def _turned_away(self, what: str) -> None:
+        """Take note that the handshake failed, or was answered otherwise; `what` is the name of its counter."""
+        ...
+
     def _typed_first(self) -> None:
         """Take note that the first line was typed."""
         ...
@@ -338,7 +342,7 @@ class Lifecycle:
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
             if own_cancellation(error) is None:
                 log_error(error, "the transport of %s failed in its handshake", self._owner._label)
-            self._context.counters["handshakes failed"] += 1
+            self._owner._turned_away("handshakes failed")
             return False
 
     async def _has_done_its_part(self) -> bool:
@@ -359,12 +363,13 @@ class Lifecycle:
                     why, counted_as = "too many new connections from this address", "closed by rate"
             except RequestAnswered as error:
                 why, counted_as = str(error), "requests answered"
+                self._context.counters[f"answered with {error.status}"] += 1
             except trio.BrokenResourceError as error:
                 why = str(error) or str(error.__cause__ or "the link is lost")
         self._handshake = None
         if not has_arrived:
             failure = "health checks" if link.may_be_health_check else "handshakes failed"
-            self._context.counters[counted_as or failure] += 1
+            owner._turned_away(counted_as or failure)
             if self.cause is not None:
                 why = f"the connection was ended ({self.cause})"
             logger.debug("handshake of %s from %s failed: %s", owner._label, link.address or "an unknown address", why)

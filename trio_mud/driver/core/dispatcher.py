@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Awaitable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -36,6 +37,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ...limits import Limits
+from .durations import Durations
 from .events import HookEvent
 from .guard import interrupt_in, log_error, run_guarded
 from .hooks import HookFunction
@@ -125,17 +127,22 @@ class Host(Protocol):
 class _Wait:
     """One waiting hook: its event and function, its scope and its task."""
 
-    __slots__ = ("event", "function", "scope", "task")
+    __slots__ = ("began", "event", "function", "scope", "task")
 
     def __init__(self, event: HookEvent, function: HookFunction) -> None:
         self.event = event
         self.function = function
         self.scope = trio.CancelScope()
         self.task: trio.lowlevel.Task | None = None
+        self.began: float | None = None  # when the functions of the event began, if that is measured
 
 
 class Dispatcher:
-    """Runs the hooks of one server."""
+    """Runs the hooks of one server.
+
+    Attributes:
+        handled: The number of events so far; each has a number, by which the log lines that belong together are found.
+    """
 
     def __init__(self, host: Host, limits: Limits) -> None:
         self._host = host
@@ -150,7 +157,9 @@ class Dispatcher:
         self.is_dead = False
         self.is_cutting = False
         self.in_batch = False  # output written now is flushed at the end of the batch
-        self._handled = 0  # events; each has a number, by which lines of the log are found that belong together
+        self.handled = 0
+        self._durations: dict[str, Durations] | None = None  # while they are measured
+        self._clock: Callable[[], float] = time.perf_counter
         self.now = NEVER  # when the batch began: reading the clock for each line costs too much
 
     def put(self, source: Source) -> None:
@@ -182,6 +191,22 @@ class Dispatcher:
     def waiting(self) -> list[tuple[HookEvent, HookFunction]]:
         """Return the functions that have begun and wait, each with its event."""
         return [(wait.event, wait.function) for wait in self._waiting.values()]
+
+    def measure(self, clock: Callable[[], float] = time.perf_counter) -> Mapping[str, Durations]:
+        """Measure from now on how long the functions of an event take, waits included; return that by type of event.
+
+        Args:
+            clock: Returns seconds.
+        """
+        if self._durations is None:
+            self._durations = {}
+            self._clock = clock
+        return self._durations
+
+    @property
+    def ready(self) -> int:
+        """The number of sources that wait for a turn."""
+        return self._in_channel
 
     def stop(self) -> None:
         """End `run`, even inside a shielded scope that a hook function has left open."""
@@ -245,18 +270,24 @@ class Dispatcher:
             self._gated.setdefault(keeper._source, {})[source] = None
             return
         source.is_busy = True  # before `take_event`, which may parse bytes and so wake the source
+        event: HookEvent | None = None
+        functions: Iterator[HookFunction] | None = None
         try:
             event = source.take_event()
-            # An iterator, so that a task can run the rest of the functions after the one that waits.
-            functions = None if event is None else iter(self._host.functions_for(event))
+            if event is not None:
+                self.handled += 1
+                # An iterator, so that a task can run the rest of the functions after the one that waits.
+                functions = iter(self._host.functions_for(event))
         except BaseException as error:  # noqa: BLE001 - a failure costs that source
             self._source_failed(source, error)
-            event = functions = None
         if event is None or functions is None:
             self._turn_over(source)
+        elif self._durations is None:
+            self._step(source, event, functions, self.handled)
         else:
-            self._handled += 1
-            self._step(source, event, functions, self._handled)
+            began = self._clock()
+            self._step(source, event, functions, self.handled)
+            self._note_duration(source, event, began)
 
     def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction], number: int) -> None:
         """Run the remaining functions of this event, up to the first that waits."""
@@ -284,6 +315,17 @@ class Dispatcher:
         except BaseException as error:  # noqa: BLE001 - as above
             self._source_failed(source, error)
         self._turn_over(source)
+
+    def _note_duration(self, source: Source, event: HookEvent, began: float) -> None:
+        """Count how long the functions of an event took; if one of them waits, later."""
+        wait = self._waiting.get(source)
+        if wait is not None:
+            wait.began = began
+        elif self._durations is not None:
+            name = type(event).__name__
+            if name not in self._durations:
+                self._durations[name] = Durations()
+            self._durations[name].add(self._clock() - began)
 
     def _turn_over(self, source: Source) -> None:
         """Queue the source again if it has events; otherwise wake the sources deferred behind it."""
@@ -332,6 +374,8 @@ class Dispatcher:
         finally:
             del self._waiting[source]
         self._step(source, event, functions, number)
+        if wait.began is not None:
+            self._note_duration(source, event, wait.began)
         if not self._load:  # no batch may follow that would notice
             self._quiet.set()
 

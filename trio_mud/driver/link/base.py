@@ -7,8 +7,8 @@ implements `Link` and reaches the server through a listener whose transports hav
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from ...telnet import InterruptKind, TelnetEngine
@@ -19,6 +19,7 @@ from ..core.context import Context
 from ..core.events import Cause
 from .client import Client
 from .tail import Missing, Tail
+from .traffic import Traffic, all_traffic
 
 
 class OutOfBand(NamedTuple):
@@ -305,6 +306,7 @@ class LinkHost:
         make_engine: For telnet. Secure and recorded links are not offered compression.
         mssp_variables: For telnet: returns the variables for MUD listings.
         rendered: Texts rendered in this batch, each for one kind of client; the server clears it.
+        traffic: The bytes that passed each door.
     """
 
     context: Context
@@ -314,3 +316,4 @@ class LinkHost:
     make_engine: MakeEngine
     mssp_variables: Callable[[], Variables]
     rendered: dict[Hashable, tuple[Text, bytes]]
+    traffic: Mapping[str, Traffic] = field(default_factory=all_traffic)

@@ -107,6 +107,7 @@ class Incoming:
     def feed(self, data: bytes) -> bool:
         """Take received bytes; return True if there is room for more. Never raises."""
         link = self._link
+        link._traffic.received += len(data)
         if link._is_stopped:
             return True
         try:

@@ -32,6 +32,7 @@ from ..core.guard import own_cancellation
 from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
 from .tail import Missing, Tail
+from .traffic import door_of
 
 MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
 MOST_SHARED: Final = 64 * 1024  # bytes of a rendered text; longer ones are not kept
@@ -73,6 +74,7 @@ class Outgoing:
         "_queued",
         "_receiver",
         "_tail",
+        "_traffic",
         "_transport",
         "_unsent",
         "_writer",
@@ -86,6 +88,7 @@ class Outgoing:
     def __init__(self, host: LinkHost, transport: Transport, engine: TelnetEngine, reserved: int) -> None:
         self._host = host
         self._transport = transport
+        self._traffic = host.traffic[door_of(transport)]
         self.client = Client()
         self.client._attach(engine, host.context.timers.thread)
         self.engine = engine
@@ -208,6 +211,16 @@ class Outgoing:
             self._host.mark_dirty(self._receiver)
 
     @property
+    def door(self) -> str:
+        """The door by which the peer came."""
+        return self._traffic.door
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of output that the transport has not accepted."""
+        return self._queued + len(self._unsent)
+
+    @property
     def is_drained(self) -> bool:
         """True if the transport has accepted all output, and the writer has ended."""
         return not self._is_dirty and not self._unsent and self._writer is None
@@ -240,10 +253,13 @@ class Outgoing:
             while data := engine.data_to_send():
                 if self._writer is not None:  # it is amid a send, so these bytes must come after its own
                     self._unsent += data
-                elif (sent := self._transport.send_nowait(data)) < len(data):
-                    self._unsent = _rest(data, sent)
-                    self._writer = trio.CancelScope()
-                    self._host.start_sibling(self._write_unsent, name=f"writer of {self._receiver.label}")
+                else:
+                    sent = self._transport.send_nowait(data)
+                    if sent < len(data):
+                        self._unsent = _rest(data, sent)
+                        self._writer = trio.CancelScope()
+                        self._host.start_sibling(self._write_unsent, name=f"writer of {self._receiver.label}")
+                    self._traffic.sent += sent
                 if engine.outgoing.deflater is None and not engine.outgoing.queue:
                     break  # everything was sent, which saves a call of `data_to_send` per flush
         except Exception as error:  # noqa: BLE001 - the boundary of a link
@@ -359,6 +375,7 @@ class Outgoing:
                             patience.deadline = trio.current_time() + stall
                         unsent = self._unsent
                         rest = _rest(unsent, await self._transport.send_some(unsent), least=1)
+                        self._traffic.sent += len(unsent) - len(rest)
                         # Meanwhile more may have been added, or all dropped because the link was lost.
                         self._unsent = self._unsent[len(unsent) - len(rest) :]
                     if patience.cancelled_caught:

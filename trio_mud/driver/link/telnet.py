@@ -148,6 +148,11 @@ class TelnetLink(Outgoing):
     # Input
 
     @property
+    def anomalies(self) -> int:
+        """The number of framing faults and floods by the peer so far."""
+        return self._incoming.anomalies
+
+    @property
     def hides_input(self) -> bool:
         """True if typed input is secret now and must not be recorded."""
         return self._incoming.hides_input or self.engine.input_hidden

@@ -52,7 +52,7 @@ class Acceptor:
         limits: The limits of the accept rate and of cleanup.
         may_connect: Called with the transport of each accepted peer; False closes it at once.
         on_accept: Called with the transport of each other peer.
-        count: Called with the name of a counter for each accept and each failure.
+        count: Called with the name of a counter for each failure.
     """
 
     def __init__(
@@ -111,7 +111,6 @@ class Acceptor:
             except OSError as error:
                 await self._bear(error)
                 continue
-            self._count("accepted")
             if not self._may_connect(transport):
                 with trio.CancelScope(shield=True):  # nothing here waits
                     await run_guarded(close_forcefully, _did_not_close, transport)

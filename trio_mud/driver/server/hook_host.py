@@ -8,6 +8,7 @@ receives a sentence of `Texts`. Only an interrupt, an exit and a failure on `Sta
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Protocol
@@ -20,12 +21,14 @@ from ..connection.connection import Connection, Connections
 from ..connection.events import Connect, Disconnect, Input, ResumeRequested
 from ..core.context import Context
 from ..core.describing import describe, guarded, typed
-from ..core.events import Cause, HookEvent
+from ..core.events import Cause, HookEvent, Reason
 from ..core.failures import log_failure
 from ..core.guard import attribute_of, describe_value, interrupt_in, is_a, log_error, unwrap_single
 from ..core.hooks import HookFunction, Hooks
 from ..core.timers import Tick
 from ..link.base import LinkReceiver
+from ..link.telnet import TelnetLink
+from ..link.traffic import OTHER, count_at
 from .events import Started
 
 logger = logging.getLogger("trio_mud")
@@ -61,6 +64,9 @@ class HookHost:
     Attributes:
         hooks: The game's functions; may be replaced between two events.
         connections: The admitted connections.
+        undecided: The accepted connections without a verdict, by number. Each leaves it once: when its handshake fails,
+            or when it is admitted or refused.
+        events: The number of events by the name of their type, but for `Input`, whose way must be short.
     """
 
     _context: Context
@@ -70,6 +76,8 @@ class HookHost:
     def __init__(self, hooks: Hooks) -> None:
         self.hooks = hooks
         self.connections = Connections()
+        self.undecided: dict[int, Connection] = {}
+        self.events: Counter[str] = Counter()
         self._dirty: list[LinkReceiver] = []
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
         self.must_flush = trio.Event()  # output was written outside a batch
@@ -98,6 +106,7 @@ class HookHost:
             functions = ()
         if type(event) is Input:  # first, since most events are
             return functions
+        self.events[type(event).__name__] += 1
         if isinstance(event, Connect):
             return (*functions, _conclude_connect)
         if isinstance(event, Disconnect):
@@ -132,7 +141,7 @@ class HookHost:
             # Any peer can cause this by hanging up while a hook waits, so it is no failure of the game.
             log_error(None, "a hook for %s gave up: %s", type(event).__name__, error, level=logging.DEBUG)
             return
-        self._context.counters["hooks failed"] += 1
+        count_at(self._context.counters, "hooks failed", type(event).__name__)
         if isinstance(event, Started) and self._stopping.fatal is None:  # raised by `serve`, with its traceback
             logger.critical("hook %s failed on Started: the server does not start", describe(function, error))
             self._stopping.fail(error)
@@ -191,9 +200,24 @@ class HookHost:
 
     def admit(self, connection: Connection) -> None:
         """Add a connection that passed the connect hook to the list."""
-        self._context.counters["admitted"] += 1
+        self.undecided.pop(connection.number, None)
+        count_at(self._context.counters, "admitted", door_of_connection(connection))
         self.connections._add(connection)
         logger.debug("%s was admitted from %s", connection._label, connection.address)
+
+    def refuse(self, connection: Connection, cause: Cause) -> None:
+        """Count a connection that did not pass the connect hook."""
+        self.undecided.pop(connection.number, None)
+        self._context.counters[f"{Reason.REFUSED.value}: {cause}"] += 1
+
+    def turn_away(self, connection: Connection, what: str) -> None:
+        """Count a connection whose handshake failed, or was answered otherwise.
+
+        Args:
+            what: The name of the counter.
+        """
+        self.undecided.pop(connection.number, None)
+        count_at(self._context.counters, what, door_of_connection(connection))
 
     def typed_first(self, connection: Connection) -> None:
         """Log the connection, which has typed its first line and so is probably a player and not a scanner."""
@@ -245,7 +269,8 @@ class HookHost:
         """Take the connection off the list, as the first step on `Disconnect`, before any function of the game runs."""
         connection = event.connection
         self.connections._discard(connection)
-        self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
+        if event.reason is not Reason.REFUSED:  # a refusal was counted with the verdict
+            self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
         level = logging.INFO if connection._inbox.has_typed else logging.DEBUG
         if logger.isEnabledFor(level):  # the label costs more than the rest; thousands may leave at once
             logger.log(level, "%s left: %s (%s)", connection._label, event.reason.value, event.cause)
@@ -255,6 +280,12 @@ class HookHost:
         if self._stopping.fatal is None:
             self._begin_timers()
         self._stopping.note_started()
+
+
+def door_of_connection(connection: Connection) -> str:
+    """Return the door by which a connection came."""
+    link = connection._link
+    return link.door if isinstance(link, TelnetLink) else OTHER
 
 
 def _about(event: HookEvent) -> str:
@@ -275,6 +306,7 @@ def _conclude_connect(event: Connect) -> None:
 
 
 def _refuse_resume(event: ResumeRequested) -> None:
+    event.connection.server.counters["returns by token refused"] += 1
     event.connection.gmcp("Session.Void")
 
 

@@ -34,6 +34,7 @@ from ..core.describing import guarded, innermost
 from ..core.events import Cause
 from ..core.guard import Args, allow_interrupts, is_a, log_error, run_guarded, unwrap_single
 from ..core.service import Service
+from ..link.traffic import count_at, door_of
 from ..sessions.registry import Sessions
 from .acceptor import Acceptor, AnyListener, close_forcefully
 from .admission import Admission
@@ -364,23 +365,25 @@ class TaskTree:
 
     def _may_connect(self, transport: Transport) -> bool:
         """Return False if the transport must be closed: its origin exceeds its rate, or its address cannot be read."""
+        door = door_of(transport)
+        count_at(self._context.counters, "accepted", door)
         try:
             may_connect = self.admission.accept(transport.address)
         except Exception as error:  # noqa: BLE001 - a transport of the game
-            self._not_connected(error)
+            self._not_connected(error, door)
             return False
         if not may_connect:
-            self._count("closed by rate")
+            count_at(self._context.counters, "closed by rate", door)
         return may_connect
 
     def _on_accept(self, siblings: trio.Nursery, transport: Transport) -> None:
         try:
             connection = self._connect(transport)
         except Exception as error:  # noqa: BLE001 - an option, clock or link of the game; it costs this connection
-            self._not_connected(error)
+            self._not_connected(error, door_of(transport))
             siblings.start_soon(run_guarded, close_forcefully, lambda error: None, transport)
             return
-        self.accepted[connection.number] = connection
+        self.accepted[connection.number] = self._host.undecided[connection.number] = connection
         self.admission.arrive(connection)
         if self.aborting.is_set():
             connection._lifecycle.abort()
@@ -388,7 +391,7 @@ class TaskTree:
             connection.quit(self.last_words, cause=Cause.SHUTDOWN)
         siblings.start_soon(connection._lifecycle.run, name=connection.name)
 
-    def _not_connected(self, error: BaseException) -> None:
+    def _not_connected(self, error: BaseException, door: str) -> None:
         self._context.repeats.log(
             logging.ERROR,
             "cannot create a connection for an accepted peer, which is closed",
@@ -396,7 +399,7 @@ class TaskTree:
             summary=f"connections could not be created: {type(error).__name__}",
             error=error,
         )
-        self._count("handshakes failed")
+        count_at(self._context.counters, "handshakes failed", door)
 
     @enable_ki_protection
     async def _flush(self) -> None:

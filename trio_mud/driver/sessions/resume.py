@@ -44,3 +44,4 @@ def catch_up(connection: Connection, tail: Tail, seen: int | None) -> None:
     counters = connection.server.counters
     counters["sessions resumed by token"] += 1
     counters["lines replayed"] += missing.lines
+    counters["lines lost"] += missing.lost
