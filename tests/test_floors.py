@@ -45,7 +45,7 @@ FLOORS = {
     "transports": Floor(GROUND, {"trio", "websockets"}),
     "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
-    "web": Floor(GROUND | {"telnet", "transports"}),
+    "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
     "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage", "text"}, {"msgspec", "trio"}),
@@ -107,7 +107,9 @@ ORDER = {
         *inside("sessions", "events", "resume", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
         *inside("server", "events", "mssp", "log_lines", "log_queue", "operator", "acceptor", "admission"),
-        *inside("server", "hook_host", "task_tree", "server", "stacks", "task_report", "watchdog", "console"),
+        *inside(
+            "server", "hook_host", "task_tree", "server", "figures", "stacks", "task_report", "watchdog", "console"
+        ),
         *inside("server", "places", "running"),
     ],
     "storage": [
@@ -334,7 +336,9 @@ def test_every_back_reference_is_needed_and_only_for_type_checkers() -> None:
 def test_the_package_declares_what_it_imports_and_nothing_else() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    declared = {re.split(r"[^\w-]", wanted)[0] for wanted in [*project["dependencies"], *extras["postgres"]]}
+    declared = {
+        re.split(r"[^\w-]", wanted)[0] for wanted in [*project["dependencies"], *extras["postgres"], *extras["metrics"]]
+    }
 
     outside_the_kit = [
         path for path in HERE.rglob("*.py") if "testing" not in path.parts

@@ -33,6 +33,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "max_link_dead_per_address": _MILLION,
     "max_typeahead": _MILLION,
     "max_anomalies": _MILLION,
+    "max_watch_peers": _MILLION,
     "max_posts": _MILLION,
     "batch_size": _MILLION,
     # bytes, and characters of the log
@@ -53,6 +54,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "hook_timeout": _YEAR,
     "watchdog_timeout": _YEAR,
     "watchdog_abort_timeout": _YEAR,
+    "watch_timeout": _YEAR,
     "write_stall_timeout": _YEAR,
     "dead_peer_timeout": LONGEST_KEEPALIVE,
     "grace": _YEAR,
@@ -224,6 +226,12 @@ class Limits:
     A client that sends more ends its connection. An empty message that is an empty line does not count.
     Reason: a browser answers one ping in each `web_keepalive_interval`."""
 
+    # Operators
+
+    max_watch_peers: int = 16
+    """Requests that the watch answers at once. Past the limit, the oldest is dropped in favour of the newest.
+    Reason: an operator has a few browsers and one Prometheus, and they take milliseconds."""
+
     # Pending output and events
 
     max_output: int = 256 * 1024
@@ -290,6 +298,10 @@ class Limits:
     """Seconds that one function may block the event loop before the process exits with status 1, without saving.
     A supervisor can then restart it. At least `watchdog_timeout`.
     Precedent: FluffOS stops an evaluation that takes too long by a POSIX timer; Python has no safe way to do that."""
+
+    watch_timeout: float = 5.0
+    """Timeout of one request to the watch, in seconds from accept to the end of the answer.
+    Precedent: Prometheus gives up a scrape after 10 s."""
 
     write_stall_timeout: float | None = 30.0
     """Seconds in which a peer accepts no byte of its pending output; then the link is dead.

@@ -1,8 +1,10 @@
-"""The web port: players by WebSocket, in the subprotocols that MUD clients and pages use.
+"""The web port and the watch: players by WebSocket, and a page by which operators watch a running game.
 
-It joins the transport (`trio_mud.transports.websocket`) to the codecs of the subprotocols (`trio_mud.telnet`).
+The web port joins the transport (`trio_mud.transports.websocket`) to the codecs of the subprotocols that MUD clients
+and pages use (`trio_mud.telnet`). The watch is a port of its own beside the server.
 """
 
 from .ports import SUBPROTOCOLS, open_web
+from .watch import ServerWatch, open_watch
 
-__all__ = ["SUBPROTOCOLS", "open_web"]
+__all__ = ["SUBPROTOCOLS", "ServerWatch", "open_watch", "open_web"]

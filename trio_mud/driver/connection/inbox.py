@@ -216,6 +216,11 @@ class Inbox(Source):
         return self._stage in _UNDECIDED
 
     @property
+    def is_in_handshake(self) -> bool:
+        """True until the handshake is over."""
+        return self._stage is _Stage.HANDSHAKE
+
+    @property
     def is_gone(self) -> bool:
         """True once its last event was taken."""
         return self._stage is _Stage.GONE

@@ -28,7 +28,7 @@ An ending is always decided before a scope is cancelled, and the first decision 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol
@@ -281,6 +281,18 @@ class Lifecycle:
             self.notify()
 
     # Waiting
+
+    def open_scopes(self) -> Iterator[str]:
+        """Yield what this connection's open scopes are for, the outermost first."""
+        if self._handshake is not None:
+            yield "handshake"
+        if not (self._inbox.is_in_handshake or self.link_scope.cancel_called or self._closing is not None):
+            yield "link"
+        if self.active_scope is not None and not self.active_scope.cancel_called:
+            yield "active"
+        yield from (what for what, _ in (self._works or {}).values())
+        if self._closing is not None:
+            yield "close"
 
     def notify(self) -> None:
         """Make the task check the condition of `wait_until` again."""

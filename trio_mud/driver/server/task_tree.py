@@ -129,6 +129,11 @@ class TaskTree:
         """True if a shutdown or the hard path has begun."""
         return self._is_closing.is_set()
 
+    @property
+    def has_started(self) -> bool:
+        """True if all functions on `Started` have run."""
+        return self._started.is_set()
+
     def shutdown(self, text: str, within: float) -> None:
         """Take the graceful path. A second call has no effect."""
         if self.is_closing:
