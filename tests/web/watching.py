@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -115,23 +115,29 @@ class Scrape:
         return sum(self[name].values())
 
     def check_conservation(self) -> None:
-        """I-26: each accepted connection is counted once, and each admitted one is listed or has ended."""
-        states, endings = self["connections"], self["disconnects_total"]
-        refused = sum(count for (_, reason), count in endings.items() if reason == "refused")
-        ended = sum(endings.values()) - refused
-        at_the_door = states["handshake",] + states["door",]
-        assert self.sum("connections_accepted_total") == (
-            self.sum("page_requests_total")
-            + self.sum("handshakes_failed_total")
-            + refused
-            + self.sum("connections_admitted_total")
-            + at_the_door
-        )
-        assert (
-            ended + states["playing",]
-            <= self.sum("connections_admitted_total")
-            <= sum(endings.values()) + sum(states.values())
-        )
+        """I-26, with the metrics of this scrape."""
+        check_conservation(self.__getitem__)
+
+
+def check_conservation(read: Callable[[str], Mapping[tuple[str, ...], float]]) -> None:
+    """I-26: each accepted connection is counted once, and each admitted one is listed or has ended."""
+
+    def total(name: str) -> float:
+        return sum(read(name).values())
+
+    states, endings = read("connections"), read("disconnects_total")
+    refused = sum(count for labels, count in endings.items() if "refused" in labels)
+    ended = sum(endings.values()) - refused
+    admitted = total("connections_admitted_total")
+    assert total("connections_accepted_total") == (
+        total("page_requests_total")
+        + total("handshakes_failed_total")
+        + refused
+        + admitted
+        + states["handshake",]
+        + states["door",]
+    )
+    assert ended + states["playing",] <= admitted <= ended + states["playing",] + states["ending",]
 
 
 def reply_on(wire: FakeTransport) -> Reply:
