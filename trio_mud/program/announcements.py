@@ -37,13 +37,15 @@ def plan(effective: Effective, backend: Backend | None) -> str:
         text += f" and at the socket {configuration.unix}"
     if configuration.proxy_from:
         text += f", behind proxies in {', '.join(configuration.proxy_from)}"
+    if configuration.watch.port is not None:
+        text += f", watched at {configuration.watch.host} port {configuration.watch.port}"
     if backend is not None and not isinstance(backend, Memory):
         text += f", with records in {backend.name}"
     return text + (f", with {'; '.join(changed)}" if changed else "")
 
 
-def welcome(game: str, places: Sequence[Place]) -> str:
-    """Return the lines that say how to connect, from where, and how to stop the server."""
+def welcome(game: str, places: Sequence[Place], admin_page: str | None = None) -> str:
+    """Return the lines that say how to connect, from where, how to watch the game, and how to stop the server."""
     lines = [f"{game} is open. To connect:"]
     for protocol, is_secure, form in (
         ("telnet", False, "    telnet {} {}"),
@@ -57,6 +59,8 @@ def welcome(game: str, places: Sequence[Place]) -> str:
         lines.append(f"Only local connections are accepted. Use --host 0.0.0.0 to accept others. {UNENCRYPTED}")
     else:
         lines.append(f"Other machines connect by the name or address of this machine. {UNENCRYPTED}")
+    if admin_page is not None:
+        lines.append(f"To watch the game: {admin_page}")
     lines.append("Press Ctrl-C to stop the server.")
     return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from ..limits import Limits
 from ..texts import Texts
 from ..transports.site import check_origin
 from ..transports.tcp import check_address
+from ..web.watch import check_token
 
 __all__ = [
     "BUNDLED_WORLD",
@@ -28,6 +29,7 @@ __all__ = [
     "OperationsOptions",
     "PathKind",
     "StorageOptions",
+    "WatchOptions",
 ]
 
 BUNDLED_WORLD = "trio_mud.mudlib:world"
@@ -44,6 +46,7 @@ class PathKind(enum.Enum):
     FILE = "a path in quotes"
     SWITCHABLE = 'a path in quotes, or "none"'
     DATABASE = 'a path in quotes, or a URL, "postgresql://…"'
+    SECRET = "a text in quotes"  # noqa: S105 - no path, and shown as dots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,36 @@ class OperationsOptions:
     socket: Annotated[str | None, PathKind.SWITCHABLE] = None
     """The Unix socket of the console, for `trio-mud admin`; "none" switches it off.
     None for NAME.sock beside the database NAME.db; a game without a database then has no console."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """The port by which operators watch the game with a browser and Prometheus.
+
+    Raises:
+        ValueError: The host, the port or the token is invalid.
+    """
+
+    host: str = "localhost"
+    """The host name or address to listen on; the port has no TLS, so leave it to this machine."""
+
+    port: int | None = None
+    """The port to listen on; 0 chooses a free port. None for no watch."""
+
+    token: Annotated[str | None, PathKind.SECRET] = None
+    """The secret that the admin page needs, at least 16 characters; None for a new one at each start, which is printed.
+    `TRIO_MUD_WATCH_TOKEN_FILE` names a file that holds it."""
+
+    names: tuple[str, ...] = ()
+    """Further names of this host by which requests may come, such as "mud.internal"."""
+
+    def __post_init__(self) -> None:
+        if self.port is not None:
+            check_address(self.host, self.port)
+        if not self.host:
+            raise ValueError('host = "": write a name or an address; 0.0.0.0 is every IPv4 address of this machine')
+        if self.token is not None:
+            check_token(self.token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +181,7 @@ class Configuration:
     storage: StorageOptions = StorageOptions()
     accounts: AccountOptions = AccountOptions()
     operations: OperationsOptions = OperationsOptions()
+    watch: WatchOptions = WatchOptions()
     log: LogOptions = LogOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()

@@ -82,10 +82,11 @@ def _together(given: Mapping[str, Given]) -> Effective:
         ConfigurationError: They do not fit together.
     """
     for key, (value, source) in given.items():
-        if SETTINGS[key].path is PathKind.DATABASE and DOTS in str(value):
+        if SETTINGS[key].path in (PathKind.DATABASE, PathKind.SECRET) and DOTS in str(value):
+            secret = "token" if SETTINGS[key].path is PathKind.SECRET else "password"
             raise ConfigurationError(
-                f"{source}: {key} has the dots of `trio-mud config` in place of its password: "
-                f"write the password, or name a file that holds the value in {SETTINGS[key].variable}_FILE"
+                f"{source}: {key} has the dots of `trio-mud config` in place of its {secret}: "
+                f"write the {secret}, or name a file that holds the value in {SETTINGS[key].variable}_FILE"
             )
     values: dict[str, object] = {}
     for table, cls in TABLES.items():

@@ -23,6 +23,8 @@ _KEYS: Final = {  # of options that are called otherwise than their setting
     "storage_every": "storage.every",
     "storage_backups": "storage.backups",
     "console": "operations.socket",
+    "watch_host": "watch.host",
+    "watch_port": "watch.port",
 }
 _MANY = Parameter(negative="", show_default=False)
 _NETWORKS = Parameter(metavar="NETWORK")
@@ -87,6 +89,12 @@ class RunOptions:
 
     console: Annotated[str | None, Parameter(metavar="SOCKET")] = None
     """The Unix socket of the console, for trio-mud admin, or none. Default: MODULE.sock, beside the database."""
+
+    watch_port: Annotated[str | None, Parameter(metavar="NUMBER")] = None
+    """An additional port by which operators watch the game: a page, health and metrics; 0 chooses a free port."""
+
+    watch_host: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """The host name or address for that port. Default: localhost."""
 
     record: Annotated[str | None, Parameter(metavar="FOLDER")] = None
     """A folder for recordings of all connections, which tests can replay. Hidden input is left out."""

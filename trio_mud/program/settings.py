@@ -50,6 +50,7 @@ _EXAMPLES: Final[Mapping[object, str]] = {
     str: "a text in quotes",
     Rate: "a rate, such as { per_second = 20, burst = 60 }",
 }
+_LISTED: Final = {"web_origins": "https://mud.example", "names": "mud.internal"}  # examples for lists
 _PASSWORD = re.compile(r"(?<=://)([^:/?#]*:).*(?=@)|(?<=password=)[^&]+")
 
 
@@ -91,8 +92,7 @@ class ConfigSetting:
         if get_origin(kind) is Literal:
             return _any_of([f'"{word}"' for word in get_args(kind)])
         if get_origin(kind) is tuple:
-            example = "https://mud.example" if self.name == "web_origins" else "10.0.0.0/8"
-            return f'a list of texts, such as ["{example}"]'
+            return f'a list of texts, such as ["{_LISTED.get(self.name, "10.0.0.0/8")}"]'
         example = f", such as {self.default}" if kind in (int, float) and self.default is not None else ""
         return _EXAMPLES[kind] + example + (f', or "{SWITCHED_OFF}"' if self.can_be_none else "")
 
@@ -132,8 +132,9 @@ class ConfigSetting:
         except msgspec.ValidationError as error:
             if isinstance(error.__cause__, ValueError):  # of the rate itself, which names its field
                 raise ValueError(f"{self.key}.{error}") from None
-            raise ValueError(f"{self.key} = {_abridged(value)}: write {self.wanted}{self._remark(value)}") from None
-        if self.path is None or not isinstance(converted, str):
+            given = DOTS if self.path is PathKind.SECRET else _abridged(value)
+            raise ValueError(f"{self.key} = {given}: write {self.wanted}{self._remark(value)}") from None
+        if self.path in (None, PathKind.SECRET) or not isinstance(converted, str):
             return converted
         is_url = "://" in converted and self.path is not PathKind.DATABASE  # of a database: it may have a password
         if not converted or "\0" in converted or is_url:
@@ -223,6 +224,8 @@ def shown(setting: ConfigSetting, value: object) -> str:
     """Return a value of a setting as TOML has it, its password hidden."""
     if value is None:
         return f'"{SWITCHED_OFF}"' if setting.can_be_none else "not set"
+    if setting.path is PathKind.SECRET:
+        return toml_value(DOTS)
     if isinstance(value, str) and setting.path is PathKind.DATABASE:
         return toml_value(without_password(value))
     if isinstance(value, Rate):

@@ -138,9 +138,12 @@ def from_options(options: Iterable[OptionText]) -> dict[str, Given]:
             table, _, name = key.rpartition(".")
             raise ConfigurationError(f"{option} {key}: {misnamed(table, name)}")
         setting = SETTINGS[key]
+        secret = "token" if setting.path is PathKind.SECRET else ""
         if setting.path is PathKind.DATABASE and without_password(text) != text:
+            secret = "password"  # noqa: S105 - the word
+        if secret:
             raise ConfigurationError(
-                f"{option}: every user of this machine can read a password on the command line: "
+                f"{option}: every user of this machine can read a {secret} on the command line: "
                 f"write it into a file, and name that in {setting.variable}{FROM_FILE}"
             )
         found[key] = _parsed(setting, text, option, None)

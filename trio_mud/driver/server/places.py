@@ -39,12 +39,21 @@ _SETTINGS: Final = {
 class CannotListen(TrioMudError):
     """A port cannot be bound, or the host is unknown; the message names the address and the error.
 
+    Args:
+        host: The host as configured.
+        port: The port as configured.
+        parameter: The argument or setting of the port.
+        error: The cause.
+        host_parameter: The argument or setting of the host.
+
     Attributes:
         status: The exit status of a program that ends by it.
         parameter: The argument or setting to change, such as "port", "tls_port", "host" or "unix".
     """
 
-    def __init__(self, host: str | None, port: int, parameter: str, error: OSError) -> None:
+    def __init__(
+        self, host: str | None, port: int, parameter: str, error: OSError, *, host_parameter: str = "host"
+    ) -> None:
         if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
             super().__init__(f"host {host!r} is unknown")
             self.status = EXIT_USAGE
@@ -53,7 +62,7 @@ class CannotListen(TrioMudError):
             super().__init__(f"cannot bind {where}: {error.strerror or error}")
             self.status = EXIT_UNAVAILABLE
         is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-        self.parameter = "host" if is_host else parameter
+        self.parameter = host_parameter if is_host else parameter
 
 
 class Place(NamedTuple):
