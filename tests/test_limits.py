@@ -11,6 +11,8 @@ from trio_mud.limits import _GREATEST, Limits, Rate, may_be_switched_off
 from trio_mud.texts import Texts
 
 ALWAYS_BOUNDED = {
+    "max_watch_peers",
+    "watch_timeout",
     "max_typeahead",
     "free_without_session",
     "max_typeahead_bytes",
@@ -46,6 +48,7 @@ COUNTS = [
     "max_anomalies",
     "max_web_message",
     "max_output",
+    "max_watch_peers",
     "max_posts",
     "max_replay",
     "max_tail",
@@ -61,6 +64,7 @@ SECONDS = [
     "hook_timeout",
     "watchdog_timeout",
     "watchdog_abort_timeout",
+    "watch_timeout",
     "write_stall_timeout",
     "dead_peer_timeout",
     "grace",

@@ -20,6 +20,10 @@ A comment before a block of TOML stands for all settings of the configuration:
 
     <!-- settings: all -->
 
+A comment before a table stands for all metrics of the watch:
+
+    <!-- metrics: all -->
+
 Used by `test_generated.py`, which compares.
 """
 
@@ -42,13 +46,15 @@ from types import GenericAlias, ModuleType
 from typing import Literal, get_origin
 
 from trio_mud import HookEvent, Rate
-from trio_mud.program.config import Configuration
+from trio_mud.program.config import Configuration, PathKind
 from trio_mud.program.settings import SETTINGS, TABLES, shown
+from trio_mud.web.metrics import METRICS
+from trio_mud.world.building.toml_text import toml_value
 
 from .pages import CHECKOUT, DOCS
 
 BLOCK = re.compile(
-    r"(?P<mark><!-- (?P<kind>code|names|members|fields|settings): (?P<argument>[^>]+?) -->\n)"
+    r"(?P<mark><!-- (?P<kind>code|names|members|fields|settings|metrics): (?P<argument>[^>]+?) -->\n)"
     r"(?P<copy>```[\s\S]*?\n```\n|(?:\|.*\n)*)"
 )
 EXAMPLES = {  # of settings without a default that could be written
@@ -60,6 +66,7 @@ EXAMPLES = {  # of settings without a default that could be written
     "storage.url": "data/tavern.db",
     "storage.backups": "data/backups",
     "operations.socket": "data/tavern.sock",
+    "watch.token": "write-a-secret-here",
     "log.file": "tavern.log",
 }
 LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text", ".nginx": "nginx", ".caddy": "text"}
@@ -81,6 +88,7 @@ def render(page: Path) -> str:
         "members": _members,
         "fields": _fields,
         "settings": _settings,
+        "metrics": _metrics,
     }
 
     def make(block: re.Match[str]) -> str:
@@ -194,9 +202,16 @@ def _settings(_page: Path, _argument: str) -> str:
             words = f": {setting.wanted}" if get_origin(setting.hint) is Literal else ""
             lines.append(f"# {meaning.rstrip('.')}{words or '.'}")
         is_set = setting.default is not None or setting.can_be_none
-        value = shown(setting, setting.default if is_set else EXAMPLES[key])
+        is_secret = setting.path is PathKind.SECRET  # and would be dots
+        value = toml_value(EXAMPLES[key]) if is_secret else shown(setting, setting.default if is_set else EXAMPLES[key])
         lines.append(f"{'' if is_set else '#'}{setting.name} = {value}")
     return "\n".join(["```toml", *lines, "```", ""])
+
+
+def _metrics(_page: Path, _argument: str) -> str:
+    """The metrics of the watch, with their types, labels and meanings."""
+    rows = [(name, metric.kind, ", ".join(metric.labels), metric.help) for name, metric in METRICS.items()]
+    return _table(("metric", "type", "labels", "meaning"), rows)
 
 
 def _docstrings_of_fields(cls: type) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from trio_mud.program import cli
+from trio_mud.program.config import PathKind
 from trio_mud.program.config_command import as_toml
 from trio_mud.program.effective import find_configuration
 from trio_mud.program.settings import SETTINGS
@@ -30,6 +31,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def every_setting_changed() -> Iterable[OptionText]:
     for key, setting in SETTINGS.items():
+        if setting.path is PathKind.SECRET:
+            continue  # printed as dots
         other = other_value(setting)
         yield OptionText(key, "--set", other if isinstance(other, str) else toml_value(other))
 
@@ -121,3 +124,13 @@ def test_a_password_is_dots_and_the_dots_are_refused(
     assert cli.main(["config", "--config", "mud.toml"]) == 2
     err = capsys.readouterr().err
     assert "storage.url has the dots of `trio-mud config` in place of its password: write the password" in err
+
+
+def test_a_token_is_dots(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").write_text("a-token-of-the-tests\n", encoding="utf-8")
+    monkeypatch.setenv("TRIO_MUD_WATCH_TOKEN_FILE", "secret")
+    assert cli.main(["config", "--watch-port", "4001"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert 'token = "••••"  # TRIO_MUD_WATCH_TOKEN_FILE' in lines
+    assert lines[lines.index("[watch]") + 2] == "port = 4001  # --watch-port"
+    assert not any("a-token-of-the-tests" in line for line in lines)

@@ -8,7 +8,7 @@ import pytest
 
 from trio_mud.errors import ConfigurationError
 from trio_mud.limits import Limits
-from trio_mud.program.config import Configuration
+from trio_mud.program.config import Configuration, PathKind
 from trio_mud.program.effective import decode, find_configuration
 from trio_mud.program.settings import DOTS, SETTINGS, ConfigSetting
 from trio_mud.program.sources import OptionText
@@ -24,11 +24,12 @@ def test_option_overrides_variable_overrides_file_overrides_default(setting: Con
     file.write_text(f"{header}{setting.name} = {toml_value(other)}\n", encoding="utf-8")
     text = other if isinstance(other, str) else toml_value(other)
     variable, option = {setting.variable: text}, [OptionText(setting.key, "--set", text)]
+    is_secret = setting.path is PathKind.SECRET  # which no command line may have
 
     assert find_configuration(None, (), {}).source(setting.key) == "default"
     assert find_configuration(file, (), {}).source(setting.key) == f"{file}:2"
     assert find_configuration(file, (), variable).source(setting.key) == setting.variable
-    assert find_configuration(file, option, variable).source(setting.key) == "--set"
+    assert is_secret or find_configuration(file, option, variable).source(setting.key) == "--set"
     found = find_configuration(None, (), variable)
     assert found.value(setting.key) == setting.convert(other, None)
     assert [key for key in SETTINGS if found.value(key) != SETTINGS[key].default] == [setting.key]
@@ -59,6 +60,20 @@ def test_a_value_is_checked_together_with_those_of_other_sources(tmp_path: Path)
 def test_the_dots_of_a_password_are_no_password() -> None:
     with pytest.raises(ConfigurationError, match=r"^tavern\.toml: storage\.url has the dots of .* write the password"):
         decode({"storage": {"url": f"postgresql://mud:{DOTS}@db/inn"}}, "tavern.toml")
+
+
+def test_the_dots_of_a_token_are_no_token() -> None:
+    with pytest.raises(ConfigurationError, match=r"^tavern\.toml: watch\.token has the dots of .* write the token"):
+        decode({"watch": {"token": DOTS}}, "tavern.toml")
+
+
+def test_a_token_is_no_word_of_the_command_line_and_stands_in_no_error() -> None:
+    with pytest.raises(ConfigurationError, match="name that in TRIO_MUD_WATCH_TOKEN_FILE"):
+        find_configuration(None, [OptionText("watch.token", "--set", "a-token-of-the-tests")], {})
+    for wrong in ("too-short-a-one", 1234567890123456789, ["a-token-of-the-tests"]):
+        with pytest.raises(ConfigurationError, match=r"^tavern\.toml: watch\.token.*: write ") as caught:
+            decode({"watch": {"token": wrong}}, "tavern.toml")
+        assert str(wrong).strip("[]'") not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["host", "data", "record", "storage.backups"])

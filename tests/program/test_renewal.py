@@ -11,7 +11,6 @@ import pytest
 from trio_mud.program.effective import Effective, find_configuration
 from trio_mud.program.renewal import take_over
 from trio_mud.program.settings import RELOADABLE, SETTINGS
-from trio_mud.program.sources import OptionText
 from trio_mud.world.building.toml_text import toml_value
 
 from .values import other_value
@@ -61,7 +60,7 @@ def test_every_setting_is_either_taken_over_or_named(caplog: pytest.LogCaptureFi
         other = other_value(setting)
         text = other if isinstance(other, str) else toml_value(other)
         caplog.clear()
-        take_over(find_configuration(None, [OptionText(key, "--set", text)], {}), running)
+        take_over(find_configuration(None, [], {setting.variable: text}), running)
         assert [message.split(" = ")[0] for message in caplog.messages] == (
-            [] if key in RELOADABLE else [f"--set: {key}"]
+            [] if key in RELOADABLE else [f"{setting.variable}: {key}"]
         )

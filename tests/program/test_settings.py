@@ -85,7 +85,7 @@ def test_none_switches_off_exactly_the_settings_that_may_be_off(word: str) -> No
             assert setting.convert(word, None) is None
     off = {key for key, setting in SETTINGS.items() if setting.can_be_none}
     optional = {f"limits.{field.name}" for field in fields(Limits) if "None" in str(field.type)}
-    assert off == optional | {"tls_port", "web_port", "web_tls_port", "accounts.tls_port"}
+    assert off == optional | {"tls_port", "web_port", "web_tls_port", "accounts.tls_port", "watch.port"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args, get_origin
 
+from trio_mud.program.config import PathKind
 from trio_mud.program.settings import ConfigSetting
 
 STRANGE = 'a "b" \\ #c\n\x7f\x1b\té 龍'
@@ -20,11 +21,14 @@ def kind_of(setting: ConfigSetting) -> str:
 def other_value(setting: ConfigSetting) -> object:
     """Return a valid value as TOML has it that is not the default."""
     default = setting.default
+    if setting.path is PathKind.SECRET:
+        return "a-token-of-the-tests"
     if setting.path is not None:
         return "some where/x"
     match kind_of(setting):
         case "tuple":
-            return ["https://mud.example"] if setting.key == "web_origins" else ["10.0.0.0/8", "::1"]
+            lists = {"web_origins": ["https://mud.example"], "watch.names": ["mud.internal", "mud"]}
+            return lists.get(setting.key, ["10.0.0.0/8", "::1"])
         case "bool":
             return not default
         case "int":
@@ -36,7 +40,8 @@ def other_value(setting: ConfigSetting) -> object:
         case "Rate":
             return {"per_second": 2.5, "burst": 7}
         case "str":
-            return {"game": "tavern:hooks", "host": "127.0.0.1"}.get(setting.key, STRANGE)
+            known = {"game": "tavern:hooks", "host": "127.0.0.1", "watch.host": "127.0.0.1"}
+            return known.get(setting.key, STRANGE)
     return next(word for word in get_args(setting.hint) if word != default)
 
 
@@ -45,7 +50,7 @@ def wrong_values(setting: ConfigSetting) -> Sequence[object]:
     numbers: list[object] = ["x", True, [1], -1, 10**18]
     match kind_of(setting):
         case "tuple":
-            return [5, "10.0.0.0/8", [5], ["everywhere"]]
+            return [5, "10.0.0.0/8", [5], ["every/where"]]
         case "bool":
             return [5, "true"]
         case "int":
@@ -63,7 +68,7 @@ def wrong_texts(setting: ConfigSetting) -> Sequence[str]:
     """Return wrong values as the environment or the command line has them; any text is a `str`."""
     match kind_of(setting):
         case "tuple":
-            return ["[5]", "everywhere"]
+            return ["[5]", "every/where"]
         case "bool":
             return ["maybe", "5"]
         case "int":

@@ -359,9 +359,11 @@ async def test_a_delay_of_the_event_loop_is_measured() -> None:
 
 async def test_the_link_has_the_token_where_no_server_reads_it() -> None:
     server = MasterServer(Hooks())
-    async with open_watch(server, host="127.0.0.1", port=0) as watch:
+    announced: list[str] = []
+    async with open_watch(server, host="127.0.0.1", port=0, announce=announced.append) as watch:
         host, port = watch.addresses[0]
         assert watch.link == f"http://127.0.0.1:{port}/admin#{watch.token}"
+        assert announced == [watch.link]
         assert len(watch.token) >= 32
         async with await trio.open_tcp_stream(host, port) as stream:
             await stream.send_all(GET)
@@ -370,6 +372,11 @@ async def test_the_link_has_the_token_where_no_server_reads_it() -> None:
         assert answer.endswith(b"\r\n\r\nok\n")
     with pytest.raises(OSError, match="connect"):
         await trio.open_tcp_stream(host, port)
+
+
+async def test_a_set_token_is_not_announced(autojump_clock: MockClock) -> None:
+    async with open_watched(Hooks()) as place:
+        assert place.watch.link == "http://localhost:4001/admin"
 
 
 @pytest.mark.parametrize("token", ["", "short", "x" * 15, "a token with spaces in it", "sixteen-or-more-\u00e9"])

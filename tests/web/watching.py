@@ -23,7 +23,7 @@ from trio_mud.web.ports import HEALTH
 TOKEN = "a-token-of-the-tests"
 
 
-class Reply(NamedTuple):
+class WatchReply(NamedTuple):
     """The answer to one request."""
 
     status: int
@@ -73,7 +73,7 @@ class WatchedServer:
         token: str | None = None,
         method: str = "GET",
         more: Sequence[str] = (),
-    ) -> Reply:
+    ) -> WatchReply:
         """Ask the watch for a page."""
         lines = [f"{method} {path} HTTP/1.1", *([f"Host: {host}"] if host is not None else []), *more]
         if token is not None:
@@ -140,12 +140,12 @@ def check_conservation(read: Callable[[str], Mapping[tuple[str, ...], float]]) -
     assert ended + states["playing",] <= admitted <= ended + states["playing",] + states["ending",]
 
 
-def reply_on(wire: FakeTransport) -> Reply:
+def reply_on(wire: FakeTransport) -> WatchReply:
     """Return the answer that was sent, which must be whole."""
     head, _, body = b"".join(wire.sent).decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     assert first.startswith("HTTP/1.1 "), first
-    return Reply(int(first.split()[1]), dict(line.split(": ", 1) for line in lines), body)
+    return WatchReply(int(first.split()[1]), dict(line.split(": ", 1) for line in lines), body)
 
 
 @asynccontextmanager

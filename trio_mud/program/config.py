@@ -117,10 +117,12 @@ class WatchOptions:
     """Further names of this host by which requests may come, such as "mud.internal"."""
 
     def __post_init__(self) -> None:
-        if self.port is not None:
-            check_address(self.host, self.port)
+        check_address(self.host, self.port or 0)
         if not self.host:
             raise ValueError('host = "": write a name or an address; 0.0.0.0 is every IPv4 address of this machine')
+        for name in self.names:
+            if not name or set("/:@[] ") & set(name):
+                raise ValueError(f"names = {name!r}: write names such as mud.internal, without a port")
         if self.token is not None:
             check_token(self.token)
 

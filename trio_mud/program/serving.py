@@ -196,9 +196,8 @@ def _watching(options: WatchOptions, certificate: Certificate | None, announce: 
             names=(options.host, *options.names),
             certificate=certificate,
             trouble=trouble,
-        ) as opened:
-            page = opened.link
-            announce(page if options.token is None else page.partition("#")[0])  # a set token is not for the journal
+            announce=announce,
+        ):
             yield
 
     return watch_server

@@ -26,7 +26,6 @@ from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
-from urllib.parse import quote
 
 import msgspec
 import trio
@@ -139,7 +138,7 @@ class ServerWatch:
         self,
         server: MasterServer,
         *,
-        token: str,
+        token: str | None,
         names: Iterable[str],
         certificate: Certificate | None,
         trouble: Callable[[], object],
@@ -147,7 +146,8 @@ class ServerWatch:
         log: RecentLog,
     ) -> None:
         self.addresses = addresses
-        self.token = token
+        self.token = secrets.token_urlsafe(24) if token is None else token
+        self._has_made_token = token is None
         self._limits = server.limits
         self._figures = Figures(server)
         self._lag = LoopLag()
@@ -171,9 +171,10 @@ class ServerWatch:
 
     @property
     def link(self) -> str:
-        """The address of the admin page with the token, which a browser keeps to itself: it is in the fragment."""
+        """The address of the admin page; a token that the watch has made is in its fragment, which is never sent."""
         host, port = self.addresses[0] if self.addresses else ("localhost", PORT)
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}/admin#{quote(self.token, safe='')}"
+        fragment = f"#{self.token}" if self._has_made_token else ""
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/admin{fragment}"
 
     # Answers
 
@@ -303,13 +304,14 @@ async def open_watch(
     names: Iterable[str] = (),
     certificate: Certificate | None = None,
     trouble: Callable[[], object] = lambda: None,
+    announce: Callable[[str], object] = lambda link: None,
     listeners: Sequence[AnyListener] | None = None,
 ) -> AsyncGenerator[ServerWatch]:
     """Watch a server during a block: `/healthz`, `/readyz`, `/metrics`, `/admin` and `/admin/state`, by HTTP.
 
     Enter it before the server serves and leave it afterwards, so that it answers until the end::
 
-        run(hooks, lifespan=open_watch)
+        run(hooks, lifespan=partial(open_watch, announce=print))
 
     Args:
         server: The server.
@@ -319,13 +321,15 @@ async def open_watch(
         names: Further names of this host, by which requests may come, such as that of a container.
         certificate: The certificate of the server, for the metric of its expiry.
         trouble: Returns None, or anything else while the game cannot store its records; `/readyz` is then 503.
+        announce: Called with the address of the admin page, with the token unless you have set one.
         listeners: Used in place of `host` and `port`; the watch closes them.
 
     Raises:
         OSError: No address could be bound.
         ValueError: The token is too short, or has other characters.
     """
-    token = secrets.token_urlsafe(24) if token is None else check_token(token)
+    if token is not None:
+        check_token(token)
     if listeners is None:
         opened = await open_tcp_listeners(port, host=host, dead_peer=server.limits.dead_peer_timeout)
         listeners, addresses = opened, [listener.address for listener in opened]
@@ -345,6 +349,7 @@ async def open_watch(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(watch.run, listeners, name="trio_mud watch")
                 try:
+                    announce(watch.link)
                     yield watch
                 finally:
                     nursery.cancel_scope.cancel(reason="the block has ended")
