@@ -43,7 +43,7 @@ from trio_mud.transports.tcp import open_tcp_listeners
 from trio_mud.transports.tls import Certificate
 from trio_mud.transports.websocket import WebSocketTransport
 
-from .pages import policy_of
+from .pages import ICON, policy_of
 from .recent_log import LogEvent, RecentLog
 
 if TYPE_CHECKING:
@@ -167,6 +167,7 @@ class ServerWatch:
             "/metrics": lambda head: self._metrics_as_text(),
             "/admin": lambda head: self._admin(),
             "/admin/state": self._state,
+            "/icon.svg": lambda head: HttpAnswer(ICON.encode(), "image/svg+xml"),
         }
 
     @property
