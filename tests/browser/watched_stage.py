@@ -45,7 +45,7 @@ async def play(port: int) -> None:
     players = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(8)]
     await players[0].send_all(b"fail\r\n")
     while True:
-        for player in players[:6]:
+        for player in players[:7]:
             await player.send_all(b"look\r\n")
             await trio.sleep(0.5)
 

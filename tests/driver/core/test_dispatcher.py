@@ -31,6 +31,7 @@ from trio_mud import (
     WouldDeadlock,
 )
 from trio_mud.driver.core.dispatcher import Dispatcher, Source
+from trio_mud.driver.core.durations import BOUNDS, Durations
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
@@ -809,3 +810,54 @@ async def test_a_batch_of_many_sources_costs_one_task_switch_not_one_each(mud: O
         await settled()
         trio.lowlevel.remove_instrument(counter)
     assert steps["trio_mud run"] <= 3
+
+
+# Durations
+
+
+async def test_the_functions_of_an_event_are_timed_as_a_whole_while_the_server_is_watched(
+    mud: OpenMud, witness: EventLog
+) -> None:
+    hooks = witness.hooks
+    hooks.on(Input, order=1)(waits(3))
+    hooks.on(Input, order=2)(lambda event: None)
+    hooks.on(Input, order=3)(waits(0.2))
+    async with mud(hooks) as place:
+        before = await place.player()
+        await before.type("not timed")
+        await trio.sleep(4)
+        durations = place.server._context.dispatcher.measure(trio.current_time)
+        assert place.server._context.dispatcher.measure() is durations
+        await before.type("timed")
+        await trio.sleep(10)
+        await before.vanish()
+        await trio.sleep(1)
+        assert durations["Input"].total == pytest.approx(3.2)
+        assert sum(durations["Input"].counts) == 1
+        assert durations["Input"].worst == pytest.approx(3.2)
+        assert durations["Disconnect"].total == 0
+
+
+async def test_a_hook_that_fails_or_is_cancelled_is_timed_too(mud: OpenMud) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def fail(event: Input) -> None:
+        await trio.sleep(1000 if event.line == "wait" else 1)
+        raise LookupError("as the test asks")
+
+    async with mud(hooks, limits=Limits(hook_timeout=5.0), allow_errors=True) as place:
+        durations = place.server._context.dispatcher.measure(trio.current_time)
+        player = await place.player()
+        for line in ("wait", "fail"):
+            await player.type(line)
+        await trio.sleep(20)
+        assert durations["Input"].total == pytest.approx(6)
+
+
+def test_a_duration_is_counted_in_the_bucket_of_its_bound() -> None:
+    durations = Durations()
+    for seconds in (0.0, 0.0001, 0.0002, 5.0, 5.1, 3600.0):
+        durations.add(seconds)
+    assert durations.counts == [2, 1, *[0] * (len(BOUNDS) - 3), 1, 2]
+    assert durations.worst == 3600.0

@@ -32,6 +32,16 @@ def guests(server: MasterServer) -> Collection[Connection]:
     return server._tree.accepted.values()
 
 
+def is_undecided(connection: Connection) -> bool:
+    """Return True until the connect hook's verdict."""
+    return connection._inbox.is_undecided
+
+
+def undecided(server: MasterServer) -> int:
+    """Return the number of accepted connections without a verdict."""
+    return len(server._host.undecided)
+
+
 def waiting(connection: Connection) -> tuple[int, int, int, int]:
     """Return lines in the inbox, bytes of long lines, unparsed bytes, and bytes in the outbox.
 

@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 
 PATIENCE = 12.0  # seconds, above the duration of any event or ending in any plan
 _GUEST = re.compile(r"(?:rest-writer of )?guest-(\d+)")
+_NEVER_THERE = (
+    "handshakes failed",
+    "closed by rate",
+    "health checks",
+    "requests answered",
+)  # counters of what raises no event
 
 OBSERVED = (
     Started,
@@ -293,8 +299,8 @@ class Trace:
                 self.fault("I-30", text)
 
     def _at_the_door(self) -> int:
-        decided = {h.connection for h in self.happenings if h.kind in ("Admitted", "Disconnect")}
-        return sum(h.kind == "Connect" and h.connection not in decided for h in self.happenings)
+        happened = (h.connection for h in self.happenings if h.kind == "Connect")
+        return sum(one is not None and inside.is_undecided(one) for one in happened)
 
     def _server_sends(self, player: SimulatedPlayer) -> None:
         for watched in self.watched.values():
@@ -477,6 +483,13 @@ class Trace:
         listed = len(server.connections)
         if counters["admitted"] != listed + ended and not server._context.dispatcher.is_dead:
             self.fault("I-26", f"{counters['admitted']} admitted, but {listed} listed and {ended} ended")
+        refused = sum(n for word, n in counters.items() if word.startswith("refused: "))
+        gone = sum(counters[word] for word in _NEVER_THERE)
+        decided = counters["admitted"] + refused + gone
+        if counters["accepted"] != decided + inside.undecided(server):
+            self.fault(
+                "I-26", f"{counters['accepted']} accepted, {decided} decided, {inside.undecided(server)} not yet"
+            )
         for connection in server.connections:
             watched = self.watch(connection)
             watched.was_listed = True
