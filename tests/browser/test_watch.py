@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from .conftest import CHECKOUT, Tab
-from .test_page import take_picture, violations
+from .test_page import violations
 from .watched_stage import TOKEN
 
 OpenPage = Callable[..., Tab]
@@ -120,4 +120,4 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page: OpenPage, sch
     polled(tab, 3)
     assert violations(tab) == []
     assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    take_picture(tab, f"watch-{scheme}-{width}")
+    tab.take_picture(f"watch-{scheme}-{width}")
