@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 import trio.testing
@@ -92,6 +94,33 @@ async def test_no_interrupt_comes_between_the_steps_of_the_rest_writer(
         await settled()
     assert is_protected
     assert all(is_protected)
+
+
+async def test_an_answer_to_input_parsed_after_the_loss_of_the_link_is_dropped(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Its writer has been cancelled, and still runs: what was left for it was sent by nothing."""
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def wait(event: Input) -> None:
+        await trio.sleep(1)
+
+    async with open_house(hooks, limits=replace(QUIET, max_typeahead=1, command_rate=None)) as house:
+        wire = await house.connect(room=4)  # so the offers leave a writer waiting
+        wire.say(b"one\r\n" * 200 + bytes((IAC, DO, 99)))
+        await settled()
+        connection = first_connection(house.server)
+        link = link_of(connection)
+        assert link.has_unparsed or link._incoming._raw
+        connection._lifecycle.abort()
+        assert link.discard_input()  # lines; the command behind them is answered
+        assert link.engine.has_data_to_send
+        link.flush()
+        await trio.sleep(500)
+        assert link.is_drained
+        assert wire.is_closed
+        assert not house.server._tree.accepted
 
 
 async def test_what_is_written_outside_a_batch_leaves_soon(autojump_clock: trio.testing.MockClock) -> None:

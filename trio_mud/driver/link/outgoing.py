@@ -65,6 +65,7 @@ class Outgoing:
         "_dropped",
         "_host",
         "_is_dirty",
+        "_is_lost",
         "_is_stopped",
         "_is_unmarked",
         "_limit",
@@ -100,6 +101,7 @@ class Outgoing:
         self._tail: Tail | None = None  # while the client may return
         self._is_dirty = True  # so that `mark_dirty` does nothing, and no text is sent, before `open`
         self._is_stopped = False  # the ending is decided
+        self._is_lost = False  # nothing more is sent
         self._writer: trio.CancelScope | None = None  # while the writer runs
         self._dropped = 0  # messages since the last notice
         self._awaits_line = host.context.limits.keepalive_interval is not None  # probes begin with the first line
@@ -233,7 +235,7 @@ class Outgoing:
         """Drop all pending output and cancel the writer, because the link is lost."""
         self._number()
         self._drop_queued()
-        self._is_dirty = False
+        self._is_dirty, self._is_lost = False, True
         if self._writer is not None:
             self._writer.cancel(reason="the link is lost")
 
@@ -241,6 +243,9 @@ class Outgoing:
         """Send the output that the transport accepts now, leave the rest to the writer, and schedule the next tick."""
         self._is_dirty = False
         engine = self.engine
+        if self._is_lost:  # answers to input that was parsed since; the writer that would send them is cancelled
+            engine.outgoing.clear()
+            return
         if self._prompt_state is _COVERED and not self._is_stopped:
             engine.send_encoded(self._prompt)
             self._prompt_state = _SHOWN
