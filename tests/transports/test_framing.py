@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_mud.limits import Rate
-from trio_mud.telnet.subprotocols import GmcpCodec, TerminalCodec
+from trio_mud.telnet.subprotocols import AsciiCodec, GmcpCodec, JsonCodec, TerminalCodec
 from trio_mud.transports.framing import Codec, Framing
 
 from .frames import BINARY, CLOSE, CONTINUATION, FAULTS, MASK, PING, PONG, TEXT, client_frames, fragments, frame, raw
@@ -180,6 +180,39 @@ def test_a_violation_ends_it_with_its_close_code_after_the_frames_before(
     assert peer.fault is not None
     assert not peer.is_open
     assert close_code(peer.take_answers()) == code
+
+
+@pytest.mark.parametrize(("data", "code"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+def test_a_violation_is_the_same_wherever_its_bytes_are_cut(data: bytes, code: int) -> None:
+    whole = frame(BINARY, b"look\r\n") + data
+    heard = received_by(framing(), whole)
+    places = range(1, len(whole)) if len(whole) < 400 else (*range(1, 16), len(whole) - 1)
+    for at in places:
+        peer = framing()
+        found = received_by(peer, whole[:at]) + received_by(peer, whole[at:])
+        assert found == heard, f"cut before byte {at}"
+        assert peer.fault is not None, f"cut before byte {at}"
+        assert close_code(peer.take_answers()) == code, f"cut before byte {at}"
+
+
+@pytest.mark.parametrize("make", [TerminalCodec, AsciiCodec, GmcpCodec, JsonCodec])
+def test_messages_are_the_same_wherever_their_bytes_are_cut(make: Callable[[], Codec]) -> None:
+    whole = (
+        fragments(TEXT, [b'{"proto": "gmcp", "id": "Core.Ping", ', b'"data": ""}'])
+        + frame(PING, b"?")
+        + frame(TEXT, '{"proto": "text", "data": "grün"}'.encode())
+        + fragments(BINARY, ["grü".encode()[:-1], "ü\r\n".encode()[1:]])
+        + frame(BINARY)
+        + frame(TEXT, b"no json")
+        + frame(CLOSE, b"\x03\xe9")
+    )
+    heard = received_by(framing(make()), whole)
+    assert "grün".encode() in heard
+    for at in range(1, len(whole)):
+        peer = framing(make())
+        assert received_by(peer, whole[:at]) + received_by(peer, whole[at:]) == heard, f"cut before byte {at}"
+        assert (peer.is_open, peer.fault) == (False, None)
+        assert [answer.opcode for answer in client_frames(peer.take_answers())] == [PONG, CLOSE]
 
 
 def test_nothing_after_a_violation_is_heard() -> None:

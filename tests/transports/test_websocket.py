@@ -252,6 +252,23 @@ async def test_an_end_of_file_within_the_request_is_no_handshake() -> None:
         await WebSocketTransport(below, SITE).handshake()
 
 
+async def test_head_and_frames_are_the_same_wherever_their_bytes_are_cut() -> None:
+    whole = request("gmcp") + frame(TEXT, b"Core.Ping") + frame(BINARY, b"look") + frame(CLOSE, b"\x03\xe9")
+    for at in range(1, len(whole)):
+        below = FakeTransport(room=1 << 20)
+        below.say(whole[:at])
+        below.say(whole[at:])
+        transport = WebSocketTransport(below, SITE)
+        await transport.locate()
+        await transport.handshake()
+        heard = b""
+        while data := await transport.receive():
+            heard += data
+        assert heard == GmcpCodec.greeting + b"\xff\xfa\xc9Core.Ping\xff\xf0look\r\n", f"cut before byte {at}"
+        assert below.text.startswith("HTTP/1.1 101 ")
+        assert below.sent[-1] == b"\x88\x02\x03\xe9"
+
+
 async def test_a_slow_reader_of_the_answer_gets_all_of_it() -> None:
     below = FakeTransport(room=10)
     below.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
