@@ -397,6 +397,12 @@ def the_writer_does_not_see_the_death(true: Any, self: Outgoing) -> None:
     self._writer = writer
 
 
+@defect(Outgoing, "discard", game="reloaded")
+def a_lost_link_takes_answers(true: Any, self: Outgoing) -> None:
+    true(self)
+    self._is_lost = False
+
+
 @defect(Connection, "start_soon")
 def work_outlives_its_connection(true: Any, self: Connection, work: Any) -> None:
     self.server.start_soon(work)
@@ -529,6 +535,8 @@ def _a_loss_behind_the_ending_is_not_noticed() -> Iterator[None]:
             true(self, cause)
         else:
             self._link.discard()
+            assert isinstance(self._link, Outgoing)
+            self._link._is_lost = False  # at that time it took answers after its loss
 
     with replaced(Lifecycle, "lose_link", lose_link):
         yield

@@ -6,11 +6,13 @@ import pytest
 
 from trio_mud.testing.simulation import first_caught
 
-from . import operation_defects, reload_defects
+from . import operation_defects, reload_defects, web_defects
 from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20
-assert all(module.__doc__ for module in (operation_defects, reload_defects))  # an import adds their defects
+assert all(
+    module.__doc__ for module in (operation_defects, reload_defects, web_defects)
+)  # an import adds their defects
 
 
 def test_there_are_enough_defects() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
 from .by_words import NAMES
+from .doors import PAGES, TELNET, TLS
 from .network import Quality
 from .scenes import return_by_token
 
@@ -47,6 +48,13 @@ _ODD: Final = (
     bytes((TTYPE, 0)) + b"\x1b[c",
     bytes((MSDP, 2, 4)),
     bytes((CHARSET, 9)),
+)
+
+# Frames of a WebSocket: pings, and what no client sends. The zeros are the mask.
+_RAW: Final = (
+    *(b"\x89\x80\0\0\0\0", b"\x89\x84\0\0\0\0ping", b"\x8a\x80\0\0\0\0", b"\x81\x80\0\0\0\0" * 3),
+    *(b"\xff\xff", b"\x82\x03abc", b"\x81\x81\0\0\0\0\xff", b"\x88\x82\0\0\0\0\x03\xe8", b"\x80\x81\0\0\0\0a"),
+    b"\x89\x80\0\0\0\0" * 60,
 )
 
 # Input that costs the server work and makes no line.
@@ -160,9 +168,13 @@ def _storm(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
 def _broken_word(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     """Make a compressing program end its stream, or break it; make an inflating one withdraw and ask again."""
     if chance.random() < 0.5:
-        senders = [other for other in harness.players if other.program == "packed both ways" and other.can_type]
+        senders = [
+            each for each in harness.players if each.program == "packed both ways" and each.can_type and not each.wire
+        ]
         sender = (
-            chance.choice(senders) if senders else harness.join(chance, outcome="welcome", program="packed both ways")
+            chance.choice(senders)
+            if senders
+            else harness.join(chance, outcome="welcome", program="packed both ways", doors=(TELNET,))
         )
         if sender is None:
             return False
@@ -183,11 +195,13 @@ def _broken_word(harness: Harness, player: SimulatedPlayer, chance: Random) -> b
 
 def _junk(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     player.faults.add("garbled")
+    if player.door not in (TELNET, TLS) and chance.random() < 0.5:
+        return player.send_raw(chance.choice(_RAW))
     return harness.sends(player, bytes(chance.choice(_JUNK) for _ in range(chance.choice((3, 20, 120)))))
 
 
 def _browser(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
-    visitor = harness.join(chance, outcome="welcome")
+    visitor = harness.join(chance, outcome="welcome", doors=(TELNET, PAGES))
     if visitor is None:
         return False
     visitor.faults.add("stranger")

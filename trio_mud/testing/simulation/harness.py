@@ -13,17 +13,22 @@ from trio.lowlevel import disable_ki_protection
 
 from ...driver.core.guard import unwrap_single
 from ...driver.core.hooks import Hooks
+from ...driver.server.acceptor import AnyListener
 from ...driver.server.server import MasterServer
 from ...errors import NotSaved
 from ...storage import Stored
 from ...texts import Texts
+from ...transports.site import Site
+from ...web import SUBPROTOCOLS
 from ...world import World
+from ..gmcp import Return
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
 from . import inside
 from .actions import ACTIONS, COMINGS
 from .by_words import StoredRecords
 from .disk import SimulatedDisk, small_slices
+from .doors import DOORS, TELNET, TLS, layered
 from .games import GAMES, SimulatedGame
 from .hostile import OUTCOMES
 from .network import Quality
@@ -31,6 +36,7 @@ from .operators import OPERATORS
 from .plan import JOINERS, PlanStep, RunPlan
 from .plan import quality as any_quality
 from .players import SimulatedPlayer
+from .scenes import return_after_restart
 from .storage_trace import StorageTrace
 from .trace import Trace
 from .world_trace import WorldTrace, judge_places
@@ -64,7 +70,7 @@ class Harness:
     Attributes:
         trace: The record of the run.
         server: The real server.
-        listener: Its listener.
+        listener: The listener of its telnet port.
         outside: Cancelled by an operator; cancels `serve`.
         pause: Seconds to wait after the current step.
     """
@@ -74,14 +80,19 @@ class Harness:
         plan: RunPlan,
         game: Callable[[Trace], SimulatedGame] | None = None,
         stored: Stored | None = None,
-        before: WorldTrace | None = None,
+        before: Trace | None = None,
     ) -> None:
         self.plan = plan
-        self._before = before
+        self._before = None if before is None else before.world
+        former = () if before is None else before.players
+        self._kept_returns = [
+            player.terminal.returns for player in former if player.terminal and player.terminal.returns
+        ]
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
         self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
         secrets = itertools.count(1)
-        self.server.sessions.new_secret = lambda: f"token{next(secrets)}"
+        former_life = f"{plan.life}-" if plan.life else ""
+        self.server.sessions.new_secret = lambda: f"token{former_life}{next(secrets)}"
         self.trace = Trace(plan, self.server)
         self.game = (game or GAMES[plan.game])(self.trace)
         self.server.hooks = self.trace.hooks_around(self.game.hooks)
@@ -89,6 +100,7 @@ class Harness:
             self.trace.judge, self.trace.judge_step = self.game.records.judge, self.game.records.judge_step
             self.trace.storage = StorageTrace(SimulatedDisk(stored, Random(f"disk {plan.seed} {plan.life}")))
         self.listener = PipeListener()
+        self._tls_listener, self._web_listener = PipeListener(), PipeListener()
         self.outside: trio.CancelScope = trio.CancelScope()
         self.pause = 0.0
         self._peers: trio.Nursery | None = None
@@ -160,7 +172,7 @@ class Harness:
         try:
             with self.outside:
                 async with trio.open_nursery() as nursery:
-                    await nursery.start(self.server.serve, [self.listener])
+                    await nursery.start(self.server.serve, self._listeners())
                     nursery.start_soon(self._direct)
                     await self.server.closed.wait()
                     nursery.cancel_scope.cancel()
@@ -172,9 +184,18 @@ class Harness:
                 self.trace.fault("I-19", f"serve raised {self.trace.raised!r}")
         self.trace.closed_at = trio.current_time()
 
+    def _listeners(self) -> list[AnyListener]:
+        if not self.plan.is_mixed:
+            return [self.listener]
+        site = Site(SUBPROTOCOLS, limits=self.plan.limits)
+        return [self.listener, *layered(self._tls_listener, self._web_listener, site, self.trace.sends_to)]
+
     async def _direct(self) -> None:
         """Do all steps in order, then wait for quiet."""
         by_script = not OPERATORS[self.plan.operator].counts_task_steps
+        if self.plan.is_mixed and self._kept_returns:
+            chance = Random(f"restart {self.plan.seed} {self.plan.life}")
+            self.start(partial(return_after_restart, self, self._kept_returns, chance))
         for number, step in enumerate(self.plan.steps):
             if by_script and number == self.plan.ends_at:
                 self._end()
@@ -226,8 +247,11 @@ class Harness:
         quality: Quality | None = None,
         program: str = "",
         came_from: SimulatedPlayer | None = None,
+        returns: Return | None = None,
+        doors: Sequence[str] = DOORS,
     ) -> SimulatedPlayer | None:
-        """Connect a player; return None if the listener is closed."""
+        """Connect a player by one of these doors; return None if the listener is closed."""
+        door = _peek(chance, "door").choice(doors) if self.plan.is_mixed else TELNET
         number = len(self.players) + 1
         host = address.rpartition("::")[0] or f"2001:db8:0:{chance.choice((1, 1, 2, 3))}"
         player = SimulatedPlayer(
@@ -239,14 +263,19 @@ class Harness:
             outcome or chance.choice(OUTCOMES),
             self.start,
             came_from,
+            returns=returns,
+            door=door,
         )
         try:
-            self.listener.connect(player.pipe)
+            self._listener_of(door).connect(player.pipe)
         except ConnectionRefusedError:
             return None
         self.trace.meet(player)
         self.start(player.listen)
         return player
+
+    def _listener_of(self, door: str) -> PipeListener:
+        return {TELNET: self.listener, TLS: self._tls_listener}.get(door, self._web_listener)
 
     def lines(self, player: SimulatedPlayer, chance: Random, count: int) -> list[str]:
         """Return lines of the game to type."""
@@ -281,6 +310,13 @@ class Harness:
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt inside a hook."""
         self.server.after(0, _interrupted)
+
+
+def _peek(chance: Random, purpose: str) -> Random:
+    """Return a source of chance for a further purpose, and leave the given one as it is."""
+    ahead = Random()
+    ahead.setstate(chance.getstate())
+    return Random(f"{purpose} {ahead.random()}")
 
 
 @disable_ki_protection

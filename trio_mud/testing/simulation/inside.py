@@ -7,24 +7,41 @@ from contextlib import contextmanager
 from itertools import chain, count
 from sys import getsizeof
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...accounts import tokens
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
+from ...driver.connection.inbox import _Stage
 from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
 from ...driver.core.dispatcher import Source
 from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
+from ...driver.link.tail import OVERHEAD, Tail
 from ...driver.link.telnet import TelnetLink
 from ...driver.server.events import Reloaded
 from ...driver.server.server import MasterServer
+from ...driver.sessions import session
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
 from ...storage import Record, Store
 from ...storage.schema import family_of, schema_of
 from ...world import Thing, World
+
+
+class Returned(NamedTuple):
+    """The return of a client by a token.
+
+    Attributes:
+        seen: The number of line ends that it says it has received.
+        text: All numbered text of the session's links so far.
+        size: The bytes that it would take to keep all of it.
+    """
+
+    seen: int | None
+    text: bytes
+    size: int
 
 
 def guests(server: MasterServer) -> Collection[Connection]:
@@ -40,6 +57,11 @@ def is_undecided(connection: Connection) -> bool:
 def undecided(server: MasterServer) -> int:
     """Return the number of accepted connections without a verdict."""
     return len(server._host.undecided)
+
+
+def is_in_handshake(connection: Connection) -> bool:
+    """Return True as long as the handshake of a connection's transport is not over; True for ever if it failed."""
+    return connection._inbox._stage is _Stage.HANDSHAKE
 
 
 def waiting(connection: Connection) -> tuple[int, int, int, int]:
@@ -102,6 +124,30 @@ def on_enter(
         return session
 
     server.sessions.enter = report_and_enter  # type: ignore[method-assign]
+
+
+@contextmanager
+def returns_by_token(callback: Callable[[Connection, Returned], object]) -> Iterator[None]:
+    """Call `callback`, in this block, with each connection whose client returns by a token, before it is answered."""
+    sent: dict[Tail, tuple[bytes, int]] = {}  # all text of each tail, and the bytes that it takes to keep it
+    sessions: Any = session
+    add, catch_up = Tail.add, sessions.catch_up
+
+    def add_and_keep(self: Tail, text: bytes) -> None:
+        add(self, text)
+        if b"\n" in text:
+            before, size = sent.get(self, (b"", 0))
+            sent[self] = before + text, size + len(text) + OVERHEAD
+
+    def report_and_catch_up(connection: Connection, tail: Tail, seen: int | None) -> None:
+        callback(connection, Returned(seen, *sent.get(tail, (b"", 0))))
+        catch_up(connection, tail, seen)
+
+    Tail.add, sessions.catch_up = add_and_keep, report_and_catch_up  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Tail.add, sessions.catch_up = add, catch_up  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ STORED: Final = ("stored", "staffed", "world", "reloaded", "mudlib")  # games wi
 KILLS: Final = 20.0  # the weight of the operator "kill" where records may be stored
 LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records, whose players log in so
 VALLEY: Final = {"pass": 20, "type": 6, "enter": 10, "post": 14}  # further weights
+MIXED: Final = 0.6  # of all plans
 LIVES: Final = 3  # times that a game with records is started, at most
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
@@ -53,6 +54,7 @@ class RunPlan:
         ends_at: The step before which the operator acts; a step of any task, for an operator that counts those.
         faults: True if the game's own code may fail; False for the second run of a comparison.
         life: How often the game was started before, in the same run.
+        is_mixed: True if the players come by all doors, and not only by telnet; clients then return in more ways.
     """
 
     seed: int
@@ -63,6 +65,7 @@ class RunPlan:
     ends_at: int
     faults: bool = True
     life: int = 0
+    is_mixed: bool = False
 
     def only(self, kept: Iterable[int]) -> RunPlan:
         """Return the plan with only these steps of the script."""
@@ -106,6 +109,7 @@ class RunPlan:
         lines = [
             f"game: {self.game}",
             f"limits: {limits}",
+            f"doors: {'all' if self.is_mixed else 'telnet'}",
             f"operator: {self.operator}, before step {self.ends_at}",
             f"script of {len(self.steps)} steps:",
             *(f"  {number:3} {step}" for number, step in enumerate(self.steps)),
@@ -157,6 +161,7 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
         steps=tuple(script),
         operator=operator,
         ends_at=ends_at,
+        is_mixed=Random(f"doors {seed}").random() < MIXED,
     )
 
 

@@ -34,6 +34,7 @@ GUESTS: Final = ("Gero", "Hild", "Dora")  # one of them has an account
 LINES: Final = ("recover", "recover", "erase", "erase", "purge", "carve", "logout")
 _OPTIONS: Final = AccountOptions(
     plain="allow",
+    plain_gmcp=True,
     hash_memory=8,
     hash_passes=1,
     first_penalty=0.2,

@@ -18,10 +18,13 @@ from ...telnet.codes import IAC, MCCP3, SB, SE
 from ..gmcp import Return
 from ..packing import SendsMccp3, TakesCharset
 from ..terminal import Terminal
+from ..web_wire import WebWire
+from .doors import TELNET, make_wire
 from .network import PlayersEnd, Quality, WatchedPipe
 
 CANARY: Final = "canary-"  # the beginning of every password typed by a simulated player
 
+GOING_AWAY: Final = 1001  # the code of a browser whose tab is closed
 PATIENCE: Final = 5.0  # seconds to wait for a prompt
 
 _PROGRAMS: Final[dict[str, Callable[[Return | None], Terminal | None]]] = {
@@ -48,13 +51,15 @@ class SimulatedPlayer:
     Attributes:
         number: In the order of connecting; part of its address.
         read: Every byte received, inflated if necessary; `unreadable` is the reason if that failed.
-        meant: Every byte sent, before compression; including bytes in transit when the link broke.
         typed: Lines typed so far, whether or not they arrived.
         outcome: The action of the game's connect hook on it, if it uses this.
         faults: Faults of its link: of "reset", "closed", "eof", "stalled", "deaf", "garbled", "stranger".
         came_at: The time of its connect.
         came_from: The player whose token it presents; None for most.
         shown_before: The text that `came_from` had shown at that time.
+        returns: What it presents for its return; None for most.
+        door: One of `doors`.
+        wire: Its side of the door; None if it sends its bytes as they are.
     """
 
     def __init__(
@@ -67,6 +72,9 @@ class SimulatedPlayer:
         outcome: str,
         start: Callable[[Callable[[], Awaitable[object]]], object],
         came_from: SimulatedPlayer | None = None,
+        *,
+        returns: Return | None = None,
+        door: str = TELNET,
     ) -> None:
         self.number = number
         self.address = address
@@ -75,12 +83,19 @@ class SimulatedPlayer:
         self.outcome = outcome
         self.came_from = came_from
         former = None if came_from is None else came_from.terminal
-        self.shown_before = "" if former is None else former.text
-        self.terminal: Terminal | None = _PROGRAMS[program](None if former is None else former.returns)
+        self.returns = returns if returns is not None or former is None else former.returns
+        is_empty = self.returns is not None and self.returns.lines < 0  # a page that was loaded again
+        self.shown_before = "" if former is None or is_empty else former.text
+        self.terminal: Terminal | None = _PROGRAMS[program](self.returns)
+        self.door = door
+        self.wire = make_wire(door, random)
+        if self.wire is not None and self.terminal is not None:
+            self.terminal.receive(self.wire.greeting)
+            self.wire.send(self.terminal.data_to_send())
         self.pipe = WatchedPipe(quality, address, random)
         self.read = bytearray()
         self.unreadable = ""
-        self.meant = bytearray()
+        self._meant = bytearray()
         self.typed = 0
         self.faults: set[str] = set()
         self.secrets: list[str] = []
@@ -95,12 +110,24 @@ class SimulatedPlayer:
         self._may_read.set()
 
     def __str__(self) -> str:
-        return f"player {self.number} ({self.program}, {self.outcome}, {', '.join(sorted(self.faults)) or 'untouched'})"
+        faults = ", ".join(sorted(self.faults)) or "untouched"
+        return f"player {self.number} (by {self.door}, {self.program}, {self.outcome}, {faults})"
 
     @property
     def client(self) -> PlayersEnd:
         """Its end of the pipe."""
         return self.pipe.client
+
+    @property
+    def meant(self) -> bytes:
+        """Every telnet byte sent, before compression; including bytes in transit when the link broke."""
+        return bytes(self._meant) if self.wire is None else self.wire.telnet()
+
+    @property
+    def sent(self) -> bytes:
+        """Every telnet byte that was put into the pipe, as a server reads it."""
+        sent = self.client.sent
+        return bytes(sent) if self.wire is None else self.wire.telnet(len(sent))
 
     @property
     def can_type(self) -> bool:
@@ -158,10 +185,21 @@ class SimulatedPlayer:
         try:
             async with self._line:
                 if self.can_type:
-                    self.meant += data
-                    await self.client.send_all(self._packed(data, ends_stream, is_plain))
+                    await self.client.send_all(self._framed(data, ends_stream, is_plain))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
+
+    async def _flush(self) -> None:
+        """Send what its wire has queued."""
+        await self._send(b"")
+
+    def _framed(self, data: bytes, ends_stream: bool, is_plain: bool) -> bytes:
+        if self.wire is None:
+            self._meant += data
+            return self._packed(data, ends_stream, is_plain)
+        if data:
+            self.wire.send(data)
+        return self.wire.data_to_send()
 
     def _packed(self, data: bytes, ends_stream: bool, is_plain: bool) -> bytes:
         """Return the bytes to send for this input, compressed if a stream is on."""
@@ -179,6 +217,8 @@ class SimulatedPlayer:
 
     async def listen(self) -> None:
         """Read and answer telnet until the end."""
+        if self.wire is not None:
+            self._start(self._flush)
         try:
             while True:
                 await self._may_read.wait()
@@ -188,6 +228,9 @@ class SimulatedPlayer:
                     continue
                 if not data:
                     break
+                if self.wire is not None:
+                    data = self.wire.receive(data)
+                    self._start(self._flush)
                 self.read += data if self.terminal is None else self.terminal.receive(data)
                 self._news.set()
                 if self.terminal is not None and (answer := self.terminal.data_to_send()):
@@ -210,13 +253,27 @@ class SimulatedPlayer:
         self.be_deaf()
         await self.client.aclose()
 
+    def send_raw(self, data: bytes) -> bool:
+        """Send bytes to the web port that need not be a frame; return False by another door."""
+        if not isinstance(self.wire, WebWire) or not self.can_type:
+            return False
+        self.wire.send_raw(data)
+        self._start(self._flush)
+        return True
+
     async def end_input(self) -> None:
-        """Send the end of file, after all earlier output."""
+        """Send the end of file, after all earlier output; of a layer that has its own, that one."""
         try:
             async with self._hand, self._line:
-                if self.can_type:
-                    self.faults.add("eof")
+                if not self.can_type:
+                    return
+                self.faults.add("eof")
+                if self.wire is None or self.number % 2:
                     await self.client.send_eof()
+                else:
+                    self.faults.add("closed")  # a server sends nothing more
+                    self.wire.close(GOING_AWAY)
+                    await self.client.send_all(self.wire.data_to_send())
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
 

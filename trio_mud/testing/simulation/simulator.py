@@ -106,13 +106,14 @@ def observe(
         patch(),
         inside.hidden_input(lambda connection: holder[-1].trace.hides_input(connection)),
         inside.numbered_codes(f"{CANARY}code-"),
+        inside.returns_by_token(lambda connection, returned: holder[-1].trace.comes_back(connection, returned)),
     ):
 
         async def main() -> None:
             life: RunPlan | None = script
             stored: Stored | None = None
             while life is not None:
-                harness = Harness(life, game, stored, holder[-1].trace.world if holder else None)
+                harness = Harness(life, game, stored, holder[-1].trace if holder else None)
                 harness.trace.log, harness.trace.steps = log, run.steps
                 run.steps.cut_at = None
                 run.watch(harness.trace)

@@ -40,6 +40,7 @@ from ...telnet.options.mssp import PLAIN_REQUEST
 from ..tasks import every_task
 from . import inside
 from .determinism import Steps
+from .doors import TELNET
 from .plan import KNOWN, RunPlan
 from .players import SimulatedPlayer
 from .reload_trace import ReloadTrace
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 12.0  # seconds, above the duration of any event or ending in any plan
 _GUEST = re.compile(r"(?:rest-writer of )?guest-(\d+)")
-_NEVER_THERE = (
+NEVER_THERE = (
     "handshakes failed",
     "closed by rate",
     "health checks",
@@ -185,6 +186,7 @@ class Trace:
         reload: The record of the versions of its code; None for games that are not reloaded.
         staff: The record of its staff; None for games without operations.
         world: The record of its world; None for games without things.
+        returned: The returns of clients by a token, by the number of the new connection.
         after_restart: The record of the next life of the game; None if there is none.
     """
 
@@ -219,6 +221,8 @@ class Trace:
         self.world: WorldTrace | None = None
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
+        self.returned: dict[int, inside.Returned] = {}  # by number of the new connection
+        self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
         self._passed = 0  # deadlines that expired in the current step
@@ -248,8 +252,19 @@ class Trace:
         """Register a player that is about to connect."""
         self.players.append(player)
         self.by_address[player.address] = player
-        player.pipe.server.on_send = partial(self._server_sends, player)
-        player.pipe.server.on_put = partial(self._bytes_go, player)
+        if player.door == TELNET:  # by another door, close frames and alerts go out at the end
+            player.pipe.server.on_send = partial(self._server_sends, player)
+            player.pipe.server.on_put = partial(self._bytes_go, player)
+
+    def sends_to(self, address: str) -> None:
+        """Check a layer that is given something to send to a player."""
+        player = self.by_address.get(address)
+        if player is not None:
+            self._server_sends(player)
+
+    def comes_back(self, connection: Connection, returned: inside.Returned) -> None:
+        """Register that a client returns by a token, and the text that was sent to its session."""
+        self.returned[connection.number] = returned
 
     def operate(self) -> None:
         """Record the time at which the operator acts."""
@@ -272,6 +287,10 @@ class Trace:
             if found is not None and int(found[1]) not in living:
                 self.fault("I-14", f"the task {task.name!r} has outlived its connection")
         for connection in inside.guests(server):
+            if inside.is_in_handshake(connection):
+                if connection.ending is not None:
+                    self.fault("I-14", f"{connection.name} has not passed its handshake, and is still here")
+                continue
             has_waited = connection.idle_seconds > PATIENCE and inside.waiting(connection)[0]
             if has_waited and connection.ending is None and connection.dialog is None:
                 self.fault("I-17", f"lines of {connection.name} wait, and none of them is handled")
@@ -283,7 +302,7 @@ class Trace:
                 self.fault("I-14", f"{connection.name} has ended by {connection.ending} long ago, and is still here")
         accepted, counters = server.counters["accepted"], server.counters
         refused = sum(n for word, n in counters.items() if word.startswith("refused: "))
-        vanished = counters["handshakes failed"] + counters["closed by rate"]
+        vanished = sum(counters[word] for word in NEVER_THERE)
         if accepted != refused + counters["admitted"] + vanished + self._at_the_door():
             self.fault("I-26", f"{accepted} accepted, but {refused} refused and {counters['admitted']} admitted")
         if self.storage is not None and self.storage.is_failing:
@@ -300,7 +319,8 @@ class Trace:
 
     def _at_the_door(self) -> int:
         happened = (h.connection for h in self.happenings if h.kind == "Connect")
-        return sum(one is not None and inside.is_undecided(one) for one in happened)
+        in_handshake = sum(map(inside.is_in_handshake, inside.guests(self.server)))
+        return in_handshake + sum(one is not None and inside.is_undecided(one) for one in happened)
 
     def _server_sends(self, player: SimulatedPlayer) -> None:
         for watched in self.watched.values():
@@ -429,8 +449,11 @@ class Trace:
             self.was_cut = True
         guests = inside.guests(server)
         for connection in guests:
+            count = self._guests.setdefault(connection.number, len(guests))
+            if inside.is_in_handshake(connection):
+                continue
             watched = self.watch(connection)
-            watched.guests = watched.guests or len(guests)
+            watched.guests = count
             self._see_ending(watched)
             lines, size, unread, unsent = inside.waiting(connection)
             watched.most_lines = max(watched.most_lines, lines)
@@ -484,7 +507,7 @@ class Trace:
         if counters["admitted"] != listed + ended and not server._context.dispatcher.is_dead:
             self.fault("I-26", f"{counters['admitted']} admitted, but {listed} listed and {ended} ended")
         refused = sum(n for word, n in counters.items() if word.startswith("refused: "))
-        gone = sum(counters[word] for word in _NEVER_THERE)
+        gone = sum(counters[word] for word in NEVER_THERE)
         decided = counters["admitted"] + refused + gone
         if counters["accepted"] != decided + inside.undecided(server):
             self.fault(
