@@ -422,6 +422,16 @@ async def test_periodic_calls_keep_their_phase_and_changed_ones_begin(inn: Inn, 
         assert len(re.findall("hiss", ann.screen)) == 4
 
 
+async def test_reloads_that_change_a_period_again_and_again_do_not_postpone_its_calls(inn: Inn, mud: OpenMud) -> None:
+    async with mud(inn.module.game, limits=Limits(first_input_timeout=None)) as place:
+        ann = await place.player()
+        for old, new in [(30, 7), (7, 9), (9, 7), (7, 9), (9, 7), (7, 9)]:
+            inn.edit("game.py", f"@every({old})", f"@every({new})")
+            await place.reload(NAME)
+            await trio.sleep(5)
+        assert len(re.findall("flicker", ann.screen)) == 3
+
+
 BROKEN = {
     "syntax": ("game.py", "\nclass Hero", "\n)(\nclass Hero", r"SyntaxError: .* at .*reloaded_inn/game\.py:\d+$"),
     "import": ("words.py", "VERSION", "import no_such_module\nVERSION", r"ModuleNotFoundError: .*words\.py:1$"),

@@ -162,12 +162,13 @@ class Timed(Record):
                 clock.schedule(self, name, clock.now + seconds, self._wake)
 
     def _repeat(self, before: Mapping[str, float], times: Mapping[tuple[Any, str], float]) -> None:
-        """Schedule the calls of `every` by its new class; those of the same period keep their phase."""
+        """Schedule the calls of `every` by its new class: each comes one period after the last call, or after now."""
         clock = self._world.clock
         self._wake += 1
         for name, seconds in self._periods.items():
-            at = times.get((self, name)) if before.get(name) == seconds else None
-            clock.schedule(self, name, clock.now + seconds if at is None else at, self._wake)
+            # A changed period counts from the last call; otherwise frequent reloads could postpone it forever.
+            last = times[self, name] - before[name] if (self, name) in times else clock.now
+            clock.schedule(self, name, max(last + seconds, clock.now), self._wake)
 
     def _shift(self, seconds: float) -> None:
         """Postpone everything that is due."""
