@@ -10,7 +10,7 @@ import trio
 from trio_mud import Cause, Text
 from trio_mud.driver.link.base import LinkHost, LinkReceiver, OutOfBand
 from trio_mud.driver.link.client import Client
-from trio_mud.driver.link.tail import Missing, Tail
+from trio_mud.driver.link.tail import Tail
 
 
 class MemoryLink:
@@ -107,15 +107,14 @@ class MemoryLink:
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
         self.calls.append("hide" if hidden else "show")
 
-    def start_tail(self, tail: Tail) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
         self._tail = tail
 
-    def end_tail(self) -> Tail | None:
-        tail, self._tail = self._tail, None
-        return tail
+    def catch_up(self, tail: Tail, seen: int | None) -> None:
+        self.write(tail.missing(seen).text.decode())
 
-    def replay(self, missing: Missing) -> None:
-        self.write(missing.text.decode())
+    def end_tail(self) -> None:
+        self._tail = None
 
     def taken(self) -> None:
         pass

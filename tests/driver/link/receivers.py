@@ -48,6 +48,10 @@ class KeepingReceiver:
     def notify(self) -> None:
         pass
 
+    @property
+    def waiting(self) -> int:
+        return len(self.kept)
+
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         raise NotImplementedError("nobody waits here")
 
@@ -85,6 +89,7 @@ def link_to(receiver: KeepingReceiver, options: Iterable[Option], limits: Limits
         make_engine=lambda *, is_secure=False: TelnetEngine(options),
         mssp_variables=dict,
         rendered={},
+        after_flush=[],
     )
     link = TelnetLink(host, FakeTransport())
     link.attach(receiver)

@@ -475,7 +475,7 @@ class Connection(EndingTimerOwner):
         """Release everything that ends with the active scope, before any scope is cancelled."""
         # After a link death, typed lines are still handled. Lines meant for a dialog are not: one of them may be
         # a password, which must not become a command.
-        in_dialog = self._inbox.taker is not None
+        in_dialog = self._inbox.taker is not None and not self._inbox.taker.takes_all
         self._inbox.end(drop_lines=in_dialog or not self._lifecycle.is_link_dead)
         self._cancel_timers()
         self.server._tree.admission.release(self)

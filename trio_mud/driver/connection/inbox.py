@@ -51,7 +51,7 @@ from .events import (
     message_event,
 )
 from .idle import IdleMonitor
-from .line_taker import InputObserver, LineTaker
+from .line_taker import InnerTaker, InputObserver
 from .tap import Sent, Tap, Typed
 from .waiting import SHORT, HiddenLine, Payload, Waiting, weight_of
 
@@ -197,7 +197,7 @@ class Inbox(Source):
         self._full_at = NEVER  # when the bucket of that rate is full again
         self.lines: list[Waiting] = []
         self.is_full = False
-        self.taker: LineTaker | None = None
+        self.taker: InnerTaker | None = None
         self.observer: InputObserver | None = None
         self.after_event: tuple[Callable[[], None], ...] = ()
         self.session: BoundSession | None = None
@@ -236,6 +236,16 @@ class Inbox(Source):
         if self.lines or self._link.has_unparsed or self._signals or self.is_busy:
             return False
         return self.taker is None or self.taker.is_asking
+
+    @property
+    def waiting(self) -> int:
+        """The number of lines and messages that were received and not taken."""
+        return len(self.lines)
+
+    def input_over(self) -> None:
+        """Notify the taker that the peer has sent its end of file and that all its input was taken."""
+        if self.taker is not None:
+            self.taker.input_over()
 
     def arrive(self) -> None:
         """Queue `Connect`, because the handshake is over."""
@@ -474,8 +484,9 @@ class Inbox(Source):
     def _may_take_line(self) -> bool:
         if self._throttle is not None and not self._is_closed:  # a dead link can send no more, so its lines do not wait
             return False
-        # Events that wait in turn with the lines do not go to a taker, so they pass while it does not ask.
-        return self.taker is None or self.taker.is_asking or not isinstance(self.lines[0], str)
+        # Events that wait in turn with the lines usually do not go to a taker, so they pass while it does not ask.
+        taker = self.taker
+        return taker is None or taker.is_asking or not (taker.takes_all or isinstance(self.lines[0], str))
 
     def _take_line(self) -> HookEvent | None:
         """Take the oldest line: give it to the taker that asks for it, or return it as an `Input`."""
@@ -505,6 +516,9 @@ class Inbox(Source):
         if not isinstance(line, str):
             if self._ending.cause is not None:
                 return None  # only typed lines may precede `Disconnect`
+            if taker is not None and taker.takes_all:
+                taker.forward(line)
+                return None
             return line.event() if isinstance(line, Payload) else line
         self.last_line_at = now
         if not self.has_typed:

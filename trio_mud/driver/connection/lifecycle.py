@@ -439,6 +439,8 @@ class Lifecycle:
         self._owner._release()
         with trio.move_on_after(self._context.limits.quit_timeout):
             await self.wait_until(lambda: inbox.is_served and link.is_drained)
+            inbox.input_over()
+            await self.wait_until(lambda: inbox.is_served and link.is_drained)
         return link.is_drained
 
     async def _close(self, *, gently: bool) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..core.events import HookEvent
 from ..core.thread import HomeThread
 from ..link.base import LinkEvent
+from .waiting import Payload
 
 
 class LineTaker(Protocol):
@@ -44,6 +46,27 @@ class LineTaker(Protocol):
 
     def give_way(self) -> None:
         """Detach from the lines: another connection took over, or the session resumed elsewhere."""
+        ...
+
+
+class InnerTaker(LineTaker, Protocol):
+    """A line taker as the inbox calls it: that of a dialog, a guarded one, or one that forwards all input elsewhere.
+
+    Attributes:
+        takes_all: True if it takes messages and interrupts too, in turn with the lines, and after a link death.
+    """
+
+    takes_all: bool
+
+    def forward(self, item: HookEvent | Payload) -> None:
+        """Take what is not a line. Called only if it takes all."""
+        ...
+
+    def input_over(self) -> None:
+        """Take note that the peer has sent its end of file, and that all its input was taken.
+
+        While `is_asking` is False after it, the connection waits, for at most `limits.quit_timeout`.
+        """
         ...
 
 

@@ -10,8 +10,10 @@ import math
 
 import trio
 
+from ..core.events import HookEvent
 from ..link.base import ClientKnown, HidingRefused, Link, LinkEvent
 from .line_taker import BorrowedLines
+from .waiting import Payload
 
 
 class QuestionTaker:
@@ -25,6 +27,8 @@ class QuestionTaker:
         has_begun: True once the script runs.
         hiding_refused: True if the client refused to hide typed input, or did not confirm it in time.
     """
+
+    takes_all = False
 
     __slots__ = (
         "_answer",
@@ -126,6 +130,12 @@ class QuestionTaker:
             self.hiding_refused = True
         elif type(event) is ClientKnown and self._ready is not None:
             self._ready.set()
+
+    def forward(self, item: HookEvent | Payload) -> None:
+        """Never called, since it takes lines only."""
+
+    def input_over(self) -> None:
+        """Do nothing: a question that is open stays unanswered."""
 
     def show_input(self) -> None:
         """Ask the client to show typed input again, if it was hidden for a question."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...telnet.gmcp_messages import from_json, to_json
 from ..core.events import HookEvent
+from .events import MsdpMessage
 
 if TYPE_CHECKING:
     from .events import Subject
@@ -31,24 +32,34 @@ class HiddenLine(str):
 
 
 class Payload:
-    """A GMCP or MSDP message that waits for its turn, as JSON, so that its size is known and close to that received."""
+    """A GMCP or MSDP message that waits for its turn, as JSON, so that its size is known and close to that received.
 
-    __slots__ = ("_body", "_kind", "_name", "_subject")
+    Attributes:
+        name: The package or the variable.
+        body: The data as JSON.
+    """
+
+    __slots__ = ("_kind", "_subject", "body", "name")
 
     def __init__(
         self, kind: Callable[[Subject, str, Any], HookEvent], subject: Subject, name: str, data: object
     ) -> None:
         self._kind = kind
         self._subject = subject
-        self._name = name
-        self._body = to_json(data)
+        self.name = name
+        self.body = to_json(data)
 
     def __sizeof__(self) -> int:
-        return object.__sizeof__(self) + getsizeof(self._body)
+        return object.__sizeof__(self) + getsizeof(self.body)
 
     def event(self) -> HookEvent:
         """Return the event of this message."""
-        return self._kind(self._subject, self._name, from_json(self._body))
+        return self._kind(self._subject, self.name, from_json(self.body))
+
+    @property
+    def is_msdp(self) -> bool:
+        """True for an MSDP variable, False for a GMCP package."""
+        return self._kind is MsdpMessage
 
 
 Waiting = str | HookEvent | Payload

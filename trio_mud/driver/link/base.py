@@ -18,7 +18,7 @@ from ...transports.poller import Poller
 from ..core.context import Context
 from ..core.events import Cause
 from .client import Client
-from .tail import Missing, Tail
+from .tail import Tail
 from .traffic import Traffic, all_traffic
 
 
@@ -94,6 +94,11 @@ class LinkReceiver(Protocol):
 
     def notify(self) -> None:
         """Check the link again: its state has changed, or it can parse now."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """The number of lines and messages that were received and not taken."""
         ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -226,16 +231,27 @@ class Link(Protocol):
         """
         ...
 
-    def start_tail(self, tail: Tail) -> None:
-        """Number and keep all text from here on, for a client that may return."""
+    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+        """Send a client that may return a token, by GMCP, `Session.Token`; number and keep all text from here on.
+
+        Args:
+            tail: Keeps the text.
+            token: The secret for one return.
+            waits: Seconds that the session waits for the client; None for ever.
+        """
         ...
 
-    def end_tail(self) -> Tail | None:
-        """Stop numbering; return the tail, complete to the last text, or None without one."""
+    def catch_up(self, tail: Tail, seen: int | None) -> None:
+        """Report by GMCP, `Session.Resumed`, that a client has returned; send what it is missing, and number on.
+
+        Args:
+            tail: The text that was sent so far.
+            seen: The number of line ends that the client has received; None if it shows nothing.
+        """
         ...
 
-    def replay(self, missing: Missing) -> None:
-        """Report by GMCP, `Session.Resumed`, that a client has returned, and send what it is missing."""
+    def end_tail(self) -> None:
+        """Stop numbering: the tail is complete to the last text."""
         ...
 
     def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
@@ -307,6 +323,7 @@ class LinkHost:
         mssp_variables: For telnet: returns the variables for MUD listings.
         rendered: Texts rendered in this batch, each for one kind of client; the server clears it.
         traffic: The bytes that passed each door.
+        after_flush: Called after each flush, between two batches of events; links may add to it.
     """
 
     context: Context
@@ -317,3 +334,4 @@ class LinkHost:
     mssp_variables: Callable[[], Variables]
     rendered: dict[Hashable, tuple[Text, bytes]]
     traffic: Mapping[str, Traffic] = field(default_factory=all_traffic)
+    after_flush: list[Callable[[], object]] = field(default_factory=list)

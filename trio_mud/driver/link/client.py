@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...renamed import refuse_old_attributes
 from ...telnet import TelnetEngine
@@ -57,6 +57,56 @@ class _Fact(NamedTuple):
     source: FactSource
 
 
+Ranked = Mapping[str, tuple[Any, int]]
+"""Facts by name, each with its value, as plain data, and the rank of its source."""
+
+
+class ClientState(NamedTuple):
+    """The known facts about a client, as plain data; see the attributes of `Client`."""
+
+    facts: Ranked
+    terminals: tuple[str, ...]
+    packages: dict[str, int]
+    is_ready: bool
+    has_answered: bool
+
+
+def _ranked(facts: Mapping[str, _Fact] | None) -> Ranked:
+    return {
+        name: (tuple(fact.value) if isinstance(fact.value, Size) else fact.value, int(fact.source))
+        for name, fact in (facts or {}).items()
+    }
+
+
+def _unranked(facts: Ranked) -> dict[str, _Fact]:
+    """Return the facts of another `Client`; without those of an unknown name, type or source."""
+    known: dict[str, _Fact] = {}
+    for name, (value, rank) in facts.items():
+        if type(value) is not _KINDS.get(name) or rank not in _RANKS:
+            continue
+        if not isinstance(value, tuple):
+            known[name] = _Fact(value, FactSource(rank))
+        elif len(value) == len(Size._fields):
+            known[name] = _Fact(Size(*value), FactSource(rank))
+    return known
+
+
+_KINDS: Final[Mapping[str, type]] = {
+    "program": str,
+    "version": str,
+    "terminal": str,
+    "charset": str,
+    "size": tuple,
+    "colours": int,
+    "screen_reader": bool,
+    "is_secure": bool,
+    "links": bool,
+    "mxp": bool,
+    "sounds": bool,
+}
+_RANKS: Final = frozenset(map(int, FactSource))
+
+
 class Client:
     """The peer's program, as far as it has reported.
 
@@ -71,6 +121,7 @@ class Client:
     __slots__ = (
         "_engine",
         "_facts",
+        "_observer",
         "_rejected",
         "_thread",
         "_wishes",
@@ -87,6 +138,7 @@ class Client:
         self._facts: dict[str, _Fact] | None = None
         self._rejected: tuple[str, ...] = ()  # codecs
         self._wishes: dict[str, _Fact] | None = None  # preferences of the user, which override the facts
+        self._observer: Callable[[], object] | None = None  # called after each change of a fact or a preference
         self.rendering = _PLAIN
         self.plain_columns = sys.maxsize
         self.terminals: tuple[str, ...] = ()
@@ -308,6 +360,35 @@ class Client:
         ):
             self._learn("colours", colours, source)
 
+    @property
+    def _state(self) -> ClientState:
+        """The known facts, to be set at another `Client`."""
+        return ClientState(
+            _ranked(self._facts), self.terminals, dict(self.packages), self.is_ready, self._has_answered()
+        )
+
+    def _set_state(self, state: ClientState) -> None:
+        """Set the known facts to those of another `Client`."""
+        self._facts = _unranked(state.facts)
+        self.terminals = state.terminals
+        self.packages = MappingProxyType(state.packages)
+        self.is_ready = state.is_ready
+        self._update_rendering()
+
+    @property
+    def _preferences(self) -> Ranked:
+        """The preferences of the user, to be set at another `Client`."""
+        return _ranked(self._wishes)
+
+    def _set_preferences(self, wishes: Ranked) -> None:
+        """Set the preferences to those of another `Client`."""
+        had_charset = "charset" in (self._wishes or ())
+        self._wishes = _unranked(wishes) or None
+        self._update_rendering()
+        if self._engine is not None and (had_charset or "charset" in wishes):
+            self._engine.choose_charset(str(wishes["charset"][0]) if "charset" in wishes else None)
+            self._engine.charset = self.charset
+
     def _known(self, name: str) -> _Fact | None:
         return (self._wishes or {}).get(name) or (self._facts or {}).get(name)
 
@@ -329,6 +410,8 @@ class Client:
         )
         is_marked = self.rendering.mxp or self.rendering.sounds
         self.plain_columns = 0 if is_marked else self.rendering.width or sys.maxsize
+        if self._observer is not None:
+            self._observer()
 
 
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})

@@ -17,7 +17,7 @@ from ..core.checks import check_text
 from ..core.events import Cause
 from ..core.guard import not_awaited
 from .base import Link, LinkReceiver, OutOfBand
-from .tail import Missing, Tail
+from .tail import Tail
 
 
 class GuardedLink:
@@ -129,18 +129,17 @@ class GuardedLink:
         """Ask the client to hide or show typed input."""
         self._guard(lambda: self._link.hide_input(hidden, marks=marks, ends_line=ends_line), None)
 
-    def start_tail(self, tail: Tail) -> None:
-        """Number and keep all text from here on."""
-        self._guard(lambda: self._link.start_tail(tail), None)
+    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+        """Send a token for the client's return, and keep all text from here on."""
+        self._guard(lambda: self._link.offer_return(tail, token, waits), None)
 
-    def end_tail(self) -> Tail | None:
-        """Stop numbering, and return the tail."""
-        tail = self._guard(lambda: self._link.end_tail(), None)
-        return tail if isinstance(tail, Tail) else None
-
-    def replay(self, missing: Missing) -> None:
+    def catch_up(self, tail: Tail, seen: int | None) -> None:
         """Send what a client that has returned is missing."""
-        self._guard(lambda: self._link.replay(missing), None)
+        self._guard(lambda: self._link.catch_up(tail, seen), None)
+
+    def end_tail(self) -> None:
+        """Stop numbering."""
+        self._guard(lambda: self._link.end_tail(), None)
 
     def taken(self) -> None:
         """Continue parsing."""

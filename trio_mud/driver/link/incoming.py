@@ -371,6 +371,8 @@ class Incoming:
         self.is_stale = True
         self.report_size()
         link, engine = self._link, self._link.engine
+        if link.client._observer is not None:  # an answer that is no fact, such as the agreement on GMCP
+            link.client._observer()
         if link._is_unmarked and engine.prompt_mark:  # the client has just agreed on a prompt mark
             link._mark_prompt(engine.prompt_mark)
         if not engine.is_quiet and (engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf):

@@ -31,7 +31,7 @@ from ..core.events import Cause
 from ..core.guard import own_cancellation
 from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
-from .tail import Missing, Tail
+from .tail import Tail
 from .traffic import door_of
 
 MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
@@ -178,25 +178,35 @@ class Outgoing:
         self._note_queued(size if is_sent else 0)
         return is_sent
 
-    def start_tail(self, tail: Tail) -> None:
-        """Number and keep all text from here on."""
-        tail.skipped = len(self.engine.outgoing.queue)
-        self._tail = tail
+    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+        """Send a token for the client's return, and keep all text from here on."""
+        self.end_tail()  # so that its number is that of the text before the message
+        self.send(OutOfBand("gmcp", "Session.Token", {"token": token, "grace": waits, "lines": tail.lines}))
+        self._start_tail(tail)
 
-    def end_tail(self) -> Tail | None:
-        """Stop numbering, and return the tail."""
-        self._number()
-        tail, self._tail = self._tail, None
-        return tail
-
-    def replay(self, missing: Missing) -> None:
+    def catch_up(self, tail: Tail, seen: int | None) -> None:
         """Report `Session.Resumed`, and send what the client is missing, even past the limit."""
+        missing = tail.missing(seen)
+        self.end_tail()  # what is sent again has its numbers
         if self._prompt_state is not _NONE:
             self._queue(b"\r\n")
             self._forget_prompt()
         report = {"lines": missing.first, "missed": missing.lines, "lost": missing.lost}
         self.send(OutOfBand("gmcp", "Session.Resumed", report))
         self._queue_last(missing.text)
+        self._start_tail(tail)
+        self._host.context.counters["lines replayed"] += missing.lines
+        self._host.context.counters["lines lost"] += missing.lost
+
+    def keep(self, text: Text) -> None:
+        """Keep a text that came after the loss of the link, for a client that returns."""
+        if self._tail is not None and self._is_stopped:
+            self._tail.add(self._encode(text, "Outgoing.keep()") + b"\r\n")
+
+    def end_tail(self) -> None:
+        """Stop numbering."""
+        self._number()
+        self._tail = None
 
     def answer_crawler(self) -> None:
         """Answer an MSSP-REQUEST line, as crawlers of MUD listings send it, at most once a second."""
@@ -325,6 +335,10 @@ class Outgoing:
             self.engine.send_encoded(data)
             self._note_queued(len(data))
         return True
+
+    def _start_tail(self, tail: Tail) -> None:
+        tail.skipped = len(self.engine.outgoing.queue)
+        self._tail = tail
 
     def _number(self) -> None:
         """Give the queued text its numbers."""

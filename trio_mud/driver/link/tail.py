@@ -6,10 +6,12 @@ The number of a text is the count of line ends before it, which both sides can c
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from typing import Final, NamedTuple
 
 OVERHEAD: Final = 128  # bytes that a kept chunk takes besides its text
+_numbers: Final = itertools.count(1)
 
 
 class Missing(NamedTuple):
@@ -31,13 +33,15 @@ class Tail:
     """The last text of a link, up to a number of bytes; past it, the oldest is dropped.
 
     Attributes:
+        number: Its number in this process, by which a gateway knows it.
         lines: The number of line ends sent so far.
         skipped: The number of chunks in the link's queue that need no number, or have one already.
     """
 
-    __slots__ = ("_chunks", "_limit", "_size", "lines", "skipped")
+    __slots__ = ("_chunks", "_limit", "_size", "lines", "number", "skipped")
 
     def __init__(self, limit: int) -> None:
+        self.number = next(_numbers)
         self._limit = limit
         self._size = 0
         self._chunks: deque[tuple[int, bytes]] = deque()  # the line ends in a chunk, and the chunk

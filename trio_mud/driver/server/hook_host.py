@@ -80,6 +80,7 @@ class HookHost:
         self.events: Counter[str] = Counter()
         self._dirty: list[LinkReceiver] = []
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
+        self._after_flush: Sequence[Callable[[], object]] = ()
         self.must_flush = trio.Event()  # output was written outside a batch
 
     def attach(
@@ -87,6 +88,7 @@ class HookHost:
         context: Context,
         stopping: Stopping,
         rendered: dict[Hashable, tuple[Text, bytes]],
+        after_flush: Sequence[Callable[[], object]],
         begin_timers: Callable[[], None],
     ) -> None:
         """Set the parts that themselves need the dispatcher. Called once, before any other method."""
@@ -94,6 +96,7 @@ class HookHost:
         self._begin_timers = begin_timers
         self._stopping = stopping
         self._rendered = rendered
+        self._after_flush = after_flush
 
     # Called by the dispatcher
 
@@ -133,6 +136,8 @@ class HookHost:
                     receiver.flush()
                 except BaseException as error:  # noqa: BLE001 - a failure costs this connection
                     receiver.failed(error)
+        for function in self._after_flush:
+            function()
 
     def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
         """Log a failure and notify the player. On `Connect` it refuses the connection; on `Started` the server ends."""

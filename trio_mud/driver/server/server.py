@@ -172,8 +172,15 @@ class MasterServer(TimerOwner):
             self._make_engine,
             self._mssp_variables,
             rendered={},
+            after_flush=[],
         )
-        self._host.attach(self._context, self._tree, self._link_host.rendered, self._scheduled.begin)
+        self._host.attach(
+            self._context,
+            self._tree,
+            self._link_host.rendered,
+            self._link_host.after_flush,
+            self._scheduled.begin,
+        )
         self._recorder: Recorder | None = None
         self._recorders: list[Recorder] = []  # the current and the earlier ones
         self._numbers = itertools.count(1)

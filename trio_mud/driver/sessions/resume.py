@@ -29,19 +29,10 @@ def can_return(connection: Connection) -> bool:
 
 def offer_return(connection: Connection, tail: Tail, token: str, grace: float) -> None:
     """Send the client a token, and number its text from here on."""
-    connection._link.end_tail()  # so that its number is that of the text before the message
-    waits = grace if grace < math.inf else None
-    connection.gmcp("Session.Token", {"token": token, "grace": waits, "lines": tail.lines})
-    connection._link.start_tail(tail)
+    connection._link.offer_return(tail, token, grace if grace < math.inf else None)
 
 
 def catch_up(connection: Connection, tail: Tail, seen: int | None) -> None:
     """Send a client that has returned the text that it is missing."""
-    missing = tail.missing(seen)
-    connection._link.end_tail()  # what is sent again has its numbers
-    connection._link.replay(missing)
-    connection._link.start_tail(tail)
-    counters = connection.server.counters
-    counters["sessions resumed by token"] += 1
-    counters["lines replayed"] += missing.lines
-    counters["lines lost"] += missing.lost
+    connection._link.catch_up(tail, seen)
+    connection.server.counters["sessions resumed by token"] += 1

@@ -27,6 +27,16 @@ _SUPPORT: Final = re.compile(r"([A-Za-z0-9_.-]{1,64})(?: +([1-9][0-9]{0,8}))?")
 _PING: Final = encode_gmcp("Core.Ping")
 
 
+def is_among(packages: Mapping[str, int], package: str) -> bool:
+    """True if a client that named these packages supports this one: every client supports `Core`."""
+    name = package.lower()
+    if name == "core" or name.startswith("core."):
+        return True
+    while name and name not in packages:
+        name = name.rpartition(".")[0]
+    return bool(name)
+
+
 class Gmcp(Option):
     """Reports messages from the client as `GmcpReceived`, and sends the packages that the client supports.
 
@@ -54,12 +64,7 @@ class Gmcp(Option):
 
         Every client supports Core. Case is ignored.
         """
-        name = package.lower()
-        if name == "core" or name.startswith("core."):
-            return True
-        while name and name not in self._packages:
-            name = name.rpartition(".")[0]
-        return bool(name)
+        return is_among(self._packages, package)
 
     @property
     def packages(self) -> Mapping[str, int]:
