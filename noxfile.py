@@ -5,6 +5,7 @@ nox -s tests -- -k quit   the tests of that name
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
+nox -s split           the tests of the driver and the world, each server split into a gateway and a world
 nox -s slow            the tests that take seconds, start other programs or measure
 nox -s package         the sdist and the wheel; a new game is made and tested with the wheel alone
 nox -s docs            the documentation into docs/_build/html, every warning an error
@@ -111,6 +112,17 @@ def package(session: nox.Session) -> None:
     with session.chdir(folder / "inn"):
         session.run("pytest")
         session.run("trio-mud", "run", "--config", "mud.toml", "--check-config")
+
+
+@nox.session
+def split(session: nox.Session) -> None:
+    """The tests of the driver and the world with a gateway and a world in place of each server of `mud`.
+
+    Those about a server in one process are skipped: `docs/project/cluster.md` lists them with their reasons.
+    """
+    install(session, "test")
+    folders = ("tests/driver", "tests/world", "tests/mudlib", "tests/cluster")
+    session.run("pytest", "--split", *WORKERS, *(session.posargs or folders))
 
 
 @nox.session

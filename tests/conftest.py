@@ -3,9 +3,12 @@
 import signal
 import sys
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from trio_mud.testing.mud import OpenMud, open_mud
 
 pytest_plugins = ["pytester"]  # for the tests of the kit's own plugin
 
@@ -28,11 +31,24 @@ def interrupts() -> Generator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--whole`: all of what is otherwise tried as a sample."""
+    parser.addoption("--split", action="store_true", help="serve the players of `mud` at a gateway apart from the game")
     parser.addoption("--whole", action="store_true", help="try every case of the tests that usually try a sample")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test runs in one session: the usual one, `slow` or `proof`."""
+@pytest.fixture(scope="session")
+def mud(request: pytest.FixtureRequest) -> OpenMud:
+    """The fixture of the kit; with `--split`, each server is a gateway and a world, unless a test says otherwise."""
+    return partial(open_mud, split=True) if request.config.getoption("--split") else open_mud
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every test runs in one session: the usual one, `slow` or `proof`; with `--split`, those that use `mud`."""
+    if config.getoption("--split"):
+        for item in items:
+            if (mark := item.get_closest_marker("one_process")) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"about one process: {mark.args[0]}"))
+            elif "mud" not in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason="serves no game by `mud`"))
     if both := [item.nodeid for item in items if item.get_closest_marker("slow") and item.get_closest_marker("proof")]:
         raise pytest.UsageError(f"marked as slow and as proof, choose one: {', '.join(both)}")
 

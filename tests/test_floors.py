@@ -46,6 +46,7 @@ FLOORS = {
     "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
+    "cluster": Floor(GROUND | {"driver", "telnet", "text", "transports"}, {"msgspec", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
     "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage", "text"}, {"msgspec", "trio"}),
@@ -62,6 +63,7 @@ FLOORS = {
         | {
             FRONT_DOOR,
             "accounts",
+            "cluster",
             "commands",
             "driver",
             "operations",
@@ -103,6 +105,7 @@ ORDER = {
         *inside("core", "context", "service"),
         *inside("link", "client", "tail", "traffic", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
         *inside("connection", "events", "line_taker", "guarded_taker", "waiting", "tap", "idle", "inbox"),
+    "cluster": Floor(GROUND | {"driver", "telnet", "text", "transports"}, {"msgspec", "trio"}),
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
         *inside("sessions", "events", "resume", "session", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
@@ -112,6 +115,7 @@ ORDER = {
         ),
         *inside("server", "places", "running"),
     ],
+    "cluster": ["wire", "numbering", "states", "ends", "shares", "forwarder", "gateway", "remote_link", "world"],
     "storage": [
         *[
             "rows",

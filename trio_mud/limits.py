@@ -52,6 +52,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "keepalive_interval": _YEAR,
     "web_keepalive_interval": _YEAR,
     "hook_timeout": _YEAR,
+    "world_timeout": _YEAR,
     "watchdog_timeout": _YEAR,
     "watchdog_abort_timeout": _YEAR,
     "watch_timeout": _YEAR,
@@ -288,6 +289,11 @@ class Limits:
     hook_timeout: float | None = 5.0
     """Timeout of one async hook function, in seconds.
     Precedent: 5 s for a call in Erlang's gen_server."""
+
+    world_timeout: float = 15.0
+    """Seconds that a connection at a gateway waits for the verdict of the world's connect hook; then it is refused.
+    Only a server in two processes has a gateway.
+    Reason: three functions on `Connect` that take `hook_timeout` each."""
 
     watchdog_timeout: float | None = 1.0
     """Seconds that one function may block the event loop before its stack is logged.

@@ -39,6 +39,9 @@ class Texts:
     connect_too_slow: str = "The doorkeeper does not answer. Please try again later."
     """An async connect function exceeded `limits.hook_timeout`."""
 
+    world_away: str = "The world does not answer just now. Please try again in a little while."
+    """A gateway has waited `limits.world_timeout` for the world, which is another process."""
+
     refused: str = "You may not come in."
     """A connect function refused without a text."""
 

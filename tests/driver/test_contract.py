@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 import trio
 
 from trio_mud import (
@@ -36,6 +37,7 @@ async def test_s1_the_master_server_handles_all_incoming_connections_and_holds_t
         assert len(place.server.connections) == 2
 
 
+@pytest.mark.one_process("counts the tasks and timers of one server")
 async def test_s2_a_connection_wraps_the_socket_and_has_one_task(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks) as place:
         idle = trio.lowlevel.current_statistics().tasks_living

@@ -82,6 +82,7 @@ def in_reads(messages: Iterator[bytes], most: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("recorded", [False, True], ids=["", "recorded"])
 @pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_input_that_waits_for_the_game_is_bounded_in_bytes_whatever_it_is(
     mud: OpenMud, kind: str, recorded: bool, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ async def test_a_full_typeahead_reads_on_when_its_bytes_were_handled_and_loses_n
         assert heard == data
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_lines_that_are_taken_or_given_back_leave_the_count_of_bytes_exact(mud: OpenMud) -> None:
     async with mud(Hooks(), limits=Limits(max_typeahead_bytes=1000, command_rate=None)) as place:
         await place.player()

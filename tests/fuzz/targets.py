@@ -11,6 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trio_mud.cluster.wire import (
+    Acknowledged,
+    Arrived,
+    InputHidden,
+    KnownFacts,
+    LineTyped,
+    Listed,
+    MessageReceived,
+    Output,
+    Preferred,
+    RollOver,
+    TextSent,
+    WireError,
+    decode_down,
+    decode_up,
+    encode_down,
+    encode_up,
+    on_wire,
+)
 from trio_mud.limits import Rate
 from trio_mud.telnet import Anomaly, Subnegotiation, TelnetCommand, TelnetEngine
 from trio_mud.telnet.codes import DO, IAC, MCCP3, SB, SE
@@ -216,6 +235,21 @@ def _framing(codec: Codec | None) -> Framing:
     return Framing(codec, max_message=300, empty_frames=Rate(10, burst=32))
 
 
+def wire(data: bytes) -> None:
+    """A frame is refused as a whole, or its messages arrive the same after another encoding."""
+    try:
+        if data[:1] == b"\0":
+            up = decode_up(data[1:])
+            again = encode_up(up.gateway, up.incarnation, up.epoch, up.roll, up.messages)
+            assert [message for frame in again for message in decode_up(frame).messages] == up.messages
+        else:
+            down = decode_down(data[1:])
+            again = encode_down(down.epoch, down.messages)
+            assert [message for frame in again for message in decode_down(frame).messages] == down.messages
+    except WireError:
+        pass
+
+
 def codec(data: bytes) -> None:
     """No message begins a telnet command, and all output is messages that a client can decode."""
     reader = ByteReader(data)
@@ -394,17 +428,28 @@ _MESSAGES: Final = (
     b"\6\2" + bytes((IAC, SB, 201)) + b"Core.Ping" + bytes((IAC, SE)),
 )
 
+_FRAMES_OF_A_CLUSTER: Final = (
+    b"\0"
+    + encode_up("g", 1, 1, 1, [Arrived(1, "10.0.0.1", False, KnownFacts({"size": ((80, 24), 3)})), RollOver()])[0],
+    b"\0" + encode_up("g", 1, 1, 1, [LineTyped(1, 1, "look"), MessageReceived(1, 2, "gmcp", "Char.Login", b"{}")])[0],
+    b"\1" + encode_down(1, [Output([1, 2], (TextSent(on_wire(markup("<b>{x}</b>", x="y"))), InputHidden(True)))])[0],
+    b"\1" + encode_down(1, [Acknowledged([1, 2]), Preferred(1, {"colours": (16, 9)}), Listed({"NAME": ("a", "b")})])[0],
+    b"\x96\1\xa1g\1\1\1\x91",
+    b"\x93\1\1\x91",
+)
+
 TARGETS: Final = {
     target.name: target
     for target in (
         Target(engine, _TELNET, 120, 640),
         Target(stream, (b"\1\0\0\0\0look\r\n", b"\3\7\xff\0\0a", b"\x0d\1\1\2\x80look\r\nlook\r\n"), 30, 256),
-        Target(gmcp, _JSON, 250, 1024),
-        Target(msdp, _MSDP, 250, 1024),
+        Target(gmcp, _JSON, 230, 1024),
+        Target(msdp, _MSDP, 230, 1024),
         Target(proxy, _PROXY, 120, 256),
         Target(head, _HEADS, 50, 512),
         Target(frames, _FRAMES, 40, 512),
         Target(codec, _MESSAGES, 40, 512),
         Target(text, _TEXT, 100, 256),
+        Target(wire, _FRAMES_OF_A_CLUSTER, 40, 512),
     )
 }

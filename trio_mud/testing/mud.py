@@ -9,11 +9,15 @@ from typing import Final, Protocol, Unpack
 
 import trio
 
+from ..cluster.gateway import GatewayService
+from ..cluster.shares import limits_of_gateway, limits_of_world
+from ..cluster.world import WorldService
 from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
 from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
 from ..driver.server.operator import ConsoleOperator
 from ..driver.server.server import MasterServer, ServerSettings
+from ..limits import Limits
 from ..program.reload import GameReload
 from ..storage import Store, Stored, inline
 from ..telnet import Option
@@ -24,6 +28,7 @@ from ..web import SUBPROTOCOLS
 from ..world import Game, World
 from .failures import Failures
 from .gmcp import Return
+from .memory_cluster import MemoryCluster
 from .pipe import CAPACITY, Pipe, PipeListener
 from .player import Player
 from .storage import MortalMemory
@@ -245,6 +250,7 @@ async def open_mud(
     *,
     storage: Stored | None = None,
     allow_errors: bool = False,
+    split: bool = False,
     **settings: Unpack[ServerSettings],
 ) -> AsyncGenerator[Mud, None]:
     """Serve this game for the length of the block; then shut the server down in order, and wait for it.
@@ -260,6 +266,7 @@ async def open_mud(
         game: The hooks, or the `Game`.
         storage: The stored records of an earlier run, `Mud.storage`; None for a new game.
         allow_errors: True if the game may fail; `Mud.errors` contains the exceptions.
+        split: True to serve the players at a gateway, which is joined to the game by a cluster link in memory.
         settings: Those of `MasterServer`, such as `limits=` and `world=`.
     """
     __tracebackhide__ = True
@@ -276,17 +283,15 @@ async def open_mud(
                 trio.open_nursery() as players,
                 trio.open_nursery() as nursery,
             ):
-                server = MasterServer(hooks, **settings)
-                site = Site(SUBPROTOCOLS, limits=server.limits)
-                await nursery.start(server.serve, [listener, WebListener(StreamListener(web_listener), site)])
-                try:
-                    yield Mud(server, listener, players, failures.errors, memory, web_listener)
-                except BaseException as error:
-                    failure = error
-                    raise
-                await settle()  # typed lines are handled, and may fail
-                server.shutdown()
-                await server.closed.wait()
+                async with _serving(hooks, listener, web_listener, nursery, settings, split=split) as server:
+                    try:
+                        yield Mud(server, listener, players, failures.errors, memory, web_listener)
+                    except BaseException as error:
+                        failure = error
+                        raise
+                    await settle()  # typed lines are handled, and may fail
+                    server.shutdown()
+                    await server.closed.wait()
                 players.cancel_scope.cancel(reason="the block is over")
     except BaseException as error:  # noqa: BLE001  raised again, only without its groups
         if failure is not None and not isinstance(failure, trio.Cancelled):
@@ -296,6 +301,40 @@ async def open_mud(
         raise unwrap_single(error) from None
     if failures.errors and not allow_errors:
         raise failures.sole()
+
+
+@asynccontextmanager
+async def _serving(
+    hooks: Hooks,
+    listener: PipeListener,
+    web_listener: PipeListener,
+    nursery: trio.Nursery,
+    settings: ServerSettings,
+    *,
+    split: bool,
+) -> AsyncGenerator[MasterServer]:
+    """Yield the server with the game, which accepts the listeners' peers itself, or by a gateway."""
+    limits = settings.get("limits") or Limits()
+    listeners = [listener, WebListener(StreamListener(web_listener), Site(SUBPROTOCOLS, limits=limits))]
+    if not split:
+        server = MasterServer(hooks, **settings)
+        await nursery.start(server.serve, listeners)
+        yield server
+        return
+    cluster = MemoryCluster()
+    world = WorldService(cluster.world_end())
+    services = settings.get("services", ())
+    at_world = settings | ServerSettings(limits=limits_of_world(limits), services=(world, *services))
+    server = MasterServer(hooks, **at_world)
+    await nursery.start(server.serve, [world.listener])
+    gateway = GatewayService("gateway", cluster.gateway_end("gateway"))
+    at_gateway = settings | ServerSettings(limits=limits_of_gateway(limits), services=(gateway,), world=None)
+    front = MasterServer(gateway.hooks, **at_gateway)
+    await nursery.start(front.serve, listeners)
+    yield server
+    await settle()
+    front.shutdown()
+    await front.closed.wait()
 
 
 @asynccontextmanager
@@ -324,6 +363,7 @@ class OpenMud(Protocol):
         *,
         storage: Stored | None = None,
         allow_errors: bool = False,
+        split: bool = False,
         **settings: Unpack[ServerSettings],
     ) -> AbstractAsyncContextManager[Mud]:
         """Serve this game for the length of the block."""

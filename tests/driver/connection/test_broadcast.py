@@ -52,6 +52,7 @@ async def test_everybody_in_it_reads_it(mud: OpenMud) -> None:
             await player.sees("A bell rings.\n")
 
 
+@pytest.mark.one_process("text is rendered and encoded at the gateway, a moment later")
 async def test_one_kind_of_client_costs_one_encoding(mud: OpenMud, encodings: list[Text]) -> None:
     async with mud(Hooks()) as place:
         for _ in range(20):
@@ -61,6 +62,7 @@ async def test_one_kind_of_client_costs_one_encoding(mud: OpenMud, encodings: li
         assert encodings == ["A bell rings."]
 
 
+@pytest.mark.one_process("text is rendered and encoded at the gateway, a moment later")
 async def test_each_kind_of_client_gets_its_own(mud: OpenMud, encodings: list[Text]) -> None:
     async with mud(Hooks()) as place:
         plain = [await place.player() for _ in range(3)]
@@ -75,6 +77,7 @@ async def test_each_kind_of_client_gets_its_own(mud: OpenMud, encodings: list[Te
             assert "\x1b[" in await player.sees("rings.\n")
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_charsets_are_kinds_too(mud: OpenMud) -> None:
     async with mud(Hooks(), options=()) as place:
         first, second = place.connect(), place.connect()
@@ -157,6 +160,7 @@ async def test_the_bound_of_one_listener_is_nobody_elses(autojump_clock: trio.te
         assert len(slow.text.splitlines()) == 5
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_the_bytes_are_shared_not_copied(mud: OpenMud) -> None:
     async with mud(Hooks()) as place:
         for _ in range(5):

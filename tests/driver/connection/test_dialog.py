@@ -108,6 +108,7 @@ async def test_lines_wait_while_a_dialog_does_not_ask(mud: OpenMud, witness: Eve
         assert lines_of(witness) == ["look"]
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_a_line_that_meets_a_question_just_given_up_is_not_lost(mud: OpenMud, witness: EventLog) -> None:
     """The scope around the question is cancelled and the line handled before the script has run again."""
     heard: list[str] = []
@@ -277,6 +278,7 @@ async def test_a_script_that_raises_costs_itself_and_lines_are_input_again(
     assert "failed for guest-1 (#1)" in caplog.text
 
 
+@pytest.mark.one_process("input that is on its way is discarded with what was typed before")
 async def test_a_script_that_is_no_coroutine_function_costs_itself(mud: OpenMud, witness: EventLog) -> None:
     async with mud(witness.hooks, allow_errors=True) as place:
         player = await place.player()

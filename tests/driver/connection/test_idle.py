@@ -172,6 +172,7 @@ async def test_a_busy_typist_costs_one_entry_in_the_heap_that_moves_now_and_then
 
 
 @pytest.mark.parametrize("ending", ["quit", "vanish", "hang up"])
+@pytest.mark.one_process("counts the tasks and timers of one server")
 async def test_the_entries_go_with_the_connection(mud: OpenMud, witness: EventLog, ending: str) -> None:
     async with mud(witness.hooks, limits=Limits(idle_timeout=600, keepalive_interval=60)) as place:
         player = await place.player()

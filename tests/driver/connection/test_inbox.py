@@ -72,6 +72,7 @@ async def test_reading_pauses_when_enough_is_typed_ahead_and_goes_on_when_it_is_
         assert lines_of(witness) == [str(number) for number in range(20)]
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_one_read_of_newlines_makes_no_more_lines_than_one_slice_above_the_limit(
     mud: OpenMud, witness: EventLog
 ) -> None:
@@ -404,6 +405,7 @@ async def test_no_misbehaving_peer_costs_an_honest_player_anything(mud: OpenMud,
     assert connects == len(talkers.disconnects()) == 2
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_messages_of_a_clients_program_wait_as_its_lines_do(mud: OpenMud, witness: EventLog) -> None:
     """P22: they share room and rate; Core.Hello may be sent twice."""
     got: list[HookEvent] = []

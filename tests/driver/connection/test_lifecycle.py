@@ -482,6 +482,7 @@ async def test_a_quit_after_the_link_broke_stays_a_link_death(mud: OpenMud, witn
         assert _ending(witness) == (Reason.LINKDEATH, Cause.RESET, "")
 
 
+@pytest.mark.one_process("the gateway sends the last words, and the world does not wait for it")
 async def test_last_words_wait_for_a_slow_reader_no_longer_than_allowed(mud: OpenMud, talkers: EventLog) -> None:
     async with mud(talkers.hooks, limits=Limits(quit_timeout=2, linger_timeout=1)) as place:
         player = await place.player(capacity=4)
@@ -492,6 +493,7 @@ async def test_last_words_wait_for_a_slow_reader_no_longer_than_allowed(mud: Ope
         assert trio.current_time() - began == pytest.approx(2, abs=0.02)
 
 
+@pytest.mark.one_process("counts the tasks and timers of one server")
 async def test_a_quit_never_waits_for_its_own_disconnect(mud: OpenMud, witness: EventLog) -> None:
     """The transport is closed and the task has ended while a disconnect function still waits."""
     witness.hooks.on(Input)(lambda event: event.connection.quit())
@@ -521,6 +523,7 @@ async def test_last_words_survive_what_the_peer_types_meanwhile(mud: OpenMud, ta
         assert await player.sees_the_end() == "Farewell.\n"
 
 
+@pytest.mark.one_process("the gateway sends the last words, and the world does not wait for it")
 async def test_the_disconnect_does_not_wait_for_a_peer_that_will_not_close(mud: OpenMud, witness: EventLog) -> None:
     """The transport lingers for what was sent, and its events are over already."""
     async with mud(witness.hooks, limits=Limits(linger_timeout=2)) as place:
@@ -534,6 +537,7 @@ async def test_the_disconnect_does_not_wait_for_a_peer_that_will_not_close(mud: 
         await pipe.client.aclose()
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_what_is_received_after_a_link_death_is_dropped(mud: OpenMud, witness: EventLog) -> None:
     """A read may complete in the pass in which the end is decided."""
     async with mud(witness.hooks) as place:
@@ -752,6 +756,7 @@ async def test_no_tick_comes_after_the_ending_is_decided(mud: OpenMud, witness: 
     assert ticks == [True, True]
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_an_ended_connection_takes_no_work_no_dialog_and_no_timer(mud: OpenMud, witness: EventLog) -> None:
     done: list[str] = []
 

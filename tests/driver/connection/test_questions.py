@@ -362,6 +362,7 @@ async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
         assert lines_of(witness) == ["look"]
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: EventLog) -> None:
     scopes: list[trio.CancelScope] = []
     got: list[str] = []

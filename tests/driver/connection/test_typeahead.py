@@ -24,6 +24,7 @@ def witness_of_a_hidden_question() -> EventLog:
     return witness
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_feed_says_with_the_very_line_that_fills_the_room_that_reading_must_wait(
     mud: OpenMud, witness: EventLog
 ) -> None:

@@ -57,6 +57,7 @@ def lines_of(witness: EventLog) -> list[str]:
 # Turns
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_a_flooder_and_a_whisperer_alternate(mud: OpenMud, witness: EventLog) -> None:
     """I-17, P16: one event of each source a turn."""
     async with mud(witness.hooks, limits=Limits(command_rate=None, max_typeahead=1000)) as place:
@@ -83,6 +84,7 @@ async def test_a_pasted_packet_holds_up_nobody_else(mud: OpenMud, talkers: Event
     assert len(lines_of(talkers)) == 10_001
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_between_two_batches_lies_a_checkpoint(mud: OpenMud) -> None:
     """However much there is to do, the others get their turn every `limits.batch_size` events."""
     hooks = Hooks()
@@ -151,6 +153,7 @@ async def test_one_slow_tick_of_the_server_holds_up_no_other_timer(mud: OpenMud)
 # Plain and waiting functions
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_plain_functions_are_atomic_steps_in_one_total_order(mud: OpenMud) -> None:
     """They all run in the dispatcher's own task, within one step of it, for an event of any source."""
     hooks, steps = Hooks(), []
@@ -791,6 +794,7 @@ async def test_events_that_post_events_are_queued_and_starve_nobody(mud: OpenMud
         await player.sees("you said hello")
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_a_batch_of_many_sources_costs_one_task_switch_not_one_each(mud: OpenMud) -> None:
     hooks = Hooks()
     steps: dict[str, int] = {}

@@ -251,6 +251,7 @@ async def test_a_client_that_sends_each_key_by_itself_is_never_held_up(
             assert witness.story().count(witness.story()[-1]) == number + 1
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_what_clients_send_at_login_is_not_held_up(mud: OpenMud, witness: EventLog) -> None:
     """All that a client could sensibly answer, twice, with names, sizes, hellos and packages."""
     answers = bytes((IAC, WILL, TTYPE, IAC, WILL, NAWS, IAC, DO, GMCP, IAC, DO, MSDP, IAC, WILL, CHARSET)) * 2

@@ -106,6 +106,7 @@ async def test_a_compressed_player_sees_the_same_screen(mud: OpenMud, talkers: E
     assert 0 < terminal.compressed < len(compressed.screen)
 
 
+@pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_compression_may_end_and_begin_anew_in_the_midst_of_a_talk(mud: OpenMud, talkers: EventLog) -> None:
     @talkers.hooks.on(Input, order=1)
     def toggle(event: Input) -> None:
@@ -188,6 +189,7 @@ async def test_compressed_lines_outlive_the_link(mud: OpenMud, witness: EventLog
     [b"look\r\n", flushed(b"\0" * 1_000_000), flushed(b"\xff\xf1" * 450_000), zlib.compress(b"")[:-1] + b"!"],
     ids=["plain", "zeros", "commands", "checksum"],
 )
+@pytest.mark.one_process("counted or logged by the gateway, too or instead")
 async def test_a_stream_that_cannot_be_read_ends_the_connection(mud: OpenMud, witness: EventLog, data: bytes) -> None:
     async with mud(witness.hooks, limits=INFLATING_ONLY) as place:
         player = await place.player(options=[LetsInflate()])

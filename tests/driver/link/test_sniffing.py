@@ -112,10 +112,18 @@ async def test_nothing_a_stranger_sends_becomes_input(
                 break
             await settled()
         await trio.sleep(1)
-        assert place.server.counters[f"foreign protocol: {stranger.value}"] == 1
         assert len(place.server.connections) == 0
     assert talkers.story() == ["guest-1 connect", "guest-1 admitted", "guest-1 quit: protocol abuse"]
     assert (Reason.QUIT, Cause.PROTOCOL) == (talkers.last_ending.reason, talkers.last_ending.cause)
+
+
+@pytest.mark.parametrize(("said", "stranger"), STRANGERS)
+@pytest.mark.one_process("counted or logged by the gateway, too or instead")
+async def test_a_stranger_is_counted_by_its_protocol(mud: OpenMud, said: bytes, stranger: ForeignProtocol) -> None:
+    async with mud(Hooks()) as place:
+        await place.connect().client.send_all(said)
+        await settled()
+        assert place.server.counters[f"foreign protocol: {stranger.value}"] == 1
 
 
 async def test_a_browser_reads_why_and_nothing_of_its_own(talkers: EventLog) -> None:

@@ -29,6 +29,8 @@ from trio_mud.testing.replay import Recorded
 
 from ..conftest import EventLog, link_of
 
+pytestmark = pytest.mark.one_process("connections are recorded where their bytes are, at the gateway")
+
 CANARY = "sesame-4711"
 SECRET = re.compile(r"sesame|4711|esam|471")
 

@@ -119,6 +119,7 @@ async def test_a_second_shutdown_changes_nothing(mud: OpenMud) -> None:
         assert await player.sees_the_end() == "First.\n"
 
 
+@pytest.mark.one_process("the gateway sends the last words, and the world does not wait for it")
 async def test_the_time_of_a_shutdown_is_kept_whatever_its_clients_do(mud: OpenMud, witness: EventLog) -> None:
     """O2, I-18: one that reads nothing and one that never closes."""
     limits = Limits(
@@ -135,6 +136,7 @@ async def test_the_time_of_a_shutdown_is_kept_whatever_its_clients_do(mud: OpenM
     assert ways_out(witness) == [(Reason.QUIT, Cause.SHUTDOWN)] * 2
 
 
+@pytest.mark.one_process("the gateway sends the last words, and the world does not wait for it")
 async def test_within_outweighs_the_limit(mud: OpenMud) -> None:
     limits = Limits(quit_timeout=60, linger_timeout=0.1, write_stall_timeout=None, shutdown_timeout=10)
     async with mud(Hooks(), limits=limits) as place:
@@ -906,6 +908,7 @@ async def test_nobody_is_accepted_before_every_function_on_started_has_run(
 
 
 @pytest.mark.parametrize("does", ["nothing", "asks for MSSP", "types"])
+@pytest.mark.one_process("counted or logged by the gateway, too or instead")
 async def test_a_visit_is_logged_at_info_once_a_line_was_typed(
     mud: OpenMud, witness: EventLog, caplog: pytest.LogCaptureFixture, does: str
 ) -> None:

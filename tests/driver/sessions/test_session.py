@@ -595,6 +595,7 @@ async def test_a_player_who_comes_back_has_a_connection_of_its_own(mud: OpenMud,
         assert connection.client.terminals == ("MUDLET",)
 
 
+@pytest.mark.one_process("the gateway sends the last words, and the world does not wait for it")
 async def test_who_is_still_being_said_farewell_to_has_left_when_the_next_one_enters(mud: OpenMud, inn: Inn) -> None:
     async with mud(inn.hooks) as place:
         slow, quick = await place.player(), await place.player()

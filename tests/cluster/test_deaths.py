@@ -1,0 +1,210 @@
+"""A world or a gateway dies: the players keep their connections, and each line takes effect once."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_mud import Admitted, Cause, Connect, Disconnect, Hooks, Input, Limits, LinkLost
+from trio_mud.cluster.ends import Fenced
+from trio_mud.cluster.numbering import WINDOW
+from trio_mud.testing import Player
+from trio_mud.testing.threads import settle
+
+from .conftest import open_split
+
+
+def echo(name: str) -> Hooks:
+    """A game that answers each line, by its own name."""
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.write(f"{name} greets"))
+    hooks.on(Input)(lambda event: event.connection.write(f"{name} heard {event.line}"))
+    return hooks
+
+
+def answers(player: Player) -> list[str]:
+    """The lines that were answered, in order."""
+    return re.findall(r"heard (\S+)", player.screen)
+
+
+async def test_players_keep_their_connection_when_the_world_dies(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        await ann.type("1")
+        await settle()
+        first.end.kill()
+        await ann.type("2")
+        await settle()
+        assert answers(ann) == ["1"]
+
+        await split.start_world(echo("second"))
+        await settle()
+
+        assert "second heard 2" in ann.screen
+        await ann.type("3")
+        await settle()
+        assert answers(ann) == ["1", "2", "3"]
+        assert len(split.mud.server.connections) == 1
+
+
+@pytest.mark.parametrize("commits", range(1, 16))
+async def test_each_line_is_answered_once_whenever_the_world_dies(autojump_clock: MockClock, commits: int) -> None:
+    """The world is killed after each possible number of commits, while two players type."""
+    async with open_split(latency=0.01) as split:
+        world = await split.start_world(echo("first"))
+        players = [await split.mud.player(), await split.mud.player()]
+        for number in range(12):
+            for player in players:
+                await player.type(str(number))
+            await trio.sleep(0.007)
+            if split.cluster.commits >= commits and not world.end._is_dead:
+                world.end.kill()
+                await split.start_world(echo("second"))
+        await trio.sleep(1)
+        for player in players:
+            assert answers(player) == [str(number) for number in range(12)]
+
+
+async def test_lines_typed_while_no_world_serves_wait_and_none_is_lost(autojump_clock: MockClock) -> None:
+    async with open_split(limits=Limits(command_rate=None)) as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        first.end.kill()
+        split.mud.nursery.start_soon(ann.send, b"".join(b"%d\r\n" % number for number in range(300)))
+        await settle()
+        (peer,) = split.gateway._peers.values()
+        assert len(peer.forwarder.unacknowledged) == WINDOW  # the rest waits in the inbox, and then in the network
+        assert answers(ann) == []
+
+        await split.start_world(echo("second"))
+        await trio.sleep(10)
+        assert answers(ann) == [str(number) for number in range(300)]
+
+
+async def test_a_line_before_a_link_death_is_handled_by_the_next_world(autojump_clock: MockClock) -> None:
+    heard: list[str] = []
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        first.end.kill()
+        await ann.type("farewell")
+        await ann.hang_up()
+        await settle()
+        hooks = echo("second")
+        hooks.on(Input)(lambda event: heard.append(event.line))
+        ended: list[Disconnect] = []
+        hooks.on(Disconnect)(ended.append)
+        await split.start_world(hooks)
+        await trio.sleep(5)
+        assert heard == ["farewell"]
+        assert [event.cause for event in ended] == [Cause.EOF]
+        assert split.gateway._peers == {}
+
+
+async def test_a_visitor_is_refused_if_no_world_answers(autojump_clock: MockClock) -> None:
+    async with open_split(limits=Limits(world_timeout=7)) as split:
+        began = trio.current_time()
+        pipe = split.mud.connect()
+        read = b""
+        while data := await pipe.client.receive_some():
+            read += data
+        assert trio.current_time() == began + 7
+        assert read.decode().strip() == split.mud.server.texts.world_away
+
+
+async def test_a_visitor_who_knocks_before_the_world_starts_comes_in_then(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        ann = await split.mud.player()
+        await trio.sleep(3)
+        assert ann.screen == ""
+        await split.start_world(echo("first"))
+        await ann.sees("first greets")
+
+
+async def test_a_world_that_was_replaced_is_fenced_and_says_nothing_more(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        await split.start_world(echo("second"))
+        await settle()
+        (connection,) = first.server.connections
+        connection.write("a late word")
+        await settle()
+        assert isinstance(first.failed, Fenced)
+        assert "late" not in ann.screen
+        await ann.type("hello")
+        await ann.sees("second heard hello")
+
+
+async def test_a_gateway_that_is_given_up_loses_its_links_and_returns_with_its_roll(autojump_clock: MockClock) -> None:
+    hooks, events = echo("world"), list[str]()
+    hooks.on(Admitted)(lambda event: event.connection.server.sessions.enter("ann", event.connection))
+    hooks.on(LinkLost)(lambda event: events.append("link lost"))
+    hooks.on(Disconnect)(lambda event: events.append(str(event.cause)))
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        ann = await split.mud.player()
+        world.service._lose_gateway("gateway")
+        await settle()
+        assert events == ["reset", "link lost"]
+
+        await ann.type("still here")  # the gateway was only slow: its next frame is answered by the greeting
+        await settle()
+        await ann.type("look")
+        await ann.sees("world heard look")
+        assert len(split.mud.server.connections) == 1
+
+
+async def test_a_new_world_may_refuse_a_player_of_the_earlier_one(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        first.end.kill()
+        hooks = Hooks()
+        hooks.on(Connect)(lambda event: event.connection.refuse("Not today."))
+        await split.start_world(hooks)
+        await settle()
+        assert "Not today." in ann.screen
+        assert len(split.mud.server.connections) == 0
+        assert split.gateway._peers == {}
+
+
+async def test_a_gateway_that_shuts_down_leaves_link_dead_sessions(autojump_clock: MockClock) -> None:
+    hooks, ended = echo("world"), list[Disconnect]()
+    hooks.on(Disconnect)(ended.append)
+    async with open_split() as split:
+        await split.start_world(hooks)
+        await split.mud.player()
+        split.mud.server.shutdown("The gateway closes.")
+        await settle()
+        assert [event.cause for event in ended] == [Cause.RESET]
+
+
+async def test_junk_of_a_gateway_is_counted_and_costs_nothing_else(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        ann = await split.mud.player()
+        split.cluster._send_up([b"\xc1junk", b"", b"\x90"])
+        await ann.type("hello")
+        await ann.sees("world heard hello")
+        assert world.server.counters["frames not decoded"] == 3
+    assert "cannot decode a frame" in caplog.text
+
+
+async def test_junk_of_a_world_is_counted_and_costs_nothing_else(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_split() as split:
+        await split.start_world(echo("world"))
+        ann = await split.mud.player()
+        split.cluster._down["gateway"].send_nowait(b"\xc1junk")
+        await ann.type("hello")
+        await ann.sees("world heard hello")
+        assert split.mud.server.counters["frames not decoded"] == 1
+    assert "cannot decode a frame" in caplog.text

@@ -1,0 +1,86 @@
+"""The two ends of a cluster link, which carries frames between gateways and one world.
+
+A cluster link knows no message. It delivers the frames of each sender in order, and after trouble a frame may come
+twice. `trio_mud.testing.memory_cluster` is one in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Fenced(Exception):
+    """Another world has claimed the cluster link: nothing of this one counts any more."""
+
+
+class Forgotten(Exception):
+    """The cluster link has lost its data: claim again, and ask the gateways for what they hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that a world has to say since the last commit, delivered as a whole or not at all.
+
+    The acknowledgement of a line is in the same commit as the output that the line caused.
+
+    Attributes:
+        number: Its number in this epoch; a commit whose number was seen before does nothing.
+        frames: The frames for each gateway, by its name.
+    """
+
+    number: int
+    frames: Mapping[str, Sequence[bytes]]
+
+
+class GatewayEnd(Protocol):
+    """The gateway's end."""
+
+    async def send(self, frames: Sequence[bytes]) -> None:
+        """Send frames; return once the cluster link has them. Called by one task."""
+        ...
+
+    async def run(self, receive: Callable[[bytes], object]) -> None:
+        """Deliver the world's frames in order, until cancelled."""
+        ...
+
+
+class WorldEnd(Protocol):
+    """The world's end.
+
+    Attributes:
+        epoch: Greater for each world that has claimed; 0 before.
+    """
+
+    epoch: int
+
+    async def claim(self) -> None:
+        """Become the only world, with a new epoch; wait as long as another one serves."""
+        ...
+
+    async def gateways(self) -> Sequence[str]:
+        """Return the names of the gateways that are alive."""
+        ...
+
+    async def run(self, receive: Callable[[Sequence[bytes]], object], lost: Callable[[str], object]) -> None:
+        """Deliver the gateways' frames in order, until cancelled.
+
+        Args:
+            receive: Called with at least one frame.
+            lost: Called with the name of a gateway that is given up.
+        """
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Deliver a commit. Called by one task.
+
+        Raises:
+            Fenced: Another world has claimed, and nothing was delivered.
+            Forgotten: The cluster link has lost its data, and nothing was delivered.
+        """
+        ...
+
+    async def release(self) -> None:
+        """Let another world claim at once."""
+        ...

@@ -1,0 +1,567 @@
+"""The link of one connection in the world: its peer is at a gateway.
+
+Theory of operation
+-------------------
+The driver calls this link as it calls a telnet link. Each call of output becomes one item, and the items of one flush
+become one message. Each message of input becomes the call that a telnet link would make at the receiver.
+Nothing is rendered or encoded here: the gateway's telnet link does that, since it knows the client.
+
+Input that the receiver has no room for waits in a backlog, as unparsed bytes wait in a telnet link. It is bounded by
+the window of the gateway (`numbering`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Final, Protocol
+
+import trio
+
+from ..driver.core.events import Cause
+from ..driver.link.base import (
+    ClientKnown,
+    HidingRefused,
+    Interrupted,
+    LinkHost,
+    LinkReceiver,
+    OutOfBand,
+    PackagesNamed,
+    Resized,
+)
+from ..driver.link.client import Client, ClientState, FactSource
+from ..driver.link.tail import Tail
+from ..telnet import InterruptKind
+from ..telnet.gmcp_messages import NO_DATA, from_json, opening, to_json
+from ..telnet.msdp_messages import encode_msdp
+from ..telnet.options.gmcp import is_among
+from ..text import Text
+from .numbering import InputOrder
+from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
+from .wire import (
+    MAX_BODY,
+    Arrived,
+    CaughtUp,
+    Departed,
+    DiscardInput,
+    Dismissed,
+    Down,
+    InputDiscarded,
+    InputHidden,
+    Item,
+    KeyPressed,
+    KnownFacts,
+    LineTyped,
+    MessageReceived,
+    MessageSent,
+    Numbered,
+    Preferred,
+    PromptAnswered,
+    PromptSent,
+    ReturnOffered,
+    Signalled,
+    TailEnded,
+    TextSent,
+    VerdictAdmitted,
+    on_wire,
+)
+
+ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
+_CAUSES: Final = {cause.name: cause for cause in Cause}
+
+
+class Port(Protocol):
+    """The world's service, as far as a remote link needs it."""
+
+    @property
+    def has_room(self) -> bool:
+        """False while so much is not committed that links must keep their output."""
+        ...
+
+    def attach_host(self, host: LinkHost) -> None:
+        """Take note of the server's parts. Called for each link; all belong to one server."""
+        ...
+
+    def send(self, gateway: str, message: Down) -> None:
+        """Queue a message for the next commit."""
+        ...
+
+    def item_of(self, kind: type[TextSent | PromptSent], text: Text) -> TextSent | PromptSent:
+        """Return the item of a text: the same for equal ones of one flush, so that a gateway receives them once."""
+        ...
+
+    def send_output(self, link: RemoteLink, items: tuple[Item, ...], size: int) -> None:
+        """Queue output for the next commit."""
+        ...
+
+    def wait_for_room(self, link: RemoteLink) -> None:
+        """Mark the link dirty as soon as there is room."""
+        ...
+
+    def note_input(self, link: RemoteLink) -> None:
+        """Take note that input was received, which is to be acknowledged once it was taken."""
+        ...
+
+    def forget(self, link: RemoteLink) -> None:
+        """Take note that the link is closed."""
+        ...
+
+
+class RemoteClient(Client):
+    """The facts about a client that a gateway reports."""
+
+    __slots__ = ("has_answered",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_answered = False
+
+    def _has_answered(self) -> bool:
+        return self.has_answered
+
+
+class RemoteTransport:
+    """The transport that the listener returns, as far as the server uses one that makes its own link.
+
+    Attributes:
+        address: The peer's host.
+    """
+
+    __slots__ = ("_link", "address")
+
+    def __init__(self, link: RemoteLink) -> None:
+        self._link: RemoteLink | None = link
+        self.address = link.address
+
+    def make_link(self, host: LinkHost) -> RemoteLink:
+        """Return the link, and forget it: the accept loop keeps its last transport."""
+        link, self._link = self._link, None
+        assert link is not None, "it is made once"
+        link.attach_host(host)
+        return link
+
+    def dismiss(self, why: Cause) -> None:
+        """Report to the gateway that the connection is not accepted."""
+        if self._link is not None:
+            self._link.dismiss(why)
+
+    async def aclose_forcefully(self) -> None:
+        """Dismiss the connection."""
+        self.dismiss(Cause.TOO_MANY)
+        await trio.lowlevel.checkpoint()
+
+
+class RemoteLink:
+    """The world's link to a peer at a gateway.
+
+    Args:
+        port: The world's service.
+        gateway: The name of the gateway.
+        arrived: Its report of the connection.
+
+    Attributes:
+        gateway: The name of the gateway.
+        number: The number of the connection at its gateway.
+        address: The peer's host.
+        client: The known facts about the peer's program.
+        has_unparsed: True if input waits for room in the receiver.
+        acknowledged: The greatest acknowledged number of its input.
+        round: The number of the flush in which it was last written to; used by the port.
+    """
+
+    needs_handshake = False
+    may_be_health_check = False
+
+    __slots__ = (
+        "_backlog",
+        "_departure",
+        "_dropped",
+        "_drops_input",
+        "_has_tail",
+        "_host",
+        "_input_over",
+        "_is_dirty",
+        "_is_discarding",
+        "_is_hidden",
+        "_is_prompted",
+        "_is_refusal",
+        "_is_stopped",
+        "_items",
+        "_machine",
+        "_marks_hidden",
+        "_order",
+        "_passed",
+        "_port",
+        "_preferences",
+        "_protocols",
+        "_receiver",
+        "_refusal",
+        "_size",
+        "acknowledged",
+        "address",
+        "client",
+        "gateway",
+        "has_unparsed",
+        "number",
+        "round",
+    )
+
+    _host: LinkHost
+
+    def __init__(self, port: Port, gateway: str, arrived: Arrived) -> None:
+        self._port = port
+        self.gateway = gateway
+        self.number = arrived.link
+        self.address = arrived.address
+        self.client = RemoteClient()
+        self._protocols: tuple[str, ...] = ()
+        self.learn(arrived.client)
+        if arrived.is_secure:
+            self.client._learn("is_secure", True, FactSource.TRANSPORT)
+        self._preferences = self.client._preferences
+        self.client._observer = self._send_preferences
+        self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
+        self._receiver: LinkReceiver | None = None
+        self._departure: Departed | None = None
+        # input
+        self._order = InputOrder(arrived.taken)
+        self._backlog: deque[Numbered] = deque()
+        self._passed = self.acknowledged = arrived.taken  # the greatest number passed to the receiver, or dropped
+        self._input_over = trio.Event()
+        self._is_discarding = False  # until the gateway has dropped its part of the input
+        self._drops_input = False
+        self.has_unparsed = False
+        # output
+        self._items: list[Item] = []
+        self._size = 0  # bytes, about
+        self._is_dirty = True  # so that nothing is sent before `open`, as in a telnet link
+        self._is_stopped = False
+        self._is_prompted = False  # a prompt was sent since the last line
+        self._is_hidden = self._marks_hidden = False
+        self._is_refusal = False  # the next text is that of a refusal
+        self._refusal = ""
+        self._dropped = 0  # messages since the last notice
+        self._has_tail = False  # the gateway keeps its text, for the client's return
+        self.round = -1
+
+    # The lifecycle
+
+    def attach_host(self, host: LinkHost) -> None:
+        """Set the server's parts."""
+        self._host = host
+        self._port.attach_host(host)
+        self.client._thread = host.context.timers.thread
+
+    def attach(self, receiver: LinkReceiver) -> None:
+        """Set the receiver."""
+        self._receiver = receiver
+
+    async def locate(self) -> None:
+        """Return at once: the gateway knows the address."""
+        await trio.lowlevel.checkpoint()
+
+    async def handshake(self) -> None:
+        """Return at once, unless the peer has left already."""
+        await trio.lowlevel.checkpoint()
+        if self._departure is not None:
+            raise trio.BrokenResourceError("the peer left the gateway before it was accepted here")
+
+    def open(self, *, offers: bool = True) -> None:
+        """Allow output, after the verdict."""
+        if offers:
+            self._act(WorldLinkEvent.ADMITTED)
+        else:
+            self._items.clear()
+            self._size = 0
+            self._is_stopped = False
+            self._is_refusal = True
+        self._host.mark_dirty(self._its_receiver)
+
+    async def read(self) -> None:
+        """Wait for the end of file; input comes by `receive`."""
+        await self._input_over.wait()
+
+    def stop(self, *, drop_input: bool) -> None:
+        """Ignore further output, and input if told so."""
+        self._is_stopped = True
+        if drop_input:
+            self.drop_input()
+
+    @property
+    def is_drained(self) -> bool:
+        """True if the port has all output."""
+        return not self._is_dirty and not self._items
+
+    async def drain(self) -> None:
+        """Wait until `is_drained`."""
+        await self._its_receiver.wait_until(lambda: self.is_drained)
+
+    def discard(self) -> None:
+        """Drop all pending output; the gateway still gets it if it keeps the tail of a client that may return."""
+        if self._has_tail and self._items:
+            self._port.send_output(self, tuple(self._items), self._size)
+        self._items.clear()
+        self._size = 0
+        self._is_dirty = False
+
+    async def aclose(self, *, gently: bool, why: Cause) -> None:
+        """Dismiss the connection."""
+        self.dismiss(why)
+        await trio.lowlevel.checkpoint()
+
+    def dismiss(self, why: Cause) -> None:
+        """Report to the gateway that the connection has ended here."""
+        self._act(WorldLinkEvent.CLOSED, why=why)
+
+    # Output
+
+    def write(self, text: Text, *, is_last: bool = False) -> bool:
+        """Queue a text; return False if it was dropped."""
+        if self._is_refusal:
+            self._refusal = str(text)
+            self._is_refusal = False
+            return True
+        item = TextSent(on_wire(text), is_last) if is_last else self._port.item_of(TextSent, text)
+        return self._add(item, _size_of(text), is_last=is_last)
+
+    def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
+        """Do as `write`, which shares the texts of one flush anyway."""
+        return self.write(text)
+
+    def prompt(self, text: Text) -> bool:
+        """Queue a prompt."""
+        if not self._add(self._port.item_of(PromptSent, text), _size_of(text)):
+            return False
+        self._is_prompted = True
+        return True
+
+    def prompt_answered(self, hidden: bool) -> None:
+        """Mark the place in the output at which a line was handled, if the gateway may still show a prompt."""
+        if self._is_prompted and not self._is_stopped:
+            self._is_prompted = False
+            self._items.append(PromptAnswered())
+            self.mark_dirty()
+
+    def send(self, message: OutOfBand) -> bool:
+        """Queue a GMCP or MSDP message if the client supports it."""
+        if message.protocol == "gmcp":
+            opening(message.name)  # raises if the name is malformed
+            body = b"" if message.data is NO_DATA else to_json(message.data)
+            is_supported = is_among(self.client.packages, message.name)
+        else:
+            encode_msdp(message.name, message.data)  # type: ignore[arg-type]  # as in `Outgoing.send`
+            body = to_json(message.data)
+            is_supported = True
+        if message.protocol not in self._protocols or not is_supported or len(body) > MAX_BODY:
+            return False
+        return self._add(MessageSent(message.protocol, message.name, body), len(body))
+
+    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+        """Ask the client to hide or show typed input."""
+        if marks:
+            self._marks_hidden = hidden
+        if not self._is_stopped:
+            self._is_hidden = hidden
+            self._items.append(InputHidden(hidden, marks, ends_line))
+            self.mark_dirty()
+
+    @property
+    def hides_input(self) -> bool:
+        """True if typed input is secret now."""
+        return self._is_hidden or self._marks_hidden
+
+    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+        """Let the gateway send a token, and keep the text from here on."""
+        self._has_tail = True
+        self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits))
+        self.mark_dirty()
+
+    def catch_up(self, tail: Tail, seen: int | None) -> None:
+        """Let the gateway send what the client is missing."""
+        self._has_tail = True
+        self._items.append(CaughtUp(tail.number, -1 if seen is None or not 0 <= seen <= 2**53 else seen))
+        self.mark_dirty()
+
+    def end_tail(self) -> None:
+        """Let the gateway stop keeping the text."""
+        if self._has_tail:
+            self._has_tail = False
+            self._items.append(TailEnded())
+            self.mark_dirty()
+
+    def mark_dirty(self) -> None:
+        """Mark the receiver dirty."""
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._host.mark_dirty(self._its_receiver)
+
+    def flush(self) -> None:
+        """Pass all output to the port, unless that must keep it back."""
+        self._is_dirty = False
+        if self._dropped:
+            self._dropped = 0
+            if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
+                self._items.append(TextSent(notice))
+        if not self._items:
+            return
+        if not self._port.has_room:
+            self._port.wait_for_room(self)
+            return
+        items, size = tuple(self._items), self._size
+        self._items.clear()
+        self._size = 0
+        self._port.send_output(self, items, size)
+
+    # Input
+
+    def receive(self, item: Numbered) -> None:
+        """Take an item from the gateway: each once, in the order of their numbers."""
+        for ready in self._order.receive(item):
+            self._port.note_input(self)
+            if self._receiver is None or self.has_unparsed or self._receiver.is_full:
+                self._backlog.append(ready)
+                self.has_unparsed = True
+                if self._receiver is not None:
+                    self._receiver.notify()
+            else:
+                self._pass(ready)
+
+    def taken(self) -> None:
+        """Pass waiting input to the receiver, as far as it has room."""
+        while self._backlog and not self._its_receiver.is_full:
+            item = self._backlog.popleft()
+            self.has_unparsed = bool(self._backlog)
+            self._pass(item)
+
+    @property
+    def can_parse(self) -> bool:
+        """True if input waits."""
+        return self.has_unparsed
+
+    def drop_input(self) -> None:
+        """Drop waiting input, and all later input."""
+        self._drops_input = True
+        self._drop_backlog()
+
+    def discard_input(self) -> bool:
+        """Drop the input received so far, here and at the gateway."""
+        had_input = self.has_unparsed
+        self._drop_backlog()
+        if not (self._is_stopped or self._drops_input):
+            self._is_discarding = True
+            self._port.send(self.gateway, DiscardInput(self.number))
+        return had_input
+
+    def learn(self, client: KnownFacts) -> None:
+        """Replace the known facts about the client."""
+        self.client.has_answered = client.has_answered
+        self._protocols = client.protocols
+        self.client._set_state(
+            ClientState(client.facts, client.terminals, client.packages, client.is_ready, client.has_answered)
+        )
+
+    def signal(self, message: Signalled) -> None:
+        """Report an event that overtakes lines."""
+        if self._receiver is None or self._is_stopped:
+            return
+        match message.kind:
+            case "resized" if len(message.size) == 2:
+                self._receiver.received(Resized(*message.size))
+            case "hiding refused":
+                self._receiver.received(HidingRefused())
+            case "client known":
+                self._receiver.received(ClientKnown())
+            case "packages named":
+                self._receiver.received(PackagesNamed())
+
+    def end_input(self) -> None:
+        """Take note of the end of file."""
+        self._input_over.set()
+
+    def depart(self, departed: Departed) -> None:
+        """End the connection as its gateway has."""
+        self._departure = departed
+        self._act(WorldLinkEvent.DEPARTED)
+
+    def lose_gateway(self) -> None:
+        """End the connection, because its gateway is given up."""
+        self._departure = Departed(self.number, Cause.RESET.name)
+        self._act(WorldLinkEvent.GATEWAY_LOST)
+
+    @property
+    def is_settled(self) -> bool:
+        """True if everything received was taken and acknowledged."""
+        return not self._backlog and self.acknowledged >= self._passed
+
+    @property
+    def taken_number(self) -> int:
+        """The greatest number of which everything up to it was taken from the receiver."""
+        waiting = 0 if self._receiver is None else self._receiver.waiting
+        return self._passed - waiting
+
+    # Parts
+
+    @property
+    def _its_receiver(self) -> LinkReceiver:
+        assert self._receiver is not None, "it is attached before anything else"
+        return self._receiver
+
+    def _act(self, event: WorldLinkEvent, why: Cause = Cause.ERROR) -> None:
+        for action in self._machine.step(event):
+            if action is WorldLinkAction.SEND_ADMISSION:
+                self._port.send(self.gateway, VerdictAdmitted(self.number))
+            elif action is WorldLinkAction.SEND_DISMISSED:
+                self._port.send(self.gateway, Dismissed(self.number, why.name, str(on_wire(self._refusal))))
+            elif self._departure is not None and self._receiver is not None:
+                self._receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
+        if self._machine.state in (InWorld.CLOSED, InWorld.ABANDONED):
+            self._port.forget(self)
+
+    def _add(self, item: Item, size: int, *, is_last: bool = False) -> bool:
+        """Queue an item if there is room and the link is not stopped."""
+        if self._is_stopped:
+            return False
+        size += ITEM_SIZE
+        if self._size + size > self._host.context.limits.max_output and not is_last:
+            self._dropped += 1
+            self._host.context.counters["messages dropped"] += 1
+            self.mark_dirty()
+            return False
+        self._items.append(item)
+        self._size += size
+        self.mark_dirty()
+        return True
+
+    def _pass(self, item: Numbered) -> None:
+        """Pass one item to the receiver, unless it is to be dropped."""
+        self._passed = item.number
+        receiver = self._its_receiver
+        try:
+            match item:
+                case InputDiscarded():
+                    self._is_discarding = False
+                case _ if self._is_discarding or self._drops_input:
+                    pass
+                case LineTyped():
+                    receiver.received_line(item.text, item.is_hidden)
+                case MessageReceived():
+                    receiver.received(OutOfBand(item.protocol, item.name, from_json(item.body)))
+                case KeyPressed():
+                    receiver.received(Interrupted(InterruptKind(item.kind)))
+        except BaseException as error:  # noqa: BLE001 - code of the game, or a body that is not JSON
+            receiver.failed(error)
+
+    def _drop_backlog(self) -> None:
+        if self._backlog:
+            self._passed = self._backlog[-1].number
+            self._backlog.clear()
+        self.has_unparsed = False
+
+    def _send_preferences(self) -> None:
+        if self._preferences != (wishes := self.client._preferences):
+            self._preferences = wishes
+            self._port.send(self.gateway, Preferred(self.number, dict(wishes)))
+
+
+def _size_of(text: Text) -> int:
+    return len(text) if isinstance(text, str) else sum([len(piece) for piece, _ in text.spans])

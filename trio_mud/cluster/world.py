@@ -1,0 +1,378 @@
+"""The world's service: a `MasterServer` with the game and without sockets, whose connections are at gateways.
+
+Theory of operation
+-------------------
+Frames of gateways become calls of `RemoteLink`; the listener returns a link for each connection that arrives.
+Messages for the gateways are queued and committed together, one commit at a time, so that the commits grow with the
+load. A commit contains the acknowledgements of the input that was taken since the last one. It is made between two
+batches of events, so an acknowledgement is never without the output that its line caused.
+
+`states.WORLD` decides what a claim, a lost claim and lost data cause.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Final, cast
+
+import trio
+
+from ..driver.core.events import Cause
+from ..driver.link.base import LinkHost
+from ..driver.link.outgoing import MOST_RENDERED
+from ..text import Text
+from ..transports import Transport
+from .ends import Commit, Fenced, Forgotten, WorldEnd
+from .remote_link import RemoteLink, RemoteTransport
+from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
+from .wire import (
+    Acknowledged,
+    Arrived,
+    Departed,
+    Down,
+    FactsLearned,
+    InputOver,
+    Item,
+    Listed,
+    Output,
+    PromptSent,
+    RollOver,
+    Signalled,
+    TextSent,
+    Up,
+    UpFrame,
+    VerdictAdmitted,
+    WireError,
+    WorldStarted,
+    decode_up,
+    encode_down,
+    on_wire,
+)
+
+logger = logging.getLogger("trio_mud")
+
+MOST_PENDING: Final = 4 * 1024 * 1024  # bytes of output that is not committed; past it, links keep theirs back
+
+
+class WorldListener:
+    """The listener of a world: its peers are the connections at the gateways."""
+
+    def __init__(self) -> None:
+        self._put, self._get = trio.open_memory_channel[RemoteTransport](math.inf)
+
+    def arrive(self, link: RemoteLink) -> None:
+        """Queue a connection to be accepted."""
+        try:
+            self._put.send_nowait(RemoteTransport(link))
+        except trio.BrokenResourceError:
+            link.dismiss(Cause.SHUTDOWN)
+
+    async def accept(self) -> Sequence[Transport]:
+        """Return the next connection."""
+        return cast("list[Transport]", [await self._get.receive()])
+
+    async def aclose(self) -> None:
+        """Dismiss the connections that were not accepted, and all later ones."""
+        while True:
+            try:
+                self._get.receive_nowait().dismiss(Cause.SHUTDOWN)
+            except (trio.WouldBlock, trio.ClosedResourceError):
+                break
+        self._get.close()
+        await trio.lowlevel.checkpoint()
+
+
+class WorldService:
+    """Joins a `MasterServer` to gateways: `MasterServer(game, services=[world])`, served with `[world.listener]`.
+
+    Args:
+        end: The world's end of the cluster link.
+
+    Attributes:
+        listener: The listener for `MasterServer.serve`.
+    """
+
+    def __init__(self, end: WorldEnd) -> None:
+        self._end = end
+        self._host: LinkHost | None = None
+        self._machine = Machine(WORLD, WorldPhase.LOADED)
+        self._links: dict[tuple[str, int], RemoteLink] = {}
+        self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
+        self._incarnations: dict[str, int] = {}
+        self._rolls: dict[str, tuple[int, set[int]]] = {}  # the last roll asked of each gateway, and the links in it
+        self._last_roll = 0
+        self._out: dict[str, list[Down]] = {}
+        self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
+        self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
+        self._round = 0  # the number of flushes
+        self._pending = 0  # bytes of output, about, that are not committed
+        self._waiting: list[RemoteLink] = []  # for room
+        self._listing: dict[str, str | tuple[str, ...]] = {}
+        self._must_list = False
+        self._number = 0  # of the last commit
+        self._dirty = trio.Event()
+        self._over = trio.Event()
+        self.listener = WorldListener()
+
+    # The service
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Claim the cluster link, and serve until `aclose`.
+
+        Raises:
+            Fenced: Another world has claimed it; nothing that this one does counts any more.
+        """
+        try:
+            await self._claim()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end.run, self._receive, self._lose_gateway)
+                task_status.started()
+                while self._machine.state in (WorldPhase.SERVING, WorldPhase.CLOSING):
+                    await self._dirty.wait()
+                    self._dirty = trio.Event()
+                    await self._commit()
+                nursery.cancel_scope.cancel(reason="the world has ended")
+            if self._machine.state is WorldPhase.FENCED:
+                raise Fenced("another world has claimed the cluster link: this one stops, and its last steps are lost")
+        finally:
+            self._over.set()
+
+    async def aclose(self) -> None:
+        """Commit what is left, release the cluster link, and end `run`."""
+        await self._act(WorldEvent.CLOSE)
+        await self._over.wait()
+
+    async def _act(self, event: WorldEvent) -> None:
+        for action in self._machine.step(event):
+            match action:
+                case WorldAction.GREET:
+                    for gateway in await self._end.gateways():
+                        self._greet(gateway)
+                case WorldAction.CLAIM:
+                    await self._claim()
+                case WorldAction.COMMIT_REST:
+                    self._dirty.set()
+                case WorldAction.RELEASE:
+                    await self._end.release()
+                case WorldAction.STOP:
+                    self._dirty.set()
+
+    async def _claim(self) -> None:
+        await self._end.claim()
+        self._number = 0
+        await self._act(WorldEvent.CLAIMED)
+
+    # Called by the links
+
+    @property
+    def has_room(self) -> bool:
+        """False while too much output is not committed."""
+        return self._pending < MOST_PENDING
+
+    def attach_host(self, host: LinkHost) -> None:
+        """Take note of the server's parts."""
+        if self._host is None:
+            self._host = host
+            host.after_flush.append(self._flushed)
+
+    def send(self, gateway: str, message: Down) -> None:
+        """Queue a message for the next commit."""
+        self._out.setdefault(gateway, []).append(message)
+        if type(message) is VerdictAdmitted:
+            self._must_list = True
+        self._dirty.set()
+
+    def item_of(self, kind: type[TextSent | PromptSent], text: Text) -> TextSent | PromptSent:
+        """Return the item of a text or prompt, the same for equal ones of one flush."""
+        key = (kind, text if type(text) is str else id(text))  # markup by identity, as in `Outgoing._encode`
+        known = self._items.get(key)
+        if known is None:
+            if len(self._items) >= MOST_RENDERED:
+                self._items.clear()
+            known = self._items[key] = (text, kind(on_wire(text)))
+        return known[1]
+
+    def send_output(self, link: RemoteLink, items: tuple[Item, ...], size: int) -> None:
+        """Queue output; links of one gateway that are sent the same in one flush share a message."""
+        # Only within one flush, and if this link was not written to in it before: otherwise the order could change.
+        key = (link.gateway, *map(id, items))
+        shared = self._shared.get(key) if link.round != self._round else None
+        if shared is not None:
+            shared.links.append(link.number)
+            self._pending += 8
+        else:
+            output = Output([link.number], items)
+            self.send(link.gateway, output)
+            self._pending += size
+            if link.round != self._round:
+                self._shared[key] = output
+        link.round = self._round
+
+    def wait_for_room(self, link: RemoteLink) -> None:
+        """Mark the link dirty as soon as there is room."""
+        self._waiting.append(link)
+
+    def note_input(self, link: RemoteLink) -> None:
+        """Acknowledge the input of a link once it was taken."""
+        self._active[link] = None
+
+    def forget(self, link: RemoteLink) -> None:
+        """Forget a closed link."""
+        self._active.pop(link, None)
+        if self._links.get((link.gateway, link.number)) is link:
+            del self._links[link.gateway, link.number]
+
+    def _flushed(self) -> None:
+        """Take note of a moment between two batches of events."""
+        self._round += 1
+        self._shared.clear()
+        self._items.clear()
+        if self._active:
+            self._dirty.set()
+
+    # Up
+
+    def _receive(self, frames: Sequence[bytes]) -> None:
+        if self._machine.state is not WorldPhase.SERVING:
+            return
+        for frame in frames:
+            try:
+                decoded = decode_up(frame, self._count_unknown)
+            except WireError as error:
+                self._count("frames not decoded")
+                logger.error("the world cannot decode a frame of a gateway: %s", error)  # noqa: TRY400 - the text says all
+                continue
+            if self._is_for_me(decoded):
+                for message in decoded.messages:
+                    self._take(decoded.gateway, message)
+
+    def _is_for_me(self, frame: UpFrame) -> bool:
+        """Return True if a frame is for this world; greet a gateway that does not know it."""
+        known = self._incarnations.get(frame.gateway, frame.incarnation)
+        if frame.incarnation < known:
+            return False
+        if frame.incarnation > known:
+            self._lose_gateway(frame.gateway)
+        self._incarnations[frame.gateway] = frame.incarnation
+        if frame.gateway not in self._rolls:
+            self._greet(frame.gateway)
+        roll, _ = self._rolls[frame.gateway]
+        return (frame.epoch, frame.roll) == (self._end.epoch, roll)
+
+    def _take(self, gateway: str, message: Up) -> None:
+        if isinstance(message, RollOver):
+            self._close_roll(gateway)
+            return
+        if isinstance(message, Arrived):
+            self._rolls[gateway][1].add(message.link)
+            if (gateway, message.link) not in self._links:
+                link = self._links[gateway, message.link] = RemoteLink(self, gateway, message)
+                self.listener.arrive(link)
+            return
+        # A message for an unknown link is ignored: a new world knows none before the roll.
+        found = self._links.get((gateway, message.link))
+        if found is None:
+            return
+        match message:
+            case FactsLearned(_, client):
+                found.learn(client)
+            case Signalled():
+                found.signal(message)
+            case InputOver():
+                found.end_input()
+            case Departed():
+                found.depart(message)
+            case _:
+                found.receive(message)
+
+    def _greet(self, gateway: str) -> None:
+        """Ask a gateway for its roll."""
+        self._last_roll += 1
+        self._rolls[gateway] = (self._last_roll, set())
+        self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
+        if self._listing:
+            self.send(gateway, Listed(self._listing))
+
+    def _close_roll(self, gateway: str) -> None:
+        """End the connections that the gateway has not named in its roll."""
+        _, here = self._rolls[gateway]
+        for (name, number), link in list(self._links.items()):
+            if name == gateway and number not in here:
+                link.lose_gateway()
+
+    def _lose_gateway(self, gateway: str) -> None:
+        self._incarnations.pop(gateway, None)
+        self._rolls.pop(gateway, None)
+        self._out.pop(gateway, None)
+        for (name, _), link in list(self._links.items()):
+            if name == gateway:
+                link.lose_gateway()
+
+    # Down
+
+    async def _commit(self) -> None:
+        """Commit everything since the last commit; at the end, release the cluster link."""
+        self._acknowledge()
+        self._list()
+        out, self._out = self._out, {}
+        self._shared.clear()
+        if not out:
+            if self._machine.state is WorldPhase.CLOSING:
+                await self._act(WorldEvent.COMMITTED)
+            return
+        self._number += 1
+        frames = {gateway: encode_down(self._end.epoch, messages) for gateway, messages in out.items()}
+        try:
+            await self._end.commit(Commit(self._number, frames))
+        except Fenced:
+            await self._act(WorldEvent.FENCED)
+        except Forgotten:
+            await self._act(WorldEvent.FORGOTTEN)
+            for gateway, messages in out.items():  # nothing of it was delivered
+                self._out[gateway] = [*self._out.get(gateway, ()), *messages]
+            self._dirty.set()
+        else:
+            self._make_room()
+        if self._machine.state is WorldPhase.CLOSING:
+            self._dirty.set()
+
+    def _acknowledge(self) -> None:
+        """Queue the acknowledgements of the input that was taken."""
+        taken: dict[str, list[int]] = {}
+        for link in list(self._active):
+            if (number := link.taken_number) > link.acknowledged:
+                link.acknowledged = number
+                taken.setdefault(link.gateway, []).extend((link.number, number))
+            if link.is_settled:
+                del self._active[link]
+        for gateway, numbers in taken.items():
+            self.send(gateway, Acknowledged(numbers))
+
+    def _list(self) -> None:
+        """Queue the variables for MUD listings before the admission of a connection that may ask for them."""
+        if not self._must_list or self._host is None:
+            return
+        self._must_list = False
+        listing = {
+            name: str(value) if isinstance(value, str | int) else tuple(map(str, value))
+            for name, value in self._host.mssp_variables().items()
+        }
+        if listing != self._listing:
+            self._listing = listing
+            for gateway in self._rolls:
+                self._out.setdefault(gateway, []).insert(0, Listed(listing))
+
+    def _make_room(self) -> None:
+        self._pending = 0
+        waiting, self._waiting = self._waiting, []
+        for link in waiting:
+            link.mark_dirty()
+
+    def _count_unknown(self, count: int) -> None:
+        self._count("unknown messages", count)
+
+    def _count(self, what: str, count: int = 1) -> None:
+        if self._host is not None:
+            self._host.context.counters[what] += count
