@@ -69,9 +69,9 @@ class WorldListener:
         except trio.BrokenResourceError:
             link.dismiss(Cause.SHUTDOWN)
 
-    async def accept(self) -> Sequence[Transport]:
+    async def accept(self) -> Transport:
         """Return the next connection."""
-        return cast("list[Transport]", [await self._get.receive()])
+        return cast("Transport", await self._get.receive())
 
     async def aclose(self) -> None:
         """Dismiss the connections that were not accepted, and all later ones."""
