@@ -31,7 +31,8 @@ def _a_token_is_checked_after_the_tail_is_read() -> Iterator[None]:
     def resume(true: Any, self: Sessions, token: str, connection: Connection) -> Any:
         tail = issued[token]._tail if token in issued and token not in self._tokens else None
         if tail is not None:
-            connection._link.replay(tail.missing(None))
+            connection._link.catch_up(tail, None)
+            connection._link.end_tail()
         return true(self, token, connection)
 
     with replaced(Sessions, "_give_token", give), replaced(Sessions, "resume", resume):
@@ -68,7 +69,7 @@ def a_chunk_of_the_tail_is_forgotten(true: Any, self: Tail, text: bytes) -> None
         self._chunks.pop()
 
 
-@defect(Outgoing, "replay")
+@defect(Outgoing, "_replay")
 def the_missing_lines_are_sent_twice(true: Any, self: Outgoing, missing: Missing) -> None:
     true(self, missing)
     self._queue_last(missing.text)

@@ -31,7 +31,7 @@ from ..core.events import Cause
 from ..core.guard import own_cancellation
 from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
-from .tail import Tail
+from .tail import Missing, Tail
 from .traffic import door_of
 
 MOST_RENDERED: Final = 256  # texts that a server keeps rendered during a batch, each for one kind of client
@@ -188,12 +188,7 @@ class Outgoing:
         """Report `Session.Resumed`, and send what the client is missing, even past the limit."""
         missing = tail.missing(seen)
         self.end_tail()  # what is sent again has its numbers
-        if self._prompt_state is not _NONE:
-            self._queue(b"\r\n")
-            self._forget_prompt()
-        report = {"lines": missing.first, "missed": missing.lines, "lost": missing.lost}
-        self.send(OutOfBand("gmcp", "Session.Resumed", report))
-        self._queue_last(missing.text)
+        self._replay(missing)
         self._start_tail(tail)
         self._host.context.counters["lines replayed"] += missing.lines
         self._host.context.counters["lines lost"] += missing.lost
@@ -335,6 +330,14 @@ class Outgoing:
             self.engine.send_encoded(data)
             self._note_queued(len(data))
         return True
+
+    def _replay(self, missing: Missing) -> None:
+        if self._prompt_state is not _NONE:
+            self._queue(b"\r\n")
+            self._forget_prompt()
+        report = {"lines": missing.first, "missed": missing.lines, "lost": missing.lost}
+        self.send(OutOfBand("gmcp", "Session.Resumed", report))
+        self._queue_last(missing.text)
 
     def _start_tail(self, tail: Tail) -> None:
         tail.skipped = len(self.engine.outgoing.queue)
