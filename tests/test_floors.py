@@ -152,7 +152,7 @@ ORDER = {
     ],
     "program": [
         *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
-        *["slices", "reload", "renewal", "storage_commands", "admin_command", "announcements", "serving"],
+        *["slices", "reload", "renewal", "storage_commands", "admin_command", "announcements", "watching", "serving"],
         *["config_command", "connect", "new", "cli"],
     ],
 }

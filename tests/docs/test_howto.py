@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import socket
+import subprocess
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,8 +17,9 @@ from websockets.trio.client import connect
 from trio_mud import Hooks, MasterServer
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 from trio_mud.testing.simulation import PlayedByWords, run_batches
+from trio_mud.web.metrics import METRICS
 
-from .pages import DOCS, load
+from .pages import DOCS, load, page
 
 at_work = load("howto/hooks_at_work.py")
 doorkeeper = load("howto/doorkeeper.py")
@@ -24,6 +29,7 @@ questions = load("howto/questions.py")
 keep_a_body = load("howto/keep_a_body.py")
 wrestlers = load("howto/wrestlers.py")
 both_ways = load("howto/both_ways.py")
+watched = load("howto/watched.py")
 
 
 # Write a hook
@@ -417,3 +423,32 @@ async def connected(port: int) -> trio.SocketStream:
             return await trio.open_tcp_stream("127.0.0.1", port)
         except OSError:
             await trio.sleep(0.01)
+
+
+# Watch a running game
+
+
+async def test_the_watched_game_greets_and_its_watch_opens(mud: OpenMud) -> None:
+    async with mud(watched.hooks) as place:
+        guest = await place.player()
+        await guest.sees("you are being counted")
+        links: list[str] = []
+        async with watched.open_watch(place.server, host="127.0.0.1", port=0, announce=links.append):
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+/admin#\S+", links[0])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus")
+@pytest.mark.parametrize(("key", "kind"), [("groups", "rules"), ("scrape_configs", "config")])
+def test_promtool_accepts_the_files_for_prometheus(tmp_path: Path, key: str, kind: str) -> None:
+    (text,) = re.findall(rf"```yaml\n({key}:\n.*?)```", page("howto/watch-a-running-game.md"), re.DOTALL)
+    (tmp_path / "file.yml").write_text(text, encoding="utf-8")
+    checked = subprocess.run(["promtool", "check", kind, tmp_path / "file.yml"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_queries_and_alerts_name_metrics_that_exist() -> None:
+    named = set(re.findall(r"\btrio_mud_[a-z_]+", page("howto/watch-a-running-game.md")))
+    exist = {name + end for name in METRICS for end in ("", "_sum", "_count", "_bucket")}
+    assert named - exist == set()
+    assert len(named) >= 6

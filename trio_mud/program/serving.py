@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from ..driver.core.hooks import Hooks
-from ..driver.server.places import CannotListen, Opening, Place, Places
+from ..driver.server.places import Opening, Place, Places
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from ..errors import ConfigurationError
 from ..storage import Backend, Memory
-from ..transports.tcp import open_tcp_listeners
 from ..transports.tls import Certificate
-from ..web import open_watch
 from ..web.ports import web_listeners
-from ..world import Game, World
+from ..world import Game
 from ..world.game import StoreSettings
 from . import announcements, logs
 from .admin_command import console_of
-from .config import BUNDLED_WORLD, LASTING_WORLD, PORTS, Configuration, WatchOptions
+from .config import BUNDLED_WORLD, LASTING_WORLD, PORTS, Configuration
 from .effective import Effective
 from .game_code import game_files
 from .loading import GameBroken, find_game
@@ -34,6 +32,7 @@ from .options import ARGUMENT
 from .reload import enable_reload, watch
 from .renewal import renew_with_code
 from .storage_commands import database_of
+from .watching import watching, within_all
 
 __all__ = ["CheckedProgram", "prepare", "serve_program"]
 
@@ -106,7 +105,7 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
     server = MasterServer(hooks, limits=configuration.limits, texts=configuration.texts)
     enable_reload(server, program.name)
     renew_with_code(server, program.effective, reread)
-    lifespans = [_watching(configuration.watch, program.certificate, admin_page.append)]
+    lifespans = [watching(configuration.watch, program.certificate, admin_page.append)]
     if isinstance(game, Game) and program.backend is not None:
         lifespans.append(_lifespan(game, program.backend, configuration))
     serve_places(
@@ -114,7 +113,7 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
         _places(program, server),
         on_open=announce,
         record=Path(configuration.record) if configuration.record is not None else None,
-        lifespan=_within_all(lifespans),
+        lifespan=within_all(lifespans),
         console=console_of(configuration, program.backend),
         needs_console=configuration.operations.socket is not None,
     )
@@ -152,55 +151,6 @@ def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening
         place = Place(host, port, is_secure=True, protocol="websocket")
         openings.append(Opening("web_tls_port", place, on_tcp(certificate=program.certificate)))
     return openings
-
-
-def _within_all(lifespans: Sequence[Lifespan]) -> Lifespan:
-    """Return a lifespan within all of these, the first outermost."""
-
-    @asynccontextmanager
-    async def enter_all(server: MasterServer) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            for lifespan in lifespans:
-                await stack.enter_async_context(lifespan(server))
-            yield
-
-    return enter_all
-
-
-def _watching(options: WatchOptions, certificate: Certificate | None, announce: Callable[[str], object]) -> Lifespan:
-    """Return what surrounds a server with a watch, outside its storage, so that it reports also the last save.
-
-    Args:
-        options: The settings.
-        certificate: The certificate of the server.
-        announce: Called with the address of the admin page.
-    """
-
-    @asynccontextmanager
-    async def watch_server(server: MasterServer) -> AsyncGenerator[None]:
-        if (port := options.port) is None:
-            yield
-            return
-
-        def trouble() -> object:
-            return server.world.store.error if isinstance(server.world, World) else None
-
-        try:
-            listeners = await open_tcp_listeners(port, host=options.host, dead_peer=server.limits.dead_peer_timeout)
-        except OSError as error:
-            raise CannotListen(options.host, port, "watch_port", error, host_parameter="watch_host") from error
-        async with open_watch(
-            server,
-            listeners=listeners,
-            token=options.token,
-            names=(options.host, *options.names),
-            certificate=certificate,
-            trouble=trouble,
-            announce=announce,
-        ):
-            yield
-
-    return watch_server
 
 
 def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
