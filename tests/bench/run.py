@@ -33,7 +33,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # it is started by its path, from anywhere
 
-from tests.bench import accounts, bounds, crowds, encryption, handshakes, page, storage, storms, texts, web, world
+from tests.bench import (
+    accounts,
+    besieged,
+    bounds,
+    crowds,
+    encryption,
+    handshakes,
+    page,
+    storage,
+    storms,
+    texts,
+    web,
+    world,
+)
 from tests.bench.figures import draw
 from tests.bench.measuring import Cell, Measurement, measure, say
 
@@ -51,6 +64,7 @@ BOUNDS = (
     *encryption.ROWS,
     *web.ROWS,
     *page.ROWS,
+    *besieged.ROWS,
     *crowds.ROWS,
     *texts.ROWS,
     *storage.ROWS,

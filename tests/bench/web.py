@@ -26,7 +26,7 @@ from trio_mud import Texts
 
 ROUNDS = 3  # of a ratio; the median counts
 ECHOING = (300, 2000)  # players
-IDLING = 5000  # connections
+IDLING = 2000  # connections
 LEAVING = 1500  # connections at a shutdown
 PATIENCE = 10.0  # seconds for a close frame
 GOING_AWAY = b"\x88\x02" + (1001).to_bytes(2, "big")  # a close frame
