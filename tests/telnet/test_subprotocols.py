@@ -27,6 +27,7 @@ from trio_mud.telnet import (
     TelnetEngine,
     WindowResized,
 )
+from trio_mud.telnet.gmcp_messages import decode_gmcp
 from trio_mud.telnet.options import Gmcp, Msp, Mssp, Mxp
 from trio_mud.telnet.scanner import Scanner
 from trio_mud.telnet.subprotocols import AsciiCodec, GmcpCodec, JsonCodec, Message, TerminalCodec
@@ -34,7 +35,6 @@ from trio_mud.testing.playbook import drain
 
 CODECS = [TerminalCodec, AsciiCodec, GmcpCodec, JsonCodec]
 EOR = b"\xff\xef"
-MALFORMED = b"\xff\xfa\xc9\xff\xf0"  # an empty GMCP payload
 TEXT, BINARY = True, False
 
 every_codec = pytest.mark.parametrize("make", CODECS)
@@ -140,7 +140,11 @@ def test_an_envelope_is_a_line_gmcp_or_the_size_of_a_window(message: bytes, hear
     ],
 )
 def test_a_malformed_envelope_counts_as_malformed_gmcp(message: bytes) -> None:
-    assert JsonCodec().hear(message, is_text=True) == MALFORMED
+    heard = JsonCodec().hear(message, is_text=True)
+    blanks = [payload.removesuffix(b"\xff\xf0") for payload in heard.split(b"\xff\xfa\xc9")[1:]]
+    assert b"".join(blanks) == b" " * len(message)  # it costs as much as GMCP of its length
+    assert max(map(len, blanks)) <= 4096
+    assert all(isinstance(decode_gmcp(blank), Anomaly) for blank in blanks)
 
 
 def test_keys_of_ascii_are_a_line_when_the_client_ends_it() -> None:

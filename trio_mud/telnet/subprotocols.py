@@ -5,8 +5,8 @@ so its codec does that in its place. `greeting` is what a telnet client of the s
 a request that crosses an offer counts as its answer (`negotiation`). From then on the codec converts text, prompts and
 GMCP into messages, and messages into lines and GMCP. All other telnet commands are left out.
 
-No ff byte of a message begins a telnet command: it is doubled. A message with invalid content becomes an empty GMCP
-payload, which the engine counts as a malformed one.
+No ff byte of a message begins a telnet command: it is doubled. A message with invalid content becomes a blank GMCP
+payload of its length, which the engine counts as a malformed one, and charges for.
 
 Sans-IO. `transports.framing` uses one codec for each WebSocket, and knows nothing of telnet.
 
@@ -70,7 +70,7 @@ def _payload(option: int, payload: bytes) -> bytes:
     return bytes((IAC, SB, option)) + double_iac(payload) + bytes((IAC, SE))
 
 
-_MALFORMED: Final = _payload(GMCP, b"")
+MOST_BLANKS: Final = 4096  # bytes of one blank payload, less than `limits.max_subnegotiation`
 _REFUSALS: Final = _verbs(DONT, CHARSET, MSDP, MSSP, MXP, MSP, MCCP2, MCCP3) + _verbs(WONT, TTYPE, NEW_ENVIRON)
 # A client that takes messages beside text is assumed to know the common packages, until it names its own.
 _USUAL_PACKAGES: Final = _payload(GMCP, b'Core.Supports.Set ["Char 1", "Room 1", "Comm.Channel 1", "Client.Media 1"]')
@@ -215,7 +215,7 @@ class JsonCodec(GmcpCodec):
             heard = self._open(message)
         except (DecodeError, ValueError):  # ValueError: invalid UTF-8, base64, or a lone surrogate
             heard = None
-        return _MALFORMED if heard is None else heard
+        return _blank(len(message)) if heard is None else heard
 
     def _open(self, message: bytes) -> bytes | None:
         """Return the telnet bytes for the content of an envelope; None if it has an unknown protocol."""
@@ -245,6 +245,11 @@ class JsonCodec(GmcpCodec):
     def _frame_gmcp(self, payload: bytes) -> bytes:
         name, _, data = payload.partition(b" ")
         return _enclose("gmcp", name.decode("ascii", "replace"), data)
+
+
+def _blank(size: int) -> bytes:
+    """Return malformed GMCP that costs its sender as much as a payload of this size."""
+    return b"".join([_payload(GMCP, b" " * min(MOST_BLANKS, size - at)) for at in range(0, size or 1, MOST_BLANKS)])
 
 
 def _enclose(proto: str, identifier: str, data: bytes) -> bytes:
