@@ -67,6 +67,10 @@ def test_a_player_and_a_server_that_disagree_about_an_option_argue_on_without_ha
     assert simulate(1424, name="careless").violations == []
 
 
+def test_connections_whose_handshakes_end_together_were_accepted_at_their_rate() -> None:
+    assert simulate(replace(plan(5024, "hostile"), is_mixed=True)).violations == []
+
+
 @pytest.mark.parametrize("seed", [71, 84])
 def test_output_that_is_dropped_while_some_of_it_is_sent_is_no_failure_of_the_link(seed: int) -> None:
     assert simulate(seed, name="stored").violations == []

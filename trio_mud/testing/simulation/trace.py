@@ -186,6 +186,7 @@ class Trace:
         reload: The record of the versions of its code; None for games that are not reloaded.
         staff: The record of its staff; None for games without operations.
         world: The record of its world; None for games without things.
+        accepted_at: The time at which each connection was accepted, by its number.
         returned: The returns of clients by a token, by the number of the new connection.
         after_restart: The record of the next life of the game; None if there is none.
     """
@@ -222,6 +223,7 @@ class Trace:
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self.returned: dict[int, inside.Returned] = {}  # by number of the new connection
+        self.accepted_at: dict[int, float] = {}
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
@@ -449,6 +451,7 @@ class Trace:
             self.was_cut = True
         guests = inside.guests(server)
         for connection in guests:
+            self.accepted_at.setdefault(connection.number, trio.current_time())
             count = self._guests.setdefault(connection.number, len(guests))
             if inside.is_in_handshake(connection):
                 continue
