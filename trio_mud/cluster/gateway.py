@@ -336,6 +336,7 @@ class GatewayService:
         self._up.clear()  # all of it is sent again
         self._tails.clear()
         for peer in list(self._peers.values()):
+            peer.connection.client._set_preferences({})  # those of the earlier world
             if peer.machine.state is AtGateway.OPEN:  # the dialog that has hidden the input ended with its world
                 peer.connection._link.hide_input(False, marks=True, ends_line=False)
             self._step(peer, GatewayEvent.WORLD_STARTED)

@@ -101,7 +101,8 @@ class WorldService:
         self._links: dict[tuple[str, int], RemoteLink] = {}
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
         self._incarnations: dict[str, int] = {}
-        self._rolls: dict[str, tuple[int, set[int]]] = {}  # the last roll asked of each gateway, and the links in it
+        self._rolls: dict[str, int] = {}  # the number of the last roll that each gateway was asked for
+        self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
         self._out: dict[str, list[Down]] = {}
         self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
@@ -258,15 +259,15 @@ class WorldService:
         self._incarnations[frame.gateway] = frame.incarnation
         if frame.gateway not in self._rolls:
             self._greet(frame.gateway)
-        roll, _ = self._rolls[frame.gateway]
-        return (frame.epoch, frame.roll) == (self._end.epoch, roll)
+        return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
 
     def _take(self, gateway: str, message: Up) -> None:
         if isinstance(message, RollOver):
             self._close_roll(gateway)
             return
         if isinstance(message, Arrived):
-            self._rolls[gateway][1].add(message.link)
+            if (rolling := self._rolling.get(gateway)) is not None:
+                rolling.add(message.link)
             if (gateway, message.link) not in self._links:
                 link = self._links[gateway, message.link] = RemoteLink(self, gateway, message)
                 self.listener.arrive(link)
@@ -290,14 +291,17 @@ class WorldService:
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""
         self._last_roll += 1
-        self._rolls[gateway] = (self._last_roll, set())
+        self._rolls[gateway] = self._last_roll
+        self._rolling[gateway] = set()
         self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
         if self._listing:
             self.send(gateway, Listed(self._listing))
 
     def _close_roll(self, gateway: str) -> None:
         """End the connections that the gateway has not named in its roll."""
-        _, here = self._rolls[gateway]
+        here = self._rolling.pop(gateway, None)
+        if here is None:
+            return
         for (name, number), link in list(self._links.items()):
             if name == gateway and number not in here:
                 link.lose_gateway()
@@ -305,6 +309,7 @@ class WorldService:
     def _lose_gateway(self, gateway: str) -> None:
         self._incarnations.pop(gateway, None)
         self._rolls.pop(gateway, None)
+        self._rolling.pop(gateway, None)
         self._out.pop(gateway, None)
         for (name, _), link in list(self._links.items()):
             if name == gateway:
@@ -323,6 +328,7 @@ class WorldService:
                 await self._act(WorldEvent.COMMITTED)
             return
         self._number += 1
+        size = self._pending
         frames = {gateway: encode_down(self._end.epoch, messages) for gateway, messages in out.items()}
         try:
             await self._end.commit(Commit(self._number, frames))
@@ -334,7 +340,7 @@ class WorldService:
                 self._out[gateway] = [*self._out.get(gateway, ()), *messages]
             self._dirty.set()
         else:
-            self._make_room()
+            self._make_room(size)
         if self._machine.state is WorldPhase.CLOSING:
             self._dirty.set()
 
@@ -364,8 +370,8 @@ class WorldService:
             for gateway in self._rolls:
                 self._out.setdefault(gateway, []).insert(0, Listed(listing))
 
-    def _make_room(self) -> None:
-        self._pending = 0
+    def _make_room(self, size: int) -> None:
+        self._pending -= size
         waiting, self._waiting = self._waiting, []
         for link in waiting:
             link.mark_dirty()
