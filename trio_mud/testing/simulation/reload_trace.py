@@ -108,6 +108,8 @@ class ReloadTrace:
         """Record that code of this version has taken over in this step."""
         self.pending -= 1
         self._exchanges += 1
+        if version % 2 and not self.version % 2:
+            self._called["creak"] = trio.current_time()  # declared again: its first period begins
         self.version = version
         before, now = self._before, self._state()
         assert before is not None
