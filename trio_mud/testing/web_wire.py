@@ -253,6 +253,11 @@ class WebWire:
         """The code of the server's close frame; None if it has sent none."""
         return None if self._protocol.close_rcvd is None else self._protocol.close_rcvd.code
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """True if anything is queued."""
+        return bool(self._outgoing)
+
     def send(self, data: bytes) -> None:
         """Queue telnet bytes of the program; of a subprotocol without telnet, whole lines and GMCP messages."""
         self._queue(self._speech.say(data))

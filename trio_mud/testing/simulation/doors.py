@@ -52,6 +52,11 @@ class PlayersWire(Protocol):
 
     greeting: bytes
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """True if anything is queued."""
+        ...
+
     def send(self, data: bytes) -> None:
         """Queue telnet bytes."""
         ...
@@ -101,6 +106,11 @@ class TlsWire:
         self._records: list[tuple[int, bytes]] = []
         self._queued = b""
         self._shake_hands()
+
+    @property
+    def has_data_to_send(self) -> bool:
+        """True if anything is queued."""
+        return bool(self._queued)
 
     def send(self, data: bytes) -> None:
         """Queue telnet bytes."""

@@ -230,7 +230,8 @@ class SimulatedPlayer:
                     break
                 if self.wire is not None:
                     data = self.wire.receive(data)
-                    self._start(self._flush)
+                    if self.wire.has_data_to_send:
+                        self._start(self._flush)
                 self.read += data if self.terminal is None else self.terminal.receive(data)
                 self._news.set()
                 if self.terminal is not None and (answer := self.terminal.data_to_send()):
