@@ -13,7 +13,7 @@ from .test_pages import rows
 gallery = load("howto/client_at_work.py")
 tavern = load("howto/gmcp_at_work.py")
 
-FACTS = {name for name, value in vars(Client).items() if isinstance(value, property)}
+FACTS = {name for name, value in vars(Client).items() if isinstance(value, property) and name[0] != "_"}
 
 
 # Know the client

@@ -494,6 +494,7 @@ def test_a_second_interrupt_does_not_wait_and_ends_with_status_130(tavern: Path)
     )
     with started("run", "slow:hooks", "--host", "127.0.0.1", "--port", "0", "--config", "slow.toml") as process:
         with socket.create_connection(("127.0.0.1", port_of(process)), timeout=PATIENCE) as player:
+            assert player.recv(1)  # accepted, so that the connection does not end with the listener
             process.send_signal(signal.SIGINT)
             assert b"".join(iter(lambda: player.recv(4096), b""))  # the last words: it is shutting down
 

@@ -364,8 +364,10 @@ def _call_of(item: Item) -> Callable[[GatewayService, TelnetLink], object]:
         case MessageSent(protocol, name, body):
             data = NO_DATA if not body else msgspec.Raw(body) if protocol == "gmcp" else from_json(body)
             return lambda gateway, link: link.send(OutOfBand(protocol, name, data))
-        case InputHidden(is_hidden, marks, ends_line):
-            return lambda gateway, link: link.hide_input(is_hidden, marks=marks, ends_line=ends_line)
+        case InputHidden(is_hidden, marks, ends_line, is_answered):
+            return lambda gateway, link: link.hide_input(
+                is_hidden, marks=marks, ends_line=ends_line, is_answered=is_answered
+            )
         case ReturnOffered(tail, token, waits):
             return lambda gateway, link: link.offer_return(
                 gateway._tail(tail, link), token, waits if waits >= 0 else None

@@ -356,13 +356,15 @@ class RemoteLink:
             return False
         return self._add(MessageSent(message.protocol, message.name, body), len(body))
 
-    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+    def hide_input(
+        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
+    ) -> None:
         """Ask the client to hide or show typed input."""
         if marks:
             self._marks_hidden = hidden
         if not self._is_stopped:
             self._is_hidden = hidden
-            self._items.append(InputHidden(hidden, marks, ends_line))
+            self._items.append(InputHidden(hidden, marks, ends_line, is_answered))
             self.mark_dirty()
 
     @property

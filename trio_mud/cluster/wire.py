@@ -240,6 +240,7 @@ class InputHidden(_Message, tag=5, frozen=True):
     is_hidden: bool
     marks: bool = False
     ends_line: bool = True
+    is_answered: bool = True
 
 
 class ReturnOffered(_Message, tag=6, frozen=True):

@@ -235,6 +235,11 @@ class TelnetEngine(Engine):
         return self.lines.hidden
 
     @property
+    def may_still_hide(self) -> bool:
+        """True if the peer was asked to show input again and has not confirmed it. Some clients never do."""
+        return self.negotiation.is_unconfirmed(ECHO, ours=True)
+
+    @property
     def prompt_mark(self) -> bytes:
         """The mark after each prompt, by which clients recognise it: EOR, GA or nothing.
 

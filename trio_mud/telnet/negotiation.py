@@ -232,6 +232,11 @@ class Negotiation:
         side = self._sides.get(_key(code, ours))
         return side is not None and side.state in (State.ASKED, State.LATE)
 
+    def is_unconfirmed(self, code: int, ours: bool) -> bool:
+        """True if we have switched this side off and the peer has not confirmed it. Some clients never do."""
+        side = self._sides.get(_key(code, ours))
+        return side is not None and side.state is State.OFF and side.open > 0
+
     @property
     def has_answers(self) -> bool:
         """True if the peer has answered any of our questions, or asked one."""

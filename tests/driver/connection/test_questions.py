@@ -362,6 +362,45 @@ async def test_a_dialog_that_fails_leaves_neither_its_lines_nor_half_of_one(
         assert lines_of(witness) == ["look"]
 
 
+async def give_up(dialog: Dialog) -> None:
+    with suppress(trio.TooSlowError):
+        await dialog.ask_hidden("Password: ", within=5)
+
+
+@pytest.mark.parametrize("program", ["confirms", "never confirms"])
+async def test_a_password_on_its_way_when_its_question_ends_is_no_command(
+    mud: OpenMud, witness: EventLog, program: str
+) -> None:
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(give_up))
+    async with mud(witness.hooks) as place:
+        ann = await place.player(latency=0.3)
+        await ann.sees("Password: ")
+        if program == "never confirms":
+            ann.stop_reading()
+        await trio.sleep_until(5.1)
+        await ann.type("sesame", "look")
+        await place.pass_time(5)
+        assert lines_of(witness) == ["look"]
+
+
+@pytest.mark.parametrize(
+    ("program", "pause"), [("confirms", 0.0), ("never confirms", 2.0)], ids=["as soon as it is shown", "in two seconds"]
+)
+async def test_a_line_after_a_hidden_question_has_ended_is_a_command(
+    mud: OpenMud, witness: EventLog, program: str, pause: float
+) -> None:
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(give_up))
+    async with mud(witness.hooks) as place:
+        ann = await place.player()
+        await ann.sees("Password: ")
+        if program == "never confirms":
+            ann.stop_reading()
+        await trio.sleep_until(5.1 + pause)
+        await ann.type("look", "north")
+        await place.pass_time(1)
+        assert lines_of(witness) == ["look", "north"]
+
+
 @pytest.mark.one_process("looks into the telnet link, which is the gateway's")
 async def test_a_word_that_meets_a_hidden_question_just_given_up_is_dropped(mud: OpenMud, witness: EventLog) -> None:
     scopes: list[trio.CancelScope] = []

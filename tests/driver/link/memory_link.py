@@ -104,7 +104,9 @@ class MemoryLink:
     def send(self, message: OutOfBand) -> bool:
         return self.write(f"{message.protocol}: {message.name}")
 
-    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+    def hide_input(
+        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
+    ) -> None:
         self.calls.append("hide" if hidden else "show")
 
     def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:

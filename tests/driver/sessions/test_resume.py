@@ -348,9 +348,10 @@ async def test_a_token_answers_any_question_of_the_login_and_shows_input_again(
         assert ann.returns is not None
         await back.send_gmcp("Session.Resume", ann.returns._asdict())
         await back.sees("<1>")
+        await back.catches_up()
+        assert not back.input_hidden
         await back.type("2")
         await back.sees("<2>")
-        assert not back.input_hidden
         await swallow(back, bob, "3")
         third = await back.come_back()
         await third.catches_up()
@@ -370,6 +371,24 @@ async def test_a_token_in_the_same_moment_as_the_last_answer_wins(mud: OpenMud, 
         await back.type("2")
         await back.sees("<2>")
         assert "SessionStarted cid" not in tavern.events
+
+
+async def test_a_password_that_is_on_its_way_when_its_player_returns_by_token_is_no_command(
+    mud: OpenMud, tavern: Tavern
+) -> None:
+    async with mud(tavern.hooks) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        await swallow(ann, bob, "1")
+        back = await place.player(gmcp=SESSION)
+        await back.type("cid")
+        await back.sees("Password: ")
+        assert ann.returns is not None
+        await back.send(encode_gmcp("Session.Resume", ann.returns._asdict()))
+        await back.type("secret")
+        await back.catches_up()
+        await back.type("2")
+        await bob.sees("<2>")
+        assert "<secret>" not in bob.screen
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["enters", "fails"])

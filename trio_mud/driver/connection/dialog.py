@@ -102,7 +102,8 @@ class Dialog(Questions):
         """Like `ask`, but hide the typed line: use it for passwords.
 
         When the question ends in any way, the client shows input again, unless another hidden question follows.
-        A line that arrives after the question timed out is dropped: it must not become a command.
+        A line typed before the client shows it again is dropped if the question timed out, since it must not become a
+        command.
         Not every client can hide input; see `hiding_refused`.
 
         Returns:

@@ -25,6 +25,7 @@ class QuestionTaker:
     Attributes:
         asks_hidden: True while a hidden question waits for its line.
         has_begun: True once the script runs.
+        is_answered: False if the last question was hidden and ended without an answer.
         hiding_refused: True if the client refused to hide typed input, or did not confirm it in time.
     """
 
@@ -40,6 +41,7 @@ class QuestionTaker:
         "asks_hidden",
         "has_begun",
         "hiding_refused",
+        "is_answered",
     )
 
     _lines: BorrowedLines
@@ -53,6 +55,7 @@ class QuestionTaker:
         self.asks_hidden = False
         self.has_begun = False
         self.hiding_refused = False
+        self.is_answered = True
 
     # Called by the dialog
 
@@ -84,7 +87,7 @@ class QuestionTaker:
         Raises:
             trio.TooSlowError: No line came `within` these seconds.
         """
-        self._asked, self.asks_hidden = trio.Event(), hidden
+        self._asked, self.asks_hidden, self.is_answered = trio.Event(), hidden, not hidden
         self._lines.notify()
         try:
             with trio.fail_after(math.inf if within is None else within):
@@ -121,7 +124,7 @@ class QuestionTaker:
     def answer(self, line: str) -> None:
         """Deliver the line that the dialog waits for."""
         assert self._asked is not None
-        self._answer = line
+        self._answer, self.is_answered = line, True
         self._asked.set()
 
     def received(self, event: LinkEvent) -> None:
@@ -141,4 +144,4 @@ class QuestionTaker:
         """Ask the client to show typed input again, if it was hidden for a question."""
         if self._hides_input:
             self._hides_input = False
-            self._link.hide_input(False, marks=True, ends_line=False)
+            self._link.hide_input(False, marks=True, ends_line=False, is_answered=self.is_answered)

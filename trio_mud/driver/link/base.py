@@ -254,13 +254,17 @@ class Link(Protocol):
         """Stop numbering: the tail is complete to the last text."""
         ...
 
-    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+    def hide_input(
+        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
+    ) -> None:
         """Ask the client to hide or show typed input.
 
         Args:
             hidden: True to hide.
             marks: True to mark lines typed from now on as hidden or not, for a dialog's question.
             ends_line: True to send a line end when input is shown again, since the client did not show the Enter.
+            is_answered: False if a question ended without its answer, which may still be on its way. Then the next
+                line is marked as hidden, too, if it comes before the client confirms that it shows input again.
         """
         ...
 

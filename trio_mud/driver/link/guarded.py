@@ -125,9 +125,13 @@ class GuardedLink:
         """Forget the prompt."""
         self._guard(lambda: self._link.prompt_answered(hidden), None)
 
-    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+    def hide_input(
+        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
+    ) -> None:
         """Ask the client to hide or show typed input."""
-        self._guard(lambda: self._link.hide_input(hidden, marks=marks, ends_line=ends_line), None)
+        self._guard(
+            lambda: self._link.hide_input(hidden, marks=marks, ends_line=ends_line, is_answered=is_answered), None
+        )
 
     def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
         """Send a token for the client's return, and keep all text from here on."""

@@ -16,7 +16,8 @@ Parsing is metered: when a peer exceeds its budget (`core.metering`), the rest w
 A slice that costs more than its lines ends the turn, so that the bursts of several peers interleave.
 
 A line typed while a dialog hides input is marked hidden. `_shown` counts the unparsed bytes that came before the
-hiding. `_hides_partial` is True if part of an unfinished line came during it.
+hiding. `_hides_partial` is True if part of an unfinished line came during it. When a question ends without an answer,
+one may be on its way: the next line is hidden, too, if it comes before the client confirms that it shows input again.
 
 Used by `telnet.TelnetLink`, whose transport calls `feed` and `room`.
 """
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import logging
 import math
+from enum import IntEnum
 from typing import Final
 
 import trio
@@ -50,6 +52,15 @@ SLICE: Final = 512  # bytes given to the engine at once; the receiver can exceed
 # The least cost of a slice that ends no line: a read costs 90 us, and a held key sends 40 of them a second.
 LEAST_COST: Final = 4 * COMMAND_COST
 _REQUEST_LENGTH: Final = len(PLAIN_REQUEST)
+LATE_ANSWER: Final = 2.0  # seconds that an answer may be on its way; clients confirm within one round trip, if ever
+
+
+class Hiding(IntEnum):
+    """Whether typed lines are marked hidden, for a dialog's question; false if they are not."""
+
+    NO = 0
+    YES = 1
+    LATE = 2  # the next line only: a question has ended without its answer
 
 
 class Incoming:
@@ -57,7 +68,7 @@ class Incoming:
 
     Attributes:
         anomalies: The number of framing faults and floods by the peer so far.
-        hides_input: True while typed lines are marked hidden, for a dialog's question.
+        hides_input: Whether typed lines are marked hidden, for a dialog's question.
         drops_input: True once all further input is dropped.
         is_paused: True while the peer has exceeded its budget: nothing more is parsed or read.
         is_stale: True if bytes were parsed since the engine's deadline was last read.
@@ -96,7 +107,7 @@ class Incoming:
         self._skips_line = False  # the unfinished line was discarded
         self._meter: Meter | None = None  # once the peer has sent anything other than lines
         self._size: Size | None = None  # the last window size in the bytes being parsed
-        self.hides_input = False
+        self.hides_input = Hiding.NO
         self.drops_input = False
         self.is_paused = False
         self.is_stale = True
@@ -257,7 +268,19 @@ class Incoming:
             self._size = None
             self.receiver.received(Resized(*client.size))
 
+    def mark_lines(self, hidden: bool, *, is_answered: bool) -> None:
+        """Mark lines as hidden from now on, or no longer; without an answer perhaps the next one, too."""
+        was_hidden = self.hides_input is Hiding.YES
+        self.hides_input = Hiding.YES if hidden else Hiding.NO
+        if was_hidden and not hidden and not is_answered and self._link.engine.may_still_hide:
+            self.hides_input = Hiding.LATE
+            self._link._host.context.timers.at(trio.current_time() + LATE_ANSWER, self._end_late)
+
     # Steps
+
+    def _end_late(self) -> None:
+        if self.hides_input is Hiding.LATE:
+            self.hides_input = Hiding.NO
 
     def _sniff(self, data: bytes) -> bytes:
         """Return the bytes received so far, but b"" while they may be a foreign protocol; end the link if they are."""
@@ -278,7 +301,7 @@ class Incoming:
     def _take(self, data: bytes) -> None:
         link = self._link
         if len(data) <= SLICE and not link.has_unparsed and not self.is_full:
-            self._receive(data, self.hides_input)  # the usual case: nothing waits, so no buffer is needed
+            self._receive(data, bool(self.hides_input))  # the usual case: nothing waits, so no buffer is needed
             return
         if self._raw is None:
             self._raw = bytearray()
@@ -295,10 +318,10 @@ class Incoming:
         """
         receiver, is_costly = self.receiver, False
         if self._has_unparsed and self.can_parse and not receiver.is_full:
-            is_costly = self._receive(b"", self.hides_input)
+            is_costly = self._receive(b"", bool(self.hides_input))
         while not (is_costly or self._raw is None or self._has_unparsed or self.is_paused or receiver.is_full):
             # Bytes that came before input was hidden were typed visibly, and must be parsed as a slice of their own.
-            is_hidden = self.hides_input and not self._shown
+            is_hidden = bool(self.hides_input) and not self._shown
             piece = bytes(self._raw[: min(SLICE, self._shown or SLICE)])
             del self._raw[: len(piece)]
             self._shown = max(0, self._shown - len(piece))
@@ -318,6 +341,8 @@ class Incoming:
         if cost:
             self.is_paused = not self._spend(cost)  # before an event can end the connection and its meter
         self._report([event for event in events if type(event) is not Line] if drops_lines else events, is_hidden)
+        if self.hides_input is Hiding.LATE and not link.engine.may_still_hide:
+            self.hides_input = Hiding.NO
         self._has_unparsed = link.engine.is_full and not self.drops_input
         link.has_unparsed = self._has_unparsed or self._raw is not None
         return bool(cost)
@@ -361,6 +386,8 @@ class Incoming:
             else:
                 receiver.received_line(line, is_marked)
             self._hides_partial = False
+            if is_hidden and self.hides_input is Hiding.LATE:
+                self.hides_input, is_hidden = Hiding.NO, False
             if event.cut:
                 receiver.received(LineCut())
         if is_hidden:  # the line stays hidden even if its rest is typed after the hiding

@@ -155,15 +155,17 @@ class TelnetLink(Outgoing):
     @property
     def hides_input(self) -> bool:
         """True if typed input is secret now and must not be recorded."""
-        return self._incoming.hides_input or self.engine.input_hidden
+        return bool(self._incoming.hides_input) or self.engine.input_hidden
 
-    def hide_input(self, hidden: bool, *, marks: bool = False, ends_line: bool = True) -> None:
+    def hide_input(
+        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
+    ) -> None:
         """Ask the client to hide or show typed input; `marks` also marks lines, for a dialog's question."""
-        if marks:
-            self._incoming.hides_input = hidden
         if not self._is_stopped:
             self.engine.hide_input(hidden, ends_line=ends_line)
             self.mark_dirty()
+        if marks:
+            self._incoming.mark_lines(hidden, is_answered=is_answered)
 
     @property
     def can_parse(self) -> bool:
