@@ -407,6 +407,7 @@ async def test_telnet_and_websocket_players_meet_in_one_game() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(both_ways.main, *ports)
             ann = await connected(ports[0])
+            await (await connected(ports[1])).aclose()
             async with connect(f"ws://127.0.0.1:{ports[1]}/", proxy=None) as bob:
                 await bob.send(b"hello\r\n")
                 heard = b""
