@@ -160,10 +160,11 @@ def proof(session: nox.Session) -> None:
     # A defect that is rare takes hundreds of seeds, and some minutes on a busy machine.
     session.run("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS)
     session.run("pytest", "--whole", *WORKERS, "tests/test_cancel_anywhere.py")
-    session.run("python", "-m", "trio_mud.testing.simulate", *(session.posargs or ("--seeds", "1000")))
+    simulate = ("python", "-m", "trio_mud.testing.simulate", "--jobs", str(min(os.cpu_count() or 1, 8)))
+    session.run(*simulate, *(session.posargs or ("--seeds", "1000")))
     if not session.posargs:
         for game in ("stored", "world"):
-            session.run("python", "-m", "trio_mud.testing.simulate", "--play", game, "--seeds", "300")
+            session.run(*simulate, "--play", game, "--seeds", "300")
 
 
 @nox.session

@@ -78,6 +78,7 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         "client": client,
         "ends_line": st.booleans(),
         "has_answered": st.booleans(),
+        "is_answered": st.booleans(),
         "is_hidden": st.booleans(),
         "is_last": st.booleans(),
         "is_secure": st.booleans(),
