@@ -320,7 +320,8 @@ def numbered(text: str) -> list[str]:
 
 def own_lines(watched: Watched, player: SimulatedPlayer, lines: list[str]) -> list[str]:
     """Return the lines written to this connection; a player that has returned shows those of earlier ones, too."""
-    if player.came_from is None:
+    has_resumed = player.terminal is not None and any(name == "Session.Resumed" for name, _ in player.terminal.gmcp)
+    if player.came_from is None and not has_resumed:
         return lines
     return [line for line in lines if line.startswith(f"<{watched.connection.number}:")]
 
