@@ -10,9 +10,9 @@ from . import operation_defects, reload_defects, web_defects
 from .defects import DEFECTS, PLAYED
 
 AT_LEAST = 20
-assert all(
-    module.__doc__ for module in (operation_defects, reload_defects, web_defects)
-)  # an import adds their defects
+# An import adds their defects. Those of the first two have a closer bound in `test_staffed` and `test_reloading`.
+FOUND_HERE = [name for name in DEFECTS if name not in vars(operation_defects) | vars(reload_defects)]
+assert web_defects.__doc__
 
 
 def test_there_are_enough_defects() -> None:
@@ -21,6 +21,6 @@ def test_there_are_enough_defects() -> None:
 
 @pytest.mark.proof
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("name", DEFECTS)
+@pytest.mark.parametrize("name", FOUND_HERE)
 def test_it_is_caught(name: str) -> None:
     assert first_caught(DEFECTS[name], seeds=1000, name=PLAYED.get(name, "hostile")) is not None
