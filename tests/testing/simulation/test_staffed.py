@@ -16,6 +16,7 @@ from .defects import DEFECTS, PLAYED
 
 OF_OPERATIONS = [name for name, game in PLAYED.items() if game == "staffed"]
 ELSEWHERE = {"a_snoop_shows_hidden_lines": "I-22"}
+SINCE = {"a_snoop_on_a_snooper_shows_the_third": 700}  # no earlier seed finds it, and they take five minutes
 VERBS = ("ban", "mute", "kick", "snoop", "set role", "announce", "shutdown", "unban", "unmute")
 
 
@@ -68,6 +69,7 @@ def test_players_and_the_console_do_everything_that_is_privileged(monkeypatch: p
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", OF_OPERATIONS)
 def test_a_planted_defect_of_operations_is_found(name: str) -> None:
-    caught = first_caught(DEFECTS[name], seeds=1000, name="staffed")
+    since = SINCE.get(name, 0)
+    caught = first_caught(DEFECTS[name], first=since, seeds=1000 - since, name="staffed")
     assert caught is not None
     assert caught[1] == ELSEWHERE.get(name, "I-30")
