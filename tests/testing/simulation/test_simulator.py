@@ -318,8 +318,7 @@ def test_a_failing_script_becomes_short() -> None:
 
     shortest = shrink(whole, lambda shorter: in_fork(shorter, patch=patch).broken == found[1])
 
-    assert len(shortest.steps) < len(whole.steps)
-    assert len(shortest.steps) <= 5
+    assert len(shortest.steps) <= len(whole.steps) // 3
     assert in_fork(shortest, patch=patch).broken == found[1]
     assert in_fork(shortest).violations == []
 
