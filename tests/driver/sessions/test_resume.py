@@ -358,13 +358,19 @@ async def test_a_token_answers_any_question_of_the_login_and_shows_input_again(
         assert said(third) == ["<3>"]
 
 
+async def asked_for_a_password(place: Mud) -> tuple[Player, Player, Player]:
+    """Two players, of whom the first misses a line, and a program that has given a name of its own."""
+    ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+    await swallow(ann, bob, "1")
+    back = await place.player(gmcp=SESSION)
+    await back.type("cid")
+    await back.sees("Password: ")
+    return ann, bob, back
+
+
 async def test_a_token_in_the_same_moment_as_the_last_answer_wins(mud: OpenMud, tavern: Tavern) -> None:
     async with mud(tavern.hooks) as place:
-        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
-        await swallow(ann, bob, "1")
-        back = await place.player(gmcp=SESSION)
-        await back.type("cid")
-        await back.sees("Password: ")
+        ann, _, back = await asked_for_a_password(place)
         assert ann.returns is not None
         await back.send(b"secret\r\n" + encode_gmcp("Session.Resume", ann.returns._asdict()))
         await back.sees("<1>")
@@ -377,11 +383,7 @@ async def test_a_password_that_is_on_its_way_when_its_player_returns_by_token_is
     mud: OpenMud, tavern: Tavern
 ) -> None:
     async with mud(tavern.hooks) as place:
-        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
-        await swallow(ann, bob, "1")
-        back = await place.player(gmcp=SESSION)
-        await back.type("cid")
-        await back.sees("Password: ")
+        ann, bob, back = await asked_for_a_password(place)
         assert ann.returns is not None
         await back.send(encode_gmcp("Session.Resume", ann.returns._asdict()))
         await back.type("secret")
