@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,16 +24,23 @@ PATIENCE = 15_000  # milliseconds; a loaded machine is slow, and no test depends
 expect.set_options(timeout=PATIENCE)
 
 
-@pytest.fixture(scope="session")
-def port() -> Iterator[int]:
-    """The web port of the stage."""
-    command = [sys.executable, "-m", "tests.browser.stage"]
+@contextmanager
+def staged(module: str) -> Iterator[int]:
+    """The port that a program of this folder prints; it runs until its input ends."""
+    command = [sys.executable, "-m", f"tests.browser.{module}"]
     with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stage:
         assert stage.stdout is not None
         assert stage.stdin is not None
         yield int(stage.stdout.readline())
         stage.stdin.close()
         assert stage.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def port() -> Iterator[int]:
+    """The web port of the stage."""
+    with staged("stage") as port:
+        yield port
 
 
 @pytest.fixture(scope="session")

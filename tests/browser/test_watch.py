@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
-from .conftest import CHECKOUT, Tab
+from .conftest import Tab, staged
 from .test_page import violations
 from .watched_stage import TOKEN
 
@@ -20,13 +18,8 @@ OpenPage = Callable[..., Tab]
 @pytest.fixture(scope="module")
 def watch_port() -> Iterator[int]:
     """The port of a watch, whose game has some players."""
-    command = [sys.executable, "-m", "tests.browser.watched_stage"]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stage:
-        assert stage.stdout is not None
-        assert stage.stdin is not None
-        yield int(stage.stdout.readline())
-        stage.stdin.close()
-        assert stage.wait(30) == 0
+    with staged("watched_stage") as port:
+        yield port
 
 
 @pytest.fixture
