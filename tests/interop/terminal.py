@@ -35,6 +35,7 @@ class RunningProgram:
         self.program = program
         self._master = master
         self._answers = answers
+        self._keyboard = trio.Lock()  # a test types while the terminal itself answers a question
         self.shown = bytearray()  # as it came, escapes and all
 
     @property
@@ -57,8 +58,9 @@ class RunningProgram:
 
     async def presses(self, keys: bytes) -> None:
         """Press keys that send these bytes."""
-        await trio.lowlevel.wait_writable(self._master)
-        os.write(self._master, keys)
+        async with self._keyboard:
+            await trio.lowlevel.wait_writable(self._master)
+            os.write(self._master, keys)
 
     def resize(self, columns: int, rows: int) -> None:
         """Resize the window: the kernel notifies the program by SIGWINCH."""
