@@ -7,7 +7,7 @@ twice. `trio_mud.testing.memory_cluster` is one in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -28,10 +28,32 @@ class Commit:
     Attributes:
         number: Its number in this epoch; a commit whose number was seen before does nothing.
         frames: The frames for each gateway, by its name.
+        held: What the cluster link holds for the next world, by key, as far as it changes: a value replaces the one
+            held under that key, and None removes it. `HeldState` holds it in memory.
     """
 
     number: int
     frames: Mapping[str, Sequence[bytes]]
+    held: Mapping[bytes, bytes | None] = field(default_factory=dict)
+
+
+class HeldState:
+    """What a cluster link in memory holds for the next world."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, bytes] = {}
+
+    def apply(self, commit: Commit) -> None:
+        """Hold what a commit leaves to be held."""
+        for key, value in commit.held.items():
+            if value is None:
+                self._values.pop(key, None)
+            else:
+                self._values[key] = value
+
+    def all(self) -> dict[bytes, bytes]:
+        """Return everything that is held."""
+        return dict(self._values)
 
 
 class GatewayEnd(Protocol):
@@ -50,13 +72,20 @@ class WorldEnd(Protocol):
     """The world's end.
 
     Attributes:
-        epoch: Greater for each world that has claimed; 0 before.
+        epoch: Greater for each world that has claimed; 0 before. It is at least the time of the claim in milliseconds
+            since 1970, so that it also grows when the cluster link has lost its data: databases are fenced by it.
     """
 
     epoch: int
 
-    async def claim(self) -> None:
-        """Become the only world, with a new epoch; wait as long as another one serves."""
+    async def claim(self) -> Mapping[bytes, bytes]:
+        """Become the only world, with a new epoch; wait as long as another one serves.
+
+        From here on the end keeps the place of this world by itself, also before `run`: the game is loaded meanwhile.
+
+        Returns:
+            Everything that the commits of earlier worlds have left to be held.
+        """
         ...
 
     async def gateways(self) -> Sequence[str]:
@@ -73,11 +102,11 @@ class WorldEnd(Protocol):
         ...
 
     async def commit(self, commit: Commit) -> None:
-        """Deliver a commit. Called by one task.
+        """Deliver the frames of a commit, and hold what it leaves to be held, as one step. Called by one task.
 
         Raises:
             Fenced: Another world has claimed, and nothing was delivered.
-            Forgotten: The cluster link has lost its data, and nothing was delivered.
+            Forgotten: The cluster link has lost its data, also what it held, and nothing was delivered.
         """
         ...
 

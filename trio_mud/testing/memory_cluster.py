@@ -6,11 +6,11 @@ Used by `mud` with `split=True`, and by tests that end one side.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import trio
 
-from ..cluster.ends import Commit, Fenced
+from ..cluster.ends import Commit, Fenced, HeldState
 
 
 class MemoryCluster:
@@ -22,12 +22,14 @@ class MemoryCluster:
     Attributes:
         epoch: That of the last world that has claimed.
         commits: The number of commits so far.
+        held: What is held for the next world.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
         self.latency = latency
         self.epoch = 0
         self.commits = 0
+        self.held = HeldState()
         self._up: trio.MemorySendChannel[bytes] | None = None  # to the current world
         self._down: dict[str, trio.MemorySendChannel[bytes]] = {}
 
@@ -54,6 +56,7 @@ class MemoryCluster:
 
     def _send_down(self, commit: Commit) -> None:
         self.commits += 1
+        self.held.apply(commit)
         for gateway, frames in commit.frames.items():
             for frame in frames:
                 if gateway in self._down:
@@ -93,11 +96,12 @@ class MemoryWorldEnd:
         if self._cluster.epoch == self.epoch:
             self._cluster._up = None
 
-    async def claim(self) -> None:
+    async def claim(self) -> Mapping[bytes, bytes]:
         """Become the world; an earlier one is fenced."""
         await trio.lowlevel.checkpoint()
         self._frames = self._cluster._claim()
         self.epoch = self._cluster.epoch
+        return self._cluster.held.all()
 
     async def gateways(self) -> Sequence[str]:
         """Return the names of all gateways."""
