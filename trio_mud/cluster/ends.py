@@ -19,6 +19,10 @@ class Forgotten(Exception):
     """The cluster link has lost its data: claim again, and ask the gateways for what they hold."""
 
 
+class LinkUnavailable(Exception):
+    """The cluster link cannot be reached, or refuses this process. The message says why, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that a world has to say since the last commit, delivered as a whole or not at all.
@@ -74,9 +78,11 @@ class WorldEnd(Protocol):
     Attributes:
         epoch: Greater for each world that has claimed; 0 before. It is at least the time of the claim in milliseconds
             since 1970, so that it also grows when the cluster link has lost its data: databases are fenced by it.
+        heartbeat: Seconds after which the world commits even if it has nothing to say.
     """
 
     epoch: int
+    heartbeat: float
 
     async def claim(self) -> Mapping[bytes, bytes]:
         """Become the only world, with a new epoch; wait as long as another one serves.
@@ -85,6 +91,9 @@ class WorldEnd(Protocol):
 
         Returns:
             Everything that the commits of earlier worlds have left to be held.
+
+        Raises:
+            Fenced: This one has served before, and another world has claimed since.
         """
         ...
 

@@ -480,6 +480,19 @@ class RemoteLink:
         """Take note of the end of file."""
         self._input_over.set()
 
+    def repeat_lost(self, arrived: Arrived) -> None:
+        """Repeat what the gateway has not received, or has reset with its roll for a world that it took for new."""
+        if self._machine.state is InWorld.OPEN and not arrived.was_admitted:
+            self._port.send(self.gateway, VerdictAdmitted(self.number))
+        if arrived.taken < self.acknowledged:
+            self.acknowledged = arrived.taken
+            self._port.note_input(self)
+        if self._preferences:
+            self._port.send(self.gateway, Preferred(self.number, dict(self._preferences)))
+        if self.hides_input and not self._is_stopped:
+            self._items.append(InputHidden(True, self._marks_hidden, ends_line=False))
+            self.mark_dirty()
+
     def depart(self, departed: Departed) -> None:
         """End the connection as its gateway has."""
         self._departure = departed

@@ -131,9 +131,10 @@ class WorldService:
                 nursery.start_soon(self._end.run, self._receive, self._lose_gateway)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.CLOSING):
-                    await self._dirty.wait()
+                    with trio.move_on_after(self._end.heartbeat) as pause:
+                        await self._dirty.wait()
                     self._dirty = trio.Event()
-                    await self._commit()
+                    await self._commit(may_be_empty=pause.cancelled_caught)
                 nursery.cancel_scope.cancel(reason="the world has ended")
             if self._machine.state is WorldPhase.FENCED:
                 raise Fenced("another world has claimed the cluster link: this one stops, and its last steps are lost")
@@ -268,7 +269,9 @@ class WorldService:
         if isinstance(message, Arrived):
             if (rolling := self._rolling.get(gateway)) is not None:
                 rolling.add(message.link)
-            if (gateway, message.link) not in self._links:
+            if (known := self._links.get((gateway, message.link))) is not None:
+                known.repeat_lost(message)
+            else:
                 link = self._links[gateway, message.link] = RemoteLink(self, gateway, message)
                 self.listener.arrive(link)
             return
@@ -317,15 +320,16 @@ class WorldService:
 
     # Down
 
-    async def _commit(self) -> None:
+    async def _commit(self, *, may_be_empty: bool) -> None:
         """Commit everything since the last commit; at the end, release the cluster link."""
         self._acknowledge()
         self._list()
         out, self._out = self._out, {}
         self._shared.clear()
-        if not out:
-            if self._machine.state is WorldPhase.CLOSING:
-                await self._act(WorldEvent.COMMITTED)
+        if not out and self._machine.state is WorldPhase.CLOSING:
+            await self._act(WorldEvent.COMMITTED)
+            return
+        if not out and not may_be_empty:
             return
         self._number += 1
         size = self._pending

@@ -44,6 +44,8 @@ class MemoryCluster:
 
     def _claim(self) -> trio.MemoryReceiveChannel[bytes]:
         self.epoch += 1
+        if self._up is not None:
+            self._up.close()
         self._up, up = trio.open_memory_channel[bytes](math.inf)
         return up
 
@@ -84,6 +86,8 @@ class MemoryGatewayEnd:
 class MemoryWorldEnd:
     """The world's end; see `WorldEnd`."""
 
+    heartbeat = math.inf  # nothing of it expires
+
     def __init__(self, cluster: MemoryCluster) -> None:
         self._cluster = cluster
         self._is_dead = False
@@ -110,11 +114,15 @@ class MemoryWorldEnd:
 
     async def run(self, receive: Callable[[Sequence[bytes]], object], lost: Callable[[str], object]) -> None:
         """Deliver the gateways' frames."""
-        assert self._frames is not None, "claimed before"
-        async for frame in self._frames:
-            if self._is_dead:
-                await trio.sleep_forever()
-            receive([frame])
+        frames = None
+        while frames is not self._frames:  # another one if it has claimed again
+            frames = self._frames
+            assert frames is not None, "claimed before"
+            async for frame in frames:
+                if self._is_dead:
+                    await trio.sleep_forever()
+                receive([frame])
+        await trio.sleep_forever()
 
     async def commit(self, commit: Commit) -> None:
         """Deliver a commit, unless another world has claimed."""

@@ -1,0 +1,128 @@
+"""The cluster link loses its data: the world claims again, and the gateways' rolls bring back what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+from trio.testing import MockClock
+
+from trio_mud import Admitted, Dialog, Hooks, Input
+from trio_mud.cluster.ends import Commit, Fenced, Forgotten
+from trio_mud.testing.memory_cluster import MemoryWorldEnd
+from trio_mud.testing.threads import settle
+
+from .conftest import open_split
+from .test_deaths import answers, echo
+
+
+class Amnesia:
+    """Makes the cluster link of a world lose commits that the world believes delivered, and then forget all.
+
+    Attributes:
+        loses: True while commits are lost.
+        forgets: True if the next commit finds the data lost.
+        commits: All commits that were tried.
+    """
+
+    def __init__(self, end: MemoryWorldEnd) -> None:
+        self.loses = self.forgets = False
+        self.commits: list[Commit] = []
+        self._commit: Callable[[Commit], Awaitable[None]] = end.commit
+        end.commit = self.commit  # type: ignore[method-assign]
+
+    async def commit(self, commit: Commit) -> None:
+        await trio.lowlevel.checkpoint()
+        self.commits.append(commit)
+        if self.forgets:
+            self.forgets = self.loses = False
+            raise Forgotten
+        if not self.loses:
+            await self._commit(commit)
+
+
+async def test_a_line_whose_acknowledgement_was_lost_is_not_handled_twice(autojump_clock: MockClock) -> None:
+    heard: list[str] = []
+    hooks = echo("world")
+    hooks.on(Input)(lambda event: heard.append(event.line))
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        memory = Amnesia(world.end)
+        ann = await split.mud.player()
+        await settle()
+        memory.loses = True
+        await ann.type("1")
+        await settle()
+        memory.forgets = True
+        await ann.type("2")
+        await settle()
+        assert heard == ["1", "2"]
+        assert answers(ann) == ["2"]  # the text of the lost commit is lost with it
+        (peer,) = split.gateway._peers.values()
+        assert len(peer.forwarder.unacknowledged) == 0
+
+
+async def test_a_verdict_that_was_lost_is_given_again(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        memory = Amnesia(world.end)
+        memory.loses = True
+        ann = await split.mud.player()
+        await settle()
+        assert ann.screen == ""
+        memory.forgets = True
+        bob = await split.mud.player()
+        await ann.type("1")
+        await bob.type("1")
+        await ann.sees("world heard 1")
+        await bob.sees("world heard 1")
+
+
+async def test_a_hidden_question_stays_hidden(autojump_clock: MockClock) -> None:
+    async def secret(dialog: Dialog) -> None:
+        word = await dialog.ask_hidden("Password: ")
+        dialog.connection.write(f"the word has {len(word)} letters")
+
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.start_dialog(secret))
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        memory = Amnesia(world.end)
+        ann = await split.mud.player()
+        await ann.sees("Password:")
+        (here,) = split.mud.server.connections
+        assert here._link.hides_input
+        memory.forgets = True
+        (connection,) = world.server.connections
+        connection.write("Something happens.")
+        await ann.sees("Something happens.")
+        await settle()
+        assert here._link.hides_input
+        await ann.type("sesame")
+        await ann.sees("the word has 6 letters")
+        await settle()
+        assert not here._link.hides_input
+
+
+async def test_a_world_with_a_heartbeat_commits_while_it_has_nothing_to_say(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        world.end.heartbeat = 0.4
+        memory = Amnesia(world.end)
+        await split.mud.player()
+        await trio.sleep(4.2)
+        idle = [commit.number for commit in memory.commits if not commit.frames]
+        assert len(idle) in (9, 10)
+        assert idle == sorted(set(idle))
+
+
+async def test_an_idle_world_with_a_heartbeat_notices_that_it_is_fenced(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        first.end.heartbeat = 0.4
+        ann = await split.mud.player()
+        await ann.sees("first greets")
+        await trio.sleep(1)
+        await split.start_world(echo("second"))
+        await trio.sleep(1)
+        assert isinstance(first.failed, Fenced)
