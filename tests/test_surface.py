@@ -30,7 +30,7 @@ SURFACES: dict[object, str] = {
         Hooks()
     ): "abort after closed connections counters daily every hooks is_closing limits mssp operator_commands post record "
     "reload serve sessions shutdown start_soon texts wall_clock world",
-    Session: "after body connection connections ending every key leave resume_token server start_soon "
+    Session: "after body connection connections ending every key leave offer_token resume_token server start_soon "
     "void_tokens write",
     MasterServer(Hooks()).sessions: "enter get new_secret resume",
     MasterServer(Hooks()).connections: "",

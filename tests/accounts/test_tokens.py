@@ -399,6 +399,28 @@ async def test_a_program_returns_by_the_token_of_its_account_with_each_line_once
         assert ann.returns.token.startswith("ann.")
 
 
+async def test_after_another_device_a_program_that_returns_by_its_old_token_begins_a_new_count(mud: OpenMud) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        await inn.newcomer("Ann")
+        first = await program(inn)
+        await token_of(inn, first)
+        session_of(inn).write("<1>")
+        await first.sees("<1>")
+        await first.vanish()
+        second = await program(inn)
+        await answers(second, "Ann", PASSWORD)
+        for line in ("<2>", "<3>", "<4>", "<5>"):
+            session_of(inn).write(line)
+        await second.sees("<5>")
+        await second.vanish()
+        await inn.mud.pass_time(1)
+        session_of(inn).write("<6>")
+        back = await first.come_back()
+        await back.sees("<6>")
+        assert [back.screen.count(f"<{number}>") for number in range(1, 7)] == [0, 0, 0, 0, 0, 1]
+        assert ("Session.Resumed", {"lines": 0, "missed": 0, "lost": 0}) in back.gmcp
+
+
 async def test_a_plain_link_gets_no_token_of_the_account_but_one_that_ends_with_the_session(mud: OpenMud) -> None:
     stored = Memory().stored
     async with open_inn(mud, stored) as inn:

@@ -412,7 +412,7 @@ class Accounts(Registration):
             return
         if session.ending is None and (connection.client.is_secure or self.options.plain_gmcp):
             lifetime = self.options.token_lifetime
-            connection.gmcp("Session.Token", {"token": str(self.resume_token(session)), "grace": lifetime})
+            session.offer_token(str(self.resume_token(session)), lifetime)
 
     def _session_ended(self, event: SessionEnded) -> None:
         stay = self._stays.of(event.session)

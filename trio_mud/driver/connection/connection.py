@@ -404,7 +404,7 @@ class Connection(EndingTimerOwner):
 
     def _resume(self, token: str, seen: int | None) -> bool:
         """Resume the session of this server that issued the token; return False if none has."""
-        self.server.sessions._begin_return(self, seen)
+        self.server.sessions._begin_return(self, token, seen)
         try:
             self.server.sessions.resume(token, self)
         except (ConnectionEnded, InvalidToken, LocalProtocolError):

@@ -40,6 +40,7 @@ from ..core.checks import article, check_number, check_words
 from ..core.events import Cause, HookEvent, Reason
 from ..core.guard import describe_value
 from .events import SessionResumed, SessionStarted
+from .resume import PresentedToken
 from .session import FrozenKey, KeySource, Session
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Sessions:
         self._sources: dict[FrozenKey, KeySource] = {}
         self._link_dead = 0  # sessions that wait for their player
         self._link_dead_from: Counter[str] = Counter()  # the same, by the origin of the last connection
-        self._returning: dict[Connection, int | None] = {}  # that presented a token by GMCP, and the lines received
+        self._returning: dict[Connection, PresentedToken] = {}  # those that presented a token by GMCP
         self._tokens: dict[str, tuple[Session, float]] = {}  # the session, and when the token expires (trio's clock)
 
     def __len__(self) -> int:
@@ -198,13 +199,13 @@ class Sessions:
         self._void(session._token)
         self._void(session._return_token)
 
-    def _begin_return(self, connection: Connection, seen: int | None) -> None:
+    def _begin_return(self, connection: Connection, token: str, seen: int | None) -> None:
         """Take note that a connection presented a token by GMCP; until `_take_returning`, `enter` is its return."""
-        self._returning[connection] = seen
+        self._returning[connection] = PresentedToken(token, seen)
 
-    def _take_returning(self, connection: Connection) -> tuple[bool, int | None]:
-        """Return whether a connection is about to return, and the line ends its client has received; then forget it."""
-        return connection in self._returning, self._returning.pop(connection, None)
+    def _take_returning(self, connection: Connection) -> PresentedToken | None:
+        """Return what a connection that is about to return presented, or None; then forget it."""
+        return self._returning.pop(connection, None)
 
     def _event_over(self, connection: Connection, session: Session) -> None:
         """Queue the deferred `SessionResumed`, because the old connection's event in flight was handled."""

@@ -17,9 +17,17 @@ text costs nothing.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from ..connection.connection import Connection
 from ..link.tail import Tail
+
+
+class PresentedToken(NamedTuple):
+    """What a client presents to return: its token, and the line ends it has received, None if it shows nothing."""
+
+    token: str
+    seen: int | None
 
 
 def can_return(connection: Connection) -> bool:

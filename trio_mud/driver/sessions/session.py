@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..server.server import MasterServer
 
     Server = MasterServer  # the owner of a session; the registry imports it by this name only
+
+OFFERED: Final = 8  # tokens of the game's own whose clients may count lines; one return may spend one
 
 
 class FrozenKey:
@@ -80,6 +82,7 @@ class Session(EndingTimerOwner):
         "_lost",
         "_missed",
         "_missed_size",
+        "_offered",
         "_old_connections",
         "_overdue",
         "_return_token",
@@ -110,6 +113,7 @@ class Session(EndingTimerOwner):
         self._overdue: Deadline | None = None  # when unfinished work is logged
         self._token = ""  # given by `resume_token`
         self._return_token = ""  # given to the client
+        self._offered: tuple[str, ...] = ()  # the game's own tokens whose clients count as `_tail` does
         self._tail: Tail | None = None  # of the link whose client has the token, also after the link's death
         self._is_leaving = False
         self._old_connections: list[
@@ -195,6 +199,24 @@ class Session(EndingTimerOwner):
             self._offer_return(self.connection, self._tail)
 
     @enable_ki_protection
+    def offer_token(self, token: str, lifetime: float) -> None:
+        """Send its client a token of the game's own, by GMCP, for instance one that outlives the server.
+
+        A hook on `ResumeRequested` has to accept it. Its client gets the text that it missed, as with the driver's own
+        token. Without a client that names the package `Session`, this has no effect.
+
+        Args:
+            token: A secret.
+            lifetime: Seconds until it is void, for the client to know.
+        """
+        self.server._thread.check()
+        connection = self.connection
+        if connection is None or self._tail is None:
+            return
+        self._offered = (*self._offered[1 - OFFERED :], token)
+        connection.gmcp("Session.Token", {"token": token, "grace": lifetime})
+
+    @enable_ki_protection
     def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:
         """Run an async function in the background; it is cancelled when the session ends.
 
@@ -257,15 +279,18 @@ class Session(EndingTimerOwner):
         """Let the client of a new connection return, and that of an earlier one no longer."""
         sessions = self.server.sessions
         tail, self._tail = self._tail, None
-        is_returning, seen = sessions._take_returning(connection)
+        returning = sessions._take_returning(connection)
+        # Any other token was given to a client with another count: of another device, or of an earlier server.
+        continues = returning is not None and returning.token in (self._return_token, *self._offered)
         sessions._void(self._return_token)
         for earlier in self._connections[:-1]:
             earlier._link.end_tail()
         if can_return(connection):
-            tail = tail if is_returning and tail is not None else Tail(self.server.limits.max_tail)
+            if tail is None or not continues:
+                tail, self._offered = Tail(self.server.limits.max_tail), ()
             self._offer_return(connection, tail)
-            if is_returning:
-                catch_up(connection, tail, seen)
+            if returning is not None:
+                catch_up(connection, tail, returning.seen)
 
     def _offer_return(self, connection: Connection, tail: Tail) -> None:
         self._return_token = self.server.sessions._give_token(self, self._return_token, math.inf)

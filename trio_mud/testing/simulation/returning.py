@@ -26,8 +26,9 @@ _RESUMED: Final = b"Session.Resumed "
 def a_client_that_returns_misses_no_line_and_reads_none_twice(trace: Trace) -> Iterator[str]:
     """A returned client shows the text sent to the earlier links of its session behind that which it showed before.
 
-    It holds if the session lived on. None is shown twice. None is missing unless it is reported as lost, or the new
-    link is cut, too. A token is good once, and a client whose token is void reads nothing of the session.
+    It holds if the session lived on and no other client entered it meanwhile. None is shown twice. None is missing
+    unless it is reported as lost, or the new link is cut, too. A token is good once, and a client whose token is void
+    reads nothing of the session.
     """
     yield from _used_twice(trace)
     for player in trace.players:
@@ -88,7 +89,17 @@ def _links(trace: Trace, player: SimulatedPlayer) -> Iterator[Watched]:
     while link is not None:
         if (watched := _watched(trace, link)) is not None:
             yield watched
-        link = link.came_from if _report(link) is not None else None
+        link = link.came_from if _continues(trace, link) else None
+
+
+def _continues(trace: Trace, player: SimulatedPlayer) -> bool:
+    """Return True if the player has returned to a session that no other client had entered meanwhile."""
+    if player.came_from is None or _report(player) is None:
+        return False
+    watched, former = _watched(trace, player), _watched(trace, player.came_from)
+    if watched is None or former is None:
+        return False
+    return trace.continued.get(watched.connection.number) == former.connection.number
 
 
 def _numbered(trace: Trace, player: SimulatedPlayer) -> Iterator[str]:
@@ -97,7 +108,7 @@ def _numbered(trace: Trace, player: SimulatedPlayer) -> Iterator[str]:
     if former is None or report is None or (player.faults | former.faults) & GARBLES:
         return
     watched = _watched(trace, former)
-    if watched is None or _has_left(watched):
+    if watched is None or _has_left(watched) or not _continues(trace, player):
         return
     mark = f"<{watched.connection.number}:"
     before = [line for line in numbered(_whole(player.shown_before)) if line.startswith(mark)]

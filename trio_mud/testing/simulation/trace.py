@@ -188,6 +188,7 @@ class Trace:
         world: The record of its world; None for games without things.
         accepted_at: The time at which each connection was accepted, by its number.
         returned: The returns of clients by a token, by the number of the new connection.
+        continued: The number of the connection that entered the same session before, by the number of the new one.
         after_restart: The record of the next life of the game; None if there is none.
     """
 
@@ -223,6 +224,7 @@ class Trace:
         self.most_posts = 0
         self.sharing: set[Connection] = set()  # connections that entered a session which they may share
         self.returned: dict[int, inside.Returned] = {}  # by number of the new connection
+        self.continued: dict[int, int] = {}
         self.accepted_at: dict[int, float] = {}
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
@@ -231,6 +233,7 @@ class Trace:
         inside.on_deadline(server, self._passes)
         inside.on_enter(server, self.sharing.add, self._enters)
         self._links: dict[Session, tuple[Connection, ...]] = {}
+        self._newest: dict[Session, int] = {}  # number of the last connection that entered each session
         self._origins: dict[Session, str] = {}  # origin of the last connection of each session
         self._busy: dict[Hashable, Happening] = {}
 
@@ -388,6 +391,11 @@ class Trace:
             self.stays.end(event.session)
 
     def _enters(self, session: Session) -> None:
+        connection = session.connection
+        assert connection is not None, "it has just entered"
+        if session in self._newest:
+            self.continued[connection.number] = self._newest[session]
+        self._newest[session] = connection.number
         if self.stays is not None:
             self.stays.begin(session)
 
