@@ -16,8 +16,8 @@ import trio
 
 from tests.bench.bounds import BoundRow
 from tests.soak.crowd import SoakTally, WebCaller, honest
+from tests.soak.judging import percentile
 from tests.soak.process import IS_LINUX, ServerProcess, serving
-from tests.soak.scenarios import percentile
 from tests.soak.web_attacks import LIMITS
 
 CHECKOUT = Path(__file__).parents[2]

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from .judging import Say, Verdict
 from .process import IS_LINUX
 from .scenarios import (
     FLOODS,
@@ -28,10 +29,8 @@ from .scenarios import (
     Farewell,
     Mix,
     Noise,
-    Say,
     Shortage,
     StormMix,
-    Verdict,
     connect_storm,
     hostile_mix,
     noise,

@@ -7,169 +7,38 @@ at full size, `test_small.py` as miniatures.
 from __future__ import annotations
 
 import contextlib
-import json
-import math
-import statistics
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import trio
 
-from .crowd import CANARY, HOSTILE, SHUTDOWN, Caller, Lost, SoakTally, call, home, honest, hostile, log_in, stormer
+from .crowd import HOSTILE, SHUTDOWN, SoakTally, call, home, hostile, log_in, stormer
+from .judging import (
+    LATE,
+    SETTLE,
+    SPARE,
+    Baseline,
+    Say,
+    Verdict,
+    Warden,
+    judge_log,
+    judge_rest,
+    percentile,
+    play,
+    slope,
+    start_players,
+    time_calm,
+    warden_of,
+)
 from .process import IS_LINUX, ServerProcess, serving
 
 NEWS: Final = 5.0  # seconds between two lines of progress
-SETTLE: Final = 30.0  # seconds until a server is as it was before the crowd came; machines are shared
-SLOWEST: Final = 2.0  # seconds, the 99th percentile of answers that is too slow on any machine
-LATE: Final = 0.25  # seconds, the same where a bound on one peer's work is what is looked at
-GROWTH: Final = 128 * 1024 * 1024  # bytes a process may be larger than idle after a crowd: caches, and fragmentation
 SLOPE: Final = 4.0  # MiB in ten minutes, over the second half of a crowd that stays long enough to tell
 LONG: Final = 600.0  # seconds; that is long enough
 BUSY: Final = 0.3  # of one core: a server that cannot accept and spins takes all of it
 PLACES: Final = 10 if IS_LINUX else "none"  # for one address; elsewhere all come from one
-SPARE: Final = 60  # seconds that a server may live longer than its scenario should
-
-Say = Callable[[str], None]
-
-
-@dataclass
-class Verdict:
-    """The result of a scenario.
-
-    Attributes:
-        figures: By name.
-        problems: Descriptions of failures; empty if the server passed.
-    """
-
-    name: str
-    figures: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    def expect(self, is_so: bool, otherwise: str) -> None:
-        """Record a problem unless the condition is true."""
-        if not is_so:
-            self.problems.append(otherwise)
-
-    def take(self, tally: SoakTally) -> None:
-        """Take over what honest players and others saw."""
-        self.figures["lines answered"] = f"{tally.lines:,}"
-        self.figures["connections"] = f"{tally.connected:,}"
-        self.problems += tally.problems[:10]
-        if len(tally.problems) > 10:
-            self.problems.append(f"and {len(tally.problems) - 10} more of that kind")
-
-
-class Warden:
-    """A player that asks the server for its status."""
-
-    def __init__(self, caller: Caller, server: ServerProcess) -> None:
-        self._caller = caller
-        self.server = server
-
-    async def status(self) -> dict[str, Any]:
-        """Return the server's own status."""
-        await self._caller.send(b"status\r\n")
-        await self._caller.until("{")
-        told: dict[str, Any] = json.loads("{" + await self._caller.until("}}"))
-        return told
-
-    async def counters(self) -> Counter[str]:
-        """The server's counters."""
-        return Counter((await self.status())["counters"])
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The resources of an idle server."""
-
-    tasks: int
-    descriptors: int | None
-    memory: int | None
-
-    @classmethod
-    async def of(cls, warden: Warden) -> Baseline:
-        """As it is now."""
-        status = await warden.status()
-        return cls(status["tasks"], warden.server.descriptors, warden.server.memory)
-
-
-@contextlib.asynccontextmanager
-async def warden_of(server: ServerProcess) -> AsyncIterator[Warden]:
-    """Return a warden, and a warm server: one player has connected, played and left."""
-    tally = SoakTally()
-    over = trio.Event()
-    over.set()
-    await honest(server.port, 0, tally, over, pace=0)
-    async with call(server.port, home(1, 249), tally) as caller:
-        await log_in(caller, "warden")
-        if tally.problems:
-            raise Lost(tally.problems[0])
-        await trio.sleep(0.5)
-        yield Warden(caller, server)
-
-
-async def judge_rest(warden: Warden, before: Baseline, verdict: Verdict) -> None:
-    """Check the server after the crowd: it must return to its baseline, and its counters must add up."""
-    began = trio.current_time()
-    while (now := await Baseline.of(warden)) != before and trio.current_time() - began < SETTLE:
-        if (now.tasks, now.descriptors) == (before.tasks, before.descriptors):
-            break
-        await trio.sleep(0.25)
-    verdict.figures["tasks"] = f"{before.tasks} -> {now.tasks}"
-    verdict.figures["descriptors"] = f"{before.descriptors} -> {now.descriptors}"
-    verdict.expect(now.tasks == before.tasks, f"{now.tasks} tasks are left, idle it had {before.tasks}")
-    verdict.expect(
-        now.descriptors == before.descriptors, f"{now.descriptors} descriptors are open, idle {before.descriptors}"
-    )
-    if now.memory is not None and before.memory is not None:
-        verdict.figures["memory, MiB"] = f"{before.memory / 2**20:.1f} -> {now.memory / 2**20:.1f}"
-        verdict.expect(now.memory - before.memory < GROWTH, f"memory stays at {now.memory / 2**20:.0f} MiB")
-    status = await warden.status()
-    judge_counters(Counter(status["counters"]), status["live"], verdict)
-
-
-def judge_counters(counters: Counter[str], live: int, verdict: Verdict) -> None:
-    """Every connection is counted once on its way in, and once on its way out."""
-    refused = sum(count for word, count in counters.items() if word.startswith("refused: "))
-    ended = sum(count for word, count in counters.items() if word.startswith(("quit: ", "linkdeath: ")))
-    accepted, admitted = counters["accepted"], counters["admitted"]
-    failed = sum(counters[word] for word in ("handshakes failed", "closed by rate", "requests answered"))
-    verdict.expect(
-        accepted == refused + admitted + failed,
-        f"accepted {accepted} is not refused {refused} + admitted {admitted} + handshakes failed {failed}",
-    )
-    verdict.expect(admitted == live + ended, f"admitted {admitted} is not live {live} + ended {ended}")
-
-
-def judge_log(log: str, verdict: Verdict) -> None:
-    """No traceback, no warning of Python's, and no password."""
-    for what in ("Traceback", "Exception ignored", "Warning:", CANARY):
-        found = log.find(what)
-        verdict.expect(found < 0, f"the log holds {what!r}: {log[max(0, found - 200) : found + 800]}")
-    verdict.figures["log, KiB"] = f"{len(log) / 1024:.0f}"
-
-
-def percentile(values: list[float], part: float) -> float:
-    """The value below which this part of them lies; nan if there are too few."""
-    return (
-        statistics.quantiles(values, n=1000, method="inclusive")[round(part * 1000) - 1]
-        if len(values) > 1
-        else math.nan
-    )
-
-
-def slope(samples: list[tuple[float, int]]) -> float:
-    """MiB in ten minutes, by a linear fit over the second half of samples of moment and bytes."""
-    half = samples[len(samples) // 2 :]
-    if len(half) < 3:
-        return math.nan
-    fit = statistics.linear_regression([when for when, _ in half], [size for _, size in half])
-    return fit.slope * 600 / 2**20
-
 
 # 1 and 5: the hostile mix
 
@@ -198,7 +67,7 @@ def hostile_mix(mix: Mix, say: Say) -> Verdict:
     limits |= {"max_per_address": PLACES, "accept_rate_per_address": "none"}
     lifetime = int(mix.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
-        _play(verdict, _mix, server, mix, verdict, say)
+        play(verdict, _mix, server, mix, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -217,7 +86,7 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
         cpu = server.cpu
         async with trio.open_nursery() as crowd:
             async with trio.open_nursery() as players:
-                await _start_players(players, server, mix.honest, mix.pace, tally, over)
+                await start_players(players, server, mix.honest, mix.pace, tally, over)
                 for kind, count in parts.items():
                     for number in range(count):
                         crowd.start_soon(hostile, server.port, kind, number, noise, gone)
@@ -227,11 +96,8 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
             gone.set()
         verdict.take(tally)
         verdict.figures["hostile connections"] = f"{noise.connected:,}"
-        _tell_latencies(verdict, tally.latencies, "")
-        verdict.expect(
-            tally.seen["ended: farewell"] == mix.honest,
-            f"{tally.seen['ended: farewell']} of {mix.honest} honest players had their farewell",
-        )
+        verdict.take_latencies(tally.latencies)
+        verdict.expect_farewells(tally, mix.honest)
         if cpu is not None and server.cpu is not None:
             verdict.figures["server CPU"] = f"{(server.cpu - cpu) / mix.seconds:.0%} of a core"
         if samples:
@@ -242,24 +108,6 @@ async def _mix(server: ServerProcess, mix: Mix, verdict: Verdict, say: Say) -> N
         await judge_rest(warden, before, verdict)
         for word, count in sorted((await warden.counters()).items()):
             say(f"    {word}: {count:,}")
-
-
-async def _start_players(
-    players: trio.Nursery, server: ServerProcess, count: int, pace: float, tally: SoakTally, over: trio.Event
-) -> None:
-    """Start this many honest players, one after the other."""
-    for number in range(1, count + 1):
-        players.start_soon(partial(honest, server.port, number + 249, tally, over, pace=pace))
-        await trio.sleep(0.002)
-
-
-async def _time_calm(tally: SoakTally, seconds: float) -> list[float]:
-    """Return the latencies of these seconds before the load; the first second is left out."""
-    await trio.sleep(1)
-    tally.latencies.clear()
-    await trio.sleep(seconds)
-    calm, tally.latencies = tally.latencies, []
-    return calm
 
 
 async def _watch(
@@ -316,7 +164,7 @@ def connect_storm(storm: StormMix, say: Say) -> Verdict:
         "first_input_timeout": "none",
     }
     with serving(lifetime=int(3 * storm.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
-        _play(verdict, _storm, server, storm, verdict, say)
+        play(verdict, _storm, server, storm, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -326,8 +174,8 @@ async def _storm(server: ServerProcess, storm: StormMix, verdict: Verdict, say: 
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
-            await _start_players(players, server, storm.honest, storm.pace, tally, over)
-            calm = await _time_calm(tally, storm.seconds / 2)
+            await start_players(players, server, storm.honest, storm.pace, tally, over)
+            calm = await time_calm(tally, storm.seconds / 2)
             counted = await warden.counters()
             async with trio.open_nursery() as visitors:
                 for number in range(CROWD):  # then everybody else from there is one too many
@@ -345,22 +193,16 @@ async def _storm(server: ServerProcess, storm: StormMix, verdict: Verdict, say: 
             over.set()
         verdict.take(tally)
         verdict.problems += stormers.problems[:5]
-        _tell_latencies(verdict, calm, " in the calm")
-        _tell_latencies(verdict, stormy, " in the storm")
-        if len(calm) > 1 and len(stormy) > 1:
-            verdict.figures["p99 storm/calm"] = f"{percentile(stormy, 0.99) / percentile(calm, 0.99):.2f}"
+        verdict.take_latencies(calm, " in the calm")
+        verdict.take_latencies(stormy, " in the storm")
+        verdict.take_growth("p99 storm/calm", calm, stormy)
         verdict.figures["visitors"] = f"{stormers.connected:,}"
         rose = {word: now[word] - counted[word] for word in now if now[word] != counted[word]}
         verdict.expect(
             rose.get("accepted") == stormers.connected,
             f"{stormers.connected} connected, and the server counted {rose.get('accepted')}",
         )
-        for word in sorted({*stormers.seen, *(word for word in rose if word.startswith("refused: "))}):
-            verdict.figures[word] = f"{stormers.seen[word]:,}"
-            verdict.expect(
-                rose.get(word, 0) == stormers.seen[word],
-                f"{stormers.seen[word]} were told {word!r}, and the server counted {rose.get(word, 0)}",
-            )
+        verdict.expect_counted(rose, stormers.seen, ("refused: ",))
         await judge_rest(warden, before, verdict)
 
 
@@ -407,7 +249,7 @@ def noise(name: str, noise: Noise, say: Say) -> Verdict:
     verdict = Verdict(name)
     limits = {"first_input_timeout": "none"}
     with serving(lifetime=int(2 * noise.seconds + SETTLE + 2 * SPARE), limits=limits) as server:
-        _play(verdict, _make_noise, server, noise, verdict, say)
+        play(verdict, _make_noise, server, noise, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -418,8 +260,8 @@ async def _make_noise(server: ServerProcess, noise: Noise, verdict: Verdict, say
         before = await Baseline.of(warden)
         async with trio.open_nursery() as crowd:
             async with trio.open_nursery() as players:
-                await _start_players(players, server, noise.honest, noise.pace, tally, over)
-                calm = await _time_calm(tally, noise.seconds / 2)
+                await start_players(players, server, noise.honest, noise.pace, tally, over)
+                calm = await time_calm(tally, noise.seconds / 2)
                 for kind, count in noise.kinds.items():
                     for number in range(count):
                         crowd.start_soon(hostile, server.port, kind, number, others, gone)
@@ -432,17 +274,14 @@ async def _make_noise(server: ServerProcess, noise: Noise, verdict: Verdict, say
             gone.set()
         verdict.take(tally)
         verdict.figures["noisy connections"] = f"{others.connected:,}"
-        _tell_latencies(verdict, calm, " in the calm")
-        _tell_latencies(verdict, noisy, " in the noise")
+        verdict.take_latencies(calm, " in the calm")
+        verdict.take_latencies(noisy, " in the noise")
         if len(noisy) > 1:
             slow = percentile(noisy, 0.99)
             verdict.expect(
                 slow < LATE, f"the slowest hundredth of answers in the noise took {slow * 1e3:.0f} ms and more"
             )
-        verdict.expect(
-            tally.seen["ended: farewell"] == noise.honest,
-            f"{tally.seen['ended: farewell']} of {noise.honest} honest players had their farewell",
-        )
+        verdict.expect_farewells(tally, noise.honest)
         await judge_rest(warden, before, verdict)
         say(f"  {others.connected} noisy connections, {tally.lines:,} lines answered")
 
@@ -467,7 +306,7 @@ def out_of_descriptors(shortage: Shortage, say: Say) -> Verdict:
     limits = {"first_input_timeout": "none", "max_per_address": "none", "accept_rate_per_address": "none"}
     lifetime = int(shortage.seconds + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, descriptors=descriptors, limits=limits) as server:
-        _play(verdict, _run_short, server, shortage, verdict, say)
+        play(verdict, _run_short, server, shortage, verdict, say)
         judge_log(server.log, verdict)
         warnings = server.log.count("cannot accept connections")
         verdict.figures["warnings in the log"] = str(warnings)
@@ -481,7 +320,7 @@ async def _run_short(server: ServerProcess, shortage: Shortage, verdict: Verdict
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
         async with trio.open_nursery() as players:
-            await _start_players(players, server, shortage.honest, shortage.pace, tally, over)
+            await start_players(players, server, shortage.honest, shortage.pace, tally, over)
             await trio.sleep(1)
             async with contextlib.AsyncExitStack() as stack:
                 callers = [
@@ -540,7 +379,7 @@ def shutdown_among_blackholes(farewell: Farewell, say: Say) -> Verdict:
     }
     lifetime = int(farewell.seconds + farewell.drain + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits) as server:
-        _play(verdict, _shut_down, server, farewell, verdict, say)
+        play(verdict, _shut_down, server, farewell, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -551,7 +390,7 @@ async def _shut_down(server: ServerProcess, farewell: Farewell, verdict: Verdict
         async with trio.open_nursery() as players, warden_of(server) as warden:
             for number in range(farewell.blackholes):
                 nursery.start_soon(hostile, server.port, "never reads", number, noise, never)
-            await _start_players(players, server, farewell.honest, farewell.pace, tally, never)
+            await start_players(players, server, farewell.honest, farewell.pace, tally, never)
             await trio.sleep(farewell.seconds)
             dropped = (await warden.counters())["messages dropped"]
             verdict.figures["messages dropped before"] = f"{dropped:,}"
@@ -573,23 +412,3 @@ async def _shut_down(server: ServerProcess, farewell: Farewell, verdict: Verdict
     heard = tally.seen["ended: last words"]
     verdict.figures["last words heard"] = f"{heard} of {farewell.honest}"
     verdict.expect(heard == farewell.honest, f"{heard} of {farewell.honest} players heard {SHUTDOWN!r}")
-
-
-# What they share
-
-
-def _play(verdict: Verdict, scene: Callable[..., Any], *arguments: object) -> None:
-    """Run it; a server that is not there any more, or does not answer its warden, is a problem like others."""
-    try:
-        trio.run(scene, *arguments)
-    except* Lost as lost:
-        verdict.problems += [str(error) for error in lost.exceptions]
-
-
-def _tell_latencies(verdict: Verdict, latencies: list[float], when: str) -> None:
-    if len(latencies) > 1:
-        slow = percentile(latencies, 0.99)
-        verdict.figures[f"answers{when}, p50/p99"] = f"{percentile(latencies, 0.5) * 1e3:.1f}/{slow * 1e3:.1f} ms"
-        verdict.expect(slow < SLOWEST, f"the slowest hundredth of answers{when} took {slow:.1f} s and more")
-    else:
-        verdict.problems.append(f"no answers were timed{when}")

@@ -5,8 +5,6 @@ Both use `staffed_server.py`, whose players have sessions, as those of a true ga
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -16,25 +14,24 @@ import trio
 
 from .crowd import Caller, SoakTally, call, home, honest, hostile, log_in, street_of
 from .flood import BANNED, WAIT
-from .process import HERE, IS_LINUX, ServerProcess, serving
-from .scenarios import (
+from .judging import (
     LATE,
-    PLACES,
     SETTLE,
     SPARE,
     Baseline,
     Say,
     Verdict,
-    Warden,
-    _play,
-    _start_players,
-    _tell_latencies,
-    _time_calm,
+    attack_from,
     judge_log,
     judge_rest,
     percentile,
+    play,
+    start_players,
+    time_calm,
     warden_of,
 )
+from .process import IS_LINUX, ServerProcess, serving
+from .scenarios import PLACES
 
 PROGRAM: Final = "staffed_server.py"
 SAID: Final = {"spam": "the muted", "siege": "the banned"}  # the words that each kind shouts
@@ -72,19 +69,13 @@ class Sanctioned:
     pace: float = 0.2
 
 
-async def _use(warden: Warden, line: str, answer: str) -> None:
-    """Use a verb of operations, and wait for its answer."""
-    await warden._caller.send(f"{line}\r\n".encode())
-    await warden._caller.until(answer)
-
-
 def bans_and_a_mute(sanctioned: Sanctioned, say: Say) -> Verdict:
     """A staff mutes a flooder and bans a network; honest players lose nothing, and hear no more of either."""
     verdict = Verdict("bans and a mute")
     limits = {"first_input_timeout": 10.0, "max_per_address": PLACES, "accept_rate_per_address": "none", "grace": 1.0}
     lifetime = int(3 * sanctioned.seconds + 2 * SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits, program=PROGRAM) as server:
-        _play(verdict, _sanction, server, sanctioned, verdict, say)
+        play(verdict, _sanction, server, sanctioned, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -98,15 +89,15 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
             async with trio.open_nursery() as players:
                 await log_in(caller, "ears")
                 players.start_soon(ears.listen, caller)
-                await _start_players(players, server, sanctioned.honest, sanctioned.pace, tally, over)
-                calm = await _time_calm(tally, sanctioned.seconds / 2)
+                await start_players(players, server, sanctioned.honest, sanctioned.pace, tally, over)
+                calm = await time_calm(tally, sanctioned.seconds / 2)
                 crowd.start_soon(hostile, server.port, "raves", 0, others, gone)
                 for number in range(sanctioned.besieging):
                     crowd.start_soon(hostile, server.port, "besieges", number, others, gone)
                 await trio.sleep(sanctioned.seconds / 2)
                 await ears.hear_all_since(Counter())
-                await _use(warden, "mute raver flooding", "is muted until")
-                await _use(warden, f"ban {siege} besieging", "is banned until")
+                await warden.use("mute raver flooding", "is muted until")
+                await warden.use(f"ban {siege} besieging", "is banned until")
                 await trio.sleep(ON_THE_WAY)
                 first, cpu, tally.latencies = ears.heard.copy(), server.cpu, []
                 await trio.sleep(sanctioned.seconds)
@@ -114,8 +105,8 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
                 if cpu is not None and server.cpu is not None:
                     verdict.figures["server CPU"] = f"{(server.cpu - cpu) / sanctioned.seconds:.0%} of a core"
                 refused = (await warden.counters())["vetoed: banned"]
-                await _use(warden, "unmute raver", "Done.")
-                await _use(warden, f"unban {siege}", "Done.")
+                await warden.use("unmute raver", "Done.")
+                await warden.use(f"unban {siege}", "Done.")
                 await ears.hear_all_since(second)
                 third = ears.heard.copy()
                 over.set()
@@ -124,10 +115,10 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
                 players.cancel_scope.cancel()  # the ears
             gone.set()
         # The kernel holds megabytes of its lines, which are handled at their pace as long as it is not kicked.
-        await _use(warden, "kick raver", "raver is ")
+        await warden.use("kick raver", "raver is ")
         verdict.take(tally)
-        _tell_latencies(verdict, calm, " in the calm")
-        _tell_latencies(verdict, noisy, " with bans")
+        verdict.take_latencies(calm, " in the calm")
+        verdict.take_latencies(noisy, " with bans")
         verdict.figures["refused as banned"] = f"{refused:,}"
         for said, name in SAID.items():
             counts = first[said], second[said] - first[said], third[said] - second[said]
@@ -135,10 +126,7 @@ async def _sanction(server: ServerProcess, sanctioned: Sanctioned, verdict: Verd
             verdict.expect(counts[0] > 0 and counts[2] > 0, f"lines of {name} were never heard: {counts}")
             verdict.expect(counts[1] == 0, f"{counts[1]} lines of {name} were heard")
         verdict.expect(refused > 0 or not IS_LINUX, "no banned one came back and was refused")
-        verdict.expect(
-            tally.seen["ended: farewell"] == sanctioned.honest,
-            f"{tally.seen['ended: farewell']} of {sanctioned.honest} honest players had their farewell",
-        )
+        verdict.expect_farewells(tally, sanctioned.honest)
         await judge_rest(warden, before, verdict)
         say(f"  {others.connected} hostile connections, {tally.lines:,} lines answered")
 
@@ -163,7 +151,7 @@ def connect_flood(flooding: Flooding, say: Say) -> Verdict:
     limits = {"grace": 1.0} if flooding.is_paced else {"grace": 1.0, "accept_rate": "none"}
     lifetime = int(2 * flooding.seconds + WAIT + SETTLE + 2 * SPARE)
     with serving(lifetime=lifetime, limits=limits, program=PROGRAM) as server:
-        _play(verdict, _flood, server, flooding, verdict, say)
+        play(verdict, _flood, server, flooding, verdict, say)
         judge_log(server.log, verdict)
     return verdict
 
@@ -172,28 +160,30 @@ async def _flood(server: ServerProcess, flooding: Flooding, verdict: Verdict, sa
     tally, over = SoakTally(), trio.Event()
     async with warden_of(server) as warden:
         before = await Baseline.of(warden)
-        await _use(warden, f"ban {BANNED} flooding", "is banned until")
+        await warden.use(f"ban {BANNED} flooding", "is banned until")
         async with trio.open_nursery() as players:
             for number in range(1, flooding.honest + 1):  # each from a network of its own
                 players.start_soon(partial(honest, server.port, number * 250, tally, over, pace=flooding.pace))
                 await trio.sleep(0.005)
-            calm = await _time_calm(tally, flooding.seconds)
+            calm = await time_calm(tally, flooding.seconds)
             counted, cpu, began = await warden.counters(), server.cpu, trio.current_time()
-            arguments = [server.port, flooding.connections, flooding.seconds, flooding.hold]
-            program = [sys.executable, "-m", "tests.soak.flood", *map(str, arguments)]
-            with trio.fail_after(flooding.seconds + WAIT + SPARE):
-                process = await trio.run_process(program, capture_stdout=True, cwd=HERE.parent.parent)
+            told = await attack_from(
+                "flood",
+                server.port,
+                flooding.connections,
+                flooding.seconds,
+                flooding.hold,
+                within=flooding.seconds + WAIT + SPARE,
+            )
             flooded, tally.latencies = tally.latencies, []
             now, used, took = await warden.counters(), server.cpu, trio.current_time() - began
             over.set()
-        told = json.loads(process.stdout)
         verdict.take(tally)
         verdict.problems += told["problems"][:5]
-        _tell_latencies(verdict, calm, " in the calm")
-        _tell_latencies(verdict, flooded, " in the flood")
-        if len(calm) > 1 and len(flooded) > 1:
-            ratio = percentile(flooded, 0.99) / percentile(calm, 0.99)
-            verdict.figures["p99 flood/calm, 2 wanted"] = f"{ratio:.2f}"
+        verdict.take_latencies(calm, " in the calm")
+        verdict.take_latencies(flooded, " in the flood")
+        verdict.take_growth("p99 flood/calm, 2 wanted", calm, flooded)
+        if len(flooded) > 1:
             # The ratio itself is of two small numbers, and on a busy machine says more of that machine.
             verdict.expect(percentile(flooded, 0.99) <= LATE, "the slowest hundredth of answers came too late")
         verdict.figures["flood"] = f"{told['connected']:,} in {told['latencies'][0]:.1f} s"
@@ -201,11 +191,6 @@ async def _flood(server: ServerProcess, flooding: Flooding, verdict: Verdict, sa
             verdict.figures["server CPU"] = f"{(used - cpu) / took:.0%} of a core for {took:.0f} s"
         verdict.expect(told["connected"] == flooding.connections, f"{told['connected']} could connect")
         rose = now - counted
-        for word in sorted({*told["seen"], *(word for word in rose if word.startswith(("refused ", "vetoed: ")))}):
-            verdict.figures[word] = f"{told['seen'].get(word, 0):,}"
-            verdict.expect(
-                rose[word] == told["seen"].get(word, 0),
-                f"{told['seen'].get(word, 0)} read {word!r}, and the server counted {rose[word]}",
-            )
+        verdict.expect_counted(rose, told["seen"], ("refused ", "vetoed: "))
         await judge_rest(warden, before, verdict)
         say(f"  {told['connected']:,} connections, {tally.lines:,} lines answered")

@@ -8,20 +8,8 @@ import pytest
 import trio
 
 from .crowd import CANARY, Caller, Lost, SoakTally, _say_some
-from .scenarios import (
-    FLOODS,
-    Farewell,
-    Mix,
-    Noise,
-    Verdict,
-    hostile_mix,
-    judge_counters,
-    judge_log,
-    noise,
-    percentile,
-    shutdown_among_blackholes,
-    slope,
-)
+from .judging import Verdict, judge_counters, judge_log, percentile, slope
+from .scenarios import FLOODS, Farewell, Mix, Noise, hostile_mix, noise, shutdown_among_blackholes
 from .staff import Flooding, Sanctioned, bans_and_a_mute, connect_flood
 from .web import Besieged, web_port
 
@@ -87,6 +75,17 @@ def test_books_that_do_not_balance_are_found() -> None:
     assert verdict.problems == [
         "admitted 3 is not live 2 + ended 2",
         "accepted 6 is not refused 1 + admitted 3 + handshakes failed 1",
+    ]
+
+
+def test_peers_that_the_server_counts_otherwise_are_found() -> None:
+    verdict = Verdict("counted")
+    verdict.expect_counted({"refused: full": 2, "accepted": 9}, {"refused: full": 2}, ("refused: ",))
+    assert verdict.problems == []
+    verdict.expect_counted({"refused: full": 2, "refused: banned": 1}, {"refused: full": 3}, ("refused: ",))
+    assert verdict.problems == [
+        "0 saw 'refused: banned', and the server counted 1",
+        "3 saw 'refused: full', and the server counted 2",
     ]
 
 
