@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.program.conftest import WriteGame
 from tests.program.test_cli import ended, port_of, started
 from trio_mud.program import cli
 from trio_mud.program.admin_command import console_of
@@ -38,15 +37,9 @@ def grind(event):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(write_game: WriteGame) -> Path:
     """A current directory with `mill:hooks`."""
-    for name in [name for name in os.environ if name.startswith(("TRIO_MUD_", "STATE_DIRECTORY"))]:
-        monkeypatch.delenv(name)
-    (tmp_path / "mill.py").write_text(TAVERN, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    yield tmp_path
-    sys.modules.pop("mill", None)
+    return write_game("mill", TAVERN)
 
 
 RUN = ("run", "mill:hooks", "--host", "127.0.0.1", "--port", "0", "--console", "data/mill.sock")

@@ -20,6 +20,7 @@ import trustme
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from tests.program.conftest import WriteGame
 from trio_mud import MasterServer, __version__
 from trio_mud.driver.server.places import Place
 from trio_mud.program import announcements, cli, logs
@@ -58,13 +59,9 @@ async def linger(event):
 
 
 @pytest.fixture
-def tavern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A current directory with a game in it, `tavern:hooks`, and no TRIO_MUD_* in the environment."""
-    for name in [name for name in os.environ if name.startswith("TRIO_MUD_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "tavern.py").write_text(TAVERN, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def tavern(write_game: WriteGame) -> Path:
+    """A current directory with `tavern:hooks`."""
+    return write_game("tavern", TAVERN)
 
 
 AUTHORITY = trustme.CA()

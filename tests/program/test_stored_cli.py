@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
+from tests.program.conftest import WriteGame
 from tests.program.test_cli import ended, port_of, started
 from trio_mud.errors import ConfigurationError
 from trio_mud.program import cli, logs
@@ -46,17 +45,11 @@ def greet(event):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(write_game: WriteGame, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current directory with `tavern:game`."""
-    for name in [name for name in os.environ if name.startswith(("TRIO_MUD_", "STATE_DIRECTORY"))]:
-        monkeypatch.delenv(name)
-    (tmp_path / "tavern.py").write_text(TAVERN, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(logs, "show", lambda *_, **__: None)
-    yield tmp_path
-    sys.modules.pop("tavern", None)
+    return write_game("tavern", TAVERN)
 
 
 # Which database
