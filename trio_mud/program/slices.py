@@ -48,9 +48,9 @@ class SlicedCall(Generic[T]):
 
     def run_slice(self) -> None:
         """Run the function to its next pause or its end."""
+        self._turn.release()  # before the start, so that the thread never waits for its first turn
         if self._thread.ident is None:
             self._thread.start()
-        self._turn.release()
         self._end_of_slice.acquire()
         if self.is_over:
             self._thread.join()

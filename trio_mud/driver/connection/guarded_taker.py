@@ -10,14 +10,12 @@ from collections.abc import Callable
 from types import CoroutineType
 
 from ..core.checks import article, check_function
-from ..core.events import HookEvent
 from ..core.guard import not_awaited
 from ..link.base import LinkEvent
-from .line_taker import LineTaker
-from .waiting import Payload
+from .line_taker import LinesOnly, LineTaker
 
 
-class GuardedTaker:
+class GuardedTaker(LinesOnly):
     """A line taker that never raises. Once it has failed it takes no lines.
 
     Args:
@@ -27,8 +25,6 @@ class GuardedTaker:
     Raises:
         TypeError: The taker lacks a method or an attribute, or one of its methods cannot be called as it will be.
     """
-
-    takes_all = False
 
     __slots__ = ("_failed", "_has_failed", "_taker")
 
@@ -72,12 +68,6 @@ class GuardedTaker:
     def give_way(self) -> None:
         """Detach from the lines."""
         self._is(lambda: self._taker.give_way(), otherwise=False)
-
-    def forward(self, item: HookEvent | Payload) -> None:
-        """Never called, since it takes lines only."""
-
-    def input_over(self) -> None:
-        """Do nothing: its answers to the lines are given when it asks again."""
 
     def _is(self, call: Callable[[], object], *, otherwise: bool) -> bool:
         """Call the taker; return `otherwise` if it raises or has failed before."""

@@ -70,6 +70,20 @@ class InnerTaker(LineTaker, Protocol):
         ...
 
 
+class LinesOnly:
+    """The part of an `InnerTaker` that takes lines and nothing else."""
+
+    takes_all = False
+
+    __slots__ = ()
+
+    def forward(self, item: HookEvent | Payload) -> None:
+        """Never called, since it does not take all."""
+
+    def input_over(self) -> None:
+        """Do nothing: a line that it waits for does not come."""
+
+
 class InputObserver(Protocol):
     """Is notified of the fate of each line, without changing it. See `Inbox.observer`."""
 

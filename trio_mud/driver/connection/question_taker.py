@@ -10,13 +10,11 @@ import math
 
 import trio
 
-from ..core.events import HookEvent
 from ..link.base import ClientKnown, HidingRefused, Link, LinkEvent
-from .line_taker import BorrowedLines
-from .waiting import Payload
+from .line_taker import BorrowedLines, LinesOnly
 
 
-class QuestionTaker:
+class QuestionTaker(LinesOnly):
     """Receives the lines that answer the questions of one dialog.
 
     Args:
@@ -28,8 +26,6 @@ class QuestionTaker:
         is_answered: False if the last question was hidden and ended without an answer.
         hiding_refused: True if the client refused to hide typed input, or did not confirm it in time.
     """
-
-    takes_all = False
 
     __slots__ = (
         "_answer",
@@ -133,12 +129,6 @@ class QuestionTaker:
             self.hiding_refused = True
         elif type(event) is ClientKnown and self._ready is not None:
             self._ready.set()
-
-    def forward(self, item: HookEvent | Payload) -> None:
-        """Never called, since it takes lines only."""
-
-    def input_over(self) -> None:
-        """Do nothing: a question that is open stays unanswered."""
 
     def show_input(self) -> None:
         """Ask the client to show typed input again, if it was hidden for a question."""
