@@ -6,6 +6,7 @@ nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many exam
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
 nox -s split           the tests of the driver and the world, each server split into a gateway and a world
+nox -s cluster         gateways and worlds over a real redis-server, of which some are killed
 nox -s slow            the tests that take seconds, start other programs or measure
 nox -s package         the sdist and the wheel; a new game is made and tested with the wheel alone
 nox -s docs            the documentation into docs/_build/html, every warning an error
@@ -55,14 +56,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Strict types of the package, and the types of its tests."""
-    install(session, "typing", "test", "postgres", "browser")
+    install(session, "typing", "test", "postgres", "browser", "cluster")
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def pyright(session: nox.Session) -> None:
     """Strict types of the package once more, by another program."""
-    install(session, "pyright", "test", "postgres", "browser")
+    install(session, "pyright", "test", "postgres", "browser", "cluster")
     session.run("pyright", *session.posargs)
 
 
@@ -123,6 +124,16 @@ def split(session: nox.Session) -> None:
     install(session, "test")
     folders = ("tests/driver", "tests/world", "tests/mudlib", "tests/cluster")
     session.run("pytest", "--split", *WORKERS, *(session.posargs or folders))
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Gateways and worlds over a real redis-server, which the tests start and end; skipped without one.
+
+    Arguments after `--` go to pytest.
+    """
+    install(session, "test", "cluster")
+    session.run("pytest", "tests/cluster/redis", "-rs", *session.posargs)
 
 
 @nox.session

@@ -46,7 +46,7 @@ FLOORS = {
     "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
-    "cluster": Floor(GROUND | {"driver", "telnet", "text", "transports"}, {"msgspec", "trio"}),
+    "cluster": Floor(GROUND | {"driver", "telnet", "text", "transports"}, {"anyio", "coredis", "msgspec", "trio"}),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
     "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage", "text"}, {"msgspec", "trio"}),
@@ -114,7 +114,21 @@ ORDER = {
         ),
         *inside("server", "places", "running"),
     ],
-    "cluster": ["wire", "numbering", "states", "ends", "shares", "forwarder", "gateway", "remote_link", "world"],
+    "cluster": [
+        "wire",
+        "numbering",
+        "states",
+        "ends",
+        "shares",
+        "forwarder",
+        "gateway",
+        "remote_link",
+        "world",
+        "redis_access",
+        "redis_client",
+        "redis_scripts",
+        "redis_link",
+    ],
     "storage": [
         *[
             "rows",
@@ -340,7 +354,8 @@ def test_the_package_declares_what_it_imports_and_nothing_else() -> None:
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     declared = {
-        re.split(r"[^\w-]", wanted)[0] for wanted in [*project["dependencies"], *extras["postgres"], *extras["metrics"]]
+        re.split(r"[^\w-]", wanted)[0]
+        for wanted in [*project["dependencies"], *extras["cluster"], *extras["postgres"], *extras["metrics"]]
     }
 
     outside_the_kit = [

@@ -364,6 +364,11 @@ class UpFrame(msgspec.Struct, array_like=True, frozen=True):
     messages: list[Up]
 
 
+class _Sender(msgspec.Struct, array_like=True):
+    version: int
+    gateway: Word
+
+
 class DownFrame(msgspec.Struct, array_like=True, frozen=True):
     """One batch of the world, for one gateway."""
 
@@ -390,6 +395,7 @@ class _RawDown(msgspec.Struct, array_like=True):
 _encoder: Final = msgspec.msgpack.Encoder()
 _up: Final = msgspec.msgpack.Decoder(UpFrame)
 _down: Final = msgspec.msgpack.Decoder(DownFrame)
+_sender: Final = msgspec.msgpack.Decoder(_Sender)
 _raw_up: Final = msgspec.msgpack.Decoder(_RawUp)
 _raw_down: Final = msgspec.msgpack.Decoder(_RawDown)
 _one_up: Final[msgspec.msgpack.Decoder[Up]] = msgspec.msgpack.Decoder(Up)
@@ -432,6 +438,14 @@ def decode_up(frame: bytes, unknown: Callable[[int], object] = lambda count: Non
         return UpFrame(raw.version, raw.gateway, raw.incarnation, raw.epoch, raw.roll, messages)
     _check_version(decoded.version)
     return decoded
+
+
+def sender_of(frame: bytes) -> str | None:
+    """Return the gateway that a gateway's frame names, or None if it is no frame."""
+    try:
+        return _sender.decode(frame).gateway
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: None) -> DownFrame:
