@@ -368,9 +368,12 @@ def _call_of(item: Item) -> Callable[[GatewayService, TelnetLink], object]:
             return lambda gateway, link: link.hide_input(
                 is_hidden, marks=marks, ends_line=ends_line, is_answered=is_answered
             )
-        case ReturnOffered(tail, token, waits):
+        case ReturnOffered(tail, token, waits, seen):
             return lambda gateway, link: link.offer_return(
-                gateway._tail(tail, link), token, waits if waits >= 0 else None
+                gateway._tail(tail, link),
+                token,
+                waits if waits >= 0 else None,
+                seen=seen if seen >= 0 else None,
             )
         case CaughtUp(tail, seen):
             return lambda gateway, link: link.catch_up(gateway._tail(tail, link), seen if seen >= 0 else None)

@@ -372,10 +372,11 @@ class RemoteLink:
         """True if typed input is secret now."""
         return self._is_hidden or self._marks_hidden
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Let the gateway send a token, and keep the text from here on."""
         self._has_tail = True
-        self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits))
+        received = -1 if seen is None else seen if 0 <= seen <= 2**53 else 0
+        self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits, received))
         self.mark_dirty()
 
     def catch_up(self, tail: Tail, seen: int | None) -> None:

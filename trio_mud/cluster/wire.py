@@ -35,6 +35,7 @@ MAX_BODY: Final = 512 * 1024  # bytes of JSON; a client's payload has at most 64
 _NUMBER: Final = 2**53  # the greatest integer that every implementation of MessagePack carries exactly
 
 Number = Annotated[int, Meta(ge=0, le=_NUMBER)]
+Seen = Annotated[int, Meta(ge=-1, le=_NUMBER)]
 Word = Annotated[str, Meta(max_length=64)]
 Phrase = Annotated[str, Meta(max_length=1024)]
 Address = Annotated[str, Meta(max_length=256)]
@@ -249,11 +250,13 @@ class ReturnOffered(_Message, tag=6, frozen=True):
     Attributes:
         tail: The world's number of the tail.
         waits: Seconds that the session waits; negative for ever.
+        seen: The number of line ends that it has received, if `CaughtUp` follows; negative for all.
     """
 
     tail: Number
     token: Phrase
     waits: float
+    seen: Seen = -1
 
 
 class CaughtUp(_Message, tag=7, frozen=True):
@@ -264,7 +267,7 @@ class CaughtUp(_Message, tag=7, frozen=True):
     """
 
     tail: Number
-    seen: Annotated[int, Meta(ge=-1, le=_NUMBER)]
+    seen: Seen
 
 
 class TailEnded(_Message, tag=8, frozen=True):

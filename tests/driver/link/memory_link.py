@@ -109,7 +109,7 @@ class MemoryLink:
     ) -> None:
         self.calls.append("hide" if hidden else "show")
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         self._tail = tail
 
     def catch_up(self, tail: Tail, seen: int | None) -> None:

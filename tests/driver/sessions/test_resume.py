@@ -27,6 +27,7 @@ from trio_mud.telnet.client import TakesMccp2
 from trio_mud.telnet.codes import AO, AYT, IAC
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.testing import Mud, OpenMud, Player
+from trio_mud.testing.gmcp import Return
 from trio_mud.testing.packing import TakesCharset
 
 SESSION = ("Session",)
@@ -434,6 +435,21 @@ async def test_a_dead_link_within_the_missing_text_costs_no_token(mud: OpenMud, 
         back = await slow.come_back()
         await back.catches_up()
         assert said(ann, slow, back) == [f"<{number}>" for number in range(30)]
+
+
+async def test_a_dead_link_behind_the_new_token_costs_no_line(mud: OpenMud, tavern: Tavern) -> None:
+    async with mud(tavern.hooks) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        await swallow(ann, bob, "1", "2", "3")
+        cut = await ann.come_back()
+        await cut.catches_up()
+        token = data_of(cut, "Session.Token")  # the last that reaches the client, before `Session.Resumed`
+        await cut.vanish()
+        assert isinstance(token["token"], str)
+        assert isinstance(token["lines"], int)
+        back = await place.player(gmcp=SESSION, returns=Return(token["token"], token["lines"]))
+        await back.catches_up()
+        assert said(ann, back) == ["<1>", "<2>", "<3>"]
 
 
 # Tabs that race

@@ -231,13 +231,14 @@ class Link(Protocol):
         """
         ...
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Send a client that may return a token, by GMCP, `Session.Token`; number and keep all text from here on.
 
         Args:
             tail: Keeps the text.
             token: The secret for one return.
             waits: Seconds that the session waits for the client; None for ever.
+            seen: The number of line ends that the client has received, if `catch_up` follows; None for all.
         """
         ...
 

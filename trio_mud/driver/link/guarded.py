@@ -133,9 +133,9 @@ class GuardedLink:
             lambda: self._link.hide_input(hidden, marks=marks, ends_line=ends_line, is_answered=is_answered), None
         )
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Send a token for the client's return, and keep all text from here on."""
-        self._guard(lambda: self._link.offer_return(tail, token, waits), None)
+        self._guard(lambda: self._link.offer_return(tail, token, waits, seen=seen), None)
 
     def catch_up(self, tail: Tail, seen: int | None) -> None:
         """Send what a client that has returned is missing."""

@@ -178,10 +178,12 @@ class Outgoing:
         self._note_queued(size if is_sent else 0)
         return is_sent
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None) -> None:
+    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Send a token for the client's return, and keep all text from here on."""
         self.end_tail()  # so that its number is that of the text before the message
-        self.send(OutOfBand("gmcp", "Session.Token", {"token": token, "grace": waits, "lines": tail.lines}))
+        # Until `Session.Resumed` arrives, the client has not received more than before: the link may die in between.
+        lines = tail.lines if seen is None else tail.received(seen)
+        self.send(OutOfBand("gmcp", "Session.Token", {"token": token, "grace": waits, "lines": lines}))
         self._start_tail(tail)
 
     def catch_up(self, tail: Tail, seen: int | None) -> None:

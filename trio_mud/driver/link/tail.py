@@ -64,14 +64,17 @@ class Tail:
         while self._size > self._limit and len(self._chunks) > 1:
             self._size -= len(self._chunks.popleft()[1]) + OVERHEAD
 
+    def received(self, seen: int | None) -> int:
+        """Return the number of line ends that a client has received: 0 for None, or a number that was never sent."""
+        return seen if seen is not None and 0 <= seen <= self.lines else 0
+
     def missing(self, seen: int | None) -> Missing:
         """Return the text after the first `seen` line ends.
 
         Args:
             seen: The number that the client has received; None, or a number that was never sent, if it shows nothing.
         """
-        if seen is None or not 0 <= seen <= self.lines:
-            seen = 0
+        seen = self.received(seen)
         left = self.lines - seen
         found: list[bytes] = []
         for count, text in reversed(self._chunks):

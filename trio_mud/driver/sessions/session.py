@@ -288,14 +288,14 @@ class Session(EndingTimerOwner):
         if can_return(connection):
             if tail is None or not continues:
                 tail, self._offered = Tail(self.server.limits.max_tail), ()
-            self._offer_return(connection, tail)
+            self._offer_return(connection, tail, seen=None if returning is None else returning.seen or 0)
             if returning is not None:
                 catch_up(connection, tail, returning.seen)
 
-    def _offer_return(self, connection: Connection, tail: Tail) -> None:
+    def _offer_return(self, connection: Connection, tail: Tail, *, seen: int | None = None) -> None:
         self._return_token = self.server.sessions._give_token(self, self._return_token, math.inf)
         self._tail = tail
-        offer_return(connection, tail, self._return_token, self._grace)
+        offer_return(connection, tail, self._return_token, self._grace, seen=seen)
 
     def _packages_named(self, connection: Connection) -> None:
         """Let the client return, if it has named the package `Session` only now."""
