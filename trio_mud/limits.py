@@ -53,6 +53,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "web_keepalive_interval": _YEAR,
     "hook_timeout": _YEAR,
     "world_timeout": _YEAR,
+    "world_silence_timeout": _YEAR,
     "watchdog_timeout": _YEAR,
     "watchdog_abort_timeout": _YEAR,
     "watch_timeout": _YEAR,
@@ -294,6 +295,11 @@ class Limits:
     """Seconds that a connection at a gateway waits for the verdict of the world's connect hook; then it is refused.
     Only a server in two processes has a gateway.
     Reason: three functions on `Connect` that take `hook_timeout` each."""
+
+    world_silence_timeout: float | None = 3.0
+    """Seconds without any answer of the world until the players at a gateway whose input waits are notified.
+    Only a server in two processes has a gateway.
+    Reason: another world takes over within two seconds, and no player should read of that."""
 
     watchdog_timeout: float | None = 1.0
     """Seconds that one function may block the event loop before its stack is logged.

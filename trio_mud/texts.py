@@ -59,6 +59,12 @@ class Texts:
     output_dropped: str = "(Some lines are missing here: they came faster than you could read them.)"
     """Messages were dropped because `limits.max_output` bytes were pending."""
 
+    world_silent: str = "(The world is silent for a moment. Your lines wait, and none is lost.)"
+    """A gateway has had no answer of the world for `limits.world_silence_timeout`, and a line of the player waits."""
+
+    world_back: str = "(The world answers again.)"
+    """The same player, once the world answers."""
+
     idle_warning: str = "Are you still there? Say something, or you will be shown out soon."
     """One minute of `limits.idle_timeout` is left, or half of it if that is less."""
 

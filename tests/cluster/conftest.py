@@ -13,7 +13,7 @@ from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.testing import Mud
-from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
+from trio_mud.testing.memory_cluster import MemoryCluster, MemoryGatewayEnd, MemoryWorldEnd
 from trio_mud.testing.pipe import PipeListener
 
 
@@ -42,21 +42,45 @@ class RunningWorld:
                 raise
 
 
+class RunningGateway:
+    """A gateway that serves.
+
+    Attributes:
+        service: Its service.
+        mud: Connects players to it; `mud.server` is its server.
+        failed: The error that its server has raised; None while it runs.
+    """
+
+    def __init__(self, service: GatewayService, mud: Mud, listener: PipeListener) -> None:
+        self.service = service
+        self.mud = mud
+        self.failed: BaseException | None = None
+        self._listener = listener
+
+    async def serve(self, *, task_status: trio.TaskStatus[MasterServer]) -> None:
+        try:
+            await self.mud.server.serve([self._listener], task_status=task_status)
+        except BaseException as error:
+            self.failed = unwrap_single(error)
+            if isinstance(error, trio.Cancelled):
+                raise
+
+
 class SplitServer:
-    """One gateway, whose players the `mud` connects, and the worlds that the test starts.
+    """A gateway, and the worlds and further gateways that the test starts.
 
     Attributes:
         cluster: The cluster link.
-        gateway: The gateway's service.
-        mud: Connects players to the gateway.
+        gateway: The service of the first gateway.
+        mud: Connects players to it.
     """
 
-    def __init__(
-        self, cluster: MemoryCluster, gateway: GatewayService, mud: Mud, nursery: trio.Nursery, limits: Limits
-    ) -> None:
+    gateway: GatewayService
+    mud: Mud
+
+    def __init__(self, cluster: MemoryCluster, players: trio.Nursery, nursery: trio.Nursery, limits: Limits) -> None:
         self.cluster = cluster
-        self.gateway = gateway
-        self.mud = mud
+        self._players = players
         self._nursery = nursery
         self._limits = limits
 
@@ -69,22 +93,41 @@ class SplitServer:
         await self._nursery.start(world.serve)
         return world
 
+    async def start_gateway(self, name: str) -> RunningGateway:
+        """Start a gateway."""
+        service, listener = GatewayService(name, self.cluster.gateway_end(name)), PipeListener()
+        server = MasterServer(service.hooks, limits=limits_of_gateway(self._limits), services=[service])
+        gateway = RunningGateway(service, Mud(server, listener, self._players), listener)
+        await self._nursery.start(gateway.serve)
+        return gateway
+
 
 @asynccontextmanager
 async def open_split(*, latency: float = 0.0, limits: Limits | None = None) -> AsyncGenerator[SplitServer]:
-    """Serve a gateway for the length of the block; all worlds are cut at its end."""
-    limits = limits or Limits()
-    cluster, listener = MemoryCluster(latency), PipeListener()
-    gateway = GatewayService("gateway", cluster.gateway_end("gateway"))
-    server = MasterServer(gateway.hooks, limits=limits_of_gateway(limits), services=[gateway])
+    """Serve a gateway for the length of the block; all servers are cut at its end."""
     try:
         async with trio.open_nursery() as players, trio.open_nursery() as nursery:
-            await nursery.start(server.serve, [listener])
-            yield SplitServer(cluster, gateway, Mud(server, listener, players), nursery, limits)
+            split = SplitServer(MemoryCluster(latency), players, nursery, limits or Limits())
+            first = await split.start_gateway("gateway")
+            split.gateway, split.mud = first.service, first.mud
+            yield split
             nursery.cancel_scope.cancel()
             players.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         raise unwrap_single(group) from None
+
+
+def block(end: MemoryGatewayEnd | MemoryWorldEnd) -> Callable[[], None]:
+    """Let an end of the cluster link deliver nothing until the returned function is called."""
+    verb, gate = ("send" if isinstance(end, MemoryGatewayEnd) else "commit"), trio.Event()
+    deliver = getattr(end, verb)
+
+    async def wait_and_deliver(cargo: object) -> None:
+        await gate.wait()
+        await deliver(cargo)
+
+    setattr(end, verb, wait_and_deliver)
+    return gate.set
 
 
 Play = Callable[[Hooks], None]

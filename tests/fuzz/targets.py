@@ -433,7 +433,10 @@ _FRAMES_OF_A_CLUSTER: Final = (
     + encode_up("g", 1, 1, 1, [Arrived(1, "10.0.0.1", False, KnownFacts({"size": ((80, 24), 3)})), RollOver()])[0],
     b"\0" + encode_up("g", 1, 1, 1, [LineTyped(1, 1, "look"), MessageReceived(1, 2, "gmcp", "Char.Login", b"{}")])[0],
     b"\1" + encode_down(1, [Output([1, 2], (TextSent(on_wire(markup("<b>{x}</b>", x="y"))), InputHidden(True)))])[0],
-    b"\1" + encode_down(1, [Acknowledged([1, 2]), Preferred(1, {"colours": (16, 9)}), Listed({"NAME": ("a", "b")})])[0],
+    b"\1"
+    + encode_down(
+        1, [Acknowledged([1, 2]), Output([1], (Preferred({"colours": (16, 9)}),)), Listed({"NAME": ("a", "b")})]
+    )[0],
     b"\x96\1\xa1g\1\1\1\x91",
     b"\x93\1\1\x91",
 )

@@ -43,7 +43,7 @@ class Forwarder:
     Args:
         connection: The connection at this gateway.
         send: Queues a message for the world.
-        facts_changed: Called before a signal is sent, so that changed facts precede it.
+        signal: Queues a signal, in place of an earlier one of its kind; changed facts precede it.
         ended: Called once the end of file has come and everything before it was sent.
 
     Attributes:
@@ -54,19 +54,19 @@ class Forwarder:
     has_begun = True
     takes_all = True
 
-    __slots__ = ("_connection", "_ended", "_facts_changed", "_is_input_over", "_send", "unacknowledged")
+    __slots__ = ("_connection", "_ended", "_is_input_over", "_send", "_signal", "unacknowledged")
 
     def __init__(
         self,
         connection: Connection,
         send: Callable[[Up], None],
         *,
-        facts_changed: Callable[[], None],
+        signal: Callable[[Signalled], None],
         ended: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._send = send
-        self._facts_changed = facts_changed
+        self._signal = signal
         self._ended = ended
         self._is_input_over = False
         self.unacknowledged = Unacknowledged()
@@ -111,17 +111,15 @@ class Forwarder:
         link = self._connection.number
         match event:
             case Resized(columns, rows):
-                signal = Signalled(link, "resized", (columns, rows))
+                self._signal(Signalled(link, "resized", (columns, rows)))
             case HidingRefused():
-                signal = Signalled(link, "hiding refused")
+                self._signal(Signalled(link, "hiding refused"))
             case ClientKnown():
-                signal = Signalled(link, "client known")
+                self._signal(Signalled(link, "client known"))
             case PackagesNamed():
-                signal = Signalled(link, "packages named")
+                self._signal(Signalled(link, "packages named"))
             case _:
-                return  # messages and interrupts wait in turn with the lines; a cut line is the gateway's affair
-        self._facts_changed()
-        self._send(signal)
+                pass  # messages and interrupts wait in turn with the lines; a cut line is the gateway's affair
 
     def show_input(self) -> None:
         """Do nothing: the world decides when input is shown."""

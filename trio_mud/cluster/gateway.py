@@ -5,91 +5,56 @@ Theory of operation
 The gateway's hooks are three. On `Connect` it reports the connection and waits for the verdict of the world's connect
 hook. On `Admitted` nothing is left to do, since the `Forwarder` takes the lines. On `Disconnect` it reports the
 departure. Output is applied by calling the telnet link, as the world's game would if it were here.
-`states.GATEWAY` decides what each event causes.
 
-Messages for the world are queued, and one task sends them in frames. When a world starts, the queue is dropped, and
-the roll is sent instead: every connection, and its input that no world has acknowledged.
+Messages for the world wait in the peers (`gateway_peer`), and one task sends them in frames. When a world starts, the
+roll takes their place: every connection, and its input that no world has acknowledged.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import secrets
 from typing import Final
 
-import msgspec
 import trio
 
-from ..driver.connection.connection import Connection
 from ..driver.connection.events import Connect, Disconnect
 from ..driver.core.events import Cause, Reason
 from ..driver.core.hooks import Hooks
-from ..driver.link.base import OutOfBand
-from ..driver.link.tail import Tail
 from ..driver.link.telnet import TelnetLink
 from ..driver.server.events import Started
 from ..driver.server.server import MasterServer
-from ..telnet.codes import GMCP, MSDP
-from ..telnet.gmcp_messages import NO_DATA, from_json
-from ..text import Text
-from .ends import GatewayEnd
-from .forwarder import Forwarder
-from .states import GATEWAY, AtGateway, GatewayAction, GatewayEvent, Machine
+from .ends import Fenced, GatewayEnd
+from .gateway_output import Tails, put_out
+from .gateway_peer import GatewayPeer
+from .silence import Silence
 from .wire import (
     Acknowledged,
-    Arrived,
-    CaughtUp,
-    Departed,
     DiscardInput,
     Dismissed,
     Down,
-    FactsLearned,
-    InputHidden,
-    InputOver,
-    Item,
-    KnownFacts,
+    DownFrame,
     Listed,
-    MessageSent,
+    NetworkAllowed,
+    NetworkBanned,
     Output,
-    Preferred,
-    PromptAnswered,
-    PromptSent,
-    Protocol,
-    ReturnOffered,
+    ProbeAnswered,
     RollOver,
-    TailEnded,
-    TextSent,
+    TailWanted,
     Up,
     VerdictAdmitted,
     WireError,
+    WorldProbed,
     WorldStarted,
     decode_down,
     encode_up,
-    off_wire,
 )
 
 logger = logging.getLogger("trio_mud")
 
-MOST_TAILS: Final = 1000  # tails of links, kept for the return of their clients; each has at most `limits.max_tail`
 _CAUSES: Final = {cause.name: cause for cause in Cause}
 # The gateway's own failures and its shutdown are a link death to the world: its players may return by another one.
 _LINK_DEATHS: Final = frozenset({Cause.SHUTDOWN, Cause.ERROR, Cause.ASKED})
-
-
-class _Peer:
-    """One connection at this gateway."""
-
-    __slots__ = ("cause", "connection", "facts", "forwarder", "has_news", "machine", "text", "verdict")
-
-    def __init__(self, connection: Connection, forwarder: Forwarder) -> None:
-        self.connection = connection
-        self.forwarder = forwarder
-        self.machine = Machine(GATEWAY, AtGateway.KNOCKING)
-        self.verdict = trio.Event()
-        self.facts = KnownFacts()  # as the world knows them
-        self.has_news = False  # they have changed since
-        self.cause = Cause.RESET  # of its ending, in the world or here
-        self.text = ""
 
 
 class GatewayService:
@@ -98,25 +63,35 @@ class GatewayService:
     Args:
         name: The name of the gateway, which no other gateway of this world has.
         end: The gateway's end of the cluster link.
-        incarnation: Greater each time the gateway starts.
+        incarnation: Another number each time the gateway starts, from 1 to 2**53; by default a random one.
 
     Attributes:
         hooks: The hooks for the server.
         epoch: The epoch of the current world; 0 before the first one.
     """
 
-    def __init__(self, name: str, end: GatewayEnd, *, incarnation: int = 1) -> None:
+    def __init__(self, name: str, end: GatewayEnd, *, incarnation: int | None = None) -> None:
         self._name = name
         self._end = end
-        self._incarnation = incarnation
-        self._peers: dict[int, _Peer] = {}
-        self._up: list[Up] = []
+        self._incarnation = incarnation or 1 + secrets.randbelow(2**53)
+        self._peers: dict[int, GatewayPeer] = {}
+        self._pending: dict[GatewayPeer, None] = {}  # with messages for the world
+        self._is_rolling = False  # the roll is to be sent, or its end
+        self._probes = False  # a probe is to be sent
         self._has_up = trio.Event()
-        self._news: list[_Peer] = []  # peers whose facts have changed
-        self._tails: dict[int, Tail] = {}  # by the world's number, the oldest first
-        self._closing = trio.Event()
+        self._tails = Tails()
+        self._silence = Silence(
+            is_waiting=lambda: any(peer.is_waiting for peer in self._peers.values()),
+            probe=self._probe,
+            began=self._notify_waiting,
+            ended=self._notify_of_answer,
+        )
+        self._is_closing = False
+        self._over = trio.Event()
         self._server: MasterServer | None = None
         self._roll = 0
+        self._is_known = False  # the world has sent a frame to this incarnation
+        self._is_replaced = False
         self.epoch = 0
         self.hooks = Hooks()
         self.hooks.on(Started)(self._start)
@@ -126,30 +101,39 @@ class GatewayService:
     # The service
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Carry messages in both directions until `aclose`."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end.run, self._receive)
-            task_status.started()
-            await self._end.send(self._encoded([]))  # so that the world knows of this gateway, and greets it
-            while self._up or self._news or not self._closing.is_set():
-                await self._has_up.wait()
-                self._has_up = trio.Event()
-                self._send_facts()
-                messages, self._up = self._up, []
-                if messages:
-                    await self._end.send(self._encoded(messages))
-            nursery.cancel_scope.cancel(reason="the gateway has ended")
+        """Carry messages in both directions until `aclose`.
+
+        Raises:
+            Fenced: Another process has started as a gateway of this name, and the world talks to that one.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end.run, self._receive)
+                task_status.started()
+                await self._end.send(self._encoded([]))  # so that the world knows of this gateway, and greets it
+                while not self._is_closing or (self.epoch and self._pending):
+                    await self._has_up.wait()
+                    self._has_up = trio.Event()
+                    if self.epoch and (messages := self._take_messages()):  # the roll for the first world has the rest
+                        await self._end.send(self._encoded(messages))
+                nursery.cancel_scope.cancel(reason="the gateway has ended")
+        finally:
+            self._over.set()
+        if self._is_replaced:
+            raise Fenced(f"another gateway {self._name} has started: this one stops; give each a name of its own")
 
     async def aclose(self) -> None:
         """End `run` once everything was sent."""
-        self._closing.set()
+        self._is_closing = True
         self._has_up.set()
-        await trio.lowlevel.checkpoint()
+        await self._over.wait()
 
     # Hooks
 
     def _start(self, event: Started) -> None:
         self._server = event.server
+        if (timeout := event.server.limits.world_silence_timeout) is not None:
+            event.server.start_soon(self._silence.run, timeout, name="trio_mud silence of the world")
 
     async def _knock(self, event: Connect) -> None:
         """Report a connection, and wait for the verdict of the world."""
@@ -157,16 +141,8 @@ class GatewayService:
         if connection.is_refused:
             return
         assert isinstance(connection._link, TelnetLink), "the transports of a gateway carry telnet"
-        forwarder = Forwarder(
-            connection,
-            self._send,
-            facts_changed=lambda: self._send_facts_of(peer),
-            ended=lambda: self._step(peer, GatewayEvent.INPUT_OVER),
-        )
-        peer = self._peers[connection.number] = _Peer(connection, forwarder)
-        connection._inbox.taker = forwarder
-        connection.client._observer = lambda: self._facts_changed(peer)
-        self._act(peer, (GatewayAction.SEND_ARRIVED,))
+        peer = GatewayPeer(connection, has_messages=self._mark, forget=self._forget)
+        self._peers[connection.number] = peer
         with trio.move_on_after(connection.server.limits.world_timeout) as patience:
             await peer.verdict.wait()
         if patience.cancelled_caught:
@@ -176,92 +152,66 @@ class GatewayService:
         peer = self._peers.get(event.connection.number)
         if peer is not None:
             if event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
-                peer.cause, peer.text = Cause.RESET, ""
+                peer.leave(Cause.RESET, "")
             else:
-                peer.cause, peer.text = event.cause, event.text
-            self._step(peer, GatewayEvent.ENDED)
+                peer.leave(event.cause, event.text)
 
     # Up
 
-    def _send(self, message: Up) -> None:
-        if self.epoch:  # otherwise the roll for the first world brings it
-            self._up.append(message)
-            self._has_up.set()
+    def _mark(self, peer: GatewayPeer) -> None:
+        """Take note that a peer has messages for the world."""
+        self._pending[peer] = None
+        self._has_up.set()
+        if self._silence.is_on:
+            self._notify_of_silence(peer)
+
+    def _forget(self, peer: GatewayPeer) -> None:
+        del self._peers[peer.connection.number]
+        if peer.has_none:
+            self._pending.pop(peer, None)
+
+    def _probe(self) -> None:
+        self._probes = True
+        self._has_up.set()
+
+    def _take_messages(self) -> list[Up]:
+        """Return all messages that wait."""
+        pending, self._pending = self._pending, {}
+        messages = [message for peer in pending for message in peer.take_messages()]
+        if messages:
+            self._silence.sent()
+        if self._is_rolling:
+            self._is_rolling = False
+            messages.append(RollOver())
+        if self._probes:
+            self._probes = False
+            messages.append(WorldProbed())
+        return messages
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
         return encode_up(self._name, self._incarnation, self.epoch, self._roll, messages)
 
-    def _facts_changed(self, peer: _Peer) -> None:
-        """Take note that facts of a client have changed; several changes are sent once."""
-        if not peer.has_news:
-            peer.has_news = True
-            self._news.append(peer)
-            self._has_up.set()
+    # The silence of the world
 
-    def _send_facts(self) -> None:
-        news, self._news = self._news, []
-        for peer in news:
-            if peer.has_news:
-                self._send_facts_of(peer)
+    def _notify_waiting(self) -> None:
+        """Notify the players whose input waits; others are notified when they type."""
+        logger.warning("gateway %s has no answer of the world: input waits", self._name)
+        self._count("silences of the world")
+        for peer in list(self._peers.values()):
+            self._notify_of_silence(peer)
 
-    def _send_facts_of(self, peer: _Peer) -> None:
-        peer.has_news = False
-        facts = _facts_of(peer.connection)
-        if facts != peer.facts and peer.machine.state is not AtGateway.GONE:
-            peer.facts = facts
-            self._send(FactsLearned(peer.connection.number, facts))
+    def _notify_of_silence(self, peer: GatewayPeer) -> None:
+        if peer.is_open and peer.forwarder.unacknowledged and not peer.was_notified:
+            peer.was_notified = True
+            peer.connection._notify_player(peer.connection.server.texts.world_silent)
 
-    def _step(self, peer: _Peer, event: GatewayEvent) -> None:
-        self._act(peer, peer.machine.step(event))
-
-    def _act(self, peer: _Peer, actions: tuple[GatewayAction, ...]) -> None:
-        connection, number = peer.connection, peer.connection.number
-        for action in actions:
-            match action:
-                case GatewayAction.ADMIT:
-                    peer.verdict.set()
-                case GatewayAction.REFUSE:
-                    if peer.cause.reason is Reason.REFUSED:
-                        connection._reject(peer.text, peer.cause)
-                    else:  # it was ended within the world's connect hook, and no refusal outweighed that
-                        self._close(peer)
-                    peer.verdict.set()
-                case GatewayAction.CLOSE:
-                    self._close(peer)
-                case GatewayAction.SEND_ARRIVED:
-                    peer.facts = _facts_of(connection)
-                    self._send(
-                        Arrived(
-                            number,
-                            connection.address,
-                            connection.client.is_secure,
-                            peer.facts,
-                            peer.forwarder.unacknowledged.acknowledged,
-                            peer.machine.state is not AtGateway.KNOCKING,
-                        )
-                    )
-                case GatewayAction.SEND_UNACKNOWLEDGED:
-                    for item in peer.forwarder.unacknowledged:
-                        self._send(item)
-                case GatewayAction.SEND_INPUT_OVER:
-                    self._send(InputOver(number))
-                case GatewayAction.SEND_DEPARTED:
-                    self._send(Departed(number, peer.cause.name, peer.text))
-                case GatewayAction.FORGET:
-                    del self._peers[number]
-                    connection.client._observer = None
-
-    def _close(self, peer: _Peer) -> None:
-        """End a connection as the world has: gently if it quit, at the end of file, or at once."""
-        connection, cause = peer.connection, peer.cause
-        if cause.reason is Reason.QUIT:
-            connection.quit(cause=cause)
-        elif cause.reason is Reason.REFUSED:  # by a new world; an earlier one has admitted it
-            connection.quit(peer.text, cause=Cause.KICKED)
-        elif cause is Cause.EOF:
-            peer.forwarder.release()
-        else:
-            connection._lifecycle.lose_link(cause)
+    def _notify_of_answer(self) -> None:
+        logger.info("gateway %s has an answer of the world again", self._name)
+        for peer in self._peers.values():
+            if peer.was_notified:
+                peer.was_notified = False
+                if peer.is_open:
+                    peer.connection._notify_player(peer.connection.server.texts.world_back)
 
     # Down
 
@@ -272,9 +222,9 @@ class GatewayService:
             self._count("frames not decoded")
             logger.error("gateway %s cannot decode a frame of the world: %s", self._name, error)  # noqa: TRY400 - the text says all
             return
-        if decoded.epoch < self.epoch:
-            self._count("frames of an earlier world")
+        if not self._is_for_me(decoded):
             return
+        self._silence.heard()
         for message in decoded.messages:
             try:
                 self._obey(message)
@@ -282,10 +232,26 @@ class GatewayService:
                 self._count("messages failed")
                 logger.exception("gateway %s cannot obey a message of the world", self._name)
 
+    def _is_for_me(self, frame: DownFrame) -> bool:
+        """Return True if a frame is of the current world or a later one, and for this incarnation of the gateway."""
+        if frame.epoch < self.epoch:
+            self._count("frames of an earlier world")
+            return False
+        if frame.incarnation == self._incarnation:
+            self._is_known = True
+        elif frame.incarnation:
+            self._count("frames of another incarnation")
+            if self._is_known and not self._is_replaced:  # those that an earlier process has left came before
+                self._is_replaced = True
+                if self._server is not None:
+                    self._server.shutdown()
+            return False
+        return True
+
     def _obey(self, message: Down) -> None:
         match message:
             case Output(links, items):
-                self._put_out(links, items)
+                put_out(self._tails, self._links_of(links), items)
             case Acknowledged(taken):
                 for number, upto in zip(taken[::2], taken[1::2], strict=False):
                     if (peer := self._peers.get(number)) is not None:
@@ -295,52 +261,39 @@ class GatewayService:
             case Listed(variables):
                 if self._server is not None:
                     self._server.mssp = dict(variables)
-            case _:
+            case VerdictAdmitted() | Dismissed() | DiscardInput():
                 if (peer := self._peers.get(message.link)) is not None:
                     self._obey_for(peer, message)
+            case NetworkBanned() | NetworkAllowed() | TailWanted() | ProbeAnswered():
+                pass
 
-    def _obey_for(self, peer: _Peer, message: VerdictAdmitted | Dismissed | DiscardInput | Preferred) -> None:
+    def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput) -> None:
         match message:
             case VerdictAdmitted():
-                self._step(peer, GatewayEvent.ADMITTED)
+                peer.admit()
             case Dismissed(_, cause, text):
-                if peer.machine.state is not AtGateway.DISMISSED:
-                    peer.cause, peer.text = _CAUSES.get(cause, Cause.ASKED), text
-                self._step(peer, GatewayEvent.DISMISSED)
+                peer.dismiss(_CAUSES.get(cause, Cause.ASKED), text)
             case DiscardInput():
                 if peer.connection.ending is None:
                     peer.forwarder.discard()
-            case Preferred(_, wishes):
-                peer.connection.client._set_preferences(wishes)
 
-    def _put_out(self, links: list[int], items: tuple[Item, ...]) -> None:
-        calls = [_call_of(item) for item in items]  # once for all links, since markup is compared by identity
-        for number in links:
+    def _links_of(self, numbers: list[int]) -> list[TelnetLink]:
+        links = []
+        for number in numbers:
             if (peer := self._peers.get(number)) is not None:
-                link = peer.connection._link
-                assert isinstance(link, TelnetLink)
-                for call in calls:
-                    call(self, link)
-
-    def _tail(self, number: int, link: TelnetLink) -> Tail:
-        """Return a tail by the world's number; a new one if it is not here, such as that of another gateway's link."""
-        tail = self._tails.pop(number, None) or Tail(link._host.context.limits.max_tail)
-        self._tails[number] = tail
-        if len(self._tails) > MOST_TAILS:
-            del self._tails[next(iter(self._tails))]
-        return tail
+                assert isinstance(peer.connection._link, TelnetLink)
+                links.append(peer.connection._link)
+        return links
 
     def _call_the_roll(self, epoch: int, roll: int) -> None:
         """Report every connection to a new world, and send it what no world has acknowledged."""
         self.epoch, self._roll = epoch, roll
-        self._up.clear()  # all of it is sent again
+        self._is_rolling = True
+        self._pending.clear()  # all of it is sent again
         self._tails.clear()
         for peer in list(self._peers.values()):
-            peer.connection.client._set_preferences({})  # those of the earlier world
-            if peer.machine.state is AtGateway.OPEN:  # the dialog that has hidden the input ended with its world
-                peer.connection._link.hide_input(False, marks=True, ends_line=False)
-            self._step(peer, GatewayEvent.WORLD_STARTED)
-        self._send(RollOver())
+            peer.call_up()
+        self._has_up.set()
 
     def _count_unknown(self, count: int) -> None:
         self._count("unknown messages", count)
@@ -348,52 +301,3 @@ class GatewayService:
     def _count(self, what: str, count: int = 1) -> None:
         if self._server is not None:
             self._server.counters[what] += count
-
-
-def _call_of(item: Item) -> Callable[[GatewayService, TelnetLink], object]:
-    """Return the call of a link that an item of output stands for."""
-    match item:
-        case TextSent(text, is_last):
-            words = off_wire(text)
-            return lambda gateway, link: _write(link, words, is_last=is_last)
-        case PromptSent(text):
-            words = off_wire(text)
-            return lambda gateway, link: link.prompt(words)
-        case PromptAnswered():
-            return lambda gateway, link: link.prompt_answered(False)
-        case MessageSent(protocol, name, body):
-            data = NO_DATA if not body else msgspec.Raw(body) if protocol == "gmcp" else from_json(body)
-            return lambda gateway, link: link.send(OutOfBand(protocol, name, data))
-        case InputHidden(is_hidden, marks, ends_line, is_answered):
-            return lambda gateway, link: link.hide_input(
-                is_hidden, marks=marks, ends_line=ends_line, is_answered=is_answered
-            )
-        case ReturnOffered(tail, token, waits, seen):
-            return lambda gateway, link: link.offer_return(
-                gateway._tail(tail, link),
-                token,
-                waits if waits >= 0 else None,
-                seen=seen if seen >= 0 else None,
-            )
-        case CaughtUp(tail, seen):
-            return lambda gateway, link: link.catch_up(gateway._tail(tail, link), seen if seen >= 0 else None)
-        case TailEnded():
-            return lambda gateway, link: link.end_tail()
-
-
-def _write(link: TelnetLink, text: Text, *, is_last: bool) -> None:
-    if not link.write(text, is_last=is_last):
-        link.keep(text)
-
-
-def _facts_of(connection: Connection) -> KnownFacts:
-    """Return the known facts about the client of a connection."""
-    state = connection.client._state
-    link = connection._link
-    assert isinstance(link, TelnetLink)
-    protocols: tuple[Protocol, ...] = ()
-    if link.engine.is_ours(GMCP):
-        protocols += ("gmcp",)
-    if link.engine.is_ours(MSDP) or link.engine.is_ours(GMCP):  # MSDP may be carried by GMCP
-        protocols += ("msdp",)
-    return KnownFacts(dict(state.facts), state.terminals, state.packages, state.is_ready, state.has_answered, protocols)

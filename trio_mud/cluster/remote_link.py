@@ -98,6 +98,10 @@ class Port(Protocol):
         """Mark the link dirty as soon as there is room."""
         ...
 
+    def discard_input(self, link: RemoteLink) -> None:
+        """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
+        ...
+
     def note_input(self, link: RemoteLink) -> None:
         """Take note that input was received, which is to be acknowledged once it was taken."""
         ...
@@ -175,17 +179,18 @@ class RemoteLink:
     __slots__ = (
         "_backlog",
         "_departure",
+        "_discards",
         "_dropped",
         "_drops_input",
         "_has_tail",
         "_host",
         "_input_over",
         "_is_dirty",
-        "_is_discarding",
         "_is_hidden",
         "_is_prompted",
         "_is_refusal",
         "_is_stopped",
+        "_is_to_discard",
         "_items",
         "_machine",
         "_marks_hidden",
@@ -219,7 +224,7 @@ class RemoteLink:
         if arrived.is_secure:
             self.client._learn("is_secure", True, FactSource.TRANSPORT)
         self._preferences = self.client._preferences
-        self.client._observer = self._send_preferences
+        self.client._observer = self._facts_changed
         self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
         self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
@@ -228,7 +233,8 @@ class RemoteLink:
         self._backlog: deque[Numbered] = deque()
         self._passed = self.acknowledged = arrived.taken  # the greatest number passed to the receiver, or dropped
         self._input_over = trio.Event()
-        self._is_discarding = False  # until the gateway has dropped its part of the input
+        self._discards = 0  # requests that the gateway has not answered: it may still send input that is to be dropped
+        self._is_to_discard = False  # another request follows
         self._drops_input = False
         self.has_unparsed = False
         # output
@@ -451,9 +457,15 @@ class RemoteLink:
         had_input = self.has_unparsed
         self._drop_backlog()
         if not (self._is_stopped or self._drops_input):
-            self._is_discarding = True
-            self._port.send(self.gateway, DiscardInput(self.number))
+            self._is_to_discard = True
+            self._port.discard_input(self)
         return had_input
+
+    def take_discard(self) -> DiscardInput:
+        """Return the request to the gateway, which is being committed."""
+        self._is_to_discard = False
+        self._discards += 1
+        return DiscardInput(self.number)
 
     def learn(self, client: KnownFacts) -> None:
         """Replace the known facts about the client."""
@@ -489,7 +501,11 @@ class RemoteLink:
             self.acknowledged = arrived.taken
             self._port.note_input(self)
         if self._preferences:
-            self._port.send(self.gateway, Preferred(self.number, dict(self._preferences)))
+            self._send_preferences()
+        if self._discards:  # a request, or its answer, may be lost
+            self._discards = 0
+            self._is_to_discard = True
+            self._port.discard_input(self)
         if self.hides_input and not self._is_stopped:
             self._items.append(InputHidden(True, self._marks_hidden, ends_line=False))
             self.mark_dirty()
@@ -555,8 +571,8 @@ class RemoteLink:
         try:
             match item:
                 case InputDiscarded():
-                    self._is_discarding = False
-                case _ if self._is_discarding or self._drops_input:
+                    self._discards = max(0, self._discards - 1)
+                case _ if self._discards or self._is_to_discard or self._drops_input:
                     pass
                 case LineTyped():
                     receiver.received_line(item.text, item.is_hidden)
@@ -573,10 +589,18 @@ class RemoteLink:
             self._backlog.clear()
         self.has_unparsed = False
 
-    def _send_preferences(self) -> None:
+    def _facts_changed(self) -> None:
         if self._preferences != (wishes := self.client._preferences):
             self._preferences = wishes
-            self._port.send(self.gateway, Preferred(self.number, dict(wishes)))
+            self._send_preferences()
+
+    def _send_preferences(self) -> None:
+        if self._is_stopped:
+            return
+        if self._items and isinstance(self._items[-1], Preferred):
+            self._items.pop()  # a game may change its mind as often as it likes while the cluster link blocks
+        self._items.append(Preferred(dict(self._preferences)))
+        self.mark_dirty()
 
 
 def _size_of(text: Text) -> int:

@@ -31,6 +31,7 @@ MAX_FRAME: Final = 16 * 1024 * 1024  # bytes
 MAX_LINE: Final = 64 * 1024  # characters of a typed line
 MAX_TEXT: Final = 1024 * 1024  # characters of a text for players
 MAX_BODY: Final = 512 * 1024  # bytes of JSON; a client's payload has at most 64 KiB, and escapes can multiply it
+MAX_TAIL: Final = 4 * 1024 * 1024  # bytes of a tail that moves to another gateway; of a longer one the end
 
 _NUMBER: Final = 2**53  # the greatest integer that every implementation of MessagePack carries exactly
 
@@ -42,6 +43,7 @@ Address = Annotated[str, Meta(max_length=256)]
 TypedText = Annotated[str, Meta(max_length=MAX_LINE)]
 PlainText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Body = Annotated[bytes, Meta(max_length=MAX_BODY)]
+TailText = Annotated[bytes, Meta(max_length=MAX_TAIL)]
 Protocol = Literal["gmcp", "msdp"]
 Key = Literal["interrupt process", "break", "suspend", "abort"]
 
@@ -182,6 +184,23 @@ class RollOver(_Message, tag=10, frozen=True):
     """All connections of this gateway, and their unacknowledged input, were sent."""
 
 
+class WorldProbed(_Message, tag=11, frozen=True):
+    """The gateway has sent messages, and no frame has come for a while: answer by `ProbeAnswered`."""
+
+
+class TailGiven(_Message, tag=12, frozen=True):
+    """The answer to `TailWanted`: the gateway keeps it no longer.
+
+    Attributes:
+        lines: The number of line ends that its client was sent; negative if the gateway has no such tail.
+        data: The last text that its client was sent.
+    """
+
+    tail: Number
+    lines: Annotated[int, Meta(ge=-1, le=_NUMBER)]
+    data: TailText
+
+
 Up = (
     Arrived
     | LineTyped
@@ -193,6 +212,8 @@ Up = (
     | InputOver
     | Departed
     | RollOver
+    | WorldProbed
+    | TailGiven
 )
 Numbered = LineTyped | MessageReceived | KeyPressed | InputDiscarded
 
@@ -274,7 +295,32 @@ class TailEnded(_Message, tag=8, frozen=True):
     """Keep no more text in the tail of this connection. The tail itself stays."""
 
 
-Item = TextSent | PromptSent | PromptAnswered | MessageSent | InputHidden | ReturnOffered | CaughtUp | TailEnded
+class Preferred(_Message, tag=9, frozen=True):
+    """The preferences of the user, which take precedence over the facts; all of them."""
+
+    wishes: FactTable
+
+
+class TailMoved(_Message, tag=10, frozen=True):
+    """A tail that another gateway has kept. It precedes `CaughtUp`; the attributes are those of `TailGiven`."""
+
+    tail: Number
+    lines: Annotated[int, Meta(ge=-1, le=_NUMBER)]
+    data: TailText
+
+
+Item = (
+    TextSent
+    | PromptSent
+    | PromptAnswered
+    | MessageSent
+    | InputHidden
+    | ReturnOffered
+    | CaughtUp
+    | TailEnded
+    | Preferred
+    | TailMoved
+)
 Items = Annotated[tuple[Item, ...], Meta(max_length=64 * 1024)]
 Links = Annotated[list[Number], Meta(max_length=1024 * 1024)]
 
@@ -336,14 +382,48 @@ class Listed(_Message, tag=7, frozen=True):
     ]
 
 
-class Preferred(_Message, tag=8, frozen=True):
-    """The preferences of the user, which take precedence over the facts; all of them."""
-
-    link: Number
-    wishes: FactTable
+class ProbeAnswered(_Message, tag=8, frozen=True):
+    """The answer to `WorldProbed`: the world is alive."""
 
 
-Down = VerdictAdmitted | Output | Dismissed | Acknowledged | WorldStarted | DiscardInput | Listed | Preferred
+class NetworkBanned(_Message, tag=9, frozen=True):
+    """Refuse connections from a network with this text, without asking the world.
+
+    Attributes:
+        network: In CIDR notation.
+        seconds: How long; negative for ever. A duration, since the clocks of two hosts are never compared.
+    """
+
+    network: Word
+    text: Phrase
+    seconds: float
+
+
+class NetworkAllowed(_Message, tag=10, frozen=True):
+    """The ban of a network is lifted."""
+
+    network: Word
+
+
+class TailWanted(_Message, tag=11, frozen=True):
+    """Answer by `TailGiven`: the client of this tail has returned by another gateway."""
+
+    tail: Number
+
+
+Down = (
+    VerdictAdmitted
+    | Output
+    | Dismissed
+    | Acknowledged
+    | WorldStarted
+    | DiscardInput
+    | Listed
+    | ProbeAnswered
+    | NetworkBanned
+    | NetworkAllowed
+    | TailWanted
+)
 
 # Frames
 
@@ -353,7 +433,7 @@ class UpFrame(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         gateway: Its name.
-        incarnation: Greater each time the gateway starts.
+        incarnation: Another number each time the gateway starts.
         epoch: That of the world that the messages are for; 0 if the gateway knows none. Any other world ignores them.
         roll: The number of the last roll that was sent to that world. It ignores messages that do not follow its last
             request, since the roll brings again what they said.
@@ -373,11 +453,16 @@ class _Sender(msgspec.Struct, array_like=True):
 
 
 class DownFrame(msgspec.Struct, array_like=True, frozen=True):
-    """One batch of the world, for one gateway."""
+    """One batch of the world, for one gateway.
+
+    Attributes:
+        incarnation: That of the gateway whose connections the messages name; 0 if they name none.
+    """
 
     version: int
     epoch: Number
     messages: list[Down]
+    incarnation: Number = 0
 
 
 class _RawUp(msgspec.Struct, array_like=True):
@@ -393,6 +478,7 @@ class _RawDown(msgspec.Struct, array_like=True):
     version: int
     epoch: Number
     messages: list[msgspec.Raw]
+    incarnation: Number = 0
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -415,9 +501,12 @@ def encode_up(gateway: str, incarnation: int, epoch: int, roll: int, messages: S
     ]
 
 
-def encode_down(epoch: int, messages: Sequence[Down]) -> list[bytes]:
+def encode_down(epoch: int, messages: Sequence[Down], incarnation: int = 0) -> list[bytes]:
     """Encode a world's messages for one gateway, in order, into as few frames as `MAX_FRAME` allows."""
-    return [_encoder.encode([VERSION, epoch, [msgspec.Raw(message) for message in part]]) for part in _parts(messages)]
+    return [
+        _encoder.encode([VERSION, epoch, [msgspec.Raw(message) for message in part], incarnation])
+        for part in _parts(messages)
+    ]
 
 
 def decode_up(frame: bytes, unknown: Callable[[int], object] = lambda count: None) -> UpFrame:
@@ -459,7 +548,7 @@ def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: N
     except (msgspec.DecodeError, ValueError, RecursionError):
         raw = _read(_raw_down, frame)
         _check_version(raw.version)
-        return DownFrame(raw.version, raw.epoch, _known(_one_down, raw.messages, unknown))
+        return DownFrame(raw.version, raw.epoch, _known(_one_down, raw.messages, unknown), raw.incarnation)
     _check_version(decoded.version)
     return decoded
 

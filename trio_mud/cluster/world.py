@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -37,14 +38,17 @@ from .wire import (
     Item,
     Listed,
     Output,
+    ProbeAnswered,
     PromptSent,
     RollOver,
     Signalled,
+    TailGiven,
     TextSent,
     Up,
     UpFrame,
     VerdictAdmitted,
     WireError,
+    WorldProbed,
     WorldStarted,
     decode_up,
     encode_down,
@@ -53,7 +57,9 @@ from .wire import (
 
 logger = logging.getLogger("trio_mud")
 
-MOST_PENDING: Final = 4 * 1024 * 1024  # bytes of output that is not committed; past it, links keep theirs back
+MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, links keep their output back
+MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
+MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 
 
 class WorldListener:
@@ -101,6 +107,7 @@ class WorldService:
         self._links: dict[tuple[str, int], RemoteLink] = {}
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
         self._incarnations: dict[str, int] = {}
+        self._superseded: dict[str, deque[int]] = {}  # the earlier incarnations of each gateway
         self._rolls: dict[str, int] = {}  # the number of the last roll that each gateway was asked for
         self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
@@ -108,7 +115,8 @@ class WorldService:
         self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
         self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
         self._round = 0  # the number of flushes
-        self._pending = 0  # bytes of output, about, that are not committed
+        self._pending = 0  # bytes, about, that are not committed
+        self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
         self._waiting: list[RemoteLink] = []  # for room
         self._listing: dict[str, str | tuple[str, ...]] = {}
         self._must_list = False
@@ -182,6 +190,7 @@ class WorldService:
     def send(self, gateway: str, message: Down) -> None:
         """Queue a message for the next commit."""
         self._out.setdefault(gateway, []).append(message)
+        self._pending += MESSAGE_SIZE
         if type(message) is VerdictAdmitted:
             self._must_list = True
         self._dirty.set()
@@ -216,6 +225,11 @@ class WorldService:
         """Mark the link dirty as soon as there is room."""
         self._waiting.append(link)
 
+    def discard_input(self, link: RemoteLink) -> None:
+        """Ask the gateway of a link to drop input."""
+        self._discarding[link] = None
+        self._dirty.set()
+
     def note_input(self, link: RemoteLink) -> None:
         """Acknowledge the input of a link once it was taken."""
         self._active[link] = None
@@ -223,6 +237,7 @@ class WorldService:
     def forget(self, link: RemoteLink) -> None:
         """Forget a closed link."""
         self._active.pop(link, None)
+        self._discarding.pop(link, None)
         if self._links.get((link.gateway, link.number)) is link:
             del self._links[link.gateway, link.number]
 
@@ -252,12 +267,16 @@ class WorldService:
 
     def _is_for_me(self, frame: UpFrame) -> bool:
         """Return True if a frame is for this world; greet a gateway that does not know it."""
-        known = self._incarnations.get(frame.gateway, frame.incarnation)
-        if frame.incarnation < known:
-            return False
-        if frame.incarnation > known:
-            self._lose_gateway(frame.gateway)
-        self._incarnations[frame.gateway] = frame.incarnation
+        known = self._incarnations.get(frame.gateway)
+        if known != frame.incarnation:
+            superseded = self._superseded.setdefault(frame.gateway, deque(maxlen=MOST_SUPERSEDED))
+            if frame.incarnation in superseded:
+                self._count("frames of an earlier gateway")
+                return False
+            if known is not None:
+                superseded.append(known)
+                self._lose_gateway(frame.gateway)
+            self._incarnations[frame.gateway] = frame.incarnation
         if frame.gateway not in self._rolls:
             self._greet(frame.gateway)
         return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
@@ -266,14 +285,18 @@ class WorldService:
         if isinstance(message, RollOver):
             self._close_roll(gateway)
             return
+        if isinstance(message, WorldProbed):
+            self.send(gateway, ProbeAnswered())
+            return
+        if isinstance(message, TailGiven):
+            return
         if isinstance(message, Arrived):
             if (rolling := self._rolling.get(gateway)) is not None:
                 rolling.add(message.link)
             if (known := self._links.get((gateway, message.link))) is not None:
                 known.repeat_lost(message)
             else:
-                link = self._links[gateway, message.link] = RemoteLink(self, gateway, message)
-                self.listener.arrive(link)
+                self._arrive(gateway, message)
             return
         # A message for an unknown link is ignored: a new world knows none before the roll.
         found = self._links.get((gateway, message.link))
@@ -290,6 +313,14 @@ class WorldService:
                 found.depart(message)
             case _:
                 found.receive(message)
+
+    def _arrive(self, gateway: str, arrived: Arrived) -> None:
+        """Accept a connection; ignore a new one while too much is not committed, which its gateway refuses then."""
+        if not (self.has_room or arrived.was_admitted):
+            self._count("arrivals ignored")
+            return
+        link = self._links[gateway, arrived.link] = RemoteLink(self, gateway, arrived)
+        self.listener.arrive(link)
 
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""
@@ -314,6 +345,7 @@ class WorldService:
         self._rolls.pop(gateway, None)
         self._rolling.pop(gateway, None)
         self._out.pop(gateway, None)
+        self._dirty.set()  # there may be room now
         for (name, _), link in list(self._links.items()):
             if name == gateway:
                 link.lose_gateway()
@@ -323,9 +355,12 @@ class WorldService:
     async def _commit(self, *, may_be_empty: bool) -> None:
         """Commit everything since the last commit; at the end, release the cluster link."""
         self._acknowledge()
+        self._discard()
         self._list()
         out, self._out = self._out, {}
         self._shared.clear()
+        if not out:
+            self._make_room(self._pending)
         if not out and self._machine.state is WorldPhase.CLOSING:
             await self._act(WorldEvent.COMMITTED)
             return
@@ -333,7 +368,10 @@ class WorldService:
             return
         self._number += 1
         size = self._pending
-        frames = {gateway: encode_down(self._end.epoch, messages) for gateway, messages in out.items()}
+        frames = {
+            gateway: encode_down(self._end.epoch, messages, self._incarnations.get(gateway, 0))
+            for gateway, messages in out.items()
+        }
         try:
             await self._end.commit(Commit(self._number, frames))
         except Fenced:
@@ -359,6 +397,12 @@ class WorldService:
                 del self._active[link]
         for gateway, numbers in taken.items():
             self.send(gateway, Acknowledged(numbers))
+
+    def _discard(self) -> None:
+        """Queue the requests to drop input."""
+        discarding, self._discarding = self._discarding, {}
+        for link in discarding:
+            self.send(link.gateway, link.take_discard())
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""

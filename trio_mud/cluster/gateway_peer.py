@@ -1,0 +1,224 @@
+"""One connection at its gateway: its state, and the messages about it that wait to be sent.
+
+Theory of operation
+-------------------
+The messages of a connection wait here until the cluster link takes them, and what they hold is bounded however long it
+blocks. The report of the arrival and the known facts are made when they are taken, so they are kept once. A signal
+replaces an earlier one of its kind. Input is bounded by its window. A connection that leaves before its arrival was
+sent takes its messages with it.
+
+`states.GATEWAY` decides what each event causes.
+Used by `gateway.GatewayService`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from ..driver.connection.connection import Connection
+from ..driver.core.events import Cause, Reason
+from ..driver.link.telnet import TelnetLink
+from ..telnet.codes import GMCP, MSDP
+from .forwarder import Forwarder
+from .states import GATEWAY, AtGateway, GatewayAction, GatewayEvent, Machine
+from .wire import Arrived, Departed, FactsLearned, InputOver, KnownFacts, Protocol, Signalled, Up
+
+
+class GatewayPeer:
+    """One connection at a gateway.
+
+    Args:
+        connection: The connection.
+        has_messages: Called with this peer when messages wait in it.
+        forget: Called with this peer once neither side needs it.
+
+    Attributes:
+        connection: The connection.
+        forwarder: Takes its input.
+        verdict: Set with the world's verdict.
+        was_notified: True if the player was notified that the world is silent.
+    """
+
+    __slots__ = (
+        "_cause",
+        "_facts",
+        "_forget",
+        "_has_messages",
+        "_machine",
+        "_must_arrive",
+        "_queue",
+        "_signals",
+        "_text",
+        "connection",
+        "forwarder",
+        "verdict",
+        "was_notified",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        has_messages: Callable[[GatewayPeer], object],
+        forget: Callable[[GatewayPeer], object],
+    ) -> None:
+        self.connection = connection
+        self.forwarder = Forwarder(
+            connection, self._send, signal=self._signal, ended=lambda: self._step(GatewayEvent.INPUT_OVER)
+        )
+        self.verdict = trio.Event()
+        self.was_notified = False
+        self._has_messages = has_messages
+        self._forget = forget
+        self._machine = Machine(GATEWAY, AtGateway.KNOCKING)
+        self._must_arrive = True
+        self._facts = KnownFacts()  # as they were sent last
+        self._signals: dict[str, Signalled] = {}  # by their kind
+        self._queue: list[Up] = []
+        self._cause = Cause.RESET  # of its ending, in the world or here
+        self._text = ""
+        connection._inbox.taker = self.forwarder
+        connection.client._observer = self._mark
+        self._mark()
+
+    @property
+    def is_open(self) -> bool:
+        """True if it is admitted and has not ended."""
+        return self._machine.state in (AtGateway.OPEN, AtGateway.INPUT_OVER)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True if the world has not answered all that was sent."""
+        return bool(self.forwarder.unacknowledged) or self._machine.state in (AtGateway.KNOCKING, AtGateway.DEPARTED)
+
+    # Up
+
+    def take_messages(self) -> list[Up]:
+        """Return the messages that wait, and keep them no longer."""
+        number, messages = self.connection.number, list[Up]()
+        if self._must_arrive:
+            self._must_arrive = False
+            self._facts = _facts_of(self.connection)
+            messages.append(
+                Arrived(
+                    number,
+                    self.connection.address,
+                    self.connection.client.is_secure,
+                    self._facts,
+                    self.forwarder.unacknowledged.acknowledged,
+                    self._machine.state is not AtGateway.KNOCKING,
+                )
+            )
+        elif self._machine.state is not AtGateway.GONE and (facts := _facts_of(self.connection)) != self._facts:
+            self._facts = facts
+            messages.append(FactsLearned(number, facts))
+        messages += self._signals.values()
+        messages += self._queue
+        self._signals.clear()
+        self._queue.clear()
+        return messages
+
+    def _send(self, message: Up) -> None:
+        self._queue.append(message)
+        self._mark()
+
+    def _signal(self, message: Signalled) -> None:
+        self._signals[message.kind] = message
+        self._mark()
+
+    def _mark(self) -> None:
+        self._has_messages(self)
+
+    # Events
+
+    def admit(self) -> None:
+        """The world has admitted it."""
+        self._step(GatewayEvent.ADMITTED)
+
+    def dismiss(self, cause: Cause, text: str) -> None:
+        """The world has ended or refused it."""
+        if self._machine.state is not AtGateway.DISMISSED:
+            self._cause, self._text = cause, text
+        self._step(GatewayEvent.DISMISSED)
+
+    def leave(self, cause: Cause, text: str) -> None:
+        """It has ended here."""
+        self._cause, self._text = cause, text
+        self._step(GatewayEvent.ENDED)
+
+    def call_up(self) -> None:
+        """Report it to a world that has asked for the roll: it, and all input that no world has acknowledged.
+
+        Signals that wait are kept: the world that asks may be the same one.
+        """
+        self._queue.clear()
+        self.connection.client._set_preferences({})  # those of the earlier world
+        if self._machine.state is AtGateway.OPEN:  # the dialog that has hidden the input ended with its world
+            self.connection._link.hide_input(False, marks=True, ends_line=False)
+        self._step(GatewayEvent.WORLD_STARTED)
+
+    def _step(self, event: GatewayEvent) -> None:
+        number = self.connection.number
+        for action in self._machine.step(event):
+            match action:
+                case GatewayAction.ADMIT:
+                    self.verdict.set()
+                case GatewayAction.REFUSE:
+                    if self._cause.reason is Reason.REFUSED:
+                        self.connection._reject(self._text, self._cause)
+                    else:  # it was ended within the world's connect hook, and no refusal outweighed that
+                        self._close()
+                    self.verdict.set()
+                case GatewayAction.CLOSE:
+                    self._close()
+                case GatewayAction.SEND_ARRIVED:
+                    self._must_arrive = True
+                    self._mark()
+                case GatewayAction.SEND_UNACKNOWLEDGED:
+                    self._queue += self.forwarder.unacknowledged
+                case GatewayAction.SEND_INPUT_OVER:
+                    self._send(InputOver(number))
+                case GatewayAction.SEND_DEPARTED:
+                    self._send(Departed(number, self._cause.name, self._text))
+                case GatewayAction.FORGET:
+                    self._end()
+
+    def _close(self) -> None:
+        """End the connection as the world has: gently if it quit, at the end of file, or at once."""
+        connection, cause = self.connection, self._cause
+        if cause.reason is Reason.QUIT:
+            connection.quit(cause=cause)
+        elif cause.reason is Reason.REFUSED:  # by a new world; an earlier one has admitted it
+            connection.quit(self._text, cause=Cause.KICKED)
+        elif cause is Cause.EOF:
+            self.forwarder.release()
+        else:
+            connection._lifecycle.lose_link(cause)
+
+    def _end(self) -> None:
+        self.connection.client._observer = None
+        if self._must_arrive:  # the world has not heard of it
+            self._must_arrive = False
+            self._signals.clear()
+            self._queue.clear()
+        self._forget(self)
+
+    @property
+    def has_none(self) -> bool:
+        """True if no message waits, or will."""
+        return not (self._must_arrive or self._signals or self._queue)
+
+
+def _facts_of(connection: Connection) -> KnownFacts:
+    """Return the known facts about the client of a connection."""
+    state = connection.client._state
+    link = connection._link
+    assert isinstance(link, TelnetLink)
+    protocols: tuple[Protocol, ...] = ()
+    if link.engine.is_ours(GMCP):
+        protocols += ("gmcp",)
+    if link.engine.is_ours(MSDP) or link.engine.is_ours(GMCP):  # MSDP may be carried by GMCP
+        protocols += ("msdp",)
+    return KnownFacts(dict(state.facts), state.terminals, state.packages, state.is_ready, state.has_answered, protocols)
