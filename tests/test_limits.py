@@ -64,6 +64,7 @@ SECONDS = [
     "web_keepalive_interval",
     "hook_timeout",
     "world_timeout",
+    "world_silence_timeout",
     "watchdog_timeout",
     "watchdog_abort_timeout",
     "watch_timeout",
