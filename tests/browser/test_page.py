@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from .conftest import OpenTab, Tab
 from .relay import Relay
@@ -250,6 +250,16 @@ def test_lines_that_a_relay_has_swallowed_are_shown_once(
     ann.shows(f"{talker}: after")
     assert [row for row in ann.rows() if row.startswith(f"{talker}:")] == expected
     assert "Lines missed: 8" in ann.rows()
+
+
+def test_a_page_that_is_refused_with_words_waits_longer_before_each_try(tab: Tab) -> None:
+    def refuse(socket: WebSocketRoute) -> None:
+        socket.send(b"Every place is taken.\r\n")
+        socket.close(code=1013)
+
+    tab.page.route_web_socket(re.compile("^ws:"), refuse)
+    tab.page.reload()
+    expect(tab.page.locator("#state")).to_have_text(re.compile("next try in [3-5] s"))  # the third
 
 
 def test_a_reloaded_page_goes_on_with_the_session_and_shows_what_was_written(tab: Tab) -> None:
