@@ -421,6 +421,23 @@ async def test_a_shutdown_can_be_cancelled_or_replaced(mud: OpenMud) -> None:
         await bob.sees_the_end()
 
 
+async def test_a_shutdown_that_has_begun_is_not_reported_as_cancelled(mud: OpenMud) -> None:
+    async def save() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(2)
+
+    async with open_club(mud) as club:
+        bob = await club.member("Bob")
+        club.mud.server.start_soon(save)
+        await club.console("shutdown 3")
+        await bob.sees_the_end()
+        for line in ("shutdown cancel", "shutdown 60", "shutdown now"):
+            operator = await club.console(line)
+            assert operator.has_failed
+            assert operator.answer == "The game closes already, and that cannot be stopped.\n"
+        assert "stays open" not in bob.screen
+
+
 # Reports, status, recovery
 
 
@@ -447,6 +464,20 @@ async def test_reports_are_bounded_in_number(mud: OpenMud) -> None:
         assert ["noted" in each for each in said] == [True] * 5 + [False]
         await trio.sleep(120)
         assert "noted" in await type_and_see(bob, "report again")
+
+
+async def test_reports_of_guests_are_bounded_by_their_address_whatever_their_names(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        said = []
+        for name in ("Anna", "Bert", "Carl"):
+            guest = await club.mud.player(address="192.0.2.7")
+            await guest.type("guest", name)
+            said += [await type_and_see(guest, f"report {number}") for number in range(3)]
+            await guest.hang_up()
+        assert ["noted" in each for each in said] == [True] * 5 + [False] * 4
+        neighbour = await club.mud.player(address="192.0.2.8")
+        await neighbour.type("guest", "Dora")
+        assert "noted" in await type_and_see(neighbour, "report a noise")
 
 
 async def test_status_shows_storage_and_bans(mud: OpenMud) -> None:

@@ -26,6 +26,7 @@ class OperationsPhrases:
     no_report: str = "Say what happened: report WORDS."
     too_many_reports: str = "You have reported enough for now. Please wait a while."
     no_shutdown: str = "No shutdown is under way."
+    closes_already: str = "The game closes already, and that cannot be stopped."
     bad_seconds: str = "Write the seconds until the shutdown, now, or cancel."
 
     # Answers

@@ -15,7 +15,7 @@ from trio_mud import Cause, Connection, Rate, broadcast
 from trio_mud.accounts import Account
 from trio_mud.commands import Commands, Mistake, Role
 from trio_mud.errors import ReloadFailed
-from trio_mud.origins import inner_address
+from trio_mud.origins import inner_address, origin_of
 
 from .actors import Staff
 from .countdown import LONGEST
@@ -62,13 +62,13 @@ def _add_for_all(office: Office, commands: Commands[Staff]) -> None:
     @commands.verb("report", abbreviated=False)
     def report(who: Staff, words: str = "") -> None:
         """Report something to the people who run the game, with the last lines that you have seen."""
-        name, now = office.name_of(who), office.wall_clock()
+        name, source, now = office.name_of(who), _source_of(office, who), office.wall_clock()
         if not words.strip():
             raise Mistake(phrases.no_report)
-        after, wait = rate.spend(full_at.get(name, -math.inf), now, 0)
+        after, wait = rate.spend(full_at.get(source, -math.inf), now, 0)
         if wait > ROUNDING:
             raise Mistake(phrases.too_many_reports)
-        full_at[name] = rate.spend(after, now)[0]
+        full_at[source] = rate.spend(after, now)[0]
         for known in [known for known, full in full_at.items() if full <= now]:
             del full_at[known]
         seen = office.screens.lines_of(who.session)
@@ -221,6 +221,8 @@ def _add_over_server(office: Office, commands: Commands[Staff]) -> None:
         if when not in ("now", "cancel") and not is_number:
             raise Mistake(phrases.bad_seconds)
         await office.permit(who, "shutdown", Role.OWNER, when=when, text=words)
+        if office.server.is_closing:
+            raise Mistake(phrases.closes_already)
         if when != "cancel":
             office.countdown.begin(office.server, 0 if when == "now" else int(when), words)
         elif not office.countdown.cancel(office.server):
@@ -325,6 +327,17 @@ async def _sanctioned(office: Office, kind: str, name: str) -> tuple[Account | N
     if account is None and office.sanctions.get(kind, key) is None:
         raise Mistake(office.phrases.unknown_account.format(name=name))
     return account, key
+
+
+def _source_of(office: Office, who: Staff) -> str:
+    """Return the source by which reports are limited: an account, or the address of a guest, who is free to be another.
+
+    A guest without an address counts by name.
+    """
+    session = who.session
+    if session is None or session.connection is None or office.accounts.account_of(session) is not None:
+        return office.name_of(who)
+    return origin_of(session.connection.address) or office.name_of(who)
 
 
 def _show(who: Staff, lines: list[str], otherwise: str) -> None:
