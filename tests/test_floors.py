@@ -131,6 +131,8 @@ ORDER = {
         "redis_client",
         "redis_scripts",
         "redis_link",
+        "unix_channel",
+        "unix_link",
     ],
     "storage": [
         *[
@@ -170,6 +172,7 @@ ORDER = {
     "program": [
         *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
         *["slices", "reload", "renewal", "storage_commands", "admin_command", "announcements", "watching", "serving"],
+        *["links", "supervision", "gateway_program", "world_program", "supervisor", "cluster_commands"],
         *["config_command", "connect", "new", "cli"],
     ],
 }

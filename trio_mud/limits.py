@@ -54,6 +54,7 @@ _GREATEST: Final[Mapping[str, int]] = {
     "hook_timeout": _YEAR,
     "world_timeout": _YEAR,
     "world_silence_timeout": _YEAR,
+    "hand_over_timeout": _YEAR,
     "watchdog_timeout": _YEAR,
     "watchdog_abort_timeout": _YEAR,
     "watch_timeout": _YEAR,
@@ -300,6 +301,10 @@ class Limits:
     """Seconds without any answer of the world until the players at a gateway whose input waits are notified.
     Only a server in two processes has a gateway.
     Reason: another world takes over within two seconds, and no player should read of that."""
+    hand_over_timeout: float = 2.0
+    """Seconds that a world waits for functions that are under way, before it hands its players over to another world.
+    The players' lines wait meanwhile, and a function that takes longer does not finish.
+    Reason: a second of silence is taken for a slow network."""
 
     watchdog_timeout: float | None = 1.0
     """Seconds that one function may block the event loop before its stack is logged.

@@ -67,6 +67,8 @@ EXAMPLES = {  # of settings without a default that could be written
     "storage.backups": "data/backups",
     "operations.socket": "data/tavern.sock",
     "watch.token": "write-a-secret-here",
+    "cluster.link": "tavern.link",
+    "cluster.name": "gateway-1",
     "log.file": "tavern.log",
 }
 LANGUAGES = {".py": "python", ".toml": "toml", ".txt": "text", ".nginx": "nginx", ".caddy": "text"}

@@ -40,7 +40,7 @@ def other_value(setting: ConfigSetting) -> object:
         case "Rate":
             return {"per_second": 2.5, "burst": 7}
         case "str":
-            known = {"game": "tavern:hooks", "host": "127.0.0.1", "watch.host": "127.0.0.1"}
+            known = {"game": "tavern:hooks", "host": "127.0.0.1", "watch.host": "127.0.0.1", "cluster.name": "g-1"}
             return known.get(setting.key, STRANGE)
     return next(word for word in get_args(setting.hint) if word != default)
 

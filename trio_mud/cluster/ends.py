@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+from ..errors import TrioMudError
 
 
 class Fenced(Exception):
@@ -19,8 +21,23 @@ class Forgotten(Exception):
     """The cluster link has lost its data: claim again, and ask the gateways for what they hold."""
 
 
-class LinkUnavailable(Exception):
-    """The cluster link cannot be reached, or refuses this process. The message says why, and what to do."""
+class LinkUnavailable(TrioMudError):
+    """The cluster link cannot be reached, or refuses this process. The message says why, and what to do.
+
+    Args:
+        text: The message.
+        status: The exit status of a program that ends by it.
+
+    Attributes:
+        status: `MAY_WORK_LATER` or `NEEDS_CHANGE`.
+    """
+
+    MAY_WORK_LATER: Final = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may retry
+    NEEDS_CHANGE: Final = 2  # as for a wrong configuration
+
+    def __init__(self, text: str, status: int = MAY_WORK_LATER) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,7 @@ class WorldEnd(Protocol):
 
         Raises:
             Fenced: This one has served before, and another world has claimed since.
+            LinkUnavailable: The cluster link cannot be used, or another world serves and this one does not wait.
         """
         ...
 
@@ -107,6 +125,9 @@ class WorldEnd(Protocol):
         Args:
             receive: Called with at least one frame.
             lost: Called with the name of a gateway that is given up.
+
+        Raises:
+            Fenced: Another world has claimed; an end that cannot notice it here leaves it to `commit`.
         """
         ...
 

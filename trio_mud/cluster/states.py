@@ -180,6 +180,8 @@ class WorldPhase(enum.Enum):
     LOADED = enum.auto()
     """The game is imported, and another world may be serving."""
     SERVING = enum.auto()
+    YIELDING = enum.auto()
+    """It takes no more input, and handles and commits what it has; players stay for the next world."""
     CLOSING = enum.auto()
     """It takes no more input, and commits what is left."""
     RELEASED = enum.auto()
@@ -194,6 +196,8 @@ class WorldEvent(enum.Enum):
     CLAIMED = enum.auto()
     FORGOTTEN = enum.auto()
     """The cluster link has lost its data."""
+    HAND_OVER = enum.auto()
+    """Another world is to continue."""
     CLOSE = enum.auto()
     """The server has handled its last event."""
     COMMITTED = enum.auto()
@@ -218,26 +222,37 @@ _P, _PE, _PA = WorldPhase, WorldEvent, WorldAction
 WORLD: Final[Mapping[tuple[WorldPhase, WorldEvent], tuple[WorldPhase, tuple[WorldAction, ...]]]] = {
     (_P.LOADED, _PE.CLAIMED): (_P.SERVING, (_PA.GREET,)),
     (_P.LOADED, _PE.FORGOTTEN): (_P.LOADED, ()),
+    (_P.LOADED, _PE.HAND_OVER): (_P.LOADED, ()),
     (_P.LOADED, _PE.CLOSE): (_P.RELEASED, ()),
     (_P.LOADED, _PE.COMMITTED): (_P.LOADED, ()),
     (_P.LOADED, _PE.FENCED): (_P.LOADED, ()),
     (_P.SERVING, _PE.CLAIMED): (_P.SERVING, (_PA.GREET,)),  # again, after the cluster link had lost its data
     (_P.SERVING, _PE.FORGOTTEN): (_P.SERVING, (_PA.CLAIM,)),
+    (_P.SERVING, _PE.HAND_OVER): (_P.YIELDING, ()),
     (_P.SERVING, _PE.CLOSE): (_P.CLOSING, (_PA.COMMIT_REST,)),
     (_P.SERVING, _PE.COMMITTED): (_P.SERVING, ()),
     (_P.SERVING, _PE.FENCED): (_P.FENCED, (_PA.STOP,)),
+    (_P.YIELDING, _PE.CLAIMED): (_P.YIELDING, ()),
+    (_P.YIELDING, _PE.FORGOTTEN): (_P.YIELDING, (_PA.CLAIM,)),
+    (_P.YIELDING, _PE.HAND_OVER): (_P.YIELDING, ()),
+    (_P.YIELDING, _PE.CLOSE): (_P.CLOSING, (_PA.COMMIT_REST,)),
+    (_P.YIELDING, _PE.COMMITTED): (_P.YIELDING, ()),
+    (_P.YIELDING, _PE.FENCED): (_P.FENCED, (_PA.STOP,)),
     (_P.CLOSING, _PE.CLAIMED): (_P.CLOSING, (_PA.COMMIT_REST,)),
     (_P.CLOSING, _PE.FORGOTTEN): (_P.CLOSING, (_PA.CLAIM,)),
+    (_P.CLOSING, _PE.HAND_OVER): (_P.CLOSING, ()),
     (_P.CLOSING, _PE.CLOSE): (_P.CLOSING, ()),
     (_P.CLOSING, _PE.COMMITTED): (_P.RELEASED, (_PA.RELEASE,)),
     (_P.CLOSING, _PE.FENCED): (_P.FENCED, ()),
     (_P.RELEASED, _PE.CLAIMED): (_P.RELEASED, (_PA.RELEASE,)),
     (_P.RELEASED, _PE.FORGOTTEN): (_P.RELEASED, ()),
+    (_P.RELEASED, _PE.HAND_OVER): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.CLOSE): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.COMMITTED): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.FENCED): (_P.RELEASED, ()),
     (_P.FENCED, _PE.CLAIMED): (_P.FENCED, ()),
     (_P.FENCED, _PE.FORGOTTEN): (_P.FENCED, ()),
+    (_P.FENCED, _PE.HAND_OVER): (_P.FENCED, ()),
     (_P.FENCED, _PE.CLOSE): (_P.FENCED, ()),
     (_P.FENCED, _PE.COMMITTED): (_P.FENCED, ()),
     (_P.FENCED, _PE.FENCED): (_P.FENCED, ()),

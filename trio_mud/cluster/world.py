@@ -15,7 +15,8 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, cast
 
 import trio
@@ -57,6 +58,7 @@ from .wire import (
 
 logger = logging.getLogger("trio_mud")
 
+RELEASE_TIMEOUT: Final = 1.0  # seconds
 MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, links keep their output back
 MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
@@ -95,13 +97,18 @@ class WorldService:
 
     Args:
         end: The world's end of the cluster link.
+        fenced: Called when another world has claimed; it may end the process, so that nothing is written. Without it
+            the server stops, and its last steps are handled.
 
     Attributes:
         listener: The listener for `MasterServer.serve`.
     """
 
-    def __init__(self, end: WorldEnd) -> None:
+    def __init__(self, end: WorldEnd, *, fenced: Callable[[], object] | None = None) -> None:
         self._end = end
+        self._fenced = fenced
+        self._is_held = False  # by `claimed`
+        self._is_yielding = False
         self._host: LinkHost | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
@@ -127,18 +134,38 @@ class WorldService:
 
     # The service
 
+    @asynccontextmanager
+    async def claimed(self) -> AsyncGenerator[None]:
+        """Claim the cluster link for the length of the block, and release it at the end.
+
+        For a game with a database, which is opened after the claim and closed before the release. Without it `run`
+        claims, and `aclose` releases.
+
+        Raises:
+            LinkUnavailable: The cluster link cannot be used.
+        """
+        await self._claim()
+        self._is_held = True
+        try:
+            yield
+        finally:
+            if self._machine.state is not WorldPhase.FENCED:
+                with trio.move_on_after(RELEASE_TIMEOUT, shield=True):
+                    await self._end.release()
+
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Claim the cluster link, and serve until `aclose`.
+        """Claim the cluster link, unless that was done, and serve until `aclose`.
 
         Raises:
             Fenced: Another world has claimed it; nothing that this one does counts any more.
         """
         try:
-            await self._claim()
+            if self._machine.state is WorldPhase.LOADED:
+                await self._claim()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._end.run, self._receive, self._lose_gateway)
+                nursery.start_soon(self._receive_all)
                 task_status.started()
-                while self._machine.state in (WorldPhase.SERVING, WorldPhase.CLOSING):
+                while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
                         await self._dirty.wait()
                     self._dirty = trio.Event()
@@ -148,11 +175,34 @@ class WorldService:
                 raise Fenced("another world has claimed the cluster link: this one stops, and its last steps are lost")
         finally:
             self._over.set()
+        if self._is_yielding:  # its server is not closed, so that no player leaves
+            await trio.sleep_forever()
+
+    async def hand_over(self) -> None:
+        """Stop taking input, handle and commit what was taken, and end without closing a link; the next world has them.
+
+        Call it while the server serves, and end the process afterwards. Functions that take longer than
+        `limits.hand_over_timeout` are not waited for.
+        """
+        self._is_yielding = True
+        await self._act(WorldEvent.HAND_OVER)
+        if self._host is not None:  # a connection was accepted
+            context = self._host.context
+            context.timers.stop()
+            with trio.move_on_after(context.limits.hand_over_timeout):
+                await context.dispatcher.drained()
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Commit what is left, release the cluster link, and end `run`."""
         await self._act(WorldEvent.CLOSE)
         await self._over.wait()
+
+    async def _receive_all(self) -> None:
+        try:
+            await self._end.run(self._receive, self._lose_gateway)
+        except Fenced:
+            await self._act(WorldEvent.FENCED)
 
     async def _act(self, event: WorldEvent) -> None:
         for action in self._machine.step(event):
@@ -165,8 +215,11 @@ class WorldService:
                 case WorldAction.COMMIT_REST:
                     self._dirty.set()
                 case WorldAction.RELEASE:
-                    await self._end.release()
+                    if not self._is_held:
+                        await self._end.release()
                 case WorldAction.STOP:
+                    if self._fenced is not None:
+                        self._fenced()
                     self._dirty.set()
 
     async def _claim(self) -> None:
@@ -368,6 +421,7 @@ class WorldService:
             return
         self._number += 1
         size = self._pending
+        incarnations = self._incarnations.copy()
         frames = {
             gateway: encode_down(self._end.epoch, messages, self._incarnations.get(gateway, 0))
             for gateway, messages in out.items()
@@ -379,7 +433,8 @@ class WorldService:
         except Forgotten:
             await self._act(WorldEvent.FORGOTTEN)
             for gateway, messages in out.items():  # nothing of it was delivered
-                self._out[gateway] = [*self._out.get(gateway, ()), *messages]
+                if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
+                    self._out[gateway] = [*self._out.get(gateway, ()), *messages]
             self._dirty.set()
         else:
             self._make_room(size)

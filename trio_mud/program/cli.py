@@ -18,12 +18,14 @@ from cyclopts import Parameter
 from trio_mud import __version__
 
 from ..bench.command import bench
+from ..cluster.ends import LinkUnavailable
 from ..driver.server.console import CannotOpenConsole
 from ..driver.server.log_lines import printable
 from ..driver.server.places import CannotListen
 from ..errors import CannotOpenStorage, ConfigurationError, StorageError
 from .admin_command import NoServer, add_admin_command
 from .announcements import plan
+from .cluster_commands import add_cluster_commands
 from .config_command import add_config_command
 from .effective import Effective, find_configuration
 from .loading import GameBroken
@@ -31,6 +33,7 @@ from .new import add_new_command
 from .options import NO_OPTIONS, RunOptions
 from .serving import prepare, serve_program
 from .storage_commands import add_commands
+from .supervisor import ChildFailed
 
 __all__ = ["main"]
 
@@ -49,8 +52,8 @@ app = cyclopts.App(
         "Each setting has an environment variable: TRIO_MUD_PORT for port, TRIO_MUD_LIMITS_MAX_LINE for max_line of "
         "the table limits. TRIO_MUD_PORT_FILE names a file that holds the value, such as a secret. Options override "
         "variables, and variables the file. trio-mud config lists all settings with their values and sources.\n\n"
-        "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 75 cannot bind the port, the "
-        "storage is in use, or no server answers, 130 interrupted twice."
+        "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 3 another world has taken "
+        "over, 75 cannot bind the port, the storage is in use, or no server or gateway answers, 130 interrupted twice."
     ),
     version=f"trio-mud {__version__}",
     result_action="return_value",
@@ -61,6 +64,7 @@ add_config_command(app)
 add_commands(app)
 add_admin_command(app)
 add_new_command(app)
+add_cluster_commands(app)
 app.command(
     "trio_mud.program.connect:join",  # imported when it is used: it needs Unix
     name="connect",
@@ -129,7 +133,9 @@ def main(arguments: Sequence[str]) -> int:
         return _complain(f"{error}; choose another with --console", error.status)
     except CannotListen as error:
         return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
-    except (CannotOpenStorage, NoServer) as error:
+    except ChildFailed as error:  # the child has said why
+        return error.status
+    except (LinkUnavailable, CannotOpenStorage, NoServer) as error:
         return _complain(str(error), error.status)
     except StorageError as error:
         return _complain(str(error), FAILED)

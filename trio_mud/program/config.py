@@ -24,6 +24,7 @@ __all__ = [
     "PORTS",
     "SWITCHED_OFF",
     "WEB_PORT",
+    "ClusterOptions",
     "Configuration",
     "LogOptions",
     "OperationsOptions",
@@ -37,6 +38,8 @@ LASTING_WORLD = "trio_mud.mudlib:lasting_world"  # the same with accounts, if a 
 SWITCHED_OFF = "none"
 PORTS = ("port", "tls_port", "web_port", "web_tls_port")  # settings that name a port to listen on
 WEB_PORT = 4080  # of the bundled world, if no port is set
+LONGEST_NAME = 64  # characters, as in the messages of a gateway
+SHORTEST_LEASE, LONGEST_LEASE = 1.0, 3600.0  # seconds; a world gives four signs of life a second
 LONGEST_INTERVAL = 86_400  # seconds between two saves
 
 
@@ -46,6 +49,7 @@ class PathKind(enum.Enum):
     FILE = "a path in quotes"
     SWITCHABLE = 'a path in quotes, or "none"'
     DATABASE = 'a path in quotes, or a URL, "postgresql://…"'
+    LINK = 'a path in quotes, or a URL, "redis://…"'
     SECRET = "a text in quotes"  # noqa: S105 - no path, and shown as dots
 
 
@@ -93,6 +97,32 @@ class OperationsOptions:
     socket: Annotated[str | None, PathKind.SWITCHABLE] = None
     """The Unix socket of the console, for `trio-mud admin`; "none" switches it off.
     None for NAME.sock beside the database NAME.db; a game without a database then has no console."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOptions:
+    """The cluster link between a gateway and a world, which are two processes of one server.
+
+    Raises:
+        ValueError: The name or the lease is invalid.
+    """
+
+    link: Annotated[str | None, PathKind.LINK] = None
+    """The path of a Unix socket, where the gateway listens and the worlds of this machine join it.
+    None for MODULE.link in a folder of this user for sockets, with `trio-mud serve`; the other programs need it."""
+
+    name: str | None = None
+    """The name of this gateway, which no other gateway of the world has; None for the name of the machine."""
+
+    lease: float = 3.0
+    """Seconds without a sign of life of the world until a waiting one takes over, and the process of the silent one is
+    killed. A world that ends is noticed at once."""
+
+    def __post_init__(self) -> None:
+        if self.name is not None and not (0 < len(self.name) <= LONGEST_NAME and self.name.isprintable()):
+            raise ValueError(f"name = {self.name!r}: write 1 to {LONGEST_NAME} characters, such as gateway-1")
+        if not SHORTEST_LEASE <= self.lease <= LONGEST_LEASE:
+            raise ValueError(f"lease = {self.lease}: write {SHORTEST_LEASE:g} to {LONGEST_LEASE:g} seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +214,7 @@ class Configuration:
     accounts: AccountOptions = AccountOptions()
     operations: OperationsOptions = OperationsOptions()
     watch: WatchOptions = WatchOptions()
+    cluster: ClusterOptions = ClusterOptions()
     log: LogOptions = LogOptions()
     limits: Limits = Limits()
     texts: Texts = Texts()

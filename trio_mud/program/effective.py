@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from .config import BUNDLED_WORLD, PORTS, SWITCHED_OFF, WEB_PORT, Configuration, PathKind
-from .settings import CONFIG_VARIABLE, DOTS, SETTINGS, TABLES, without_password
+from .settings import CONFIG_VARIABLE, DOTS, SETTINGS, TABLES, WITH_URL, without_password
 from .sources import Given, OptionText, from_environment, from_file, from_options, from_table
 
 __all__ = ["DEFAULT", "Effective", "decode", "find_configuration"]
@@ -82,7 +82,7 @@ def _together(given: Mapping[str, Given]) -> Effective:
         ConfigurationError: They do not fit together.
     """
     for key, (value, source) in given.items():
-        if SETTINGS[key].path in (PathKind.DATABASE, PathKind.SECRET) and DOTS in str(value):
+        if SETTINGS[key].path in (*WITH_URL, PathKind.SECRET) and DOTS in str(value):
             secret = "token" if SETTINGS[key].path is PathKind.SECRET else "password"
             raise ConfigurationError(
                 f"{source}: {key} has the dots of `trio-mud config` in place of its {secret}: "

@@ -25,6 +25,7 @@ _KEYS: Final = {  # of options that are called otherwise than their setting
     "console": "operations.socket",
     "watch_host": "watch.host",
     "watch_port": "watch.port",
+    "link": "cluster.link",
 }
 _MANY = Parameter(negative="", show_default=False)
 _NETWORKS = Parameter(metavar="NETWORK")
@@ -96,6 +97,9 @@ class RunOptions:
     watch_host: Annotated[str | None, Parameter(metavar="NAME")] = None
     """The host name or address for that port. Default: localhost."""
 
+    link: Annotated[str | None, Parameter(metavar="SOCKET|URL")] = None
+    """The cluster link of trio-mud gateway, world, serve and handover: the path of a Unix socket."""
+
     record: Annotated[str | None, Parameter(metavar="FOLDER")] = None
     """A folder for recordings of all connections, which tests can replay. Hidden input is left out."""
 
@@ -104,6 +108,15 @@ class RunOptions:
 
     config: File = None
     """A TOML file with settings, or $TRIO_MUD_CONFIG. A relative path in it starts at the folder of the file."""
+
+    def arguments(self) -> list[str]:
+        """Return the options as a command line has them, for another process of the same configuration."""
+        given = [] if self.config is None else ["--config", str(self.config)]
+        for name in (field.name for field in fields(self) if field.name != "config"):
+            value: str | tuple[str, ...] | None = getattr(self, name)
+            for text in () if value is None else (value,) if isinstance(value, str) else value:
+                given += [f"--{name.replace('_', '-')}", text]
+        return given
 
     def texts(self, game: str | None) -> Iterator[OptionText]:
         """Yield the settings of these options, and the game.

@@ -34,7 +34,16 @@ from .renewal import renew_with_code
 from .storage_commands import database_of
 from .watching import watching, within_all
 
-__all__ = ["CheckedProgram", "prepare", "serve_program"]
+__all__ = [
+    "CheckedProgram",
+    "begin_log",
+    "check_ports",
+    "make_folder",
+    "open_storage",
+    "places_of",
+    "prepare",
+    "serve_program",
+]
 
 logger = logging.getLogger("trio_mud")
 
@@ -62,8 +71,7 @@ def prepare(effective: Effective) -> CheckedProgram:
         ConfigurationError: The game, the certificate or a combination of settings is wrong; the text names the source.
     """
     configuration = effective.configuration
-    _check_ports(effective)
-    certificate = _certificate(effective)
+    certificate = check_ports(effective)
     has_database = configuration.data is not None or configuration.storage.url is not None
     name = LASTING_WORLD if configuration.game == BUNDLED_WORLD and has_database else configuration.game
     try:
@@ -90,9 +98,8 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
     """
     configuration, game = program.effective.configuration, program.game
     files = game_files(program.name) if watched else {}  # as they were imported
-    if configuration.record is not None:
-        _make_folder(program.effective, Path(configuration.record))
-    _log(program.effective)
+    record = make_folder(program.effective)
+    begin_log(program.effective)
 
     admin_page: list[str] = []  # its address, once it is open
 
@@ -107,20 +114,21 @@ def serve_program(program: CheckedProgram, *, watched: bool, reread: Callable[[]
     renew_with_code(server, program.effective, reread)
     lifespans = [watching(configuration.watch, program.certificate, admin_page.append)]
     if isinstance(game, Game) and program.backend is not None:
-        lifespans.append(_lifespan(game, program.backend, configuration))
+        lifespans.append(open_storage(game, program.backend, configuration))
     serve_places(
         server,
-        _places(program, server),
+        places_of(program.effective, program.certificate, server),
         on_open=announce,
-        record=Path(configuration.record) if configuration.record is not None else None,
+        record=record,
         lifespan=within_all(lifespans),
         console=console_of(configuration, program.backend),
         needs_console=configuration.operations.socket is not None,
     )
 
 
-def _places(program: CheckedProgram, server: MasterServer) -> Places:
-    configuration, certificate = program.effective.configuration, program.certificate
+def places_of(effective: Effective, certificate: Certificate | None, server: MasterServer) -> Places:
+    """Return the addresses of a server with this configuration."""
+    configuration = effective.configuration
     return Places(
         configuration.host,
         configuration.port,
@@ -128,13 +136,13 @@ def _places(program: CheckedProgram, server: MasterServer) -> Places:
         certificate if configuration.tls_port is not None else None,
         configuration.proxy_networks,
         unix=Path(configuration.unix) if configuration.unix is not None else None,
-        openings=_web_openings(program, server),
+        openings=_web_openings(effective, certificate, server),
     )
 
 
-def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening]:
+def _web_openings(effective: Effective, certificate: Certificate | None, server: MasterServer) -> list[Opening]:
     """Return the ports for browsers and WebSocket."""
-    configuration = program.effective.configuration
+    configuration = effective.configuration
     host = configuration.host
     on_tcp = partial(
         web_listeners,
@@ -145,15 +153,15 @@ def _web_openings(program: CheckedProgram, server: MasterServer) -> list[Opening
         name=lambda: str(server.mssp.get("NAME", "MUD")),
     )
     openings = []
-    if (port := program.effective.web_port) is not None:
+    if (port := effective.web_port) is not None:
         openings.append(Opening("web_port", Place(host, port, protocol="websocket"), on_tcp()))
     if (port := configuration.web_tls_port) is not None:
         place = Place(host, port, is_secure=True, protocol="websocket")
-        openings.append(Opening("web_tls_port", place, on_tcp(certificate=program.certificate)))
+        openings.append(Opening("web_tls_port", place, on_tcp(certificate=certificate)))
     return openings
 
 
-def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
+def open_storage(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
     """Return what surrounds the server of a game with records: its open store."""
 
     @asynccontextmanager
@@ -172,12 +180,18 @@ def _lifespan(game: Game, backend: Backend, configuration: Configuration) -> Lif
     return open_game
 
 
-def _certificate(effective: Effective) -> Certificate | None:
+def check_ports(effective: Effective) -> Certificate | None:
     """Return the certificate if TLS is configured.
 
     Raises:
-        ConfigurationError: A setting for TLS is missing, or a file is not a certificate or a key.
+        ConfigurationError: Two settings name one port, a setting for TLS is missing, or a file is not a certificate or
+            a key.
     """
+    names: dict[object, str] = {}
+    for name in (*PORTS, "watch.port"):
+        port = effective.value(name)
+        if port and names.setdefault(port, name) != name:
+            raise effective.error(name, f"{names[port]} and {name} are both {port}: give each a port of its own")
     configuration = effective.configuration
     secure = [key for key in ("tls_port", "web_tls_port") if effective.value(key) is not None]
     if not secure:
@@ -194,25 +208,20 @@ def _certificate(effective: Effective) -> Certificate | None:
         raise effective.error("tls_key" if is_key else "tls_certificate", error) from error
 
 
-def _check_ports(effective: Effective) -> None:
-    """Raise ConfigurationError if two settings name the same port."""
-    names: dict[object, str] = {}
-    for name in (*PORTS, "watch.port"):
-        port = effective.value(name)
-        if port and names.setdefault(port, name) != name:
-            raise effective.error(name, f"{names[port]} and {name} are both {port}: give each a port of its own")
-
-
-def _make_folder(effective: Effective, path: Path) -> None:
-    """Create the folder for recordings, so that an invalid one is refused before a port is opened."""
+def make_folder(effective: Effective) -> Path | None:
+    """Create and return the folder for recordings, so that an invalid one is refused before a port is opened."""
+    if effective.configuration.record is None:
+        return None
+    path = Path(effective.configuration.record)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         problem = f"cannot record into {path}: {error.strerror}; name a folder as record"
         raise effective.error("record", problem) from error
+    return path
 
 
-def _log(effective: Effective) -> None:
+def begin_log(effective: Effective) -> None:
     """Begin to log as configured, before anything is opened."""
     options = effective.configuration.log
     file = Path(options.file) if options.file is not None else None

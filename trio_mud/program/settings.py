@@ -32,6 +32,7 @@ __all__ = [
     "RELOADABLE",
     "SETTINGS",
     "TABLES",
+    "WITH_URL",
     "ConfigSetting",
     "misnamed",
     "shown",
@@ -51,6 +52,7 @@ _EXAMPLES: Final[Mapping[object, str]] = {
     Rate: "a rate, such as { per_second = 20, burst = 60 }",
 }
 _LISTED: Final = {"web_origins": "https://mud.example", "names": "mud.internal"}  # examples for lists
+WITH_URL: Final = (PathKind.DATABASE, PathKind.LINK)  # which may have a password
 _PASSWORD = re.compile(r"(?<=://)([^:/?#]*:).*(?=@)|(?<=password=)[^&]+")
 
 
@@ -136,7 +138,7 @@ class ConfigSetting:
             raise ValueError(f"{self.key} = {given}: write {self.wanted}{self._remark(value)}") from None
         if self.path in (None, PathKind.SECRET) or not isinstance(converted, str):
             return converted
-        is_url = "://" in converted and self.path is not PathKind.DATABASE  # of a database: it may have a password
+        is_url = "://" in converted and self.path not in WITH_URL
         if not converted or "\0" in converted or is_url:
             raise ValueError(f"{self.key} = {_abridged(value)}: write {self.wanted}")
         if folder is None or not self._is_file(converted):
@@ -150,7 +152,7 @@ class ConfigSetting:
     def _is_file(self, value: str) -> bool:
         if self.path is PathKind.SWITCHABLE:
             return value != SWITCHED_OFF
-        if self.path is PathKind.DATABASE:
+        if self.path in WITH_URL:
             return "://" not in value
         return self.path is PathKind.FILE
 
@@ -226,7 +228,7 @@ def shown(setting: ConfigSetting, value: object) -> str:
         return f'"{SWITCHED_OFF}"' if setting.can_be_none else "not set"
     if setting.path is PathKind.SECRET:
         return toml_value(DOTS)
-    if isinstance(value, str) and setting.path is PathKind.DATABASE:
+    if isinstance(value, str) and setting.path in WITH_URL:
         return toml_value(without_password(value))
     if isinstance(value, Rate):
         return toml_value({field.name: getattr(value, field.name) for field in fields(value)})

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from ..errors import ConfigurationError
 from ..text.nearest import nearest
 from .config import PathKind
-from .settings import CONFIG_VARIABLE, PREFIX, SETTINGS, TABLES, ConfigSetting, misnamed, without_password
+from .settings import CONFIG_VARIABLE, PREFIX, SETTINGS, TABLES, WITH_URL, ConfigSetting, misnamed, without_password
 from .toml_lines import lines_of
 
 __all__ = ["Given", "OptionText", "from_environment", "from_file", "from_options", "from_table"]
@@ -139,7 +139,7 @@ def from_options(options: Iterable[OptionText]) -> dict[str, Given]:
             raise ConfigurationError(f"{option} {key}: {misnamed(table, name)}")
         setting = SETTINGS[key]
         secret = "token" if setting.path is PathKind.SECRET else ""
-        if setting.path is PathKind.DATABASE and without_password(text) != text:
+        if setting.path in WITH_URL and without_password(text) != text:
             secret = "password"  # noqa: S105 - the word
         if secret:
             raise ConfigurationError(

@@ -10,13 +10,17 @@ import errno
 import os
 import socket
 import stat
+import struct
 from contextlib import suppress
 from pathlib import Path
+
+import trio
 
 from .proxy import ProxiedTransport
 from .tcp import TcpTransport, accept_peer, close_listening
 
 BACKLOG = 1024
+ROOT = 0  # the uid
 
 
 class UnixListener:
@@ -78,6 +82,24 @@ def remove_own(path: Path, inode: int) -> None:
     with suppress(OSError):
         if path.stat().st_ino == inode:
             path.unlink()
+
+
+def is_own(peer: socket.socket | trio.socket.SocketType) -> bool:
+    """True if the peer is a process of this user, or of root. Without SO_PEERCRED the mode of the file decides."""
+    credentials = credentials_of(peer)
+    return credentials is None or credentials[1] in (ROOT, os.geteuid())
+
+
+def credentials_of(peer: socket.socket | trio.socket.SocketType) -> tuple[int, int] | None:
+    """Return the process and the user of a peer; None on a platform without SO_PEERCRED.
+
+    A process that this one cannot see, such as one in another container, is 0.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return None
+    process, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    return process, user
 
 
 def _remove_stale(path: Path) -> None:

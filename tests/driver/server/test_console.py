@@ -23,6 +23,7 @@ from trio_mud.driver.server.task_report import report_tasks
 from trio_mud.errors import ReloadFailed
 from trio_mud.program.admin_command import NoServer, Reply, ask
 from trio_mud.testing import Pipe, PipeListener
+from trio_mud.transports import unix
 
 PATIENCE = 30.0  # seconds for a thread to do what it should
 
@@ -258,7 +259,7 @@ async def test_only_its_owner_may_use_the_socket_and_it_goes_with_the_server(tmp
 async def test_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_desk(tmp_path) as desk:
         monkeypatch.setattr(os, "geteuid", lambda: -2)
-        monkeypatch.setattr(module, "ROOT", -1)  # the tests may run as root
+        monkeypatch.setattr(unix, "ROOT", -1)  # the tests may run as root
         reply = await desk.ask("kill")
     assert reply == Reply(True, "only the user of the server, and root, may use the console")
 

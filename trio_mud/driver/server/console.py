@@ -17,7 +17,6 @@ import inspect
 import logging
 import os
 import socket
-import struct
 import sys
 import threading
 import time
@@ -30,7 +29,7 @@ from typing import Any, Final, Self
 import trio
 
 from ...errors import ReloadFailed, TrioMudError
-from ...transports.unix import bind, remove_own
+from ...transports.unix import bind, is_own, remove_own
 from .operator import ConsoleOperator
 from .server import MasterServer
 from .stacks import activity_of
@@ -43,7 +42,6 @@ __all__ = ["CannotOpenConsole", "Console"]
 
 EXIT_KILLED: Final = 1  # as for any crash
 EXIT_UNAVAILABLE: Final = 75  # EX_TEMPFAIL of sysexits.h
-ROOT: Final = 0  # the uid
 MAX_REQUEST: Final = 8 * 1024  # bytes of a command
 MAX_CLIENTS: Final = 16  # that are answered at a time; others read that the console is busy
 BACKLOG: Final = 128  # clients that wait to be accepted
@@ -170,7 +168,7 @@ class Console:
         is_killed = False
         with client, suppress(OSError):  # a client that disconnects, or that is too slow
             operator = ConsoleOperator()
-            if not _is_own(client):
+            if not is_own(client):
                 operator.fail("only the user of the server, and root, may use the console")
             else:
                 is_killed = self._obey_guarded(operator, _read_line(client))
@@ -317,15 +315,6 @@ class _Command:
                 f"{min(done.modules, key=len)} is reloaded: {len(done.modules)} modules, {done.records} records, "
                 f"in {done.seconds * 1000:.0f} ms"
             )
-
-
-def _is_own(client: socket.socket) -> bool:
-    """True if the peer is a process of this user, or of root. Without SO_PEERCRED the mode of the file decides."""
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return True
-    _, uid, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
-    return uid in (ROOT, os.geteuid())
 
 
 def _read_line(client: socket.socket) -> str | None:

@@ -105,6 +105,8 @@ class Places:
     inherited: Sequence[InheritedSocket] = ()
     unix: Path | None = None
     openings: Sequence[Opening] = ()
+    listeners: Sequence[AnyListener] = ()
+    """Listeners in place of all others, such as that of a world, which has no ports."""
 
     def __post_init__(self) -> None:
         check_address(self.host, self.port)
@@ -125,6 +127,8 @@ class Places:
             CannotListen: A listener cannot be opened.
             ConfigurationError: An inherited socket cannot be used.
         """
+        if self.listeners:
+            return list(self.listeners), []
         opened: list[TcpListener] = []
         try:
             plain = await self._listen(self.port, "port", dead_peer)

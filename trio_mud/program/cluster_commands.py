@@ -1,0 +1,139 @@
+"""`trio-mud gateway`, `world`, `serve` and `handover`: a server in two processes and more.
+
+`serve` runs the other two, with a spare world, under a supervisor.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import trio
+from cyclopts import Parameter
+
+from ..cluster.ends import LinkUnavailable
+from ..driver.core.guard import unwrap_single
+from ..transports.inherited import VARIABLES, take_inherited
+from .admin_command import Reply, ask
+from .effective import Effective, find_configuration
+from .gateway_program import serve_gateway
+from .links import default_link
+from .options import NO_OPTIONS, RunOptions
+from .serving import begin_log, check_ports, prepare
+from .sources import OptionText
+from .supervision import Reporter
+from .supervisor import HAND_OVER, ClusterSupervisor, control_path
+from .world_program import serve_world
+
+__all__ = ["add_cluster_commands"]
+
+CLEAN = 0
+FAILED = 1
+_FLAG = Parameter(negative="", show_default=False)
+_HIDDEN = Parameter(show=False)
+_Game = Annotated[str | None, Parameter(show_default=False)]
+
+
+def add_cluster_commands(app: cyclopts.App) -> None:
+    """Add the commands to the command line."""
+    app.command(_gateway, name="gateway")
+    app.command(_world, name="world")
+    app.command(_serve, name="serve")
+    app.command(_hand_over, name="handover")
+
+
+def _gateway(*, options: RunOptions = NO_OPTIONS, supervisor: Annotated[int | None, _HIDDEN] = None) -> int:
+    """Serve the ports of a game whose world is another process, until it is stopped.
+
+    The world joins it by the cluster link, which `--link` names. SIGHUP reloads the certificate.
+    """
+    effective = find_configuration(options.config, options.texts(None), os.environ)
+    serve_gateway(effective, Reporter(supervisor))
+    return CLEAN
+
+
+def _world(
+    game: _Game = None,
+    /,
+    *,
+    options: RunOptions = NO_OPTIONS,
+    standby: Annotated[bool, _FLAG] = False,
+    supervisor: Annotated[int | None, _HIDDEN] = None,
+) -> int:
+    """Serve a game whose ports are those of a gateway, until it is stopped.
+
+    SIGUSR1 hands over to a world that waits. The exit status is 3 if another world has taken over, and nothing was
+    written.
+
+    Args:
+        game: As for run.
+        standby: Import the game, and wait as long as another world serves.
+    """
+    environment = dict(os.environ)
+
+    def read() -> Effective:
+        return find_configuration(options.config, options.texts(game), environment)
+
+    serve_world(prepare(read()), waits=standby, reporter=Reporter(supervisor), reread=read)
+    return CLEAN
+
+
+def _serve(game: _Game = None, /, *, options: RunOptions = NO_OPTIONS) -> int:
+    """Serve a game as a gateway, a world and a spare world, which are started again when they end.
+
+    Players keep their connections when the world ends, and when new code takes over: by `trio-mud handover`, or by
+    SIGHUP, which reloads the certificate as well.
+
+    Args:
+        game: As for run.
+    """
+    effective = find_configuration(options.config, options.texts(game), os.environ)
+    check_ports(effective)
+    link = default_link(effective)
+    begin_log(effective)
+    names = os.environ.get(VARIABLES[2])
+    inherited = take_inherited(os.environ, os.getpid())
+    sockets = names.split(":") if names is not None and inherited else ["unknown"] * len(inherited)
+    ours = replace(options, link=str(link)).arguments()
+    program = [sys.executable, "-m", "trio_mud"]
+    own_game = [] if game is None else [game]
+    at_gateway = [*ours, "--set", f"game={game}"] if game is not None else ours
+    supervisor = ClusterSupervisor(
+        [*program, "gateway", *at_gateway], [*program, "world", *own_game, *ours], control_path(link), sockets
+    )
+    try:
+        return trio.run(supervisor.run)
+    except BaseExceptionGroup as group:
+        raise unwrap_single(group) from None
+    except OSError as error:
+        raise LinkUnavailable(
+            f"cannot bind {control_path(link)}: {error.strerror or error}; name another link with --link"
+        ) from error
+
+
+def _hand_over(
+    game: _Game = None,
+    /,
+    *,
+    link: Annotated[str | None, Parameter(metavar="SOCKET", show_default=False)] = None,
+    config: Annotated[Path | None, Parameter(metavar="FILE", show_default=False)] = None,
+) -> int:
+    """Let new code of a game take over from `trio-mud serve`, while all players stay connected.
+
+    The code is imported by a new process first. If that fails, nothing changes, and the exit status is 1; it is 75 if
+    no server answers.
+
+    Args:
+        game: The game, as it was given to serve.
+        link: The cluster link, as it was given to serve.
+        config: The TOML file of the server.
+    """
+    texts = [OptionText("game", "GAME", game)] if game is not None else []
+    texts += [OptionText("cluster.link", "--link", link)] if link is not None else []
+    reply: Reply = ask(control_path(default_link(find_configuration(config, texts, os.environ))), HAND_OVER)
+    print(reply.text)
+    return FAILED if reply.has_failed else CLEAN

@@ -1,0 +1,106 @@
+"""The ends of the cluster link that a configuration names.
+
+Used by the programs of a gateway and of a world. Another kind of cluster link adds a branch to both functions.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from ..cluster.ends import GatewayEnd, LinkUnavailable, WorldEnd
+from ..cluster.unix_link import UnixGatewayEnd, UnixWorldEnd
+from ..transports.unix import bind, remove_own
+from .config import Configuration
+from .effective import Effective
+
+__all__ = ["default_link", "gateway_name", "open_gateway_end", "open_world_end"]
+
+BACKLOG = 16  # worlds that wait to be accepted
+
+
+def gateway_name(configuration: Configuration) -> str:
+    """Return the name of the gateway: the configured one, or that of the machine."""
+    return configuration.cluster.name or socket.gethostname()[:64] or "gateway"
+
+
+def default_link(effective: Effective) -> Path:
+    """Return the path of the cluster link for `trio-mud serve` and `trio-mud handover` if none is configured.
+
+    It is MODULE.link in the folder of the service, which systemd makes, or in one of this user.
+
+    Raises:
+        ConfigurationError: A cluster link of another kind is configured.
+    """
+    configuration = effective.configuration
+    if configuration.cluster.link is not None:
+        return _path(effective).absolute()
+    if service := os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
+        folder = Path(service)
+    elif user := os.environ.get("XDG_RUNTIME_DIR", ""):
+        folder = Path(user) / "trio_mud"
+    else:
+        folder = Path(tempfile.gettempdir()) / f"trio_mud-{os.getuid()}"
+    return folder / f"{configuration.game.partition(':')[0].rpartition('.')[2]}.link"
+
+
+def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
+    """Return the gateway's end, which listens already, and the incarnation of the gateway.
+
+    Raises:
+        LinkUnavailable: The socket cannot be bound.
+        ConfigurationError: No cluster link is configured, or it is of an unknown kind.
+    """
+    configuration = effective.configuration
+    path = _path(effective)
+    try:
+        listener = _PathListener(path)
+    except OSError as error:
+        raise LinkUnavailable(f"cannot bind {path}: {error.strerror or error}; name another with --link") from error
+    name, incarnation = gateway_name(configuration), time.time_ns() // 1_000_000
+    return UnixGatewayEnd(listener, name, incarnation=incarnation, lease=configuration.cluster.lease), incarnation
+
+
+def open_world_end(effective: Effective, *, waits: bool) -> WorldEnd:
+    """Return the world's end; its `claim` joins the gateway.
+
+    Args:
+        effective: The configuration.
+        waits: True to wait in `claim` as long as another world serves.
+
+    Raises:
+        ConfigurationError: No cluster link is configured, or it is of an unknown kind.
+    """
+    path = str(_path(effective))
+    return UnixWorldEnd(partial(trio.open_unix_socket, path), path, waits=waits)
+
+
+def _path(effective: Effective) -> Path:
+    link = effective.configuration.cluster.link
+    if link is None:
+        raise effective.error("cluster.link", "no cluster link is set: name the path of a Unix socket with --link")
+    if "://" in link:
+        raise effective.error("cluster.link", "there is no cluster link of that kind: write the path of a Unix socket")
+    return Path(link)
+
+
+class _PathListener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts processes of this user at a path, and removes it at the end."""
+
+    def __init__(self, path: Path) -> None:
+        listening = bind(path, backlog=BACKLOG)
+        self._path, self._inode = path, path.stat().st_ino
+        self._listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+
+    async def accept(self) -> trio.SocketStream:
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        remove_own(self._path, self._inode)
+        await self._listener.aclose()

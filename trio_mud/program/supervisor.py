@@ -1,0 +1,402 @@
+"""`trio-mud serve`: a gateway, a world and a spare world as three processes, which are started again when they end.
+
+Theory of operation
+-------------------
+The supervisor serves no player and imports no game, so it has nothing that could fail with them. It starts the
+gateway, and the world once the ports are open, and a spare once the world serves. Which world serves is decided by
+the gateway (`cluster/unix_link.py`), so when the world dies, the spare takes over without the supervisor, which only
+starts the next spare.
+
+A hand-over starts a new spare, which imports the code as it is now. If that is ready, earlier spares are ended, and
+the world hands over to it; if it is not, nothing has changed.
+
+A process that ends soon after its start is started again after a pause, which doubles each time. A world that ends by
+itself with status 0, as by the verb `shutdown`, ends the whole server.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from ..errors import TrioMudError
+from ..transports.unix import bind, is_own, remove_own
+from .supervision import READY, SERVING
+
+__all__ = ["HAND_OVER", "ChildFailed", "ClusterSupervisor", "HandOverFailed", "control_path"]
+
+LOADING_TIMEOUT: Final = 120.0  # seconds for a process to be ready
+HAND_OVER_TIMEOUT: Final = 30.0  # seconds from the signal until the new world serves
+QUICK: Final = 10.0  # seconds; a process that ends earlier is started again after a pause
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
+BACKLOG: Final = 8
+MAX_REQUEST: Final = 1024  # bytes
+HAND_OVER: Final = "handover"
+
+logger = logging.getLogger("trio_mud")
+
+
+class ChildFailed(TrioMudError):
+    """The gateway or the world cannot be started, and has said why.
+
+    Attributes:
+        status: Its exit status.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"a process of the server has ended with status {status}")
+        self.status = status
+
+
+class HandOverFailed(TrioMudError):
+    """No new world can take over, and the world serves as before."""
+
+
+def control_path(link: Path) -> Path:
+    """Return the socket of the supervisor, beside its cluster link."""
+    return link.with_suffix(".serve")
+
+
+class _Child:
+    """A process of the server.
+
+    Attributes:
+        ready: Set when its ports are open, or its game is loaded.
+        serving: Set when it is the world.
+        ended: Set when it has ended.
+        text: The lines that say how to connect, of a gateway that is ready.
+        is_replaced: True if another process takes its place, so that its end is no failure.
+    """
+
+    def __init__(self, name: str, joined: socket.socket, process: trio.Process) -> None:
+        self.name = name
+        self.process = process
+        self.ready = trio.Event()
+        self.serving = trio.Event()
+        self.ended = trio.Event()
+        self.text = ""
+        self.is_replaced = False
+        self.began = trio.current_time()
+        self._joined = joined  # closing it ends the process
+
+    @property
+    def status(self) -> int:
+        """The exit status; that of a shell after a signal."""
+        code = self.process.returncode or 0
+        return 128 - code if code < 0 else code
+
+    async def run(self) -> None:
+        """Read what the process reports, until it has ended."""
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._joined))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._read, stream)
+            await self.process.wait()
+            self.ended.set()
+            nursery.cancel_scope.cancel(reason="the process has ended")
+        await trio.aclose_forcefully(stream)
+
+    async def _read(self, stream: trio.SocketStream) -> None:
+        buffer = b""
+        while data := await stream.receive_some():
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                word, _, text = line.decode().partition(" ")
+                if word == READY:
+                    self.text = json.loads(text)
+                    self.ready.set()
+                elif word == SERVING:
+                    self.serving.set()
+
+    async def reaches(self, event: trio.Event, within: float) -> bool:
+        """Wait for an event; return False if the process ends before, or it takes too long."""
+        with trio.move_on_after(within):
+            async with trio.open_nursery() as nursery:
+
+                async def until(awaited: trio.Event) -> None:
+                    await awaited.wait()
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(until, event)
+                nursery.start_soon(until, self.ended)
+        return event.is_set()
+
+    async def end(self, number: signal.Signals) -> None:
+        """Send a signal, and wait for the end."""
+        if not self.ended.is_set():
+            self.process.send_signal(number)
+        await self.ended.wait()
+
+
+class ClusterSupervisor:
+    """Runs the processes of one server.
+
+    Args:
+        gateway: The command of the gateway.
+        world: The command of a world.
+        control: The path of the socket for `trio-mud handover`.
+        sockets: Descriptors that the gateway inherits, with the names of LISTEN_FDNAMES.
+    """
+
+    def __init__(
+        self, gateway: Sequence[str], world: Sequence[str], control: Path, sockets: Sequence[str] = ()
+    ) -> None:
+        self._gateway_command = list(gateway)
+        self._world_command = list(world)
+        self._control = control
+        self._sockets = tuple(sockets)
+        self._gateway: _Child | None = None
+        self._worlds: list[_Child] = []
+        self._changed = trio.Event()  # a world has ended, or serves
+        self._is_closing = False
+        self._handing_over = trio.Lock()
+        self._status = 0
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self) -> int:
+        """Serve until a signal, or until the world has shut down; return the exit status.
+
+        Raises:
+            ChildFailed: The gateway or the first world cannot be started.
+            OSError: Another server listens at the path of the socket.
+        """
+        listening = bind(self._control, backlog=BACKLOG)
+        inode = self._control.stat().st_ino
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        try:
+            async with trio.open_nursery() as self._nursery:
+                await self._nursery.start(self._obey_signals)
+                await self._start_all()
+                if not self._is_closing:
+                    self._nursery.start_soon(self._keep_gateway)
+                    self._nursery.start_soon(self._keep_worlds)
+                    self._nursery.start_soon(trio.serve_listeners, self._answer, [listener])
+        finally:
+            remove_own(self._control, inode)
+            await trio.aclose_forcefully(listener)
+        return self._status
+
+    # Starting
+
+    async def _start_all(self) -> None:
+        """Start the gateway, and then the world.
+
+        Raises:
+            ChildFailed: One of them ends before it serves.
+        """
+        gateway = self._gateway = await self._start("gateway", self._gateway_command, self._sockets)
+        await self._must_reach(gateway, gateway.ready)
+        world = await self._start_world()
+        await self._must_reach(world, world.serving)
+        if not self._is_closing:
+            print(gateway.text, flush=True)
+
+    async def _must_reach(self, child: _Child, event: trio.Event) -> None:
+        if self._is_closing or await child.reaches(event, LOADING_TIMEOUT) or self._is_closing:
+            return
+        status = child.status if child.ended.is_set() else 1
+        self._is_closing = True
+        await self._end_all(signal.SIGKILL)
+        raise ChildFailed(status)
+
+    async def _start(self, name: str, command: Sequence[str], sockets: Sequence[str] = ()) -> _Child:
+        assert self._nursery is not None, "it runs"
+        ours, theirs = socket.socketpair()
+        command = [*command, "--supervisor", str(theirs.fileno())]
+        environment = dict(os.environ)
+        descriptors = [theirs.fileno()]
+        if sockets:  # LISTEN_PID has to be the number of the new process
+            command = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command]
+            environment |= {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(sockets)}
+            descriptors += range(3, 3 + len(sockets))
+        with theirs:
+            # A session of its own, so that Ctrl-C reaches the supervisor only, which ends the others in their order.
+            process = await trio.lowlevel.open_process(
+                command, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True, env=environment
+            )
+        child = _Child(name, ours, process)
+        self._nursery.start_soon(child.run)
+        return child
+
+    async def _start_world(self, *arguments: str) -> _Child:
+        world = await self._start("world", [*self._world_command, *arguments])
+        self._worlds.append(world)
+        assert self._nursery is not None, "it runs"
+        self._nursery.start_soon(self._follow, world)
+        return world
+
+    async def _follow(self, world: _Child) -> None:
+        """Wake up `_keep_worlds` when the world serves, and when it has ended."""
+        await world.reaches(world.serving, math.inf)
+        self._change()
+        await world.ended.wait()
+        self._change()
+
+    def _change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    # Keeping them
+
+    async def _keep_gateway(self) -> None:
+        """Start the gateway again whenever it ends."""
+        pause = 0.0
+        while True:
+            gateway = self._gateway
+            assert gateway is not None, "it was started"
+            await gateway.ended.wait()
+            if self._is_closing:
+                return
+            pause = await self._note_end(gateway, pause)
+            self._gateway = await self._start("gateway", self._gateway_command, self._sockets)
+
+    async def _keep_worlds(self) -> None:
+        """Start a spare whenever a world serves and there is none, and a world if there is none at all."""
+        pause = 0.0
+        while not self._is_closing:
+            changed = self._changed
+            for world in [world for world in self._worlds if world.ended.is_set()]:
+                self._worlds.remove(world)
+                if world.is_replaced:
+                    continue
+                if world.serving.is_set() and world.status == 0:
+                    logger.info("the world has shut down")
+                    await self._close(signal.SIGTERM)
+                    return
+                pause = await self._note_end(world, pause)
+            async with self._handing_over:  # which ends the spares that it knows of
+                is_served = any(world.serving.is_set() for world in self._worlds)
+                is_missing = len(self._worlds) < 1 + is_served and not self._is_closing
+                if is_missing:
+                    await self._start_world("--standby")
+            if not is_missing:
+                await changed.wait()
+
+    async def _note_end(self, child: _Child, pause: float) -> float:
+        """Log the end of a process, and wait before the next one is started; return the length of the pause."""
+        is_quick = trio.current_time() - child.began < QUICK
+        pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE) if is_quick else 0.0
+        logger.error(
+            "the %s, process %d, has ended with status %d: another one is started%s",
+            child.name,
+            child.process.pid,
+            child.status,
+            f" in {pause:g} s" if pause else "",
+        )
+        await trio.sleep(pause)
+        return pause
+
+    # Ending them
+
+    async def _close(self, number: signal.Signals) -> None:
+        """End all processes, and then `run`."""
+        self._is_closing = True
+        await self._end_all(number)
+        assert self._nursery is not None, "it runs"
+        self._nursery.cancel_scope.cancel(reason="the server has ended")
+
+    async def _end_all(self, number: signal.Signals) -> None:
+        """End the spares at once, then the world, so that players read its last words, and then the gateway."""
+        for world in self._worlds:
+            if not world.serving.is_set():
+                await world.end(signal.SIGKILL)  # it must not take over now
+        for world in self._worlds:
+            if world.serving.is_set():
+                await world.end(number)
+                self._status = self._status or world.status
+        if self._gateway is not None:
+            await self._gateway.end(number)
+
+    async def _obey_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        assert self._nursery is not None, "it runs"
+        wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+        with trio.open_signal_receiver(*wanted) as signals:
+            task_status.started()
+            async for number in signals:
+                children = [child for child in (self._gateway, *self._worlds) if child and not child.ended.is_set()]
+                if number == signal.SIGHUP:
+                    logger.info("SIGHUP received: the gateway reads its certificate, and a new world takes over")
+                    if self._gateway in children:
+                        self._gateway.process.send_signal(number)
+                    self._nursery.start_soon(self._try_to_hand_over)
+                elif number == signal.SIGUSR2 or self._is_closing:
+                    for child in children:
+                        child.process.send_signal(number)
+                else:
+                    name = signal.Signals(number).name
+                    logger.info("%s received: shutting down; a second one ends at once", name)
+                    self._nursery.start_soon(self._close, signal.SIGTERM)
+                    self._is_closing = True
+
+    # Handing over
+
+    async def hand_over(self) -> float:
+        """Let a world with new code take over from the one that serves; return the seconds until it served.
+
+        Raises:
+            HandOverFailed: The new one did not become ready, and nothing has changed; or it failed later.
+        """
+        async with self._handing_over:
+            try:
+                earlier = list(self._worlds)
+                successor = await self._start_world("--standby")
+                if not await successor.reaches(successor.ready, LOADING_TIMEOUT):
+                    successor.is_replaced = True
+                    status = await _ended(successor)
+                    raise HandOverFailed(f"the new world has ended with status {status}: see the log; nothing changed")
+                for world in earlier:
+                    world.is_replaced = True
+                    if not world.serving.is_set():
+                        await world.end(signal.SIGKILL)
+                began = trio.current_time()
+                for world in earlier:
+                    if not world.ended.is_set():
+                        world.process.send_signal(signal.SIGUSR1)
+                if not await successor.reaches(successor.serving, HAND_OVER_TIMEOUT):
+                    raise HandOverFailed(f"the new world did not serve within {HAND_OVER_TIMEOUT:g} s: see the log")
+                return trio.current_time() - began
+            finally:
+                self._change()
+
+    async def _try_to_hand_over(self) -> None:
+        try:
+            seconds = await self.hand_over()
+        except HandOverFailed as error:
+            logger.error("no new world took over: %s", error)  # noqa: TRY400 - not a bug
+        else:
+            logger.info("a new world has taken over in %.0f ms", seconds * 1000)
+
+    async def _answer(self, stream: trio.SocketStream) -> None:
+        """Answer `trio-mud handover`, by the protocol of the console."""
+        async with stream:
+            try:
+                line = await stream.receive_some(MAX_REQUEST)
+                if not is_own(stream.socket):
+                    answer = "1\nonly the user of the server, and root, may hand over"
+                elif line.strip() != HAND_OVER.encode():
+                    answer = f"1\nthe supervisor has one command: {HAND_OVER}"
+                else:
+                    seconds = await self.hand_over()
+                    answer = f"0\na new world has taken over in {seconds * 1000:.0f} ms"
+            except HandOverFailed as error:
+                answer = f"1\n{error}"
+            except trio.BrokenResourceError:
+                return
+            with suppress(trio.BrokenResourceError):
+                await stream.send_all(answer.encode())
+
+
+async def _ended(child: _Child) -> int:
+    """End a process that did not become ready in time, and return its status."""
+    await child.end(signal.SIGKILL)
+    return child.status

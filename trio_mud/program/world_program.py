@@ -1,0 +1,131 @@
+"""The program of a world: the game and its database, without ports. Its players are at a gateway."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from ..cluster.shares import limits_of_world
+from ..cluster.world import WorldService
+from ..driver.core.hooks import Hooks
+from ..driver.server.places import Place, Places
+from ..driver.server.running import Lifespan, serve_places
+from ..driver.server.server import MasterServer
+from ..driver.server.watchdog import end_process
+from ..errors import NotSaved
+from ..world import Game, World
+from .admin_command import console_of
+from .effective import Effective
+from .links import open_world_end
+from .reload import enable_reload
+from .renewal import renew_with_code
+from .serving import CheckedProgram, begin_log, open_storage
+from .supervision import READY, SERVING, Reporter
+from .watching import watching, within_all
+
+__all__ = ["EXIT_FENCED", "serve_world"]
+
+EXIT_HANDED_OVER = 0
+EXIT_NOT_SAVED = 1
+EXIT_FENCED = 3  # another world has claimed, and nothing was written
+
+logger = logging.getLogger("trio_mud")
+
+
+def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, reread: Callable[[], Effective]) -> None:
+    """Serve a world until it is stopped, or hands over on SIGUSR1.
+
+    Args:
+        program: The checked program.
+        waits: True to wait, with the game imported, as long as another world serves.
+        reporter: Receives what this process does.
+        reread: As for `serve_program`.
+
+    Raises:
+        ConfigurationError: A setting is wrong.
+        LinkUnavailable: The gateway does not answer, or another world serves.
+        CannotListen, CannotOpenConsole: The watch or the console cannot be opened.
+    """
+    configuration, game = program.effective.configuration, program.game
+    begin_log(program.effective)
+    end = open_world_end(program.effective, waits=waits)
+    world = WorldService(end, fenced=_end_fenced)
+    hooks = game if isinstance(game, Hooks) else Hooks()
+    limits = limits_of_world(configuration.limits)
+    server = MasterServer(hooks, limits=limits, texts=configuration.texts, services=[world])
+    enable_reload(server, program.name)
+    renew_with_code(server, program.effective, reread)
+
+    @asynccontextmanager
+    async def claimed(server: MasterServer) -> AsyncGenerator[None]:
+        reporter.report(READY)
+        if waits:
+            logger.info("the game is loaded, and waits for the world that serves")
+        async with world.claimed():
+            yield
+
+    def announce(server: MasterServer, places: Sequence[Place]) -> None:
+        logger.info("the world serves, with epoch %d", end.epoch)
+        reporter.report(SERVING)
+
+    lifespans: list[Lifespan] = [reporter.watched, claimed]
+    lifespans.append(watching(configuration.watch, program.certificate, _print_page))
+    if isinstance(game, Game) and program.backend is not None:
+        lifespans.append(open_storage(game, program.backend, configuration))
+    lifespans.append(_handing_over(world))
+    serve_places(
+        server,
+        Places(None, 0, None, None, (), listeners=[world.listener]),
+        on_open=announce,
+        lifespan=within_all(lifespans),
+        console=console_of(configuration, program.backend),
+        needs_console=configuration.operations.socket is not None,
+    )
+
+
+def _print_page(page: str) -> None:
+    print(f"To watch the game: {page}", flush=True)
+
+
+def _end_fenced() -> None:
+    end_process(EXIT_FENCED, "another world has claimed the cluster link: this one ends without saving")
+
+
+def _handing_over(world: WorldService) -> Lifespan:
+    """Return a lifespan in which SIGUSR1 lets another world continue, and ends this process."""
+
+    @asynccontextmanager
+    async def hand_over_on_signal(server: MasterServer) -> AsyncGenerator[None]:
+        async def wait() -> None:
+            with trio.open_signal_receiver(signal.SIGUSR1) as signals:
+                async for _ in signals:
+                    await _hand_over(world, server)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            yield
+            nursery.cancel_scope.cancel(reason="the world ends")
+
+    return hand_over_on_signal
+
+
+async def _hand_over(world: WorldService, server: MasterServer) -> None:
+    """Let another world continue with all players, and end this process."""
+    logger.info("SIGUSR1 received: another world continues")
+    await world.hand_over()
+    status = EXIT_HANDED_OVER
+    if isinstance(server.world, World):
+        try:
+            await server.world.store.saved()
+        except NotSaved:
+            logger.exception("the last changes could not be saved, and are lost")
+            status = EXIT_NOT_SAVED
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    # Without an end of the server: its players would leave. The end of the process ends the turn of this world.
+    os._exit(status)
