@@ -40,6 +40,7 @@ from .wire import (
     Output,
     ProbeAnswered,
     RollOver,
+    TailGiven,
     TailWanted,
     Up,
     VerdictAdmitted,
@@ -78,6 +79,7 @@ class GatewayService:
         self._pending: dict[GatewayPeer, None] = {}  # with messages for the world
         self._is_rolling = False  # the roll is to be sent, or its end
         self._probes = False  # a probe is to be sent
+        self._given: dict[int, TailGiven] = {}  # tails that the world wants
         self._has_up = trio.Event()
         self._tails = Tails()
         self._silence = Silence(
@@ -140,7 +142,6 @@ class GatewayService:
         connection = event.connection
         if connection.is_refused:
             return
-        assert isinstance(connection._link, TelnetLink), "the transports of a gateway carry telnet"
         peer = GatewayPeer(connection, has_messages=self._mark, forget=self._forget)
         self._peers[connection.number] = peer
         with trio.move_on_after(connection.server.limits.world_timeout) as patience:
@@ -151,6 +152,7 @@ class GatewayService:
     def _leave(self, event: Disconnect) -> None:
         peer = self._peers.get(event.connection.number)
         if peer is not None:
+            self._tails.keep(_link_of(peer).tail)
             if event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
                 peer.leave(Cause.RESET, "")
             else:
@@ -186,6 +188,8 @@ class GatewayService:
         if self._probes:
             self._probes = False
             messages.append(WorldProbed())
+        messages += self._given.values()
+        self._given.clear()
         return messages
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
@@ -264,7 +268,10 @@ class GatewayService:
             case VerdictAdmitted() | Dismissed() | DiscardInput():
                 if (peer := self._peers.get(message.link)) is not None:
                     self._obey_for(peer, message)
-            case NetworkBanned() | NetworkAllowed() | TailWanted() | ProbeAnswered():
+            case TailWanted(tail):
+                self._given[tail] = self._tails.give(tail)
+                self._has_up.set()
+            case NetworkBanned() | NetworkAllowed() | ProbeAnswered():
                 pass
 
     def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput) -> None:
@@ -278,19 +285,13 @@ class GatewayService:
                     peer.forwarder.discard()
 
     def _links_of(self, numbers: list[int]) -> list[TelnetLink]:
-        links = []
-        for number in numbers:
-            if (peer := self._peers.get(number)) is not None:
-                assert isinstance(peer.connection._link, TelnetLink)
-                links.append(peer.connection._link)
-        return links
+        return [_link_of(peer) for number in numbers if (peer := self._peers.get(number)) is not None]
 
     def _call_the_roll(self, epoch: int, roll: int) -> None:
         """Report every connection to a new world, and send it what no world has acknowledged."""
         self.epoch, self._roll = epoch, roll
         self._is_rolling = True
         self._pending.clear()  # all of it is sent again
-        self._tails.clear()
         for peer in list(self._peers.values()):
             peer.call_up()
         self._has_up.set()
@@ -301,3 +302,9 @@ class GatewayService:
     def _count(self, what: str, count: int = 1) -> None:
         if self._server is not None:
             self._server.counters[what] += count
+
+
+def _link_of(peer: GatewayPeer) -> TelnetLink:
+    link = peer.connection._link
+    assert isinstance(link, TelnetLink), "the transports of a gateway carry telnet"
+    return link

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -16,6 +17,7 @@ from ..driver.link.telnet import TelnetLink
 from ..telnet.gmcp_messages import NO_DATA, from_json
 from ..text import Text
 from .wire import (
+    MAX_TAIL,
     CaughtUp,
     InputHidden,
     Item,
@@ -25,31 +27,56 @@ from .wire import (
     PromptSent,
     ReturnOffered,
     TailEnded,
+    TailGiven,
     TailMoved,
     TextSent,
     off_wire,
 )
 
-MOST_TAILS: Final = 1000  # tails of links, kept for the return of their clients; each has at most `limits.max_tail`
+MOST_TAILS: Final = 1000  # tails of ended links, kept for the return of their clients; each has `limits.max_tail` bytes
 
 
 class Tails:
-    """The tails of one gateway's clients, by the number that the world has given each."""
+    """The tails of one gateway's clients, by the number that the world has given each.
+
+    Those of live links are found as long as their links have them. Of the others, the newest are kept.
+    """
 
     def __init__(self) -> None:
-        self._tails: dict[int, Tail] = {}  # the oldest first
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._tails.clear()
+        self._all: WeakValueDictionary[int, Tail] = WeakValueDictionary()
+        self._kept: dict[int, Tail] = {}  # the oldest first
 
     def get(self, number: int, limit: int) -> Tail:
         """Return a tail; a new one of this limit if it is not here."""
-        tail = self._tails.pop(number, None) or Tail(limit)
-        self._tails[number] = tail
-        if len(self._tails) > MOST_TAILS:
-            del self._tails[next(iter(self._tails))]
+        tail = self._all.get(number)
+        if tail is None:
+            tail = self._all[number] = Tail(limit, number)
         return tail
+
+    def keep(self, tail: Tail | None) -> None:
+        """Keep a tail whose link ends."""
+        if tail is not None:
+            self._kept.pop(tail.number, None)
+            self._kept[tail.number] = self._all[tail.number] = tail
+            if len(self._kept) > MOST_TAILS:
+                del self._kept[next(iter(self._kept))]
+
+    def give(self, number: int) -> TailGiven:
+        """Return a tail for another gateway; of a very long one the end."""
+        tail = self._all.get(number)
+        if tail is None:
+            return TailGiven(number, -1, b"")
+        text = tail.text
+        return TailGiven(number, tail.lines, text if len(text) <= MAX_TAIL else text[-MAX_TAIL:].partition(b"\n")[2])
+
+    def take(self, moved: TailMoved, limit: int) -> None:
+        """Take over a tail that another gateway has given; it has not if `lines` is negative."""
+        tail = Tail(limit, moved.tail)
+        if moved.lines >= 0:
+            tail.restore(moved.lines, moved.data)
+        else:
+            tail.is_whole = False
+        self.keep(tail)
 
 
 def put_out(tails: Tails, links: Iterable[TelnetLink], items: Iterable[Item]) -> None:
@@ -85,15 +112,20 @@ def _call_of(item: Item) -> Callable[[Tails, TelnetLink], object]:
         case CaughtUp(tail, seen):
             return lambda tails, link: link.catch_up(_tail(tails, tail, link), seen if seen >= 0 else None)
         case TailEnded():
-            return lambda tails, link: link.end_tail()
+            return _end_tail
         case Preferred(wishes):
             return lambda tails, link: link.client._set_preferences(wishes)
         case TailMoved():
-            return lambda tails, link: None
+            return lambda tails, link: tails.take(item, link._host.context.limits.max_tail)
 
 
 def _tail(tails: Tails, number: int, link: TelnetLink) -> Tail:
     return tails.get(number, link._host.context.limits.max_tail)
+
+
+def _end_tail(tails: Tails, link: TelnetLink) -> None:
+    tails.keep(link.tail)
+    link.end_tail()
 
 
 def _write(link: TelnetLink, text: Text, *, is_last: bool) -> None:

@@ -61,6 +61,7 @@ from .wire import (
     ReturnOffered,
     Signalled,
     TailEnded,
+    TailMoved,
     TextSent,
     VerdictAdmitted,
     on_wire,
@@ -100,6 +101,10 @@ class Port(Protocol):
 
     def discard_input(self, link: RemoteLink) -> None:
         """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
+        ...
+
+    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
+        """Return False if the link's gateway has the tail; else call `take_tail` once that of another one has come."""
         ...
 
     def note_input(self, link: RemoteLink) -> None:
@@ -202,6 +207,7 @@ class RemoteLink:
         "_receiver",
         "_refusal",
         "_size",
+        "_tail_at",
         "acknowledged",
         "address",
         "client",
@@ -248,6 +254,7 @@ class RemoteLink:
         self._refusal = ""
         self._dropped = 0  # messages since the last notice
         self._has_tail = False  # the gateway keeps its text, for the client's return
+        self._tail_at: int | None = None  # the place in the output for a tail that another gateway is asked for
         self.round = -1
 
     # The lifecycle
@@ -304,10 +311,11 @@ class RemoteLink:
 
     def discard(self) -> None:
         """Drop all pending output; the gateway still gets it if it keeps the tail of a client that may return."""
-        if self._has_tail and self._items:
+        if self._has_tail and self._items and self._tail_at is None:
             self._port.send_output(self, tuple(self._items), self._size)
         self._items.clear()
         self._size = 0
+        self._tail_at = None
         self._is_dirty = False
 
     async def aclose(self, *, gently: bool, why: Cause) -> None:
@@ -381,9 +389,20 @@ class RemoteLink:
     def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Let the gateway send a token, and keep the text from here on."""
         self._has_tail = True
+        if self._tail_at is None:
+            self._tail_at = len(self._items)  # everything from here on waits for it
+            if not self._port.bring_tail(self, tail):
+                self._tail_at = None
         received = -1 if seen is None else seen if 0 <= seen <= 2**53 else 0
         self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits, received))
         self.mark_dirty()
+
+    def take_tail(self, moved: TailMoved) -> None:
+        """Send the output that has waited for a tail."""
+        if self._tail_at is not None:
+            self._items.insert(self._tail_at, moved)
+            self._tail_at = None
+            self.mark_dirty()
 
     def catch_up(self, tail: Tail, seen: int | None) -> None:
         """Let the gateway send what the client is missing."""
@@ -411,7 +430,7 @@ class RemoteLink:
             self._dropped = 0
             if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
                 self._items.append(TextSent(notice))
-        if not self._items:
+        if not self._items or self._tail_at is not None:
             return
         if not self._port.has_room:
             self._port.wait_for_room(self)

@@ -24,6 +24,7 @@ import trio
 from ..driver.core.events import Cause
 from ..driver.link.base import LinkHost
 from ..driver.link.outgoing import MOST_RENDERED
+from ..driver.link.tail import Tail
 from ..text import Text
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
@@ -44,6 +45,8 @@ from .wire import (
     RollOver,
     Signalled,
     TailGiven,
+    TailMoved,
+    TailWanted,
     TextSent,
     Up,
     UpFrame,
@@ -123,6 +126,7 @@ class WorldService:
         self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
         self._round = 0  # the number of flushes
         self._pending = 0  # bytes, about, that are not committed
+        self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
         self._waiting: list[RemoteLink] = []  # for room
         self._listing: dict[str, str | tuple[str, ...]] = {}
@@ -283,6 +287,25 @@ class WorldService:
         self._discarding[link] = None
         self._dirty.set()
 
+    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
+        """Ask the gateway that has a tail for it, unless it is the link's own; return True if the link is to wait."""
+        holder, here = tail.holder, (link.gateway, self._incarnations.get(link.gateway, 0))
+        tail.holder = here
+        if holder is None or holder == here:
+            return False
+        gateway, incarnation = cast("tuple[str, int]", holder)
+        self._wanted[gateway, tail.number] = link
+        if self._incarnations.get(gateway) == incarnation:
+            self.send(gateway, TailWanted(tail.number))
+        else:
+            self._pass_tail(gateway, TailMoved(tail.number, -1, b""))
+        return True
+
+    def _pass_tail(self, gateway: str, moved: TailMoved) -> None:
+        link = self._wanted.pop((gateway, moved.tail), None)
+        if link is not None:
+            link.take_tail(moved)
+
     def note_input(self, link: RemoteLink) -> None:
         """Acknowledge the input of a link once it was taken."""
         self._active[link] = None
@@ -291,6 +314,8 @@ class WorldService:
         """Forget a closed link."""
         self._active.pop(link, None)
         self._discarding.pop(link, None)
+        for wanted in [wanted for wanted, one in self._wanted.items() if one is link]:
+            del self._wanted[wanted]
         if self._links.get((link.gateway, link.number)) is link:
             del self._links[link.gateway, link.number]
 
@@ -342,6 +367,7 @@ class WorldService:
             self.send(gateway, ProbeAnswered())
             return
         if isinstance(message, TailGiven):
+            self._pass_tail(gateway, TailMoved(message.tail, message.lines, message.data))
             return
         if isinstance(message, Arrived):
             if (rolling := self._rolling.get(gateway)) is not None:
@@ -383,6 +409,9 @@ class WorldService:
         self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
         if self._listing:
             self.send(gateway, Listed(self._listing))
+        for name, tail in self._wanted:
+            if name == gateway:  # the earlier request, or its answer, may be lost
+                self.send(gateway, TailWanted(tail))
 
     def _close_roll(self, gateway: str) -> None:
         """End the connections that the gateway has not named in its roll."""
@@ -399,6 +428,8 @@ class WorldService:
         self._rolling.pop(gateway, None)
         self._out.pop(gateway, None)
         self._dirty.set()  # there may be room now
+        for name, tail in [wanted for wanted in self._wanted if wanted[0] == gateway]:
+            self._pass_tail(name, TailMoved(tail, -1, b""))
         for (name, _), link in list(self._links.items()):
             if name == gateway:
                 link.lose_gateway()

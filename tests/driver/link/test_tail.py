@@ -24,6 +24,7 @@ def test_received_and_missing_lines_are_all_lines_or_it_is_known_how_many_are_lo
     assert tail.lines == len(lines) - 1
     seen = data.draw(st.integers(0, tail.lines))
     missing = tail.missing(seen)
+    assert missing.lost is not None
     assert missing.first == seen + missing.lost
     assert missing.first + missing.lines == tail.lines
     assert missing.text.count(b"\n") == missing.lines

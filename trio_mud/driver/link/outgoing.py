@@ -193,12 +193,18 @@ class Outgoing:
         self._replay(missing)
         self._start_tail(tail)
         self._host.context.counters["lines replayed"] += missing.lines
-        self._host.context.counters["lines lost"] += missing.lost
+        self._host.context.counters["lines lost"] += missing.lost or 0
+        tail.is_whole = True  # from here on the client counts as it does
 
     def keep(self, text: Text) -> None:
         """Keep a text that came after the loss of the link, for a client that returns."""
         if self._tail is not None and self._is_stopped:
             self._tail.add(self._encode(text, "Outgoing.keep()") + b"\r\n")
+
+    @property
+    def tail(self) -> Tail | None:
+        """The tail of a client that may return; None without one."""
+        return self._tail
 
     def end_tail(self) -> None:
         """Stop numbering."""

@@ -7,11 +7,12 @@ The number of a text is the count of line ends before it, which both sides can c
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections import deque
 from typing import Final, NamedTuple
 
 OVERHEAD: Final = 128  # bytes that a kept chunk takes besides its text
-_numbers: Final = itertools.count(1)
+_numbers: Final = itertools.count(1 + secrets.randbelow(2**52))  # those of two processes differ
 
 
 class Missing(NamedTuple):
@@ -20,28 +21,33 @@ class Missing(NamedTuple):
     Attributes:
         first: The number of line ends before it.
         lines: The number of line ends in it.
-        lost: The number of line ends before it that the client has not received either and that are not kept.
+        lost: The number of line ends before it that the client has not received either and that are not kept; None if
+            that is unknown.
     """
 
     text: bytes
     first: int
     lines: int
-    lost: int
+    lost: int | None
 
 
 class Tail:
     """The last text of a link, up to a number of bytes; past it, the oldest is dropped.
 
     Attributes:
-        number: Its number in this process, by which a gateway knows it.
+        number: Its number, by which a gateway knows it.
+        holder: In a world, the gateway that has its text, as the world names it; None before it has one.
+        is_whole: False if the text before its beginning is lost, since the gateway that had it is gone.
         lines: The number of line ends sent so far.
         skipped: The number of chunks in the link's queue that need no number, or have one already.
     """
 
-    __slots__ = ("_chunks", "_limit", "_size", "lines", "number", "skipped")
+    __slots__ = ("__weakref__", "_chunks", "_limit", "_size", "holder", "is_whole", "lines", "number", "skipped")
 
-    def __init__(self, limit: int) -> None:
-        self.number = next(_numbers)
+    def __init__(self, limit: int, number: int | None = None) -> None:
+        self.number = next(_numbers) if number is None else number
+        self.holder: object = None
+        self.is_whole = True
         self._limit = limit
         self._size = 0
         self._chunks: deque[tuple[int, bytes]] = deque()  # the line ends in a chunk, and the chunk
@@ -85,4 +91,16 @@ class Tail:
                 count = left
             found.append(text)
             left -= count
-        return Missing(b"".join(reversed(found)), seen + left, self.lines - seen - left, left)
+        return Missing(
+            b"".join(reversed(found)), seen + left, self.lines - seen - left, left if self.is_whole else None
+        )
+
+    @property
+    def text(self) -> bytes:
+        """The text that is kept."""
+        return b"".join([text for _, text in self._chunks])
+
+    def restore(self, lines: int, text: bytes) -> None:
+        """Begin with the text of another tail, after so many line ends."""
+        self.add(text)
+        self.lines = lines
