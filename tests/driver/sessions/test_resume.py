@@ -22,15 +22,22 @@ from trio_mud import (
     SessionStarted,
     broadcast,
 )
-from trio_mud.telnet import Json, Option
+from trio_mud.telnet import Json, Option, Policy
 from trio_mud.telnet.client import TakesMccp2
-from trio_mud.telnet.codes import AO, AYT, IAC
+from trio_mud.telnet.codes import AO, AYT, IAC, SB, SE, TTYPE
 from trio_mud.telnet.gmcp_messages import encode_gmcp
 from trio_mud.testing import Mud, OpenMud, Player
 from trio_mud.testing.gmcp import Return
 from trio_mud.testing.packing import TakesCharset
 
 SESSION = ("Session",)
+
+
+class AnswersLate(Option):
+    """Agrees to name the terminal; the test sends the names."""
+
+    code = TTYPE
+    ours = Policy.ACCEPT
 
 
 class Tavern:
@@ -377,6 +384,29 @@ async def test_a_token_in_the_same_moment_as_the_last_answer_wins(mud: OpenMud, 
         await back.type("2")
         await back.sees("<2>")
         assert "SessionStarted cid" not in tavern.events
+
+
+async def test_a_login_that_waits_for_its_program_greets_no_player_who_has_returned(
+    mud: OpenMud, tavern: Tavern
+) -> None:
+    async def greet(dialog: Dialog) -> None:
+        await dialog.client_ready()
+        dialog.connection.write("Welcome, stranger.")
+        await dialog.ask("Name: ")
+
+    async with mud(tavern.hooks) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        tavern.log_in = greet  # type: ignore[method-assign]
+        for number in range(4):  # the scheduler chooses whether the login or the return goes on first
+            await swallow(ann, bob, f"{number}")
+            assert ann.returns is not None
+            back = await place.player(gmcp=SESSION, options=[AnswersLate()])
+            resume = encode_gmcp("Session.Resume", ann.returns._asdict())
+            name = bytes((IAC, SB, TTYPE, 0)) + b"XTERM" + bytes((IAC, SE))
+            await back.send(name + name + resume)  # the last answers, and the token behind them
+            await back.sees(f"<{number}>")
+            await back.sees_nothing()
+            ann = back
 
 
 async def test_a_password_that_is_on_its_way_when_its_player_returns_by_token_is_no_command(

@@ -72,11 +72,12 @@ class Dialog(Questions):
         self.connection.server._thread.check()
         self._check()
         await trio.lowlevel.checkpoint()
-        with trio.move_on_after(silence):
+        with trio.move_on_after(silence) as scope:
             await self._taker.wait_for_client()
-            return
-        if self.connection.client._has_answered():
+        if scope.cancelled_caught and self.connection.client._has_answered():
             await self._taker.wait_for_client()
+        # A client may present its token with its last answer. The dialog is cancelled then: it must not greet a player.
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def ask(self, question: Text, *, within: float | None = None) -> str:
         """Show a question as a prompt and wait for one line.
