@@ -56,6 +56,25 @@ async def test_a_program_that_does_not_answer_is_asked_after_three_seconds(mud: 
         await player.sees_nothing()
 
 
+@pytest.mark.parametrize("data", [None, {}, {"account": "Ann"}])
+async def test_a_program_without_credentials_is_asked_at_once(mud: OpenMud, data: object) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        player = await program(inn)
+        start = trio.current_time()
+        await player.send_gmcp("Char.Login.Credentials", data)
+        await player.sees(TEXTS.login_question)
+        assert start == trio.current_time()
+
+
+async def test_a_browser_is_asked_at_once(mud: OpenMud) -> None:
+    async with open_inn(mud, rules=GMCP) as inn:
+        start = trio.current_time()
+        player = await inn.mud.web_player()  # names Char, and not Char.Login
+        await player.sees(TEXTS.login_question)
+        assert trio.current_time() - start < 1
+        assert not [package for package, _ in player.gmcp if package.startswith("Char.Login")]
+
+
 @pytest.mark.parametrize(
     "data",
     [
