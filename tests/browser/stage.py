@@ -107,6 +107,9 @@ def obey(event: Input) -> None:
             show_raw(connection, "\x1b[38;2;20;30;40mtrue\x1b[0m \x1b[7mreversed\x1b[0m")
         case "link":
             connection.write(markup("Go {way}.", way=link("north")))
+        case "hush":
+            connection.write("No prompt follows.")
+            return
         case "password":
             connection.start_dialog(change_password)
             return

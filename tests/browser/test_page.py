@@ -56,6 +56,24 @@ def test_a_player_comes_in_plays_and_leaves(tab: Tab) -> None:
     expect(tab.line).to_be_focused()
 
 
+def test_a_prompt_that_was_answered_is_shown_no_longer(tab: Tab) -> None:
+    tab.log_in(name())
+    tab.enter("hush")
+    tab.shows("No prompt follows.")
+    tab.prompts(">")
+    tab.enter("hello")
+    tab.prompts("stage> ")
+    assert "> hello" in tab.rows()
+
+
+def test_on_a_phone_the_state_of_a_closed_link_has_room_beside_the_buttons(tab: Tab) -> None:
+    tab.page.set_viewport_size({"width": 390, "height": 760})
+    tab.log_in(name())
+    tab.enter("quit")
+    tab.state("Disconnected")
+    assert tab.page.locator("#state").evaluate("state => state.scrollWidth <= state.clientWidth")
+
+
 def test_a_hidden_password_is_nowhere_in_the_page(tab: Tab) -> None:
     tab.log_in(name(), PASSWORD)
     tab.line.press("ArrowUp")
