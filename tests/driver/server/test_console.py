@@ -9,6 +9,7 @@ import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import trio.lowlevel
 import trio.testing
 
 from trio_mud import Connection, ConsoleOperator, Hooks, MasterServer, Reloaded, Started
+from trio_mud.commands import Commands
 from trio_mud.driver.server import console as module
 from trio_mud.driver.server.console import CannotOpenConsole, Console
 from trio_mud.driver.server.task_report import report_tasks
@@ -111,13 +113,28 @@ async def test_a_blocked_game_is_named_by_its_line(tmp_path: Path) -> None:
         )
     assert "spin at " in replies["stack"].text.splitlines()[-1]
     assert f"{__file__}" in replies["stack"].text
-    assert "has not answered" in replies["status"].text
+    assert "does not answer within 0.1 s" in replies["status"].text
     assert "spin at " in replies["status"].text
     assert "trio_mud server" in replies["tasks"].text
     assert "stack" in replies["help"].text
     assert replies["who"] == Reply(
         True, "the game does not answer: `stack` shows what it does, and `kill` ends the process"
     )
+
+
+async def test_a_blocked_verb_of_the_game_is_named_and_not_the_library_that_runs_it(tmp_path: Path) -> None:
+    spinner, replies, commands = Spinner(), list[Reply](), Commands[ConsoleOperator]()
+    inner = spinner.spin
+
+    @commands.verb("spin")
+    def spin_by_name(who: ConsoleOperator) -> None:
+        """Block the event loop."""
+        inner()
+
+    spinner.spin = partial(commands.run, ConsoleOperator(), "spin")  # type: ignore[assignment, method-assign]
+    async with open_desk(tmp_path, spinner.hooks) as desk:
+        await spinner.during(desk.server, lambda: replies.extend(ask(desk.path, verb) for verb in ("stack", "status")))
+    assert all("in spin_by_name at " in reply.text.splitlines()[-1] for reply in replies)
 
 
 async def test_a_command_that_was_given_up_never_runs(tmp_path: Path) -> None:

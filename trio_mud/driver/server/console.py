@@ -214,7 +214,7 @@ class Console:
         else:
             activity = activity_of(sys._current_frames().get(self._watched))
             operator.write(
-                f"the event loop has not answered for {STATUS_TIMEOUT:g} s"
+                f"the event loop does not answer within {STATUS_TIMEOUT:g} s"
                 + (f": it is in {activity.where}" if activity.where else "")
                 + (f", for {activity.event}" if activity.event else "")
             )

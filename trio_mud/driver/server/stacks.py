@@ -16,13 +16,18 @@ _DRIVER: Final = "trio_mud.driver."
 _DISPATCHER: Final = "trio_mud.driver.core.dispatcher"  # its frames hold the event in flight
 _TRIO_LOOP: Final = "trio._core._run"  # calls every task
 _NOT_THE_GAME: Final = ("trio.", *(f"trio_mud.{room}." for room in ("driver", "telnet", "text", "transports")))
+_PACKAGE: Final = "trio_mud."
+_BUNDLED_GAME: Final = "trio_mud.mudlib."
 
 
 class Activity(NamedTuple):
     """The work of the event loop at one moment."""
 
     where: str
-    """The outermost function of the game, its file and its current line; "" if none runs."""
+    """The outermost function of the game, its file and its current line.
+
+    If none runs, the outermost one of the library above the driver, such as that of a verb; "" if there is none either.
+    """
 
     event: str
     """The event and its subject, such as `Input of <Connection ann …>`; "" if there is none."""
@@ -34,19 +39,23 @@ class Activity(NamedTuple):
 def activity_of(innermost: FrameType | None) -> Activity:
     """Return the activity of the event loop, from the innermost frame of its thread."""
     trace: TracebackType | None = None
-    where = what = ""
+    where = library = what = ""
     frame, is_in_task = innermost, True
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
         is_in_task = is_in_task and not (module == _TRIO_LOOP and frame.f_code.co_name == "unrolled_run")
         if is_in_task and not f"{module}.".startswith(_NOT_THE_GAME):
-            where = place_of(frame)  # in the end the outermost frame of the game, called by the driver
+            # In the end the outermost frame of each: the driver calls the library, which calls a verb of the game.
+            if f"{module}.".startswith(_PACKAGE) and not f"{module}.".startswith(_BUNDLED_GAME):
+                library = place_of(frame)
+            else:
+                where = place_of(frame)
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
         if module == _DISPATCHER:
             event = frame.f_locals.get("event")
             what = _named(event) if isinstance(event, HookEvent) else what
         frame = frame.f_back
-    return Activity(where, what, trace)
+    return Activity(where or library, what, trace)
 
 
 def event_in_flight() -> tuple[HookEvent, int] | None:
