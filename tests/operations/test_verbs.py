@@ -108,7 +108,7 @@ async def test_a_banned_account_leaves_and_cannot_log_in_until_it_is_over(mud: O
     async with open_club(mud) as club:
         bob = await club.member("Bob")
         answer = (await club.console("ban bob 1h cheating")).answer
-        assert answer == "bob is banned until 2000-01-01 13:00:00; 1 connections are ended.\n"
+        assert answer == "bob is banned until 2000-01-01 13:00:00. Connections ended: 1.\n"
         assert "You may not come in. cheating" in await bob.sees_the_end()
         again = await club.login("Bob")
         await again.sees_the_end()
@@ -117,11 +117,21 @@ async def test_a_banned_account_leaves_and_cannot_log_in_until_it_is_over(mud: O
         assert "Bob: back" in await type_and_see(await club.login("Bob"), "say back")
 
 
+async def test_the_audit_shows_when_a_sanction_ends(mud: OpenMud) -> None:
+    async with open_club(mud) as club:
+        await club.member("Bob")
+        await club.console("ban 192.0.2.0/24 1h flooding")
+        await club.console("mute bob")
+        banned, muted = (await club.console("audit 2")).answer.splitlines()
+        assert "subject 192.0.2.0/24, until 2000-01-01 13:00:00, why flooding" in banned
+        assert "account bob, until further notice" in muted
+
+
 async def test_a_ban_past_the_last_year_of_a_date_is_shown_as_one_without_an_end(mud: OpenMud) -> None:
     async with open_club(mud) as club:
         await club.member("Bob")
         answer = (await club.console("ban bob 999999w cheating")).answer
-        assert answer == "bob is banned until further notice; 1 connections are ended.\n"
+        assert answer == "bob is banned until further notice. Connections ended: 1.\n"
         assert (await club.console("bans")).answer == "account bob until further notice, by console: cheating\n"
 
 
@@ -161,7 +171,7 @@ async def test_a_banned_network_is_refused_and_its_connections_end(mud: OpenMud)
         bob = await club.member("Bob", address="192.0.2.7")
         cid = await club.member("Cid", address="198.51.100.1")
         answer = (await club.console("ban 192.0.2.0/24 flooding")).answer
-        assert answer == "192.0.2.0/24 is banned until further notice; 1 connections are ended.\n"
+        assert answer == "192.0.2.0/24 is banned until further notice. Connections ended: 1.\n"
         await bob.sees_the_end()
         assert "Cid: here" in await type_and_see(cid, "say here")
         refused = await club.mud.player(address="192.0.2.200")
@@ -181,7 +191,7 @@ async def test_a_ban_of_an_ipv6_address_is_one_of_its_64_and_says_so(mud: OpenMu
         answer = (await club.console("ban 2001:db8::1 flooding")).answer
         assert answer == (
             "2001:db8::1 counts as its network, 2001:db8::/64, whose owner chooses the other bits freely.\n"
-            "2001:db8::/64 is banned until further notice; 1 connections are ended.\n"
+            "2001:db8::/64 is banned until further notice. Connections ended: 1.\n"
         )
         await bob.sees_the_end()
         await (await club.mud.player(address="2001:db8::dead:beef")).sees_the_end()
@@ -226,7 +236,7 @@ async def test_a_ban_that_comes_during_the_connect_hook_ends_the_visit(mud: Open
             await trio.sleep(1)
 
         visitor = await club.mud.player(address="192.0.2.7")
-        assert "0 connections are ended" in (await club.console("ban 192.0.2.0/24")).answer
+        assert "Connections ended: 0." in (await club.console("ban 192.0.2.0/24")).answer
         assert "You may not come in." in await visitor.sees_the_end()
         assert len(club.mud.server.connections) == 0
 

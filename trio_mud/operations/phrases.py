@@ -35,7 +35,7 @@ class OperationsPhrases:
     nothing: str = "There is nothing to show."
     kicked: str = "{name} is out."
     widened: str = "{word} counts as its network, {subject}, whose owner chooses the other bits freely."
-    banned: str = "{subject} is banned until {until}; {count} connections are ended."
+    banned: str = "{subject} is banned until {until}. Connections ended: {count}."
     muted: str = "{subject} is muted until {until}."
     recovery: str = "The code for {name}, good once and for an hour: {code}"
     snooping: str = "You see what {name} sees and types. Type snoop to stop."

@@ -264,7 +264,8 @@ def _add_over_server(office: Office, commands: Commands[Staff]) -> None:
         entries = await office.accounts.store.entries(AUDIT, min(max(count, 1), MAX_LISTED))
         lines = []
         for at, entry in entries:
-            rest = ", ".join(f"{name} {value}" for name, value in entry.items() if name != "event" and value != "")
+            shown = entry | ({"until": _end(office, until)} if type(until := entry.get("until")) is float else {})
+            rest = ", ".join(f"{name} {value}" for name, value in shown.items() if name != "event" and value != "")
             lines.append(f"{_when(at)} {entry.get('event')}: {rest}")
         _show(who, lines, phrases.nothing)
 
