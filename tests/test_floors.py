@@ -46,7 +46,9 @@ FLOORS = {
     "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
-    "cluster": Floor(GROUND | {"driver", "telnet", "text", "transports"}, {"anyio", "coredis", "msgspec", "trio"}),
+    "cluster": Floor(
+        GROUND | {"driver", "storage", "telnet", "text", "transports"}, {"anyio", "coredis", "msgspec", "trio"}
+    ),
     FRONT_DOOR: Floor(GROUND | {"driver", "telnet", "text", "transports"}),
     "commands": Floor({FRONT_DOOR}),
     "world": Floor(GROUND | {FRONT_DOOR, "commands", "storage", "text"}, {"msgspec", "trio"}),
@@ -148,7 +150,8 @@ ORDER = {
             "executor",
             "loading",
         ],
-        *["finding", "sweep", "succession", "store", "writer", "lock", "copies", "database_file", "sqlite", "memory"],
+        *["finding", "sweep", "succession", "store", "writer", "journal", "lock", "copies", "database_file"],
+        *["sqlite", "memory"],
         *["postgres_session", "postgres", "backups", "inspection", "restoring", "opening"],
         "__init__",
     ],

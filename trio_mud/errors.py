@@ -16,6 +16,7 @@ Their tree::
     │   ├── NotSaved            changes could not be written in time; they stay in memory and are retried
     │   ├── UnreadableRecord    a stored row cannot be loaded; it stays in the database as it is
     │   ├── ChangedInPlace      a list or dict of a record was changed without a notice to the store
+    │   ├── Superseded          another server has taken over the database, and nothing was written
     │   └── CannotOpenStorage   the database cannot be used; nothing was started
     ├── ReloadFailed            the new code of a game cannot take over; the old code goes on
     └── ConfigurationError      a setting is wrong; nothing was started
@@ -48,6 +49,7 @@ __all__ = [
     "ReloadFailed",
     "SessionInUse",
     "StorageError",
+    "Superseded",
     "TooManyTries",
     "TrioMudError",
     "UnreadableRecord",
@@ -141,6 +143,10 @@ class UnreadableRecord(StorageError):
 
 class ChangedInPlace(StorageError):
     """A list, dict or set of a record was changed in place; assign the field, or call `store.changed(record)`."""
+
+
+class Superseded(StorageError):
+    """Another server has taken over the database: nothing was written. Stop this one."""
 
 
 class CannotOpenStorage(StorageError):

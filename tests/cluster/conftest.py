@@ -12,9 +12,12 @@ from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.storage import Executor, Stored, inline
 from trio_mud.testing import Mud
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryGatewayEnd, MemoryWorldEnd
 from trio_mud.testing.pipe import PipeListener
+from trio_mud.testing.storage import MortalMemory
+from trio_mud.world import Game
 
 
 class RunningWorld:
@@ -25,13 +28,48 @@ class RunningWorld:
         service: Its service.
         end: Its end of the cluster link; `end.kill()` kills it.
         failed: The error that its server has raised; None while it runs.
+        memory: Its database.
+        over: Set when it has ended, and its database is closed.
     """
 
-    def __init__(self, server: MasterServer, service: WorldService, end: MemoryWorldEnd) -> None:
+    def __init__(
+        self, server: MasterServer, service: WorldService, end: MemoryWorldEnd, memory: MortalMemory | None = None
+    ) -> None:
+        self.memory = memory or MortalMemory()
+        self.scope = trio.CancelScope()
+        self.over = trio.Event()
         self.server = server
         self.service = service
         self.end = end
         self.failed: BaseException | None = None
+
+    def kill(self) -> None:
+        """Kill it: nothing more is delivered or written."""
+        self.end.kill()
+        self.memory.is_dead = True
+        self.scope.cancel()
+
+    async def serve_game(
+        self, game: Game, executor: Executor, interval: float, *, task_status: trio.TaskStatus[MasterServer]
+    ) -> None:
+        """Serve a game with records."""
+        clock = trio.current_time
+        try:
+            with self.scope:
+                async with (
+                    self.service.claimed() as journal,
+                    game.open(
+                        self.memory, executor=executor, interval=interval, journal=journal, wall_clock=clock
+                    ) as opened,
+                ):
+                    self.server.hooks, self.server.world = opened
+                    await self.server.serve([self.service.listener], task_status=task_status)
+        except BaseException as error:
+            self.failed = unwrap_single(error)
+            if isinstance(error, trio.Cancelled):
+                raise
+        finally:
+            self.over.set()
 
     async def serve(self, *, task_status: trio.TaskStatus[MasterServer]) -> None:
         try:
@@ -100,6 +138,17 @@ class SplitServer:
         gateway = RunningGateway(service, Mud(server, listener, self._players), listener)
         await self._nursery.start(gateway.serve)
         return gateway
+
+    async def start_game(
+        self, game: Game, stored: Stored, executor: Executor = inline, interval: float = 1.0
+    ) -> RunningWorld:
+        """Start a world with a game that stores records; the database outlives it."""
+        end = self.cluster.world_end()
+        service = WorldService(end)
+        server = MasterServer(Hooks(), limits=limits_of_world(self._limits), services=[service])
+        world = RunningWorld(server, service, end, MortalMemory(stored))
+        await self._nursery.start(world.serve_game, game, executor, interval)
+        return world
 
 
 @asynccontextmanager

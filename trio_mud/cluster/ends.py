@@ -49,7 +49,7 @@ class Commit:
     Attributes:
         number: Its number in this epoch; a commit whose number was seen before does nothing.
         frames: The frames for each gateway, by its name.
-        held: What the cluster link holds for the next world, by key, as far as it changes: a value replaces the one
+        held: The changes of the state that is held for the next world, by key: a value replaces the one
             held under that key, and None removes it. `HeldState` holds it in memory.
     """
 

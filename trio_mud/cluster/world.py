@@ -5,7 +5,11 @@ Theory of operation
 Frames of gateways become calls of `RemoteLink`; the listener returns a link for each connection that arrives.
 Messages for the gateways are queued and committed together, one commit at a time, so that the commits grow with the
 load. A commit contains the acknowledgements of the input that was taken since the last one. It is made between two
-batches of events, so an acknowledgement is never without the output that its line caused.
+batches of events, so an acknowledgement is never without the output that its line caused. The changes of records are
+in it, too: `ChangeJournal` takes them in the same step.
+
+A world with a game that stores records claims before the game is opened, since an earlier world could still change
+them: `async with world.claimed() as journal`, and then `game.open(…, journal=journal)`.
 
 `states.WORLD` decides what a claim, a lost claim and lost data cause.
 """
@@ -22,9 +26,11 @@ from typing import Final, cast
 import trio
 
 from ..driver.core.events import Cause
+from ..driver.core.guard import unwrap_single
 from ..driver.link.base import LinkHost
 from ..driver.link.outgoing import MOST_RENDERED
 from ..driver.link.tail import Tail
+from ..storage.journal import ChangeJournal
 from ..text import Text
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
@@ -105,6 +111,7 @@ class WorldService:
 
     Attributes:
         listener: The listener for `MasterServer.serve`.
+        journal: The changes of the game's records, for `Game.open`.
     """
 
     def __init__(self, end: WorldEnd, *, fenced: Callable[[], object] | None = None) -> None:
@@ -112,6 +119,8 @@ class WorldService:
         self._fenced = fenced
         self._is_held = False  # by `claimed`
         self._is_yielding = False
+        self.journal = ChangeJournal()
+        self.journal.wanted = self._wake
         self._host: LinkHost | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
@@ -133,25 +142,33 @@ class WorldService:
         self._must_list = False
         self._number = 0  # of the last commit
         self._dirty = trio.Event()
+        self._committing = trio.Lock()
+        self._serving = trio.Event()
         self._over = trio.Event()
         self.listener = WorldListener()
 
     # The service
 
     @asynccontextmanager
-    async def claimed(self) -> AsyncGenerator[None]:
-        """Claim the cluster link for the length of the block, and release it at the end.
+    async def claimed(self) -> AsyncGenerator[ChangeJournal]:
+        """Claim the cluster link for the length of the block, and release it at the end. Yields the journal.
 
         For a game with a database, which is opened after the claim and closed before the release. Without it `run`
         claims, and `aclose` releases.
 
         Raises:
             LinkUnavailable: The cluster link cannot be used.
+            Fenced: Another world has claimed it meanwhile.
         """
         await self._claim()
         self._is_held = True
         try:
-            yield
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_claim)
+                yield self.journal
+                nursery.cancel_scope.cancel(reason="the block is over")
+        except BaseExceptionGroup as group:
+            raise unwrap_single(group) from None
         finally:
             if self._machine.state is not WorldPhase.FENCED:
                 with trio.move_on_after(RELEASE_TIMEOUT, shield=True):
@@ -164,8 +181,10 @@ class WorldService:
             Fenced: Another world has claimed it; nothing that this one does counts any more.
         """
         try:
+            self._serving.set()
             if self._machine.state is WorldPhase.LOADED:
                 await self._claim()
+            self.journal.is_bound = True
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
                 task_status.started()
@@ -199,6 +218,7 @@ class WorldService:
 
     async def aclose(self) -> None:
         """Commit what is left, release the cluster link, and end `run`."""
+        self.journal.ending()
         await self._act(WorldEvent.CLOSE)
         await self._over.wait()
 
@@ -219,6 +239,7 @@ class WorldService:
                 case WorldAction.COMMIT_REST:
                     self._dirty.set()
                 case WorldAction.RELEASE:
+                    self.journal.is_bound = False
                     if not self._is_held:
                         await self._end.release()
                 case WorldAction.STOP:
@@ -226,10 +247,29 @@ class WorldService:
                         self._fenced()
                     self._dirty.set()
 
+    async def _keep_claim(self) -> None:
+        """Commit nothing at the pace of the cluster link, before `run` commits, and after it."""
+        while True:
+            with trio.move_on_after(self._end.heartbeat):
+                await self._serving.wait()
+            if self._serving.is_set():
+                await self._over.wait()
+                await trio.sleep(self._end.heartbeat)
+            if self._machine.state is WorldPhase.FENCED:
+                return
+            async with self._committing:
+                if not self._serving.is_set() or self._over.is_set():
+                    self._number += 1
+                    await self._end.commit(Commit(self._number, {}))
+
     async def _claim(self) -> None:
-        await self._end.claim()
+        held = await self._end.claim()
         self._number = 0
+        self.journal.begin(self._end.epoch, held)
         await self._act(WorldEvent.CLAIMED)
+
+    def _wake(self) -> None:
+        self._dirty.set()
 
     # Called by the links
 
@@ -324,7 +364,7 @@ class WorldService:
         self._round += 1
         self._shared.clear()
         self._items.clear()
-        if self._active:
+        if self._active or self.journal.has_news:
             self._dirty.set()
 
     # Up
@@ -438,6 +478,7 @@ class WorldService:
 
     async def _commit(self, *, may_be_empty: bool) -> None:
         """Commit everything since the last commit; at the end, release the cluster link."""
+        # From here to `take` nothing waits: acknowledgements, output and changes are those of one moment.
         self._acknowledge()
         self._discard()
         self._list()
@@ -445,20 +486,24 @@ class WorldService:
         self._shared.clear()
         if not out:
             self._make_room(self._pending)
-        if not out and self._machine.state is WorldPhase.CLOSING:
+        size = self._pending
+        is_empty = not out and not self.journal.has_news
+        self.journal.take()
+        if is_empty and self._machine.state is WorldPhase.CLOSING:
             await self._act(WorldEvent.COMMITTED)
             return
-        if not out and not may_be_empty:
+        if is_empty and not may_be_empty:
             return
-        self._number += 1
-        size = self._pending
         incarnations = self._incarnations.copy()
+        held = await self.journal.held()
         frames = {
-            gateway: encode_down(self._end.epoch, messages, self._incarnations.get(gateway, 0))
+            gateway: encode_down(self._end.epoch, messages, incarnations.get(gateway, 0))
             for gateway, messages in out.items()
         }
         try:
-            await self._end.commit(Commit(self._number, frames))
+            async with self._committing:
+                self._number += 1
+                await self._end.commit(Commit(self._number, frames, held))
         except Fenced:
             await self._act(WorldEvent.FENCED)
         except Forgotten:
@@ -469,6 +514,7 @@ class WorldService:
             self._dirty.set()
         else:
             self._make_room(size)
+            self.journal.accepted(self._number)
         if self._machine.state is WorldPhase.CLOSING:
             self._dirty.set()
 

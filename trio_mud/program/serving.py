@@ -18,6 +18,7 @@ from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from ..errors import ConfigurationError
 from ..storage import Backend, Memory
+from ..storage.journal import ChangeJournal
 from ..transports.tls import Certificate
 from ..web.ports import web_listeners
 from ..world import Game
@@ -161,12 +162,16 @@ def _web_openings(effective: Effective, certificate: Certificate | None, server:
     return openings
 
 
-def open_storage(game: Game, backend: Backend, configuration: Configuration) -> Lifespan:
-    """Return what surrounds the server of a game with records: its open store."""
+def open_storage(
+    game: Game, backend: Backend, configuration: Configuration, journal: ChangeJournal | None = None
+) -> Lifespan:
+    """Return what surrounds the server of a game with records: its open store, with a journal in a world."""
 
     @asynccontextmanager
     async def open_game(server: MasterServer) -> AsyncGenerator[None]:
-        settings = StoreSettings(interval=configuration.storage.every, cleanup=configuration.limits.cleanup_timeout)
+        settings = StoreSettings(
+            interval=configuration.storage.every, cleanup=configuration.limits.cleanup_timeout, journal=journal
+        )
         accounts = configuration.accounts
         if accounts.tls_port is None:
             accounts = replace(accounts, tls_port=configuration.tls_port)

@@ -76,7 +76,7 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
     lifespans: list[Lifespan] = [reporter.watched, claimed]
     lifespans.append(watching(configuration.watch, program.certificate, _print_page))
     if isinstance(game, Game) and program.backend is not None:
-        lifespans.append(open_storage(game, program.backend, configuration))
+        lifespans.append(open_storage(game, program.backend, configuration, world.journal))
     lifespans.append(_handing_over(world))
     serve_places(
         server,

@@ -21,18 +21,22 @@ class Lock:
     The file names its process and stays behind, because removing it would let two processes lock two files.
     The database itself is not locked: closing any descriptor of it would drop the locks that SQLite has on it.
 
+    Args:
+        path: That of the database.
+        shared: True to let other processes have it that share it as well.
+
     Raises:
         CannotOpenStorage: Another process has it (status 75), or the file cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         place = path.with_name(f"{path.name}.lock")
         try:
             self._file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CannotOpenStorage(f"cannot make {place}: {error.strerror}; the folder must be writable") from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             os.ftruncate(self._file, 0)
             command = " ".join(sys.argv)[:MAX_COMMAND]
             os.pwrite(self._file, f"{os.getpid()}\n{command}\n".encode(errors="replace"), 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from .rows import Changes, Entry, Lookup, Row
+from .rows import FENCE, Changes, Entry, Lookup, Row, check_fence
 from .sqlite import write_copy
 
 __all__ = ["Memory", "Stored"]
@@ -38,8 +38,10 @@ class Memory:
     def __init__(self, stored: Stored | None = None) -> None:
         self.stored = Stored() if stored is None else stored
 
-    def open(self) -> None:
-        """Do nothing."""
+    def open(self, *, shared: bool = False) -> None:
+        """Remove the fence, unless it is shared."""
+        if not shared:
+            self.stored.values.pop(FENCE, None)
 
     def close(self) -> None:
         """Do nothing."""
@@ -49,6 +51,8 @@ class Memory:
 
     def write(self, changes: Changes) -> None:
         """Store all of it."""
+        if changes.fence is not None:
+            self.stored.values[FENCE] = check_fence(self.stored.values.get(FENCE), changes.fence)
         self.stored.rows |= {(row.family, row.key): row for row in changes.rows}
         for place in changes.removed:
             self.stored.rows.pop(place, None)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -18,6 +19,7 @@ from .contents import Contents
 from .copies import make_room, new_name
 from .database_file import KEPT_UPGRADES
 from .executor import Executor, in_thread
+from .journal import ChangeJournal, Mover
 from .loading import no_collections
 from .postgres import Postgres
 from .record import Record
@@ -51,6 +53,7 @@ async def open_store(
     overlay: Overlay | None = None,
     prepare: Callable[[Store], None] | None = None,
     executor: Executor | None = None,
+    journal: ChangeJournal | None = None,
     wall_clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[Store, None]:
     """Open a store for the length of the block; leaving the block saves, also when it is left by a cancel or an error.
@@ -68,10 +71,13 @@ async def open_store(
         prepare: Called once with the store, when all resident records are made and none has its references yet. It may
             add the records that stored ones refer to.
         executor: Runs the backend's calls: a thread by default, `inline` in virtual time.
+        journal: Of the world of a split server: changes are committed elsewhere first, and it moves them into the
+            database. The epoch has begun.
         wall_clock: Seconds since 1970, for entries of logs.
 
     Raises:
         CannotOpenStorage: The database cannot be used; nothing was started.
+        Superseded: With a journal, a later server has the database.
         TypeError: A record class is declared wrongly.
         NotSaved: At the end of the block, if changes could not be saved in `cleanup` seconds and are lost.
         ChangedInPlace: At the end of a strict block.
@@ -82,11 +88,17 @@ async def open_store(
     store = Store(backend, contents, execute, overlay=overlay, wall_clock=wall_clock)
     if strict:
         contents.watch = InPlaceWatch(store._note_in_place)
-    writer = Writer(store, backend, execute, interval=interval, cleanup=cleanup)
+    if journal is None:
+        writer = Writer(store, backend, execute, interval=interval, cleanup=cleanup)
+    else:
+        writer = Mover(store, backend, execute, journal, interval=interval, cleanup=cleanup)
     with trio.CancelScope(shield=True):  # a database that was opened has to be closed
-        await execute(backend.open)
+        await execute(partial(backend.open, shared=True) if journal is not None else backend.open)
     error: BaseException | None = None
     try:
+        if journal is not None:
+            await journal.recover(backend, execute)
+            journal.store = store
         for family, field in sorted(contents.catalog.indexed()):
             await execute(backend.index, family, field)
         with no_collections():

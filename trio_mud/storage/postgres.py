@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .postgres_session import connect, upgrade
-from .rows import Changes, Entry, Lookup, Row, checksum
+from .rows import FENCE, Changes, Entry, Fence, Lookup, Row, check_fence, checksum
 from .sqlite import write_copy
 
 if TYPE_CHECKING:
@@ -45,17 +45,24 @@ class Postgres:
         self.name = f"postgresql://{parts.hostname or ''}{parts.path}"  # without user and password
         self.backup_folder = Path(backups) if backups is not None else None
         self._url = url
+        self._is_shared = False
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
-    def open(self) -> None:
+    def open(self, *, shared: bool = False) -> None:
         """Connect, lock the database, and make or upgrade its tables.
+
+        Args:
+            shared: As for `Backend.open`.
 
         Raises:
             CannotOpenStorage: It is in use, out of reach, or of a newer layout.
         """
         try:
-            self._connection = connect(self._url, self.name)
+            self._is_shared = shared
+            self._connection = connect(self._url, self.name, shared=shared)
             upgrade(self._connection, self.name)
+            if not shared:
+                self._connection.execute("delete from stored_values where name = %s", (FENCE,))
         except BaseException:
             self.close()
             raise
@@ -82,6 +89,8 @@ class Postgres:
         """Store all of it in one transaction."""
         db = self._db
         with db.transaction(), db.cursor() as cursor:
+            if changes.fence is not None:
+                _check(db, changes.fence)
             if changes.rows:
                 cursor.executemany(_UPSERT, [(*row[:5], row.data.decode(), checksum(row)) for row in changes.rows])
             if changes.removed:
@@ -165,12 +174,21 @@ class Postgres:
         """The connection; a new one if the last one was lost."""
         assert self._connection is not None, "the backend is not open"
         if self._connection.closed:
-            self._connection = connect(self._url, self.name)
+            self._connection = connect(self._url, self.name, shared=self._is_shared)
         return self._connection
 
     def _rows(self, condition: str, family: str, *bindings: object) -> list[Row]:
         found = self._db.execute(f"select {_COLUMNS} from rows where family = %s and {condition}", (family, *bindings))
         return [_row(values) for values in found]
+
+
+def _check(db: psycopg.Connection[tuple[Any, ...]], fence: Fence) -> None:
+    """Raise Superseded if the database has a greater fence; otherwise store this one. Another writer waits for it."""
+    # The row must be there to be locked: of two writers that found none, both would go on.
+    db.execute("insert into stored_values values(%s, '[0, 0]') on conflict do nothing", (FENCE,))
+    found = db.execute("select data from stored_values where name = %s for update", (FENCE,)).fetchone()
+    value = check_fence(found[0].encode() if found is not None else None, fence)
+    db.execute("update stored_values set data = %s where name = %s", (value.decode(), FENCE))
 
 
 def _parts(db: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Changes]:

@@ -21,6 +21,7 @@ __all__ = ["LAYOUTS", "connect", "upgrade"]
 
 CONNECT_TIMEOUT = 10  # seconds
 SILENCE = 15_000  # milliseconds until a server that does not answer counts as lost
+PAUSE: Final = 2_000  # milliseconds within a transaction after which the database ends the session of a server
 LOCK_PATIENCE = 3.0  # seconds
 LOCK_INTERVAL = 0.1  # seconds between two tries
 LOCK: Final = 0x74726D75  # "trmu"
@@ -42,13 +43,14 @@ LAYOUTS: list[tuple[str, ...]] = [
 """The statements that lead from each layout of the database to the next one."""
 
 
-def connect(url: str, name: str, *, locks: bool = True) -> Connection:
+def connect(url: str, name: str, *, locks: bool = True, shared: bool = False) -> Connection:
     """Connect to a database, and lock it unless it is only read.
 
     Args:
         url: Of the database.
         name: Its name in errors: the URL without user and password.
         locks: False for a connection that only reads.
+        shared: True to let other servers in that share the database as well.
 
     Raises:
         CannotOpenStorage: It is out of reach, or in use by another server, or the URL is malformed.
@@ -80,17 +82,20 @@ def connect(url: str, name: str, *, locks: bool = True) -> Connection:
     try:
         db.execute("set synchronous_commit = on")
         if locks:
-            _lock(db, name)
+            _lock(db, name, shared=shared)
+        if shared:  # a server that is paused within a write must not hold up its successor
+            db.execute(f"set idle_in_transaction_session_timeout = {PAUSE}")
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _lock(db: Connection, name: str) -> None:
+def _lock(db: Connection, name: str, *, shared: bool) -> None:
     """Take the lock; wait a little for the session of a process that was just killed to end."""
     give_up_at = time.monotonic() + LOCK_PATIENCE
-    while not _first(db, "select pg_try_advisory_lock(%s)", LOCK):
+    function: LiteralString = "pg_try_advisory_lock_shared" if shared else "pg_try_advisory_lock"
+    while not _first(db, f"select {function}(%s)", LOCK):
         if time.monotonic() > give_up_at:
             holder = _first(
                 db,

@@ -11,7 +11,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-__all__ = ["Backend", "Changes", "Entry", "Lookup", "Row", "checksum"]
+import msgspec
+
+from trio_mud.errors import Superseded
+
+__all__ = ["FENCE", "Backend", "Changes", "Entry", "Fence", "Lookup", "Row", "check_fence", "checksum"]
+
+FENCE = "trio_mud.fence"  # the value that has the fence of the last fenced write
 
 
 class Row(NamedTuple):
@@ -35,6 +41,17 @@ class Entry(NamedTuple):
     data: bytes  # JSON, an object
 
 
+class Fence(NamedTuple):
+    """A place in the order of writes of several servers, of which only the last may write.
+
+    A database keeps the greatest fence that it has seen and refuses a write with a lesser one. So a server that was
+    paused, or is cut off, cannot overwrite what its successor has written.
+    """
+
+    epoch: int  # greater for each server
+    number: int  # of the last commit of that server whose changes are in the write
+
+
 class Changes(NamedTuple):
     """The content of one transaction."""
 
@@ -42,6 +59,7 @@ class Changes(NamedTuple):
     removed: Collection[tuple[str, str]] = ()  # family, key; never one of `rows`
     entries: Collection[Entry] = ()
     values: Collection[tuple[str, bytes]] = ()  # name, JSON
+    fence: Fence | None = None  # None for a server that has the database to itself
 
 
 class Lookup(NamedTuple):
@@ -59,6 +77,21 @@ def checksum(row: Row) -> int:
     return zlib.crc32(row.data, zlib.crc32("\0".join(row[:5]).encode()))
 
 
+def check_fence(stored: bytes | None, fence: Fence) -> bytes:
+    """Return the value of the fence that is to be stored.
+
+    Args:
+        stored: The stored value; None without one.
+        fence: That of the write.
+
+    Raises:
+        Superseded: The stored one is greater.
+    """
+    if stored is not None and msgspec.json.decode(stored, type=Fence) > fence:
+        raise Superseded("another server has taken over the database: nothing was written; stop this server")
+    return msgspec.json.encode(fence)
+
+
 class Backend(Protocol):
     """A database. Each call raises what its library raises, and the store decides what that means."""
 
@@ -68,8 +101,12 @@ class Backend(Protocol):
     backup_folder: Path | None
     """Where scheduled backups and those before an upgrade go; None for none."""
 
-    def open(self) -> None:
+    def open(self, *, shared: bool = False) -> None:
         """Open it, create what is missing, and keep a second process out.
+
+        Args:
+            shared: True for a server whose writes are all fenced. Further servers of that kind may open it. Without
+                it the fence is removed, since what is written is in no order with earlier fenced writes.
 
         Raises:
             CannotOpenStorage: It cannot be used. Nothing was changed, and nothing stays open.
@@ -82,7 +119,11 @@ class Backend(Protocol):
         """Make searches by this field fast. Called after every opening, for every declared index."""
 
     def write(self, changes: Changes) -> None:
-        """Store all of it durably, or raise and store none. Repeating it must change nothing more."""
+        """Store all of it durably, or raise and store none. Repeating it must change nothing more.
+
+        Raises:
+            Superseded: Its fence is less than a stored one.
+        """
 
     def scan(self, family: str) -> Iterator[list[Row]]:
         """Yield the rows that have no owner, by chunks of at most 500."""

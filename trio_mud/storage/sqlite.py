@@ -17,7 +17,7 @@ from trio_mud.errors import CannotOpenStorage
 
 from .database_file import copy_to, new_file, open_beside, open_file, transaction, upgrade
 from .lock import Lock
-from .rows import Changes, Entry, Lookup, Row, checksum
+from .rows import FENCE, Changes, Entry, Fence, Lookup, Row, check_fence, checksum
 
 if TYPE_CHECKING:
     from apsw import SQLiteValue
@@ -53,8 +53,11 @@ class Sqlite:
         self._lock: Lock | None = None
         self._connection: apsw.Connection | None = None
 
-    def open(self) -> None:
+    def open(self, *, shared: bool = False) -> None:
         """Lock, check and open the file.
+
+        Args:
+            shared: As for `Backend.open`.
 
         Raises:
             CannotOpenStorage: It is in use, damaged, of a newer layout, of another program, or out of reach.
@@ -66,9 +69,11 @@ class Sqlite:
             raise CannotOpenStorage(
                 f"cannot make the folder of {self.name}: {error.strerror}; name a file in a folder that can be written"
             ) from error
-        self._lock = Lock(self.path)
+        self._lock = Lock(self.path, shared=shared)
         try:
             self._connection = open_file(self.path, self.backup_folder)
+            if not shared:
+                self._connection.execute("delete from stored_values where name = ?", (FENCE,))
         except BaseException:
             self.close()
             raise
@@ -92,6 +97,8 @@ class Sqlite:
     def write(self, changes: Changes) -> None:
         """Store all of it in one transaction, synced."""
         with transaction(self._db) as db:
+            if changes.fence is not None:
+                _check(db, changes.fence)
             _write(db, changes)
 
     def scan(self, family: str) -> Iterator[list[Row]]:
@@ -194,6 +201,13 @@ def write_copy(path: Path, parts: Iterable[Changes]) -> None:
         for changes in parts:
             with transaction(db):
                 _write(db, changes)
+
+
+def _check(db: apsw.Connection, fence: Fence) -> None:
+    """Raise Superseded if the file has a greater fence; otherwise store this one."""
+    found = db.execute("select cast(data as blob) from stored_values where name = ?", (FENCE,)).fetchone()
+    value = check_fence(_bytes(found[0]) if found is not None else None, fence)
+    _write(db, Changes(values=[(FENCE, value)]))
 
 
 def _write(db: apsw.Connection, changes: Changes) -> None:

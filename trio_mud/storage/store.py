@@ -71,6 +71,8 @@ class Store:
         self._entries: list[Entry] = []
         self._last_entry = 0
         self._taken = self._committed = 0  # numbers of transactions
+        self._savers = 0  # calls of `saved` that wait
+        self._unmoved: dict[int, Entry] = {}  # log entries that wait in a journal
         self._leaving: dict[Record, int] = {}  # released, and the transaction after which they may be forgotten
         self._settled = trio.Event()
         self._wanted = trio.Event()
@@ -225,7 +227,7 @@ class Store:
         """
         self._contents.check_open()
         data = msgspec.json.encode(entry)
-        if len(self._entries) >= MAX_ENTRIES:
+        if len(self._entries) + len(self._unmoved) >= MAX_ENTRIES:
             self.counters["dropped_entries"] += 1
             return
         self._last_entry += 1
@@ -235,7 +237,7 @@ class Store:
         """Return the newest entries of a log, oldest first: seconds since 1970, and the entry."""
         found = {entry.number: entry for entry in await self._ask(self._backend.entries, name, last)}
         transaction = self._contents.transaction
-        waiting = [*(transaction.entries if transaction is not None else ()), *self._entries]
+        waiting = [*self._unmoved.values(), *(transaction.entries if transaction is not None else ()), *self._entries]
         found |= {entry.number: entry for entry in waiting if entry.log == name}
         newest = sorted(found.values())[max(0, len(found) - last) :]
         return [(entry.at, msgspec.json.decode(entry.data)) for entry in newest]
@@ -253,16 +255,18 @@ class Store:
         Raises:
             NotSaved: It is not on disk yet; it stays in memory, and the store keeps retrying.
         """
-        is_waiting = self.is_dirty
-        goal = self._taken + 1 if is_waiting else self._taken
-        with trio.move_on_after(within):
-            while self._committed < goal:
-                if is_waiting:
+        goal = self._taken + 1 if self.is_dirty else self._taken
+        self._savers += 1
+        try:
+            with trio.move_on_after(within):
+                while self._committed < goal:
                     self._wanted.set()
-                await self._settled.wait()
-            await trio.lowlevel.checkpoint_if_cancelled()
-            if not self._contents.unencodable:
-                return
+                    await self._settled.wait()
+                await trio.lowlevel.checkpoint_if_cancelled()
+                if not self._contents.unencodable:
+                    return
+        finally:
+            self._savers -= 1
         self.counters["not_saved"] += 1
         if self._contents.unencodable:
             record, reason = next(iter(self._contents.unencodable.items()))

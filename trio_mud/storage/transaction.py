@@ -51,6 +51,7 @@ class Transaction:
     """All changes up to one moment.
 
     The caller of `take_changes` encodes it, writes its `changes`, and then calls `committed` or `failed`, exactly once.
+    A journal calls `accepted` before `committed`.
 
     Attributes:
         number: Counts transactions from 1.
@@ -66,6 +67,7 @@ class Transaction:
         overlay: Overlay | None,
         settle: Callable[[Transaction, BaseException | None], None],
     ) -> None:
+        self._is_accepted = False
         self.number = number
         self.records, contents.dirty = contents.dirty, {}
         self.removed, contents.removed = contents.removed, {}
@@ -106,9 +108,18 @@ class Transaction:
             raise RuntimeError("the transaction is not encoded: call encode_slice until it returns False")
         return Changes(self._rows, list(self.removed), self.entries, list(self.values.items()))
 
+    def accepted(self) -> None:
+        """Note that the changes outlive this process, and are on disk later: the next transaction may be taken.
+
+        The caller then calls `committed`, and keeps the records of this transaction in memory until then.
+        """
+        self._close()
+        self._is_accepted = True
+
     def committed(self) -> None:
         """Note that the changes are on disk."""
-        self._close()
+        if not self._is_accepted:
+            self._close()
         self._settle(self, None)
 
     def forget_slice(self) -> bool:

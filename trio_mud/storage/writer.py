@@ -29,7 +29,7 @@ from .executor import Executor
 from .rows import Backend, Changes
 from .store import Store
 
-__all__ = ["RETRY_DELAYS", "SWEEP_INTERVAL", "Writer"]
+__all__ = ["RETRY_DELAYS", "SWEEP_INTERVAL", "Writer", "write_freeing"]
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0)  # seconds after the first, second, … failure; the last one from then on
 SWEEP_INTERVAL = 60.0  # seconds
@@ -60,7 +60,7 @@ class Writer:
         """Write until `close` was called and everything is on disk, or its time is up."""
         with self._scope:
             sweep_at = trio.current_time() + SWEEP_INTERVAL
-            while not (self._closing.is_set() and not self._store.is_dirty):
+            while not (self._closing.is_set() and self._has_finished()):
                 if not self._closing.is_set():
                     with trio.move_on_after(self._interval):
                         await self._store._wanted.wait()
@@ -70,6 +70,10 @@ class Writer:
                 elif trio.current_time() >= sweep_at:
                     sweep_at = trio.current_time() + SWEEP_INTERVAL
                     await self._sweep()
+
+    def _has_finished(self) -> bool:
+        """Return True if nothing is left to be written."""
+        return not self._store.is_dirty
 
     async def write(self) -> bool:
         """Write one transaction; return False if that failed."""
@@ -81,7 +85,7 @@ class Writer:
                 await trio.lowlevel.checkpoint()
             changes = transaction.changes()
             rows, entries = len(changes.rows), len(changes.entries)
-            await self._execute(_write, self._backend, changes)
+            await self._execute(write_freeing, self._backend, changes)
         except trio.Cancelled:  # the time to save is up
             transaction.failed(self._store.error or TimeoutError("storage is slow"))
             raise
@@ -131,7 +135,7 @@ class Writer:
                 logger.error("%s; it is saved now", change)
 
 
-def _write(backend: Backend, changes: Changes) -> None:
+def write_freeing(backend: Backend, changes: Changes) -> None:
     """Write the changes, then free the lists here and in pieces: freeing 100,000 at once would hold the loop up."""
     try:
         backend.write(changes)

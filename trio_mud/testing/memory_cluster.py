@@ -22,7 +22,7 @@ class MemoryCluster:
     Attributes:
         epoch: That of the last world that has claimed.
         commits: The number of commits so far.
-        held: What is held for the next world.
+        held: The state that is held for the next world.
     """
 
     def __init__(self, latency: float = 0.0) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Final, Protocol, Unpack
 
@@ -20,6 +20,8 @@ from ..driver.server.server import MasterServer, ServerSettings
 from ..limits import Limits
 from ..program.reload import GameReload
 from ..storage import Store, Stored, inline
+from ..storage.journal import ChangeJournal
+from ..storage.rows import FENCE
 from ..telnet import Option
 from ..transports.site import Site
 from ..transports.streams import StreamListener
@@ -278,12 +280,15 @@ async def open_mud(
     watch_threads()
     try:
         with naming_forgotten_awaits(), failures.listening():
+            cluster = MemoryCluster() if split else None
+            world = WorldService(cluster.world_end()) if cluster is not None else None
             async with (
-                _opened(game, memory, settings, strict=not allow_errors) as hooks,
+                world.claimed() if world is not None else nullcontext() as journal,
+                _opened(game, memory, settings, journal, strict=not allow_errors) as hooks,
                 trio.open_nursery() as players,
                 trio.open_nursery() as nursery,
             ):
-                async with _serving(hooks, listener, web_listener, nursery, settings, split=split) as server:
+                async with _serving(hooks, listener, web_listener, nursery, settings, cluster, world) as server:
                     try:
                         yield Mud(server, listener, players, failures.errors, memory, web_listener)
                     except BaseException as error:
@@ -310,19 +315,17 @@ async def _serving(
     web_listener: PipeListener,
     nursery: trio.Nursery,
     settings: ServerSettings,
-    *,
-    split: bool,
+    cluster: MemoryCluster | None,
+    world: WorldService | None,
 ) -> AsyncGenerator[MasterServer]:
     """Yield the server with the game, which accepts the listeners' peers itself, or by a gateway."""
     limits = settings.get("limits") or Limits()
     listeners = [listener, WebListener(StreamListener(web_listener), Site(SUBPROTOCOLS, limits=limits))]
-    if not split:
+    if cluster is None or world is None:
         server = MasterServer(hooks, **settings)
         await nursery.start(server.serve, listeners)
         yield server
         return
-    cluster = MemoryCluster()
-    world = WorldService(cluster.world_end())
     services = settings.get("services", ())
     at_world = settings | ServerSettings(limits=limits_of_world(limits), services=(world, *services))
     server = MasterServer(hooks, **at_world)
@@ -339,7 +342,7 @@ async def _serving(
 
 @asynccontextmanager
 async def _opened(
-    game: Hooks | Game, memory: MortalMemory, settings: ServerSettings, *, strict: bool
+    game: Hooks | Game, memory: MortalMemory, settings: ServerSettings, journal: ChangeJournal | None, *, strict: bool
 ) -> AsyncGenerator[Hooks]:
     """Open the store of a `Game`, put its world into the settings, and yield the hooks of any game."""
     if not isinstance(game, Game):
@@ -349,7 +352,9 @@ async def _opened(
         return
     if "world" in settings:
         raise TypeError("mud(game, world=…): a Game has a world of its own, which is server.world; leave world= out")
-    async with game.open(memory, executor=inline, strict=strict, wall_clock=settings["wall_clock"]) as opened:
+    memory.stored.values.pop(FENCE, None)  # of an earlier split server, whose cluster link is gone
+    clock = settings["wall_clock"]
+    async with game.open(memory, executor=inline, strict=strict, journal=journal, wall_clock=clock) as opened:
         settings["world"] = opened.world
         yield opened.hooks
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 from trio_mud import FIRST, LAST, Hooks, SessionEnded, SessionStarted, Started
 from trio_mud.storage import Backend, Executor, Record, open_store
 from trio_mud.storage.catalog import Catalog
+from trio_mud.storage.journal import ChangeJournal
 
 from .being import Traveller
 from .map_files import MapFile
@@ -31,6 +32,7 @@ class StoreSettings(TypedDict, total=False):
     cleanup: float
     strict: bool
     executor: Executor | None
+    journal: ChangeJournal | None
     wall_clock: Callable[[], float]
 
 
@@ -128,6 +130,8 @@ class Game:
                 wall_clock=settings.get("wall_clock", time.time),
             )
             hooks = self.make_hooks(world)
+            if (journal := settings.get("journal")) is not None:
+                journal.ending = world._end
             try:
                 yield OpenGame(hooks, world)
             finally:

@@ -62,6 +62,7 @@ class World:
         self._reset_times: dict[str, float | None] = store.value(RESETS, {})
         self._crashes: list[float] = []  # the last times at which a run ended without `_end`
         self._forgotten_crashes = 0  # the number of earlier ones
+        self._has_ended = False
         store._contents.world = self
         if "thing" in store._contents.keys:
             self._begin()
@@ -197,7 +198,10 @@ class World:
                 self.clock.schedule(self, reset.name, at)
 
     def _end(self) -> None:
-        """Stop the time of all things, at the end of a run."""
+        """Stop the time of all things, at the end of a run. A second call has no effect."""
+        if self._has_ended:
+            return
+        self._has_ended = True
         self.clock.store_time()
         if "thing" in self.store._contents.keys:
             for thing in self.store.all(Thing):
