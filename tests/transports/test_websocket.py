@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
@@ -310,6 +311,27 @@ async def test_a_close_that_cannot_be_sent_still_closes_the_transport_below(auto
     with trio.move_on_after(1):
         await transport.aclose()
     assert below.is_closed
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_secure"),
+    [
+        ("", True),  # a client in the network of the proxies, or the proxy itself
+        ("X-Forwarded-For: 192.0.2.7\r\n", False),
+        ("X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n", False),
+        ("X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n", True),
+    ],
+)
+async def test_tls_between_a_proxy_and_the_server_does_not_make_its_client_secure(
+    headers: str, is_secure: bool
+) -> None:
+    below = FakeTransport(address="10.0.0.1")
+    below.is_secure = True
+    below.say(UPGRADE + headers.encode() + b"\r\n")
+    transport = WebSocketTransport(below, Site({}, forwarded_from=[ipaddress.ip_network("10.0.0.1")]))
+    await transport.locate()
+    await transport.handshake()
+    assert transport.is_secure is is_secure
 
 
 def make(codec: Callable[[], Codec] | None) -> Transport:

@@ -323,6 +323,23 @@ async def test_the_state_has_the_last_events_of_the_log(autojump_clock: MockCloc
     assert not any(isinstance(handler, RecentLog) for handler in logging.getLogger().handlers)
 
 
+async def test_texts_that_json_cannot_carry_are_escaped(autojump_clock: MockClock) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Admitted)
+    def enter(event: Admitted) -> None:
+        event.connection.name = "\ud800 name"
+        event.connection.server.sessions.enter("\ud800 key", event.connection)
+
+    async with open_watched(hooks) as place:
+        await place.connect()
+        logging.getLogger("a_game").warning("\ud800 log")
+        state = await place.state()
+        (row,) = state["rows"]
+        assert (row["name"], row["session"]) == (r"\ud800 name", r"\ud800 key")
+        assert state["log"][-1]["text"] == r"\ud800 log"
+
+
 async def test_the_page_shows_the_oldest_connections_and_how_many_there_are(autojump_clock: MockClock) -> None:
     limits = Limits(max_per_address=None, accept_rate_per_address=None, accept_rate=None)
     async with open_watched(Hooks(), limits=limits) as place:

@@ -133,7 +133,8 @@ class WebSocketTransport(LayeredTransport):
             await self._transport.handshake()
             self._head = await self._read_head()
         head, self._head = self._head, None
-        self.is_secure = self.is_secure or self._transport.is_secure
+        if self._address is None or self._is_own_request:  # otherwise only the proxy knows how its client came
+            self.is_secure = self.is_secure or self._transport.is_secure
         if not head.wants_websocket:
             answer = self._site.answer(head)
             await self._finish(answer, with_body=head.request.method == "GET")

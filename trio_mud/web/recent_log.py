@@ -9,6 +9,8 @@ import logging
 from collections import deque
 from typing import Final, Self, TypedDict
 
+from trio_mud.driver.server.log_lines import printable
+
 MOST: Final = 50  # events
 MOST_SHOWN: Final = 500  # characters of one event
 
@@ -55,7 +57,12 @@ class RecentLog(logging.Handler):
         except Exception:  # noqa: BLE001 - an object of the game that cannot be formatted
             text = f"a log record of {record.pathname}:{record.lineno} cannot be formatted"
         self.events.append(
-            {"time": record.created, "level": record.levelname, "logger": record.name, "text": text[:MOST_SHOWN]}
+            {
+                "time": record.created,
+                "level": record.levelname,
+                "logger": record.name,
+                "text": printable(text[:MOST_SHOWN]),
+            }
         )
         if self._last_resort is not None and record.levelno >= self._last_resort.level:
             self._last_resort.handle(record)

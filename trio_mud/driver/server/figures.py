@@ -20,6 +20,7 @@ from ..core.guard import describe_value
 from ..link.telnet import TelnetLink
 from ..link.traffic import Traffic
 from .hook_host import door_of_connection
+from .log_lines import printable
 from .server import MasterServer
 
 STATES: Final = ("handshake", "door", "playing", "ending")
@@ -158,7 +159,7 @@ class Figures:
         key = "" if session is None else session.key
         return ConnectionRow(
             number=connection.number,
-            name=connection.name[:MOST_SHOWN],
+            name=printable(connection.name[:MOST_SHOWN]),
             address=connection.address,
             door=door_of_connection(connection),
             state=self._state_of(connection),
@@ -168,7 +169,7 @@ class Figures:
             unsent=_unsent(connection),
             anomalies=link.anomalies if isinstance(link, TelnetLink) else 0,
             scopes=", ".join(connection._lifecycle.open_scopes()),
-            session=(key if type(key) is str else describe_value(key))[:MOST_SHOWN],
+            session=printable((key if type(key) is str else describe_value(key))[:MOST_SHOWN]),
         )
 
 
