@@ -203,7 +203,7 @@ async def test_junk_of_a_world_is_counted_and_costs_nothing_else(
     async with open_split() as split:
         await split.start_world(echo("world"))
         ann = await split.mud.player()
-        split.cluster._down["gateway"].send_nowait(b"\xc1junk")
+        split.cluster._down["gateway"].put(b"\xc1junk")
         await ann.type("hello")
         await ann.sees("world heard hello")
         assert split.mud.server.counters["frames not decoded"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from random import Random
 from typing import Final
@@ -25,7 +25,7 @@ from ..gmcp import Return
 from ..mud import MILLENNIUM
 from ..pipe import PipeListener
 from . import inside
-from .actions import ACTIONS, COMINGS
+from .actions import ACTIONS, COMINGS, Action
 from .by_words import StoredRecords
 from .disk import SimulatedDisk, small_slices
 from .doors import DOORS, TELNET, TLS, layered
@@ -75,6 +75,8 @@ class Harness:
         pause: Seconds to wait after the current step.
     """
 
+    actions: Mapping[str, Action] = ACTIONS
+
     def __init__(
         self,
         plan: RunPlan,
@@ -89,10 +91,7 @@ class Harness:
             player.terminal.returns for player in former if player.terminal and player.terminal.returns
         ]
         self.server: MasterServer = MasterServer(Hooks(), limits=plan.limits, texts=TEXTS)
-        self.server.wall_clock = lambda: MILLENNIUM + trio.current_time()
-        secrets = itertools.count(1)
-        former_life = f"{plan.life}-" if plan.life else ""
-        self.server.sessions.new_secret = lambda: f"token{former_life}{next(secrets)}"
+        set_up(self.server, f"{plan.life}-" if plan.life else "")
         self.trace = Trace(plan, self.server)
         self.game = (game or GAMES[plan.game])(self.trace)
         self.server.hooks = self.trace.hooks_around(self.game.hooks)
@@ -192,6 +191,16 @@ class Harness:
 
     async def _direct(self) -> None:
         """Do all steps in order, then wait for quiet."""
+        await self._follow_script()
+        if self.trace.storage is not None:
+            self.trace.storage.disk.is_faulty = False
+        await trio.sleep(CALM)
+        if not self.server.is_closing:
+            self.trace.keep_calm()
+            self.server.shutdown()
+
+    async def _follow_script(self) -> None:
+        """Do all steps in order."""
         by_script = not OPERATORS[self.plan.operator].counts_task_steps
         if self.plan.is_mixed and self._kept_returns:
             chance = Random(f"restart {self.plan.seed} {self.plan.life}")
@@ -207,19 +216,13 @@ class Harness:
             self._end()
         for player in self.players:
             player.recover()
-        if self.trace.storage is not None:
-            self.trace.storage.disk.is_faulty = False
-        await trio.sleep(CALM)
-        if not self.server.is_closing:
-            self.trace.keep_calm()
-            self.server.shutdown()
 
     def _end(self) -> None:
         self.trace.operate()
         OPERATORS[self.plan.operator].act(self)
 
     def _do(self, step: PlanStep) -> None:
-        action, chance = ACTIONS[step.action], Random(step.chance)
+        action, chance = self.actions[step.action], Random(step.chance)
         player = self.players[step.player % len(self.players)] if self.players else None
         if player is None and step.action not in COMINGS:
             return  # no action is possible before the first player has connected
@@ -267,12 +270,15 @@ class Harness:
             door=door,
         )
         try:
-            self._listener_of(door).connect(player.pipe)
+            self._connect(player)
         except ConnectionRefusedError:
             return None
-        self.trace.meet(player)
         self.start(player.listen)
         return player
+
+    def _connect(self, player: SimulatedPlayer) -> None:
+        self._listener_of(player.door).connect(player.pipe)
+        self.trace.meet(player)
 
     def _listener_of(self, door: str) -> PipeListener:
         return {TELNET: self.listener, TLS: self._tls_listener}.get(door, self._web_listener)
@@ -310,6 +316,13 @@ class Harness:
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt inside a hook."""
         self.server.after(0, _interrupted)
+
+
+def set_up(server: MasterServer, life: str) -> None:
+    """Set what a server takes from outside its process: the time of day, and secrets, which contain the given text."""
+    server.wall_clock = lambda: MILLENNIUM + trio.current_time()
+    secrets = itertools.count(1)
+    server.sessions.new_secret = lambda: f"token{life}{next(secrets)}"
 
 
 def _peek(chance: Random, purpose: str) -> Random:

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ...accounts import tokens
+from ...cluster.forwarder import Forwarder
+from ...cluster.remote_link import RemoteLink
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
 from ...driver.connection.inbox import _Stage
@@ -18,6 +20,8 @@ from ...driver.connection.waiting import LIGHT
 from ...driver.core.dispatcher import Source
 from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
+from ...driver.link.guarded import GuardedLink
+from ...driver.link.outgoing import Outgoing
 from ...driver.link.tail import OVERHEAD, Tail
 from ...driver.link.telnet import TelnetLink
 from ...driver.server.events import Reloaded
@@ -71,6 +75,9 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
     back.
     """
     lines, link = connection._inbox.lines, connection._link
+    if isinstance(link, GuardedLink):
+        remote = remote_link(connection)
+        return len(lines) + len(remote._backlog), 0, 0, remote._size
     assert isinstance(link, TelnetLink)
     sizes = [getsizeof(line) for line in lines if isinstance(line, str) and len(line) > LIGHT]
     return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
@@ -79,8 +86,59 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
 def has_tail(connection: Connection) -> bool:
     """Return True if the link keeps its last text, for a client that may return by a token."""
     link = connection._link
-    assert isinstance(link, TelnetLink)
-    return link._tail is not None
+    return isinstance(link, TelnetLink) and link._tail is not None
+
+
+def remote_link(connection: Connection) -> RemoteLink:
+    """Return the link of a connection in a world."""
+    guarded: Any = connection._link
+    link = guarded._link
+    assert isinstance(link, RemoteLink), "it is a connection of a world"
+    return link
+
+
+def number_from(server: MasterServer, first: int) -> None:
+    """Number the connections of a server from a number."""
+    server._numbers = count(first)
+
+
+@contextmanager
+def written_text(callback: Callable[[Connection, str], object]) -> Iterator[None]:
+    """Call `callback`, in this block, with each plain text that a telnet link accepts."""
+    write = Outgoing.write
+
+    def write_and_report(self: Any, text: Any, *, is_last: bool = False) -> bool:
+        is_accepted = write(self, text, is_last=is_last)
+        if is_accepted and isinstance(text, str):
+            callback(self._receiver._subject, text)
+        return is_accepted
+
+    Outgoing.write = write_and_report  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Outgoing.write = write  # type: ignore[method-assign]
+
+
+@contextmanager
+def forwarded_input(line: Callable[[Connection, str], object], drops: Callable[[Connection], object]) -> Iterator[None]:
+    """Call `line`, in this block, with each line that a gateway takes, and `drops` when it drops waiting ones."""
+    forwarder: Any = Forwarder
+    answer, discard = forwarder.answer, forwarder.discard
+
+    def answer_and_report(self: Forwarder, text: str) -> None:
+        line(self._connection, text)
+        answer(self, text)
+
+    def discard_and_report(self: Forwarder) -> None:
+        drops(self._connection)
+        discard(self)
+
+    forwarder.answer, forwarder.discard = answer_and_report, discard_and_report
+    try:
+        yield
+    finally:
+        forwarder.answer, forwarder.discard = answer, discard
 
 
 def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:

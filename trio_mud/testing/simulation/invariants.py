@@ -323,7 +323,8 @@ def own_lines(watched: Watched, player: SimulatedPlayer, lines: list[str]) -> li
     has_resumed = player.terminal is not None and any(name == "Session.Resumed" for name, _ in player.terminal.gmcp)
     if player.came_from is None and not has_resumed:
         return lines
-    return [line for line in lines if line.startswith(f"<{watched.connection.number}:")]
+    marks = tuple(f"<{number}:" for number in watched.shows or {watched.connection.number})
+    return [line for line in lines if line.startswith(marks)]
 
 
 @invariant("I-8")

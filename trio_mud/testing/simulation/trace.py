@@ -140,6 +140,7 @@ class Watched:
         guests: Number of connections when it connected, including itself.
         ended_in_dialog: True if it was in a dialog when its ending was decided, which drops its lines.
         hidings: Number of times the game hid its input or showed it again.
+    shows: Numbers of the connections whose lines its player may show; empty for its own.
     """
 
     connection: Connection
@@ -157,6 +158,7 @@ class Watched:
     had_tail: bool = False
     robbed: bool = False
     hidings: int = 0
+    shows: set[int] = field(default_factory=set)
     in_dialog: bool = False
     ended_in_dialog: bool = False
     guests: int = 0
@@ -226,6 +228,7 @@ class Trace:
         self.returned: dict[int, inside.Returned] = {}  # by number of the new connection
         self.continued: dict[int, int] = {}
         self.accepted_at: dict[int, float] = {}
+        self.numbers = range(1, 1_000_000)  # of its connections
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
@@ -289,7 +292,7 @@ class Trace:
         living = [connection.number for connection in inside.guests(server)]
         for task in every_task():
             found = _GUEST.fullmatch(task.name)
-            if found is not None and int(found[1]) not in living:
+            if found is not None and int(found[1]) in self.numbers and int(found[1]) not in living:
                 self.fault("I-14", f"the task {task.name!r} has outlived its connection")
         for connection in inside.guests(server):
             if inside.is_in_handshake(connection):
