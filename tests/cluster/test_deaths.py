@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Cause, Connect, Disconnect, Hooks, Input, Limits, LinkLost
+from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, LinkLost
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.numbering import WINDOW
 from trio_mud.testing import Player
@@ -123,6 +123,42 @@ async def test_a_visitor_who_knocks_before_the_world_starts_comes_in_then(autoju
         assert ann.screen == ""
         await split.start_world(echo("first"))
         await ann.sees("first greets")
+
+
+async def test_a_password_on_its_way_when_the_world_dies_is_no_command(autojump_clock: MockClock) -> None:
+    async def secret(dialog: Dialog) -> None:
+        await dialog.ask_hidden("Password: ")
+
+    first, second, heard = Hooks(), echo("second"), list[str]()
+    first.on(Admitted)(lambda event: event.connection.start_dialog(secret))
+    second.on(Input)(lambda event: heard.append(event.line))
+    async with open_split() as split:
+        world = await split.start_world(first)
+        ann = await split.mud.player(latency=0.3)
+        await ann.sees("Password:")
+        world.end.kill()
+        await split.start_world(second)
+        await ann.type("sesame", "look")
+        await ann.sees("heard look")
+        assert heard == ["look"]
+
+
+async def test_a_refused_connection_of_a_world_that_is_cut_takes_no_text(autojump_clock: MockClock) -> None:
+    taken: list[bool] = []
+
+    async def hang(event: Connect) -> None:
+        await trio.sleep_forever()
+
+    hooks = Hooks()
+    hooks.on(Connect)(hang)
+    hooks.on(Disconnect)(lambda event: taken.append(event.connection.write("too late")))
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        split.mud.connect()
+        await settle()
+        world.server.abort()
+        await world.server.closed.wait()
+        assert taken == [False]
 
 
 async def test_a_world_that_was_replaced_is_fenced_and_says_nothing_more(autojump_clock: MockClock) -> None:

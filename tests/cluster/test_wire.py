@@ -170,7 +170,7 @@ def test_deeply_nested_data_is_refused() -> None:
 def test_a_newer_gateway_is_understood_but_for_the_messages_that_are_new() -> None:
     unknown: list[int] = []
     line = [2, 1, 1, "look", False, "a field of version 2"]
-    frame = pack([2, "g1", 1, 1, 1, [line, [99, 1, "a kind of version 2"], [2, 1, 2, "north"]], "one more"])
+    frame = pack([2, "g1", 1, 1, 1, [line, [99, 1, "a kind of version 2"], [2, 1, 2, "north"]], 4, "one more"])
 
     received = decode_up(frame, unknown.append)
 

@@ -12,6 +12,7 @@ roll takes their place: every connection, and its input that no world has acknow
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 from typing import Final
@@ -94,6 +95,8 @@ class GatewayService:
         self._roll = 0
         self._is_known = False  # the world has sent a frame to this incarnation
         self._is_replaced = False
+        self._numbers = itertools.count(1)  # of frames
+        self._last = (0, 0)  # the epoch and the number of the last frame
         self.epoch = 0
         self.hooks = Hooks()
         self.hooks.on(Started)(self._start)
@@ -193,7 +196,7 @@ class GatewayService:
         return messages
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
-        return encode_up(self._name, self._incarnation, self.epoch, self._roll, messages)
+        return encode_up(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers)
 
     # The silence of the world
 
@@ -228,6 +231,11 @@ class GatewayService:
             return
         if not self._is_for_me(decoded):
             return
+        if decoded.number:
+            if (decoded.epoch, decoded.number) <= self._last:
+                self._count("frames that came twice")
+                return
+            self._last = decoded.epoch, decoded.number
         self._silence.heard()
         for message in decoded.messages:
             try:

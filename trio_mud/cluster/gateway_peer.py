@@ -156,7 +156,8 @@ class GatewayPeer:
         self._queue.clear()
         self.connection.client._set_preferences({})  # those of the earlier world
         if self._machine.state is AtGateway.OPEN:  # the dialog that has hidden the input ended with its world
-            self.connection._link.hide_input(False, marks=True, ends_line=False)
+            link = self.connection._link
+            link.hide_input(False, marks=True, ends_line=False, is_answered=not link.hides_input)
         self._step(GatewayEvent.WORLD_STARTED)
 
     def _step(self, event: GatewayEvent) -> None:

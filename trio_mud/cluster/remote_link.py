@@ -286,8 +286,8 @@ class RemoteLink:
         else:
             self._items.clear()
             self._size = 0
-            self._is_stopped = False
-            self._is_refusal = True
+            self._is_refusal = self._machine.state is InWorld.KNOCKING
+            self._is_stopped = not self._is_refusal
         self._host.mark_dirty(self._its_receiver)
 
     async def read(self) -> None:

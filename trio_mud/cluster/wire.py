@@ -16,7 +16,8 @@ Every field is bounded, so that neither side can make the other keep more than a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -437,6 +438,7 @@ class UpFrame(msgspec.Struct, array_like=True, frozen=True):
         epoch: That of the world that the messages are for; 0 if the gateway knows none. Any other world ignores them.
         roll: The number of the last roll that was sent to that world. It ignores messages that do not follow its last
             request, since the roll brings again what they said.
+        number: Greater for each frame of this incarnation, so that one that comes twice is dropped; 0 for none.
     """
 
     version: int
@@ -445,6 +447,7 @@ class UpFrame(msgspec.Struct, array_like=True, frozen=True):
     epoch: Number
     roll: Number
     messages: list[Up]
+    number: Number = 0
 
 
 class _Sender(msgspec.Struct, array_like=True):
@@ -457,12 +460,14 @@ class DownFrame(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         incarnation: That of the gateway whose connections the messages name; 0 if they name none.
+        number: Greater for each frame of this epoch, so that one that comes twice is dropped; 0 for none.
     """
 
     version: int
     epoch: Number
     messages: list[Down]
     incarnation: Number = 0
+    number: Number = 0
 
 
 class _RawUp(msgspec.Struct, array_like=True):
@@ -472,6 +477,7 @@ class _RawUp(msgspec.Struct, array_like=True):
     epoch: Number
     roll: Number
     messages: list[msgspec.Raw]
+    number: Number = 0
 
 
 class _RawDown(msgspec.Struct, array_like=True):
@@ -479,8 +485,10 @@ class _RawDown(msgspec.Struct, array_like=True):
     epoch: Number
     messages: list[msgspec.Raw]
     incarnation: Number = 0
+    number: Number = 0
 
 
+_NO_NUMBERS: Final = itertools.repeat(0)
 _encoder: Final = msgspec.msgpack.Encoder()
 _up: Final = msgspec.msgpack.Decoder(UpFrame)
 _down: Final = msgspec.msgpack.Decoder(DownFrame)
@@ -493,18 +501,24 @@ _one_down: Final[msgspec.msgpack.Decoder[Down]] = msgspec.msgpack.Decoder(Down)
 Message = TypeVar("Message")
 
 
-def encode_up(gateway: str, incarnation: int, epoch: int, roll: int, messages: Sequence[Up]) -> list[bytes]:
+def encode_up(
+    gateway: str, incarnation: int, epoch: int, roll: int, messages: Sequence[Up], numbers: Iterator[int] = _NO_NUMBERS
+) -> list[bytes]:
     """Encode a gateway's messages, in order, into as few frames as `MAX_FRAME` allows, but at least one."""
     return [
-        _encoder.encode([VERSION, gateway, incarnation, epoch, roll, [msgspec.Raw(message) for message in part]])
+        _encoder.encode(
+            [VERSION, gateway, incarnation, epoch, roll, [msgspec.Raw(message) for message in part], next(numbers)]
+        )
         for part in _parts(messages) or [[]]
     ]
 
 
-def encode_down(epoch: int, messages: Sequence[Down], incarnation: int = 0) -> list[bytes]:
+def encode_down(
+    epoch: int, messages: Sequence[Down], incarnation: int = 0, numbers: Iterator[int] = _NO_NUMBERS
+) -> list[bytes]:
     """Encode a world's messages for one gateway, in order, into as few frames as `MAX_FRAME` allows."""
     return [
-        _encoder.encode([VERSION, epoch, [msgspec.Raw(message) for message in part], incarnation])
+        _encoder.encode([VERSION, epoch, [msgspec.Raw(message) for message in part], incarnation, next(numbers)])
         for part in _parts(messages)
     ]
 
@@ -527,7 +541,7 @@ def decode_up(frame: bytes, unknown: Callable[[int], object] = lambda count: Non
         raw = _read(_raw_up, frame)
         _check_version(raw.version)
         messages = _known(_one_up, raw.messages, unknown)
-        return UpFrame(raw.version, raw.gateway, raw.incarnation, raw.epoch, raw.roll, messages)
+        return UpFrame(raw.version, raw.gateway, raw.incarnation, raw.epoch, raw.roll, messages, raw.number)
     _check_version(decoded.version)
     return decoded
 
@@ -548,7 +562,8 @@ def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: N
     except (msgspec.DecodeError, ValueError, RecursionError):
         raw = _read(_raw_down, frame)
         _check_version(raw.version)
-        return DownFrame(raw.version, raw.epoch, _known(_one_down, raw.messages, unknown), raw.incarnation)
+        messages = _known(_one_down, raw.messages, unknown)
+        return DownFrame(raw.version, raw.epoch, messages, raw.incarnation, raw.number)
     _check_version(decoded.version)
     return decoded
 

@@ -16,6 +16,7 @@ them: `async with world.claimed() as journal`, and then `game.open(…, journal=
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 from collections import deque
@@ -127,6 +128,8 @@ class WorldService:
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
         self._incarnations: dict[str, int] = {}
         self._superseded: dict[str, deque[int]] = {}  # the earlier incarnations of each gateway
+        self._received: dict[str, tuple[int, int]] = {}  # the incarnation and number of the last frame of each gateway
+        self._numbers = itertools.count(1)  # of frames
         self._rolls: dict[str, int] = {}  # the number of the last roll that each gateway was asked for
         self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
@@ -395,6 +398,12 @@ class WorldService:
                 superseded.append(known)
                 self._lose_gateway(frame.gateway)
             self._incarnations[frame.gateway] = frame.incarnation
+        if frame.number:
+            incarnation, number = self._received.get(frame.gateway, (0, 0))
+            if incarnation == frame.incarnation and frame.number <= number:
+                self._count("frames that came twice")
+                return False
+            self._received[frame.gateway] = frame.incarnation, frame.number
         if frame.gateway not in self._rolls:
             self._greet(frame.gateway)
         return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
@@ -497,7 +506,7 @@ class WorldService:
         incarnations = self._incarnations.copy()
         held = await self.journal.held()
         frames = {
-            gateway: encode_down(self._end.epoch, messages, incarnations.get(gateway, 0))
+            gateway: encode_down(self._end.epoch, messages, incarnations.get(gateway, 0), self._numbers)
             for gateway, messages in out.items()
         }
         try:
@@ -507,10 +516,10 @@ class WorldService:
         except Fenced:
             await self._act(WorldEvent.FENCED)
         except Forgotten:
-            await self._act(WorldEvent.FORGOTTEN)
-            for gateway, messages in out.items():  # nothing of it was delivered
+            for gateway, messages in out.items():  # nothing of it was delivered, and it precedes all that follows
                 if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
-                    self._out[gateway] = [*self._out.get(gateway, ()), *messages]
+                    self._out[gateway] = [*messages, *self._out.get(gateway, ())]
+            await self._act(WorldEvent.FORGOTTEN)
             self._dirty.set()
         else:
             self._make_room(size)
@@ -541,10 +550,15 @@ class WorldService:
         if not self._must_list or self._host is None:
             return
         self._must_list = False
-        listing = {
-            name: str(value) if isinstance(value, str | int) else tuple(map(str, value))
-            for name, value in self._host.mssp_variables().items()
-        }
+        try:
+            listing = {
+                name: str(value) if isinstance(value, str | int) else tuple(map(str, value))
+                for name, value in self._host.mssp_variables().items()
+            }
+        except Exception as error:  # noqa: BLE001 - values of the game
+            text = "the variables for MUD listings cannot be sent to the gateways; check server.mssp"
+            self._host.context.repeats.log(logging.ERROR, text, kind="listing", summary=text, error=error)
+            return
         if listing != self._listing:
             self._listing = listing
             for gateway in self._rolls:

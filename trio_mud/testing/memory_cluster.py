@@ -54,7 +54,8 @@ class MemoryCluster:
     """What the two sides share.
 
     Args:
-        latency: Seconds of virtual time for each way between a side and the cluster link; may be random.
+        latency: Seconds of virtual time from sending to delivery, half of them from the sender to the cluster link; may
+            be random.
 
     Attributes:
         latency: The latency; it may be changed at any time.
@@ -114,13 +115,13 @@ class MemoryCluster:
     # Parts
 
     def _lag(self) -> float:
-        return self.latency() if callable(self.latency) else self.latency
+        """Return the seconds from a side to the cluster link, or back."""
+        return (self.latency() if callable(self.latency) else self.latency) / 2
 
     async def _reach(self) -> None:
         """Wait until what was sent has arrived."""
         await trio.sleep(self._lag())
-        while trio.current_time() < self._silent_until:
-            await trio.sleep_until(self._silent_until)
+        await trio.sleep_until(self._silent_until)
 
     async def _answer(self) -> bool:
         """Wait for a reply; return False if it is lost."""
@@ -223,8 +224,7 @@ class MemoryGatewayEnd:
         """Wait until the network lets something through."""
         if self._is_dead:
             await trio.sleep_forever()
-        while trio.current_time() < self._cut_until:
-            await trio.sleep_until(self._cut_until)
+        await trio.sleep_until(self._cut_until)
 
 
 class MemoryWorldEnd:

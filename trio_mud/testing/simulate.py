@@ -28,9 +28,10 @@ from .simulation.comparing import cut_everywhere
 from .simulation.determinism import real_seconds
 from .simulation.games import GAMES, SimulatedGame
 from .simulation.operators import OPERATORS
-from .simulation.plan import RunPlan, plan
+from .simulation.plan import SPLIT, SPLIT_OPERATORS, RunPlan, plan, split_plan
 from .simulation.shrinking import shrink
 from .simulation.simulator import RunResult
+from .simulation.split_actions import SPLIT_ACTIONS
 from .simulation.trace import Trace
 
 __all__ = ["main"]
@@ -74,6 +75,7 @@ def run_seeds(
     shrink_it: Annotated[int | None, Parameter(name="--shrink", show_default=False)] = None,
     only: Annotated[str, Parameter(show_default=False)] = "",
     cuts: Annotated[int | None, Parameter(show_default=False)] = None,
+    split: Annotated[bool, Parameter(negative=())] = False,
     kept: Annotated[Path, Parameter()] = KEPT,
 ) -> int:
     """Play seeds, and report the first invariant that each failing one broke.
@@ -90,6 +92,7 @@ def run_seeds(
         shrink_it: A seed that fails: find the shortest script that still does.
         only: Numbers of steps, such as 0,3,7: replay the seed with only these steps of its script.
         cuts: A seed whose run is cancelled from outside at each of its steps, one run for each.
+        split: Split the server into gateways and worlds, which die and are replaced during the run.
         kept: The file of failing seeds, which are played first the next time.
     """
     name = ""
@@ -101,18 +104,21 @@ def run_seeds(
         name = game_or_seed
     if play and play not in GAMES:
         raise ConfigurationError(f"there is no bundled game {play!r}: choose one of {', '.join(GAMES)}")
+    if split and play and play not in SPLIT:
+        raise ConfigurationError(f"--split does not play {play!r}: choose one of {', '.join(dict.fromkeys(SPLIT))}")
     make = _game(name, lines) if name else None
-    show = _Show(name or play, lines)
+    show = _Show(name or play, lines, split=split)
+    make_plan = split_plan if split else plan
     if shrink_it is not None:
-        return show.shrunk(plan(shrink_it, name or play), make)
+        return show.shrunk(make_plan(shrink_it, name or play), make)
     if cuts is not None:
-        if name or play:
+        if name or play or split:
             raise ConfigurationError("--cuts plays the bundled hostile game: leave the others out")
         return show.cut(cut_everywhere(cuts))
     if seed is not None:
-        what = plan(seed, name or play).only(_numbers(only)) if only else seed
-        return show.replayed(in_fork(what, game=make, name=name or play), only)
-    before = [] if first or play else _read(kept, name)
+        what = make_plan(seed, name or play).only(_numbers(only)) if only else seed
+        return show.replayed(in_fork(what, game=make, name=name or play, split=split), only)
+    before = [] if first or play or split else _read(kept, name)
     tally = show.progress(
         run_batches(
             [*before, *(number for number in range(first, first + seeds) if number not in before)],
@@ -120,10 +126,12 @@ def run_seeds(
             batch=BATCH if make is None else 1,  # a game's module may have state, so each seed needs a new process
             game=make,
             name=name or play,
+            split=split,
         ),
         len(before) + seeds,
     )
-    _keep(kept, name, [outcome.seed for outcome in tally.failed])
+    if not split:
+        _keep(kept, name, [outcome.seed for outcome in tally.failed])
     is_complete = show.coverage(tally, must=tally.seeds >= ENOUGH and not name and not play)
     return CLEAN if not tally.failed and is_complete else FOUND
 
@@ -188,9 +196,10 @@ def _keep(kept: Path, game: str, failed: Iterable[int]) -> None:
 class _Show:
     """Prints the results."""
 
-    def __init__(self, game: str, lines: Path | None) -> None:
+    def __init__(self, game: str, lines: Path | None, *, split: bool) -> None:
         self._game = game
         self._lines = lines
+        self._split = split
 
     def progress(self, tallies: Iterable[BatchTally], total: int) -> BatchTally:
         """Sum up the results of many seeds, and report each failing one at once."""
@@ -261,7 +270,8 @@ class _Show:
         rare = sorted(tally.pairs.items(), key=lambda pair: (pair[1], pair[0]))[:6]
         print("  " + ", ".join(f"{first} {second} {count}" for (first, second), count in rare))
         wanted = [name for name, action in ACTIONS.items() if action.weight]
-        wanted += [f"operator: {name}" for name in OPERATORS]
+        wanted += list(SPLIT_ACTIONS) if self._split else []
+        wanted += [f"operator: {name}" for name in (set(SPLIT_OPERATORS) if self._split else OPERATORS)]
         never = [name for name in wanted if not tally.fired[name]]
         if never and must:
             print(f"never came off in {tally.seeds} seeds: {', '.join(never)}")
@@ -271,7 +281,9 @@ class _Show:
         game = f" {self._game}" if ":" in self._game else ""
         play = f" --play {self._game}" if self._game and not game else ""
         lines = f" --lines {self._lines}" if self._lines else ""
-        return f"python -m trio_mud.testing.simulate{game} {seed}{play}{lines}{f' --only {only}' if only else ''}"
+        split = " --split" if self._split else ""
+        more = f"{play}{lines}{split}{f' --only {only}' if only else ''}"
+        return f"python -m trio_mud.testing.simulate{game} {seed}{more}"
 
 
 def _commit() -> str:

@@ -59,6 +59,7 @@ def run_batches(
     game: Callable[[Trace], SimulatedGame] | None = None,
     patch: Patch = nullcontext,
     name: str = "",
+    split: bool = False,
     stop_at_failure: bool = False,
 ) -> Iterator[BatchTally]:
     """Play seeds in separate processes, and yield the results of each batch.
@@ -66,14 +67,14 @@ def run_batches(
     Args:
         jobs: Processes at a time.
         batch: Seeds per process.
-        game: As for `simulate`; so are `patch` and `name`.
+        game: As for `simulate`; so are `patch`, `name` and `split`.
         stop_at_failure: True to start no further batch after a failure.
     """
 
     def play(numbers: Sequence[int]) -> BatchTally:
         tally = BatchTally()
         for seed in numbers:
-            outcome = judged(seed, game=game, patch=patch, name=name)
+            outcome = judged(seed, game=game, patch=patch, name=name, split=split)
             tally.seeds += 1
             tally.fired += outcome.fired
             tally.pairs += outcome.pairs
@@ -111,10 +112,11 @@ def judged(
     game: Callable[[Trace], SimulatedGame] | None = None,
     patch: Patch = nullcontext,
     name: str = "",
+    split: bool = False,
 ) -> RunResult:
     """Run `simulate`, and for every 50th seed also the comparison of `isolated`."""
-    outcome = simulate(what, game=game, patch=patch, name=name)
-    if game is None and isinstance(what, int) and what % COMPARED == 0:
+    outcome = simulate(what, game=game, patch=patch, name=name, split=split)
+    if game is None and not split and isinstance(what, int) and what % COMPARED == 0:
         outcome.violations += isolated(what, patch=patch)
     return outcome
 
@@ -125,15 +127,16 @@ def in_fork(
     game: Callable[[Trace], SimulatedGame] | None = None,
     patch: Patch = nullcontext,
     name: str = "",
+    split: bool = False,
 ) -> RunResult:
     """Run `judged` in a separate process."""
-    outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name)))
+    outcome = _result(*_fork(lambda: judged(what, game=game, patch=patch, name=name, split=split)))
     assert isinstance(outcome, RunResult)
     return outcome
 
 
 def first_caught(
-    patch: Patch, *, seeds: int = 1000, first: int = 0, jobs: int = 1, name: str = "hostile"
+    patch: Patch, *, seeds: int = 1000, first: int = 0, jobs: int = 1, name: str = "hostile", split: bool = False
 ) -> tuple[int, str] | None:
     """Return the first seed that catches a planted defect, and the invariant broken; None if no seed does.
 
@@ -142,10 +145,11 @@ def first_caught(
         seeds: Number of seeds to try.
         first: The first of them.
         name: The game to play.
+        split: True to split the server.
     """
     found: list[tuple[int, str]] = []
     for tally in run_batches(
-        range(first, first + seeds), jobs=jobs, batch=20, patch=patch, name=name, stop_at_failure=True
+        range(first, first + seeds), jobs=jobs, batch=20, patch=patch, name=name, split=split, stop_at_failure=True
     ):
         found += [(outcome.seed, outcome.broken) for outcome in tally.failed]
     return min(found) if found else None

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Final
+from typing import ClassVar, Final
 
 import trio
 from trio.lowlevel import disable_ki_protection
@@ -61,6 +61,9 @@ TEXTS: Final = Texts(
     taken_over="[taken over]",
     protocol_abuse="[abuse]",
     shutdown="[closing]",
+    world_away="[away]",
+    world_silent="[world silent]",
+    world_back="[world back]",
 )
 
 
@@ -75,7 +78,7 @@ class Harness:
         pause: Seconds to wait after the current step.
     """
 
-    actions: Mapping[str, Action] = ACTIONS
+    actions: ClassVar[Mapping[str, Action]] = ACTIONS
 
     def __init__(
         self,

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 from ...accounts import tokens
 from ...cluster.forwarder import Forwarder
+from ...cluster.gateway import GatewayService
 from ...cluster.remote_link import RemoteLink
+from ...cluster.states import AtGateway
+from ...cluster.world import WorldService
 from ...driver.connection.connection import Connection
 from ...driver.connection.dialog import Dialog
 from ...driver.connection.inbox import _Stage
@@ -32,6 +35,7 @@ from ...driver.sessions.session import Session
 from ...storage import Record, Store
 from ...storage.schema import family_of, schema_of
 from ...world import Thing, World
+from ..memory_cluster import MemoryCluster
 
 
 class Returned(NamedTuple):
@@ -87,6 +91,33 @@ def has_tail(connection: Connection) -> bool:
     """Return True if the link keeps its last text, for a client that may return by a token."""
     link = connection._link
     return isinstance(link, TelnetLink) and link._tail is not None
+
+
+def name_of(gateway: GatewayService) -> str:
+    """Return the name of a gateway."""
+    return gateway._name
+
+
+def incarnation(world: WorldService, gateway: str) -> int:
+    """Return the incarnation of a gateway that a world has heard of; 0 if of none."""
+    return world._incarnations.get(gateway, 0)
+
+
+def peers(gateway: GatewayService) -> Iterator[tuple[AtGateway, Connection, int, int]]:
+    """Yield each connection of a gateway with its state, its greatest number, and the greatest acknowledged one."""
+    for peer in gateway._peers.values():
+        unacknowledged = peer.forwarder.unacknowledged
+        yield peer._machine.state, peer.connection, unacknowledged.number, unacknowledged.acknowledged
+
+
+def frames_for_gateways(cluster: MemoryCluster) -> dict[str, list[bytes]]:
+    """Return the frames on their way to each gateway."""
+    return {gateway: [frame for _, frame in stream._frames] for gateway, stream in cluster._down.items()}
+
+
+def has_ended(server: MasterServer) -> bool:
+    """Return True if a server has closed everything."""
+    return server.closed.is_set()
 
 
 def remote_link(connection: Connection) -> RemoteLink:

@@ -216,6 +216,7 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
             texts.connect_too_slow,
             texts.server_full,
             texts.too_many_from_address,
+            texts.world_away,
         )
     ]
     for happening in trace.happenings:

@@ -18,6 +18,7 @@ from .actions import ACTIONS
 from .network import Quality
 from .operators import OPERATORS
 from .players import PROGRAMS
+from .split_actions import SPLIT_ACTIONS
 
 KNOWN: Final = ("hostile", "careless", "stored", "staffed", "world", "reloaded")  # games that write only numbered lines
 STORED: Final = ("stored", "staffed", "world", "reloaded", "mudlib")  # games with records
@@ -26,6 +27,8 @@ LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records
 VALLEY: Final = {"pass": 20, "type": 6, "enter": 10, "post": 14}  # further weights
 MIXED: Final = 0.6  # of all plans
 LIVES: Final = 3  # times that a game with records is started, at most
+SPLIT: Final = ("hostile", "hostile", "hostile", "careless")  # games that are played by a split server
+SPLIT_OPERATORS: Final = (*("nobody",) * 5, "shutdown", "shutdown at once", "abort", "cancel")
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
 
@@ -55,6 +58,7 @@ class RunPlan:
         faults: True if the game's own code may fail; False for the second run of a comparison.
         life: How often the game was started before, in the same run.
         is_mixed: True if the players come by all doors, and not only by telnet; clients then return in more ways.
+        is_split: True if the server is split into gateways and worlds.
     """
 
     seed: int
@@ -66,6 +70,7 @@ class RunPlan:
     faults: bool = True
     life: int = 0
     is_mixed: bool = False
+    is_split: bool = False
 
     def only(self, kept: Iterable[int]) -> RunPlan:
         """Return the plan with only these steps of the script."""
@@ -109,7 +114,7 @@ class RunPlan:
         lines = [
             f"game: {self.game}",
             f"limits: {limits}",
-            f"doors: {'all' if self.is_mixed else 'telnet'}",
+            f"doors: {'all' if self.is_mixed else 'telnet'}{', split' if self.is_split else ''}",
             f"operator: {self.operator}, before step {self.ends_at}",
             f"script of {len(self.steps)} steps:",
             *(f"  {number:3} {step}" for number, step in enumerate(self.steps)),
@@ -162,6 +167,27 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
         operator=operator,
         ends_at=ends_at,
         is_mixed=Random(f"doors {seed}").random() < MIXED,
+    )
+
+
+def split_plan(seed: int, game: str = "") -> RunPlan:
+    """Derive a plan for a split server: that of `plan` for one of `SPLIT` games, with faults of the cluster link."""
+    random = Random(f"split {seed}")
+    whole = plan(seed, game or random.choice(SPLIT))
+    steps = list(whole.steps)
+    weights = {name: action.weight * random.choice((0, 1, 1, 3)) for name, action in SPLIT_ACTIONS.items()}
+    if any(weights.values()):
+        for _ in range(random.choice((1, 2, 3, 6))):
+            name = random.choices(list(weights), list(weights.values()))[0]
+            steps.insert(random.randint(1, len(steps)), PlanStep(name, random.randrange(6), random.getrandbits(30)))
+    operator = random.choice(SPLIT_OPERATORS)
+    return replace(
+        whole,
+        limits=replace(whole.limits, world_timeout=random.choice((2.0, 5.0, 20.0))),
+        steps=tuple(steps),
+        operator=operator,
+        ends_at=random.randint(1, len(steps)),
+        is_split=True,
     )
 
 

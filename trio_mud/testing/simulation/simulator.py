@@ -17,8 +17,11 @@ from .determinism import Deadlock, DeterministicRun, Livelock, heard_log
 from .games import SimulatedGame
 from .harness import Harness
 from .invariants import check
-from .plan import RunPlan, plan
+from .plan import RunPlan, plan, split_plan
 from .players import CANARY
+from .split_harness import SplitHarness
+from .split_invariants import check_split
+from .split_trace import SplitTrace
 from .trace import Trace
 
 Patch = Callable[[], AbstractContextManager[object]]
@@ -63,6 +66,7 @@ def simulate(
     game: Callable[[Trace], SimulatedGame] | None = None,
     patch: Patch = nullcontext,
     name: str = "",
+    split: bool = False,
 ) -> RunResult:
     """Play one seed, or a plan made from one, and check every invariant.
 
@@ -71,10 +75,13 @@ def simulate(
         game: Creates the game, if it is not a bundled one.
         patch: Makes a context for the whole run, such as a defect to be found.
         name: A bundled game; if empty, the seed chooses, unless `game` is given.
+        split: True to split the server into gateways and worlds; a plan says it itself.
     """
     if game is not None and not name:
         name = "given"  # none of those that are known to write only numbered lines
-    script = plan(what, name) if isinstance(what, int) else what
+    script = what if isinstance(what, RunPlan) else split_plan(what, name) if split else plan(what, name)
+    if script.is_split:
+        return _simulate_split(script, game, patch)
     trace, run = observe(script, game=game, patch=patch)
     kinds: list[str] = []
     fired: Counter[str] = Counter()
@@ -94,6 +101,49 @@ def simulate(
         pairs=Counter(pairwise(kinds)),
         seconds=run.clock.now,
     )
+
+
+def _simulate_split(script: RunPlan, game: Callable[[Trace], SimulatedGame] | None, patch: Patch) -> RunResult:
+    trace, run = observe_split(script, game=game, patch=patch)
+    fired = sum((side.fired for side in trace.worlds), Counter[str]())
+    if any(side.operated_at is not None for side in trace.worlds):
+        fired[f"operator: {script.operator}"] += 1
+    return RunResult(
+        plan=script,
+        digest=run.steps.digest,
+        steps=run.steps.count,
+        violations=list(check_split(trace)),
+        fired=fired,
+        pairs=Counter(pairwise(happening.kind for side in trace.worlds for happening in side.happenings)),
+        seconds=run.clock.now,
+    )
+
+
+def observe_split(
+    script: RunPlan, *, game: Callable[[Trace], SimulatedGame] | None = None, patch: Patch = nullcontext
+) -> tuple[SplitTrace, DeterministicRun]:
+    """Play a plan of a split server and return the trace without checking it."""
+    run = DeterministicRun(script.seed)
+    log: list[str] = []
+    with patch(), heard_log(log):
+        harness = SplitHarness(script, game, run.steps)
+        trace = harness.split
+        trace.log = log
+        run.watch(harness)
+        with (
+            inside.hidden_input(trace.hides_input),
+            inside.numbered_codes(f"{CANARY}code-"),
+            inside.written_text(trace.writes),
+            inside.forwarded_input(harness.forwards, harness.discards),
+        ):
+            try:
+                run(harness.play)
+            except (Deadlock, Livelock) as error:
+                trace.stuck = error
+            except Exception as error:
+                error.add_note(f"seed {script.seed} of the game {script.game!r}, split")
+                raise
+    return trace, run
 
 
 def observe(

@@ -1,0 +1,62 @@
+"""Simulated gateways and worlds: each line takes effect once, whoever dies (I-25)."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from trio_mud.testing.simulate import main
+from trio_mud.testing.simulation import first_caught, in_fork, simulate
+from trio_mud.testing.simulation.plan import split_plan
+from trio_mud.testing.simulation.split_actions import SPLIT_ACTIONS
+
+from .split_defects import SPLIT_DEFECTS
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("first", range(0, 24, 6))
+def test_no_invariant_is_broken_by_gateways_and_worlds(first: int) -> None:
+    for seed in range(first, first + 6):
+        assert simulate(seed, split=True).violations == [], f"simulate {seed} --split"
+
+
+@pytest.mark.slow
+def test_no_invariant_is_broken_by_more_seeds_and_every_fault_comes_off() -> None:
+    fired = Counter[str]()
+    for seed in range(1000, 1100):
+        result = simulate(seed, split=True)
+        assert result.violations == [], f"simulate {seed} --split"
+        fired += result.fired
+    assert not [name for name in SPLIT_ACTIONS if not fired[name]]
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    results = [simulate(11, name="hostile", split=True) for _ in range(2)]
+    assert results[0].digest == results[1].digest
+    assert results[0].fired == results[1].fired
+    assert results[0].digest != in_fork(split_plan(11, "careless")).digest
+
+
+def test_a_shorter_script_does_the_same_in_its_steps() -> None:
+    whole = split_plan(7)
+    shorter = whole.only(range(5))
+    assert shorter.is_split
+    assert shorter.steps == whole.steps[:5]
+    assert simulate(shorter).violations == []
+
+
+def test_the_command_replays_a_seed_of_a_split_server(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["3", "--split"]) == 0
+    told = capsys.readouterr().out
+    assert ", split\n" in told
+    assert "seed 3: all is well" in told
+    assert main(["--split", "--play", "mudlib"]) == 2
+    assert "--split does not play 'mudlib'" in capsys.readouterr().err
+
+
+@pytest.mark.proof
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("name", SPLIT_DEFECTS)
+def test_a_planted_defect_of_a_split_server_is_found(name: str) -> None:
+    assert first_caught(SPLIT_DEFECTS[name], seeds=1000, name="", split=True) is not None

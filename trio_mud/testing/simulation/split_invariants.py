@@ -1,0 +1,99 @@
+"""The invariants of a split server: those of one process for each of its processes, and I-25 between the two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from ...cluster.ends import Fenced
+from ...cluster.wire import LineTyped
+from .invariants import INVARIANTS
+from .split_trace import Arrival, GatewayTrace, SplitTrace, WorldSideTrace
+
+# A gateway has the network, and no game.
+OF_GATEWAY: Final = (
+    *("I-1", "I-2", "I-3", "I-4", "I-5", "I-6", "I-7", "I-8", "I-9", "I-10", "I-11", "accepting", "I-12"),
+    *("I-14", "I-15", "I-18", "I-22", "I-23", "I-24", "abuse", "I-26"),
+)
+OF_DEAD_GATEWAY: Final = ("I-4", "I-5", "I-8", "I-9", "I-11", "I-22", "I-23")
+# A world has the game, and no network.
+OF_WORLD: Final = ("I-1", "I-2", "I-3", "I-4", "I-5", "I-11", "I-14", "I-15", "I-18", "I-21", "sessions", "I-22")
+OF_DEAD_WORLD: Final = ("I-4", "I-5", "sessions", "I-22")
+
+
+def check_split(trace: SplitTrace) -> Iterator[tuple[str, str]]:
+    """Yield every violation: the number of the invariant, and a description."""
+    yield from trace.faults
+    sides: list[GatewayTrace | WorldSideTrace] = [*trace.gateways, *trace.worlds]
+    for side in sides:
+        for number, text in side.faults:
+            yield number, f"{side}: {text}"
+    if trace.stuck is not None:
+        yield "I-19", f"{type(trace.stuck).__name__}: {trace.stuck}"
+        return
+    for side in sides:
+        for number in _that_apply(side):
+            for text in INVARIANTS[number](side):
+                yield number, f"{side}: {text}"
+    for text in _between_the_sides(trace):
+        yield "I-25", text
+
+
+def _that_apply(side: GatewayTrace | WorldSideTrace) -> tuple[str, ...]:
+    if isinstance(side, GatewayTrace):
+        return OF_DEAD_GATEWAY if side.is_dead else OF_GATEWAY
+    return OF_DEAD_WORLD if side.is_dead else OF_WORLD
+
+
+def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
+    """Each line takes effect once and in order, each output arrives at most once and in order, and one world counts."""
+    for world in trace.worlds:
+        if isinstance(world.raised, Fenced) and world is trace.worlds[-1]:
+            yield f"{world} was fenced, and no other world has followed"
+    for place, arrivals in trace.arrivals.items():
+        for arrival in arrivals:
+            yield from _lines_of(trace, arrival)
+            yield from _texts_of(arrival)
+        for earlier, later in pairwise(arrivals):
+            if earlier.world is later.world:
+                yield from _twice(trace, earlier, later)
+        if not arrivals[-1].world.is_dead and not trace.typed[place].keys() >= set(
+            range(1, arrivals[-1].acknowledged + 1)
+        ):
+            yield f"{arrivals[-1]} has acknowledged {arrivals[-1].acknowledged} of {trace.typed[place]}"
+
+
+def _lines_of(trace: SplitTrace, arrival: Arrival) -> Iterator[str]:
+    """A world takes the lines in the order of their numbers, from the first that no other world has acknowledged."""
+    typed = trace.typed[arrival.place]
+    items = [typed[number] for number in sorted(typed) if number > arrival.began_after]
+    lines = [item for item in items if isinstance(item, LineTyped)]
+    if arrival.world.watch(arrival.connection).may_skip:
+        rest = iter([line.text for line in lines])
+        is_in_order = all(line in rest for line in arrival.taken)
+    else:  # it has asked for no hidden line, so it drops those
+        lines = [line for line in lines if not line.is_hidden]
+        is_in_order = arrival.taken == [line.text for line in lines[: len(arrival.taken)]]
+    if not is_in_order:
+        yield f"{arrival}: sent {[line.text for line in lines]}, taken {arrival.taken}"
+
+
+def _texts_of(arrival: Arrival) -> Iterator[str]:
+    """A world commits each text once, in the order in which the game wrote it."""
+    said = arrival.world.watch(arrival.connection).said
+    if arrival.shown != [line for line in said if line in set(arrival.shown)]:
+        yield f"{arrival}: written {said}, committed {arrival.shown}"
+    elif arrival.shown != said[: len(arrival.shown)] and not arrival.may_lose_text:
+        yield f"{arrival}: something is missing between: written {said}, committed {arrival.shown}"
+
+
+def _twice(trace: SplitTrace, earlier: Arrival, later: Arrival) -> Iterator[str]:
+    """A connection that arrives in the same world again begins behind all that the first one has taken."""
+    if earlier.world.watch(earlier.connection).may_skip:
+        return
+    typed = trace.typed[earlier.place]
+    numbers = [number for number, item in sorted(typed.items()) if isinstance(item, LineTyped) and not item.is_hidden]
+    taken = [number for number in numbers if number > earlier.began_after][: len(earlier.taken)]
+    if taken and later.began_after < taken[-1]:
+        yield f"{earlier} has taken {earlier.taken}, up to {taken[-1]}, and {later} begins after {later.began_after}"
