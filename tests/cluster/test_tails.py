@@ -83,6 +83,7 @@ async def test_each_line_comes_once_whichever_gateway_the_client_returns_by(
         _, other, ann, bob = await begin(split)
         if notices:
             await ann.vanish()
+            await split.mud.pass_time(1)
             await bob.type("5")
             await split.mud.pass_time(1)
         back = await come_back(ann, other)
