@@ -105,7 +105,9 @@ ORDER = {
         *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers", "durations"),
         *inside("core", "schedule", "hooks", "scheduled", "dispatcher", "queue_source", "failures", "metering"),
         *inside("core", "context", "service"),
-        *inside("link", "client", "tail", "traffic", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"),
+        *inside(
+            "link", "client", "tail", "traffic", "bans", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"
+        ),
         *inside("connection", "events", "waiting", "line_taker", "guarded_taker", "tap", "idle", "inbox"),
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
         *inside("sessions", "events", "resume", "session", "registry"),

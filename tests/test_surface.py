@@ -28,8 +28,8 @@ SURFACES: dict[object, str] = {
     "msdp name number prompt quit refuse server session start_dialog start_soon take_lines tap write",
     MasterServer(
         Hooks()
-    ): "abort after closed connections counters daily every hooks is_closing limits mssp operator_commands post record "
-    "reload serve sessions shutdown start_soon texts wall_clock world",
+    ): "abort after ban closed connections counters daily every hooks is_closing limits mssp operator_commands post "
+    "record reload serve sessions shutdown start_soon texts unban wall_clock world",
     Session: "after body connection connections ending every key leave offer_token resume_token server start_soon "
     "void_tokens write",
     MasterServer(Hooks()).sessions: "enter get new_secret resume",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import secrets
 from typing import Final
 
@@ -92,6 +93,7 @@ class GatewayService:
         self._is_closing = False
         self._over = trio.Event()
         self._server: MasterServer | None = None
+        self._early: list[Listed | NetworkBanned | NetworkAllowed] = []  # came before the server has started
         self._roll = 0
         self._is_known = False  # the world has sent a frame to this incarnation
         self._is_replaced = False
@@ -137,6 +139,9 @@ class GatewayService:
 
     def _start(self, event: Started) -> None:
         self._server = event.server
+        early, self._early = self._early, []
+        for message in early:
+            self._obey(message)
         if (timeout := event.server.limits.world_silence_timeout) is not None:
             event.server.start_soon(self._silence.run, timeout, name="trio_mud silence of the world")
 
@@ -270,17 +275,29 @@ class GatewayService:
                         peer.forwarder.acknowledge(upto)
             case WorldStarted(epoch, roll):
                 self._call_the_roll(epoch, roll)
-            case Listed(variables):
-                if self._server is not None:
-                    self._server.mssp = dict(variables)
+            case Listed() | NetworkBanned() | NetworkAllowed():
+                self._configure(message)
             case VerdictAdmitted() | Dismissed() | DiscardInput():
                 if (peer := self._peers.get(message.link)) is not None:
                     self._obey_for(peer, message)
             case TailWanted(tail):
                 self._given[tail] = self._tails.give(tail)
                 self._has_up.set()
-            case NetworkBanned() | NetworkAllowed() | ProbeAnswered():
-                pass
+            case ProbeAnswered():
+                pass  # each frame counts
+
+    def _configure(self, message: Listed | NetworkBanned | NetworkAllowed) -> None:
+        """Change the server of this gateway, or remember the change until it has started."""
+        if self._server is None:
+            self._early.append(message)
+            return
+        match message:
+            case Listed(variables):
+                self._server.mssp = dict(variables)
+            case NetworkBanned(network, text, seconds):
+                self._server.ban(network, text, seconds=seconds if seconds >= 0 else math.inf)
+            case NetworkAllowed(network):
+                self._server.unban(network)
 
     def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput) -> None:
         match message:
@@ -299,6 +316,9 @@ class GatewayService:
         """Report every connection to a new world, and send it what no world has acknowledged."""
         self.epoch, self._roll = epoch, roll
         self._is_rolling = True
+        self._early.clear()
+        if self._server is not None:
+            self._server._bans.clear()  # those of the new world follow
         self._pending.clear()  # all of it is sent again
         for peer in list(self._peers.values()):
             peer.call_up()

@@ -28,6 +28,7 @@ import trio
 
 from ..driver.core.events import Cause
 from ..driver.core.guard import unwrap_single
+from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.outgoing import MOST_RENDERED
 from ..driver.link.tail import Tail
@@ -46,6 +47,8 @@ from .wire import (
     InputOver,
     Item,
     Listed,
+    NetworkAllowed,
+    NetworkBanned,
     Output,
     ProbeAnswered,
     PromptSent,
@@ -286,6 +289,14 @@ class WorldService:
         if self._host is None:
             self._host = host
             host.after_flush.append(self._flushed)
+            host.bans.observer = self._send_ban
+            for ban in host.bans:
+                self._send_ban(ban)
+
+    def _send_ban(self, change: Ban | str) -> None:
+        """Repeat a ban, or its lifting, at the gateways; those that are greeted later get all bans."""
+        for gateway in self._rolls:
+            self.send(gateway, NetworkAllowed(change) if isinstance(change, str) else _on_wire(change))
 
     def send(self, gateway: str, message: Down) -> None:
         """Queue a message for the next commit."""
@@ -458,6 +469,8 @@ class WorldService:
         self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
         if self._listing:
             self.send(gateway, Listed(self._listing))
+        for ban in self._host.bans if self._host is not None else ():
+            self.send(gateway, _on_wire(ban))
         for name, tail in self._wanted:
             if name == gateway:  # the earlier request, or its answer, may be lost
                 self.send(gateway, TailWanted(tail))
@@ -576,3 +589,7 @@ class WorldService:
     def _count(self, what: str, count: int = 1) -> None:
         if self._host is not None:
             self._host.context.counters[what] += count
+
+
+def _on_wire(ban: Ban) -> NetworkBanned:
+    return NetworkBanned(ban.network, ban.text[:1024], ban.seconds if ban.seconds < math.inf else -1.0)

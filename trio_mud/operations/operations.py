@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Mapping
 from typing import ClassVar
 
@@ -77,6 +78,9 @@ class Operations(Office):
     def _start(self, event: Started | Reloaded) -> None:
         self._server = event.server
         event.server.operator_commands = self._obey_operator
+        self.sanctions.added, self.sanctions.removed = self._ban, self._unban
+        for sanction in self.sanctions:
+            self._ban(sanction)
 
     def _take_over(self, event: Reloaded) -> None:
         """Begin as after a start, with what runs since before the reload: snoops, a countdown, the last lines seen."""
@@ -87,6 +91,17 @@ class Operations(Office):
             self.snoops.tells_snooped = self._tells_snooped
             self.sanctions.share_count(former.sanctions)
         self._start(event)
+
+    def _ban(self, sanction: Sanction) -> None:
+        """Let the server refuse the connections from a banned network, also at its gateways."""
+        if sanction.kind == "network":
+            text = self.phrases.you_are_banned.format(why=sanction.why).strip()
+            seconds = sanction.until - self.wall_clock() if sanction.until else math.inf
+            self.server.ban(sanction.subject, text, seconds=max(0.0, seconds))
+
+    def _unban(self, sanction: Sanction) -> None:
+        if sanction.kind == "network":
+            self.server.unban(sanction.subject)
 
     def _check_address(self, event: Connect | Admitted) -> None:
         connection = event.connection

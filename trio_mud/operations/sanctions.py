@@ -39,11 +39,17 @@ class Sanctions:
     Args:
         store: A store that was opened with `Sanction`.
         wall_clock: Returns seconds since 1970; a moved clock changes only when a sanction ends.
+
+    Attributes:
+        added: Called with each sanction that is added.
+        removed: Called with each one that is removed, or has ended.
     """
 
     def __init__(self, store: Store, wall_clock: Callable[[], float]) -> None:
         self._store = store
         self._wall_clock = wall_clock
+        self.added: Callable[[Sanction], object] = lambda sanction: None
+        self.removed: Callable[[Sanction], object] = lambda sanction: None
         self._lengths: dict[tuple[int, int], int] = {}  # how many networks have this version and length of prefix
         self._count_all()
 
@@ -63,7 +69,9 @@ class Sanctions:
         self.remove(kind, subject)
         made = Sanction(kind=kind, subject=subject, until=until, why=why, by=by, since=self._wall_clock())
         self._count(made, 1)
-        return self._store.add(made, f"{kind}:{subject}")
+        self._store.add(made, f"{kind}:{subject}")
+        self.added(made)
+        return made
 
     def remove(self, kind: str, subject: str) -> bool:
         """Remove a sanction; return False if there is none."""
@@ -72,6 +80,7 @@ class Sanctions:
             return False
         self._count(sanction, -1)
         self._store.remove(sanction)
+        self.removed(sanction)
         return True
 
     def get(self, kind: str, subject: str) -> Sanction | None:

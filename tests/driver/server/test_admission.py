@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 import trio
 
-from trio_mud import Admitted, Hooks, Input, Limits
+from trio_mud import Admitted, Connect, Hooks, Input, Limits
 from trio_mud.testing import OpenMud
+from trio_mud.testing.threads import settle
 
 from ..conftest import EventLog
 
@@ -149,3 +150,40 @@ async def test_a_flood_from_many_networks_keeps_no_player_waiting(mud: OpenMud) 
         assert counters["accepted"] == 5020
         assert counters["refused without a session"] == counters["refused: too many from here"] > 0
         assert counters["refused: too many from here"] + counters["refused: full"] == 5000 - strangers
+
+
+async def test_a_banned_network_is_refused_with_its_text_and_others_come_in(mud: OpenMud) -> None:
+    seen: list[bool] = []
+    hooks = Hooks()
+    hooks.on(Connect)(lambda event: seen.append(event.connection.is_refused))
+    async with mud(hooks) as place:
+        place.server.ban("192.0.2.0/24", "Not you.")
+        refused = await place.player(address="192.0.2.77")
+        assert (await refused.sees_the_end()).strip() == "Not you."
+        await place.player(address="192.0.3.77")
+        assert len(place.server.connections) == 1
+        assert seen == [True, False]
+        assert place.server.counters["vetoed: banned"] == 1
+        place.server.unban("192.0.2.0/24")
+        await settle()
+        await place.player(address="192.0.2.77")
+        assert len(place.server.connections) == 2
+
+
+async def test_a_ban_ends_by_itself(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        place.server.ban("2001:db8::/32", seconds=60)
+        refused = await place.player(address="2001:db8::1")
+        assert (await refused.sees_the_end()).strip() == place.server.texts.refused
+        await place.pass_time(60)
+        await place.player(address="2001:db8::1")
+        assert len(place.server.connections) == 1
+
+
+async def test_a_ban_of_what_is_no_network_is_refused(mud: OpenMud) -> None:
+    async with mud(Hooks()) as place:
+        for network in ("nowhere", "192.0.2.1/24", ""):
+            with pytest.raises(ValueError, match=r"does not appear|host bits"):
+                place.server.ban(network)
+            with pytest.raises(ValueError, match=r"does not appear|host bits"):
+                place.server.unban(network)

@@ -17,6 +17,7 @@ from ...text import Text
 from ...transports.poller import Poller
 from ..core.context import Context
 from ..core.events import Cause
+from .bans import Bans
 from .client import Client
 from .tail import Tail
 from .traffic import Traffic, all_traffic
@@ -329,6 +330,7 @@ class LinkHost:
         rendered: Texts rendered in this batch, each for one kind of client; the server clears it.
         traffic: The bytes that passed each door.
         after_flush: Called after each flush, between two batches of events; links may add to it.
+        bans: The banned networks.
     """
 
     context: Context
@@ -340,3 +342,4 @@ class LinkHost:
     rendered: dict[Hashable, tuple[Text, bytes]]
     traffic: Mapping[str, Traffic] = field(default_factory=all_traffic)
     after_flush: list[Callable[[], object]] = field(default_factory=list)
+    bans: Bans = field(default_factory=Bans)

@@ -20,6 +20,7 @@ from ...origins import AcceptBuckets, origin_of, prefix_of
 from ...texts import Texts
 from ..connection.connection import Connection
 from ..core.events import Cause
+from ..link.bans import Bans
 
 logger = logging.getLogger("trio_mud")
 
@@ -34,14 +35,21 @@ class Admission:
         texts: The texts for refused connections.
         count: Called with the name of a counter for each handshake that was dropped, and each refusal.
         count_bound: Returns the number of connections that are bound to a session; None if the game has none.
+        bans: The banned networks.
 
     Attributes:
         random: Returns a number from 0 to 1. Replaced where runs must be reproducible.
     """
 
     def __init__(
-        self, limits: Limits, texts: Texts, count: Callable[[str], None], count_bound: Callable[[], int | None]
+        self,
+        limits: Limits,
+        texts: Texts,
+        count: Callable[[str], None],
+        count_bound: Callable[[], int | None],
+        bans: Bans,
     ) -> None:
+        self._bans = bans
         self.random: Callable[[], float] = random.random
         self._count_bound = count_bound
         self._limits = limits
@@ -154,6 +162,10 @@ class Admission:
         origin, prefix = self._origins[connection.number] = _counted_as(address)
         self._by_origin[origin] += 1
         self._by_prefix[prefix] += 1
+        if (ban := self._bans.of_address(address)) is not None and not connection.is_refused:
+            self._count_event("vetoed: banned")
+            connection._reject(ban or self._texts.refused, Cause.VETOED)
+            return
         per_address, per_prefix = self._limits.max_per_address, self._limits.max_per_prefix
         if per_address is not None and origin and self._by_origin[origin] > per_address:
             self._count_event("refused by address")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -42,6 +43,7 @@ from ..core.scheduled import ScheduledTimers
 from ..core.service import Service, check_service
 from ..core.thread import HomeThread
 from ..core.timers import DailyTimer, Tick, Timer, TimerFunction, TimerOwner, Timers
+from ..link.bans import Bans
 from ..link.base import LinkHost
 from ..link.guarded import GuardedLink
 from ..link.telnet import TelnetLink
@@ -154,12 +156,14 @@ class MasterServer(TimerOwner):
         self._began = int(time.time())  # for display only
         self.sessions = Sessions(self)
         poller = Poller(max(1, self.limits.batch_size // 2)) if Poller.is_possible() else None
+        self._bans = Bans()
         self._tree = TaskTree(
             self._context,
             self._host,
             self.sessions,
             poller,
             services,
+            self._bans,
             connect=self._connect,
             post_started=self._post_started,
             close_recordings=self._close_recordings,
@@ -173,6 +177,7 @@ class MasterServer(TimerOwner):
             self._mssp_variables,
             rendered={},
             after_flush=[],
+            bans=self._bans,
         )
         self._host.attach(
             self._context,
@@ -341,6 +346,36 @@ class MasterServer(TimerOwner):
                 Path(folder), self._context.repeats, most_bytes=most_bytes, most_sessions=most_sessions
             )
             self._recorders.append(self._recorder)
+
+    @enable_ki_protection
+    def ban(self, network: str, text: str = "", *, seconds: float = math.inf) -> None:
+        """Refuse new connections from a network, or replace its ban. Existing connections are not affected.
+
+        Connect functions still run and see the refusal. Gateways of a server in several processes refuse the
+        connections themselves.
+
+        Args:
+            network: An address or a network in CIDR notation, such as "192.0.2.0/24".
+            text: The text that the visitor reads; `texts.refused` if empty.
+            seconds: How long. Bans are not stored: repeat them on `Started`, as `Operations` does for its own.
+
+        Raises:
+            ValueError: It is no network.
+        """
+        self._thread.check()
+        text = check_words(text, "MasterServer.ban()")
+        check_seconds(seconds, "MasterServer.ban(seconds=)", may_be_infinite=True)
+        self._bans.add(network, text, seconds)
+
+    @enable_ki_protection
+    def unban(self, network: str) -> None:
+        """Lift the ban of a network, if there is one.
+
+        Raises:
+            ValueError: It is no network.
+        """
+        self._thread.check()
+        self._bans.remove(network)
 
     @enable_ki_protection
     def start_soon(self, async_fn: Callable[[*Args], Awaitable[object]], *args: *Args, name: str | None = None) -> None:

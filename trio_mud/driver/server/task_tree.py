@@ -34,6 +34,7 @@ from ..core.describing import guarded, innermost
 from ..core.events import Cause
 from ..core.guard import Args, allow_interrupts, is_a, log_error, run_guarded, unwrap_single
 from ..core.service import Service
+from ..link.bans import Bans
 from ..link.traffic import count_at, door_of
 from ..sessions.registry import Sessions
 from .acceptor import Acceptor, AnyListener, close_forcefully
@@ -66,6 +67,7 @@ class TaskTree:
         sessions: The sessions of its players.
         poller: Receives for many sockets; None if the platform does not support it.
         services: The game's own services, started in this order.
+        bans: The banned networks.
         connect: Creates the connection of an accepted transport.
         post_started: Queues `Started` before all other events.
         close_recordings: Waits until recordings are written to their files, within a time limit.
@@ -87,6 +89,7 @@ class TaskTree:
         sessions: Sessions,
         poller: Poller | None,
         services: Sequence[Service],
+        bans: Bans,
         *,
         connect: Callable[[Transport], Connection],
         post_started: Callable[[], None],
@@ -102,7 +105,7 @@ class TaskTree:
         self._services = services
         self._running: list[Service] = []  # the game's services that have started
         self.accepted: dict[int, Connection] = {}
-        self.admission = Admission(context.limits, context.texts, self._count, sessions._count_bound)
+        self.admission = Admission(context.limits, context.texts, self._count, sessions._count_bound, bans)
         self._nursery: trio.Nursery | None = None  # of the services and the game's work
         self._work: dict[trio.CancelScope, Callable[[], None]] = {}  # the game's running work; the value logs its name
         self._work_over = trio.Event()  # set when no work is left, once the services are cancelled
