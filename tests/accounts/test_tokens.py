@@ -286,7 +286,9 @@ async def test_a_program_returns_by_its_token_after_a_restart_once_and_reads_no_
         await ann.type("gold")
         await ann.sees("You have 0")
         assert ann.screen.endswith("You have 0\n")
-        assert inn.mud.server.sessions.get("ann") is not None
+        connection = session_of(inn).connection
+        assert connection is not None
+        assert connection.name == "Ann"
         fresh = [data["token"] for package, data in ann.gmcp if package == "Session.Token" and isinstance(data, dict)]
         assert [str(text).startswith("ann.") for text in fresh] == [False, True]  # of this session, of the account
         thief = await present(inn, token)

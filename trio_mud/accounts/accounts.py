@@ -400,7 +400,8 @@ class Accounts(Registration):
         if event.connection.session is None and event.connection.ending is None:  # else the token would be lost
             with suppress(InvalidToken, StorageError, ConnectionEnded, LocalProtocolError):  # the player logs in
                 try:
-                    await self.resume(event.connection, event.token)
+                    session = await self.resume(event.connection, event.token)
+                    event.connection.name = str(getattr(session.body, "name", event.connection.name))
                 except EntryRefused as error:
                     event.connection.quit(str(error), cause=Cause.BANNED)
 

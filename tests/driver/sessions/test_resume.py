@@ -365,6 +365,20 @@ async def test_a_token_answers_any_question_of_the_login_and_shows_input_again(
         assert said(third) == ["<3>"]
 
 
+async def test_a_connection_that_returns_by_token_has_the_name_of_the_lost_one(mud: OpenMud, tavern: Tavern) -> None:
+    async with mud(tavern.hooks) as place:
+        ann, bob = await log_in(place, "ann"), await log_in(place, "bob")
+        connection = session_of(place, "ann").connection
+        assert connection is not None
+        connection.name = "Ann the Bold"
+        await swallow(ann, bob, "1")
+        await (await ann.come_back()).sees("<1>")
+        back = session_of(place, "ann").connection
+        assert back is not connection
+        assert back is not None
+        assert back.name == "Ann the Bold"
+
+
 async def asked_for_a_password(place: Mud) -> tuple[Player, Player, Player]:
     """Two players, of whom the first misses a line, and a program that has given a name of its own."""
     ann, bob = await log_in(place, "ann"), await log_in(place, "bob")

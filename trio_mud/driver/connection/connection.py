@@ -406,9 +406,10 @@ class Connection(EndingTimerOwner):
         """Resume the session of this server that issued the token; return False if none has."""
         self.server.sessions._begin_return(self, token, seen)
         try:
-            self.server.sessions.resume(token, self)
+            session = self.server.sessions.resume(token, self)
         except (ConnectionEnded, InvalidToken, LocalProtocolError):
             return False
+        self._name = session._name or self._name  # the game set it at a login, which this connection leaves out
         return True
 
     def _conclude_resume(self) -> None:

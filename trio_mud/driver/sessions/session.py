@@ -82,6 +82,7 @@ class Session(EndingTimerOwner):
         "_lost",
         "_missed",
         "_missed_size",
+        "_name",
         "_offered",
         "_old_connections",
         "_overdue",
@@ -120,6 +121,7 @@ class Session(EndingTimerOwner):
             Connection
         ] = []  # old connections with an event in flight, which `SessionResumed` waits for
         self._last_origin: str | None = None  # the origin of its last connection, while its link is dead
+        self._name = ""  # that of its last connection; one that returns by a token gets it
 
     def __repr__(self) -> str:
         return f"<Session {describe_value(self.key)}>"
@@ -271,6 +273,7 @@ class Session(EndingTimerOwner):
     def _unlink(self, connection: Connection) -> None:
         """Unbind a connection."""
         self._connections.remove(connection)
+        self._name = connection.name
         connection._link.end_tail()
         connection.session = connection._inbox.barrier = connection._inbox.session = None
         connection._inbox.wake()
