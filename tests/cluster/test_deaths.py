@@ -195,6 +195,50 @@ async def test_a_gateway_that_is_given_up_loses_its_links_and_returns_with_its_r
         assert len(split.mud.server.connections) == 1
 
 
+async def test_lines_that_wait_when_a_gateway_is_given_up_are_handled_once(autojump_clock: MockClock) -> None:
+    heard: list[str] = []
+
+    async def obey(event: Input) -> None:
+        heard.append(event.line)
+        await trio.sleep(0.5)
+
+    hooks = Hooks()
+    hooks.on(Input)(obey)
+    async with open_split(latency=0.1) as split:
+        world = await split.start_world(hooks)
+        ann = await split.mud.player()
+        await ann.type("1", "2", "3", "4", "5")
+        await split.mud.pass_time(0.5)
+        assert heard == ["1"]
+        world.service._lose_gateway("gateway")
+        await ann.type("6")
+        await split.mud.pass_time(1)
+        await ann.type("7")
+        await split.mud.pass_time(10)
+        assert sorted(heard) == list("1234567")
+        (peer,) = split.gateway._peers.values()
+        assert len(peer.forwarder.unacknowledged) == 0
+
+
+async def test_a_link_that_is_over_sends_nothing(autojump_clock: MockClock) -> None:
+    """Another connection may have its number: that of a gateway which has started again."""
+    hooks = Hooks()
+    hooks.on(Admitted)(lambda event: event.connection.server.sessions.enter("ann", event.connection))
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        ann = await split.mud.player(gmcp=("Session",))
+        await split.mud.pass_time(3)
+        assert ann.returns is not None
+        (link,) = world.service._links.values()
+        assert link._has_tail
+        world.service._end_gateway("gateway")
+        await split.mud.pass_time(1)
+        sent = split.cluster.commits
+        link.end_tail()
+        await settle()
+        assert split.cluster.commits == sent
+
+
 async def test_a_new_world_may_refuse_a_player_of_the_earlier_one(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         first = await split.start_world(echo("first"))

@@ -167,6 +167,8 @@ class RemoteLink:
         port: The world's service.
         gateway: The name of the gateway.
         arrived: Its report of the connection.
+        before: The link that the connection had here before its gateway was given up. That one still takes what it has
+            received, and this one begins behind it.
 
     Attributes:
         gateway: The name of the gateway.
@@ -183,6 +185,7 @@ class RemoteLink:
 
     __slots__ = (
         "_backlog",
+        "_before",
         "_departure",
         "_discards",
         "_dropped",
@@ -219,7 +222,7 @@ class RemoteLink:
 
     _host: LinkHost
 
-    def __init__(self, port: Port, gateway: str, arrived: Arrived) -> None:
+    def __init__(self, port: Port, gateway: str, arrived: Arrived, before: RemoteLink | None = None) -> None:
         self._port = port
         self.gateway = gateway
         self.number = arrived.link
@@ -235,9 +238,12 @@ class RemoteLink:
         self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
         # input
-        self._order = InputOrder(arrived.taken)
+        self._before = before
+        received = arrived.taken if before is None else max(arrived.taken, before._order.received)
+        self._order: InputOrder = InputOrder(received)
         self._backlog: deque[Numbered] = deque()
-        self._passed = self.acknowledged = arrived.taken  # the greatest number passed to the receiver, or dropped
+        self._passed = received  # the greatest number passed to the receiver, or dropped
+        self.acknowledged = arrived.taken
         self._input_over = trio.Event()
         self._discards = 0  # requests that the gateway has not answered: it may still send input that is to be dropped
         self._is_to_discard = False  # another request follows
@@ -311,7 +317,7 @@ class RemoteLink:
 
     def discard(self) -> None:
         """Drop all pending output; the gateway still gets it if it keeps the tail of a client that may return."""
-        if self._has_tail and self._items and self._tail_at is None:
+        if self._has_tail and self._items and self._tail_at is None and not self._is_over:
             self._port.send_output(self, tuple(self._items), self._size)
         self._items.clear()
         self._size = 0
@@ -430,6 +436,9 @@ class RemoteLink:
             self._dropped = 0
             if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
                 self._items.append(TextSent(notice))
+        if self._is_over:  # another connection may have its number by now
+            self._items.clear()
+            self._size = 0
         if not self._items or self._tail_at is not None:
             return
         if not self._port.has_room:
@@ -535,7 +544,9 @@ class RemoteLink:
         self._act(WorldLinkEvent.DEPARTED)
 
     def lose_gateway(self) -> None:
-        """End the connection, because its gateway is given up."""
+        """End the connection, because its gateway is given up. What was written so far is sent all the same."""
+        if self._machine.state is InWorld.OPEN:
+            self.flush()
         self._departure = Departed(self.number, Cause.RESET.name)
         self._act(WorldLinkEvent.GATEWAY_LOST)
 
@@ -547,10 +558,22 @@ class RemoteLink:
     @property
     def taken_number(self) -> int:
         """The greatest number of which everything up to it was taken from the receiver."""
+        if self._before is not None:
+            if not self._before._has_taken_all:
+                return self._before.taken_number
+            self._before = None
         waiting = 0 if self._receiver is None else self._receiver.waiting
         return self._passed - waiting
 
     # Parts
+
+    @property
+    def _is_over(self) -> bool:
+        return self._machine.state in (InWorld.CLOSED, InWorld.ABANDONED)
+
+    @property
+    def _has_taken_all(self) -> bool:
+        return not self._backlog and self.taken_number >= self._passed
 
     @property
     def _its_receiver(self) -> LinkReceiver:
@@ -565,7 +588,7 @@ class RemoteLink:
                 self._port.send(self.gateway, Dismissed(self.number, why.name, str(on_wire(self._refusal))))
             elif self._departure is not None and self._receiver is not None:
                 self._receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
-        if self._machine.state in (InWorld.CLOSED, InWorld.ABANDONED):
+        if self._is_over:
             self._port.forget(self)
 
     def _add(self, item: Item, size: int, *, is_last: bool = False) -> bool:

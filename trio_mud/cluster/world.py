@@ -129,6 +129,7 @@ class WorldService:
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
+        self._abandoned: dict[tuple[str, int], RemoteLink] = {}  # of gateways that are given up, and may come back
         self._incarnations: dict[str, int] = {}
         self._superseded: dict[str, deque[int]] = {}  # the earlier incarnations of each gateway
         self._received: dict[str, tuple[int, int]] = {}  # the incarnation and number of the last frame of each gateway
@@ -349,7 +350,7 @@ class WorldService:
             return False
         gateway, incarnation = cast("tuple[str, int]", holder)
         self._wanted[gateway, tail.number] = link
-        if self._incarnations.get(gateway) == incarnation:
+        if gateway in self._rolls and self._incarnations.get(gateway) == incarnation:
             self.send(gateway, TailWanted(tail.number))
         else:
             self._pass_tail(gateway, TailMoved(tail.number, -1, b""))
@@ -366,7 +367,8 @@ class WorldService:
 
     def forget(self, link: RemoteLink) -> None:
         """Forget a closed link."""
-        self._active.pop(link, None)
+        if self._abandoned.get((link.gateway, link.number)) is not link:  # otherwise its input is still acknowledged
+            self._active.pop(link, None)
         self._discarding.pop(link, None)
         for wanted in [wanted for wanted, one in self._wanted.items() if one is link]:
             del self._wanted[wanted]
@@ -407,7 +409,7 @@ class WorldService:
                 return False
             if known is not None:
                 superseded.append(known)
-                self._lose_gateway(frame.gateway)
+                self._end_gateway(frame.gateway)
             self._incarnations[frame.gateway] = frame.incarnation
         if frame.number:
             incarnation, number = self._received.get(frame.gateway, (0, 0))
@@ -458,7 +460,11 @@ class WorldService:
         if not (self.has_room or arrived.was_admitted):
             self._count("arrivals ignored")
             return
-        link = self._links[gateway, arrived.link] = RemoteLink(self, gateway, arrived)
+        before = self._abandoned.pop((gateway, arrived.link), None)
+        link = self._links[gateway, arrived.link] = RemoteLink(self, gateway, arrived, before)
+        if before is not None:
+            self._active.pop(before, None)
+            self._active[link] = None
         self.listener.arrive(link)
 
     def _greet(self, gateway: str) -> None:
@@ -485,16 +491,24 @@ class WorldService:
                 link.lose_gateway()
 
     def _lose_gateway(self, gateway: str) -> None:
-        self._incarnations.pop(gateway, None)
+        """Lose the links of a gateway that is given up. It may be alive: what they have taken is acknowledged."""
         self._rolls.pop(gateway, None)
         self._rolling.pop(gateway, None)
-        self._out.pop(gateway, None)
-        self._dirty.set()  # there may be room now
         for name, tail in [wanted for wanted in self._wanted if wanted[0] == gateway]:
             self._pass_tail(name, TailMoved(tail, -1, b""))
-        for (name, _), link in list(self._links.items()):
-            if name == gateway:
+        for place, link in list(self._links.items()):
+            if place[0] == gateway:
+                self._abandoned[place] = link
                 link.lose_gateway()
+
+    def _end_gateway(self, gateway: str) -> None:
+        """Forget a gateway that has ended: another one of its name has started."""
+        self._lose_gateway(gateway)
+        self._incarnations.pop(gateway, None)
+        self._out.pop(gateway, None)
+        for place in [place for place in self._abandoned if place[0] == gateway]:
+            self._active.pop(self._abandoned.pop(place), None)
+        self._dirty.set()  # there may be room now
 
     # Down
 

@@ -68,7 +68,7 @@ class Arrival:
     """A connection of a gateway in one world.
 
     Attributes:
-        began_after: The number of the input behind which it began: the gateway has had it acknowledged.
+        began_after: The number of the input behind which it began.
         acknowledged: The greatest number in a commit of this world that took effect.
         shown: Its numbered lines in commits that took effect.
         replies: For each line that a hook has taken: its number among the lines, and the number of lines that the game
@@ -163,7 +163,7 @@ class WorldSideTrace(Trace):
         if arrival is None:
             link = inside.remote_link(connection)
             place = (link.gateway, inside.incarnation(self.service, link.gateway), link.number)
-            taken = link.acknowledged
+            taken = link._passed
             arrival = self.arrivals[connection.number] = Arrival(self, connection, place, taken, taken)
             self._split.arrives(arrival)
         return arrival
@@ -237,7 +237,7 @@ class SplitTrace:
                     if arrival is not None:
                         touched[arrival] = None
                         self._committed(arrival, message)
-                    elif incarnation and not world.server.is_closing and not inside.has_ended(world.server):
+                    elif not world.server.is_closing and not inside.has_ended(world.server):
                         self.fault(f"{world} has committed {message} for a connection that it does not have")
         for arrival in touched:
             self._check_reply(arrival)
