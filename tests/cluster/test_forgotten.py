@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -78,6 +79,29 @@ async def test_a_verdict_that_was_lost_is_given_again(autojump_clock: MockClock)
         await bob.sees("world heard 1")
 
 
+async def test_output_keeps_its_order_while_the_world_claims_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        memory = Amnesia(world.end)
+        ann = await split.mud.player()
+        await settle()
+        claim = world.end.claim
+
+        async def slow_claim() -> Mapping[bytes, bytes]:
+            await trio.sleep(1)
+            return await claim()
+
+        monkeypatch.setattr(world.end, "claim", slow_claim)
+        memory.forgets = True
+        await ann.type("1")
+        await trio.sleep(0.5)
+        await ann.type("2")
+        await trio.sleep(2)
+        assert answers(ann) == ["1", "2"]
+
+
 async def test_a_hidden_question_stays_hidden(autojump_clock: MockClock) -> None:
     async def secret(dialog: Dialog) -> None:
         word = await dialog.ask_hidden("Password: ")
@@ -102,6 +126,25 @@ async def test_a_hidden_question_stays_hidden(autojump_clock: MockClock) -> None
         await ann.sees("the word has 6 letters")
         await settle()
         assert not here._link.hides_input
+
+
+async def test_input_that_the_cluster_link_has_lost_is_asked_for_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_split() as split:
+        await split.start_world(echo("world"))
+        ann, bob = await split.mud.player(), await split.mud.player()
+        await settle()
+        monkeypatch.setattr(split.cluster, "_send_up", lambda frames: None)
+        await ann.type("1")
+        await bob.type("1")
+        await settle()
+        monkeypatch.undo()
+        await ann.type("2")
+        await ann.type("3")
+        await settle()
+        assert answers(ann) == ["1", "2", "3"]
+        assert answers(bob) == ["1"]  # the roll is of all connections
 
 
 async def test_a_world_with_a_heartbeat_commits_while_it_has_nothing_to_say(autojump_clock: MockClock) -> None:

@@ -18,7 +18,16 @@ class Fenced(Exception):
 
 
 class Forgotten(Exception):
-    """The cluster link has lost its data: claim again, and ask the gateways for what they hold."""
+    """The cluster link has lost its data: claim again, and ask the gateways for what they hold.
+
+    Args:
+        is_kept: True if the commit may have been delivered before: the end keeps its frames, and delivers them with
+            the next commit to the gateways that do not have them.
+    """
+
+    def __init__(self, *, is_kept: bool = False) -> None:
+        super().__init__("the cluster link has lost its data")
+        self.is_kept = is_kept
 
 
 class LinkUnavailable(TrioMudError):
@@ -136,7 +145,8 @@ class WorldEnd(Protocol):
 
         Raises:
             Fenced: Another world has claimed, and nothing was delivered.
-            Forgotten: The cluster link has lost its data, also what it held, and nothing was delivered.
+            Forgotten: The cluster link has lost its data, also what it held, and nothing was delivered, unless the
+                exception says otherwise.
         """
         ...
 

@@ -86,6 +86,11 @@ class InputOrder:
         self.received = taken
         self._early: dict[int, Numbered] = {}
 
+    @property
+    def has_gap(self) -> bool:
+        """True if an early item waits."""
+        return bool(self._early)
+
     def receive(self, item: Numbered) -> list[Numbered]:
         """Return the items that are next: none if this one came before or is early, else it and those it held up.
 

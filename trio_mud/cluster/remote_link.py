@@ -463,6 +463,11 @@ class RemoteLink:
             else:
                 self._pass(ready)
 
+    @property
+    def has_gap(self) -> bool:
+        """True if an item was received and one before it was not."""
+        return self._order.has_gap
+
     def taken(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
         while self._backlog and not self._its_receiver.is_full:

@@ -398,6 +398,8 @@ class WorldService:
             if self._is_for_me(decoded):
                 for message in decoded.messages:
                     self._take(decoded.gateway, message)
+                    if self._rolls[decoded.gateway] != decoded.roll:
+                        break  # it is asked for again, with the rest
 
     def _is_for_me(self, frame: UpFrame) -> bool:
         """Return True if a frame is for this world; greet a gateway that does not know it."""
@@ -454,6 +456,8 @@ class WorldService:
                 found.depart(message)
             case _:
                 found.receive(message)
+                if found.has_gap:  # frames arrive in order, so one before this item was lost
+                    self._greet(gateway)
 
     def _arrive(self, gateway: str, arrived: Arrived) -> None:
         """Accept a connection; ignore a new one while too much is not committed, which its gateway refuses then."""
@@ -542,7 +546,10 @@ class WorldService:
                 await self._end.commit(Commit(self._number, frames, held))
         except Fenced:
             await self._act(WorldEvent.FENCED)
-        except Forgotten:
+        except Forgotten as forgotten:
+            if forgotten.is_kept:
+                self._make_room(size)
+                out = {}
             for gateway, messages in out.items():  # nothing of it was delivered, and it precedes all that follows
                 if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
                     self._out[gateway] = [*messages, *self._out.get(gateway, ())]
