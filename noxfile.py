@@ -133,7 +133,7 @@ def cluster(session: nox.Session) -> None:
     Arguments after `--` go to pytest.
     """
     install(session, "test", "cluster")
-    session.run("pytest", "tests/cluster/redis", "-rs", *session.posargs)
+    session.run("pytest", "tests/cluster/redis", "-rs", *WORKERS, *session.posargs)
 
 
 @nox.session

@@ -12,6 +12,8 @@ Everything that the server holds is either in a process too or held by the commi
 - Input is kept by its gateway until it is acknowledged. A stream that has lost entries shows a gap in their numbers,
   and a server that has lost its data has no epoch. Both make the next commit raise `Forgotten`; then the world claims
   again, and the rolls of the gateways repair the rest.
+- A commit whose reply is lost with the data may have been delivered. Its frames are written again with the numbers
+  that they had, and the gateway drops those that it has.
 - A gateway that finds that it was forgotten sends its first frame again, so that a world asks for its roll.
 
 Trimming bounds the streams: the commit trims the input to what was read, and each gateway trims its output. A gateway
@@ -22,8 +24,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import trio
 
@@ -40,8 +43,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trio_mud")
 
+T = TypeVar("T")
+
 LEASE: Final = 1.5  # seconds without a commit after which another world may claim
-LOADING: Final = 30.0  # seconds from the claim to the first commit
 ALIVE: Final = 3.0  # seconds without a sign of a gateway after which its connections are given up
 LOOK: Final = 0.25  # seconds between two looks for gateways, and the longest wait of a world's read
 POLL: Final = 0.05  # seconds between two attempts to claim
@@ -72,6 +76,8 @@ class RedisGatewayEnd:
         self._number = 0
         self._first: bytes | None = None
         self._is_behind = False
+        self._writer = b""  # the world's process that has written the last frame
+        self._received = 0  # the number that it has given to that frame
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send frames; wait while the world is too far behind."""
@@ -105,8 +111,15 @@ class RedisGatewayEnd:
             for entries in (read or {}).values():
                 for entry in entries:
                     self._last = entry.identifier
-                    if (frame := entry.field_values.get(b"m")) is not None:
-                        receive(_bytes(frame))
+                    if self._is_new(_bytes(entry.field_values.get(b"w", b"")), _number(entry.field_values.get(b"n"))):
+                        receive(_bytes(entry.field_values.get(b"m", b"")))
+
+    def _is_new(self, writer: bytes, number: int) -> bool:
+        """Return True unless a world writes a frame again, since it does not know that this gateway has it."""
+        if writer == self._writer and number <= self._received:
+            return False
+        self._writer, self._received = writer, number
+        return True
 
     async def _add(self, frame: bytes) -> None:
         self._number += 1
@@ -130,7 +143,8 @@ class RedisGatewayEnd:
                 lambda: client.set(self._keys.alive(self._name), b"1", px=int(self._alive * 1000), get=True)
             )
             await task.call(lambda: client.sadd(self._keys.gateways, [self._name]))
-            if known is None and has_begun and self._first is not None:
+            was_forgotten = has_begun and (known is None or self._last == "0-0")  # or no world has ever answered
+            if was_forgotten and self._first is not None:
                 await self._add(self._first)
             has_begun = True
             if self._last != "0-0":
@@ -181,6 +195,9 @@ class RedisWorldEnd:
         self._takes_over = trio.Event()
         self._inputs: dict[str, _Input] = {}
         self._has_gap = False
+        self._is_running = False
+        self._frames = 0  # so far
+        self._kept: dict[str, list[str | bytes | int]] = {}  # numbers and frames that may not have been delivered
 
     def take_over(self) -> None:
         """Let `claim` not wait for the world that serves, which is fenced by it."""
@@ -203,10 +220,14 @@ class RedisWorldEnd:
         """Deliver the gateways' frames."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._commands.run)
+            self._is_running = True
             watcher = RedisTask(self.access, self._outages)
             nursery.start_soon(watcher.keep, lambda client: self._watch(watcher, client, lost))
             reader = RedisTask(self.access, self._outages)
-            await reader.keep(lambda client: self._read(reader, client, receive))
+            try:
+                await reader.keep(lambda client: self._read(reader, client, receive))
+            finally:
+                self._is_running = False
 
     async def commit(self, commit: Commit) -> None:
         """Deliver a commit, and renew the lease."""
@@ -218,26 +239,49 @@ class RedisWorldEnd:
         drops = [key for key, value in commit.held.items() if value is None]
         keys = [self._keys.state, self._keys.lease, self._keys.held]
         keys += map(self._keys.input_of, trims)
-        keys += map(self._keys.output_for, commit.frames)
+        outputs = {gateway: list(kept) for gateway, kept in self._kept.items()}
+        for gateway, frames in commit.frames.items():
+            for frame in frames:
+                self._frames += 1
+                outputs.setdefault(gateway, []).extend((self._frames, frame))
+        keys += map(self._keys.output_for, outputs)
         arguments: list[str | bytes | int] = [self.epoch, commit.number, self._holder, int(self._lease * 1000)]
         arguments += [len(trims), len(values), len(drops), *upto]
         for key, value in values.items():
             arguments += [key, value]
         arguments += drops
-        for frames in commit.frames.values():
-            arguments += [len(frames), *frames]
-        result = await self._commands.insist(lambda client: COMMIT.run(client, keys, arguments))
+        for numbered in outputs.values():
+            arguments += [len(numbered) // 2, *numbered]
+        tries = 0
+
+        async def deliver(client: Redis[bytes]) -> object:
+            nonlocal tries
+            tries += 1
+            return await COMMIT.run(client, keys, arguments)
+
+        result = await self._insist(deliver)
         if result == FENCED:
             raise Fenced
-        if result == FORGOTTEN:
+        if result == FORGOTTEN and tries == 1:
             raise Forgotten
+        if result == FORGOTTEN:  # an earlier attempt may have succeeded, and its reply was lost with the data
+            self._kept = outputs
+            raise Forgotten(is_kept=True)
+        self._kept = {}
         for place, last in zip(trims.values(), upto, strict=True):
             place.trimmed = last
 
     async def release(self) -> None:
         """Let another world claim at once; without the server, it may when the lease expires."""
         with trio.move_on_after(ATTEMPT):
-            await self._commands.insist(lambda client: RELEASE.run(client, [self._keys.lease], [self._holder]))
+            await self._insist(lambda client: RELEASE.run(client, [self._keys.lease], [self._holder]))
+
+    async def _insist(self, command: Callable[[Redis[bytes]], Awaitable[T]]) -> T:
+        """Run a command until it succeeds, with a client of its own before and after `run`."""
+        if self._is_running:
+            return await self._commands.insist(command)
+        task = RedisTask(self.access, self._outages)
+        return await task.keep(lambda client: task.call(partial(command, client)))
 
     async def _claim(self, task: RedisTask, client: Redis[bytes]) -> Mapping[bytes, bytes] | None:
         """Wait for the claim; return what is held, or None if this world is fenced."""
@@ -251,7 +295,7 @@ class RedisWorldEnd:
             forced = self._takes_over.is_set()
             arguments: list[str | bytes | int] = [
                 self._holder,
-                int(LOADING * 1000),
+                int(self._lease * 1000),
                 int(forced),
                 self.epoch,
                 int(may_begin or forced),

@@ -5,7 +5,7 @@ All keys of a world have the same hash tag, so that a script is legal in Redis C
 | key | type | written by | content |
 |---|---|---|---|
 | `tm:{W}:in:G` | stream | gateway G | its frames `m`, numbered `n`; trimmed by the commit |
-| `tm:{W}:out:G` | stream | the commit | frames `m` for gateway G; trimmed by it each second |
+| `tm:{W}:out:G` | stream | the commit | frames `m`, numbered `n` by world `w`; trimmed by gateway G each second |
 | `tm:{W}:state` | hash | the scripts | the `epoch`, and the number `n` of its last commit |
 | `tm:{W}:lease` | string | the scripts | the holder; it expires unless commits renew it |
 | `tm:{W}:held` | hash | the commit | what is held for the next world |
@@ -93,7 +93,7 @@ return tonumber(next)
 
 # KEYS: state, lease, held, the input of each gateway to trim, the output of each gateway.
 # ARGV: epoch, number, holder, the lease in ms, the count of trims, values and keys to drop; then an id for each trim,
-# key and value for each value, each key to drop, and for each output the count of frames and the frames.
+# key and value for each value, each key to drop, and for each output the count of frames, and each with its number.
 # An output expires an hour after its last frame: its gateway is gone.
 COMMIT: Final = Script("""
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'n')
@@ -116,12 +116,12 @@ for i = 1, tonumber(ARGV[7]) do
   at = at + 1
 end
 while key <= #KEYS do
-  for i = 1, tonumber(ARGV[at]) do
-    redis.call('XADD', KEYS[key], 'MAXLEN', '~', 100000, '*', 'm', ARGV[at + i])
+  local last = at + 2 * tonumber(ARGV[at])
+  for i = at + 1, last, 2 do
+    redis.call('XADD', KEYS[key], 'MAXLEN', '~', 100000, '*', 'w', ARGV[3], 'n', ARGV[i], 'm', ARGV[i + 1])
   end
   redis.call('PEXPIRE', KEYS[key], 3600000)
-  at = at + 1 + tonumber(ARGV[at])
-  key = key + 1
+  at, key = last + 1, key + 1
 end
 return 1
 """)

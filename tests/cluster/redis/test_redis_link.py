@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from coredis import Redis
 
 from trio_mud.cluster import redis_link
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
+from trio_mud.cluster.redis_scripts import COMMIT
 from trio_mud.cluster.wire import encode_up
 
 from .conftest import StartRedis
@@ -288,8 +290,8 @@ async def test_a_server_that_has_lost_its_data_is_repaired(redis: RedisServer) -
         await until(lambda: bool(gateway.received))
         redis.kill()
         redis.restart()
-        with pytest.raises(Forgotten):
-            await world.commit(b"lost")
+        with pytest.raises(Forgotten) as caught:
+            await world.commit(b"in doubt")
         before = world.end.epoch
         await world.end.claim()
         assert world.end.epoch > before
@@ -297,7 +299,7 @@ async def test_a_server_that_has_lost_its_data_is_repaired(redis: RedisServer) -
         await world.commit(b"after", number=1)
         await gateway.send(2)
         await until(lambda: gateway.received[-1] == b"after" and world.received[-1] == frame("g1", 2))
-        assert b"lost" not in gateway.received
+        assert gateway.received == [b"before", *[b"in doubt"] * caught.value.is_kept, b"after"]
         # Another world that starts after another loss finds the gateway by its own announcement.
         world.scope.cancel()
         redis.kill()
@@ -306,6 +308,37 @@ async def test_a_server_that_has_lost_its_data_is_repaired(redis: RedisServer) -
         nursery.start_soon(second.run)
         await until(lambda: bool(second.received))
         assert second.received[0] == frame("g1", 1)
+
+
+async def test_a_commit_whose_reply_is_lost_with_the_data_is_delivered_once(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = COMMIT
+
+    class Losing:
+        """Runs the commit, but its reply and then all data are lost."""
+
+        async def run(
+            self, client: Redis[bytes], keys: Sequence[str], arguments: Sequence[str | bytes | int]
+        ) -> object:
+            monkeypatch.setattr(redis_link, "COMMIT", script)
+            await script.run(client, keys, arguments)
+            await until(lambda: len(first.received) == 2)
+            redis.ask("flushall")
+            raise OSError("the reply is lost")
+
+    first, second, world = Gateway(redis), Gateway(redis, "g2"), World(redis)
+    async with running(first, second, world):
+        second.scope.cancel()  # it is away, and does not read
+        monkeypatch.setattr(redis_link, "COMMIT", Losing())
+        with pytest.raises(Forgotten) as caught:
+            await world.end.commit(Commit(1, {"g1": [b"first", b"second"], "g2": [b"for it"]}))
+        assert caught.value.is_kept
+        await world.end.claim()
+        await world.end.commit(Commit(1, {"g1": [b"third"]}))
+        await until(lambda: b"third" in first.received)
+        assert first.received == [b"first", b"second", b"third"]
+        assert redis.ask("xlen", "tm:{w1}:out:g2") == "1"
 
 
 async def test_a_standby_leaves_lost_data_to_the_world_that_serves(redis: RedisServer) -> None:

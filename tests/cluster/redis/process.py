@@ -1,0 +1,146 @@
+"""A gateway or a world as a process, which `processes.Child` forks; it reports what happens as lines of JSON.
+
+    gateway URL NAME PORT
+    world URL
+    single PORT
+
+A world waits until it can claim. SIGUSR1 lets it take over from the world that serves; SIGTERM ends each of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import coredis  # noqa: F401 - imported once, before the processes are forked
+import trio
+
+from trio_mud import Connection, Hooks, Input, Limits, MasterServer
+from trio_mud.cluster.ends import Fenced, LinkUnavailable
+from trio_mud.cluster.gateway import GatewayService
+from trio_mud.cluster.redis_access import RedisAccess
+from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
+from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
+from trio_mud.cluster.world import WorldService
+from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.transports.tcp import open_tcp_listeners
+
+OPEN = Limits(
+    max_connections=None,
+    max_per_address=None,
+    max_per_prefix=None,
+    max_without_session=None,
+    accept_rate=None,
+    accept_rate_per_address=None,
+    command_rate=None,
+    first_input_timeout=None,
+    world_timeout=60,
+)
+ANYONE = Hooks()
+
+
+@dataclass
+class Ledger:
+    """What this world has heard of one connection: how many numbers, which of them twice, and which not."""
+
+    heard: int = 0
+    doubled: int = 0
+    missed: int = 0
+    last: int | None = None
+
+    def note(self, number: int) -> None:
+        """Take note of a number."""
+        if self.last is not None and number <= self.last:
+            self.doubled += 1
+            return
+        self.missed += 0 if self.last is None else number - self.last - 1
+        self.heard += 1
+        self.last = number
+
+
+LEDGERS: WeakKeyDictionary[Connection, Ledger] = WeakKeyDictionary()
+
+
+@ANYONE.on(Input)
+def answer(event: Input) -> None:
+    """Answer "say N" by "ok N"; "shout N" is also heard by all; "stat" is answered by the ledger."""
+    verb, _, number = event.line.partition(" ")
+    ledger = LEDGERS.setdefault(event.connection, Ledger())
+    if verb == "stat":
+        event.connection.write(f"stat {ledger.heard} {ledger.doubled} {ledger.missed}")
+        return
+    ledger.note(int(number))
+    if verb == "shout":
+        for other in event.connection.server.connections:
+            other.write(f"heard {number}")
+    event.connection.write(f"ok {number}")
+
+
+def report(**what: object) -> None:
+    """Write a line that the parent reads."""
+    os.write(1, json.dumps({"at": time.time(), **what}).encode() + b"\n")
+
+
+async def serve(server: MasterServer, listeners: list, world: RedisWorldEnd | None = None) -> None:  # type: ignore[type-arg]
+    """Serve until SIGTERM."""
+
+    async def obey() -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGUSR1) as signals:
+            report(loaded=True)
+            async for number in signals:
+                if number == signal.SIGTERM:
+                    report(counters=dict(server.counters))
+                    nursery.cancel_scope.cancel()
+                elif world is not None:
+                    world.take_over()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(obey)
+        await nursery.start(server.serve, listeners)
+        report(serving=True, epoch=0 if world is None else world.epoch)
+
+
+def main(log: Path, kind: str, *arguments: str) -> None:
+    """Run one of them."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    logging.basicConfig(level=logging.INFO)
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)  # as `trio-mud run` does
+
+    async def run() -> None:
+        if kind == "single":
+            await serve(MasterServer(ANYONE, limits=OPEN), await open_tcp_listeners(int(arguments[0])))
+            return
+        access = RedisAccess.from_url(arguments[0])
+        await access.check()
+        if kind == "world":
+            end = RedisWorldEnd(access, "w1")
+            service = WorldService(end)
+            await serve(MasterServer(ANYONE, limits=limits_of_world(OPEN), services=[service]), [service.listener], end)
+        else:
+            gateway = GatewayService(
+                arguments[1], RedisGatewayEnd(access, "w1", arguments[1]), incarnation=time.time_ns() // 1_000_000
+            )
+            server = MasterServer(gateway.hooks, limits=limits_of_gateway(OPEN), services=[gateway])
+            await serve(server, await open_tcp_listeners(int(arguments[2])))
+
+    try:
+        trio.run(run)
+    except LinkUnavailable as error:
+        report(error=str(error))
+        sys.exit(75)
+    except BaseException as error:
+        if isinstance(unwrap_single(error), Fenced):
+            report(fenced=True)
+            sys.exit(3)
+        raise
