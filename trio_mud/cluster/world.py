@@ -413,14 +413,14 @@ class WorldService:
                 superseded.append(known)
                 self._end_gateway(frame.gateway)
             self._incarnations[frame.gateway] = frame.incarnation
+        if frame.gateway not in self._rolls:  # by any frame: one that was given up sends an old one again
+            self._greet(frame.gateway)
         if frame.number:
             incarnation, number = self._received.get(frame.gateway, (0, 0))
             if incarnation == frame.incarnation and frame.number <= number:
                 self._count("frames that came twice")
                 return False
             self._received[frame.gateway] = frame.incarnation, frame.number
-        if frame.gateway not in self._rolls:
-            self._greet(frame.gateway)
         return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
 
     def _take(self, gateway: str, message: Up) -> None:
