@@ -125,6 +125,7 @@ ORDER = {
         "ends",
         "shares",
         "silence",
+        "recorded_lines",
         "forwarder",
         "gateway_peer",
         "gateway_output",

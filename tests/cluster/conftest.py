@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -12,7 +12,9 @@ from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.server.server import ServerSettings
 from trio_mud.storage import Executor, Stored, inline
+from trio_mud.telnet import Option
 from trio_mud.testing import Mud
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryGatewayEnd, MemoryWorldEnd
 from trio_mud.testing.pipe import PipeListener
@@ -116,11 +118,19 @@ class SplitServer:
     gateway: GatewayService
     mud: Mud
 
-    def __init__(self, cluster: MemoryCluster, players: trio.Nursery, nursery: trio.Nursery, limits: Limits) -> None:
+    def __init__(
+        self,
+        cluster: MemoryCluster,
+        players: trio.Nursery,
+        nursery: trio.Nursery,
+        limits: Limits,
+        options: Sequence[Option] | None,
+    ) -> None:
         self.cluster = cluster
         self._players = players
         self._nursery = nursery
         self._limits = limits
+        self._options = options
 
     async def start_world(self, hooks: Hooks) -> RunningWorld:
         """Start a world, which takes over from an earlier one."""
@@ -134,7 +144,10 @@ class SplitServer:
     async def start_gateway(self, name: str) -> RunningGateway:
         """Start a gateway."""
         service, listener = GatewayService(name, self.cluster.gateway_end(name)), PipeListener()
-        server = MasterServer(service.hooks, limits=limits_of_gateway(self._limits), services=[service])
+        settings = ServerSettings(limits=limits_of_gateway(self._limits), services=[service])
+        if self._options is not None:
+            settings["options"] = self._options
+        server = MasterServer(service.hooks, **settings)
         gateway = RunningGateway(service, Mud(server, listener, self._players), listener)
         await self._nursery.start(gateway.serve)
         return gateway
@@ -152,11 +165,13 @@ class SplitServer:
 
 
 @asynccontextmanager
-async def open_split(*, latency: float = 0.0, limits: Limits | None = None) -> AsyncGenerator[SplitServer]:
+async def open_split(
+    *, latency: float = 0.0, limits: Limits | None = None, options: Sequence[Option] | None = None
+) -> AsyncGenerator[SplitServer]:
     """Serve a gateway for the length of the block; all servers are cut at its end."""
     try:
         async with trio.open_nursery() as players, trio.open_nursery() as nursery:
-            split = SplitServer(MemoryCluster(latency), players, nursery, limits or Limits())
+            split = SplitServer(MemoryCluster(latency), players, nursery, limits or Limits(), options)
             first = await split.start_gateway("gateway")
             split.gateway, split.mud = first.service, first.mud
             yield split

@@ -82,6 +82,7 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         "is_answered": st.booleans(),
         "is_hidden": st.booleans(),
         "is_last": st.booleans(),
+        "is_recorded": st.booleans(),
         "is_secure": st.booleans(),
         "items": items.map(tuple),
         "kind": st.sampled_from(["break", "abort"]),
@@ -105,7 +106,7 @@ def _values(name: str) -> st.SearchStrategy[Any]:
 
 
 SIGNALS = st.builds(wire.Signalled, link=NUMBERS, kind=st.sampled_from(["resized", "client known"]))
-TAKEN = st.builds(Acknowledged, taken=st.lists(NUMBERS, max_size=6))
+TAKEN = st.builds(Acknowledged, taken=st.lists(NUMBERS, max_size=6), secret=st.lists(NUMBERS, max_size=4))
 UP = messages(Up).filter(lambda message: not isinstance(message, wire.Signalled)) | SIGNALS
 DOWN = messages(Down).filter(lambda message: not isinstance(message, Acknowledged)) | TAKEN
 

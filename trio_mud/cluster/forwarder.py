@@ -6,7 +6,7 @@ inbox is full. After a link death the rest of the input is sent whatever the win
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from ..driver.connection.connection import Connection
@@ -16,6 +16,7 @@ from ..driver.core.events import HookEvent
 from ..driver.link.base import ClientKnown, HidingRefused, LinkEvent, PackagesNamed, Resized
 from ..telnet import InterruptKind
 from .numbering import Unacknowledged
+from .recorded_lines import RecordedLines
 from .wire import (
     MAX_BODY,
     InputDiscarded,
@@ -48,13 +49,14 @@ class Forwarder:
 
     Attributes:
         unacknowledged: The input that was sent and that the world has not acknowledged.
+        recorded: The lines of a recorded connection; None without a recording.
     """
 
     asks_hidden = True  # hidden lines are sent too; the world decides which it takes
     has_begun = True
     takes_all = True
 
-    __slots__ = ("_connection", "_ended", "_is_input_over", "_send", "_signal", "unacknowledged")
+    __slots__ = ("_connection", "_ended", "_is_input_over", "_send", "_signal", "recorded", "unacknowledged")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class Forwarder:
         self._ended = ended
         self._is_input_over = False
         self.unacknowledged = Unacknowledged()
+        self.recorded: RecordedLines | None = None
 
     @property
     def is_asking(self) -> bool:
@@ -82,6 +85,8 @@ class Forwarder:
         """Send a line."""
         link, is_hidden = self._connection.number, type(line) is HiddenLine
         self._add(lambda number: LineTyped(link, number, str(line), is_hidden))
+        if self.recorded is not None:
+            self.recorded.sent(self.unacknowledged.number)
 
     def forward(self, item: HookEvent | Payload) -> None:
         """Send a message or an interrupt."""
@@ -127,8 +132,15 @@ class Forwarder:
     def give_way(self) -> None:
         """Do nothing: sessions are the world's."""
 
-    def acknowledge(self, number: int) -> None:
-        """Forget what the world has taken; take more if that has opened the window."""
+    def acknowledge(self, number: int, secret: Collection[int] = ()) -> None:
+        """Forget what the world has taken; take more if that has opened the window.
+
+        Args:
+            number: The greatest number of it.
+            secret: The numbers of the lines that must not be recorded.
+        """
+        if self.recorded is not None:
+            self.recorded.acknowledge(number, secret)
         if self.unacknowledged.acknowledge(number):
             self._connection._offer_line()
 

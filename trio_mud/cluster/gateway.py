@@ -269,10 +269,11 @@ class GatewayService:
         match message:
             case Output(links, items):
                 put_out(self._tails, self._links_of(links), items)
-            case Acknowledged(taken):
+            case Acknowledged(taken, secret):
+                hidden = set(zip(secret[::2], secret[1::2], strict=False))
                 for number, upto in zip(taken[::2], taken[1::2], strict=False):
                     if (peer := self._peers.get(number)) is not None:
-                        peer.forwarder.acknowledge(upto)
+                        peer.forwarder.acknowledge(upto, [line for link, line in hidden if link == number])
             case WorldStarted(epoch, roll):
                 self._call_the_roll(epoch, roll)
             case Listed() | NetworkBanned() | NetworkAllowed():

@@ -22,6 +22,7 @@ from ..driver.core.events import Cause, Reason
 from ..driver.link.telnet import TelnetLink
 from ..telnet.codes import GMCP, MSDP
 from .forwarder import Forwarder
+from .recorded_lines import RecordedLines
 from .states import GATEWAY, AtGateway, GatewayAction, GatewayEvent, Machine
 from .wire import Arrived, Departed, FactsLearned, InputOver, KnownFacts, Protocol, Signalled, Up
 
@@ -80,6 +81,8 @@ class GatewayPeer:
         self._cause = Cause.RESET  # of its ending, in the world or here
         self._text = ""
         connection._inbox.taker = self.forwarder
+        if (recording := connection._inbox.observer) is not None:
+            self.forwarder.recorded = connection._inbox.observer = RecordedLines(recording)
         connection.client._observer = self._mark
         self._mark()
 
@@ -109,6 +112,7 @@ class GatewayPeer:
                     self._facts,
                     self.forwarder.unacknowledged.acknowledged,
                     self._machine.state is not AtGateway.KNOCKING,
+                    self.forwarder.recorded is not None,
                 )
             )
         elif self._machine.state is not AtGateway.GONE and (facts := _facts_of(self.connection)) != self._facts:

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import trio
 
+from ..driver.connection.inbox import Inbox
 from ..driver.core.events import Cause
 from ..driver.link.base import (
     ClientKnown,
@@ -37,6 +38,7 @@ from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
 from ..text import Text
 from .numbering import InputOrder
+from .recorded_lines import SecretLines
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
 from .wire import (
     MAX_BODY,
@@ -178,6 +180,7 @@ class RemoteLink:
         has_unparsed: True if input waits for room in the receiver.
         acknowledged: The greatest acknowledged number of its input.
         round: The number of the flush in which it was last written to; used by the port.
+        secrets: The lines that must not be recorded; None without a recording at the gateway.
     """
 
     needs_handshake = False
@@ -218,6 +221,7 @@ class RemoteLink:
         "has_unparsed",
         "number",
         "round",
+        "secrets",
     )
 
     _host: LinkHost
@@ -237,6 +241,7 @@ class RemoteLink:
         self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
         self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
+        self.secrets = SecretLines() if arrived.is_recorded else None
         # input
         self._before = before
         received = arrived.taken if before is None else max(arrived.taken, before._order.received)
@@ -274,6 +279,8 @@ class RemoteLink:
     def attach(self, receiver: LinkReceiver) -> None:
         """Set the receiver."""
         self._receiver = receiver
+        if self.secrets is not None and isinstance(receiver, Inbox):
+            receiver.observer = self.secrets
 
     async def locate(self) -> None:
         """Return at once: the gateway knows the address."""
@@ -620,8 +627,11 @@ class RemoteLink:
                 case InputDiscarded():
                     self._discards = max(0, self._discards - 1)
                 case _ if self._discards or self._is_to_discard or self._drops_input:
-                    pass
+                    if self.secrets is not None:
+                        self.secrets.dropped(item.number)
                 case LineTyped():
+                    if self.secrets is not None:
+                        self.secrets.passed(item.number)
                     receiver.received_line(item.text, item.is_hidden)
                 case MessageReceived():
                     receiver.received(OutOfBand(item.protocol, item.name, from_json(item.body)))
@@ -632,6 +642,9 @@ class RemoteLink:
 
     def _drop_backlog(self) -> None:
         if self._backlog:
+            if self.secrets is not None:
+                for item in self._backlog:
+                    self.secrets.dropped(item.number)
             self._passed = self._backlog[-1].number
             self._backlog.clear()
         self.has_unparsed = False

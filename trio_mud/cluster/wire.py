@@ -96,6 +96,7 @@ class Arrived(_Message, tag=1, frozen=True):
         link: Its number at this gateway, never reused.
         taken: The greatest number that the earlier world has acknowledged.
         was_admitted: True if an earlier world has admitted it.
+        is_recorded: True if acknowledgements are to name the lines that must not be recorded.
     """
 
     link: Number
@@ -104,6 +105,7 @@ class Arrived(_Message, tag=1, frozen=True):
     client: KnownFacts
     taken: Number = 0
     was_admitted: bool = False
+    is_recorded: bool = False
 
 
 class LineTyped(_Message, tag=2, frozen=True):
@@ -323,6 +325,7 @@ Item = (
     | TailMoved
 )
 Items = Annotated[tuple[Item, ...], Meta(max_length=64 * 1024)]
+Numbers = Annotated[list[Number], Meta(max_length=2 * 1024 * 1024)]
 Links = Annotated[list[Number], Meta(max_length=1024 * 1024)]
 
 
@@ -357,9 +360,11 @@ class Acknowledged(_Message, tag=4, frozen=True):
 
     Attributes:
         taken: A link and a number, in turn.
+        secret: A recorded link and the number of a line that must not be recorded, in turn.
     """
 
-    taken: Annotated[list[Number], Meta(max_length=2 * 1024 * 1024)]
+    taken: Numbers
+    secret: Numbers = []
 
 
 class WorldStarted(_Message, tag=5, frozen=True):

@@ -564,14 +564,17 @@ class WorldService:
     def _acknowledge(self) -> None:
         """Queue the acknowledgements of the input that was taken."""
         taken: dict[str, list[int]] = {}
+        secret: dict[str, list[int]] = {}
         for link in list(self._active):
             if (number := link.taken_number) > link.acknowledged:
                 link.acknowledged = number
                 taken.setdefault(link.gateway, []).extend((link.number, number))
+                for line in link.secrets.take(number) if link.secrets is not None else ():
+                    secret.setdefault(link.gateway, []).extend((link.number, line))
             if link.is_settled:
                 del self._active[link]
         for gateway, numbers in taken.items():
-            self.send(gateway, Acknowledged(numbers))
+            self.send(gateway, Acknowledged(numbers, secret.get(gateway, [])))
 
     def _discard(self) -> None:
         """Queue the requests to drop input."""
