@@ -110,6 +110,10 @@ class WorldTrace:
         owner = thing.owner
         if inside.is_in_world(thing) != (owner is None or inside.is_there(owner)):
             yield f"the time of {thing!r} {'runs' if inside.is_in_world(thing) else 'stands'}, and it is with {owner!r}"
+        if self._left:  # a call may be cancelled while its time stands
+            names = {name for name, _ in thing.due}
+            for key, name in [left for left in self._left if left[0] == thing.key and left[1] not in names]:
+                del self._left[key, name]
         if not inside.is_in_world(thing):
             for name, _ in thing.due:
                 if (at := self._due.pop((thing.key, name), None)) is not None:
