@@ -230,8 +230,8 @@ class SplitTrace:
             self.fault(f"{world} was replaced, and a commit of it has taken effect")
         touched: dict[Arrival, None] = {}
         for gateway, frames in commit.frames.items():
-            incarnation = inside.incarnation(world.service, gateway)
-            for message in [message for data in frames for message in decode_down(data).messages]:
+            decoded = map(decode_down, frames)
+            for incarnation, message in [(frame.incarnation, one) for frame in decoded for one in frame.messages]:
                 for link in _links_of(message):
                     arrival = world.arrival_at((gateway, incarnation, link))
                     if arrival is not None:
