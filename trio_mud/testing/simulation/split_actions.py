@@ -37,6 +37,10 @@ def _world_replaced(harness: SplitHarness, chance: Random) -> bool:
     return harness.start_world(0.0)
 
 
+def _world_hands_over(harness: SplitHarness, chance: Random) -> bool:
+    return harness.hand_over()
+
+
 def _gateway_dies(harness: SplitHarness, chance: Random) -> bool:
     return harness.kill_gateway(chance)
 
@@ -85,6 +89,7 @@ SPLIT_ACTIONS: Final[dict[str, Action]] = {
     "world dies": _split(_world_dies, 3),
     "world dies anywhere": _split(_world_dies_anywhere, 6),
     "world replaced": _split(_world_replaced, 3),
+    "world hands over": _split(_world_hands_over, 2),
     "gateway dies": _split(_gateway_dies, 0.7),
     "gateway dies anywhere": _split(_gateway_dies_anywhere, 0.7),
     "gateway cut": _split(_gateway_cut, 1.5),

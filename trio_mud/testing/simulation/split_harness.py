@@ -36,7 +36,7 @@ from .plan import RunPlan
 from .players import SimulatedPlayer
 from .split_actions import SPLIT_ACTIONS
 from .split_trace import GatewayTrace, RecordedCluster, SplitTrace, WorldSideTrace
-from .trace import Trace
+from .trace import PATIENCE, Trace
 
 HEALING: Final = 8.0  # seconds until every fault of the cluster link is over
 HEARTBEAT: Final = 0.4  # seconds, as that of a cluster link whose claim expires
@@ -113,7 +113,7 @@ class _World(_Process):
 
     def __init__(self, harness: SplitHarness, make_game: Callable[[Trace], SimulatedGame], number: int) -> None:
         end = harness.cluster.world_end()
-        service = WorldService(end)
+        service = self.service = WorldService(end)
         end.heartbeat = HEARTBEAT
         self.listener = service.listener
         server = _server(Hooks(), limits_of_world(harness.plan.limits), service, f"-{number}-")
@@ -121,6 +121,11 @@ class _World(_Process):
         super().__init__(server, self.trace)
         self.game = make_game(self.trace)
         server.hooks = self.trace.hooks_around(self.game.hooks)
+
+    @property
+    def is_serving(self) -> bool:
+        """True if it has claimed the cluster link, and has not ended."""
+        return self.trace.end.epoch > 0 and not self.ended.is_set() and not self.trace.is_dead
 
 
 class SplitHarness(Harness):
@@ -231,6 +236,23 @@ class SplitHarness(Harness):
         world.trace.end.kill(is_sent=chance.random() < 0.5)
         world.kill()
         return self.start_world(chance.choice((0.0, 0.1, 0.5, 2.0)))
+
+    def hand_over(self) -> bool:
+        """Let the world commit what it has, and end without closing a connection; then start the next one."""
+        world = self._world
+        if self._processes is None or not world.is_serving or world.server.is_closing:
+            return False
+
+        async def hand_over() -> None:
+            with trio.move_on_after(PATIENCE):
+                await world.service.hand_over()
+            if not world.trace.is_dead:
+                world.kill()
+            if self._world is world:
+                self.start_world(0.0)
+
+        self._processes.start_soon(hand_over)
+        return True
 
     def kill_gateway(self, chance: Random) -> bool:
         """Kill a gateway with all its connections, and start it again."""
