@@ -8,8 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Dialog, Hooks, Input
+from trio_mud import Admitted, Dialog, Hooks, Input, WindowSize
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten
+from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing.memory_cluster import MemoryWorldEnd
 from trio_mud.testing.threads import settle
 
@@ -100,6 +101,26 @@ async def test_output_keeps_its_order_while_the_world_claims_again(
         await ann.type("2")
         await trio.sleep(2)
         assert answers(ann) == ["1", "2"]
+
+
+async def test_facts_that_were_lost_are_learned_from_the_roll(autojump_clock: MockClock) -> None:
+    sizes: list[tuple[int, int]] = []
+    hooks = echo("world")
+    hooks.on(WindowSize)(lambda event: sizes.append((event.columns, event.rows)))
+    async with open_split(latency=0.2) as split:
+        world = await split.start_world(hooks)
+        ann = await split.mud.player(columns=80, rows=24)
+        await split.mud.pass_time(3)
+        sizes.clear()
+        split.cluster.forget()
+        await ann.send(bytes((IAC, SB, NAWS, 0, 120, 0, 50, IAC, SE)))
+        await split.mud.pass_time(3)
+        for connection in world.server.connections:  # a commit finds the data lost
+            connection.write("Something happens.")
+        await split.mud.pass_time(3)
+        assert sizes == [(120, 50)]
+        (connection,) = world.server.connections
+        assert connection.client.size == (120, 50)
 
 
 async def test_a_hidden_question_stays_hidden(autojump_clock: MockClock) -> None:

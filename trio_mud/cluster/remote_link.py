@@ -534,7 +534,16 @@ class RemoteLink:
         self._input_over.set()
 
     def repeat_lost(self, arrived: Arrived) -> None:
-        """Repeat what the gateway has not received, or has reset with its roll for a world that it took for new."""
+        """Repeat what the gateway has not received, or has reset with its roll for a world that it took for new.
+
+        Facts that have changed meanwhile, and the signals of their changes, may be lost as well.
+        """
+        size, was_ready = self.client.size, self.client.is_ready
+        self.learn(arrived.client)
+        if self.client.size != size:
+            self.signal(Signalled(self.number, "resized", tuple(self.client.size)))
+        if self.client.is_ready and not was_ready:
+            self.signal(Signalled(self.number, "client known"))
         if self._machine.state is InWorld.OPEN and not arrived.was_admitted:
             self._port.send(self.gateway, VerdictAdmitted(self.number))
         if arrived.taken < self.acknowledged:
