@@ -12,6 +12,7 @@ from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input,
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.numbering import WINDOW
 from trio_mud.testing import Player
+from trio_mud.testing.memory_cluster import ALIVE, MemoryGatewayEnd
 from trio_mud.testing.threads import settle
 
 from .conftest import open_split
@@ -193,6 +194,19 @@ async def test_a_gateway_that_is_given_up_loses_its_links_and_returns_with_its_r
         await ann.type("look")
         await ann.sees("world heard look")
         assert len(split.mud.server.connections) == 1
+
+
+async def test_a_gateway_that_was_given_up_and_has_nothing_to_say_returns(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        await split.mud.player()
+        end = split.gateway._end
+        assert isinstance(end, MemoryGatewayEnd)
+        end.cut(ALIVE + 1)
+        await split.mud.pass_time(ALIVE + 0.5)
+        assert not world.server.connections
+        await split.mud.pass_time(1)
+        assert len(world.server.connections) == 1
 
 
 async def test_lines_that_wait_when_a_gateway_is_given_up_are_handled_once(autojump_clock: MockClock) -> None:

@@ -96,7 +96,7 @@ async def test_a_gateway_is_given_up_when_it_was_cut_off_for_long(
     await trio.sleep(ALIVE + 1)
     assert listener.lost == lost
     await trio.sleep(5)
-    assert listener.heard == [b"late"]
+    assert set(listener.heard) == {b"late"}  # it has sent its first frame once more
     assert list(await listener.end.gateways()) == ["g"]
 
 

@@ -191,6 +191,8 @@ class MemoryGatewayEnd:
         self._frames = frames
         self._is_dead = False
         self._cut_until = -math.inf
+        self._was_cut = trio.Event()
+        self._first: bytes | None = None
 
     def kill(self) -> None:
         """Deliver nothing from here on, in either direction, as when the process of this gateway is killed."""
@@ -200,11 +202,14 @@ class MemoryGatewayEnd:
     def cut(self, seconds: float) -> None:
         """Deliver nothing for so long, in either direction, as when the network between the machines is cut."""
         self._cut_until = trio.current_time() + seconds
+        self._was_cut.set()
         if not self._is_dead:
             self._cluster._falls_silent(self._name, self._cut_until)
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send frames to the current world; without one they are lost, and its roll replaces them."""
+        if self._first is None and frames:
+            self._first = frames[0]
         is_sent = False
         while not is_sent:
             await self._passes()
@@ -214,7 +219,20 @@ class MemoryGatewayEnd:
             is_sent = await self._cluster._answer()
 
     async def run(self, receive: Callable[[bytes], object]) -> None:
-        """Deliver the world's frames."""
+        """Deliver the world's frames. After a cut, send the first frame again: the world may have given it up."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._return)
+            await self._deliver(receive)
+
+    async def _return(self) -> None:
+        while True:
+            await self._was_cut.wait()
+            self._was_cut = trio.Event()
+            await self._passes()
+            if self._first is not None:
+                self._cluster._send_up([self._first])
+
+    async def _deliver(self, receive: Callable[[bytes], object]) -> None:
         while True:
             frame = await self._frames.get()
             await self._passes()
