@@ -354,7 +354,9 @@ async def test_a_snoop_ends_with_the_role_of_the_operator(mud: OpenMud) -> None:
         await type_and_see(ann, "snoop bob")
         await club.console("role ann player")
         await bob.type("say hello")
-        assert "Bob| > say hello" not in await ann.catches_up()
+        seen = await ann.catches_up()
+        assert "Bob| > say hello" not in seen
+        assert "You no longer snoop on Bob." in seen
 
 
 async def test_a_snoop_on_a_link_at_the_login_ends_when_an_equal_comes_in(mud: OpenMud) -> None:
@@ -393,7 +395,7 @@ async def test_a_snoop_ends_with_either_connection(mud: OpenMud) -> None:
         ann = await club.login("Ann")
         await type_and_see(ann, "snoop bob")
         await bob.hang_up()
-        await trio.sleep(1)
+        await ann.sees("You no longer snoop on Bob.")
         assert "There is nothing to show" in await type_and_see(ann, "snoop")
 
 

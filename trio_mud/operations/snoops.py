@@ -52,7 +52,7 @@ class Snoops:
             if self._is_copying:
                 return
             if watcher.ending is not None or not self.ranks.may_watch(who, target):
-                self.stop(watcher)
+                self._end(watcher)
                 return
             text = f"> {event.line}" if isinstance(event, Typed) else str(event.text)
             self._is_copying = True
@@ -80,4 +80,10 @@ class Snoops:
         """End every snoop of and on a connection that has ended."""
         self.stop(connection)
         for watcher in [watcher for watcher, snoop in self._snoops.items() if snoop.target is connection]:
-            self.stop(watcher)
+            self._end(watcher)
+
+    def _end(self, watcher: Connection) -> None:
+        """End the snoop of an operator who did not ask for it, and write that: silence would look like an idle player."""
+        target = self.stop(watcher)
+        if target is not None:
+            watcher.write(self.ranks.phrases.snoop_over.format(name=target.name))

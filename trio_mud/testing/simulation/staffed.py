@@ -57,6 +57,7 @@ _PHRASES: Final = OperationsPhrases(  # to the players concerned, in a form in w
     you_are_muted="[muted]",
     you_are_snooped=WATCHED,
     you_are_snooped_no_more="[not watched]",
+    snoop_over="[snoop over]",
     announcement="[announced {text}]",
     shutdown_in="{text}",
     shutdown_cancelled="[stays open]",
