@@ -83,7 +83,7 @@ class Snoops:
             self._end(watcher)
 
     def _end(self, watcher: Connection) -> None:
-        """End the snoop of an operator who did not ask for it, and write that: silence would look like an idle player."""
+        """End a snoop that its operator did not stop, and report it: silence would look like an idle player."""
         target = self.stop(watcher)
         if target is not None:
             watcher.write(self.ranks.phrases.snoop_over.format(name=target.name))
