@@ -29,7 +29,9 @@ def test_a_url_names_the_way_to_the_server(url: str, access: RedisAccess) -> Non
     [
         ("http://redis", "no known scheme"),
         ("/run/mud.sock", "no known scheme"),
-        ("redis://user:secret@redis", "put it into a file"),
+        ("redis://user:secret@redis?a=b", "has options"),
+        ("http://user:secret@redis", "no known scheme"),
+        ("redis://user:secret@", "incomplete"),
         ("redis://", "incomplete"),
         ("redis://redis/games", "incomplete"),
         ("redis://redis:port", "no URL"),
@@ -41,6 +43,15 @@ def test_a_wrong_url_is_refused_with_what_to_do(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         RedisAccess.from_url(url)
     assert "secret" not in str(caught.value)
+
+
+def test_a_password_is_never_shown(tmp_path: Path) -> None:
+    access = RedisAccess.from_url("redis://g1:pass%40word@redis")
+    assert access.password == "pass@word"
+    assert "pass" not in str(access)
+    assert "pass@word" not in repr(access)
+    with pytest.raises(ValueError, match="use one of them"):
+        RedisAccess.from_url("redis://g1:secret@redis", password_file=tmp_path / "password")
 
 
 def test_certificates_need_tls(tmp_path: Path) -> None:

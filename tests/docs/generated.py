@@ -68,6 +68,9 @@ EXAMPLES = {  # of settings without a default that could be written
     "operations.socket": "data/tavern.sock",
     "watch.token": "write-a-secret-here",
     "cluster.link": "tavern.link",
+    "cluster.password_file": "link-password",
+    "cluster.ca_file": "ca.pem",
+    "cluster.certificate_file": "gateway.pem",
     "cluster.name": "gateway-1",
     "log.file": "tavern.log",
 }

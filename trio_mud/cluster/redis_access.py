@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -46,6 +46,7 @@ class RedisAccess:
         path: Its Unix socket; empty for TCP.
         database: The number of the database.
         user: The user of its access control list (ACL).
+        password: The password, if there is no file with it.
         password_file: The file with the password. It is read for each client, so a new password needs no restart.
         uses_tls: True for TLS.
         ca_file: The certificates of the authorities that are trusted; those of the system if None.
@@ -57,6 +58,7 @@ class RedisAccess:
     path: str = ""
     database: int = 0
     user: str = ""
+    password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
     uses_tls: bool = False
     ca_file: Path | None = None
@@ -73,30 +75,32 @@ class RedisAccess:
     ) -> RedisAccess:
         """Return the way that a URL names: redis://, rediss:// for TLS, or redis+unix:// and a path.
 
-        The form is scheme://user@host:port/database; all but the host have defaults.
+        The form is scheme://user:password@host:port/database; all but the host have defaults.
 
         Raises:
-            ValueError: It is no such URL, or it has a password, which belongs into a file.
+            ValueError: It is no such URL. The message does not have the password.
         """
+        shown = re.sub(r"://[^@]*@", "://…@", url)
         try:
             parts = urlsplit(url)
             port = parts.port or 6379
         except ValueError as error:
-            raise ValueError(f"the link {url!r} is no URL: {error}") from None
+            raise ValueError(f"the link {shown!r} is no URL: {error}") from None
         if parts.scheme not in SCHEMES:
-            raise ValueError(f"the link {url!r} has no known scheme: use redis://, rediss:// or redis+unix://")
-        if parts.password is not None:
-            raise ValueError("the link has a password, which other users of the machine could read: put it into a file")
+            raise ValueError(f"the link {shown!r} has no known scheme: use redis://, rediss:// or redis+unix://")
+        password = None if parts.password is None else unquote(parts.password)
+        if password is not None and password_file is not None:
+            raise ValueError("the link has a password, and a password file is named: use one of them")
         if parts.query or parts.fragment:
-            raise ValueError(f"the link {url!r} has options: only a user, a host, a port and a database are known")
+            raise ValueError(f"the link {shown!r} has options: only a user, a host, a port and a database are known")
         user = unquote(parts.username or "")
         if parts.scheme == "redis+unix":
             if parts.hostname or not parts.path.strip("/"):
-                raise ValueError(f"the link {url!r} names no socket: use redis+unix:///path/to/redis.sock")
-            return cls("", 0, unquote(parts.path), 0, user, password_file)
+                raise ValueError(f"the link {shown!r} names no socket: use redis+unix:///path/to/redis.sock")
+            return cls("", 0, unquote(parts.path), 0, user, password, password_file)
         database = parts.path.strip("/")
         if not parts.hostname or not (database.isdecimal() or not database):
-            raise ValueError(f"the link {url!r} is incomplete: use redis://host:port/database")
+            raise ValueError(f"the link {shown!r} is incomplete: use redis://host:port/database")
         uses_tls = parts.scheme == "rediss"
         if not uses_tls and (ca_file or certificate_file):
             raise ValueError("the link has certificates but no TLS: use rediss://")
@@ -106,6 +110,7 @@ class RedisAccess:
             "",
             int(database or "0"),
             user,
+            password,
             password_file,
             uses_tls,
             ca_file,
@@ -133,7 +138,9 @@ class RedisAccess:
             unix_socket_path=self.path or None,
             db=self.database,
             username=self.user or None,
-            password=None if self.password_file is None else self.password_file.read_text(encoding="utf-8").strip(),
+            password=(
+                self.password if self.password_file is None else self.password_file.read_text(encoding="utf-8").strip()
+            ),
             ssl_context=self._tls() if self.uses_tls else None,
             connect_timeout=ATTEMPT,
             max_connections=2,
@@ -157,10 +164,11 @@ class RedisAccess:
             client = self.client()
         except ImportError:
             raise LinkUnavailable(
-                "a link to Redis needs coredis, which is not installed: pip install 'trio-mud[cluster]'"
+                "a link to Redis needs coredis, which is not installed: pip install 'trio-mud[cluster]'",
+                LinkUnavailable.NEEDS_CHANGE,
             ) from None
         except OSError as error:
-            raise LinkUnavailable(f"cannot use the cluster link: {error}") from None
+            raise LinkUnavailable(f"cannot use the cluster link: {error}", LinkUnavailable.NEEDS_CHANGE) from None
         failed: list[BaseException] = []
         try:
             with trio.fail_after(2 * ATTEMPT):
@@ -173,7 +181,8 @@ class RedisAccess:
         if is_refusal(failed[0]):
             raise LinkUnavailable(
                 f"the cluster link at {self} refuses the user {self.user or 'default'!r}: {failed[0]}; "
-                "check the user of the link, its password file, and the access rules of the server"
+                "check the user of the link, its password file, and the access rules of the server",
+                LinkUnavailable.NEEDS_CHANGE,
             )
         raise LinkUnavailable(
             f"cannot reach the cluster link at {self}: {describe(failed[0])}; "

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import trio
 
-from .ends import Commit, Fenced, Forgotten
+from .ends import Commit, Fenced, Forgotten, LinkUnavailable
 from .redis_access import ATTEMPT, RedisAccess, check_key_name
 from .redis_client import Outages, RedisCommands, RedisTask
 from .redis_scripts import CLAIM, COMMIT, FENCED, FORGOTTEN, GIVE_UP, HELD_BY_ANOTHER, NOT_FOUNDED, RELEASE, Keys
@@ -176,17 +176,21 @@ class RedisWorldEnd:
         world: The name of the world.
         lease: Seconds without a commit after which another world may claim.
         alive: Seconds after which a gateway without a sign is given up; as the gateways have it.
+        waits: True to wait in `claim` as long as another world holds the lease.
 
     Attributes:
         epoch: The epoch of the claim; 0 before.
         heartbeat: Seconds after which the world commits even if it has nothing to say.
     """
 
-    def __init__(self, access: RedisAccess, world: str, *, lease: float = LEASE, alive: float = ALIVE) -> None:
+    def __init__(
+        self, access: RedisAccess, world: str, *, lease: float = LEASE, alive: float = ALIVE, waits: bool = True
+    ) -> None:
         self.access = access
         self.epoch = 0
         self.heartbeat = lease / 4
         self._lease = lease
+        self._waits = waits
         self._alive = alive
         self._keys = Keys(check_key_name(world, "the name of the world"))
         self._holder = secrets.token_hex(8)
@@ -204,11 +208,20 @@ class RedisWorldEnd:
         self._takes_over.set()
 
     async def claim(self) -> Mapping[bytes, bytes]:
-        """Become the world as soon as no other one holds the lease, or at once after `take_over`."""
+        """Become the world as soon as no other one holds the lease, or at once after `take_over`.
+
+        Raises:
+            LinkUnavailable: Another world holds the lease, and this one does not wait.
+        """
         task = RedisTask(self.access, self._outages)
         held = await task.keep(lambda client: self._claim(task, client))
-        if held is None:  # not raised within: the client would put it into groups
+        if held == FENCED:  # not raised within: the client would put it into groups
             raise Fenced
+        if isinstance(held, int):
+            raise LinkUnavailable(
+                f"another world serves at {self.access}, or ended less than {self._lease:g} s ago: "
+                "end it, or wait for it with --standby"
+            )
         return held
 
     async def gateways(self) -> Sequence[str]:
@@ -283,8 +296,8 @@ class RedisWorldEnd:
         task = RedisTask(self.access, self._outages)
         return await task.keep(lambda client: task.call(partial(command, client)))
 
-    async def _claim(self, task: RedisTask, client: Redis[bytes]) -> Mapping[bytes, bytes] | None:
-        """Wait for the claim; return what is held, or None if this world is fenced."""
+    async def _claim(self, task: RedisTask, client: Redis[bytes]) -> Mapping[bytes, bytes] | int:
+        """Wait for the claim; return what is held, or why this world cannot claim."""
         began: float | None = None  # when there was nothing of an earlier world
         must_wait = False  # a world serves, and if the data is lost, that one claims again
         while True:
@@ -304,8 +317,8 @@ class RedisWorldEnd:
             assert isinstance(result, int), "the script returns an integer"
             if result > 0:
                 break
-            if result == FENCED:
-                return None
+            if result == FENCED or (result == HELD_BY_ANOTHER and not self._waits):
+                return result
             must_wait = must_wait or result == HELD_BY_ANOTHER
             if result != NOT_FOUNDED:
                 began = None

@@ -108,8 +108,21 @@ class ClusterOptions:
     """
 
     link: Annotated[str | None, PathKind.LINK] = None
-    """The path of a Unix socket, where the gateway listens and the worlds of this machine join it.
+    """The path of a Unix socket, where the gateway listens and the worlds of this machine join it; or the URL of a
+    Redis or Valkey server that joins several machines, "redis://USER@HOST" or "rediss://USER@HOST" with TLS.
     None for MODULE.link in a folder of this user for sockets, with `trio-mud serve`; the other programs need it."""
+
+    password_file: Annotated[str | None, PathKind.FILE] = None
+    """The file with the password for Redis; None for no password."""
+
+    ca_file: Annotated[str | None, PathKind.FILE] = None
+    """The certificates of the authorities that are trusted with TLS to Redis; None for those of the system."""
+
+    certificate_file: Annotated[str | None, PathKind.FILE] = None
+    """The certificate of this process with its key, if Redis asks for one."""
+
+    world: str = "w1"
+    """The name of the world in the keys of Redis, which may have several worlds."""
 
     name: str | None = None
     """The name of this gateway, which no other gateway of the world has; None for the name of the machine."""

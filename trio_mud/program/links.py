@@ -15,6 +15,8 @@ from pathlib import Path
 import trio
 
 from ..cluster.ends import GatewayEnd, LinkUnavailable, WorldEnd
+from ..cluster.redis_access import RedisAccess
+from ..cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from ..cluster.unix_link import UnixGatewayEnd, UnixWorldEnd
 from ..transports.unix import bind, remove_own
 from .config import Configuration
@@ -51,32 +53,44 @@ def default_link(effective: Effective) -> Path:
 
 
 def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
-    """Return the gateway's end, which listens already, and the incarnation of the gateway.
+    """Return the gateway's end, which listens already or has reached Redis, and the incarnation of the gateway.
 
     Raises:
-        LinkUnavailable: The socket cannot be bound.
+        LinkUnavailable: The socket cannot be bound, or Redis does not answer.
         ConfigurationError: No cluster link is configured, or it is of an unknown kind.
     """
     configuration = effective.configuration
+    name, incarnation = gateway_name(configuration), time.time_ns() // 1_000_000
+    if (access := _redis(effective)) is not None:
+        try:
+            return RedisGatewayEnd(access, configuration.cluster.world, name), incarnation
+        except ValueError as error:
+            raise effective.error("cluster.name", str(error)) from None
     path = _path(effective)
     try:
         listener = _PathListener(path)
     except OSError as error:
         raise LinkUnavailable(f"cannot bind {path}: {error.strerror or error}; name another with --link") from error
-    name, incarnation = gateway_name(configuration), time.time_ns() // 1_000_000
     return UnixGatewayEnd(listener, name, incarnation=incarnation, lease=configuration.cluster.lease), incarnation
 
 
 def open_world_end(effective: Effective, *, waits: bool) -> WorldEnd:
-    """Return the world's end; its `claim` joins the gateway.
+    """Return the world's end; its `claim` joins the gateway, or becomes the world of Redis, which was reached.
 
     Args:
         effective: The configuration.
         waits: True to wait in `claim` as long as another world serves.
 
     Raises:
+        LinkUnavailable: Redis does not answer.
         ConfigurationError: No cluster link is configured, or it is of an unknown kind.
     """
+    options = effective.configuration.cluster
+    if (access := _redis(effective)) is not None:
+        try:
+            return RedisWorldEnd(access, options.world, lease=options.lease, waits=waits)
+        except ValueError as error:
+            raise effective.error("cluster.world", str(error)) from None
     path = str(_path(effective))
     return UnixWorldEnd(partial(trio.open_unix_socket, path), path, waits=waits)
 
@@ -86,8 +100,33 @@ def _path(effective: Effective) -> Path:
     if link is None:
         raise effective.error("cluster.link", "no cluster link is set: name the path of a Unix socket with --link")
     if "://" in link:
-        raise effective.error("cluster.link", "there is no cluster link of that kind: write the path of a Unix socket")
+        raise effective.error(
+            "cluster.link",
+            "trio-mud serve and handover need the path of a Unix socket: with Redis, start trio-mud gateway and world",
+        )
     return Path(link)
+
+
+def _redis(effective: Effective) -> RedisAccess | None:
+    """Return the way to Redis, which was reached once; None for another kind of link."""
+    options = effective.configuration.cluster
+    if options.link is None or "://" not in options.link:
+        return None
+    try:
+        access = RedisAccess.from_url(
+            options.link,
+            password_file=_file(options.password_file),
+            ca_file=_file(options.ca_file),
+            certificate_file=_file(options.certificate_file),
+        )
+    except ValueError as error:
+        raise effective.error("cluster.link", str(error)) from None
+    trio.run(access.check)
+    return access
+
+
+def _file(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 class _PathListener(trio.abc.Listener[trio.SocketStream]):

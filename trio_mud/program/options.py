@@ -98,7 +98,7 @@ class RunOptions:
     """The host name or address for that port. Default: localhost."""
 
     link: Annotated[str | None, Parameter(metavar="SOCKET|URL")] = None
-    """The cluster link of trio-mud gateway, world, serve and handover: the path of a Unix socket."""
+    """The cluster link of trio-mud gateway, world, serve and handover: the path of a Unix socket, or redis://USER@HOST."""
 
     record: Annotated[str | None, Parameter(metavar="FOLDER")] = None
     """A folder for recordings of all connections, which tests can replay. Hidden input is left out."""

@@ -10,7 +10,7 @@ import trio
 from coredis import Redis
 
 from trio_mud.cluster import redis_link
-from trio_mud.cluster.ends import Commit, Fenced, Forgotten
+from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from trio_mud.cluster.redis_scripts import COMMIT
 from trio_mud.cluster.wire import encode_up
@@ -53,7 +53,7 @@ class World:
     """A world's end that has claimed and runs."""
 
     def __init__(self, redis: RedisServer, **options: float) -> None:
-        self.end = RedisWorldEnd(redis.access(), "w1", **options)
+        self.end = RedisWorldEnd(redis.access(), "w1", **options)  # type: ignore[arg-type]  # of numbers only
         self.received: list[bytes] = []
         self.lost: list[str] = []
         self.scope = trio.CancelScope()
@@ -166,6 +166,15 @@ async def test_a_standby_claims_at_once_when_the_lease_is_released(redis: RedisS
         await first.end.release()
         await until(standby.claimed.is_set)
         assert standby.held == {b"b": b"2", b"c": b"3"}
+
+
+async def test_a_world_that_does_not_wait_is_refused_while_another_serves(redis: RedisServer) -> None:
+    world = World(redis)
+    async with running(world):
+        with pytest.raises(LinkUnavailable, match=r"another world serves.*wait for it with --standby"):
+            await RedisWorldEnd(redis.access(), "w1", waits=False).claim()
+        await world.end.release()
+        await RedisWorldEnd(redis.access(), "w1", waits=False).claim()
 
 
 async def test_a_world_does_not_read_what_was_sent_to_an_earlier_one(redis: RedisServer) -> None:
