@@ -4,7 +4,8 @@
     world URL
     single PORT
 
-A world waits until it can claim. SIGUSR1 lets it take over from the world that serves; SIGTERM ends each of them.
+A world waits until it can claim. SIGUSR1 lets it take over from the world that serves, SIGUSR2 lets it hand over to
+one that waits; SIGTERM ends each of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -31,6 +33,7 @@ from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.server.acceptor import AnyListener
 from trio_mud.transports.tcp import open_tcp_listeners
 
 OPEN = Limits(
@@ -89,23 +92,27 @@ def report(**what: object) -> None:
     os.write(1, json.dumps({"at": time.time(), **what}).encode() + b"\n")
 
 
-async def serve(server: MasterServer, listeners: list, world: RedisWorldEnd | None = None) -> None:  # type: ignore[type-arg]
+async def serve(server: MasterServer, listeners: Sequence[AnyListener], world: WorldService | None = None) -> None:
     """Serve until SIGTERM."""
 
     async def obey() -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGUSR1) as signals:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2) as signals:
             report(loaded=True)
             async for number in signals:
                 if number == signal.SIGTERM:
                     report(counters=dict(server.counters))
                     nursery.cancel_scope.cancel()
+                elif number == signal.SIGUSR1 and world is not None:
+                    world._end.take_over()  # type: ignore[attr-defined]  # it is Redis'
                 elif world is not None:
-                    world.take_over()
+                    await world.hand_over()
+                    report(released=True)
+                    os._exit(0)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(obey)
         await nursery.start(server.serve, listeners)
-        report(serving=True, epoch=0 if world is None else world.epoch)
+        report(serving=True)
 
 
 def main(log: Path, kind: str, *arguments: str) -> None:
@@ -124,9 +131,9 @@ def main(log: Path, kind: str, *arguments: str) -> None:
         access = RedisAccess.from_url(arguments[0])
         await access.check()
         if kind == "world":
-            end = RedisWorldEnd(access, "w1")
-            service = WorldService(end)
-            await serve(MasterServer(ANYONE, limits=limits_of_world(OPEN), services=[service]), [service.listener], end)
+            service = WorldService(RedisWorldEnd(access, "w1"))
+            server = MasterServer(ANYONE, limits=limits_of_world(OPEN), services=[service])
+            await serve(server, [service.listener], service)
         else:
             gateway = GatewayService(
                 arguments[1], RedisGatewayEnd(access, "w1", arguments[1]), incarnation=time.time_ns() // 1_000_000

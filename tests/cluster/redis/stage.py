@@ -59,6 +59,15 @@ class Stage:
         silence = await self.crowd.heard_since(report["at"])
         return float(report["at"]) - killed + silence
 
+    async def hand_over(self, spare: Child) -> float:
+        """Let the world hand over to one that waits; return the seconds until a player is answered by that."""
+        asked = now()
+        self.world.send(signal.SIGUSR2)
+        report = await spare.reported("serving")
+        assert await self.world.ended() == 0
+        self.world = spare
+        return float(report["at"]) - asked + await self.crowd.heard_since(report["at"])
+
     def close(self) -> None:
         """End all processes but Redis."""
         for child in [*self.worlds, *self.gateways]:

@@ -52,6 +52,17 @@ async def test_a_world_is_killed_and_a_standby_waits_for_the_lease(start_redis: 
         assert_each_line_once(stage.crowd)
 
 
+async def test_a_world_hands_over_to_a_standby(redis: RedisServer) -> None:
+    async with on_stage(redis) as stage:
+        for _ in range(KILLS):
+            standby = stage.start_world()
+            await standby.reported("loaded")
+            await trio.sleep(0.3)
+            assert await stage.hand_over(standby) < 0.4 + SLACK
+        await stage.crowd.settled()
+        assert_each_line_once(stage.crowd)
+
+
 async def test_a_world_that_was_stopped_is_fenced_by_its_standby(redis: RedisServer) -> None:
     async with on_stage(redis) as stage:
         standby = stage.start_world()
