@@ -129,6 +129,7 @@ ORDER = {
         "forwarder",
         "gateway_peer",
         "gateway_output",
+        "gateway_commands",
         "gateway",
         "remote_link",
         "world",

@@ -16,6 +16,7 @@ import itertools
 import logging
 import math
 import secrets
+from functools import partial
 from typing import Final
 
 import trio
@@ -27,6 +28,7 @@ from ..driver.link.telnet import TelnetLink
 from ..driver.server.events import Started
 from ..driver.server.server import MasterServer
 from .ends import Fenced, GatewayEnd
+from .gateway_commands import obey_operator
 from .gateway_output import Tails, put_out
 from .gateway_peer import GatewayPeer
 from .silence import Silence
@@ -105,6 +107,16 @@ class GatewayService:
         self.hooks.on(Connect)(self._knock)
         self.hooks.on(Disconnect)(self._leave)
 
+    @property
+    def is_silent(self) -> bool:
+        """True while the world does not answer."""
+        return self._silence.is_on
+
+    @property
+    def unacknowledged(self) -> int:
+        """The number of lines and messages that the world has not taken."""
+        return sum(len(peer.forwarder.unacknowledged) for peer in self._peers.values())
+
     # The service
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -139,6 +151,7 @@ class GatewayService:
 
     def _start(self, event: Started) -> None:
         self._server = event.server
+        event.server.operator_commands = partial(obey_operator, self, event.server)
         early, self._early = self._early, []
         for message in early:
             self._obey(message)
@@ -201,6 +214,7 @@ class GatewayService:
         return messages
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
+        self._count("messages for the world", len(messages))
         return encode_up(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers)
 
     # The silence of the world
@@ -242,6 +256,7 @@ class GatewayService:
                 return
             self._last = decoded.epoch, decoded.number
         self._silence.heard()
+        self._count("messages of the world", len(decoded.messages))
         for message in decoded.messages:
             try:
                 self._obey(message)

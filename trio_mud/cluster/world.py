@@ -396,6 +396,7 @@ class WorldService:
                 logger.error("the world cannot decode a frame of a gateway: %s", error)  # noqa: TRY400 - the text says all
                 continue
             if self._is_for_me(decoded):
+                self._count("messages of gateways", len(decoded.messages))
                 for message in decoded.messages:
                     self._take(decoded.gateway, message)
                     if self._rolls[decoded.gateway] != decoded.roll:
@@ -557,6 +558,7 @@ class WorldService:
             self._dirty.set()
         else:
             self._make_room(size)
+            self._count("messages for gateways", sum(map(len, out.values())))
             self.journal.accepted(self._number)
         if self._machine.state is WorldPhase.CLOSING:
             self._dirty.set()

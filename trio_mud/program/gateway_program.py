@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from ..cluster.gateway import GatewayService
 from ..cluster.shares import limits_of_gateway
 from ..driver.server.places import Place
-from ..driver.server.running import serve_places
+from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from . import announcements
 from .effective import Effective
-from .links import gateway_name, open_gateway_end
+from .links import gateway_console, gateway_name, open_gateway_end
 from .serving import begin_log, check_ports, make_folder, places_of
 from .supervision import READY, Reporter
+from .watching import watching, within_all
 
 __all__ = ["serve_gateway"]
 
@@ -28,7 +29,7 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
 
     Raises:
         ConfigurationError: A setting is wrong.
-        CannotListen: A port cannot be bound.
+        CannotListen: A port, or that of the watch, cannot be bound.
         LinkUnavailable: The cluster link cannot be opened.
     """
     configuration = effective.configuration
@@ -47,10 +48,18 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
         else:
             print(text, flush=True)
 
+    lifespans: list[Lifespan] = [reporter.watched]
+    if not reporter.is_supervised:  # `trio-mud serve` gives the port of the watch to the world
+        lifespans.append(watching(configuration.watch, certificate, _print_page))
     serve_places(
         server,
         places_of(effective, certificate, server),
         on_open=announce,
         record=record,
-        lifespan=reporter.watched,
+        lifespan=within_all(lifespans),
+        console=gateway_console(effective, is_supervised=reporter.is_supervised),
     )
+
+
+def _print_page(page: str) -> None:
+    print(f"To watch the gateway: {page}", flush=True)

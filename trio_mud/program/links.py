@@ -19,10 +19,10 @@ from ..cluster.redis_access import RedisAccess
 from ..cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from ..cluster.unix_link import UnixGatewayEnd, UnixWorldEnd
 from ..transports.unix import bind, remove_own
-from .config import Configuration
+from .config import SWITCHED_OFF, Configuration
 from .effective import Effective
 
-__all__ = ["default_link", "gateway_name", "open_gateway_end", "open_world_end"]
+__all__ = ["default_link", "gateway_console", "gateway_name", "open_gateway_end", "open_world_end"]
 
 BACKLOG = 16  # worlds that wait to be accepted
 
@@ -50,6 +50,21 @@ def default_link(effective: Effective) -> Path:
     else:
         folder = Path(tempfile.gettempdir()) / f"trio_mud-{os.getuid()}"
     return folder / f"{configuration.game.partition(':')[0].rpartition('.')[2]}.link"
+
+
+def gateway_console(effective: Effective, *, is_supervised: bool) -> Path | None:
+    """Return the socket of the gateway's console; None if it has none.
+
+    It is LINK.gateway.sock beside a cluster link that is a Unix socket. A gateway that is started by itself has that of
+    `operations.socket`, if it is set; under `trio-mud serve` this is the world's.
+    """
+    configuration = effective.configuration
+    wanted, link = configuration.operations.socket, configuration.cluster.link
+    if wanted == SWITCHED_OFF:
+        return None
+    if wanted is not None and not is_supervised:
+        return Path(wanted)
+    return None if link is None or "://" in link else Path(link).with_suffix(".gateway.sock")
 
 
 def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:

@@ -170,6 +170,20 @@ def _buckets(durations: Durations) -> list[tuple[str, float]]:
 
 _FOREIGN: Final = tuple(protocol.value for protocol in ForeignProtocol if protocol is not ForeignProtocol.UNDECIDED)
 
+CLUSTER: Final = (
+    "messages for the world",
+    "messages of the world",
+    "messages for gateways",
+    "messages of gateways",
+    "silences of the world",
+    "arrivals ignored",
+    "frames of an earlier world",
+    "frames of an earlier gateway",
+    "frames of another incarnation",
+    "frames not decoded",
+    "unknown messages",
+)
+
 METRICS: Final[Mapping[str, MetricKind]] = {
     "trio_mud_build_info": MetricKind(
         "info",
@@ -283,6 +297,12 @@ METRICS: Final[Mapping[str, MetricKind]] = {
                 "lost": figures.counters["lines lost"],
             }
         ),
+    ),
+    "trio_mud_cluster_total": MetricKind(
+        "counter",
+        ("what",),
+        "Of the cluster link, at a gateway and at a world: messages, silences, and what was refused or not understood.",
+        _by_word(lambda figures: {what: figures.counters[what] for what in CLUSTER}),
     ),
     "trio_mud_loop_lag_seconds": MetricKind(
         "histogram",

@@ -1,0 +1,125 @@
+"""Each process of a split server has its own console and watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_mud import ConsoleOperator, Hooks, Input, MasterServer, Texts
+from trio_mud.driver.core.durations import Durations
+from trio_mud.driver.server.console import Console
+from trio_mud.driver.server.figures import Figures
+from trio_mud.program.admin_command import ask
+from trio_mud.testing.threads import settle
+from trio_mud.web.metrics import METRICS, Exposition, Readings
+
+from .conftest import open_split
+
+
+def echo() -> Hooks:
+    """A game that answers each line."""
+    hooks = Hooks()
+    hooks.on(Input)(lambda event: event.connection.write(f"heard {event.line}"))
+    return hooks
+
+
+def admin(server: MasterServer, command: str) -> str:
+    """Give a command as `trio-mud admin` does; return the answer."""
+    assert server.operator_commands is not None
+    operator = ConsoleOperator()
+    assert server.operator_commands(operator, command) is None
+    return f"{'failed: ' if operator.has_failed else ''}{operator.answer}"
+
+
+async def test_the_status_of_a_gateway_says_whether_its_world_answers(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        front = split.mud.server
+        assert admin(front, "status") == "no world has been here yet; 0 lines and messages wait for it\n"
+        world = await split.start_world(echo())
+        ann = await split.mud.player()
+        await ann.type("look")
+        await settle()
+        answers = f"the world of epoch {world.end.epoch} answers; 0 lines and messages wait for it\n"
+        assert admin(front, "status") == answers
+        world.end.kill()
+        await ann.type("one", "two")
+        await split.mud.pass_time(5)
+        silent = f"the world of epoch {world.end.epoch} does not answer; 2 lines and messages wait for it\n"
+        assert admin(front, "status") == silent
+
+
+async def test_an_operator_ends_a_gateway_and_is_refused_what_it_does_not_know(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        await split.start_world(echo())
+        other = await split.start_gateway("other")
+        ann, bob = await split.mud.player(), await other.mud.player()
+        assert "shutdown" in admin(other.mud.server, "help")
+        assert admin(other.mud.server, "ban bob").startswith("failed: a gateway has no such command")
+        assert admin(other.mud.server, "shutdown") == "the gateway ends\n"
+        assert Texts().shutdown in await bob.sees_the_end()
+        await ann.type("look")
+        await ann.sees("heard look")
+
+
+async def test_the_console_of_each_process_answers_over_its_socket(tmp_path: Path) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        ann = await split.mud.player()
+        await ann.type("look")
+        await ann.sees("heard look")
+        with (
+            Console(split.mud.server, tmp_path / "gateway.sock"),
+            Console(world.server, tmp_path / "world.sock"),
+        ):
+            replies = {
+                name: await trio.to_thread.run_sync(ask, tmp_path / f"{name}.sock", "status")
+                for name in ("gateway", "world")
+            }
+        assert not any(reply.has_failed for reply in replies.values())
+        assert f"the world of epoch {world.end.epoch} answers" in replies["gateway"].text
+        for reply in replies.values():
+            assert "connections: 1 open, 1 admitted" in reply.text
+            assert "the event loop answers" in reply.text
+        assert "messages of gateways" in replies["world"].text
+
+
+@pytest.mark.parametrize("what", ["messages for the world", "messages of the world", "silences of the world"])
+async def test_the_watch_of_a_gateway_shows_its_cluster_link(autojump_clock: MockClock, what: str) -> None:
+    async with open_split() as split:
+        figures = Figures(split.mud.server)
+        readings = Readings(figures, Durations(), lambda: None)
+        metric = METRICS["trio_mud_cluster_total"]
+        assert metric.read(readings)[what,] == 0
+        world = await split.start_world(echo())
+        ann = await split.mud.player()
+        await ann.type("look")
+        await settle()
+        world.end.kill()
+        await ann.type("look")
+        await split.mud.pass_time(5)
+        value = metric.read(readings)[what,]
+        assert isinstance(value, int)
+        assert value > 0
+        assert f'trio_mud_cluster_total{{what="{what}"}}'.encode() in Exposition(readings).render()
+        assert figures.states()["playing"] == 1
+
+
+async def test_the_watch_of_a_world_shows_the_players_of_all_gateways(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        other = await split.start_gateway("other")
+        figures = Figures(world.server)
+        for mud in (split.mud, other.mud):
+            player = await mud.player()
+            await player.type("look")
+        await settle()
+        read = METRICS["trio_mud_cluster_total"].read(Readings(figures, Durations(), lambda: None))
+        assert figures.states()["playing"] == 2
+        assert len(figures.rows(10)) == 2
+        for what in ("messages for gateways", "messages of gateways"):
+            value = read[what,]
+            assert isinstance(value, int)
+            assert value > 3
