@@ -106,6 +106,27 @@ async def test_a_line_before_a_link_death_is_handled_by_the_next_world(autojump_
         assert split.gateway._peers == {}
 
 
+async def test_a_line_before_a_reset_is_handled_by_the_next_world(autojump_clock: MockClock) -> None:
+    """The roll reports the connection, its line and its departure at once."""
+    heard: list[str] = []
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        first.end.kill()
+        await ann.type("farewell")
+        await settle()
+        await ann.vanish()
+        await settle()
+        hooks, ended = echo("second"), list[Disconnect]()
+        hooks.on(Input)(lambda event: heard.append(event.line))
+        hooks.on(Disconnect)(ended.append)
+        await split.start_world(hooks)
+        await trio.sleep(5)
+        assert heard == ["farewell"]
+        assert [event.cause for event in ended] == [Cause.RESET]
+        assert split.gateway._peers == {}
+
+
 async def test_a_visitor_is_refused_if_no_world_answers(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(world_timeout=7)) as split:
         began = trio.current_time()
@@ -302,3 +323,37 @@ async def test_junk_of_a_world_is_counted_and_costs_nothing_else(
         await ann.sees("world heard hello")
         assert split.mud.server.counters["frames not decoded"] == 1
     assert "cannot decode a frame" in caplog.text
+
+
+async def test_a_line_is_not_acknowledged_while_its_reply_is_held_back(autojump_clock: MockClock) -> None:
+    """Otherwise a world that dies then has acknowledged a line whose reply never comes."""
+    async with open_split() as split:
+        world = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        await settle()
+        (link,) = world.service._links.values()
+        link._tail_at = 0  # as if the client had returned, and its text came from another gateway
+        await ann.type("1")
+        await settle()
+        (peer,) = split.gateway._peers.values()
+        assert len(peer.forwarder.unacknowledged) == 1
+        world.end.kill()
+        await split.start_world(echo("second"))
+        await ann.sees("second heard 1")
+        assert answers(ann) == ["1"]
+
+
+async def test_a_gateway_that_started_again_is_greeted_by_a_world_that_has_lost_its_data(
+    autojump_clock: MockClock,
+) -> None:
+    """Its first frame was lost with the data, so the world knows only the earlier incarnation."""
+    async with open_split() as split:
+        world = await split.start_world(echo("world"))
+        world.end.heartbeat = 0.4
+        await split.mud.player()
+        await settle()
+        split.cluster.forget()
+        split.gateway._incarnation += 1  # as if it had started again
+        split.gateway._is_known = False
+        await split.mud.pass_time(3)
+        assert world.service._incarnations["gateway"] == split.gateway._incarnation

@@ -214,6 +214,7 @@ class RemoteLink:
         "_refusal",
         "_size",
         "_tail_at",
+        "_was_admitted",
         "acknowledged",
         "address",
         "client",
@@ -241,6 +242,7 @@ class RemoteLink:
         self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
         self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
+        self._was_admitted = arrived.was_admitted
         self.secrets = SecretLines() if arrived.is_recorded else None
         # input
         self._before = before
@@ -289,7 +291,7 @@ class RemoteLink:
     async def handshake(self) -> None:
         """Return at once, unless the peer has left already."""
         await trio.lowlevel.checkpoint()
-        if self._departure is not None:
+        if self._departure is not None and not self._was_admitted:
             raise trio.BrokenResourceError("the peer left the gateway before it was accepted here")
 
     def open(self, *, offers: bool = True) -> None:
@@ -305,6 +307,8 @@ class RemoteLink:
 
     async def read(self) -> None:
         """Wait for the end of file; input comes by `receive`."""
+        if self._departure is not None:
+            self._act(WorldLinkEvent.DEPARTED)
         await self._input_over.wait()
 
     def stop(self, *, drop_input: bool) -> None:
@@ -562,7 +566,9 @@ class RemoteLink:
     def depart(self, departed: Departed) -> None:
         """End the connection as its gateway has."""
         self._departure = departed
-        self._act(WorldLinkEvent.DEPARTED)
+        if not (self._was_admitted and self._machine.state is InWorld.KNOCKING):
+            self._act(WorldLinkEvent.DEPARTED)
+        # Otherwise the connection is accepted first, since its input for an earlier world is to be handled.
 
     def lose_gateway(self) -> None:
         """End the connection, because its gateway is given up. What was written so far is sent all the same."""
@@ -570,6 +576,11 @@ class RemoteLink:
             self.flush()
         self._departure = Departed(self.number, Cause.RESET.name)
         self._act(WorldLinkEvent.GATEWAY_LOST)
+
+    @property
+    def holds_output(self) -> bool:
+        """True if output waits here that is not passed to the port yet."""
+        return bool(self._items) and not self._is_over
 
     @property
     def is_settled(self) -> bool:

@@ -135,6 +135,7 @@ class WorldService:
         self._received: dict[str, tuple[int, int]] = {}  # the incarnation and number of the last frame of each gateway
         self._numbers = itertools.count(1)  # of frames
         self._rolls: dict[str, int] = {}  # the number of the last roll that each gateway was asked for
+        self._greeted: set[str] = set()  # gateways that are asked for their roll by the next commit
         self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
         self._out: dict[str, list[Down]] = {}
@@ -475,6 +476,7 @@ class WorldService:
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""
         self._last_roll += 1
+        self._greeted.add(gateway)
         self._rolls[gateway] = self._last_roll
         self._rolling[gateway] = set()
         self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
@@ -536,9 +538,10 @@ class WorldService:
         if is_empty and not may_be_empty:
             return
         incarnations = self._incarnations.copy()
+        greeted, self._greeted = self._greeted, set()
         held = await self.journal.held()
         frames = {
-            gateway: encode_down(self._end.epoch, messages, incarnations.get(gateway, 0), self._numbers)
+            gateway: self._encoded(messages, incarnations.get(gateway, 0), is_greeted=gateway in greeted)
             for gateway, messages in out.items()
         }
         try:
@@ -563,11 +566,22 @@ class WorldService:
         if self._machine.state is WorldPhase.CLOSING:
             self._dirty.set()
 
+    def _encoded(self, messages: list[Down], incarnation: int, *, is_greeted: bool) -> list[bytes]:
+        """Encode messages for one incarnation of a gateway. A greeting is for any: another one may have started."""
+        if not is_greeted:
+            return encode_down(self._end.epoch, messages, incarnation, self._numbers)
+        frames: list[bytes] = []
+        for is_greeting, part in itertools.groupby(messages, lambda message: type(message) is WorldStarted):
+            frames += encode_down(self._end.epoch, [*part], 0 if is_greeting else incarnation, self._numbers)
+        return frames
+
     def _acknowledge(self) -> None:
         """Queue the acknowledgements of the input that was taken."""
         taken: dict[str, list[int]] = {}
         secret: dict[str, list[int]] = {}
         for link in list(self._active):
+            if link.holds_output:  # perhaps the reply to a line: both are committed together
+                continue
             if (number := link.taken_number) > link.acknowledged:
                 link.acknowledged = number
                 taken.setdefault(link.gateway, []).extend((link.number, number))

@@ -27,6 +27,7 @@ from ...telnet.scanner import Scanner
 from ...text.cleaning import clean_line
 from ...text.transliteration import transliterate
 from ..pipe import CAPACITY
+from ..web_wire import WebWire
 from .operators import OPERATORS
 from .players import CANARY, REJECTS_UTF_8, SimulatedPlayer
 from .storage_trace import StorageTrace
@@ -268,6 +269,10 @@ def _cut_short(trace: Trace) -> Iterator[str]:
             continue
         watched, player = trace.watch(connection), trace.player_of(connection)
         if player is None or watched.may_skip or trace.was_cut or player.faults & {"stranger"}:
+            continue
+        if (
+            isinstance(player.wire, WebWire) and "garbled" in player.faults
+        ):  # perhaps a close frame before the last lines
             continue
         if happening.event.cause is Cause.EOF and not watched.ended_in_dialog and not watched.robbed:
             sent = _lines_in(trace, player.sent)

@@ -8,6 +8,7 @@ from typing import Final
 
 from ...cluster.ends import Fenced
 from ...cluster.wire import LineTyped
+from ...driver.core.events import Cause
 from .invariants import INVARIANTS
 from .split_trace import Arrival, GatewayTrace, SplitTrace, WorldSideTrace
 
@@ -58,6 +59,7 @@ def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
         for earlier, later in pairwise(arrivals):
             if earlier.world is later.world:
                 yield from _twice(trace, earlier, later)
+        yield from _never(trace, arrivals[-1])
         if not arrivals[-1].world.is_dead and not trace.typed[place].keys() >= set(
             range(1, arrivals[-1].acknowledged + 1)
         ):
@@ -77,6 +79,25 @@ def _lines_of(trace: SplitTrace, arrival: Arrival) -> Iterator[str]:
         is_in_order = arrival.taken == [line.text for line in lines[: len(arrival.taken)]]
     if not is_in_order:
         yield f"{arrival}: sent {[line.text for line in lines]}, taken {arrival.taken}"
+
+
+def _never(trace: SplitTrace, last: Arrival) -> Iterator[str]:
+    """No line is left over, unless its gateway died with it, or a world has ended the connection."""
+    gateway = trace.gateway_at(last.place)
+    watched, cause = last.world.watch(last.connection), last.connection.ending
+    if gateway is None or gateway.is_dead or watched.may_skip or watched.robbed or watched.ended_in_dialog:
+        return
+    if cause is not None and (cause not in (Cause.RESET, Cause.EOF, Cause.DEAD_PEER) or last.world.was_cut):
+        return
+    if last.place[2] in gateway.watched and gateway.watched[last.place[2]].may_skip:
+        return
+    typed = trace.typed[last.place]
+    items = [typed[number] for number in sorted(typed) if number > last.began_after]
+    lines = [item.text for item in items if isinstance(item, LineTyped) and not item.is_hidden]
+    is_over = last.world.is_dead or isinstance(last.world.raised, Fenced)
+    count = trace.lines(last) if is_over else len(last.taken)
+    if lines[count:]:
+        yield f"{last}: of {lines} {count} had an effect, and the others never ({cause})"
 
 
 def _texts_of(arrival: Arrival) -> Iterator[str]:

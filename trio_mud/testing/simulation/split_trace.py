@@ -286,6 +286,11 @@ class SplitTrace:
                 return gateway
         return None
 
+    def gateway_at(self, place: Place) -> GatewayTrace | None:
+        """Return the gateway of a place."""
+        found = [gateway for gateway in self.gateways if (gateway.name, gateway.incarnation) == place[:2]]
+        return found[0] if found else None
+
     def hides_input(self, connection: Connection) -> None:
         """Record that a game has hidden the input of a connection of a world, or shown it again."""
         for gateway in self.gateways:
