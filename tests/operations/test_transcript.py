@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parent.parent.parent / "docs/howto/run-a-game.md
 
 
 async def test_the_console_answers_as_on_the_page(mud: OpenMud) -> None:
-    (block,) = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    (block,) = re.findall(r"^```console\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M)
     commands = re.findall(r"^\$ trio-mud admin (.*)$", block, re.M)
     played = ""
     async with open_club(mud) as club:
