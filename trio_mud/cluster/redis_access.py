@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from coredis import Redis
 
 SCHEMES: Final = ("redis", "rediss", "redis+unix")
-ATTEMPT: Final = 2.0  # seconds for one command, or for connecting
+CONNECTING: Final = 2.0  # seconds
+ATTEMPT: Final = 5.0  # seconds for one command; a busy machine, or a slow disk below Redis, may need some
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -131,6 +133,7 @@ class RedisAccess:
         import coredis
         from coredis.retry import NoRetryPolicy
 
+        logging.getLogger("coredis").setLevel(logging.CRITICAL)  # it logs a traceback for each connection that breaks
         # A connection that is broken is never returned to coredis' pool, so each client is left after any error.
         return coredis.Redis(
             host=self.host or None,
@@ -142,7 +145,7 @@ class RedisAccess:
                 self.password if self.password_file is None else self.password_file.read_text(encoding="utf-8").strip()
             ),
             ssl_context=self._tls() if self.uses_tls else None,
-            connect_timeout=ATTEMPT,
+            connect_timeout=CONNECTING,
             max_connections=2,
             retry_policy=NoRetryPolicy(),
             verify_version=False,
@@ -171,7 +174,7 @@ class RedisAccess:
             raise LinkUnavailable(f"cannot use the cluster link: {error}", LinkUnavailable.NEEDS_CHANGE) from None
         failed: list[BaseException] = []
         try:
-            with trio.fail_after(2 * ATTEMPT):
+            with trio.fail_after(CONNECTING + ATTEMPT):
                 async with client:
                     await client.ping()
         except* troubles() as group:

@@ -52,7 +52,9 @@ class Outages:
     def answered(self) -> None:
         """Take note of an answer."""
         if self._since is not None:
-            logger.info("the cluster link at %s works again after %.1f s", self._access, self.last - self._since)
+            logger.info(
+                "the cluster link at %s works again after %.1f s", self._access, trio.current_time() - self._since
+            )
             self._since = None
 
 

@@ -131,7 +131,7 @@ class CountingCrowd:
         """Return the sum of an attribute."""
         return sum(getattr(player, what) for player in self.players)
 
-    async def heard_since(self, moment: float, within: float = 30.0) -> float:
+    async def heard_since(self, moment: float, within: float = 60.0) -> float:
         """Wait until a player is answered after a moment; return the seconds between them."""
         with trio.fail_after(within):
             while self.last <= moment:  # noqa: ASYNC110 - of other processes
