@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from weakref import WeakKeyDictionary
 import coredis  # noqa: F401 - imported once, before the processes are forked
 import trio
 
-from trio_mud import Connection, Hooks, Input, Limits, MasterServer
+from trio_mud import Admitted, Connection, Hooks, Input, Limits, MasterServer
 from trio_mud.cluster.ends import Fenced, LinkUnavailable
 from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.redis_access import RedisAccess
@@ -69,13 +70,28 @@ class Ledger:
         self.last = number
 
 
+ROOM = 20  # players
+ROOMS: defaultdict[int, list[Connection]] = defaultdict(list)
 LEDGERS: WeakKeyDictionary[Connection, Ledger] = WeakKeyDictionary()
+
+
+@ANYONE.on(Admitted)
+def enter(event: Admitted) -> None:
+    """Put each player into a room with others."""
+    ROOMS[event.connection.number // ROOM].append(event.connection)
 
 
 @ANYONE.on(Input)
 def answer(event: Input) -> None:
-    """Answer "say N" by "ok N"; "shout N" is also heard by all; "stat" is answered by the ledger."""
+    """Answer "say N" by "ok N"; "room N" is also heard by the room, "shout N" by all; "stat" asks for the ledger."""
     verb, _, number = event.line.partition(" ")
+    if verb == "room":
+        text = f"heard {number}"
+        for other in ROOMS[event.connection.number // ROOM]:
+            if other is not event.connection:
+                other.write(text)
+        event.connection.write(f"ok {number}")
+        return
     ledger = LEDGERS.setdefault(event.connection, Ledger())
     if verb == "stat":
         event.connection.write(f"stat {ledger.heard} {ledger.doubled} {ledger.missed}")
