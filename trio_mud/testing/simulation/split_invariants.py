@@ -9,7 +9,9 @@ from typing import Final
 from ...cluster.ends import Fenced
 from ...cluster.wire import LineTyped
 from ...driver.core.events import Cause
+from ...driver.link.incoming import LATE_ANSWER
 from .invariants import INVARIANTS
+from .players import CANARY
 from .split_trace import Arrival, GatewayTrace, SplitTrace, WorldSideTrace
 
 # A gateway has the network, and no game.
@@ -19,8 +21,8 @@ OF_GATEWAY: Final = (
 )
 OF_DEAD_GATEWAY: Final = ("I-4", "I-5", "I-8", "I-9", "I-11", "I-22", "I-23")
 # A world has the game, and no network.
-OF_WORLD: Final = ("I-1", "I-2", "I-3", "I-4", "I-5", "I-11", "I-14", "I-15", "I-18", "I-21", "sessions", "I-22")
-OF_DEAD_WORLD: Final = ("I-4", "I-5", "sessions", "I-22")
+OF_WORLD: Final = ("I-1", "I-2", "I-3", "I-4", "I-5", "I-11", "I-14", "I-15", "I-18", "I-21", "sessions")
+OF_DEAD_WORLD: Final = ("I-4", "I-5", "sessions")
 
 
 def check_split(trace: SplitTrace) -> Iterator[tuple[str, str]]:
@@ -37,6 +39,9 @@ def check_split(trace: SplitTrace) -> Iterator[tuple[str, str]]:
         for number in _that_apply(side):
             for text in INVARIANTS[number](side):
                 yield number, f"{side}: {text}"
+    for world in trace.worlds:
+        for text in _secrets(trace, world):
+            yield "I-22", f"{world}: {text}"
     for text in _between_the_sides(trace):
         yield "I-25", text
 
@@ -45,6 +50,21 @@ def _that_apply(side: GatewayTrace | WorldSideTrace) -> tuple[str, ...]:
     if isinstance(side, GatewayTrace):
         return OF_DEAD_GATEWAY if side.is_dead else OF_GATEWAY
     return OF_DEAD_WORLD if side.is_dead else OF_WORLD
+
+
+def _secrets(trace: SplitTrace, world: WorldSideTrace) -> Iterator[str]:
+    """No event contains a password, unless it answers the question of an earlier world too late to be recognised."""
+    for happening in world.happenings:
+        if CANARY not in repr(happening.event):
+            continue
+        arrival = None if happening.connection is None else world.arrivals.get(happening.connection.number)
+        if arrival is not None and happening.kind == "Input":
+            began = next(one.at for one in world.happenings if one.connection is arrival.connection)
+            before = [one for one in trace.arrivals[arrival.place] if one.world is not world]
+            has_asked = any(one.world.watch(one.connection).may_skip for one in before)
+            if has_asked and happening.at >= began + LATE_ANSWER:
+                continue
+        yield f"contained in {happening.kind}"
 
 
 def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
