@@ -127,6 +127,34 @@ async def test_a_line_before_a_reset_is_handled_by_the_next_world(autojump_clock
         assert split.gateway._peers == {}
 
 
+async def test_the_last_lines_before_a_reset_are_handled_although_one_more_world_dies(
+    autojump_clock: MockClock,
+) -> None:
+    """A world that takes them slowly dies before it has taken all."""
+    heard: list[str] = []
+
+    async def obey(event: Input) -> None:
+        heard.append(event.line)
+        await trio.sleep(0.5)
+
+    slow, second = Hooks(), Hooks()
+    slow.on(Input)(obey)
+    second.on(Input)(lambda event: heard.append(event.line))
+    async with open_split() as split:
+        first = await split.start_world(slow)
+        ann = await split.mud.player()
+        await ann.type("1", "2", "3", "4")
+        await settle()
+        await ann.vanish()
+        await split.mud.pass_time(0.7)
+        assert heard == ["1", "2"]
+        first.end.kill()
+        await split.start_world(second)
+        await split.mud.pass_time(0.2)
+        assert heard == ["1", "2", "3", "4"]
+        assert split.gateway._peers == {}
+
+
 async def test_a_visitor_is_refused_if_no_world_answers(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(world_timeout=7)) as split:
         began = trio.current_time()

@@ -191,6 +191,7 @@ class RemoteLink:
         "_before",
         "_departure",
         "_discards",
+        "_dismissal",
         "_dropped",
         "_drops_input",
         "_has_tail",
@@ -243,6 +244,7 @@ class RemoteLink:
         self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
         self._was_admitted = arrived.was_admitted
+        self._dismissal: Dismissed | None = None  # to be sent once its input was taken
         self.secrets = SecretLines() if arrived.is_recorded else None
         # input
         self._before = before
@@ -583,6 +585,16 @@ class RemoteLink:
         return bool(self._items) and not self._is_over
 
     @property
+    def owes_dismissal(self) -> bool:
+        """True if it is to be dismissed once its input was taken."""
+        return self._dismissal is not None
+
+    def take_dismissal(self) -> Dismissed | None:
+        """Return the dismissal that is due, once; None if there is none."""
+        message, self._dismissal = self._dismissal, None
+        return message
+
+    @property
     def is_settled(self) -> bool:
         """True if everything received was taken and acknowledged."""
         return not self._backlog and self.acknowledged >= self._passed
@@ -617,7 +629,11 @@ class RemoteLink:
             if action is WorldLinkAction.SEND_ADMISSION:
                 self._port.send(self.gateway, VerdictAdmitted(self.number))
             elif action is WorldLinkAction.SEND_DISMISSED:
-                self._port.send(self.gateway, Dismissed(self.number, why.name, str(on_wire(self._refusal))))
+                message = Dismissed(self.number, why.name, str(on_wire(self._refusal)))
+                if self._departure is None or self._has_taken_all:
+                    self._port.send(self.gateway, message)
+                else:  # its last input still waits, and the gateway remembers it for the next world until it is taken
+                    self._dismissal = message
             elif self._departure is not None and self._receiver is not None:
                 self._receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
         if self._is_over:

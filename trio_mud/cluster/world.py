@@ -368,6 +368,8 @@ class WorldService:
 
     def forget(self, link: RemoteLink) -> None:
         """Forget a closed link."""
+        if link.owes_dismissal:
+            return
         if self._abandoned.get((link.gateway, link.number)) is not link:  # otherwise its input is still acknowledged
             self._active.pop(link, None)
         self._discarding.pop(link, None)
@@ -504,7 +506,7 @@ class WorldService:
         for name, tail in [wanted for wanted in self._wanted if wanted[0] == gateway]:
             self._pass_tail(name, TailMoved(tail, -1, b""))
         for place, link in list(self._links.items()):
-            if place[0] == gateway:
+            if place[0] == gateway and not link.owes_dismissal:
                 self._abandoned[place] = link
                 link.lose_gateway()
 
@@ -513,8 +515,9 @@ class WorldService:
         self._lose_gateway(gateway)
         self._incarnations.pop(gateway, None)
         self._out.pop(gateway, None)
-        for place in [place for place in self._abandoned if place[0] == gateway]:
-            self._active.pop(self._abandoned.pop(place), None)
+        for links in (self._abandoned, self._links):
+            for place in [place for place in links if place[0] == gateway]:
+                self._active.pop(links.pop(place), None)
         self._dirty.set()  # there may be room now
 
     # Down
@@ -589,6 +592,9 @@ class WorldService:
                     secret.setdefault(link.gateway, []).extend((link.number, line))
             if link.is_settled:
                 del self._active[link]
+                if (dismissal := link.take_dismissal()) is not None:
+                    self.send(link.gateway, dismissal)
+                    self.forget(link)
         for gateway, numbers in taken.items():
             self.send(gateway, Acknowledged(numbers, secret.get(gateway, [])))
 
