@@ -176,7 +176,7 @@ def proof(session: nox.Session) -> None:
     if not session.posargs:
         for game in ("stored", "world"):
             session.run(*simulate, "--play", game, "--seeds", "300")
-        session.run(*simulate, "--split", "--seeds", "150")
+        session.run(*simulate, "--split", "--seeds", "120")
 
 
 @nox.session

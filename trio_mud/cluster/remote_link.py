@@ -637,6 +637,7 @@ class RemoteLink:
             elif self._departure is not None and self._receiver is not None:
                 self._receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
         if self._is_over:
+            self._is_stopped, self._is_refusal = True, False
             self._port.forget(self)
 
     def _add(self, item: Item, size: int, *, is_last: bool = False) -> bool:
