@@ -70,10 +70,10 @@ class Supervisor:
         self._programs.append(Program(self.addresses[0]))
         return self._programs[-1]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, program: str = "run") -> subprocess.Popen[str]:
         """Start the game, with the sockets as its descriptors from 3 on."""
         descriptors = [held.fileno() for held in self._sockets]
-        command = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--web-port", "0", *arguments]
+        command = [sys.executable, "-m", "trio_mud", program, "--config", "mud.toml", "--web-port", "0", *arguments]
         environment = {
             **os.environ,
             "PYTHONPATH": str(CHECKOUT),

@@ -296,7 +296,7 @@ class UnixWorldEnd:
             return {}
         channel = await self._reach(TurnWanted(VERSION, 0, self._waits))
         while True:
-            answer = await channel.receive()
+            answer = await _answer_on(channel)
             if isinstance(answer, TurnGranted):
                 self.epoch, self._channel = answer.epoch, channel
                 return answer.held
@@ -448,7 +448,7 @@ class UnixWorldEnd:
         """Go on with the same epoch at the next gateway."""
         while True:
             channel = await self._reach_again(TurnWanted(VERSION, self.epoch, False))
-            answer = await channel.receive()
+            answer = await _answer_on(channel)
             if isinstance(answer, TurnGranted):
                 self.epoch = answer.epoch
                 return channel
@@ -477,6 +477,13 @@ async def _send_to(
         await channel.send(message)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         await trio.lowlevel.checkpoint()
+
+
+async def _answer_on(channel: MessageStream[FromGateway]) -> FromGateway | None:
+    """Return the gateway's answer to `TurnWanted`; frames that overtake it are for the world before."""
+    while isinstance(answer := await channel.receive(), FramesSent):
+        pass
+    return answer
 
 
 async def _end(peer: PeerProgram) -> None:

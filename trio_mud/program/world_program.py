@@ -17,8 +17,7 @@ from ..driver.server.places import Place, Places
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from ..driver.server.watchdog import end_process
-from ..errors import NotSaved
-from ..world import Game, World
+from ..world import Game
 from .admin_command import console_of
 from .effective import Effective
 from .links import open_world_end
@@ -31,7 +30,6 @@ from .watching import watching, within_all
 __all__ = ["EXIT_FENCED", "serve_world"]
 
 EXIT_HANDED_OVER = 0
-EXIT_NOT_SAVED = 1
 EXIT_FENCED = 3  # another world has claimed, and nothing was written
 
 logger = logging.getLogger("trio_mud")
@@ -104,7 +102,7 @@ def _handing_over(world: WorldService) -> Lifespan:
         async def wait() -> None:
             with trio.open_signal_receiver(signal.SIGUSR1) as signals:
                 async for _ in signals:
-                    await _hand_over(world, server)
+                    await _hand_over(world)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait)
@@ -114,18 +112,11 @@ def _handing_over(world: WorldService) -> Lifespan:
     return hand_over_on_signal
 
 
-async def _hand_over(world: WorldService, server: MasterServer) -> None:
+async def _hand_over(world: WorldService) -> None:
     """Let another world continue with all players, and end this process."""
     logger.info("SIGUSR1 received: another world continues")
-    await world.hand_over()
-    status = EXIT_HANDED_OVER
-    if isinstance(server.world, World):
-        try:
-            await server.world.store.saved()
-        except NotSaved:
-            logger.exception("the last changes could not be saved, and are lost")
-            status = EXIT_NOT_SAVED
+    await world.hand_over()  # what is not in the database yet is held by the cluster link
     for handler in logging.getLogger().handlers:
         handler.flush()
     # Without an end of the server: its players would leave. The end of the process ends the turn of this world.
-    os._exit(status)
+    os._exit(EXIT_HANDED_OVER)
