@@ -128,3 +128,19 @@ async def test_a_silent_cluster_link_delays_everything_and_loses_nothing(
     await trio.sleep(0.1)
     assert heard == [(b"a", 4.0)]
     assert world.heartbeat == math.inf
+
+
+async def test_a_delivered_commit_is_not_refused_when_reply_and_data_are_lost(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    cluster = MemoryCluster()
+    world = cluster.world_end()
+    await world.claim()
+    cluster.lose_replies()
+    nursery.start_soon(world.commit, Commit(1, {}))
+    await trio.sleep(RETRY / 2)
+    assert cluster.commits == 1
+    cluster.forget()
+    await trio.sleep(RETRY)
+    with pytest.raises(Forgotten):
+        await world.commit(Commit(2, {}))

@@ -295,14 +295,20 @@ class MemoryWorldEnd:
 
     async def commit(self, commit: Commit) -> None:
         """Deliver a commit, unless another world has claimed."""
-        is_known = False
+        is_known = is_delivered = False
         while not is_known:
             self._under_way = commit
             await self._cluster._reach()
             if self._is_dead:
                 await trio.sleep_forever()
             self._under_way = None
-            self._cluster._commit(self.epoch, commit)
+            try:
+                self._cluster._commit(self.epoch, commit)
+            except Forgotten:
+                if not is_delivered:
+                    raise
+                return  # it was delivered, and only its reply was lost; the next one finds the data lost
+            is_delivered = True
             is_known = await self._cluster._answer()
 
     async def release(self) -> None:

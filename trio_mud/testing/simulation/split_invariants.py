@@ -115,7 +115,7 @@ def _never(trace: SplitTrace, last: Arrival) -> Iterator[str]:
     items = [typed[number] for number in sorted(typed) if number > last.began_after]
     lines = [item.text for item in items if isinstance(item, LineTyped) and not item.is_hidden]
     is_over = last.world.is_dead or isinstance(last.world.raised, Fenced)
-    count = trace.lines(last) if is_over else len(last.taken)
+    count = len(last.taken) if not is_over else max(trace.lines(last), last.dismissed_with or 0)
     if lines[count:]:
         yield f"{last}: of {lines} {count} had an effect, and the others never ({cause})"
 

@@ -71,6 +71,7 @@ class Arrival:
         began_after: The number of the input behind which it began.
         acknowledged: The greatest number in a commit of this world that took effect.
         shown: Its numbered lines in commits that took effect.
+        dismissed_with: The number of lines that were taken when its dismissal took effect; None if it did not.
         replies: For each line that a hook has taken: its number among the lines, and the number of lines that the game
             had written before its reply.
     """
@@ -82,6 +83,7 @@ class Arrival:
     acknowledged: int
     shown: list[str] = field(default_factory=list)
     replies: list[tuple[int, int]] = field(default_factory=list)
+    dismissed_with: int | None = None
 
     def __str__(self) -> str:
         return f"{self.place} in {self.world}"
@@ -363,6 +365,7 @@ class SplitTrace:
                     if isinstance(item, TextSent) and isinstance(item.text, str) and item.text.startswith(mark):
                         arrival.shown.append(item.text)
             case Dismissed():
+                arrival.dismissed_with = len(arrival.taken)
                 if arrival.connection.ending is None:
                     self.fault(f"{arrival} is dismissed, and lives")
 
