@@ -110,7 +110,7 @@ ORDER = {
         ),
         *inside("connection", "events", "waiting", "line_taker", "guarded_taker", "tap", "idle", "inbox"),
         *inside("connection", "lifecycle", "editor", "questions", "question_taker", "secret", "dialog", "connection"),
-        *inside("sessions", "events", "resume", "session", "registry"),
+        *inside("sessions", "events", "resume", "session", "restoring", "registry"),
         *inside("recording", "journal", "recording", "recorder"),
         *inside("server", "events", "mssp", "log_lines", "log_queue", "operator", "acceptor", "admission"),
         *inside(
@@ -132,6 +132,7 @@ ORDER = {
         "gateway_commands",
         "gateway",
         "remote_link",
+        "held_sessions",
         "world",
         "redis_access",
         "redis_client",

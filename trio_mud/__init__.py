@@ -34,7 +34,7 @@ from .driver.server.events import Reloaded, Started
 from .driver.server.operator import ConsoleOperator
 from .driver.server.running import run, serve
 from .driver.server.server import MasterServer
-from .driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
+from .driver.sessions.events import LinkLost, SessionEnded, SessionRestored, SessionResumed, SessionStarted
 from .driver.sessions.registry import Duplicate, Sessions
 from .driver.sessions.session import Session
 from .errors import (
@@ -106,6 +106,7 @@ __all__ = [
     "Session",
     "SessionEnded",
     "SessionInUse",
+    "SessionRestored",
     "SessionResumed",
     "SessionStarted",
     "Sessions",

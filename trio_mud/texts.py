@@ -42,6 +42,9 @@ class Texts:
     world_away: str = "The world does not answer just now. Please try again in a little while."
     """A gateway has waited `limits.world_timeout` for the world, which is another process."""
 
+    world_restarted: str = "(The world has restarted, and what you were in begins again.)"
+    """The world of a split server died during a dialog of this player, such as the login."""
+
     refused: str = "You may not come in."
     """A connect function refused without a text."""
 

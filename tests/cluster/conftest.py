@@ -52,7 +52,13 @@ class RunningWorld:
         self.scope.cancel()
 
     async def serve_game(
-        self, game: Game, executor: Executor, interval: float, *, task_status: trio.TaskStatus[MasterServer]
+        self,
+        game: Game,
+        executor: Executor,
+        interval: float,
+        options: Sequence[object],
+        *,
+        task_status: trio.TaskStatus[MasterServer],
     ) -> None:
         """Serve a game with records."""
         clock = trio.current_time
@@ -61,7 +67,12 @@ class RunningWorld:
                 async with (
                     self.service.claimed() as journal,
                     game.open(
-                        self.memory, executor=executor, interval=interval, journal=journal, wall_clock=clock
+                        self.memory,
+                        executor=executor,
+                        interval=interval,
+                        journal=journal,
+                        wall_clock=clock,
+                        options=options,
                     ) as opened,
                 ):
                     self.server.hooks, self.server.world = opened
@@ -136,7 +147,9 @@ class SplitServer:
         """Start a world, which takes over from an earlier one."""
         end = self.cluster.world_end()
         service = WorldService(end)
-        server = MasterServer(hooks, limits=limits_of_world(self._limits), services=[service])
+        server = MasterServer(
+            hooks, limits=limits_of_world(self._limits), services=[service], wall_clock=trio.current_time
+        )
         world = RunningWorld(server, service, end)
         await self._nursery.start(world.serve)
         return world
@@ -153,14 +166,21 @@ class SplitServer:
         return gateway
 
     async def start_game(
-        self, game: Game, stored: Stored, executor: Executor = inline, interval: float = 1.0
+        self,
+        game: Game,
+        stored: Stored,
+        executor: Executor = inline,
+        interval: float = 1.0,
+        options: Sequence[object] = (),
     ) -> RunningWorld:
         """Start a world with a game that stores records; the database outlives it."""
         end = self.cluster.world_end()
         service = WorldService(end)
-        server = MasterServer(Hooks(), limits=limits_of_world(self._limits), services=[service])
+        server = MasterServer(
+            Hooks(), limits=limits_of_world(self._limits), services=[service], wall_clock=trio.current_time
+        )
         world = RunningWorld(server, service, end, MortalMemory(stored))
-        await self._nursery.start(world.serve_game, game, executor, interval)
+        await self._nursery.start(world.serve_game, game, executor, interval, options)
         return world
 
 

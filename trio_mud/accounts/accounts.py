@@ -13,12 +13,14 @@ It asks no questions: `entry.py` is the dialog, and a game may write another one
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, ClassVar, Final, Self, TypedDict, Unpack
 
 from trio_mud import (
+    FIRST,
     LAST,
     Cause,
     Connection,
@@ -34,6 +36,7 @@ from trio_mud import (
     Secret,
     Session,
     SessionEnded,
+    SessionRestored,
     SessionResumed,
     SessionStarted,
 )
@@ -55,6 +58,8 @@ __all__ = ["Accounts"]
 PENALTIES: Final = "trio_mud.penalties"  # the value that keeps them over a restart
 STORE_PENALTIES: Final = 10.0  # seconds between two writes of it
 PURGE: Final = dt.time(4, 30)
+
+logger = logging.getLogger("trio_mud")
 
 
 class AccountSettings(TypedDict, total=False):
@@ -128,7 +133,9 @@ class Accounts(Registration):
         self.hooks.daily(PURGE)(self._purge)
         self.hooks.on(GmcpMessage)(self.gmcp.receive)
         self.hooks.on(ResumeRequested)(self._resume)
+        self.hooks.on(SessionRestored, order=FIRST)(self._restore)
         self.hooks.on(SessionStarted)(self._offer_token)
+        self.hooks.on(SessionRestored)(self._offer_token)
         self.hooks.on(SessionResumed)(self._offer_token)
         self.hooks.on(SessionEnded, order=LAST)(self._session_ended)  # the game's own functions still have the body
 
@@ -405,7 +412,19 @@ class Accounts(Registration):
                 except EntryRefused as error:
                     event.connection.quit(str(error), cause=Cause.BANNED)
 
-    def _offer_token(self, event: SessionStarted | SessionResumed) -> None:
+    async def _restore(self, event: SessionRestored) -> None:
+        """Let a session of an earlier server play its character again; without it, the player leaves."""
+        session = event.session
+        try:
+            name = event.name or str(session.key)
+            await self._stays.restore(session, name, lambda: self._kind(name=name, account=""))
+        except (LookupError, StorageError) as error:
+            logger.warning("%r cannot go on: %s", session, error)
+        finally:
+            if session.body is None:  # also if the database was too slow
+                session.leave(session.server.texts.login_gone)
+
+    def _offer_token(self, event: SessionStarted | SessionResumed | SessionRestored) -> None:
         """Send a token to a program that supports `Session`, over a link that may carry passwords, too."""
         session = event.session
         connection = session.connection

@@ -13,6 +13,7 @@ the session that was known before `hold` may have ended meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from trio_mud import Connection, Session, Texts
@@ -20,6 +21,7 @@ from trio_mud.commands import Mistake
 from trio_mud.storage import Record, Store
 
 from .account import Account
+from .names import appearance
 
 __all__ = ["Stay", "Stays"]
 
@@ -104,6 +106,34 @@ class Stays:
         session = sessions.enter(key, connection, body=body, grace=0.0)
         self._by_session[session] = Stay(session, None, body, look)
         return session
+
+    async def restore(self, session: Session, name: str, make_guest: Callable[[], Record]) -> None:
+        """Let a session that goes on from an earlier server play its character, or else a guest of this name.
+
+        Raises:
+            UnreadableRecord: The character, or the account, is quarantined.
+            LookupError: The account was deleted or destroyed.
+        """
+        held: list[Record] = []
+        try:
+            body = await self._store.hold(self._kind, str(session.key))
+            if body is not None:
+                held.append(body)
+                account = await self._store.hold(Account, getattr(body, "account", ""))
+                if account is not None:
+                    held.append(account)
+                if account is None or account.is_deleted or body.key not in account.characters:
+                    raise LookupError(f"the account of {body!r} is deleted")
+                self._by_session[session] = Stay(session, account, body)
+                session.body = body
+                held.clear()
+            else:
+                guest = make_guest()
+                self._by_session[session] = Stay(session, None, guest, appearance(name))
+                session.body = guest
+        finally:
+            for record in held:
+                self._store.release(record)
 
     def end(self, session: Session) -> None:
         """Release what a session has held, because it is over."""

@@ -32,6 +32,7 @@ from ..driver.link.base import (
 )
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
+from ..driver.sessions.session import Session
 from ..telnet import InterruptKind
 from ..telnet.gmcp_messages import NO_DATA, from_json, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
@@ -74,7 +75,13 @@ _CAUSES: Final = {cause.name: cause for cause in Cause}
 
 
 class Port(Protocol):
-    """The world's service, as far as a remote link needs it."""
+    """The world's service, as far as a remote link needs it.
+
+    Attributes:
+        holds_input: True while sessions of an earlier world are restored. Input waits until all of them are.
+    """
+
+    holds_input: bool
 
     @property
     def has_room(self) -> bool:
@@ -136,13 +143,15 @@ class RemoteTransport:
 
     Attributes:
         address: The peer's host.
+        continues: The session of an earlier world that it continues; None for any other.
     """
 
-    __slots__ = ("_link", "address")
+    __slots__ = ("_link", "address", "continues")
 
-    def __init__(self, link: RemoteLink) -> None:
+    def __init__(self, link: RemoteLink, continues: Session | None = None) -> None:
         self._link: RemoteLink | None = link
         self.address = link.address
+        self.continues = continues
 
     def make_link(self, host: LinkHost) -> RemoteLink:
         """Return the link, and forget it: the accept loop keeps its last transport."""
@@ -171,6 +180,7 @@ class RemoteLink:
         arrived: Its report of the connection.
         before: The link that the connection had here before its gateway was given up. That one still takes what it has
             received, and this one begins behind it.
+        begins_again: True if an earlier world has admitted it, and this one continues no session of it.
 
     Attributes:
         gateway: The name of the gateway.
@@ -189,6 +199,7 @@ class RemoteLink:
     __slots__ = (
         "_backlog",
         "_before",
+        "_begins_again",
         "_departure",
         "_discards",
         "_dismissal",
@@ -228,8 +239,17 @@ class RemoteLink:
 
     _host: LinkHost
 
-    def __init__(self, port: Port, gateway: str, arrived: Arrived, before: RemoteLink | None = None) -> None:
+    def __init__(
+        self,
+        port: Port,
+        gateway: str,
+        arrived: Arrived,
+        before: RemoteLink | None = None,
+        *,
+        begins_again: bool = False,
+    ) -> None:
         self._port = port
+        self._begins_again = begins_again
         self.gateway = gateway
         self.number = arrived.link
         self.address = arrived.address
@@ -299,6 +319,8 @@ class RemoteLink:
     def open(self, *, offers: bool = True) -> None:
         """Allow output, after the verdict."""
         if offers:
+            if self._begins_again and (notice := self._host.context.texts.world_restarted):
+                self._items.insert(0, TextSent(notice))
             self._act(WorldLinkEvent.ADMITTED)
         else:
             self._items.clear()
@@ -468,7 +490,7 @@ class RemoteLink:
         """Take an item from the gateway: each once, in the order of their numbers."""
         for ready in self._order.receive(item):
             self._port.note_input(self)
-            if self._receiver is None or self.has_unparsed or self._receiver.is_full:
+            if self._receiver is None or self.has_unparsed or self._receiver.is_full or self._port.holds_input:
                 self._backlog.append(ready)
                 self.has_unparsed = True
                 if self._receiver is not None:
@@ -483,15 +505,20 @@ class RemoteLink:
 
     def taken(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
-        while self._backlog and not self._its_receiver.is_full:
+        while self._backlog and not (self._its_receiver.is_full or self._port.holds_input):
             item = self._backlog.popleft()
             self.has_unparsed = bool(self._backlog)
             self._pass(item)
 
     @property
     def can_parse(self) -> bool:
-        """True if input waits."""
-        return self.has_unparsed
+        """True if input waits for nothing but room."""
+        return self.has_unparsed and not self._port.holds_input
+
+    def go_on(self) -> None:
+        """Pass the input that was held."""
+        if self.has_unparsed and self._receiver is not None:
+            self._receiver.notify()
 
     def drop_input(self) -> None:
         """Drop waiting input, and all later input."""

@@ -32,10 +32,13 @@ from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.outgoing import MOST_RENDERED
 from ..driver.link.tail import Tail
+from ..driver.server.server import MasterServer
+from ..driver.sessions.session import Session
 from ..storage.journal import ChangeJournal
 from ..text import Text
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
+from .held_sessions import HeldSessions
 from .remote_link import RemoteLink, RemoteTransport
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
@@ -72,6 +75,7 @@ from .wire import (
 logger = logging.getLogger("trio_mud")
 
 RELEASE_TIMEOUT: Final = 1.0  # seconds
+HOLD: Final = 1.0  # seconds for which input waits at most until all sessions are restored
 MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, links keep their output back
 MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
@@ -83,10 +87,10 @@ class WorldListener:
     def __init__(self) -> None:
         self._put, self._get = trio.open_memory_channel[RemoteTransport](math.inf)
 
-    def arrive(self, link: RemoteLink) -> None:
-        """Queue a connection to be accepted."""
+    def arrive(self, link: RemoteLink, continues: Session | None) -> None:
+        """Queue a connection to be accepted, with the session of an earlier world that it continues."""
         try:
-            self._put.send_nowait(RemoteTransport(link))
+            self._put.send_nowait(RemoteTransport(link, continues))
         except trio.BrokenResourceError:
             link.dismiss(Cause.SHUTDOWN)
 
@@ -116,6 +120,7 @@ class WorldService:
     Attributes:
         listener: The listener for `MasterServer.serve`.
         journal: The changes of the game's records, for `Game.open`.
+        holds_input: True while sessions of an earlier world are restored.
     """
 
     def __init__(self, end: WorldEnd, *, fenced: Callable[[], object] | None = None) -> None:
@@ -125,6 +130,8 @@ class WorldService:
         self._is_yielding = False
         self.journal = ChangeJournal()
         self.journal.wanted = self._wake
+        self._sessions = HeldSessions()
+        self.holds_input = False
         self._host: LinkHost | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
@@ -154,6 +161,10 @@ class WorldService:
         self._serving = trio.Event()
         self._over = trio.Event()
         self.listener = WorldListener()
+
+    def attach_server(self, server: MasterServer) -> None:
+        """Set the server. `MasterServer` calls it."""
+        self._sessions.attach_server(server)
 
     # The service
 
@@ -193,8 +204,11 @@ class WorldService:
             if self._machine.state is WorldPhase.LOADED:
                 await self._claim()
             self.journal.is_bound = True
+            self.holds_input = self._sessions.restore(self._release_input)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
+                nursery.start_soon(self._sessions.run, self._rolling)
+                nursery.start_soon(self._hold_input)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
@@ -274,10 +288,23 @@ class WorldService:
         held = await self._end.claim()
         self._number = 0
         self.journal.begin(self._end.epoch, held)
+        self._sessions.begin(held)
         await self._act(WorldEvent.CLAIMED)
 
     def _wake(self) -> None:
         self._dirty.set()
+
+    async def _hold_input(self) -> None:
+        """Hold input no longer than `HOLD`, in case a gateway does not end its roll."""
+        await trio.sleep(HOLD)
+        self._release_input()
+
+    def _release_input(self) -> None:
+        """Pass the input that was held while sessions were restored."""
+        if self.holds_input:
+            self.holds_input = False
+            for link in list(self._links.values()):
+                link.go_on()
 
     # Called by the links
 
@@ -383,7 +410,7 @@ class WorldService:
         self._round += 1
         self._shared.clear()
         self._items.clear()
-        if self._active or self.journal.has_news:
+        if self._active or self.journal.has_news or self._sessions.has_news:
             self._dirty.set()
 
     # Up
@@ -469,11 +496,14 @@ class WorldService:
             self._count("arrivals ignored")
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
-        link = self._links[gateway, arrived.link] = RemoteLink(self, gateway, arrived, before)
+        session = self._sessions.take_place(gateway, arrived.link)
+        begins_again = arrived.was_admitted and session is None and before is None
+        link = RemoteLink(self, gateway, arrived, before, begins_again=begins_again)
+        self._links[gateway, arrived.link] = link
         if before is not None:
             self._active.pop(before, None)
             self._active[link] = None
-        self.listener.arrive(link)
+        self.listener.arrive(link, session)
 
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""
@@ -498,6 +528,7 @@ class WorldService:
         for (name, number), link in list(self._links.items()):
             if name == gateway and number not in here:
                 link.lose_gateway()
+        self._sessions.close_roll(gateway, self._rolling)
 
     def _lose_gateway(self, gateway: str) -> None:
         """Lose the links of a gateway that is given up. It may be alive: what they have taken is acknowledged."""
@@ -533,8 +564,9 @@ class WorldService:
         if not out:
             self._make_room(self._pending)
         size = self._pending
-        is_empty = not out and not self.journal.has_news
+        is_empty = not (out or self.journal.has_news or self._sessions.has_news)
         self.journal.take()
+        sessions = self._sessions.take()
         if is_empty and self._machine.state is WorldPhase.CLOSING:
             await self._act(WorldEvent.COMMITTED)
             return
@@ -542,7 +574,7 @@ class WorldService:
             return
         incarnations = self._incarnations.copy()
         greeted, self._greeted = self._greeted, set()
-        held = await self.journal.held()
+        held = await self.journal.held() | sessions
         frames = {
             gateway: self._encoded(messages, incarnations.get(gateway, 0), is_greeted=gateway in greeted)
             for gateway, messages in out.items()

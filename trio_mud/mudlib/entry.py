@@ -11,7 +11,7 @@ from .phrases import PHRASES
 from .verbs import commands, show_room
 from .villager import Villager, page_width, villager_of
 
-__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "reserved_by", "slip_back", "thaw", "wake_up"]
+__all__ = ["appear", "ask_for_a_name", "freeze", "go_away", "go_on", "reserved_by", "slip_back", "thaw", "wake_up"]
 
 LEAVE = "quit"  # typed at a question, too
 TRIES = 5  # for a name
@@ -128,6 +128,12 @@ def appear(who: Villager) -> None:
     hint = markup("If you are at a loss, type {help}.", help=link("help"))
     who.write(markup("Welcome to the {valley}, {name}. {hint}\n", valley=PHRASES.valley, name=who.name, hint=hint))
     look_around(who)
+
+
+def go_on(who: Villager) -> None:
+    """The world has restarted in the middle of a session: no player sees a sign of it."""
+    who.aliases = (same_name(who.name),)
+    who.is_absent = who.session is not None and who.session.connection is None
 
 
 def freeze(who: Villager) -> None:

@@ -15,6 +15,7 @@ from trio_mud import (
     MsdpMessage,
     Reloaded,
     SessionEnded,
+    SessionRestored,
     SessionResumed,
     SessionStarted,
     Started,
@@ -25,7 +26,7 @@ from trio_mud.operations import Operations
 from trio_mud.world import Game, World
 
 from .channels import Channel
-from .entry import PATIENCE, appear, ask_for_a_name, freeze, go_away, reserved_by, thaw, wake_up
+from .entry import PATIENCE, appear, ask_for_a_name, freeze, go_away, go_on, reserved_by, thaw, wake_up
 from .letters import Mailbox
 from .login import ValleyLogin
 from .lore import CHANNELS
@@ -45,7 +46,13 @@ MAPS = (files("trio_mud.mudlib") / "valley.toml",)
 
 def valley_of_names(world: World) -> Hooks:
     """Return the hooks of a valley whose players give only a name."""
-    return play(world, commands, ask_for_a_name, PATIENCE)
+    hooks = play(world, commands, ask_for_a_name, PATIENCE)
+
+    @hooks.on(SessionRestored, order=FIRST)
+    def take_a_body(event: SessionRestored) -> None:
+        event.session.body = Villager(name=event.name or str(event.session.key))
+
+    return hooks
 
 
 def valley_of_accounts(world: World) -> Hooks:
@@ -58,10 +65,12 @@ def valley_of_accounts(world: World) -> Hooks:
     hooks.include(accounts.hooks)
     hooks.include(operations.hooks)
 
-    @hooks.on(SessionStarted, order=FIRST)
-    def obey_mutes(event: SessionStarted) -> None:
+    def obey_mutes(event: SessionStarted | SessionRestored) -> None:
         if who := villager_of(event.session):
             who.speech_rule = operations.check_speech
+
+    hooks.on(SessionStarted, order=FIRST)(obey_mutes)
+    hooks.on(SessionRestored)(obey_mutes)
 
     @hooks.on(Reloaded)
     def obey_the_same_mutes(event: Reloaded) -> None:
@@ -138,6 +147,12 @@ def play(
         if who := villager_of(event.session):
             who.apply_preferences()
             appear(who)
+
+    @hooks.on(SessionRestored)
+    def be_there(event: SessionRestored) -> None:
+        if who := villager_of(event.session):
+            who.apply_preferences()
+            go_on(who)
 
     @hooks.on(LinkLost)
     def stop(event: LinkLost) -> None:

@@ -17,6 +17,7 @@ from trio_mud import (
     Hooks,
     Reloaded,
     SessionEnded,
+    SessionRestored,
     SessionResumed,
     SessionStarted,
     Started,
@@ -71,6 +72,7 @@ class Operations(Office):
         self.hooks.on(Connect, order=FIRST)(self._check_address)
         self.hooks.on(Admitted, order=FIRST)(self._check_address)  # the ban may have come during the connect hook
         self.hooks.on(SessionStarted, order=FIRST)(self._session_begins)
+        self.hooks.on(SessionRestored)(self._session_begins)  # not first: the accounts are
         self.hooks.on(SessionResumed, order=FIRST)(self._session_begins)
         self.hooks.on(SessionEnded)(self._session_ends)
         self.hooks.on(Disconnect)(self._forget)
@@ -124,7 +126,7 @@ class Operations(Office):
         ban = self.sanctions.get("account", account.key) if account is not None else None
         return None if ban is None else self.phrases.you_are_banned.format(why=ban.why).strip()
 
-    def _session_begins(self, event: SessionStarted | SessionResumed) -> None:
+    def _session_begins(self, event: SessionStarted | SessionRestored | SessionResumed) -> None:
         session = event.session
         text = self._ban_of(self.accounts.account_of(session))
         if text is not None and session.connection is not None:  # the ban came while the account was being loaded

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
-from trio_mud import FIRST, LAST, Hooks, SessionEnded, SessionStarted, Started
+from trio_mud import FIRST, LAST, Hooks, SessionEnded, SessionRestored, SessionStarted, Started
 from trio_mud.storage import Backend, Executor, Record, open_store
 from trio_mud.storage.catalog import Catalog
 from trio_mud.storage.journal import ChangeJournal
@@ -146,8 +146,7 @@ def _with_world(game: Hooks, world: World) -> Hooks:
     def start(event: Started) -> None:
         world.clock.start(event.server)
 
-    @hooks.on(SessionStarted, order=FIRST)
-    def arrive(event: SessionStarted) -> None:
+    def arrive(event: SessionStarted | SessionRestored) -> None:
         body = event.session.body
         if isinstance(body, Traveller):
             body.session = event.session
@@ -155,6 +154,9 @@ def _with_world(game: Hooks, world: World) -> Hooks:
                 world.add(body, stored=False)
             if body.place is None:
                 body.place = world.start
+
+    hooks.on(SessionStarted, order=FIRST)(arrive)
+    hooks.on(SessionRestored)(arrive)  # not first: a function that is first sets the body
 
     @hooks.on(SessionEnded, order=LAST)
     def depart(event: SessionEnded) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from trio_mud import LAST, Admitted, Dialog, Hooks, Input, SessionEnded
+from trio_mud import FIRST, LAST, Admitted, Dialog, Hooks, Input, SessionEnded, SessionRestored
 from trio_mud.commands import Commands
 from trio_mud.errors import DuplicateKey
 
@@ -46,6 +46,15 @@ def play_by_name(kind: type[TravellerT], commands: Commands[TravellerT]) -> Hook
             await _enter(dialog, kind, name)
 
     hooks = play_through(come_in, commands, deadline=DEADLINE)
+
+    @hooks.on(SessionRestored, order=FIRST)
+    async def go_on(event: SessionRestored) -> None:
+        session = event.session
+        try:
+            session.body = await _hold(World.of(session.server), kind, event.name or str(session.key))
+        finally:
+            if session.body is None:  # the database was too slow, or cannot be read
+                session.leave(session.server.texts.login_over)
 
     @hooks.on(SessionEnded, order=LAST)  # the game's own functions still have the body
     def release(event: SessionEnded) -> None:
@@ -89,16 +98,23 @@ async def _ask_name(dialog: Dialog) -> str | None:
     return None
 
 
-async def _enter(dialog: Dialog, kind: type[Traveller], name: str) -> None:
-    """Begin the session of a traveller, or take it over."""
-    connection, key = dialog.connection, name.casefold()
-    world = World.of(connection.server)
+async def _hold(world: World, kind: type[TravellerT], name: str) -> TravellerT:
+    """Hold the traveller of this name, who is made at the first visit."""
+    key = name.casefold()
     body = await world.store.hold(kind, key)
     if body is None:
         with suppress(DuplicateKey):  # another connection may have made it meanwhile
             world.add(kind(name=name), key)
         body = await world.store.hold(kind, key)
     assert body is not None
+    return body
+
+
+async def _enter(dialog: Dialog, kind: type[Traveller], name: str) -> None:
+    """Begin the session of a traveller, or take it over."""
+    connection, key = dialog.connection, name.casefold()
+    world = World.of(connection.server)
+    body = await _hold(world, kind, name)
     known, session = connection.server.sessions.get(key), None
     try:
         session = connection.server.sessions.enter(key, connection, body=body)

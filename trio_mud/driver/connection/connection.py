@@ -104,6 +104,7 @@ class Connection(EndingTimerOwner):
         if not isinstance(name, str):
             raise TypeError(f"Connection.name is a str, not {article(name)}: set str(name)")
         self._name = exact(name)
+        self._note_state()
 
     @property
     def address(self) -> str:
@@ -302,6 +303,7 @@ class Connection(EndingTimerOwner):
             return
         dialog = Dialog(self, script, deadline)
         dialog._taker.attach(self.take_lines(dialog._taker))
+        self._note_state()
         self._lifecycle.start(dialog._run, "dialog", script)
 
     def take_lines(self, taker: LineTaker) -> BorrowedLines:
@@ -379,6 +381,11 @@ class Connection(EndingTimerOwner):
 
     # Called by the server and its other parts; not for games
 
+    @property
+    def _continues(self) -> bool:
+        """True if it continues a session of an earlier server, which has admitted it."""
+        return self.server.sessions._restoring.continues(self)
+
     def _reject(self, text: str, cause: Cause) -> None:
         """Refuse the connection with any cause, including the driver's own. The first refusal stands."""
         if self._refusal is None:
@@ -391,10 +398,14 @@ class Connection(EndingTimerOwner):
         that was never on the list must not leave it, and its reason must be `REFUSED`.
         """
         if self._refusal is None:
-            self._inbox.admit()
+            is_continuing = self._continues
+            self._inbox.admit(is_continuing=is_continuing)
             self.server._host.admit(self)
             self._link.open()  # the offers and the greeting are sent together
+            if is_continuing:
+                self.server.sessions._restoring.conclude(self)
         else:
+            self.server.sessions._restoring.give_up(self)
             text, cause = self._refusal
             self._link.open(offers=False)  # drops everything that connect functions wrote
             self._inbox.reject()
@@ -455,6 +466,7 @@ class Connection(EndingTimerOwner):
     def _turned_away(self, what: str) -> None:
         """Take note that the handshake failed, or was answered otherwise."""
         self.server._host.turn_away(self, what)
+        self.server.sessions._restoring.give_up(self)
 
     def _typed_first(self) -> None:
         """Take note that the first line was typed."""
@@ -498,7 +510,13 @@ class Connection(EndingTimerOwner):
     def _return_lines(self, taker: LineTaker) -> None:
         if self._inbox.taker is taker:
             self._inbox.taker = None
+            self._note_state()
             self._offer_line()
+
+    def _note_state(self) -> None:
+        """Note that the state has changed with which a later server would continue its session."""
+        if self.session is not None:
+            self.server.sessions._restoring.note(self.session)
 
     @property
     def _clock(self) -> Timers:

@@ -252,14 +252,15 @@ class Inbox(Source):
         self._stage = _Stage.ARRIVED
         self.wake()
 
-    def admit(self) -> None:
-        """Yield `Admitted` next, and start the deadline of the first line."""
-        self._stage = _Stage.ADMITTED
+    def admit(self, *, is_continuing: bool) -> None:
+        """Yield `Admitted` next, and start the deadline of the first line. A continuing connection has had both."""
+        self._stage = _OPEN if is_continuing else _Stage.ADMITTED
+        self.has_typed = is_continuing
         self.last_line_at = trio.current_time()
         if self._ending.cause is not None:
             return
         timeout = self._context.limits.first_input_timeout
-        if timeout is None:
+        if timeout is None or is_continuing:
             self._monitor_idleness()
         else:
             self._first_input = self._context.timers.at(trio.current_time() + timeout, self._input_timed_out, self)

@@ -18,6 +18,7 @@ class Service(Protocol):
     Services are started in the order given, before the first connection is accepted.
     They are closed in reverse order after the last event was handled.
     A service that raises, or returns before `aclose` was called, stops the server.
+    If it has a method `attach_server(server)`, that is called when the server is created.
     """
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:

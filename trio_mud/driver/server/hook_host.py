@@ -111,7 +111,7 @@ class HookHost:
             return functions
         self.events[type(event).__name__] += 1
         if isinstance(event, Connect):
-            return (*functions, _conclude_connect)
+            return (_conclude_connect,) if event.connection._continues else (*functions, _conclude_connect)
         if isinstance(event, Disconnect):
             return (self._forget, *functions)
         if isinstance(event, Tick):

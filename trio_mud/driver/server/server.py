@@ -49,7 +49,7 @@ from ..link.guarded import GuardedLink
 from ..link.telnet import TelnetLink
 from ..recording.recorder import SESSION, SESSIONS, Recorder
 from ..recording.recording import RESERVED
-from ..sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
+from ..sessions.events import LinkLost, SessionEnded, SessionRestored, SessionResumed, SessionStarted
 from ..sessions.registry import Sessions
 from .acceptor import AnyListener
 from .events import Reloaded, Started
@@ -68,6 +68,7 @@ _DRIVERS_OWN = (
     Input,
     Disconnect,
     SessionStarted,
+    SessionRestored,
     LinkLost,
     SessionResumed,
     SessionEnded,
@@ -128,6 +129,8 @@ class MasterServer(TimerOwner):
         services = tuple(services)
         for service in services:
             check_service(service)
+            if (attach := getattr(service, "attach_server", None)) is not None:
+                attach(self)
         self._thread = HomeThread()
         self.limits = limits or Limits()
         self.texts = texts or Texts()
@@ -465,7 +468,10 @@ class MasterServer(TimerOwner):
         number = next(self._numbers)
         if (make_link := getattr(transport, "make_link", None)) is not None:
             link_of_game = GuardedLink(make_link(self._link_host), self.limits.cleanup_timeout)
-            return Connection(self, link_of_game, number)
+            connection = Connection(self, link_of_game, number)
+            if (session := getattr(transport, "continues", None)) is not None:
+                self.sessions._restoring.expect(connection, session)
+            return connection
         recording = None
         if self._recorder is not None:
             recording = self._recorder.record(transport, number, self.wall_clock())

@@ -179,6 +179,10 @@ class TaskTree:
             self.fatal = error
         self.shutdown(self._context.texts.shutdown, self._context.limits.shutdown_timeout)
 
+    async def wait_started(self) -> None:
+        """Wait until `has_started`."""
+        await self._started.wait()
+
     def note_started(self) -> None:
         """Allow connections to be accepted: all functions on `Started` have run."""
         self._started.set()

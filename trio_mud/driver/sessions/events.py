@@ -19,6 +19,20 @@ class SessionStarted(HookEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRestored(HookEvent):
+    """A session of a world that has died goes on in this one. The first event of the session here.
+
+    The functions have to set `session.body`, for instance to the character whose key is `session.key`.
+    Comes before the next `Input` of its connection; `session.connection` is None if the link is dead.
+    In a game without a function for this event, the players of a world that has died begin at the door again.
+    `name` is the name that its connection had.
+    """
+
+    session: Session
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkLost(HookEvent):
     """The session's link is dead, and its player may return until the grace is over.
 
@@ -42,7 +56,7 @@ class SessionResumed(HookEvent):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded(HookEvent):
-    """The session is over. Its last event, exactly one for each `SessionStarted`.
+    """The session is over. Its last event, exactly one for each `SessionStarted`, in whichever world.
 
     `reason` is `QUIT` if the game or the server ended it. It is `LINKDEATH` if the player did not return in time, or
     if the session could not wait because `limits.max_link_dead` or `limits.max_link_dead_per_address` was reached.

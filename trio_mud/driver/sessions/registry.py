@@ -24,6 +24,7 @@ session.
 from __future__ import annotations
 
 import enum
+import math
 import secrets
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
@@ -40,6 +41,7 @@ from ..core.checks import article, check_number, check_words
 from ..core.events import Cause, HookEvent, Reason
 from ..core.guard import describe_value
 from .events import SessionResumed, SessionStarted
+from .restoring import Restoring, SessionState
 from .resume import PresentedToken
 from .session import FrozenKey, KeySource, Session
 
@@ -78,6 +80,7 @@ class Sessions:
         self._link_dead_from: Counter[str] = Counter()  # the same, by the origin of the last connection
         self._returning: dict[Connection, PresentedToken] = {}  # those that presented a token by GMCP
         self._tokens: dict[str, tuple[Session, float]] = {}  # the session, and when the token expires (trio's clock)
+        self._restoring = Restoring(self)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -136,6 +139,8 @@ class Sessions:
             last_words = check_words(last_words, "Sessions.enter(last_words=)")
         self._check(connection, grace)
         session = self._by_key.get(handle)
+        if session is not None:
+            self._restoring.settle(session)
         # The player has quit but the last words still drain: to take over would undo a quit that is decided.
         if session is not None and session.connections and all(map(_is_quitting, session.connections)):
             self._end_quitting(session)
@@ -159,6 +164,7 @@ class Sessions:
         session._link(connection)
         if event is not None and not session._old_connections:  # otherwise `event_over` posts it
             session._post(event)
+        self._restoring.note(session)
         return session
 
     @enable_ki_protection
@@ -189,6 +195,7 @@ class Sessions:
             raise InvalidToken(f"the session of {describe_value(session.key)} is over: log in again")
         token = check_words(self.new_secret(), "new_secret()")
         self._tokens[token] = (session, trio.current_time() + lifetime)
+        self._restoring.note(session)
         return token
 
     def _void(self, token: str) -> None:
@@ -198,6 +205,7 @@ class Sessions:
         """Make the tokens of a session void."""
         self._void(session._token)
         self._void(session._return_token)
+        self._restoring.note(session)
 
     def _begin_return(self, connection: Connection, token: str, seen: int | None) -> None:
         """Take note that a connection presented a token by GMCP; until `_take_returning`, `enter` is its return."""
@@ -223,6 +231,7 @@ class Sessions:
         cause = connection.ending
         assert cause is not None
         session._unlink(connection)
+        self._restoring.note(session)
         if session.connections:
             return  # another connection shares it
         if cause.reason is Reason.QUIT:
@@ -241,6 +250,7 @@ class Sessions:
     def _finish(self, session: Session, cause: Cause) -> None:
         """End a session. A second call has no effect."""
         if session.ending is None:
+            self._restoring.settle(session)
             self._by_key.pop(session._source.handle, None)
             self._void_tokens(session)
             self._stop_waiting(session)
@@ -295,6 +305,21 @@ class Sessions:
             source = self._sources[handle] = KeySource(self._server, handle, self._forget_key)
         session = self._by_key[source.handle] = Session(self._server, handle.key, source, grace)
         self._are_used = True
+        return session
+
+    def _resurrect(self, state: SessionState, ends_in: float, token_ends_at: float) -> Session:
+        """Begin a session that waits for its player, with the state of one of an earlier server."""
+        session = self._begin(FrozenKey(state.key), state.grace)
+        if state.token:
+            session._token = state.token
+            self._tokens[state.token] = (session, token_ends_at)
+        if state.return_token:
+            session._return_token = state.return_token
+            self._tokens[state.return_token] = (session, math.inf)
+        session._last_origin, session._name = state.origin, state.name
+        self._link_dead += 1
+        self._link_dead_from[state.origin] += 1
+        session._wait(ends_in, partial(self._expire, session))
         return session
 
     def _end_quitting(self, session: Session) -> None:

@@ -311,9 +311,13 @@ class Session(EndingTimerOwner):
 
     def _suspend(self, expire: Callable[[], None]) -> None:
         """Start the grace, because the link is dead, and queue `LinkLost`."""
-        if self._grace < math.inf:
-            self._expiry = self._clock.at(trio.current_time() + self._grace, expire)
+        self._wait(self._grace, expire)
         self._post(LinkLost(self))
+
+    def _wait(self, seconds: float, expire: Callable[[], None]) -> None:
+        """Wait for the player, with a dead link."""
+        if seconds < math.inf:
+            self._expiry = self._clock.at(trio.current_time() + seconds, expire)
 
     def _end(self, cause: Cause) -> None:
         """End the session: cancel its timers and work, and queue `SessionEnded`."""

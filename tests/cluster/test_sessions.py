@@ -1,0 +1,375 @@
+"""Sessions of a world that has died go on in the next one: no player logs in again."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from trio_mud import (
+    Admitted,
+    Cause,
+    Connect,
+    Dialog,
+    Hooks,
+    Input,
+    Limits,
+    LinkLost,
+    SessionEnded,
+    SessionRestored,
+    SessionResumed,
+    SessionStarted,
+)
+from trio_mud.accounts import AccountOptions, Accounts, Character, Login
+from trio_mud.accounts.account import Account
+from trio_mud.commands import Commands
+from trio_mud.mudlib import world as valley
+from trio_mud.storage import Stored
+from trio_mud.testing import Player
+from trio_mud.testing.threads import settle
+from trio_mud.world import Game, Traveller, World
+from trio_mud.world.playing import play_by_name
+
+from .conftest import open_split
+
+
+class Inn:
+    """A game with a login, and a log of its events."""
+
+    def __init__(self, *, restores: bool = True) -> None:
+        self.log: list[str] = []
+        self.hooks = hooks = Hooks()
+        hooks.on(Connect)(lambda event: self.log.append("connect"))
+        hooks.on(Admitted)(lambda event: event.connection.start_dialog(self.log_in))
+        hooks.on(Input)(self.obey)
+        hooks.on(SessionStarted)(lambda event: self.log.append(f"started {event.session.key}"))
+        hooks.on(LinkLost)(lambda event: self.log.append(f"lost {event.session.key}"))
+        hooks.on(SessionResumed)(lambda event: self.log.append(f"resumed {event.session.key}"))
+        hooks.on(SessionEnded)(lambda event: self.log.append(f"ended {event.session.key} {event.cause}"))
+        if restores:
+            hooks.on(SessionRestored)(self.restore)
+
+    async def log_in(self, dialog: Dialog) -> None:
+        name = await dialog.ask("Name? ")
+        dialog.connection.server.sessions.enter(name, dialog.connection, body=f"body of {name}", grace=60)
+        dialog.connection.name = name
+
+    def obey(self, event: Input) -> None:
+        session = event.connection.session
+        assert session is not None
+        match event.line.split():
+            case ["write"]:
+                event.connection.start_dialog(self.write)
+            case ["quit"]:
+                session.leave("Farewell.")
+            case words:
+                event.connection.write(f"{event.connection.name}, {session.body}: {words}")
+
+    async def write(self, dialog: Dialog) -> None:
+        dialog.connection.write(f"noted: {await dialog.ask('Your line: ')}")
+
+    def restore(self, event: SessionRestored) -> None:
+        link = "live" if event.session.connection is not None else "dead"
+        self.log.append(f"restored {event.session.key}, link {link}")
+        event.session.body = f"new body of {event.session.key}"
+
+
+async def test_a_player_plays_on_without_logging_in(autojump_clock: MockClock) -> None:
+    first, second = Inn(), Inn()
+    async with open_split() as split:
+        world = await split.start_world(first.hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        world.end.kill()
+        await ann.type("look")
+        await split.start_world(second.hooks)
+        await ann.sees("ann, new body of ann: ['look']")
+        assert second.log == ["restored ann, link live"]
+        assert ann.screen.count("Name?") == 1
+        assert "restarted" not in ann.screen
+
+        await ann.type("quit")
+        await ann.sees("Farewell.")
+        await settle()
+        assert second.log[-1] == "ended ann asked"
+        assert split.cluster.held.all() == {}
+
+
+async def test_a_third_world_restores_what_the_second_has_restored(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        for _ in range(3):
+            world.end.kill()
+            inn = Inn()
+            world = await split.start_world(inn.hooks)
+            await settle()
+            assert inn.log == ["restored ann, link live"]
+
+
+async def test_a_player_in_a_dialog_is_notified_and_begins_it_again(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await ann.type("write")
+        await ann.sees("Your line:")
+        world.end.kill()
+        second = Inn()
+        world = await split.start_world(second.hooks)
+        await ann.sees(world.server.texts.world_restarted)
+        await ann.type("look")
+        await ann.sees("new body of ann: ['look']")
+
+
+async def test_a_visitor_at_the_login_is_notified_and_begins_it_again(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.sees("Name?")
+        world.end.kill()
+        second = Inn()
+        world = await split.start_world(second.hooks)
+        await ann.sees(world.server.texts.world_restarted)
+        await ann.type("ann")
+        await ann.type("look")
+        await ann.sees("ann, body of ann: ['look']")
+        assert second.log == ["connect", "started ann"]
+
+
+async def test_a_link_dead_session_waits_for_the_rest_of_its_grace(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        await ann.vanish()
+        await trio.sleep(20)
+        world.end.kill()
+        second = Inn()
+        await split.start_world(second.hooks)
+        await settle()
+        assert second.log == ["restored ann, link dead"]
+        await trio.sleep(38)
+        assert len(second.log) == 1
+        await trio.sleep(4)
+        assert second.log[1] == f"ended ann {Cause.EXPIRED}"
+
+
+async def test_a_link_that_died_while_no_world_served_makes_its_session_link_dead(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        world.end.kill()
+        await ann.vanish()
+        await settle()
+        second = Inn()
+        await split.start_world(second.hooks)
+        await settle()
+        assert second.log[0].startswith("restored ann")
+        bob = await split.mud.player()
+        await bob.type("ann")
+        await bob.type("look")
+        await bob.sees("ann, new body of ann: ['look']")
+        assert second.log[-1] == "resumed ann"
+
+
+async def test_a_token_of_the_earlier_world_resumes_its_session(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        session = world.server.sessions.get("ann")
+        assert session is not None
+        token = session.resume_token(lifetime=100)
+        await ann.vanish()
+        await settle()
+        world.end.kill()
+        second = Inn()
+        world = await split.start_world(second.hooks)
+        second.hooks.on(Input)(lambda event: event.connection.write("never called"))
+        bob = await split.mud.player()
+        await settle()
+        (connection,) = world.server.connections
+        assert world.server.sessions.resume(token, connection).key == "ann"
+        await settle()
+        assert second.log == ["restored ann, link dead", "connect", "resumed ann"]
+        await bob.sees("Name?")
+
+
+async def test_a_game_that_restores_nothing_begins_at_the_login(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        world.end.kill()
+        second = Inn(restores=False)
+        await split.start_world(second.hooks)
+        await settle()
+        assert second.log == ["connect"]
+        assert ann.screen.count("Name?") == 2
+        assert split.cluster.held.all() == {}
+
+
+async def test_a_session_that_another_link_entered_first_is_not_continued(autojump_clock: MockClock) -> None:
+    async with open_split(limits=Limits(command_rate=None)) as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        world.end.kill()
+        second = Inn()
+        second.hooks.on(Admitted)(lambda event: None)
+        world = await split.start_world(second.hooks)
+        session = world.server.sessions.get("ann")
+        assert session is not None
+        await settle()
+        assert session.connection is not None
+        bob = await split.mud.player()
+        await bob.type("ann")
+        await settle()
+        assert second.log == ["restored ann, link live", "connect", "resumed ann"]
+        assert world.server.texts.taken_over in ann.screen
+
+
+# Games
+
+
+class Patron(Character):
+    gold: int = 0
+
+
+def tavern(world: World) -> Hooks:
+    """A game with accounts, in which players earn gold."""
+    accounts = Accounts.of(world, Patron)
+    hooks = Hooks()
+    hooks.include(accounts.hooks)
+    hooks.on(Admitted)(lambda event: event.connection.start_dialog(Login(accounts).run))
+
+    @hooks.on(Input)
+    def earn(event: Input) -> None:
+        session = event.connection.session
+        assert session is not None
+        assert isinstance(session.body, Patron)
+        session.body.gold += 1
+        event.connection.write(f"{session.body.name} of {accounts.account_of(session)!r} has {session.body.gold}")
+
+    return hooks
+
+
+CHEAP = AccountOptions(hash_memory=8, hash_passes=1, plain="allow")
+TAVERN = Game(tavern, records=(*Accounts.records, Patron))
+
+
+async def answer(player: Player, *lines: str) -> None:
+    for line in lines:
+        await player.catches_up()
+        await player.type(line)
+    await settle()
+
+
+async def test_a_character_of_an_account_plays_on(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(TAVERN, stored, options=(CHEAP,))
+        ann = await split.mud.player()
+        await answer(ann, "new", "Ann", "correct horse", "correct horse", "earn")
+        assert "Ann of <Account 'ann'> has 1" in ann.screen
+        for gold in (2, 3):
+            world.kill()
+            await ann.type("earn")
+            world = await split.start_game(TAVERN, stored, options=(CHEAP,))
+            await ann.sees(f"Ann of <Account 'ann'> has {gold}")
+        assert ann.screen.count("Name:") == 1
+
+        bob = await split.mud.player()  # the account is in the game, and its player may log in elsewhere
+        await answer(bob, "ann", "correct horse", "earn")
+        assert "Ann of <Account 'ann'> has 4" in bob.screen
+
+
+async def test_a_guest_plays_on_under_the_same_name(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(TAVERN, stored, options=(CHEAP,))
+        ann = await split.mud.player()
+        await answer(ann, "guest", "Ann", "earn")
+        assert "Ann of None has 1" in ann.screen
+        world.kill()
+        await split.start_game(TAVERN, stored, options=(CHEAP,))
+        await ann.type("earn")
+        await ann.sees("Ann of None has 1")  # a guest's body is not stored
+
+
+async def test_a_deleted_account_does_not_play_on(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(TAVERN, stored, options=(CHEAP,))
+        ann = await split.mud.player()
+        await answer(ann, "new", "Ann", "correct horse", "correct horse", "earn")
+        account = World.of(world.server).store.get(Account, "ann")
+        assert account is not None
+        account.is_deleted = True
+        await World.of(world.server).store.saved()
+        world.kill()
+        world = await split.start_game(TAVERN, stored, options=(CHEAP,))
+        await ann.sees(world.server.texts.login_gone)
+
+
+class Traveler(Traveller):
+    steps: int = 0
+
+
+async def test_a_traveller_plays_on_where_it_was(autojump_clock: MockClock) -> None:
+    commands = Commands[Traveler]()
+
+    @commands.verb("step")
+    def step(who: Traveler) -> None:
+        who.steps += 1
+        who.write(f"{who.name} has made {who.steps} steps, in {who.place!r}")
+
+    game = Game(lambda world: play_by_name(Traveler, commands), records=(Traveler,))
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(game, stored)
+        ann = await split.mud.player()
+        await answer(ann, "Ann", "step")
+        assert "Ann has made 1 steps" in ann.screen
+        world.kill()
+        await ann.type("step")
+        await split.start_game(game, stored)
+        await ann.sees("Ann has made 2 steps")
+
+
+async def test_the_bundled_world_goes_on_unseen(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(valley, stored)
+        ann, bob = await split.mud.player(), await split.mud.player()
+        await answer(ann, "Ann")
+        await answer(bob, "Bob")
+        await ann.catches_up()
+        world.kill()
+        await split.start_game(valley, stored)
+        await ann.type("say hello")
+        await ann.sees("You say")
+        await bob.sees("hello")
+        assert "restarted" not in ann.screen + bob.screen
+
+
+async def test_the_time_of_the_world_goes_on(autojump_clock: MockClock) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(valley, stored)
+        await trio.sleep(100)
+        await settle()
+        before = World.of(world.server).clock.now
+        world.kill()
+        await trio.sleep(1000)
+        world = await split.start_game(valley, stored)
+        assert before - 60 <= World.of(world.server).clock.now <= before + 1

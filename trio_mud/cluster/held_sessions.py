@@ -1,0 +1,153 @@
+"""The sessions of a world as the cluster link holds them for the next one.
+
+The driver knows the state of a session (`driver/sessions/restoring.py`); this module adds the connections at gateways
+that it is bound to, and finds the session again when the roll brings such a connection.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from ..driver.link.guarded import GuardedLink
+from ..driver.server.server import MasterServer
+from ..driver.sessions.events import SessionRestored
+from ..driver.sessions.restoring import SessionState
+from ..driver.sessions.session import Session
+from ..storage.journal import Held
+from .remote_link import RemoteLink
+
+SESSION: Final = b"s"  # the first byte of the keys of sessions
+
+Place = tuple[str, int]  # a gateway, and the number of a connection there
+
+logger = logging.getLogger("trio_mud")
+
+
+class _HeldSession(msgspec.Struct, array_like=True, frozen=True):
+    state: SessionState
+    places: tuple[Place, ...] = ()
+
+
+class HeldSessions:
+    """The sessions of one world, and those of an earlier one that it restores."""
+
+    def __init__(self) -> None:
+        self._server: MasterServer | None = None
+        self._left: dict[bytes, _HeldSession] = {}  # by an earlier world
+        self._places: dict[Place, Session] = {}  # the connections that sessions wait for
+        self._waiting: dict[Session, tuple[Place, ...]] = {}  # the same by session; some may have come
+        self._drops: set[bytes] = set()
+        self._is_started = self._is_ready = False
+
+    def attach_server(self, server: MasterServer) -> None:
+        """Set the server. Called once, before any other method."""
+        self._server = server
+
+    def begin(self, held: Mapping[bytes, bytes]) -> None:
+        """Take note of what is held at a claim. At a later one of the same world, all sessions are held again."""
+        found = {key: value for key, value in held.items() if key.startswith(SESSION)}
+        self._drops = set(found)
+        if self._is_started:
+            restoring = self._its_server.sessions._restoring
+            restoring.changed = dict.fromkeys(self._its_server.sessions)
+            return
+        for key, value in found.items():
+            try:
+                self._left[key] = msgspec.msgpack.decode(value, type=_HeldSession)
+            except (msgspec.DecodeError, ValueError):
+                logger.error("a session of an earlier world cannot be decoded, and its player logs in again")  # noqa: TRY400 - the text says all
+
+    def restore(self, all_reported: Callable[[], object]) -> bool:
+        """Begin the sessions of the earlier world, if the game has a function for them; before its first event.
+
+        Returns:
+            True if there are any. Then `all_reported` is called once `SessionRestored` was queued for each of them.
+        """
+        self._is_started = True
+        server, left = self._its_server, self._left
+        restoring = server.sessions._restoring
+        restoring.changed = {}
+        self._left = {}
+        restoring.all_reported = all_reported
+        if not server.hooks.functions_for(SessionRestored):
+            return False
+        for held in left.values():
+            session = restoring.restore(held.state)
+            self._places |= dict.fromkeys(held.places, session)
+            self._waiting[session] = held.places
+        return bool(left)
+
+    def report(self, gateways: Iterable[str]) -> None:
+        """Report the sessions that wait for no connection at these gateways, whose rolls are not over."""
+        rolling, restoring = set(gateways), self._its_server.sessions._restoring
+        for session in restoring.unreported():
+            places = [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
+            if not any(gateway in rolling for gateway, _ in places):
+                restoring.report(session)
+        if not self._places:
+            self._waiting.clear()
+
+    def take_place(self, gateway: str, number: int) -> Session | None:
+        """Return the session that this connection continues; None for any other."""
+        session = self._places.pop((gateway, number), None)
+        if session is not None:
+            self._its_server.sessions._restoring.announce(session)
+        return session
+
+    def close_roll(self, gateway: str, rolling: Iterable[str]) -> None:
+        """Wait no longer for connections that the roll of a gateway has not named.
+
+        Args:
+            gateway: Its name.
+            rolling: The gateways whose rolls are not over.
+        """
+        for place in [place for place in self._places if place[0] == gateway]:
+            del self._places[place]
+        if self._is_ready:
+            self.report(rolling)
+
+    async def run(self, rolling: Iterable[str]) -> None:
+        """Report the sessions that wait for nothing, once the server has started."""
+        await self._its_server._tree.wait_started()
+        self._is_ready = True
+        self.report(rolling)
+
+    def take(self) -> Held:
+        """Return the changes of what is held, up to this moment."""
+        if not self._is_started:
+            return {}
+        restoring = self._its_server.sessions._restoring
+        changed, restoring.changed = restoring.changed or {}, {}
+        held: Held = dict.fromkeys(self._drops)
+        self._drops = set()
+        for session in changed:
+            state = restoring.state_of(session)
+            if not isinstance(session.key, str | int):
+                continue
+            key = SESSION + msgspec.msgpack.encode(session.key)
+            if state is not None:
+                held[key] = msgspec.msgpack.encode(_HeldSession(state, tuple(self._places_of(session))))
+            elif self._its_server.sessions.get(session.key) is None:
+                held[key] = None
+        return held
+
+    @property
+    def has_news(self) -> bool:
+        """True if there is something to commit."""
+        return self._is_started and bool(self._drops or self._its_server.sessions._restoring.changed)
+
+    @property
+    def _its_server(self) -> MasterServer:
+        assert self._server is not None, "MasterServer attaches its services"
+        return self._server
+
+    def _places_of(self, session: Session) -> list[Place]:
+        """Return the connections of a session; while it waits for them, those of the earlier world."""
+        guarded = [connection._link for connection in session.connections]
+        links: list[object] = [link._link for link in guarded if isinstance(link, GuardedLink)]
+        places = [(link.gateway, link.number) for link in links if isinstance(link, RemoteLink)]
+        return places + [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]

@@ -1,0 +1,181 @@
+"""Restoring: sessions of a server that has died go on in the next one.
+
+Theory of operation
+-------------------
+The world of a split server reports the state of each session with its commits. The next world restores all of them
+before its first event. A restored session has no connection at first, and waits as one whose link is dead; so a player
+who logs in anew meets it, and resumes it.
+
+`SessionRestored` is its first event, and comes when its connection is known: with the first connection that continues
+it, or as soon as none is left that could, or with the first `enter` of another connection. A connection that continues
+a session passes neither the connect hook nor `Admitted`, since it passed both in the earlier world.
+
+It continues its session unless another connection has entered that meanwhile; then it begins at the door.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+import trio
+
+from ...origins import origin_of
+from .events import SessionRestored, SessionResumed
+
+if TYPE_CHECKING:
+    from ..connection.connection import Connection
+    from .registry import Sessions
+    from .session import Session
+
+
+class SessionState(NamedTuple):
+    """The state of a session, for a later server.
+
+    Times are in seconds since 1970, so that they mean the same in another process.
+
+    Attributes:
+        key: Its key. Only sessions whose key is a text or an integer are restored.
+        grace: Seconds that it waits after a link death.
+        name: The name of its connection.
+        origin: The origin of its last connection.
+        ends_at: When its grace is over; infinite while its link lives.
+        in_dialog: True if a dialog of its connection was running.
+        token: Its token of the game, if there is one.
+        token_ends_at: When that token is void.
+        return_token: The token that its client has.
+    """
+
+    key: str | int
+    grace: float
+    name: str = ""
+    origin: str = ""
+    ends_at: float = math.inf
+    in_dialog: bool = False
+    token: str = ""
+    token_ends_at: float = math.inf
+    return_token: str = ""
+
+
+class _Restored:
+    """A session that its connection may still continue."""
+
+    __slots__ = ("arriving", "is_reported", "state")
+
+    def __init__(self, state: SessionState) -> None:
+        self.state = state
+        self.arriving = 0  # connections that are about to continue it
+        self.is_reported = False
+
+
+class Restoring:
+    """The restored sessions of one server, and the state of all of them for the next one.
+
+    Attributes:
+        changed: The sessions whose state has changed since it was read; None if no other server will restore them.
+        all_reported: Called when the last restored session was reported. To be set.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._restored: dict[Session, _Restored] = {}
+        self._expected: WeakKeyDictionary[Connection, Session] = WeakKeyDictionary()
+        self._unreported = 0
+        self.changed: dict[Session, None] | None = None
+        self.all_reported: Callable[[], object] = lambda: None
+
+    def note(self, session: Session) -> None:
+        """Note that the state of a session has changed."""
+        if self.changed is not None:
+            self.changed[session] = None
+
+    def state_of(self, session: Session) -> SessionState | None:
+        """Return the state of a session; None if it cannot be restored, or has ended."""
+        key = session.key
+        if session.ending is not None or not isinstance(key, str | int) or isinstance(key, bool):
+            return None
+        sessions, connection, known = self._sessions, session.connection, self._restored.get(session)
+        to_wall = sessions._server.wall_clock() - trio.current_time()
+        token, token_ends_at = session._token, sessions._tokens.get(session._token, (session, math.inf))[1]
+        if connection is None:
+            ends_at = session._expiry.when + to_wall if session._expiry is not None else math.inf
+            name, in_dialog = session._name, known is not None and known.state.in_dialog
+            origin = session._last_origin or ""
+        else:
+            taker = connection._inbox.taker
+            name, in_dialog, ends_at = connection.name, taker is not None, math.inf
+            origin = origin_of(connection.address)
+        return SessionState(
+            *(key, session._grace, name, origin, ends_at, in_dialog),
+            *(token if token in sessions._tokens else "", token_ends_at + to_wall, session._return_token),
+        )
+
+    def restore(self, state: SessionState) -> Session:
+        """Begin a session with the state of an earlier one. No event is queued yet."""
+        to_trio = trio.current_time() - self._sessions._server.wall_clock()
+        ends_in = state.grace if math.isinf(state.ends_at) else state.ends_at + to_trio - trio.current_time()
+        session = self._sessions._resurrect(state, ends_in, state.token_ends_at + to_trio)
+        self._restored[session] = _Restored(state)
+        self._unreported += 1
+        self.note(session)
+        return session
+
+    def unreported(self) -> list[Session]:
+        """Return the sessions that no function was called for, and that no connection is about to continue."""
+        return [
+            session for session, restored in self._restored.items() if not (restored.is_reported or restored.arriving)
+        ]
+
+    def report(self, session: Session) -> None:
+        """Queue `SessionRestored`, unless that was done."""
+        restored = self._restored.get(session)
+        if restored is not None and not restored.is_reported:
+            restored.is_reported = True
+            session._post(SessionRestored(session, restored.state.name))
+            self._unreported -= 1
+            if not self._unreported:
+                self.all_reported()
+
+    def settle(self, session: Session) -> None:
+        """Let no earlier connection continue the session, because another one has entered it, or it ends."""
+        if self._restored:
+            self.report(session)
+            self._restored.pop(session, None)
+
+    def announce(self, session: Session) -> None:
+        """Note that a connection is about to continue a session: `expect` follows."""
+        if (restored := self._restored.get(session)) is not None:
+            restored.arriving += 1
+
+    def give_up(self, connection: Connection) -> None:
+        """Note that a connection that was expected has ended before it was accepted, or was refused."""
+        session = self._expected.pop(connection, None)
+        if session is not None:
+            self.report(session)
+
+    def expect(self, connection: Connection, session: Session) -> None:
+        """Let a connection continue a session once it is accepted."""
+        self._expected[connection] = session
+
+    def continues(self, connection: Connection) -> bool:
+        """Return True if a connection is to continue its session, and can."""
+        return bool(self._restored) and self._expected.get(connection) in self._restored
+
+    def conclude(self, connection: Connection) -> None:
+        """Bind an accepted connection to the session that it continues."""
+        session = self._expected.pop(connection)
+        restored, was_waiting = self._restored[session], not session.connections
+        if was_waiting:
+            self._sessions._stop_waiting(session)
+        if restored.state.name:
+            connection._name = restored.state.name
+        session._link(connection)
+        if restored.state.in_dialog:
+            connection._notify_player(self._sessions._server.texts.world_restarted)
+        if not restored.is_reported:
+            self.report(session)
+        elif was_waiting:
+            session._post(SessionResumed(session))
+        self.note(session)
