@@ -143,13 +143,11 @@ class SplitServer:
         self._limits = limits
         self._options = options
 
-    async def start_world(self, hooks: Hooks) -> RunningWorld:
+    async def start_world(self, hooks: Hooks, wall_clock: Callable[[], float] = trio.current_time) -> RunningWorld:
         """Start a world, which takes over from an earlier one."""
         end = self.cluster.world_end()
         service = WorldService(end)
-        server = MasterServer(
-            hooks, limits=limits_of_world(self._limits), services=[service], wall_clock=trio.current_time
-        )
+        server = MasterServer(hooks, limits=limits_of_world(self._limits), services=[service], wall_clock=wall_clock)
         world = RunningWorld(server, service, end)
         await self._nursery.start(world.serve)
         return world

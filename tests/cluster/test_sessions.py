@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -156,6 +157,26 @@ async def test_a_link_dead_session_waits_for_the_rest_of_its_grace(autojump_cloc
         assert len(second.log) == 1
         await trio.sleep(4)
         assert second.log[1] == f"ended ann {Cause.EXPIRED}"
+
+
+@pytest.mark.parametrize(("skew", "least", "most"), [(-1000.0, 58, 61), (1000.0, 0, 2)])
+async def test_clocks_that_differ_never_prolong_a_grace(
+    autojump_clock: MockClock, skew: float, least: float, most: float
+) -> None:
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        await ann.vanish()
+        await settle()
+        world.end.kill()
+        second = Inn()
+        await split.start_world(second.hooks, wall_clock=lambda: trio.current_time() + skew)
+        await trio.sleep(least)
+        assert second.log == ["restored ann, link dead"]
+        await trio.sleep(most - least)
+        assert len(second.log) == 2
 
 
 async def test_a_link_that_died_while_no_world_served_makes_its_session_link_dead(autojump_clock: MockClock) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import trio
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..connection.connection import Connection
     from .registry import Sessions
     from .session import Session
+
+
+SHORTEST_WAIT: Final = 1.0  # seconds
 
 
 class SessionState(NamedTuple):
@@ -115,7 +118,8 @@ class Restoring:
     def restore(self, state: SessionState) -> Session:
         """Begin a session with the state of an earlier one. No event is queued yet."""
         to_trio = trio.current_time() - self._sessions._server.wall_clock()
-        ends_in = state.grace if math.isinf(state.ends_at) else state.ends_at + to_trio - trio.current_time()
+        ends_in = state.ends_at + to_trio - trio.current_time()
+        ends_in = min(max(ends_in, SHORTEST_WAIT), state.grace)  # whatever the clocks of the two machines say
         session = self._sessions._resurrect(state, ends_in, state.token_ends_at + to_trio)
         self._restored[session] = _Restored(state)
         self._unreported += 1
