@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
 import trio
@@ -27,8 +27,7 @@ from .events import SessionRestored, SessionResumed
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
-    from .registry import Sessions
-    from .session import Session
+    from .session import Server, Session
 
 
 SHORTEST_WAIT: Final = 1.0  # seconds
@@ -62,6 +61,21 @@ class SessionState(NamedTuple):
     return_token: str = ""
 
 
+class Registry(Protocol):
+    """The registry of sessions, as far as restoring needs it."""
+
+    _server: Server
+    _tokens: dict[str, tuple[Session, float]]
+
+    def _resurrect(self, state: SessionState, ends_in: float, token_ends_at: float) -> Session:
+        """Begin a session that waits for its player, with the state of one of an earlier server."""
+        ...
+
+    def _stop_waiting(self, session: Session) -> None:
+        """Stop counting a session as link-dead."""
+        ...
+
+
 class _Restored:
     """A session that its connection may still continue."""
 
@@ -81,7 +95,7 @@ class Restoring:
         all_reported: Called when the last restored session was reported. To be set.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Registry) -> None:
         self._sessions = sessions
         self._restored: dict[Session, _Restored] = {}
         self._expected: WeakKeyDictionary[Connection, Session] = WeakKeyDictionary()
