@@ -91,12 +91,14 @@ class Arrival:
     @property
     def taken(self) -> list[str]:
         """The lines that hooks and dialogs have taken, in order."""
-        return self.world.watch(self.connection).taken
+        watched = self.world.watched.get(self.connection.number)  # none if it has failed in its handshake
+        return [] if watched is None else watched.taken
 
     @property
     def is_whole(self) -> bool:
         """True if no line may be dropped."""
-        return self.connection.ending is None and not self.world.watch(self.connection).may_skip
+        watched = self.world.watched.get(self.connection.number)
+        return self.connection.ending is None and watched is not None and not watched.may_skip
 
     @property
     def may_lose_text(self) -> bool:
