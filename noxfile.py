@@ -122,7 +122,8 @@ def split(session: nox.Session) -> None:
     Those about a server in one process are skipped: `docs/project/cluster.md` lists them with their reasons.
     """
     install(session, "test")
-    folders = ("tests/driver", "tests/world", "tests/mudlib", "tests/cluster")
+    parts = ("driver", "world", "mudlib", "cluster", "commands", "accounts", "operations", "web")
+    folders = [f"tests/{part}" for part in parts]
     session.run("pytest", "--split", *WORKERS, *(session.posargs or folders))
 
 

@@ -238,6 +238,9 @@ class Texts:
     idle: str = "You have been silent for too long. Come back when you feel like talking."
     """No line was typed for `limits.idle_timeout`."""
 
+    gateway_closes: str = "This way in closes. Connect again, and you are where you were."
+    """A gateway ends, and the world goes on."""
+
     taken_over: str = "You have come in by another way; this one closes."
     """A second connection took over the session."""
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from trio_mud import Hooks, Limits, MasterServer
+from trio_mud import Hooks, Limits, MasterServer, Texts
 from trio_mud.cluster.gateway import GatewayService
-from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
+from trio_mud.cluster.shares import limits_of_gateway, limits_of_world, texts_of_gateway
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.server import ServerSettings
@@ -155,7 +155,9 @@ class SplitServer:
     async def start_gateway(self, name: str) -> RunningGateway:
         """Start a gateway."""
         service, listener = GatewayService(name, self.cluster.gateway_end(name)), PipeListener()
-        settings = ServerSettings(limits=limits_of_gateway(self._limits), services=[service])
+        settings = ServerSettings(
+            limits=limits_of_gateway(self._limits), texts=texts_of_gateway(Texts()), services=[service]
+        )
         if self._options is not None:
             settings["options"] = self._options
         server = MasterServer(service.hooks, **settings)

@@ -59,7 +59,7 @@ async def test_an_operator_ends_a_gateway_and_is_refused_what_it_does_not_know(a
         assert "shutdown" in admin(other.mud.server, "help")
         assert admin(other.mud.server, "ban bob").startswith("failed: a gateway has no such command")
         assert admin(other.mud.server, "shutdown") == "the gateway ends\n"
-        assert Texts().shutdown in await bob.sees_the_end()
+        assert Texts().gateway_closes in await bob.sees_the_end()
         await ann.type("look")
         await ann.sees("heard look")
 

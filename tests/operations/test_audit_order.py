@@ -36,6 +36,7 @@ async def returned(club: Club, name: str) -> Player:
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.one_process("patches a method of connections, which the gateway calls, too")
 async def test_the_entry_of_a_verb_is_on_disk_before_its_effect(
     mud: OpenMud, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..limits import Limits
+from ..texts import Texts
 from .wire import MAX_LINE
 
 
@@ -27,6 +28,11 @@ def limits_of_gateway(limits: Limits) -> Limits:
         hook_timeout=None,  # its only hook that waits is the one for the world's verdict
         max_line=min(limits.max_line, MAX_LINE),
     )
+
+
+def texts_of_gateway(texts: Texts) -> Texts:
+    """Return the texts of a gateway: at its end the world goes on."""
+    return replace(texts, shutdown=texts.gateway_closes)
 
 
 def limits_of_world(limits: Limits) -> Limits:

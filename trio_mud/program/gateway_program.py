@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..cluster.gateway import GatewayService
-from ..cluster.shares import limits_of_gateway
+from ..cluster.shares import limits_of_gateway, texts_of_gateway
 from ..driver.server.places import Place
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
@@ -39,7 +39,8 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
     end, incarnation = open_gateway_end(effective)
     gateway = GatewayService(gateway_name(configuration), end, incarnation=incarnation)
     limits = limits_of_gateway(configuration.limits)
-    server = MasterServer(gateway.hooks, limits=limits, texts=configuration.texts, services=[gateway])
+    texts = texts_of_gateway(configuration.texts)
+    server = MasterServer(gateway.hooks, limits=limits, texts=texts, services=[gateway])
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
         text = announcements.welcome(configuration.game, places)

@@ -49,6 +49,7 @@ class Mud:
 
     Attributes:
         server: The running `MasterServer`.
+        front: The server that has the players' links: `server`, or with `split=True` the gateway's.
         listener: The listener of its telnet port; `listener.fail(OSError(...))` makes an accept fail.
         web_listener: The listener of its web port.
         nursery: For the test's own tasks; they are cancelled when the server ends.
@@ -66,8 +67,10 @@ class Mud:
         errors: Sequence[BaseException] = (),
         memory: MortalMemory | None = None,
         web_listener: PipeListener | None = None,
+        front: MasterServer | None = None,
     ) -> None:
         self.server = server
+        self.front = front or server
         self.listener = listener
         self.web_listener = web_listener or PipeListener()
         self.nursery = nursery
@@ -288,9 +291,12 @@ async def open_mud(
                 trio.open_nursery() as players,
                 trio.open_nursery() as nursery,
             ):
-                async with _serving(hooks, listener, web_listener, nursery, settings, cluster, world) as server:
+                async with _serving(hooks, listener, web_listener, nursery, settings, cluster, world) as (
+                    server,
+                    front,
+                ):
                     try:
-                        yield Mud(server, listener, players, failures.errors, memory, web_listener)
+                        yield Mud(server, listener, players, failures.errors, memory, web_listener, front)
                     except BaseException as error:
                         failure = error
                         raise
@@ -317,14 +323,14 @@ async def _serving(
     settings: ServerSettings,
     cluster: MemoryCluster | None,
     world: WorldService | None,
-) -> AsyncGenerator[MasterServer]:
-    """Yield the server with the game, which accepts the listeners' peers itself, or by a gateway."""
+) -> AsyncGenerator[tuple[MasterServer, MasterServer]]:
+    """Yield the server with the game, and the one that accepts the listeners' peers: the same one, or a gateway."""
     limits = settings.get("limits") or Limits()
     listeners = [listener, WebListener(StreamListener(web_listener), Site(SUBPROTOCOLS, limits=limits))]
     if cluster is None or world is None:
         server = MasterServer(hooks, **settings)
         await nursery.start(server.serve, listeners)
-        yield server
+        yield server, server
         return
     services = settings.get("services", ())
     at_world = settings | ServerSettings(limits=limits_of_world(limits), services=(world, *services))
@@ -334,7 +340,7 @@ async def _serving(
     at_gateway = settings | ServerSettings(limits=limits_of_gateway(limits), services=(gateway,), world=None)
     front = MasterServer(gateway.hooks, **at_gateway)
     await nursery.start(front.serve, listeners)
-    yield server
+    yield server, front
     await settle()
     front.shutdown()
     await front.closed.wait()

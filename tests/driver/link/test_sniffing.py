@@ -118,12 +118,11 @@ async def test_nothing_a_stranger_sends_becomes_input(
 
 
 @pytest.mark.parametrize(("said", "stranger"), STRANGERS)
-@pytest.mark.one_process("counted or logged by the gateway, too or instead")
 async def test_a_stranger_is_counted_by_its_protocol(mud: OpenMud, said: bytes, stranger: ForeignProtocol) -> None:
     async with mud(Hooks()) as place:
         await place.connect().client.send_all(said)
         await settled()
-        assert place.server.counters[f"foreign protocol: {stranger.value}"] == 1
+        assert place.front.counters[f"foreign protocol: {stranger.value}"] == 1
 
 
 async def test_a_browser_reads_why_and_nothing_of_its_own(talkers: EventLog) -> None:

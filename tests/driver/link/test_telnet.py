@@ -44,7 +44,6 @@ async def test_content_that_cannot_be_understood_never_ends_a_connection(
     assert talkers.last_ending.cause is Cause.SHUTDOWN
 
 
-@pytest.mark.one_process("counted or logged by the gateway, too or instead")
 async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: EventLog) -> None:
     """K10: a faulty client is found by the counters."""
     async with mud(talkers.hooks) as place:
@@ -52,4 +51,4 @@ async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: EventLog) -> 
         await player.send(bytes((IAC, SB, NAWS, 1, IAC, SE)) * 7)
         await player.type("look")
         await player.sees("you said look")
-        assert place.server.counters["anomaly: malformed payload"] == 7
+        assert place.front.counters["anomaly: malformed payload"] == 7
