@@ -62,6 +62,7 @@ TEXTS: Final = Texts(
     protocol_abuse="[abuse]",
     shutdown="[closing]",
     world_away="[away]",
+    world_restarted="[restarted]",
     world_silent="[world silent]",
     world_back="[world back]",
 )

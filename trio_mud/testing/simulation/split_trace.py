@@ -264,7 +264,8 @@ class SplitTrace:
         place = arrival.place
         for one in self._acknowledged[place]:
             # What was lost with the data of the cluster link has no effect, unless its own world still knows of it.
-            if one.number > arrival.began_after and (one.arrival.world is arrival.world or not one.is_lost):
+            is_earlier = one.arrival.world.end.epoch < arrival.world.end.epoch and not one.is_lost
+            if one.number > arrival.began_after and (one.arrival.world is arrival.world or is_earlier):
                 self.fault(f"{arrival} begins after {arrival.began_after}, and {one.number} had been acknowledged")
         self.arrivals[place].append(arrival)
         for gateway in self.gateways:
