@@ -262,13 +262,13 @@ async def test_a_session_that_another_link_entered_first_is_not_continued(autoju
 # Games
 
 
-class Patron(Character):
+class Drinker(Character):
     gold: int = 0
 
 
 def tavern(world: World) -> Hooks:
     """A game with accounts, in which players earn gold."""
-    accounts = Accounts.of(world, Patron)
+    accounts = Accounts.of(world, Drinker)
     hooks = Hooks()
     hooks.include(accounts.hooks)
     hooks.on(Admitted)(lambda event: event.connection.start_dialog(Login(accounts).run))
@@ -277,7 +277,7 @@ def tavern(world: World) -> Hooks:
     def earn(event: Input) -> None:
         session = event.connection.session
         assert session is not None
-        assert isinstance(session.body, Patron)
+        assert isinstance(session.body, Drinker)
         session.body.gold += 1
         event.connection.write(f"{session.body.name} of {accounts.account_of(session)!r} has {session.body.gold}")
 
@@ -285,7 +285,7 @@ def tavern(world: World) -> Hooks:
 
 
 CHEAP = AccountOptions(hash_memory=8, hash_passes=1, plain="allow")
-TAVERN = Game(tavern, records=(*Accounts.records, Patron))
+TAVERN = Game(tavern, records=(*Accounts.records, Drinker))
 
 
 async def answer(player: Player, *lines: str) -> None:
@@ -342,19 +342,19 @@ async def test_a_deleted_account_does_not_play_on(autojump_clock: MockClock) -> 
         await ann.sees(world.server.texts.login_gone)
 
 
-class Traveler(Traveller):
+class Wanderer(Traveller):
     steps: int = 0
 
 
 async def test_a_traveller_plays_on_where_it_was(autojump_clock: MockClock) -> None:
-    commands = Commands[Traveler]()
+    commands = Commands[Wanderer]()
 
     @commands.verb("step")
-    def step(who: Traveler) -> None:
+    def step(who: Wanderer) -> None:
         who.steps += 1
         who.write(f"{who.name} has made {who.steps} steps, in {who.place!r}")
 
-    game = Game(lambda world: play_by_name(Traveler, commands), records=(Traveler,))
+    game = Game(lambda world: play_by_name(Wanderer, commands), records=(Wanderer,))
     stored = Stored()
     async with open_split() as split:
         world = await split.start_game(game, stored)
