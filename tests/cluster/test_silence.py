@@ -11,7 +11,7 @@ from trio_mud.testing.threads import settle
 
 from .conftest import block, open_split
 
-SILENT, BACK = Texts().world_silent, Texts().world_back
+SILENT, BACK, RESTARTED = Texts().world_silent, Texts().world_back, Texts().world_restarted
 
 
 def echo() -> Hooks:
@@ -37,8 +37,8 @@ async def test_a_player_whose_line_waits_reads_of_the_silence_and_of_its_end(aut
 
         await split.start_world(echo())
         await settle()
-        assert ann.screen == f"{SILENT}\n{BACK}\nheard one\nheard two\n"
-        assert bob.screen == ""  # he has not typed
+        assert ann.screen == f"{SILENT}\n{BACK}\n{RESTARTED}\nheard one\nheard two\n"
+        assert bob.screen == f"{RESTARTED}\n"  # he has not typed
         assert split.mud.server.counters["silences of the world"] == 1
 
 
@@ -63,7 +63,7 @@ async def test_a_takeover_within_two_seconds_is_no_silence(autojump_clock: MockC
         await split.mud.pass_time(2)
         await split.start_world(echo())
         await split.mud.pass_time(10)
-        assert ann.screen == "heard one\n"
+        assert ann.screen == f"{RESTARTED}\nheard one\n"
 
 
 async def test_a_dialog_that_takes_its_time_is_no_silence(autojump_clock: MockClock) -> None:

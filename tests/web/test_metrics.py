@@ -53,6 +53,7 @@ NAMES = {
     "trio_mud_loop_lag_seconds": ("histogram", ""),
     "trio_mud_watchdog_stalls_total": ("counter", ""),
     "trio_mud_certificate_expiry_timestamp_seconds": ("gauge", ""),
+    "trio_mud_cluster_total": ("counter", "what"),
 }
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: mud.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

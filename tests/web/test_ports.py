@@ -213,7 +213,7 @@ async def test_a_client_returns_by_its_token_with_the_text_that_it_missed(
         assert heard(second, "Session.Resumed")["missed"] == 0
         assert b"You sleep.\r\n" in second.shown
         assert session.connection is not None
-        assert session.connection.name == "guest-2"
+        assert session.connection.number == 2
 
 
 # Endings
