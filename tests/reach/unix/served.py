@@ -233,9 +233,12 @@ async def silence_after_kill(game: ServedGame, players: Sequence[CountingPlayer]
         ((at, world) for player in players for world, at in player.worlds.items()),
         default=(0.0, game.children("world")[0]),
     )[1]
+    before = game.log.count("the world serves")
     os.kill(serving, signal.SIGKILL)
     began = trio.current_time()
     with trio.fail_after(PATIENCE):
         while not (new := [at for player in players for world, at in player.worlds.items() if world not in known]):
             await trio.sleep(0.002)
+        while game.log.count("the world serves") == before:  # the log is written later, and `has_spare` reads it
+            await trio.sleep(0.02)
     return min(new) - began
