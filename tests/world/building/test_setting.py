@@ -108,9 +108,9 @@ async def test_references_are_set_by_key_or_by_words(mud: OpenMud) -> None:
 )
 async def test_a_value_that_does_not_fit_is_refused(mud: OpenMud, words: str, answer: str) -> None:
     async with mud(game) as site:
-        lamp = named(site, "street lamp")
+        ann, lamp = await builder(site), named(site, "street lamp")
         before = dict(lamp.__dict__)
-        await says(await builder(site), f"set lamp {words}", answer)
+        await says(ann, f"set lamp {words}", answer)
         assert dict(lamp.__dict__) == before
 
 
