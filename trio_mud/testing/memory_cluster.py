@@ -25,17 +25,16 @@ class _Stream:
     def __init__(self) -> None:
         self._frames: deque[tuple[float, bytes]] = deque()  # each with the time of its arrival
         self._changed = trio.Event()
+        self._repeats = False  # the next frame
 
     def put(self, frame: bytes, latency: float = 0.0) -> None:
         arrival = trio.current_time() + latency
         self._frames.append((max(arrival, self._frames[-1][0]) if self._frames else arrival, frame))
         self._changed.set()
 
-    def repeat(self) -> bool:
-        """Let the next frame arrive twice; return False if there is none."""
-        if self._frames:
-            self._frames.appendleft(self._frames[0])
-        return bool(self._frames)
+    def repeat(self) -> None:
+        """Let the next frame arrive twice."""
+        self._repeats = True
 
     def clear(self) -> None:
         self._frames.clear()
@@ -47,6 +46,9 @@ class _Stream:
             self._changed = trio.Event()
             with trio.move_on_at(self._frames[0][0] if self._frames else math.inf):
                 await self._changed.wait()
+        if self._repeats:
+            self._repeats = False
+            return self._frames[0][1]
         return self._frames.popleft()[1]
 
 
@@ -101,8 +103,11 @@ class MemoryCluster:
         self._lost_replies += count
 
     def repeat(self, gateway: str) -> bool:
-        """Let the next frame for a gateway arrive twice; return False if there is none."""
-        return gateway in self._down and self._down[gateway].repeat()
+        """Let the next frame for a gateway arrive twice; return False if the gateway is unknown."""
+        if gateway not in self._down:
+            return False
+        self._down[gateway].repeat()
+        return True
 
     def forget(self) -> None:
         """Lose all data, as an engine does that starts again with nothing on disk."""
