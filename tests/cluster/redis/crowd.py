@@ -12,7 +12,7 @@ import trio
 
 from trio_mud import Texts
 
-NOTICES = (Texts().world_silent, Texts().world_back)  # of a gateway
+NOTICES = (Texts().world_silent, Texts().world_back, Texts().world_restarted)
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Counting:
         delays: Seconds from each line to its answer.
         heard: Lines of others that it has heard.
         stat: The world's count of its lines: heard, doubled, missed.
-        notices: Lines of the gateway about a silent world that it has read.
+        notices: Lines about a silent or a new world that it has read.
         strange: Other lines that it has read.
     """
 
