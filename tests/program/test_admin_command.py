@@ -132,11 +132,13 @@ def test_a_game_that_spins_is_found_and_killed(folder: Path, capsys: pytest.Capt
         status, said = admin(capsys, "who")
         assert (status, "the game does not answer" in said) == (1, True)
         process.send_signal(signal.SIGUSR2)
+        assert process.stderr is not None
+        while "guest-1 (#1): lives" not in process.stderr.readline():
+            pass
         assert admin(capsys, "kill") == (0, "the process is ended without saving\n")
         status, log = ended(process)
     assert status == 1
     assert "an operator has killed the server" in log
-    assert "guest-1 (#1): lives" in log, "SIGUSR2"
 
 
 @pytest.mark.slow
