@@ -71,7 +71,10 @@ class ServedGame:
         found = []
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         for number in sorted(number for task in tasks for number in task.read_text().split()):
-            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            try:
+                words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                continue
             if b"-m" in words and words[words.index(b"-m") + 2] == kind.encode():
                 found.append(int(number))
         return found
