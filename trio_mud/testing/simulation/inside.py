@@ -382,11 +382,6 @@ def holds(store: Store) -> Mapping[Record, int]:
     return store._contents.holds
 
 
-def is_unsaved(store: Store, record: Record) -> bool:
-    """Return True if the record has changes that are not on disk."""
-    return record in store._contents.dirty
-
-
 def is_stored(store: Store, record: Record) -> bool:
     """Return True if this object is what the store has in memory under its key."""
     return store._contents.get(family_of(type(record)), record.key) is record

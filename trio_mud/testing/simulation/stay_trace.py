@@ -91,5 +91,5 @@ class StayTrace:
         gc.collect()  # a record and its group refer to each other
         for thing in self._store.all(Thing):
             # A login that was refused loads a character, too, and what has changed by that is kept until it is saved.
-            if thing.stored_with() in free and not inside.is_unsaved(self._store, thing):
+            if thing.stored_with() in free and not inside.is_dirty(self._store, thing):
                 yield f"{thing!r} was left long ago, and is not forgotten"
