@@ -16,6 +16,7 @@ from trio_mud.storage import Changes, Record, Stored, journal, memory
 from trio_mud.storage.journal import ChangeJournal
 from trio_mud.storage.rows import Fence
 from trio_mud.testing import Player
+from trio_mud.testing.simulation.determinism import seeded
 from trio_mud.world import Game, World
 
 from ..storage.faulty import FULL
@@ -106,7 +107,15 @@ def check(stored: Stored, typed: int, players: list[Player]) -> None:
 
 
 async def play(seed: int, kills: int) -> None:
-    """Kill worlds at random moments while players pay, and check what is stored at the end."""
+    """Kill worlds at random moments while players pay, and check what is stored at the end.
+
+    The order in which trio runs its tasks follows from the seed too: a seed that finds a defect finds it every time.
+    """
+    with seeded(seed):
+        await play_in_order(seed, kills)
+
+
+async def play_in_order(seed: int, kills: int) -> None:
     dice = random.Random(seed)
     stored, typed = Stored(), kills * 12
     async with open_split(latency=0.003, limits=Limits(command_rate=None)) as split:
@@ -179,12 +188,12 @@ def forgets_what_has_changed_again(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "plant", [writes_before_the_commit, checks_no_fence, ignores_what_was_left, forgets_what_has_changed_again]
 )
-async def test_a_planted_defect_loses_money_within_ten_seeds(
+async def test_a_planted_defect_loses_money_within_thirty_seeds(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     plant(monkeypatch)
     found = []
-    for seed in range(10):
+    for seed in range(30):
         try:
             await play(seed, kills=10)
         except (AssertionError, KeyError):
