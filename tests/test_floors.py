@@ -120,6 +120,7 @@ ORDER = {
     ],
     "cluster": [
         "wire",
+        "frames",
         "numbering",
         "states",
         "ends",

@@ -6,7 +6,8 @@ from trio.testing import MockClock
 
 from trio_mud import Cause, Disconnect, Hooks, Input
 from trio_mud.cluster.ends import Fenced
-from trio_mud.cluster.wire import ProbeAnswered, encode_down
+from trio_mud.cluster.frames import encode_down
+from trio_mud.cluster.wire import ProbeAnswered
 from trio_mud.testing.threads import settle
 
 from .conftest import block, open_split

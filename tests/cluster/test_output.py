@@ -8,7 +8,8 @@ from trio.testing import MockClock
 from trio_mud import Admitted, Hooks, Input, Limits, broadcast, markup
 from trio_mud.cluster import world as world_module
 from trio_mud.cluster.ends import Commit
-from trio_mud.cluster.wire import Output, TextSent, decode_down
+from trio_mud.cluster.frames import decode_down
+from trio_mud.cluster.wire import Output, TextSent
 from trio_mud.testing.memory_cluster import MemoryCluster
 from trio_mud.testing.threads import settle
 

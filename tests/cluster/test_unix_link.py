@@ -17,7 +17,7 @@ import pytest
 import trio
 from trio.testing import MockClock, memory_stream_pair
 
-from trio_mud.cluster import unix_link, wire
+from trio_mud.cluster import frames, unix_link
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
 from trio_mud.cluster.unix_channel import (
     FROM_GATEWAY,
@@ -275,7 +275,7 @@ async def test_a_world_goes_on_at_the_next_gateway_with_its_epoch_and_has_lost_t
         assert world.lost == ["g"]
         assert (world.end.epoch, spare.end.epoch) == (epoch + 1, 0)
         (announced,) = world.received
-        assert wire.decode_up(announced).incarnation == 2
+        assert frames.decode_up(announced).incarnation == 2
         assert following.received == []
         with pytest.raises(Forgotten):
             await world.commit(b"still for the first")
@@ -322,21 +322,23 @@ async def test_a_world_two_versions_apart_is_refused(
         nursery.start_soon(Gateway(place).run)
         await settle()
         channel = MessageStream(await place.connect(), FROM_GATEWAY)
-        await channel.send(TurnWanted(wire.VERSION + distance, 0, False))
+        await channel.send(TurnWanted(frames.VERSION + distance, 0, False))
         assert isinstance(await channel.receive(), GatewayGreeting)
         assert await channel.receive() == TurnRefused("version")
-        assert f"a world of version {wire.VERSION + distance} is refused: this gateway has version" in caplog.text
+        assert f"a world of version {frames.VERSION + distance} is refused: this gateway has version" in caplog.text
 
 
 @pytest.mark.parametrize("distance", [-2, 2])
 async def test_a_gateway_two_versions_apart_is_refused_with_both_versions_named(
     autojump_clock: MockClock, distance: int
 ) -> None:
-    version = wire.VERSION + distance
+    version = frames.VERSION + distance
     async with joined() as (place, nursery):
         place.is_open = True
         nursery.start_soon(greet, place, GatewayGreeting(version, "g", 1))
-        with pytest.raises(LinkUnavailable, match=f"speaks version {version}, and this world {wire.VERSION}") as caught:
+        with pytest.raises(
+            LinkUnavailable, match=f"speaks version {version}, and this world {frames.VERSION}"
+        ) as caught:
             await World(place).end.claim()
         assert caught.value.status == LinkUnavailable.NEEDS_CHANGE
 
@@ -347,7 +349,7 @@ async def test_neighbouring_versions_work_together(autojump_clock: MockClock, di
         nursery.start_soon(Gateway(place).run)
         await settle()
         channel = MessageStream(await place.connect(), FROM_GATEWAY)
-        await channel.send(TurnWanted(wire.VERSION + distance, 0, False))
+        await channel.send(TurnWanted(frames.VERSION + distance, 0, False))
         await channel.receive()
         assert isinstance(await channel.receive(), TurnGranted)
 

@@ -12,6 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_mud.cluster import wire
+from trio_mud.cluster.frames import (
+    MAX_FRAME,
+    VERSION,
+    UpFrame,
+    VersionMismatch,
+    WireError,
+    decode_down,
+    decode_up,
+    encode_down,
+    encode_up,
+)
 from trio_mud.cluster.wire import (
     Acknowledged,
     Arrived,
@@ -25,12 +36,6 @@ from trio_mud.cluster.wire import (
     Preferred,
     TextSent,
     Up,
-    VersionMismatch,
-    WireError,
-    decode_down,
-    decode_up,
-    encode_down,
-    encode_up,
     off_wire,
     on_wire,
 )
@@ -237,7 +242,7 @@ def test_a_field_past_its_bound_is_no_message(message: Any) -> None:
 
 def test_a_frame_past_the_bound_is_refused() -> None:
     with pytest.raises(WireError, match="the greatest has"):
-        decode_up(bytes(wire.MAX_FRAME + 1))
+        decode_up(bytes(MAX_FRAME + 1))
 
 
 def test_many_messages_are_split_into_frames_within_the_bound() -> None:
@@ -246,14 +251,14 @@ def test_many_messages_are_split_into_frames_within_the_bound() -> None:
     frames = encode_up("g1", 1, 1, 1, sent)
 
     assert len(frames) == 3
-    assert max(map(len, frames)) <= wire.MAX_FRAME
+    assert max(map(len, frames)) <= MAX_FRAME
     assert [message for frame in frames for message in decode_up(frame, _never).messages] == sent
 
 
 def test_a_frame_without_messages_names_its_gateway() -> None:
     (frame,) = encode_up("g1", 9, 0, 0, [])
 
-    assert decode_up(frame, _never) == wire.UpFrame(wire.VERSION, "g1", 9, 0, 0, [])
+    assert decode_up(frame, _never) == UpFrame(VERSION, "g1", 9, 0, 0, [])
 
 
 def test_the_types_of_the_messages_survive_the_garbage_collector() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from trio_mud.cluster.frames import WireError, decode_down, decode_up, encode_down, encode_up
 from trio_mud.cluster.wire import (
     Acknowledged,
     Arrived,
@@ -23,11 +24,6 @@ from trio_mud.cluster.wire import (
     Preferred,
     RollOver,
     TextSent,
-    WireError,
-    decode_down,
-    decode_up,
-    encode_down,
-    encode_up,
     on_wire,
 )
 from trio_mud.limits import Rate

@@ -28,6 +28,7 @@ from ..driver.link.telnet import TelnetLink
 from ..driver.server.events import Started
 from ..driver.server.server import MasterServer
 from .ends import Fenced, GatewayEnd
+from .frames import DownFrame, WireError, decode_down, encode_up
 from .gateway_commands import obey_operator
 from .gateway_output import Tails, put_out
 from .gateway_peer import GatewayPeer
@@ -37,7 +38,6 @@ from .wire import (
     DiscardInput,
     Dismissed,
     Down,
-    DownFrame,
     Listed,
     NetworkAllowed,
     NetworkBanned,
@@ -48,11 +48,8 @@ from .wire import (
     TailWanted,
     Up,
     VerdictAdmitted,
-    WireError,
     WorldProbed,
     WorldStarted,
-    decode_down,
-    encode_up,
 )
 
 logger = logging.getLogger("trio_mud")

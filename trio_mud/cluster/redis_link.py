@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 import trio
 
 from .ends import Commit, Fenced, Forgotten, LinkUnavailable
+from .frames import sender_of
 from .redis_access import ATTEMPT, RedisAccess, check_key_name
 from .redis_client import Outages, RedisCommands, RedisTask
 from .redis_scripts import CLAIM, COMMIT, FENCED, FORGOTTEN, GIVE_UP, HELD_BY_ANOTHER, NOT_FOUNDED, RELEASE, Keys
-from .wire import sender_of
 
 if TYPE_CHECKING:
     from coredis import Redis

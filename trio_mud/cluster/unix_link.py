@@ -29,6 +29,7 @@ import trio
 
 from ..driver.core.guard import unwrap_single
 from .ends import Commit, Fenced, Forgotten, HeldState, LinkUnavailable
+from .frames import VERSION, encode_up
 from .unix_channel import (
     FROM_GATEWAY,
     FROM_WORLD,
@@ -48,7 +49,6 @@ from .unix_channel import (
     TurnWanted,
     check_own,
 )
-from .wire import VERSION, encode_up
 
 logger = logging.getLogger("trio_mud")
 

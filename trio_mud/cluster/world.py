@@ -38,6 +38,7 @@ from ..storage.journal import ChangeJournal
 from ..text import Text
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
+from .frames import UpFrame, WireError, decode_up, encode_down
 from .held_sessions import HeldSessions
 from .remote_link import RemoteLink, RemoteTransport
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
@@ -62,13 +63,9 @@ from .wire import (
     TailWanted,
     TextSent,
     Up,
-    UpFrame,
     VerdictAdmitted,
-    WireError,
     WorldProbed,
     WorldStarted,
-    decode_up,
-    encode_down,
     on_wire,
 )
 

@@ -11,9 +11,9 @@ from coredis import Redis
 
 from trio_mud.cluster import redis_link
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
+from trio_mud.cluster.frames import encode_up
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from trio_mud.cluster.redis_scripts import COMMIT
-from trio_mud.cluster.wire import encode_up
 
 from .conftest import StartRedis
 from .server import AOF, RedisServer

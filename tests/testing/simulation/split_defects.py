@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 from trio_mud.cluster.ends import Commit, Forgotten
+from trio_mud.cluster.frames import UpFrame
 from trio_mud.cluster.numbering import InputOrder, Unacknowledged
 from trio_mud.cluster.remote_link import RemoteLink
-from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered, UpFrame
+from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 

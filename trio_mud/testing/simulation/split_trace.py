@@ -14,10 +14,11 @@ from typing import Any
 import trio
 
 from ...cluster.ends import Commit
+from ...cluster.frames import decode_down, decode_up
 from ...cluster.gateway import GatewayService
 from ...cluster.shares import limits_of_gateway, limits_of_world
 from ...cluster.states import AtGateway
-from ...cluster.wire import Acknowledged, Dismissed, Down, LineTyped, Numbered, Output, TextSent, decode_down, decode_up
+from ...cluster.wire import Acknowledged, Dismissed, Down, LineTyped, Numbered, Output, TextSent
 from ...cluster.world import WorldService
 from ...driver.connection.connection import Connection
 from ...driver.connection.events import Input
