@@ -138,6 +138,7 @@ ORDER = {
         "redis_access",
         "redis_client",
         "redis_scripts",
+        "redis_delivery",
         "redis_link",
         "unix_channel",
         "unix_link",

@@ -12,8 +12,8 @@ Everything that the server holds is either in a process too or held by the commi
 - Input is kept by its gateway until it is acknowledged. A stream that has lost entries shows a gap in their numbers,
   and a server that has lost its data has no epoch. Both make the next commit raise `Forgotten`; then the world claims
   again, and the rolls of the gateways repair the rest.
-- A commit whose reply is lost with the data may have been delivered. Its frames are written again with the numbers
-  that they had, and the gateway drops those that it has.
+- The frames of commits are numbered for each gateway, and kept by the world until the gateway confirms them
+  (`redis_delivery`). What is lost is written again, also that of a commit whose reply is lost with the data.
 - A gateway that finds that it was forgotten sends its first frame again, so that a world asks for its roll.
 
 Trimming bounds the streams: the commit trims the input to what was read, and each gateway trims its output. A gateway
@@ -34,7 +34,8 @@ from .ends import Commit, Fenced, Forgotten, LinkUnavailable
 from .frames import sender_of
 from .redis_access import ATTEMPT, RedisAccess, check_key_name
 from .redis_client import Outages, RedisCommands, RedisTask
-from .redis_scripts import CLAIM, COMMIT, FENCED, FORGOTTEN, GIVE_UP, HELD_BY_ANOTHER, NOT_FOUNDED, RELEASE, Keys
+from .redis_delivery import Arrivals, Deliveries, Sign
+from .redis_scripts import CLAIM, COMMIT, FENCED, FORGOTTEN, GIVE_UP, HELD_BY_ANOTHER, NOT_FOUNDED, RELEASE, SEEN, Keys
 
 if TYPE_CHECKING:
     from coredis import Redis
@@ -76,8 +77,10 @@ class RedisGatewayEnd:
         self._number = 0
         self._first: bytes | None = None
         self._is_behind = False
-        self._writer = b""  # the world's process that has written the last frame
-        self._received = 0  # the number that it has given to that frame
+        self._process = secrets.token_hex(8).encode()
+        self._beat = 0
+        self._arrivals = Arrivals()
+        self._has_missed = trio.Event()
 
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send frames; wait while the world is too far behind."""
@@ -111,15 +114,12 @@ class RedisGatewayEnd:
             for entries in (read or {}).values():
                 for entry in entries:
                     self._last = entry.identifier
-                    if self._is_new(_bytes(entry.field_values.get(b"w", b"")), _number(entry.field_values.get(b"n"))):
+                    writer, number = entry.field_values.get(b"w", b""), entry.field_values.get(b"s")
+                    missed = self._arrivals.misses
+                    if self._arrivals.take(_bytes(writer), _number(number)):
                         receive(_bytes(entry.field_values.get(b"m", b"")))
-
-    def _is_new(self, writer: bytes, number: int) -> bool:
-        """Return True unless a world writes a frame again, since it does not know that this gateway has it."""
-        if writer == self._writer and number <= self._received:
-            return False
-        self._writer, self._received = writer, number
-        return True
+                    elif self._arrivals.misses and not missed:
+                        self._has_missed.set()
 
     async def _add(self, frame: bytes) -> None:
         self._number += 1
@@ -139,18 +139,28 @@ class RedisGatewayEnd:
         task = RedisTask(self.access, self._outages)
         has_begun = False
         while True:
+            self._has_missed = trio.Event()
             known = await task.call(
-                lambda: client.set(self._keys.alive(self._name), b"1", px=int(self._alive * 1000), get=True)
+                lambda: client.set(self._keys.alive(self._name), self._sign(), px=int(self._alive * 1000), get=True)
             )
             await task.call(lambda: client.sadd(self._keys.gateways, [self._name]))
-            was_forgotten = has_begun and (known is None or self._last == "0-0")  # or no world has ever answered
+            if has_begun and known is None:
+                self._last = "0-0"  # the clock of the server that has taken its place may be behind
+            was_forgotten = has_begun and self._last == "0-0"  # or no world has ever answered
             if was_forgotten and self._first is not None:
                 await self._add(self._first)
             has_begun = True
             if self._last != "0-0":
                 await task.call(lambda: client.xtrim(self._output, _minid(), self._last))  # type: ignore[arg-type]  # an id
             await task.call(lambda: self._measure(client))
-            await trio.sleep(self._alive / 3)
+            with trio.move_on_after(self._alive / 3):
+                await self._has_missed.wait()
+
+    def _sign(self) -> bytes:
+        """Return the sign of life, which confirms what has arrived."""
+        self._beat += 1
+        arrivals = self._arrivals
+        return Sign(self._process, self._beat, arrivals.writer, arrivals.number, arrivals.misses).encode()
 
     async def _measure(self, client: Redis[bytes]) -> None:
         size = await client.memory_usage(self._keys.input_of(self._name))
@@ -200,8 +210,7 @@ class RedisWorldEnd:
         self._inputs: dict[str, _Input] = {}
         self._has_gap = False
         self._is_running = False
-        self._frames = 0  # so far
-        self._kept: dict[str, list[str | bytes | int]] = {}  # numbers and frames that may not have been delivered
+        self._deliveries: dict[str, Deliveries] = {}
 
     def take_over(self) -> None:
         """Let `claim` not wait for the world that serves, which is fenced by it."""
@@ -244,7 +253,7 @@ class RedisWorldEnd:
 
     async def commit(self, commit: Commit) -> None:
         """Deliver a commit, and renew the lease."""
-        if self._has_gap:
+        if self._has_gap or any(deliveries.has_lost for deliveries in self._deliveries.values()):
             raise Forgotten
         trims = {gateway: place for gateway, place in self._inputs.items() if place.last != place.trimmed}
         upto = [place.last for place in trims.values()]
@@ -252,19 +261,21 @@ class RedisWorldEnd:
         drops = [key for key, value in commit.held.items() if value is None]
         keys = [self._keys.state, self._keys.lease, self._keys.held]
         keys += map(self._keys.input_of, trims)
-        outputs = {gateway: list(kept) for gateway, kept in self._kept.items()}
-        for gateway, frames in commit.frames.items():
-            for frame in frames:
-                self._frames += 1
-                outputs.setdefault(gateway, []).extend((self._frames, frame))
+        outputs = {
+            gateway: deliveries.entries(commit.frames.get(gateway, ()))
+            for gateway in self._deliveries.keys() | commit.frames.keys()
+            if (deliveries := self._deliveries_to(gateway)).repeats or gateway in commit.frames
+        }
         keys += map(self._keys.output_for, outputs)
         arguments: list[str | bytes | int] = [self.epoch, commit.number, self._holder, int(self._lease * 1000)]
         arguments += [len(trims), len(values), len(drops), *upto]
         for key, value in values.items():
             arguments += [key, value]
         arguments += drops
-        for numbered in outputs.values():
-            arguments += [len(numbered) // 2, *numbered]
+        for entries in outputs.values():
+            arguments.append(len(entries))
+            for entry in entries:
+                arguments += entry
         tries = 0
 
         async def deliver(client: Redis[bytes]) -> object:
@@ -277,10 +288,13 @@ class RedisWorldEnd:
             raise Fenced
         if result == FORGOTTEN and tries == 1:
             raise Forgotten
+        if result == SEEN and tries == 1:
+            return
+        for gateway in outputs:
+            frames = commit.frames.get(gateway, ())
+            self._deliveries_to(gateway).written(frames, is_certain=result != FORGOTTEN)
         if result == FORGOTTEN:  # an earlier attempt may have succeeded, and its reply was lost with the data
-            self._kept = outputs
             raise Forgotten(is_kept=True)
-        self._kept = {}
         for place, last in zip(trims.values(), upto, strict=True):
             place.trimmed = last
 
@@ -288,6 +302,9 @@ class RedisWorldEnd:
         """Let another world claim at once; without the server, it may when the lease expires."""
         with trio.move_on_after(ATTEMPT):
             await self._insist(lambda client: RELEASE.run(client, [self._keys.lease], [self._holder]))
+
+    def _deliveries_to(self, gateway: str) -> Deliveries:
+        return self._deliveries.setdefault(gateway, Deliveries(self._holder.encode()))
 
     async def _insist(self, command: Callable[[Redis[bytes]], Awaitable[T]]) -> T:
         """Run a command until it succeeds, with a client of its own before and after `run`."""
@@ -329,6 +346,9 @@ class RedisWorldEnd:
         self.epoch = result
         self._has_gap = False
         self._inputs = {gateway: _Input() for gateway in inputs}
+        for deliveries in self._deliveries.values():
+            deliveries.has_lost = False
+            deliveries.repeat()
         return await task.call(lambda: client.hgetall(self._keys.held), 10 * ATTEMPT)
 
     async def _alive_gateways(self, task: RedisTask, client: Redis[bytes]) -> set[str]:
@@ -336,12 +356,15 @@ class RedisWorldEnd:
         return {gateway for gateway, is_alive in known.items() if is_alive}
 
     async def _known_gateways(self, task: RedisTask, client: Redis[bytes]) -> dict[str, bool]:
-        """Return the names of all gateways, and whether each is alive."""
+        """Return the names of all gateways, and whether each is alive; take note of what they confirm."""
         members = await task.call(lambda: client.smembers(self._keys.gateways))
         names = sorted(_bytes(member).decode(errors="replace") for member in members)
         if not names:
             return {}
         signs = await task.call(lambda: client.mget([self._keys.alive(name) for name in names]))
+        for name, sign in zip(names, signs, strict=True):
+            if sign is not None:
+                self._deliveries_to(name).confirm(_bytes(sign))
         return {name: sign is not None for name, sign in zip(names, signs, strict=True)}
 
     async def _read(self, task: RedisTask, client: Redis[bytes], receive: Callable[[Sequence[bytes]], object]) -> None:
@@ -394,6 +417,7 @@ class RedisWorldEnd:
                 if now - began >= patience and await task.call(lambda: self._give_up(client, gateway)):  # noqa: B023
                     del missing[gateway]
                     self._inputs.pop(gateway, None)
+                    self._deliveries_to(gateway).give_up()
                     logger.warning("gateway %s is given up: no sign of it for %g s", gateway, self._alive)
                     lost(gateway)
             await trio.sleep(LOOK)

@@ -5,11 +5,11 @@ All keys of a world have the same hash tag, so that a script is legal in Redis C
 | key | type | written by | content |
 |---|---|---|---|
 | `tm:{W}:in:G` | stream | gateway G | its frames `m`, numbered `n`; trimmed by the commit |
-| `tm:{W}:out:G` | stream | the commit | frames `m`, numbered `n` by world `w`; trimmed by gateway G each second |
+| `tm:{W}:out:G` | stream | the commit | frames `m`, numbered `s` by world `w`; trimmed by gateway G each second |
 | `tm:{W}:state` | hash | the scripts | the `epoch`, and the number `n` of its last commit |
 | `tm:{W}:lease` | string | the scripts | the holder; it expires unless commits renew it |
 | `tm:{W}:held` | hash | the commit | what is held for the next world |
-| `tm:{W}:alive:G` | string | gateway G | expires unless the gateway renews it |
+| `tm:{W}:alive:G` | string | gateway G | its sign of life, which names the last frame that it has; it expires |
 | `tm:{W}:gateways` | set | gateways | their names |
 """
 
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from coredis import Redis
 
+SEEN: Final = 0  # a commit of this number, or of a greater one
 FENCED: Final = -1
 FORGOTTEN: Final = -2
 HELD_BY_ANOTHER: Final = -3
@@ -118,7 +119,7 @@ end
 while key <= #KEYS do
   local last = at + 2 * tonumber(ARGV[at])
   for i = at + 1, last, 2 do
-    redis.call('XADD', KEYS[key], 'MAXLEN', '~', 100000, '*', 'w', ARGV[3], 'n', ARGV[i], 'm', ARGV[i + 1])
+    redis.call('XADD', KEYS[key], 'MAXLEN', '~', 100000, '*', 'w', ARGV[3], 's', ARGV[i], 'm', ARGV[i + 1])
   end
   redis.call('PEXPIRE', KEYS[key], 3600000)
   at, key = last + 1, key + 1

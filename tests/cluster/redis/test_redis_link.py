@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
 import trio
 from coredis import Redis
 
-from trio_mud.cluster import redis_link
+from trio_mud.cluster import redis_delivery, redis_link
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
 from trio_mud.cluster.frames import encode_up
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
-from trio_mud.cluster.redis_scripts import COMMIT
+from trio_mud.cluster.redis_scripts import COMMIT, Script
 
 from .conftest import StartRedis
 from .server import AOF, RedisServer
@@ -356,6 +356,93 @@ async def test_a_commit_whose_reply_is_lost_with_the_data_is_delivered_once(
         await until(lambda: b"third" in first.received)
         assert first.received == [b"first", b"second", b"third"]
         assert redis.ask("xlen", "tm:{w1}:out:g2") == "1"
+
+
+@contextmanager
+def losing(command: str) -> Generator[None]:
+    """Let each commit of the block lose something on the server at once, before any reader sees it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis_link, "COMMIT", Script(COMMIT.text.replace("return 1\n", f"{command}\nreturn 1\n")))
+        yield
+
+
+LOSE_OUTPUT = "redis.call('DEL', 'tm:{w1}:out:g1')"
+LOSE_ALL = "redis.call('FLUSHALL')"
+
+
+async def test_frames_that_were_lost_before_a_gateway_has_read_them_are_written_again(redis: RedisServer) -> None:
+    gateway, world = Gateway(redis), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        with losing(LOSE_ALL):
+            await world.commit(b"lost", b"with the data")
+        with pytest.raises(Forgotten):
+            await world.commit()
+        await world.end.claim()
+        await world.commit(b"after", number=1)
+        await until(lambda: b"after" in gateway.received)
+    assert gateway.received == [b"before", b"lost", b"with the data", b"after"]
+
+
+@pytest.mark.parametrize("follows", [True, False], ids=["in the midst", "at the end"])
+async def test_an_output_stream_that_is_lost_is_noticed_and_written_again(redis: RedisServer, follows: bool) -> None:
+    gateway, world = Gateway(redis, alive=1.0), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        with losing(LOSE_OUTPUT):
+            await world.commit(b"lost", b"with its stream")
+        if follows:
+            await world.commit(b"after")
+
+        async def commit() -> None:
+            while True:
+                await trio.sleep(0.1)
+                await world.commit()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(commit)
+            await until(lambda: gateway.received == [b"before", b"lost", b"with its stream", *[b"after"] * follows])
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_gateway_reads_from_a_server_whose_clock_is_behind(redis: RedisServer) -> None:
+    gateway, world = Gateway(redis, alive=0.6), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        gateway.end._last = b"9999999999999-0"  # the clock of the server was so much ahead
+        redis.ask("flushall")
+        with pytest.raises(Forgotten):
+            await world.commit()
+        await world.end.claim()
+        await world.commit(b"after", number=1)
+        await until(lambda: b"after" in gateway.received)
+    assert gateway.received == [b"before", b"after"]
+
+
+async def commit_until_forgotten(world: World, frame: bytes) -> None:
+    with trio.fail_after(10), suppress(Forgotten):
+        while True:
+            await trio.sleep(0.1)
+            await world.commit(frame)
+
+
+async def test_more_lost_frames_than_are_kept_make_a_commit_fail(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_delivery, "MOST_KEPT", 10)
+    gateway, world = Gateway(redis, alive=0.6), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        with losing(LOSE_OUTPUT):
+            await world.commit(*[b"number %d" % number for number in range(5)])
+        await commit_until_forgotten(world, b"after")
+        await world.end.claim()
+        await world.commit(b"then", number=1)
+        await until(lambda: gateway.received[-1:] == [b"then"])
 
 
 async def test_a_standby_leaves_lost_data_to_the_world_that_serves(redis: RedisServer) -> None:
