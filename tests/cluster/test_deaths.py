@@ -193,6 +193,48 @@ async def test_a_password_on_its_way_when_the_world_dies_is_no_command(autojump_
         assert heard == ["look"]
 
 
+async def test_a_password_on_its_way_when_two_worlds_die_is_no_command(autojump_clock: MockClock) -> None:
+    async def secret(dialog: Dialog) -> None:
+        await dialog.ask_hidden("Password: ")
+
+    first, third, heard = Hooks(), echo("third"), list[str]()
+    first.on(Admitted)(lambda event: event.connection.start_dialog(secret))
+    third.on(Input)(lambda event: heard.append(event.line))
+    async with open_split() as split:
+        world = await split.start_world(first)
+        ann = await split.mud.player(latency=0.3)
+        await ann.sees("Password:")
+        world.end.kill()
+        second = await split.start_world(Hooks())
+        await trio.sleep(0.1)
+        second.end.kill()
+        await split.start_world(third)
+        await ann.type("sesame", "look")
+        await ann.sees("heard look")
+        assert heard == ["look"]
+
+
+async def test_a_password_of_a_client_that_agrees_to_hide_it_after_the_death_of_the_world_is_no_command(
+    autojump_clock: MockClock,
+) -> None:
+    async def secret(dialog: Dialog) -> None:
+        await dialog.ask_hidden("Password: ")
+
+    first, second, heard = Hooks(), echo("second"), list[str]()
+    first.on(Admitted)(lambda event: event.connection.start_dialog(secret))
+    second.on(Input)(lambda event: heard.append(event.line))
+    async with open_split() as split:
+        world = await split.start_world(first)
+        ann = await split.mud.player(latency=1.5)
+        await ann.sees("Password:")
+        await trio.sleep(1)
+        world.end.kill()
+        await split.start_world(second)
+        await ann.type("sesame", "look")
+        await ann.sees("heard look")
+        assert heard == ["look"]
+
+
 async def test_a_refused_connection_of_a_world_that_is_cut_takes_no_text(autojump_clock: MockClock) -> None:
     taken: list[bool] = []
 

@@ -152,6 +152,22 @@ def test_a_late_refusal_is_not_reported_again() -> None:
     playbook.hears("IAC DONT 63").hears("IAC DO 63").says("IAC WONT 63")
 
 
+def test_a_late_answer_to_a_request_taken_back_does_not_confirm_that() -> None:
+    playbook = book(Echo()).calls("hide_input", True).ticks(0.0).ticks(2.0, EchoRejected()).calls("hide_input", False)
+    playbook.hears("IAC DO ECHO")
+    assert playbook.engine.may_still_hide
+    playbook.hears("IAC DONT ECHO")
+    assert not playbook.engine.may_still_hide
+
+
+def test_a_late_refusal_of_a_request_taken_back_is_all_that_comes() -> None:
+    playbook = book(Echo()).calls("hide_input", True).ticks(0.0).ticks(2.0, EchoRejected()).calls("hide_input", False)
+    playbook.hears("IAC DONT ECHO")
+    assert not playbook.engine.may_still_hide
+    playbook.calls("hide_input", True).hears("IAC DO ECHO")
+    assert playbook.engine.is_ours(1)
+
+
 def test_around_a_question_of_ours_each_request_is_answered() -> None:
     playbook = book(Echo()).hears("IAC DO ECHO").calls("hide_input", True).hears("IAC DO ECHO")
     playbook.calls("hide_input", False).hears("IAC DONT ECHO IAC DO ECHO")

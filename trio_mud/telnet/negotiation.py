@@ -35,7 +35,8 @@ nothing is open, go to the table. Example: a password is asked for twice within 
 
 If an earlier no was never acknowledged and a later yes is refused, that refusal is dropped by mistake. Then the
 deadline decides (two seconds, counted by `tick`). A late question that is withdrawn is removed from the queue, because
-it may never be answered.
+it may never be answered. If its yes comes after all, it is dropped and closes nothing (`had_late`): the peer has not
+received our no yet, so it still hides what is typed.
 
 No negotiation loops, because a yes or a no that changes nothing is not answered. The special cases are:
 - a yes after we have switched a side off is treated as an acknowledgement and not answered: busybox telnet answers
@@ -146,13 +147,15 @@ class _Side:
     Attributes:
         state: Its state.
         open: Length of the queue of unacknowledged messages: yes and no alternate, and the last one is as in `state`.
+        had_late: True if the only entry is the no that has withdrawn a late question, whose yes may still come.
     """
 
-    __slots__ = ("_moves", "open", "state")
+    __slots__ = ("_moves", "had_late", "open", "state")
 
-    def __init__(self, state: State, open_: int) -> None:
+    def __init__(self, state: State, open_: int, had_late: bool) -> None:
         self.state = state
         self.open = open_
+        self.had_late = had_late
         self._moves: list[_Move | None] = [None, None, None]  # computed at first use, by verb received
 
     def ask(self) -> _Side | None:
@@ -165,7 +168,7 @@ class _Side:
         """Return the side after a request to switch it off, or None if no no needs to be sent."""
         if self.state is State.OFF:
             return None
-        return _side(State.OFF, 1 if self.state is State.LATE else self.open + 1)
+        return _side(State.OFF, 1, True) if self.state is State.LATE else _side(State.OFF, self.open + 1)
 
     def hear(self, heard: PeerMessage) -> _Move:
         """Return the move for a received verb; it is computed once and then shared by all connections."""
@@ -175,6 +178,8 @@ class _Side:
         return move
 
     def _held(self, heard: PeerMessage) -> _Move:
+        if self.had_late and heard is not PeerMessage.NO:
+            return _Move(_side(self.state, self.open), is_dropped=True)
         # Yes and no alternate, and the last one is the current wish, so the parity of the length gives the oldest.
         oldest_is_yes = (self.state is State.OFF) == (self.open % 2 == 0)
         fits = (heard is not PeerMessage.NO) == oldest_is_yes
@@ -195,8 +200,8 @@ class _Side:
 
 # A connection has about ten sides; separate objects would take more memory than the rest of the table.
 @lru_cache(maxsize=64)
-def _side(state: State, open_: int) -> _Side:
-    return _Side(state, open_)
+def _side(state: State, open_: int, had_late: bool = False) -> _Side:
+    return _Side(state, open_, had_late)
 
 
 _NEW: Final = _side(State.OFF, 0)

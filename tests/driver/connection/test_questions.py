@@ -383,6 +383,45 @@ async def test_a_password_on_its_way_when_its_question_ends_is_no_command(
         assert lines_of(witness) == ["look"]
 
 
+async def test_a_password_of_a_client_that_agrees_to_hide_it_too_late_is_no_command(
+    mud: OpenMud, witness: EventLog
+) -> None:
+    """Its agreement comes after the question has ended, and confirms nothing."""
+
+    async def give_up_soon(dialog: Dialog) -> None:
+        with suppress(trio.TooSlowError):
+            await dialog.ask_hidden("Password: ", within=2.5)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(give_up_soon))
+    async with mud(witness.hooks) as place:
+        ann = await place.player(latency=1.5)
+        await ann.sees("Password: ")
+        await ann.type("sesame", "look")
+        await place.pass_time(5)
+        assert lines_of(witness) == ["look"]
+
+
+async def test_the_password_of_a_second_question_is_no_command_for_as_long_as_that_of_the_first(
+    mud: OpenMud, witness: EventLog
+) -> None:
+    async def give_up_at_once(dialog: Dialog) -> None:
+        with suppress(trio.TooSlowError):
+            await dialog.ask_hidden("Password: ", within=0.5)
+
+    witness.hooks.on(Admitted)(lambda event: event.connection.start_dialog(give_up))
+    async with mud(witness.hooks) as place:
+        ann = await place.player(latency=0.3)
+        await ann.sees("Password: ")
+        ann.stop_reading()
+        await trio.sleep_until(5.5)
+        (connection,) = place.server.connections
+        connection.start_dialog(give_up_at_once)
+        await trio.sleep_until(7.5)  # two seconds after the first question has ended
+        await ann.type("sesame", "look")
+        await place.pass_time(5)
+        assert lines_of(witness) == ["look"]
+
+
 @pytest.mark.parametrize(
     ("program", "pause"), [("confirms", 0.0), ("never confirms", 2.0)], ids=["as soon as it is shown", "in two seconds"]
 )

@@ -41,6 +41,7 @@ from ..core.describing import innermost
 from ..core.events import Cause
 from ..core.guard import interrupt_in
 from ..core.metering import Meter
+from ..core.timers import Deadline
 from .base import ClientKnown, HidingRefused, Interrupted, LineCut, LinkReceiver, OutOfBand, PackagesNamed, Resized
 from .client import FactSource, Size
 from .outgoing import Outgoing
@@ -80,6 +81,7 @@ class Incoming:
         "_has_unparsed",
         "_hides_partial",
         "_is_sure",
+        "_late",
         "_link",
         "_meter",
         "_raw",
@@ -105,6 +107,7 @@ class Incoming:
         self._has_unparsed = False  # the engine holds unparsed bytes
         self._hides_partial = False  # part of the unfinished line came while input was hidden
         self._skips_line = False  # the unfinished line was discarded
+        self._late: Deadline | None = None  # the end of `Hiding.LATE`
         self._meter: Meter | None = None  # once the peer has sent anything other than lines
         self._size: Size | None = None  # the last window size in the bytes being parsed
         self.hides_input = Hiding.NO
@@ -270,11 +273,15 @@ class Incoming:
 
     def mark_lines(self, hidden: bool, *, is_answered: bool) -> None:
         """Mark lines as hidden from now on, or no longer; without an answer perhaps the next one, too."""
-        was_hidden = self.hides_input is Hiding.YES
+        before = self.hides_input
         self.hides_input = Hiding.YES if hidden else Hiding.NO
-        if was_hidden and not hidden and not is_answered and self._link.engine.may_still_hide:
+        if before and not hidden and not is_answered and self._link.engine.may_still_hide:
             self.hides_input = Hiding.LATE
-            self._link._host.context.timers.at(trio.current_time() + LATE_ANSWER, self._end_late)
+            if before is Hiding.YES:  # otherwise the answer is on its way already, and no longer than before
+                if self._late is not None:
+                    self._late.cancel()
+                ends_at = trio.current_time() + LATE_ANSWER
+                self._late = self._link._host.context.timers.at(ends_at, self._end_late)
 
     # Steps
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -59,12 +59,24 @@ def _secrets(trace: SplitTrace, world: WorldSideTrace) -> Iterator[str]:
             continue
         arrival = None if happening.connection is None else world.arrivals.get(happening.connection.number)
         if arrival is not None and happening.kind == "Input":
-            began = next(one.at for one in world.happenings if one.connection is arrival.connection)
-            before = [one for one in trace.arrivals[arrival.place] if one.world is not world]
-            has_asked = any(one.world.watch(one.connection).may_skip for one in before)
-            if has_asked and happening.at >= began + LATE_ANSWER:
+            is_over_at = _question_is_over_at(trace.arrivals[arrival.place], world)
+            if is_over_at is not None and happening.at >= is_over_at + LATE_ANSWER:
                 continue
         yield f"contained in {happening.kind}"
+
+
+def _question_is_over_at(arrivals: Sequence[Arrival], world: WorldSideTrace) -> float | None:
+    """Return when the hidden question of an earlier world was over: when the next one knew the connection."""
+    has_asked, over_at = False, None
+    for arrival in arrivals:
+        began = [one.at for one in arrival.world.happenings if one.connection is arrival.connection]
+        if has_asked and over_at is None and began:
+            over_at = began[0]
+        if arrival.world is world:
+            return over_at
+        if arrival.world.watch(arrival.connection).may_skip:
+            has_asked, over_at = True, None
+    return over_at
 
 
 def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
