@@ -15,7 +15,7 @@ from trio_mud.testing import Player
 from trio_mud.testing.memory_cluster import ALIVE, MemoryGatewayEnd
 from trio_mud.testing.threads import settle
 
-from .conftest import open_split
+from .conftest import block, open_split
 
 
 def echo(name: str) -> Hooks:
@@ -233,6 +233,40 @@ async def test_a_password_of_a_client_that_agrees_to_hide_it_after_the_death_of_
         await ann.type("sesame", "look")
         await ann.sees("heard look")
         assert heard == ["look"]
+
+
+async def test_an_answer_is_not_acknowledged_before_its_script_has_received_it(autojump_clock: MockClock) -> None:
+    """Until then the dialog may put it back, and a world that dies meanwhile leaves it to the next one."""
+    taken: list[int] = []
+
+    async def talk(dialog: Dialog) -> None:
+        await dialog.ask("Name? ")
+        await trio.sleep_forever()
+
+    def look(event: Input) -> None:
+        links = world.service._links.values()
+        taken.append(next(link.taken_number for link in links if link.number == asked.number))
+
+    hooks = Hooks()
+    hooks.on(Admitted)(
+        lambda event: None if len(event.connection.server.connections) > 1 else event.connection.start_dialog(talk)
+    )
+    hooks.on(Input)(look)
+    async with open_split() as split:
+        world = await split.start_world(hooks)
+        ann, bob = await split.mud.player(), await split.mud.player()
+        (asked, _) = split.mud.server.connections
+        unblock = block(split.gateway._end)  # type: ignore[arg-type]
+        await bob.type("look")
+        await settle()  # this frame blocks, and the next one has both lines
+        await ann.type("Ann")
+        await settle()
+        await bob.type("look")
+        await settle()
+        unblock()
+        await settle()
+        assert taken == [0, 0]  # the second in the batch in which the dialog was given the answer
+        assert [link.acknowledged for link in world.service._links.values()] == [1, 2]
 
 
 async def test_a_refused_connection_of_a_world_that_is_cut_takes_no_text(autojump_clock: MockClock) -> None:

@@ -55,6 +55,7 @@ class Forwarder:
     asks_hidden = True  # hidden lines are sent too; the world decides which it takes
     has_begun = True
     takes_all = True
+    holds_line = False  # what it has taken is numbered and kept
 
     __slots__ = ("_connection", "_ended", "_is_input_over", "_send", "_signal", "recorded", "unacknowledged")
 

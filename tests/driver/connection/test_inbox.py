@@ -334,6 +334,22 @@ async def test_a_message_that_waits_behind_a_hook_is_dropped_when_the_link_ends(
     assert seen == ["look"]
 
 
+async def test_a_message_behind_the_answer_to_a_question_comes_once_the_script_has_the_answer(mud: OpenMud) -> None:
+    hooks, seen = Hooks(), list[str]()
+    hooks.on(GmcpMessage)(lambda event: seen.append(event.package))
+
+    async def talk(dialog: Dialog) -> None:
+        seen.append(await dialog.ask("Name? "))
+
+    hooks.on(Admitted)(lambda event: event.connection.start_dialog(talk))
+    async with mud(hooks) as place:
+        player = await place.player(gmcp=("Room",))
+        await player.sees("Name?")
+        await player.send(b"Ann\r\n" + bytes((IAC, SB, GMCP)) + b"Room.Look 1" + bytes((IAC, SE)))
+        await settled()
+    assert seen == ["Ann", "Room.Look"]
+
+
 async def test_a_refused_echo_is_told_and_never_after_the_ending(mud: OpenMud) -> None:
     hooks, told = Hooks(), []
     hooks.on(EchoRefused)(lambda event: told.append(event.connection.ending))

@@ -12,6 +12,7 @@ from trio_mud.cluster.numbering import InputOrder, Unacknowledged
 from trio_mud.cluster.remote_link import RemoteLink
 from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
+from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 
 from .defects import replaced
@@ -82,3 +83,8 @@ def input_that_comes_twice_is_taken_twice(true: Any, self: InputOrder, item: Num
 @_split_defect(RemoteLink, "taken_number")
 def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteLink) -> int:
     return self._passed
+
+
+@_split_defect(Inbox, "waiting")
+def an_answer_is_acknowledged_before_its_script_has_it(true: Any, self: Inbox) -> int:
+    return len(self.lines)

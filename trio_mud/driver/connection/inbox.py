@@ -239,8 +239,8 @@ class Inbox(Source):
 
     @property
     def waiting(self) -> int:
-        """The number of lines and messages that were received and not taken."""
-        return len(self.lines)
+        """The number of lines and messages that were received and not taken; a dialog may still put one back."""
+        return len(self.lines) + (self.taker is not None and self.taker.holds_line)
 
     def input_over(self) -> None:
         """Notify the taker that the peer has sent its end of file and that all its input was taken."""
@@ -486,8 +486,11 @@ class Inbox(Source):
         if self._throttle is not None and not self._is_closed:  # a dead link can send no more, so its lines do not wait
             return False
         # Events that wait in turn with the lines usually do not go to a taker, so they pass while it does not ask.
+        # Not while it may put back the line before them, which a world would count as the one that was taken.
         taker = self.taker
-        return taker is None or taker.is_asking or not (taker.takes_all or isinstance(self.lines[0], str))
+        if taker is None or taker.is_asking:
+            return True
+        return not (taker.takes_all or taker.holds_line or isinstance(self.lines[0], str))
 
     def _take_line(self) -> HookEvent | None:
         """Take the oldest line: give it to the taker that asks for it, or return it as an `Input`."""

@@ -58,6 +58,11 @@ class InnerTaker(LineTaker, Protocol):
 
     takes_all: bool
 
+    @property
+    def holds_line(self) -> bool:
+        """True if it has a line that its script has not received yet, and that it may put back."""
+        ...
+
     def forward(self, item: HookEvent | Payload) -> None:
         """Take what is not a line. Called only if it takes all."""
         ...
@@ -76,6 +81,11 @@ class LinesOnly:
     takes_all = False
 
     __slots__ = ()
+
+    @property
+    def holds_line(self) -> bool:
+        """False: a line that it was given is taken."""
+        return False
 
     def forward(self, item: HookEvent | Payload) -> None:
         """Never called, since it does not take all."""

@@ -100,6 +100,8 @@ class QuestionTaker(LinesOnly):
             if self._answer is not None and not hidden:
                 self._lines.give_back(self._answer)
             self._answer = None
+            self._lines.notify()  # messages have waited for the line before them
+            self._link.mark_dirty()  # the flush notices that the line is taken, which a world acknowledges then
 
     def give_back(self, line: str) -> None:
         """Put a line back: it is the oldest again."""
@@ -111,6 +113,11 @@ class QuestionTaker(LinesOnly):
         self._lines.end()
 
     # Called by the inbox
+
+    @property
+    def holds_line(self) -> bool:
+        """True if an answer was given that the script has not received yet."""
+        return self._answer is not None
 
     @property
     def is_asking(self) -> bool:

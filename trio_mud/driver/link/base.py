@@ -99,7 +99,10 @@ class LinkReceiver(Protocol):
 
     @property
     def waiting(self) -> int:
-        """The number of lines and messages that were received and not taken."""
+        """The number of lines and messages that were received and not taken.
+
+        A line that answers a dialog's question is taken once its script has received it.
+        """
         ...
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
