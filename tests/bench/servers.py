@@ -14,7 +14,8 @@
     servers.py asyncio      an asyncio Protocol
     servers.py uvloop       the same on uvloop
     servers.py twisted      Twisted's LineReceiver on its epoll reactor
-    servers.py telnetlib3   telnetlib3's server with a shell
+    servers.py conch        Twisted's telnet, which offers four options
+    servers.py telnetlib3   telnetlib3's server with a shell, which offers its options
 
 All but `sansio` play the same game.  A server prints its port as the first line and serves until it is ended; at the
 latest the kernel ends it.
@@ -33,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +216,7 @@ def on_uvloop() -> None:
 # Others; typed loosely, for they need not be installed
 
 
-def twisted() -> None:
+def twisted(*, has_telnet: bool = False) -> None:
     importlib.import_module("twisted.internet.epollreactor").install()
     reactor: Any = importlib.import_module("twisted.internet.reactor")
     protocol: Any = importlib.import_module("twisted.internet.protocol")
@@ -242,10 +244,32 @@ def twisted() -> None:
             world.leave(self)
 
     factory = protocol.ServerFactory()
-    factory.protocol = Player
+    factory.protocol = conch_of(Player) if has_telnet else Player
     factory.noisy = False
     tell(reactor.listenTCP(0, factory, backlog=BACKLOG, interface="127.0.0.1").getHost().port)
     reactor.run()
+
+
+def conch_of(player: Any) -> Callable[[], Any]:
+    """Return the factory of Twisted's telnet protocol around this one, with options as it lets a server offer them."""
+    telnet: Any = importlib.import_module("twisted.conch.telnet")
+    error: Any = importlib.import_module("twisted.internet.error")
+
+    class Offering(player, telnet.TelnetProtocol):  # type: ignore[misc]  # whatever they are
+        def connectionMade(self) -> None:  # noqa: N802  Twisted's name
+            ask, offer = self.transport.do, self.transport.will
+            for answer in (offer(telnet.SGA), ask(telnet.NAWS), ask(b"\x18"), ask(telnet.LINEMODE)):
+                answer.addErrback(lambda failure: failure.trap(telnet.OptionRefused, error.ConnectionDone))
+            super().connectionMade()
+
+    class Telnet(telnet.TelnetTransport):  # type: ignore[misc]  # whatever it is
+        def setTcpNoDelay(self, enabled: bool) -> None:  # noqa: N802
+            self.transport.setTcpNoDelay(enabled)
+
+        def write(self, data: bytes) -> None:
+            super().write(data.replace(b"\r\n", b"\n"))  # it sends \r\n for \n
+
+    return lambda: Telnet(Offering)
 
 
 def telnetlib3() -> None:
@@ -326,6 +350,7 @@ SERVERS: dict[str, Callable[..., Awaitable[None] | None]] = {
     "asyncio": asyncio_alone,
     "uvloop": on_uvloop,
     "twisted": twisted,
+    "conch": partial(twisted, has_telnet=True),
     "telnetlib3": telnetlib3,
 }
 
