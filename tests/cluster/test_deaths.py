@@ -155,6 +155,34 @@ async def test_the_last_lines_before_a_reset_are_handled_although_one_more_world
         assert split.gateway._peers == {}
 
 
+async def test_the_last_lines_before_an_end_of_file_are_handled_although_the_world_dies_after_its_patience(
+    autojump_clock: MockClock,
+) -> None:
+    """Its time to serve them is over, so the connection has ended; one line is being handled, and two wait."""
+    heard: list[str] = []
+
+    async def obey(event: Input) -> None:
+        heard.append(event.line)
+        await trio.sleep(5)
+
+    slow, second = Hooks(), Hooks()
+    slow.on(Input)(obey)
+    second.on(Input)(lambda event: heard.append(event.line))
+    async with open_split(limits=Limits(quit_timeout=1)) as split:
+        first = await split.start_world(slow)
+        ann = await split.mud.player()
+        await ann.type("1", "2", "3")
+        await ann.finish_typing()
+        await split.mud.pass_time(3)
+        assert len(split.mud.server.connections) == 0
+        assert heard == ["1"]
+        first.end.kill()
+        await split.start_world(second)
+        await split.mud.pass_time(1)
+        assert heard == ["1", "2", "3"]
+        assert split.gateway._peers == {}
+
+
 async def test_a_visitor_is_refused_if_no_world_answers(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(world_timeout=7)) as split:
         began = trio.current_time()

@@ -657,7 +657,8 @@ class RemoteLink:
                 self._port.send(self.gateway, VerdictAdmitted(self.number))
             elif action is WorldLinkAction.SEND_DISMISSED:
                 message = Dismissed(self.number, why.name, str(on_wire(self._refusal)))
-                if self._departure is None or self._has_taken_all:
+                is_complete = self._departure is not None or self._input_over.is_set()  # no more input can come
+                if self._has_taken_all or not is_complete:
                     self._port.send(self.gateway, message)
                 else:  # its last input still waits, and the gateway remembers it for the next world until it is taken
                     self._dismissal = message
