@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Dialog, Hooks, Input, WindowSize
+from trio_mud import Admitted, Connect, Dialog, Hooks, Input, WindowSize
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing.memory_cluster import MemoryWorldEnd
@@ -190,3 +190,31 @@ async def test_an_idle_world_with_a_heartbeat_notices_that_it_is_fenced(autojump
         await split.start_world(echo("second"))
         await trio.sleep(1)
         assert isinstance(first.failed, Fenced)
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["on its way", "lost"])
+async def test_a_connection_whose_dismissal_is_not_there_yet_does_not_arrive_again(
+    autojump_clock: MockClock, is_lost: bool
+) -> None:
+    """The roll names it, since its gateway does not know yet that the world has ended it."""
+    connects: list[Connect] = []
+    hooks = echo("world")
+    hooks.on(Connect)(connects.append)
+    async with open_split(latency=0.4) as split:
+        world = await split.start_world(hooks)
+        await split.mud.player()
+        await split.mud.player()
+        await split.mud.pass_time(3)
+        leaving, staying = world.server.connections
+        if is_lost:
+            leaving.quit("farewell")
+            await split.mud.pass_time(0.3)  # it has left the world
+        split.cluster.forget()
+        staying.write("tick")  # so that the world notices the loss
+        await split.mud.pass_time(0.9)  # the gateway has been asked for its roll, and has sent it
+        if not is_lost:
+            leaving.quit("farewell")
+        await split.mud.pass_time(5)
+        assert len(connects) == 2
+        assert len(world.server.connections) == len(split.mud.server.connections) == 1
+        assert len(split.gateway._peers) == 1

@@ -46,6 +46,7 @@ from .wire import (
     Acknowledged,
     Arrived,
     Departed,
+    Dismissed,
     Down,
     FactsLearned,
     InputOver,
@@ -76,6 +77,7 @@ HOLD: Final = 1.0  # seconds for which input waits at most until all sessions ar
 MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, links keep their output back
 MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
+MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 
 
 class WorldListener:
@@ -148,6 +150,7 @@ class WorldService:
         self._round = 0  # the number of flushes
         self._pending = 0  # bytes, about, that are not committed
         self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
+        self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
         self._waiting: list[RemoteLink] = []  # for room
         self._listing: dict[str, str | tuple[str, ...]] = {}
@@ -330,6 +333,10 @@ class WorldService:
         self._pending += MESSAGE_SIZE
         if type(message) is VerdictAdmitted:
             self._must_list = True
+        elif type(message) is Dismissed:
+            self._dismissed[gateway, message.link] = message
+            if len(self._dismissed) > MOST_DISMISSED:
+                del self._dismissed[next(iter(self._dismissed))]
         self._dirty.set()
 
     def item_of(self, kind: type[TextSent | PromptSent], text: Text) -> TextSent | PromptSent:
@@ -464,8 +471,11 @@ class WorldService:
         if isinstance(message, Arrived):
             if (rolling := self._rolling.get(gateway)) is not None:
                 rolling.add(message.link)
-            if (known := self._links.get((gateway, message.link))) is not None:
+            place = gateway, message.link
+            if (known := self._links.get(place)) is not None:
                 known.repeat_lost(message)
+            elif (dismissal := self._dismissed.get(place)) is not None:  # it is on its way, or lost
+                self.send(gateway, dismissal)
             else:
                 self._arrive(gateway, message)
             return
@@ -546,6 +556,8 @@ class WorldService:
         for links in (self._abandoned, self._links):
             for place in [place for place in links if place[0] == gateway]:
                 self._active.pop(links.pop(place), None)
+        for place in [place for place in self._dismissed if place[0] == gateway]:
+            del self._dismissed[place]
         self._dirty.set()  # there may be room now
 
     # Down
