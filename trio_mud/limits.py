@@ -348,7 +348,7 @@ class Limits:
 
     cleanup_timeout: float = 5.0
     """Timeout of all cleanup after a hard stop, in seconds, counted once and shared by all tasks.
-    Precedent: Erlang's supervisors give a child 5 s."""
+    After the last event, each service has as long again to close. Precedent: Erlang's supervisors give a child 5 s."""
 
     log_interval: float | None = 10.0
     """Seconds in which a repeating kind of warning, such as "too many open files", is logged at most once.

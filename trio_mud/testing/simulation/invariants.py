@@ -91,7 +91,10 @@ class DecodedOutput:
         """Return the lines transliterated to the characters that are certain for the player.
 
         A player that rejects UTF-8 is sent ASCII from its answer on, and the bytes received do not show when that was.
+        If junk of it has spoilt that answer, it is sent UTF-8 to the end; then only the numbers are certain.
         """
+        if "garbled" in player.faults and player.program in REJECTS_UTF_8:
+            return [line.rstrip(">").partition(" ")[0] for line in lines]
         is_certain = self.charset == "utf-8" and player.program not in REJECTS_UTF_8
         return [transliterate(line, "utf-8" if is_certain else "ascii") for line in lines]
 
@@ -238,7 +241,8 @@ def the_refused_read_their_refusal(trace: Trace) -> Iterator[str]:
             or closed > happening.at + trace.plan.limits.quit_timeout + trace.plan.limits.linger_timeout + SLACK
         ):
             yield f"{connection.name} was refused at {happening.at:g} s and closed at {closed}"
-        if trace.game_is_known and player.reads_all and not trace.server._aborting.is_set() and not read:
+        is_cut = trace.server._aborting.is_set() or connection.number in trace.cut_refusals
+        if trace.game_is_known and player.reads_all and not is_cut and not read:
             yield f"{connection.name} was refused without a word, though its link is good"
 
 
@@ -514,14 +518,18 @@ def _guests(trace: Trace) -> list[Connection]:
 
 @invariant("I-18")
 def the_end_comes_in_time(trace: Trace) -> Iterator[str]:
-    """A shutdown ends within its drain and cleanup times, the hard path within the cleanup time."""
+    """A shutdown ends within its drain and cleanup times, the hard path within the cleanup time.
+
+    After the last event, each service has the cleanup time once more.
+    """
     limits = trace.plan.limits
     if trace.closing_at is None or trace.closed_at is None:
         yield "the server has not ended"
         return
-    if trace.aborting_at is not None and trace.closed_at > trace.aborting_at + limits.cleanup_timeout + SLACK:
+    cleanup = limits.cleanup_timeout * (1 + trace.services)
+    if trace.aborting_at is not None and trace.closed_at > trace.aborting_at + cleanup + SLACK:
         yield f"the hard path began at {trace.aborting_at:g} s and ended at {trace.closed_at:g} s"
-    if trace.closed_at > trace.closing_at + limits.shutdown_timeout + limits.cleanup_timeout + SLACK:
+    if trace.closed_at > trace.closing_at + limits.shutdown_timeout + cleanup + SLACK:
         yield f"the shutdown began at {trace.closing_at:g} s and ended at {trace.closed_at:g} s"
     is_at_once = OPERATORS[trace.plan.operator].is_hard and not OPERATORS[trace.plan.operator].raises
     if is_at_once and trace.operated_at is not None and trace.operated_at < trace.closing_at - 0.2:

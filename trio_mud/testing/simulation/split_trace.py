@@ -50,6 +50,7 @@ class GatewayTrace(Trace):
         self.name = inside.name_of(service)
         self.incarnation = incarnation
         self.is_dead = False
+        self.services = 1
 
     def __str__(self) -> str:
         return f"gateway {self.name}.{self.incarnation}"
@@ -130,6 +131,7 @@ class WorldSideTrace(Trace):
         self.end = end
         self.number = number
         self.is_dead = False
+        self.services = 1
         self.arrivals: dict[int, Arrival] = {}
         self._split = split
 
@@ -370,6 +372,9 @@ class SplitTrace:
                 arrival.dismissed_with = len(arrival.taken)
                 if arrival.connection.ending is None:
                     self.fault(f"{arrival} is dismissed, and lives")
+                gateway = self.gateway_at(arrival.place)
+                if gateway is not None and arrival.world.server._aborting.is_set():
+                    gateway.cut_refusals.add(arrival.place[2])
 
     def lines(self, arrival: Arrival) -> int:
         """Return the number of lines that a world has acknowledged, without hidden ones, which it may drop."""

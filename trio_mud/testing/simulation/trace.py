@@ -192,6 +192,8 @@ class Trace:
         returned: The returns of clients by a token, by the number of the new connection.
         continued: The number of the connection that entered the same session before, by the number of the new one.
         after_restart: The record of the next life of the game; None if there is none.
+        services: The number of its services.
+        cut_refusals: The numbers of the connections of a gateway whose world refused them while it was stopped hard.
     """
 
     def __init__(self, plan: RunPlan, server: MasterServer) -> None:
@@ -229,6 +231,8 @@ class Trace:
         self.continued: dict[int, int] = {}
         self.accepted_at: dict[int, float] = {}
         self.numbers = range(1, 1_000_000)  # of its connections
+        self.services = 0
+        self.cut_refusals: set[int] = set()
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
