@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -32,6 +32,7 @@ class Counting:
         stat: The world's count of its lines: heard, doubled, missed.
         notices: Lines about a silent or a new world that it has read.
         strange: Other lines that it has read.
+        line: Returns the line of a verb and a number, by default both.
     """
 
     ports: Sequence[int]
@@ -46,6 +47,7 @@ class Counting:
     stat: tuple[int, ...] = ()
     notices: int = 0
     strange: list[str] = field(default_factory=list)
+    line: Callable[[str, int], str] = "{} {}".format
     _sent_at: dict[int, float] = field(default_factory=dict)
     _stream: trio.SocketStream | None = None
     _chance: random.Random = field(default_factory=lambda: random.Random(1))
@@ -101,7 +103,7 @@ class Counting:
             self.sent += 1
             self._sent_at[self.sent] = time.time()
             try:
-                await stream.send_all(b"%s %d\r\n" % (verb.encode(), self.sent))
+                await stream.send_all(f"{self.line(verb, self.sent)}\r\n".encode())
             except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
                 return
 

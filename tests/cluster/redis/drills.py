@@ -1,10 +1,13 @@
 """The drills: kill worlds, gateways and Redis again and again, while players count; one line of JSON for each drill.
 
-    python -m tests.cluster.redis.drills                    200 worlds, 50 gateways, 20 Redis with and without AOF
+    python -m tests.cluster.redis.drills                    200 worlds, 50 gateways, 20 Redis with and without AOF,
+                                                            and 100 worlds of a bank
     python -m tests.cluster.redis.drills --only spare,redis --share 0.1
 
 `lost` and `doubled` count lines as the players see them; `heard` is the world's own count, where the world lives.
 `silence` is the time from a kill to the next answer to any player, in seconds: median and worst.
+The bank stores money in an SQLite file, and the drill fails if any is lost or made; "between commit and database"
+counts the kills that came while changes were committed, and not in the database.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from pathlib import Path
 
 import trio
 
+from .money import pay_over_kills
 from .processes import now
 from .server import AOF, RedisServer
 from .stage import Stage, judge, on_stage
@@ -96,12 +100,20 @@ async def kill_redis(redis: RedisServer, kills: int, *, has_aof: bool) -> None:
         report(name, stage, kills, silences, heard=await stage.crowd.stats())
 
 
+async def kill_bank(redis: RedisServer, kills: int) -> None:
+    """Kill worlds at random moments while money goes from purse to purse, and audit the database at the end."""
+    figures = {"drill": "money", "kills": kills, **await pay_over_kills(redis, kills)}
+    sys.stdout.write(json.dumps({**figures, "load": round(os.getloadavg()[0], 1)}) + "\n")
+    sys.stdout.flush()
+
+
 DRILLS: dict[str, tuple[int, tuple[str, ...], Drill]] = {
     "spare": (140, AOF, lambda redis, kills: kill_worlds(redis, kills, is_told=True)),
     "standby": (60, AOF, lambda redis, kills: kill_worlds(redis, kills, is_told=False)),
     "handover": (30, AOF, hand_over),
     "gateway": (50, AOF, kill_gateways),
     "redis": (20, AOF, lambda redis, kills: kill_redis(redis, kills, has_aof=True)),
+    "money": (100, AOF, kill_bank),
     "redis-without-disk": (20, (), lambda redis, kills: kill_redis(redis, kills, has_aof=False)),
 }
 

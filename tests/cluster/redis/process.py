@@ -2,10 +2,11 @@
 
     gateway URL NAME PORT
     world URL
+    bank URL DATABASE
     single PORT
 
-A world waits until it can claim. SIGUSR1 lets it take over from the world that serves, SIGUSR2 lets it hand over to
-one that waits; SIGTERM ends each of them.
+A world waits until it can claim, and so does a bank, a world whose game stores records in an SQLite file. SIGUSR1 lets
+it take over from the world that serves, SIGUSR2 lets it hand over to one that waits; SIGTERM ends each of them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.acceptor import AnyListener
+from trio_mud.storage import Sqlite
 from trio_mud.transports.tcp import open_tcp_listeners
+
+from ..bank import BANK
 
 OPEN = Limits(
     max_connections=None,
@@ -48,6 +52,7 @@ OPEN = Limits(
     first_input_timeout=None,
     world_timeout=60,
 )
+INTERVAL = 0.2  # seconds between two writes to the database
 ANYONE = Hooks()
 
 
@@ -108,8 +113,13 @@ def report(**what: object) -> None:
     os.write(1, json.dumps({"at": time.time(), **what}).encode() + b"\n")
 
 
-async def serve(server: MasterServer, listeners: Sequence[AnyListener], world: WorldService | None = None) -> None:
-    """Serve until SIGTERM."""
+async def serve(
+    server: MasterServer,
+    listeners: Sequence[AnyListener],
+    world: WorldService | None = None,
+    database: Path | None = None,
+) -> None:
+    """Serve until SIGTERM: a game without records, or the bank with its database."""
 
     async def obey() -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2) as signals:
@@ -127,8 +137,18 @@ async def serve(server: MasterServer, listeners: Sequence[AnyListener], world: W
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(obey)
-        await nursery.start(server.serve, listeners)
-        report(serving=True)
+        if world is None or database is None:
+            await nursery.start(server.serve, listeners)
+            report(serving=True)
+            return
+        async with (
+            world.claimed() as journal,
+            BANK.open(Sqlite(database, backups=None), interval=INTERVAL, journal=journal) as game,
+            trio.open_nursery() as servers,
+        ):
+            server.hooks, server.world = game
+            await servers.start(server.serve, listeners)
+            report(serving=True)
 
 
 def main(log: Path, kind: str, *arguments: str) -> None:
@@ -146,10 +166,11 @@ def main(log: Path, kind: str, *arguments: str) -> None:
             return
         access = RedisAccess.from_url(arguments[0])
         await access.check()
-        if kind == "world":
+        if kind in ("world", "bank"):
             service = WorldService(RedisWorldEnd(access, "w1"))
             server = MasterServer(ANYONE, limits=limits_of_world(OPEN), services=[service])
-            await serve(server, [service.listener], service)
+            database = Path(arguments[1]) if kind == "bank" else None
+            await serve(server, [service.listener], service, database)
         else:
             gateway = GatewayService(
                 arguments[1], RedisGatewayEnd(access, "w1", arguments[1]), incarnation=time.time_ns() // 1_000_000

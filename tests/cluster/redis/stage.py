@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 
+from ..bank import payment
 from .crowd import CountingCrowd, speaking
 from .processes import Child, now
 from .server import RedisServer, free_port
@@ -13,6 +17,10 @@ from .server import RedisServer, free_port
 
 class Stage:
     """The processes of one drill.
+
+    Args:
+        redis: The server.
+        database: The SQLite file of the bank, which the worlds play then.
 
     Attributes:
         redis: The server.
@@ -25,8 +33,9 @@ class Stage:
     crowd: CountingCrowd
     world: Child
 
-    def __init__(self, redis: RedisServer) -> None:
+    def __init__(self, redis: RedisServer, database: Path | None = None) -> None:
         self.redis = redis
+        self._database = database
         self.gateways: list[Child] = []
         self.worlds: list[Child] = []
         self.ports: list[int] = []
@@ -44,7 +53,8 @@ class Stage:
 
     def start_world(self) -> Child:
         """Start a world, which waits for the claim."""
-        child = Child(self.redis.folder, f"w{len(self.worlds)}", "world", self._url)
+        game = ("world", self._url) if self._database is None else ("bank", self._url, str(self._database))
+        child = Child(self.redis.folder, f"w{len(self.worlds)}", *game)
         self.worlds.append(child)
         return child
 
@@ -76,10 +86,16 @@ class Stage:
 
 @asynccontextmanager
 async def on_stage(
-    redis: RedisServer, *, gateways: int = 1, players: int = 40, every: float = 0.2, spares: int = 0
+    redis: RedisServer,
+    *,
+    gateways: int = 1,
+    players: int = 40,
+    every: float = 0.2,
+    spares: int = 0,
+    database: Path | None = None,
 ) -> AsyncGenerator[Stage]:
     """Start everything; the players speak for the length of the block."""
-    stage = Stage(redis)
+    stage = Stage(redis, database)
     try:
         stage.ports = [free_port() for _ in range(gateways)]
         for number in range(gateways):
@@ -90,10 +106,17 @@ async def on_stage(
         for _ in range(spares):
             await stage.start_world().reported("loaded")
         stage.crowd = CountingCrowd(players, stage.ports, every)
+        if database is not None:
+            for number, player in enumerate(stage.crowd.players):
+                player.line = partial(_payment, f"payer{number}", random.Random(number))
         async with speaking(stage.crowd):
             yield stage
     finally:
         stage.close()
+
+
+def _payment(name: str, dice: random.Random, verb: str, number: int) -> str:
+    return payment(name, number, dice)
 
 
 def judge(crowd: CountingCrowd) -> dict[str, int]:

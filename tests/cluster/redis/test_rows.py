@@ -12,6 +12,7 @@ import trio
 
 from .conftest import StartRedis
 from .crowd import CountingCrowd
+from .money import pay_over_kills
 from .processes import now
 from .server import AOF, RedisServer
 from .stage import judge, on_stage
@@ -50,6 +51,12 @@ async def test_a_world_is_killed_and_a_standby_waits_for_the_lease(start_redis: 
             assert await stage.kill_world(standby, is_told=False) < 1.5 + 0.3 + SLACK
         await stage.crowd.settled()
         assert_each_line_once(stage.crowd)
+
+
+async def test_money_is_conserved_while_worlds_are_killed(start_redis: StartRedis) -> None:
+    result = await pay_over_kills(start_redis(*AOF), 5)
+    assert result == {**result, "answered": result["sent"], "lost": 0, "doubled": 0}
+    assert result["between commit and database"] > 0
 
 
 async def test_a_world_hands_over_to_a_standby(redis: RedisServer) -> None:
