@@ -19,7 +19,7 @@ PURSES = 40
 GOLD = 100  # in each purse at first
 
 
-class Purse(Record, family="purse", resident=True):
+class BankPurse(Record, family="purse", resident=True):
     gold: int = GOLD
 
 
@@ -33,13 +33,13 @@ def bank(world: World) -> Hooks:
     """A game in which each line `ann 17 0 3 5` is the payment 17 of Ann, of 5 gold from purse 0 to purse 3."""
     hooks, store = Hooks(), world.store
     for number in range(PURSES):
-        if store.get(Purse, str(number)) is None:
-            store.add(Purse(), str(number))
+        if store.get(BankPurse, str(number)) is None:
+            store.add(BankPurse(), str(number))
 
     @hooks.on(Input)
     def pay(event: Input) -> None:
         name, number, source, target, gold = event.line.split()
-        giver, taker = store.get(Purse, source), store.get(Purse, target)
+        giver, taker = store.get(BankPurse, source), store.get(BankPurse, target)
         ledger = store.get(PaymentLedger, name) or store.add(PaymentLedger(), name)
         assert giver is not None
         assert taker is not None
@@ -51,7 +51,7 @@ def bank(world: World) -> Hooks:
     return hooks
 
 
-BANK = Game(bank, records=(Purse, PaymentLedger))
+BANK = Game(bank, records=(BankPurse, PaymentLedger))
 
 
 def payment(name: str, number: int, dice: random.Random) -> str:

@@ -25,6 +25,8 @@ class Counting:
         answered: The greatest number answered.
         doubled: Answers to numbers that were answered before.
         skipped: Numbers without an answer, of which a greater one was answered.
+        unexplained: Those of them that no gateway can have taken with it: they were sent by the connection that has
+            answered the greater one.
         connects: The number of connections so far.
         last: When the last answer came.
         delays: Seconds from each line to its answer.
@@ -40,6 +42,7 @@ class Counting:
     answered: int = 0
     doubled: int = 0
     skipped: int = 0
+    unexplained: int = 0
     connects: int = 0
     last: float = 0.0
     heard: int = 0
@@ -50,6 +53,7 @@ class Counting:
     line: Callable[[str, int], str] = "{} {}".format
     _sent_at: dict[int, float] = field(default_factory=dict)
     _stream: trio.SocketStream | None = None
+    _sent_before: int = 0  # by earlier connections
     _chance: random.Random = field(default_factory=lambda: random.Random(1))
 
     async def live(self) -> None:
@@ -60,7 +64,7 @@ class Counting:
                 stream = await trio.open_tcp_stream("127.0.0.1", port)
                 self.connects += 1
                 async with stream:
-                    self._stream = stream
+                    self._stream, self._sent_before = stream, self.sent
                     await self._read(stream)
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
                 pass
@@ -92,6 +96,7 @@ class Counting:
             self.doubled += 1
             return
         self.skipped += number - self.answered - 1
+        self.unexplained += max(0, number - max(self.answered, self._sent_before) - 1)
         self.answered = number
         self.last = time.time()
         if (began := self._sent_at.pop(number, None)) is not None:

@@ -5,6 +5,7 @@
     python -m tests.cluster.redis.drills --only spare,redis --share 0.1
 
 `lost` and `doubled` count lines as the players see them; `heard` is the world's own count, where the world lives.
+`unexplained` are lost lines that no dying gateway can have held.
 `silence` is the time from a kill to the next answer to any player, in seconds: median and worst.
 The bank stores money in an SQLite file, and the drill fails if any is lost or made; "between commit and database"
 counts the kills that came while changes were committed, and not in the database.
@@ -80,7 +81,8 @@ async def kill_gateways(redis: RedisServer, kills: int) -> None:
             await stage.start_gateway(kill % 2).reported("serving")
         await trio.sleep(1)
         await stage.crowd.settled(within=10)
-        report("gateway", stage, kills, silences, connects=stage.crowd.total("connects"))
+        total = stage.crowd.total
+        report("gateway", stage, kills, silences, unexplained=total("unexplained"), connects=total("connects"))
 
 
 async def kill_redis(redis: RedisServer, kills: int, *, has_aof: bool) -> None:

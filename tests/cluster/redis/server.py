@@ -1,7 +1,11 @@
-"""A redis-server of the tests' own, on loopback and on a Unix socket, which is ended by its process."""
+"""A redis-server of the tests' own, on loopback and on a Unix socket, which is ended by its process.
+
+The environment variable REDIS_SERVER names another program than the first one that is installed, such as Valkey's.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -12,7 +16,7 @@ from pathlib import Path
 
 from trio_mud.cluster.redis_access import RedisAccess
 
-PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
+PROGRAM = os.environ.get("REDIS_SERVER") or shutil.which("redis-server") or shutil.which("valkey-server")
 CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 
@@ -55,6 +59,8 @@ class RedisServer:
             if self.path.exists() and self._answers():
                 return process
             time.sleep(0.01)
+        process.kill()
+        process.wait()
         raise AssertionError(f"redis-server does not start: {(self.folder / 'log').read_text()[-2000:]}")
 
     def _answers(self) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -50,7 +51,7 @@ def start(tmp_path: Path) -> Generator[Start]:
         process.communicate()
 
 
-class _Caller:
+class ProgramCaller:
     """A player's socket."""
 
     def __init__(self, port: int) -> None:
@@ -72,16 +73,18 @@ class _Caller:
             assert data, f"closed before {text!r}: {self._read!r}"
             self._read += data
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._socket.close()
 
 
 def test_a_player_stays_while_one_world_follows_another(redis: RedisServer, start: Start) -> None:
     port, link = free_port(), f"redis+unix://{redis.path}"
     start("gateway", "--link", link, "--port", str(port), "--set", "cluster.name=g1")
-    caller = _Caller(port)
-    first = start("world", "game:hooks", "--link", link)
-    try:
+    with ProgramCaller(port) as caller:
+        first = start("world", "game:hooks", "--link", link)
         caller.sees("Welcome.")
         caller.send("one")
         caller.sees("You say one.")
@@ -89,8 +92,6 @@ def test_a_player_stays_while_one_world_follows_another(redis: RedisServer, star
         first.kill()
         caller.send("two")
         caller.sees("You say two.")
-    finally:
-        caller.close()
     assert redis.ask("smembers", "tm:{w1}:gateways") == "g1"
 
 
@@ -98,16 +99,13 @@ def test_a_world_hands_over_on_sigusr1(redis: RedisServer, start: Start) -> None
     port, link = free_port(), f"redis+unix://{redis.path}"
     start("gateway", "--link", link, "--port", str(port), "--set", "cluster.name=g1")
     first = start("world", "game:hooks", "--link", link)
-    caller = _Caller(port)
-    try:
+    with ProgramCaller(port) as caller:
         caller.sees("Welcome.")
         start("world", "game:hooks", "--link", link, "--standby")
         first.send_signal(signal.SIGUSR1)
         assert first.wait(PATIENCE) == 0
         caller.send("one")
         caller.sees("You say one.")
-    finally:
-        caller.close()
 
 
 @pytest.mark.parametrize("program", [("gateway", "--port", "0"), ("world", "game:hooks")], ids=["gateway", "world"])
