@@ -259,6 +259,28 @@ async def test_a_session_that_another_link_entered_first_is_not_continued(autoju
         assert world.server.texts.taken_over in ann.screen
 
 
+async def test_a_visitor_of_a_gateway_that_has_started_again_is_not_taken_for_a_player(
+    autojump_clock: MockClock,
+) -> None:
+    """Its connections have the numbers of the earlier ones."""
+    async with open_split() as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await settle()
+        world.end.kill()
+        split.gateway._end.kill()  # type: ignore[attr-defined]  # the end of a cluster link in memory
+        again = await split.start_gateway("gateway")
+        bob = await again.mud.player()
+        second = Inn()
+        await split.start_world(second.hooks)
+        await settle()
+        (former,), (later,) = split.mud.server.connections, again.mud.server.connections
+        assert former.number == later.number
+        assert sorted(second.log) == ["connect", "restored ann, link dead"]
+        assert "Name?" in bob.screen
+
+
 # Games
 
 

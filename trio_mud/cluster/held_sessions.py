@@ -22,14 +22,29 @@ from .remote_link import RemoteLink
 
 SESSION: Final = b"s"  # the first byte of the keys of sessions
 
-Place = tuple[str, int]  # a gateway, and the number of a connection there
+# A gateway, its incarnation, and the number of a connection there, which the next incarnation gives another one.
+Place = tuple[str, int, int]
 
 logger = logging.getLogger("trio_mud")
 
 
 class _HeldSession(msgspec.Struct, array_like=True, frozen=True):
     state: SessionState
-    places: tuple[Place, ...] = ()
+    connections: tuple[tuple[str, int], ...] = ()  # by gateway and number
+    incarnations: tuple[int, ...] = ()  # of their gateways; none in what an earlier version has left
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places of its connections."""
+        known = zip(self.connections, self.incarnations, strict=False)
+        return tuple((gateway, incarnation, number) for (gateway, number), incarnation in known)
+
+    @classmethod
+    def at(cls, state: SessionState, places: Iterable[Place]) -> _HeldSession:
+        """Return the state of a session with these places."""
+        there = tuple(places)
+        connections = tuple((gateway, number) for gateway, _, number in there)
+        return cls(state, connections, tuple(incarnation for _, incarnation, _ in there))
 
 
 class HeldSessions:
@@ -86,14 +101,14 @@ class HeldSessions:
         rolling, restoring = set(gateways), self._its_server.sessions._restoring
         for session in restoring.unreported():
             places = [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
-            if not any(gateway in rolling for gateway, _ in places):
+            if not any(gateway in rolling for gateway, _, _ in places):
                 restoring.report(session)
         if not self._places:
             self._waiting.clear()
 
-    def take_place(self, gateway: str, number: int) -> Session | None:
+    def take_place(self, link: RemoteLink) -> Session | None:
         """Return the session that this connection continues; None for any other."""
-        session = self._places.pop((gateway, number), None)
+        session = self._places.pop(_place_of(link), None)
         if session is not None:
             self._its_server.sessions._restoring.announce(session)
         return session
@@ -130,7 +145,7 @@ class HeldSessions:
                 continue
             key = SESSION + msgspec.msgpack.encode(session.key)
             if state is not None:
-                held[key] = msgspec.msgpack.encode(_HeldSession(state, tuple(self._places_of(session))))
+                held[key] = msgspec.msgpack.encode(_HeldSession.at(state, self._places_of(session)))
             elif self._its_server.sessions.get(session.key) is None:
                 held[key] = None
         return held
@@ -149,5 +164,9 @@ class HeldSessions:
         """Return the connections of a session; while it waits for them, those of the earlier world."""
         guarded = [connection._link for connection in session.connections]
         links: list[object] = [link._link for link in guarded if isinstance(link, GuardedLink)]
-        places = [(link.gateway, link.number) for link in links if isinstance(link, RemoteLink)]
+        places = [_place_of(link) for link in links if isinstance(link, RemoteLink)]
         return places + [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
+
+
+def _place_of(link: RemoteLink) -> Place:
+    return link.gateway, link.incarnation, link.number

@@ -177,13 +177,15 @@ class RemoteLink:
     Args:
         port: The world's service.
         gateway: The name of the gateway.
+        incarnation: That of the gateway.
         arrived: Its report of the connection.
         before: The link that the connection had here before its gateway was given up. That one still takes what it has
             received, and this one begins behind it.
-        begins_again: True if an earlier world has admitted it, and this one continues no session of it.
 
     Attributes:
+        begins_again: True if an earlier world has admitted it, and this one continues no session of it. To be set.
         gateway: The name of the gateway.
+        incarnation: That of the gateway.
         number: The number of the connection at its gateway.
         address: The peer's host.
         client: The known facts about the peer's program.
@@ -199,7 +201,6 @@ class RemoteLink:
     __slots__ = (
         "_backlog",
         "_before",
-        "_begins_again",
         "_departure",
         "_discards",
         "_dismissal",
@@ -229,9 +230,11 @@ class RemoteLink:
         "_was_admitted",
         "acknowledged",
         "address",
+        "begins_again",
         "client",
         "gateway",
         "has_unparsed",
+        "incarnation",
         "number",
         "round",
         "secrets",
@@ -243,14 +246,14 @@ class RemoteLink:
         self,
         port: Port,
         gateway: str,
+        incarnation: int,
         arrived: Arrived,
         before: RemoteLink | None = None,
-        *,
-        begins_again: bool = False,
     ) -> None:
         self._port = port
-        self._begins_again = begins_again
+        self.begins_again = False
         self.gateway = gateway
+        self.incarnation = incarnation
         self.number = arrived.link
         self.address = arrived.address
         self.client = RemoteClient()
@@ -319,7 +322,7 @@ class RemoteLink:
     def open(self, *, offers: bool = True) -> None:
         """Allow output, after the verdict."""
         if offers:
-            if self._begins_again and (notice := self._host.context.texts.world_restarted):
+            if self.begins_again and (notice := self._host.context.texts.world_restarted):
                 self._items.insert(0, TextSent(notice))
             self._act(WorldLinkEvent.ADMITTED)
         else:

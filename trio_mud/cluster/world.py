@@ -503,9 +503,9 @@ class WorldService:
             self._count("arrivals ignored")
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
-        session = self._sessions.take_place(gateway, arrived.link)
-        begins_again = arrived.was_admitted and session is None and before is None
-        link = RemoteLink(self, gateway, arrived, before, begins_again=begins_again)
+        link = RemoteLink(self, gateway, self._incarnations[gateway], arrived, before)
+        session = self._sessions.take_place(link)
+        link.begins_again = arrived.was_admitted and session is None and before is None
         self._links[gateway, arrived.link] = link
         if before is not None:
             self._active.pop(before, None)
