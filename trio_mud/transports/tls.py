@@ -214,12 +214,11 @@ class TlsTransport(LayeredTransport):
 class _Decryptor:
     """The reader of the transport below: decrypts what it is fed, and feeds the reader above."""
 
-    __slots__ = ("_feed", "_reader", "_tls")
+    __slots__ = ("_reader", "_tls")
 
     def __init__(self, tls: TlsTransport, reader: Reader) -> None:
         self._tls = tls
         self._reader = reader
-        self._feed = reader.feed
 
     def feed(self, data: bytes) -> bool:
         """Decrypt received bytes; return True if there is room for more."""
@@ -231,7 +230,7 @@ class _Decryptor:
         tls = self._tls
         while True:
             plain = tls._decrypt()
-            if plain and not self._feed(plain):
+            if plain and not self._reader.feed(plain):
                 return False
             if tls._is_exhausted:
                 return tls._surplus <= UNMETERED

@@ -296,12 +296,11 @@ class WebSocketTransport(LayeredTransport):
 class _Unframed:
     """The reader of the transport below: unwraps frames, and feeds the telnet bytes to the reader above."""
 
-    __slots__ = ("_feed", "_reader", "_websocket")
+    __slots__ = ("_reader", "_websocket")
 
     def __init__(self, websocket: WebSocketTransport, reader: Reader) -> None:
         self._websocket = websocket
         self._reader = reader
-        self._feed = reader.feed
 
     def feed(self, data: bytes) -> bool:
         """Unwrap received frames; return True if there is room for more."""
@@ -313,7 +312,7 @@ class _Unframed:
         websocket, has_room = self._websocket, True
         while has_room and websocket._received and not websocket._pause:
             if heard := websocket._hear():
-                has_room = self._feed(heard)
+                has_room = self._reader.feed(heard)
             if websocket._has_ended():
                 raise EndOfStream
         return has_room and not websocket._received
