@@ -99,7 +99,8 @@ ORDER = {
         *["gmcp_messages", "msdp_messages", "negotiation", "outgoing"],
         *inside("options", "base", "charset", "echo", "mccp", "msdp", "gmcp", "msp", "mssp", "mxp", "naws"),
         *inside("options", "new_environ", "prompts", "ttype", "__init__"),
-        *["subprotocols", "option_set", "interpreter", "clock", "initial_state", "engine", "client", "__init__"],
+        *["subprotocols", "option_set", "interpreter", "clock", "initial_state", "first_answers", "engine", "client"],
+        "__init__",
     ],
     "driver": [
         *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers", "durations"),

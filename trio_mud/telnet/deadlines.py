@@ -4,7 +4,7 @@ Each engine owns one `Deadlines`; the negotiation table and the options use it t
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, Self
 
 # The keys. Below 0x200: the side of an option whose answer is awaited, numbered as in negotiation.
@@ -57,6 +57,13 @@ class Deadlines:
             self.fresh = None
         if self.due and self.due.pop(key, None) is not None and not self.due:
             self.due = None
+
+    def stop_all(self, keys: Collection[int]) -> None:
+        """Cancel several deadlines."""
+        if self.fresh:
+            self.fresh = {key: seconds for key, seconds in self.fresh.items() if key not in keys} or None
+        if self.due:
+            self.due = {key: when for key, when in self.due.items() if key not in keys} or None
 
     @property
     def next(self) -> float | None:

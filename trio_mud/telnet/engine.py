@@ -16,6 +16,7 @@ from .codes import ECHO, MCCP2
 from .compression import Inflater, InflationLimits
 from .encoding import check_charset, encode
 from .events import EchoRejected, TelnetEvent
+from .first_answers import adopt_first_answers
 from .initial_state import initial_state
 from .interpreter import Interpreter
 from .lines import LineAssembler
@@ -59,6 +60,7 @@ class TelnetEngine(Engine):
         "encoding",
         "events",
         "inflater",
+        "initial",
         "lines",
         "negotiation",
         "option_set",
@@ -77,7 +79,7 @@ class TelnetEngine(Engine):
         settle_within: float | None = 1.0,  # seconds
         are_you_there: str = "[Yes]",
     ) -> None:
-        initial = initial_state(tuple(options), settle_within)
+        self.initial = initial = initial_state(tuple(options), settle_within)
         self.are_you_there = are_you_there
         self.subnegotiation_limit = subnegotiation_limit
         self.events: list[TelnetEvent] = []
@@ -113,7 +115,7 @@ class TelnetEngine(Engine):
         """
         if self.inflater is not None:
             self.inflater.feed(data)
-        else:
+        elif not adopt_first_answers(self, data):
             Interpreter(self).read(data)
         if self.inflater is not None:  # a stream may have begun in this call
             Interpreter(self).read_on(self.inflater)

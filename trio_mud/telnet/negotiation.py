@@ -210,22 +210,37 @@ _NEW: Final = _side(State.OFF, 0)
 class Negotiation:
     """The sides of all options of one connection, and the budget of answers.
 
-    A side takes memory only if it was asked for or agreed, not if it was only refused.
+    A side takes memory only if it was asked for or agreed, not if it was only refused. Connections with the same sides
+    may share one dict of them, which is copied before it is changed.
     """
 
-    __slots__ = ("_answers_left", "_deadlines", "_sides", "changes")
+    __slots__ = ("_answers_left", "_deadlines", "_is_shared", "_sides", "changes")
 
     def __init__(self, deadlines: Deadlines, sides: dict[int, _Side] | None = None) -> None:
         self._deadlines = deadlines
         self._sides = {} if sides is None else sides
+        self._is_shared = sides is not None
         self._answers_left = ANSWER_BUDGET
         self.changes = 0  # counts possible changes, so that callers can cache what they derive
 
     def copy(self, deadlines: Deadlines) -> Self:
-        """Return a copy of the table that uses the given copy of its deadlines."""
-        other = type(self)(deadlines, self._sides.copy())
+        """Return a copy of the table that uses the given copy of its deadlines. This table must not change any more."""
+        other = type(self)(deadlines, self._sides)
         other._answers_left = self._answers_left
         return other
+
+    def has_sides_of(self, other: Negotiation) -> bool:
+        """True if no side has changed since both tables shared their sides."""
+        return self._sides is other._sides
+
+    def adopt(self, other: Negotiation) -> None:
+        """Share the sides of another table, as if the messages that led there had been received here.
+
+        The caller stops the deadlines of the questions that they answer. The other table must not change any more.
+        """
+        self.changes += other.changes
+        self._sides = other._sides
+        self._is_shared = True
 
     def is_on(self, code: int, ours: bool) -> bool:
         """True if this side is agreed."""
@@ -263,7 +278,7 @@ class Negotiation:
         if moved is None:
             return None
         self.changes += 1
-        self._sides[key] = moved
+        self._put(key, moved)
         if enabled:
             self._deadlines.start(key, ANSWER_DEADLINE)
             return WILL if ours else DO
@@ -283,14 +298,14 @@ class Negotiation:
             side = _NEW
         move = side.hear(heard)
         if move.is_dropped:
-            self._sides[key] = move.side
+            self._put(key, move.side)
             return _NOTHING
         if side.state is _OFF:
             if heard is _UNWELCOME:
                 return self._refuse(ours)
             if heard is _WELCOME and not self._answers_left:
                 return Transition(is_flood=True)  # the budget allows no yes, so the side must stay off
-        self._sides[key] = move.side
+        self._put(key, move.side)
         self._deadlines.stop(key)
         return move.outcome if move.answer is None else self._answer(move, ours)
 
@@ -323,8 +338,14 @@ class Negotiation:
             self._answers_left = ANSWER_BUDGET
             return None
         self.changes += 1
-        self._sides[key] = self._sides[key].expire()
+        self._put(key, self._sides[key].expire())
         return key & 0xFF
+
+    def _put(self, key: int, side: _Side) -> None:
+        if self._is_shared:
+            self._sides = self._sides.copy()
+            self._is_shared = False
+        self._sides[key] = side
 
 
 def _key(code: int, ours: bool) -> int:

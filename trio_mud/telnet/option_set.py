@@ -92,6 +92,11 @@ class OptionSet:
         self._used = {**used, code: option}  # a copy: few options keep a state, and most engines use none of these
         return option
 
+    @property
+    def is_unused(self) -> bool:
+        """True if no copy was made and no option has failed."""
+        return self._used is _NOTHING
+
     def in_use(self) -> list[tuple[int, Option]]:
         """Return the copies made so far, with their codes."""
         return [(code, option) for code, option in self._used.items() if option is not None]
