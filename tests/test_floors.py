@@ -133,6 +133,8 @@ ORDER = {
         "gateway_output",
         "gateway_commands",
         "gateway",
+        "port",
+        "remote_input",
         "remote_link",
         "held_sessions",
         "world",

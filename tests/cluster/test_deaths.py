@@ -273,7 +273,7 @@ async def test_an_answer_is_not_acknowledged_before_its_script_has_received_it(a
 
     def look(event: Input) -> None:
         links = world.service._links.values()
-        taken.append(next(link.taken_number for link in links if link.number == asked.number))
+        taken.append(next(link.input.taken_number for link in links if link.number == asked.number))
 
     hooks = Hooks()
     hooks.on(Admitted)(
@@ -294,7 +294,7 @@ async def test_an_answer_is_not_acknowledged_before_its_script_has_received_it(a
         unblock()
         await settle()
         assert taken == [0, 0]  # the second in the batch in which the dialog was given the answer
-        assert [link.acknowledged for link in world.service._links.values()] == [1, 2]
+        assert [link.input.acknowledged for link in world.service._links.values()] == [1, 2]
 
 
 async def test_a_refused_connection_of_a_world_that_is_cut_takes_no_text(autojump_clock: MockClock) -> None:

@@ -6,15 +6,13 @@ The driver calls this link as it calls a telnet link. Each call of output become
 become one message. Each message of input becomes the call that a telnet link would make at the receiver.
 Nothing is rendered or encoded here: the gateway's telnet link does that, since it knows the client.
 
-Input that the receiver has no room for waits in a backlog, as unparsed bytes wait in a telnet link. It is bounded by
-the window of the gateway (`numbering`).
+`RemoteInput` receives its numbered input.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
@@ -23,7 +21,6 @@ from ..driver.core.events import Cause
 from ..driver.link.base import (
     ClientKnown,
     HidingRefused,
-    Interrupted,
     LinkHost,
     LinkReceiver,
     OutOfBand,
@@ -33,13 +30,12 @@ from ..driver.link.base import (
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
 from ..driver.sessions.session import Session
-from ..telnet import InterruptKind
-from ..telnet.gmcp_messages import NO_DATA, from_json, opening, to_json
+from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
 from ..text import Text
-from .numbering import InputOrder
-from .recorded_lines import SecretLines
+from .port import Port
+from .remote_input import RemoteInput
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
 from .wire import (
     MAX_BODY,
@@ -48,14 +44,9 @@ from .wire import (
     Departed,
     DiscardInput,
     Dismissed,
-    Down,
-    InputDiscarded,
     InputHidden,
     Item,
-    KeyPressed,
     KnownFacts,
-    LineTyped,
-    MessageReceived,
     MessageSent,
     Numbered,
     Preferred,
@@ -72,57 +63,6 @@ from .wire import (
 
 ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
 _CAUSES: Final = {cause.name: cause for cause in Cause}
-
-
-class Port(Protocol):
-    """The world's service, as far as a remote link needs it.
-
-    Attributes:
-        holds_input: True while sessions of an earlier world are restored. Input waits until all of them are.
-    """
-
-    holds_input: bool
-
-    @property
-    def has_room(self) -> bool:
-        """False while so much is not committed that links must keep their output."""
-        ...
-
-    def attach_host(self, host: LinkHost) -> None:
-        """Take note of the server's parts. Called for each link; all belong to one server."""
-        ...
-
-    def send(self, gateway: str, message: Down) -> None:
-        """Queue a message for the next commit."""
-        ...
-
-    def item_of(self, kind: type[TextSent | PromptSent], text: Text) -> TextSent | PromptSent:
-        """Return the item of a text: the same for equal ones of one flush, so that a gateway receives them once."""
-        ...
-
-    def send_output(self, link: RemoteLink, items: tuple[Item, ...], size: int) -> None:
-        """Queue output for the next commit."""
-        ...
-
-    def wait_for_room(self, link: RemoteLink) -> None:
-        """Mark the link dirty as soon as there is room."""
-        ...
-
-    def discard_input(self, link: RemoteLink) -> None:
-        """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
-        ...
-
-    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
-        """Return False if the link's gateway has the tail; else call `take_tail` once that of another one has come."""
-        ...
-
-    def note_input(self, link: RemoteLink) -> None:
-        """Take note that input was received, which is to be acknowledged once it was taken."""
-        ...
-
-    def forget(self, link: RemoteLink) -> None:
-        """Take note that the link is closed."""
-        ...
 
 
 class RemoteClient(Client):
@@ -189,23 +129,17 @@ class RemoteLink:
         number: The number of the connection at its gateway.
         address: The peer's host.
         client: The known facts about the peer's program.
-        has_unparsed: True if input waits for room in the receiver.
-        acknowledged: The greatest acknowledged number of its input.
+        input: Its numbered input.
         round: The number of the flush in which it was last written to; used by the port.
-        secrets: The lines that must not be recorded; None without a recording at the gateway.
     """
 
     needs_handshake = False
     may_be_health_check = False
 
     __slots__ = (
-        "_backlog",
-        "_before",
         "_departure",
-        "_discards",
         "_dismissal",
         "_dropped",
-        "_drops_input",
         "_has_tail",
         "_host",
         "_input_over",
@@ -214,12 +148,9 @@ class RemoteLink:
         "_is_prompted",
         "_is_refusal",
         "_is_stopped",
-        "_is_to_discard",
         "_items",
         "_machine",
         "_marks_hidden",
-        "_order",
-        "_passed",
         "_port",
         "_preferences",
         "_protocols",
@@ -228,16 +159,14 @@ class RemoteLink:
         "_size",
         "_tail_at",
         "_was_admitted",
-        "acknowledged",
         "address",
         "begins_again",
         "client",
         "gateway",
-        "has_unparsed",
         "incarnation",
+        "input",
         "number",
         "round",
-        "secrets",
     )
 
     _host: LinkHost
@@ -268,19 +197,8 @@ class RemoteLink:
         self._departure: Departed | None = None
         self._was_admitted = arrived.was_admitted
         self._dismissal: Dismissed | None = None  # to be sent once its input was taken
-        self.secrets = SecretLines() if arrived.is_recorded else None
-        # input
-        self._before = before
-        received = arrived.taken if before is None else max(arrived.taken, before._order.received)
-        self._order: InputOrder = InputOrder(received)
-        self._backlog: deque[Numbered] = deque()
-        self._passed = received  # the greatest number passed to the receiver, or dropped
-        self.acknowledged = arrived.taken
+        self.input: RemoteInput = RemoteInput(port, arrived, None if before is None else before.input)
         self._input_over = trio.Event()
-        self._discards = 0  # requests that the gateway has not answered: it may still send input that is to be dropped
-        self._is_to_discard = False  # another request follows
-        self._drops_input = False
-        self.has_unparsed = False
         # output
         self._items: list[Item] = []
         self._size = 0  # bytes, about
@@ -305,9 +223,9 @@ class RemoteLink:
 
     def attach(self, receiver: LinkReceiver) -> None:
         """Set the receiver."""
-        self._receiver = receiver
-        if self.secrets is not None and isinstance(receiver, Inbox):
-            receiver.observer = self.secrets
+        self._receiver = self.input.receiver = receiver
+        if self.input.secrets is not None and isinstance(receiver, Inbox):
+            receiver.observer = self.input.secrets
 
     async def locate(self) -> None:
         """Return at once: the gateway knows the address."""
@@ -342,7 +260,7 @@ class RemoteLink:
         """Ignore further output, and input if told so."""
         self._is_stopped = True
         if drop_input:
-            self.drop_input()
+            self.input.drop()
 
     @property
     def is_drained(self) -> bool:
@@ -491,56 +409,38 @@ class RemoteLink:
 
     def receive(self, item: Numbered) -> None:
         """Take an item from the gateway: each once, in the order of their numbers."""
-        for ready in self._order.receive(item):
+        for due in self.input.ordered(item):
             self._port.note_input(self)
-            if self._receiver is None or self.has_unparsed or self._receiver.is_full or self._port.holds_input:
-                self._backlog.append(ready)
-                self.has_unparsed = True
-                if self._receiver is not None:
-                    self._receiver.notify()
-            else:
-                self._pass(ready)
+            self.input.take(due)
 
     @property
-    def has_gap(self) -> bool:
-        """True if an item was received and one before it was not."""
-        return self._order.has_gap
-
-    def taken(self) -> None:
-        """Pass waiting input to the receiver, as far as it has room."""
-        while self._backlog and not (self._its_receiver.is_full or self._port.holds_input):
-            item = self._backlog.popleft()
-            self.has_unparsed = bool(self._backlog)
-            self._pass(item)
+    def has_unparsed(self) -> bool:
+        """True if input waits for room in the receiver."""
+        return self.input.is_waiting
 
     @property
     def can_parse(self) -> bool:
         """True if input waits for nothing but room."""
-        return self.has_unparsed and not self._port.holds_input
+        return self.input.is_waiting and not self._port.holds_input
 
-    def go_on(self) -> None:
-        """Pass the input that was held."""
-        if self.has_unparsed and self._receiver is not None:
-            self._receiver.notify()
+    def taken(self) -> None:
+        """Pass waiting input to the receiver, as far as it has room."""
+        self.input.go_on()
 
     def drop_input(self) -> None:
         """Drop waiting input, and all later input."""
-        self._drops_input = True
-        self._drop_backlog()
+        self.input.drop()
 
     def discard_input(self) -> bool:
         """Drop the input received so far, here and at the gateway."""
-        had_input = self.has_unparsed
-        self._drop_backlog()
-        if not (self._is_stopped or self._drops_input):
-            self._is_to_discard = True
+        had_input = self.input.discard()
+        if not self._is_stopped and self.input.want_discard():
             self._port.discard_input(self)
         return had_input
 
     def take_discard(self) -> DiscardInput:
         """Return the request to the gateway, which is being committed."""
-        self._is_to_discard = False
-        self._discards += 1
+        self.input.discard_requested()
         return DiscardInput(self.number)
 
     def learn(self, client: KnownFacts) -> None:
@@ -582,14 +482,12 @@ class RemoteLink:
             self.signal(Signalled(self.number, "client known"))
         if self._machine.state is InWorld.OPEN and not arrived.was_admitted:
             self._port.send(self.gateway, VerdictAdmitted(self.number))
-        if arrived.taken < self.acknowledged:
-            self.acknowledged = arrived.taken
+        if arrived.taken < self.input.acknowledged:
+            self.input.acknowledged = arrived.taken
             self._port.note_input(self)
         if self._preferences:
             self._send_preferences()
-        if self._discards:  # a request, or its answer, may be lost
-            self._discards = 0
-            self._is_to_discard = True
+        if self.input.repeat_discard():
             self._port.discard_input(self)
         if self.hides_input and not self._is_stopped:
             self._items.append(InputHidden(True, self._marks_hidden, ends_line=False))
@@ -624,30 +522,11 @@ class RemoteLink:
         message, self._dismissal = self._dismissal, None
         return message
 
-    @property
-    def is_settled(self) -> bool:
-        """True if everything received was taken and acknowledged."""
-        return not self._backlog and self.acknowledged >= self._passed
-
-    @property
-    def taken_number(self) -> int:
-        """The greatest number of which everything up to it was taken from the receiver."""
-        if self._before is not None:
-            if not self._before._has_taken_all:
-                return self._before.taken_number
-            self._before = None
-        waiting = 0 if self._receiver is None else self._receiver.waiting
-        return self._passed - waiting
-
     # Parts
 
     @property
     def _is_over(self) -> bool:
         return self._machine.state in (InWorld.CLOSED, InWorld.ABANDONED)
-
-    @property
-    def _has_taken_all(self) -> bool:
-        return not self._backlog and self.taken_number >= self._passed
 
     @property
     def _its_receiver(self) -> LinkReceiver:
@@ -661,7 +540,7 @@ class RemoteLink:
             elif action is WorldLinkAction.SEND_DISMISSED:
                 message = Dismissed(self.number, why.name, str(on_wire(self._refusal)))
                 is_complete = self._departure is not None or self._input_over.is_set()  # no more input can come
-                if self._has_taken_all or not is_complete:
+                if self.input.has_taken_all or not is_complete:
                     self._port.send(self.gateway, message)
                 else:  # its last input still waits, and the gateway remembers it for the next world until it is taken
                     self._dismissal = message
@@ -685,37 +564,6 @@ class RemoteLink:
         self._size += size
         self.mark_dirty()
         return True
-
-    def _pass(self, item: Numbered) -> None:
-        """Pass one item to the receiver, unless it is to be dropped."""
-        self._passed = item.number
-        receiver = self._its_receiver
-        try:
-            match item:
-                case InputDiscarded():
-                    self._discards = max(0, self._discards - 1)
-                case _ if self._discards or self._is_to_discard or self._drops_input:
-                    if self.secrets is not None:
-                        self.secrets.dropped(item.number)
-                case LineTyped():
-                    if self.secrets is not None:
-                        self.secrets.passed(item.number)
-                    receiver.received_line(item.text, item.is_hidden)
-                case MessageReceived():
-                    receiver.received(OutOfBand(item.protocol, item.name, from_json(item.body)))
-                case KeyPressed():
-                    receiver.received(Interrupted(InterruptKind(item.kind)))
-        except BaseException as error:  # noqa: BLE001 - code of the game, or a body that is not JSON
-            receiver.failed(error)
-
-    def _drop_backlog(self) -> None:
-        if self._backlog:
-            if self.secrets is not None:
-                for item in self._backlog:
-                    self.secrets.dropped(item.number)
-            self._passed = self._backlog[-1].number
-            self._backlog.clear()
-        self.has_unparsed = False
 
     def _facts_changed(self) -> None:
         if self._preferences != (wishes := self.client._preferences):

@@ -304,7 +304,7 @@ class WorldService:
         if self.holds_input:
             self.holds_input = False
             for link in list(self._links.values()):
-                link.go_on()
+                link.input.notify()
 
     # Called by the links
 
@@ -494,7 +494,7 @@ class WorldService:
                 found.depart(message)
             case _:
                 found.receive(message)
-                if found.has_gap:  # frames arrive in order, so one before this item was lost
+                if found.input.has_gap:  # frames arrive in order, so one before this item was lost
                     self._greet(gateway)
 
     def _arrive(self, gateway: str, arrived: Arrived) -> None:
@@ -626,12 +626,13 @@ class WorldService:
         for link in list(self._active):
             if link.holds_output:  # perhaps the reply to a line: both are committed together
                 continue
-            if (number := link.taken_number) > link.acknowledged:
-                link.acknowledged = number
+            received = link.input
+            if (number := received.taken_number) > received.acknowledged:
+                received.acknowledged = number
                 taken.setdefault(link.gateway, []).extend((link.number, number))
-                for line in link.secrets.take(number) if link.secrets is not None else ():
+                for line in received.secrets.take(number) if received.secrets is not None else ():
                     secret.setdefault(link.gateway, []).extend((link.number, line))
-            if link.is_settled:
+            if received.is_settled:
                 del self._active[link]
                 if (dismissal := link.take_dismissal()) is not None:
                     self.send(link.gateway, dismissal)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from trio_mud.cluster.ends import Commit, Forgotten
 from trio_mud.cluster.frames import UpFrame
 from trio_mud.cluster.numbering import InputOrder, Unacknowledged
-from trio_mud.cluster.remote_link import RemoteLink
+from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.inbox import Inbox
@@ -80,8 +80,8 @@ def input_that_comes_twice_is_taken_twice(true: Any, self: InputOrder, item: Num
     return [item] if item.number == self.received else list(true(self, item))
 
 
-@_split_defect(RemoteLink, "taken_number")
-def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteLink) -> int:
+@_split_defect(RemoteInput, "taken_number")
+def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteInput) -> int:
     return self._passed
 
 

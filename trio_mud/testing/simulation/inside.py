@@ -81,7 +81,7 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
     lines, link = connection._inbox.lines, connection._link
     if isinstance(link, GuardedLink):
         remote = remote_link(connection)
-        return len(lines) + len(remote._backlog), 0, 0, remote._size
+        return len(lines) + len(remote.input._backlog), 0, 0, remote._size
     assert isinstance(link, TelnetLink)
     sizes = [getsizeof(line) for line in lines if isinstance(line, str) and len(line) > LIGHT]
     return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)

@@ -170,7 +170,7 @@ class WorldSideTrace(Trace):
         if arrival is None:
             link = inside.remote_link(connection)
             place = (link.gateway, inside.incarnation(self.service, link.gateway), link.number)
-            taken = link._passed
+            taken = link.input._passed
             arrival = self.arrivals[connection.number] = Arrival(self, connection, place, taken, taken)
             self._split.arrives(arrival)
         return arrival
@@ -341,10 +341,10 @@ class SplitTrace:
                     yield place, f"{connection.name} is {state} at the gateway, and not in {world}"
                     continue
                 link = inside.remote_link(arrival.connection)
-                if link._order.received != typed:
-                    yield place, f"{typed} items were typed, and {link._order.received} have come"
-                if link.acknowledged != acknowledged:
-                    yield place, f"{acknowledged} items are acknowledged, and {link.acknowledged} in the world"
+                if link.input._order.received != typed:
+                    yield place, f"{typed} items were typed, and {link.input._order.received} have come"
+                if link.input.acknowledged != acknowledged:
+                    yield place, f"{acknowledged} items are acknowledged, and {link.input.acknowledged} in the world"
                 if dict(connection.client._state.facts) != dict(arrival.connection.client._state.facts):
                     yield (
                         place,
