@@ -133,7 +133,7 @@ ORDER = {
         "gateway_output",
         "gateway_commands",
         "gateway",
-        "port",
+        "pending",
         "remote_input",
         "remote_link",
         "held_sessions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trio.testing import MockClock
 
 from trio_mud import Admitted, Connect, Disconnect, Hooks, Input, Limits, WindowSize
-from trio_mud.cluster import world as world_module
+from trio_mud.cluster import pending
 from trio_mud.cluster.wire import DiscardInput, Preferred, RollOver, Signalled
 from trio_mud.testing.threads import settle
 
@@ -88,24 +88,24 @@ async def test_a_world_that_cannot_commit_ignores_new_visitors(autojump_clock: M
         world = await split.start_world(hooks)
         ann = await split.mud.player()
         unblock = block(world.end)
-        room = world_module.MOST_PENDING
+        room = pending.MOST_PENDING
         try:
-            world_module.MOST_PENDING = 10_000  # type: ignore[misc]
+            pending.MOST_PENDING = 10_000  # type: ignore[misc]
             for _ in range(500):
                 split.mud.connect()
                 await split.mud.pass_time(0.02)
             await split.mud.pass_time(10)
-            waiting = sum(map(len, world.service._out.values()))
-            assert waiting < 3 * 10_000 / world_module.MESSAGE_SIZE
+            waiting = sum(map(len, world.service.output._queued.values()))
+            assert waiting < 3 * 10_000 / pending.MESSAGE_SIZE
             assert world.server.counters["arrivals ignored"] > 0
         finally:
-            world_module.MOST_PENDING = room  # type: ignore[misc]
+            pending.MOST_PENDING = room  # type: ignore[misc]
         unblock()
         await ann.type("look")
         await ann.sees("heard look")
         await split.mud.pass_time(10)
         assert len(world.service._links) == 1
-        assert world.service._pending == 0
+        assert world.service.output.size == 0
 
 
 async def test_preferences_that_change_without_end_wait_as_one(autojump_clock: MockClock) -> None:
@@ -116,7 +116,7 @@ async def test_preferences_that_change_without_end_wait_as_one(autojump_clock: M
         unblock = block(world.end)
         connection.write("a commit")
         await settle()
-        world.service._pending = world_module.MOST_PENDING
+        world.service.output.size = pending.MOST_PENDING
         for number in range(1000):
             connection.client.prefer(colours=(16, 256)[number % 2])
             await settle()
@@ -124,7 +124,7 @@ async def test_preferences_that_change_without_end_wait_as_one(autojump_clock: M
         assert [type(item) for item in link._items] == [Preferred]
         unblock()
         await settle()
-        world.service._make_room(world.service._pending)
+        world.service.output.make_room(world.service.output.size)
         await settle()
         (peer,) = split.gateway._peers.values()
         assert peer.connection.client.colours == 256
@@ -144,7 +144,7 @@ async def test_input_that_is_discarded_without_end_is_one_request(autojump_clock
         await settle()
         unblock()
         await settle()
-        requests = [message for messages in world.service._out.values() for message in messages]
+        requests = [message for messages in world.service.output._queued.values() for message in messages]
         assert not any(isinstance(message, DiscardInput) for message in requests)
         (peer,) = split.gateway._peers.values()
         assert peer.forwarder.unacknowledged.number == 2  # the line and one marker

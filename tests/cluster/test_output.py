@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock
 
 from trio_mud import Admitted, Hooks, Input, Limits, broadcast, markup
-from trio_mud.cluster import world as world_module
+from trio_mud.cluster import pending
 from trio_mud.cluster.ends import Commit
 from trio_mud.cluster.frames import decode_down
 from trio_mud.cluster.wire import Output, TextSent
@@ -79,7 +79,7 @@ async def test_what_one_connection_is_sent_keeps_its_order(autojump_clock: MockC
 async def test_links_keep_their_output_while_too_much_is_not_committed(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, outputs: list[Output]
 ) -> None:
-    monkeypatch.setattr(world_module, "MOST_PENDING", 1000)
+    monkeypatch.setattr(pending, "MOST_PENDING", 1000)
     async with open_split(latency=1.0, limits=Limits(max_output=3000)) as split:
         world = await split.start_world(Hooks())
         ann = await split.mud.player()
@@ -95,7 +95,7 @@ async def test_links_keep_their_output_while_too_much_is_not_committed(
         crossed = [str(item.text) for output in outputs for item in output.items if isinstance(item, TextSent)]
         assert sum("xxx" in text for text in crossed) == accepted
         assert "Some lines are missing here" in ann.screen
-        assert world.service.has_room
+        assert world.service.output.has_room
 
 
 async def test_a_preference_reaches_the_gateway_and_ends_with_its_world(autojump_clock: MockClock) -> None:
@@ -126,6 +126,6 @@ async def test_a_world_remembers_nothing_of_the_connections_that_have_ended(auto
             await (await split.mud.player()).hang_up()
         await split.mud.pass_time(5)
         service = world.service
-        left = [service._links, service._active, service._rolling, service._waiting, service._shared]
+        left = [service._links, service._active, service._rolling, service.output._waiting, service.output._shared]
         assert not any(left)
         assert split.gateway._peers == {}

@@ -8,21 +8,31 @@ world handles what this one has only received.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 from ..driver.link.base import Interrupted, LinkReceiver, OutOfBand
 from ..telnet import InterruptKind
 from ..telnet.gmcp_messages import from_json
 from .numbering import InputOrder
-from .port import Port
 from .recorded_lines import SecretLines
 from .wire import Arrived, InputDiscarded, KeyPressed, LineTyped, MessageReceived, Numbered
+
+
+class Holding(Protocol):
+    """The world's service, to the input of a link.
+
+    Attributes:
+        holds_input: True while sessions of an earlier world are restored. Input waits until all of them are.
+    """
+
+    holds_input: bool
 
 
 class RemoteInput:
     """The numbered input of a `RemoteLink`.
 
     Args:
-        port: The world's service.
+        world: The world's service.
         arrived: The gateway's report of the connection.
         before: The input of the link that the connection had here before its gateway was given up. That one still takes
             what it has received, and this one begins behind it.
@@ -41,16 +51,16 @@ class RemoteInput:
         "_is_dropped",
         "_order",
         "_passed",
-        "_port",
         "_wants_discard",
+        "_world",
         "acknowledged",
         "is_waiting",
         "receiver",
         "secrets",
     )
 
-    def __init__(self, port: Port, arrived: Arrived, before: RemoteInput | None) -> None:
-        self._port = port
+    def __init__(self, world: Holding, arrived: Arrived, before: RemoteInput | None) -> None:
+        self._world = world
         self._before = before
         received = arrived.taken if before is None else max(arrived.taken, before._order.received)
         self._order: InputOrder = InputOrder(received)
@@ -70,7 +80,7 @@ class RemoteInput:
 
     def take(self, item: Numbered) -> None:
         """Pass a due item to the receiver as soon as it has room."""
-        if self.receiver is None or self.is_waiting or self.receiver.is_full or self._port.holds_input:
+        if self.receiver is None or self.is_waiting or self.receiver.is_full or self._world.holds_input:
             self._backlog.append(item)
             self.is_waiting = True
             self.notify()
@@ -85,7 +95,7 @@ class RemoteInput:
     def go_on(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
         receiver = self.receiver
-        while self._backlog and receiver is not None and not (receiver.is_full or self._port.holds_input):
+        while self._backlog and receiver is not None and not (receiver.is_full or self._world.holds_input):
             item = self._backlog.popleft()
             self.is_waiting = bool(self._backlog)
             self._pass(item, receiver)

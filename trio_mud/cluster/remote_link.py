@@ -12,7 +12,7 @@ Nothing is rendered or encoded here: the gateway's telnet link does that, since 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -34,8 +34,8 @@ from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
 from ..text import Text
-from .port import Port
-from .remote_input import RemoteInput
+from .pending import PendingOutput
+from .remote_input import Holding, RemoteInput
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
 from .wire import (
     MAX_BODY,
@@ -44,6 +44,7 @@ from .wire import (
     Departed,
     DiscardInput,
     Dismissed,
+    Down,
     InputHidden,
     Item,
     KnownFacts,
@@ -63,6 +64,40 @@ from .wire import (
 
 ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
 _CAUSES: Final = {cause.name: cause for cause in Cause}
+
+
+class Port(Holding, Protocol):
+    """The world's service, to a remote link.
+
+    Attributes:
+        output: The output for the next commit.
+    """
+
+    output: PendingOutput
+
+    def attach_host(self, host: LinkHost) -> None:
+        """Take note of the server's parts. Called for each link; all belong to one server."""
+        ...
+
+    def send(self, gateway: str, message: Down) -> None:
+        """Queue a message for the next commit."""
+        ...
+
+    def discard_input(self, link: RemoteLink) -> None:
+        """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
+        ...
+
+    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
+        """Return False if the link's gateway has the tail; else call `take_tail` once that of another one has come."""
+        ...
+
+    def note_input(self, link: RemoteLink) -> None:
+        """Take note that input was received, which is to be acknowledged once it was taken."""
+        ...
+
+    def forget(self, link: RemoteLink) -> None:
+        """Take note that the link is closed."""
+        ...
 
 
 class RemoteClient(Client):
@@ -130,7 +165,7 @@ class RemoteLink:
         address: The peer's host.
         client: The known facts about the peer's program.
         input: Its numbered input.
-        round: The number of the flush in which it was last written to; used by the port.
+        round: The number of the flush in which it last sent output; used by the port.
     """
 
     needs_handshake = False
@@ -274,7 +309,7 @@ class RemoteLink:
     def discard(self) -> None:
         """Drop all pending output; the gateway still gets it if it keeps the tail of a client that may return."""
         if self._has_tail and self._items and self._tail_at is None and not self._is_over:
-            self._port.send_output(self, tuple(self._items), self._size)
+            self._port.output.send_output(self, tuple(self._items), self._size)
         self._items.clear()
         self._size = 0
         self._tail_at = None
@@ -297,7 +332,7 @@ class RemoteLink:
             self._refusal = str(text)
             self._is_refusal = False
             return True
-        item = TextSent(on_wire(text), is_last) if is_last else self._port.item_of(TextSent, text)
+        item = TextSent(on_wire(text), is_last) if is_last else self._port.output.item_of(TextSent, text)
         return self._add(item, _size_of(text), is_last=is_last)
 
     def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
@@ -306,7 +341,7 @@ class RemoteLink:
 
     def prompt(self, text: Text) -> bool:
         """Queue a prompt."""
-        if not self._add(self._port.item_of(PromptSent, text), _size_of(text)):
+        if not self._add(self._port.output.item_of(PromptSent, text), _size_of(text)):
             return False
         self._is_prompted = True
         return True
@@ -397,13 +432,13 @@ class RemoteLink:
             self._size = 0
         if not self._items or self._tail_at is not None:
             return
-        if not self._port.has_room:
-            self._port.wait_for_room(self)
+        if not self._port.output.has_room:
+            self._port.output.wait_for_room(self)
             return
         items, size = tuple(self._items), self._size
         self._items.clear()
         self._size = 0
-        self._port.send_output(self, items, size)
+        self._port.output.send_output(self, items, size)
 
     # Input
 

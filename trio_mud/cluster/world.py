@@ -30,16 +30,15 @@ from ..driver.core.events import Cause
 from ..driver.core.guard import unwrap_single
 from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
-from ..driver.link.outgoing import MOST_RENDERED
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
 from ..driver.sessions.session import Session
 from ..storage.journal import ChangeJournal
-from ..text import Text
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
 from .frames import UpFrame, WireError, decode_up, encode_down
 from .held_sessions import HeldSessions
+from .pending import PendingOutput
 from .remote_link import RemoteLink, RemoteTransport
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
@@ -50,32 +49,25 @@ from .wire import (
     Down,
     FactsLearned,
     InputOver,
-    Item,
     Listed,
     NetworkAllowed,
     NetworkBanned,
-    Output,
     ProbeAnswered,
-    PromptSent,
     RollOver,
     Signalled,
     TailGiven,
     TailMoved,
     TailWanted,
-    TextSent,
     Up,
     VerdictAdmitted,
     WorldProbed,
     WorldStarted,
-    on_wire,
 )
 
 logger = logging.getLogger("trio_mud")
 
 RELEASE_TIMEOUT: Final = 1.0  # seconds
 HOLD: Final = 1.0  # seconds for which input waits at most until all sessions are restored
-MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, links keep their output back
-MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 
@@ -119,6 +111,7 @@ class WorldService:
     Attributes:
         listener: The listener for `MasterServer.serve`.
         journal: The changes of the game's records, for `Game.open`.
+        output: The output for the next commit.
         holds_input: True while sessions of an earlier world are restored.
     """
 
@@ -144,19 +137,14 @@ class WorldService:
         self._greeted: set[str] = set()  # gateways that are asked for their roll by the next commit
         self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
-        self._out: dict[str, list[Down]] = {}
-        self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
-        self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
-        self._round = 0  # the number of flushes
-        self._pending = 0  # bytes, about, that are not committed
         self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
-        self._waiting: list[RemoteLink] = []  # for room
         self._listing: dict[str, str | tuple[str, ...]] = {}
         self._must_list = False
         self._number = 0  # of the last commit
         self._dirty = trio.Event()
+        self.output = PendingOutput(self._wake)
         self._committing = trio.Lock()
         self._serving = trio.Event()
         self._over = trio.Event()
@@ -308,11 +296,6 @@ class WorldService:
 
     # Called by the links
 
-    @property
-    def has_room(self) -> bool:
-        """False while too much output is not committed."""
-        return self._pending < MOST_PENDING
-
     def attach_host(self, host: LinkHost) -> None:
         """Take note of the server's parts."""
         if self._host is None:
@@ -329,45 +312,13 @@ class WorldService:
 
     def send(self, gateway: str, message: Down) -> None:
         """Queue a message for the next commit."""
-        self._out.setdefault(gateway, []).append(message)
-        self._pending += MESSAGE_SIZE
+        self.output.send(gateway, message)
         if type(message) is VerdictAdmitted:
             self._must_list = True
         elif type(message) is Dismissed:
             self._dismissed[gateway, message.link] = message
             if len(self._dismissed) > MOST_DISMISSED:
                 del self._dismissed[next(iter(self._dismissed))]
-        self._dirty.set()
-
-    def item_of(self, kind: type[TextSent | PromptSent], text: Text) -> TextSent | PromptSent:
-        """Return the item of a text or prompt, the same for equal ones of one flush."""
-        key = (kind, text if type(text) is str else id(text))  # markup by identity, as in `Outgoing._encode`
-        known = self._items.get(key)
-        if known is None:
-            if len(self._items) >= MOST_RENDERED:
-                self._items.clear()
-            known = self._items[key] = (text, kind(on_wire(text)))
-        return known[1]
-
-    def send_output(self, link: RemoteLink, items: tuple[Item, ...], size: int) -> None:
-        """Queue output; links of one gateway that are sent the same in one flush share a message."""
-        # Only within one flush, and if this link was not written to in it before: otherwise the order could change.
-        key = (link.gateway, *map(id, items))
-        shared = self._shared.get(key) if link.round != self._round else None
-        if shared is not None:
-            shared.links.append(link.number)
-            self._pending += 8
-        else:
-            output = Output([link.number], items)
-            self.send(link.gateway, output)
-            self._pending += size
-            if link.round != self._round:
-                self._shared[key] = output
-        link.round = self._round
-
-    def wait_for_room(self, link: RemoteLink) -> None:
-        """Mark the link dirty as soon as there is room."""
-        self._waiting.append(link)
 
     def discard_input(self, link: RemoteLink) -> None:
         """Ask the gateway of a link to drop input."""
@@ -411,9 +362,7 @@ class WorldService:
 
     def _flushed(self) -> None:
         """Take note of a moment between two batches of events."""
-        self._round += 1
-        self._shared.clear()
-        self._items.clear()
+        self.output.end_flush()
         if self._active or self.journal.has_news or self._sessions.has_news:
             self._dirty.set()
 
@@ -499,7 +448,7 @@ class WorldService:
 
     def _arrive(self, gateway: str, arrived: Arrived) -> None:
         """Accept a connection; ignore a new one while too much is not committed, which its gateway refuses then."""
-        if not (self.has_room or arrived.was_admitted):
+        if not (self.output.has_room or arrived.was_admitted):
             self._count("arrivals ignored")
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
@@ -552,7 +501,7 @@ class WorldService:
         """Forget a gateway that has ended: another one of its name has started."""
         self._lose_gateway(gateway)
         self._incarnations.pop(gateway, None)
-        self._out.pop(gateway, None)
+        self.output.forget(gateway)
         for links in (self._abandoned, self._links):
             for place in [place for place in links if place[0] == gateway]:
                 self._active.pop(links.pop(place), None)
@@ -568,11 +517,8 @@ class WorldService:
         self._acknowledge()
         self._discard()
         self._list()
-        out, self._out = self._out, {}
-        self._shared.clear()
-        if not out:
-            self._make_room(self._pending)
-        size = self._pending
+        out = self.output.take()
+        size = self.output.size
         is_empty = not (out or self.journal.has_news or self._sessions.has_news)
         self.journal.take()
         sessions = self._sessions.take()
@@ -596,15 +542,15 @@ class WorldService:
             await self._act(WorldEvent.FENCED)
         except Forgotten as forgotten:
             if forgotten.is_kept:
-                self._make_room(size)
+                self.output.make_room(size)
                 out = {}
             for gateway, messages in out.items():  # nothing of it was delivered, and it precedes all that follows
                 if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
-                    self._out[gateway] = [*messages, *self._out.get(gateway, ())]
+                    self.output.give_back(gateway, messages)
             await self._act(WorldEvent.FORGOTTEN)
             self._dirty.set()
         else:
-            self._make_room(size)
+            self.output.make_room(size)
             self._count("messages for gateways", sum(map(len, out.values())))
             self.journal.accepted(self._number)
         if self._machine.state is WorldPhase.CLOSING:
@@ -662,14 +608,7 @@ class WorldService:
             return
         if listing != self._listing:
             self._listing = listing
-            for gateway in self._rolls:
-                self._out.setdefault(gateway, []).insert(0, Listed(listing))
-
-    def _make_room(self, size: int) -> None:
-        self._pending -= size
-        waiting, self._waiting = self._waiting, []
-        for link in waiting:
-            link.mark_dirty()
+            self.output.put_first(self._rolls, Listed(listing))
 
     def _count_unknown(self, count: int) -> None:
         self._count("unknown messages", count)

@@ -36,7 +36,7 @@ def _split_defect(target: type, name: str) -> Callable[[Callable[..., Any]], Cal
 @_split_defect(WorldService, "_acknowledge")
 def an_acknowledgement_is_lost(true: Any, self: WorldService) -> None:
     true(self)
-    for messages in self._out.values():
+    for messages in self.output._queued.values():
         if messages and isinstance(messages[-1], Acknowledged) and messages[-1].taken[1] % 3 == 0:
             messages.pop()
 
