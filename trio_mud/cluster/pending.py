@@ -17,8 +17,8 @@ MOST_PENDING: Final = 4 * 1024 * 1024  # bytes that are not committed; past it, 
 MESSAGE_SIZE: Final = 64  # bytes that a message counts for besides its text
 
 
-class Writer(Protocol):
-    """A link that sends output.
+class SharingLink(Protocol):
+    """A link whose output may share messages with that of others.
 
     Attributes:
         gateway: The name of its gateway.
@@ -52,7 +52,7 @@ class PendingOutput:
         self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
         self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
         self._round = 0  # the number of flushes
-        self._waiting: list[Writer] = []  # for room
+        self._waiting: list[SharingLink] = []  # for room
 
     @property
     def has_room(self) -> bool:
@@ -80,7 +80,7 @@ class PendingOutput:
             known = self._items[key] = (text, kind(on_wire(text)))
         return known[1]
 
-    def send_output(self, link: Writer, items: tuple[Item, ...], size: int) -> None:
+    def send_output(self, link: SharingLink, items: tuple[Item, ...], size: int) -> None:
         """Queue output; links of one gateway that are sent the same in one flush share a message."""
         # Only within one flush, and if this link was not written to in it before: otherwise the order could change.
         key = (link.gateway, *map(id, items))
@@ -96,7 +96,7 @@ class PendingOutput:
                 self._shared[key] = output
         link.round = self._round
 
-    def wait_for_room(self, link: Writer) -> None:
+    def wait_for_room(self, link: SharingLink) -> None:
         """Mark the link dirty as soon as there is room."""
         self._waiting.append(link)
 
