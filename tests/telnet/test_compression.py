@@ -141,6 +141,36 @@ def test_streams_follow_each_other_and_the_second_knows_nothing_of_the_first() -
     assert zlib.decompressobj().decompress(chunks[1]) == zlib.decompressobj().decompress(chunks[5]) == TEXT
 
 
+def test_a_stream_goes_on_after_its_unused_memory_was_freed() -> None:
+    deflater, peer = started(), zlib.decompressobj()
+    take_all(deflater)
+    for frees in (0, 1, 2, 2, 3, 0):
+        [chunk] = take_all(deflater, TEXT)
+        assert peer.decompress(chunk) == TEXT
+        for _ in range(frees):
+            deflater.free_unused()
+        assert deflater.holds_memory == (frees < 2), "the first call finds it used"
+    deflater.free_unused()
+    deflater.free_unused()
+    deflater.stop([])
+    [end] = take_all(deflater)
+    assert peer.decompress(end) == b""
+    assert peer.eof, "the checksum is that of all texts"
+
+
+@given(st.lists(st.one_of(st.binary(min_size=1, max_size=3000), st.none(), st.just(TEXT)), max_size=30))
+def test_freed_at_any_moment_a_stream_is_one_stream(texts: list[bytes | None]) -> None:
+    deflater, stream = started(), b""
+    for text in texts:
+        if text is None:
+            deflater.free_unused()
+        else:
+            stream += b"".join(take_all(deflater, text)).removeprefix(MARKER)
+    deflater.stop([])
+    stream += b"".join(take_all(deflater)).removeprefix(MARKER)
+    assert zlib.decompress(stream) == b"".join(filter(None, texts))
+
+
 # Inflater: what it reads
 
 

@@ -21,7 +21,7 @@ from trio_mud.telnet import (
     WindowResized,
 )
 from trio_mud.telnet.codes import MCCP2, MCCP3
-from trio_mud.telnet.compression import PIECE, InflationLimits
+from trio_mud.telnet.compression import PIECE, UNUSED, InflationLimits
 from trio_mud.telnet.options import DEFAULT_OPTIONS, Mccp2, Mccp3, Naws
 from trio_mud.testing.playbook import Playbook, check_every_split, converse, drain
 
@@ -500,3 +500,28 @@ def test_both_directions_at_once() -> None:
         client.receive(chunk)
     assert client.text.endswith(b"\xff\xfc\x56plain\r\n")
     assert engine.receive(b"\r\n") == [Line("plain")]
+
+
+def test_the_memory_of_a_stream_is_freed_after_seconds_without_output() -> None:
+    engine, peer = compressing(), zlib.decompressobj()
+    now = 0.0
+    for text, pause in (("A room.\n", 1.0), ("A rat bites you.\n", 20.0), ("A room.\n", 0.0)):
+        engine.send_text(text)
+        assert peer.decompress(b"".join(chunks_of(engine))) == engine.encode(text)
+        assert engine.outgoing.deflater is not None
+        assert engine.outgoing.deflater.holds_memory
+        for end in (now, now + pause):
+            engine.tick(end)
+        while (due := engine.next_deadline) is not None and due <= now + pause:
+            engine.tick(due)
+        now += pause
+        assert engine.outgoing.deflater.holds_memory == (pause < UNUSED)
+
+
+def test_an_unused_stream_needs_no_ticks() -> None:
+    engine = compressing()
+    engine.send_text("A room.\n")
+    chunks_of(engine)
+    for now in (0.0, UNUSED, UNUSED, 2 * UNUSED):
+        engine.tick(now)
+    assert engine.next_deadline is None

@@ -5,7 +5,8 @@ The engine has no clock; its caller passes the time to `tick`, which calls this 
 
 from __future__ import annotations
 
-from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, OPTION, PAYLOAD, SETTLING
+from .compression import UNUSED
+from .deadlines import ABORT_OUTPUT, ARE_YOU_THERE, COMPRESSION, OPTION, PAYLOAD, SETTLING
 from .events import NegotiationSettled
 from .interpreter import PAYLOAD_DEADLINE, EngineParts, Interpreter
 from .negotiation import Change
@@ -39,6 +40,12 @@ def _pass(engine: EngineParts, key: int) -> None:
         engine.option_set.expire(engine, key)
     elif key == PAYLOAD:
         Interpreter(engine).give_up_payload()
+    elif key == COMPRESSION:
+        deflater = engine.outgoing.deflater
+        if deflater is not None:
+            deflater.free_unused()
+            if deflater.holds_memory:
+                engine.deadlines.start(COMPRESSION, UNUSED)
     elif key not in (ARE_YOU_THERE, ABORT_OUTPUT):
         unanswered = engine.negotiation.expire(key)
         if unanswered is not None:

@@ -13,6 +13,7 @@ SETTLING: Final = 0x201  # answers to the initial offers
 PAYLOAD: Final = 0x202  # end of an unfinished payload
 ARE_YOU_THERE: Final = 0x203  # since the last answer to AYT
 ABORT_OUTPUT: Final = 0x204  # since the last AO that was obeyed
+COMPRESSION: Final = 0x205  # until the memory of an unused stream is freed
 SHORTEST_DEADLINE: Final = 0.01  # seconds; an option that restarts a shorter one keeps the server busy
 OPTION: Final = 0x300  # plus the option's code: the deadline of that option
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from .clock import expire, is_due_to_settle
 from .codes import ECHO, MCCP2
-from .compression import Inflater, InflationLimits
+from .compression import UNUSED, Inflater, InflationLimits
+from .deadlines import COMPRESSION
 from .encoding import check_charset, encode
 from .events import EchoRejected, TelnetEvent
 from .first_answers import adopt_first_answers
@@ -165,7 +166,11 @@ class TelnetEngine(Engine):
         Call it until it returns b"". Send the result of each call in one write: Mudlet looks for the start of a
         compressed stream in one segment only.
         """
-        return self.outgoing.take()
+        data = self.outgoing.take()
+        deflater = self.outgoing.deflater
+        if deflater is not None and deflater.holds_memory and COMPRESSION not in self.deadlines:
+            self.deadlines.start(COMPRESSION, UNUSED)
+        return data
 
     @property
     def has_data_to_send(self) -> bool:
