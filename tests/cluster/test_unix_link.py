@@ -161,6 +161,19 @@ async def test_a_world_without_a_gateway_fails_with_the_path_and_the_remedy(auto
         await world.end.claim()
 
 
+async def test_a_world_that_is_started_with_its_gateway_waits_for_it(autojump_clock: MockClock) -> None:
+    async with joined() as (place, nursery):
+        world = World(place)
+        world.end = UnixWorldEnd(place.connect, "/run/inn.link", awaits_gateway=True)
+        nursery.start_soon(world.serve)
+        await trio.sleep(60)
+        assert (world.end.epoch, world.failed) == (0, None)
+        gateway = Gateway(place)
+        nursery.start_soon(gateway.run)
+        await trio.sleep(0.1)
+        assert world.end.epoch == gateway.end.epoch > 0
+
+
 async def test_a_second_world_that_does_not_wait_is_refused(autojump_clock: MockClock) -> None:
     async with joined() as (place, nursery):
         await start_both(nursery, place)
@@ -482,6 +495,33 @@ async def test_the_next_world_waits_for_the_end_of_the_process_before_which_is_k
                 assert peer.number == process.pid
                 await stream.send_all(b"x")
                 assert not await stream.receive_some()
-                await unix_link._end(peer)
+                await unix_link._end(peer, lambda: True)
                 peer.close()
             assert process.wait() == (-9 if is_killed else 0)
+
+
+class SlowProgram(PeerProgram):
+    """A process that takes its time to end."""
+
+    def __init__(self) -> None:
+        self.number = 4711
+        self.ended = trio.Event()
+        self.was_killed = False
+
+    async def wait(self) -> None:
+        await self.ended.wait()
+
+    def kill(self) -> None:
+        self.was_killed = True
+        self.ended.set()
+
+
+async def test_a_world_that_shuts_down_may_take_its_time_unless_another_one_waits(autojump_clock: MockClock) -> None:
+    program, waiting = SlowProgram(), list[str]()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(unix_link._end, program, lambda: bool(waiting))
+        await trio.sleep(60)
+        assert not program.was_killed
+        waiting.append("spare")
+        await trio.sleep(2 * unix_link.END_TIMEOUT)
+        assert program.was_killed

@@ -6,7 +6,8 @@ The gateway listens, and it decides which world serves, so it holds the epoch. A
 if no other world serves; a spare world waits for it. The turn ends when the world gives it up, when its connection
 ends, or when it has been silent for the lease while another world waits. Then the gateway waits until the process of
 that world has ended, so that its database and its ports are free, and grants the turn to the world that has waited
-longest, with a greater epoch. A process that does not end is killed: a world that hangs could wake up later.
+longest, with a greater epoch. A process that does not end while another world waits is killed: it could
+wake up later.
 
 A commit counts once the gateway has read it whole from the world whose turn it is, so nothing of another one is
 delivered. What it leaves to be held is held by the gateway. A world whose connection has ended comes back with its
@@ -58,7 +59,7 @@ LEASE: Final = 3.0  # seconds without one until a waiting world takes over
 CHECKS: Final = 4  # of the signs of life, in each lease
 GREETING_TIMEOUT: Final = 5.0  # seconds for a peer's first message
 RETURN_TIMEOUT: Final = 1.0  # seconds that a new gateway waits for the world of its predecessor
-END_TIMEOUT: Final = 2.0  # seconds that the process of an earlier world has to end
+END_TIMEOUT: Final = 2.0  # seconds that the process of an earlier world has to end if another world waits
 RETRY: Final = 0.03  # seconds between two attempts to reach a gateway
 
 
@@ -215,7 +216,7 @@ class UnixGatewayEnd:
                 if not self.epoch:
                     await trio.sleep(RETURN_TIMEOUT)
                 elif peer is not None:
-                    await _end(peer)
+                    await _end(peer, lambda: bool(self._waiting))
         finally:
             if peer is not None:
                 peer.close()
@@ -262,16 +263,25 @@ class UnixWorldEnd:
         connect: Returns a new stream to the gateway, or raises OSError.
         place: The path of the socket, for error texts.
         waits: True to wait in `claim` as long as another world serves.
+        awaits_gateway: True to wait in `claim` until a gateway answers.
 
     Attributes:
         epoch: The epoch of the turn; 0 before.
         heartbeat: As in `WorldEnd`.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[trio.abc.Stream]], place: str, *, waits: bool = False) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[trio.abc.Stream]],
+        place: str,
+        *,
+        waits: bool = False,
+        awaits_gateway: bool = False,
+    ) -> None:
         self._connect = connect
         self._place = place
         self._waits = waits
+        self._awaits_gateway = awaits_gateway
         self._channel: MessageStream[FromGateway] | None = None
         self._gateway = ""
         self._incarnation = 0
@@ -294,7 +304,8 @@ class UnixWorldEnd:
             await trio.lowlevel.checkpoint()
             self._has_forgotten = False
             return {}
-        channel = await self._reach(TurnWanted(VERSION, 0, self._waits))
+        reach = self._reach_again if self._awaits_gateway else self._reach
+        channel = await reach(TurnWanted(VERSION, 0, self._waits))
         while True:
             answer = await _answer_on(channel)
             if isinstance(answer, TurnGranted):
@@ -486,11 +497,17 @@ async def _answer_on(channel: MessageStream[FromGateway]) -> FromGateway | None:
     return answer
 
 
-async def _end(peer: PeerProgram) -> None:
-    """Wait until a process has ended; kill it if it takes too long."""
-    with trio.move_on_after(END_TIMEOUT):
-        await peer.wait()
-        return
+async def _end(peer: PeerProgram, is_in_the_way: Callable[[], bool]) -> None:
+    """Wait until a process has ended; kill it if it takes too long while it is in the way of another one.
+
+    A world that shuts down has no successor. On a busy machine it may take seconds to end, and nobody waits for that.
+    """
+    while True:
+        with trio.move_on_after(END_TIMEOUT):
+            await peer.wait()
+            return
+        if is_in_the_way():
+            break
     logger.error("process %d, the world before, does not end: it is killed", peer.number)
     peer.kill()
     await peer.wait()

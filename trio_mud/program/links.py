@@ -89,12 +89,13 @@ def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
     return UnixGatewayEnd(listener, name, incarnation=incarnation, lease=configuration.cluster.lease), incarnation
 
 
-def open_world_end(effective: Effective, *, waits: bool) -> WorldEnd:
+def open_world_end(effective: Effective, *, waits: bool, is_supervised: bool = False) -> WorldEnd:
     """Return the world's end; its `claim` joins the gateway, or becomes the world of Redis, which was reached.
 
     Args:
         effective: The configuration.
         waits: True to wait in `claim` as long as another world serves.
+        is_supervised: True to wait for the gateway, too, which is started at the same time.
 
     Raises:
         LinkUnavailable: Redis does not answer.
@@ -107,7 +108,7 @@ def open_world_end(effective: Effective, *, waits: bool) -> WorldEnd:
         except ValueError as error:
             raise effective.error("cluster.world", str(error)) from None
     path = str(_path(effective))
-    return UnixWorldEnd(partial(trio.open_unix_socket, path), path, waits=waits)
+    return UnixWorldEnd(partial(trio.open_unix_socket, path), path, waits=waits, awaits_gateway=is_supervised)
 
 
 def _path(effective: Effective) -> Path:

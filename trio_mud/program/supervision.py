@@ -1,7 +1,7 @@
 """A process that `trio-mud serve` has started: it reports what it does, and ends if its supervisor ends.
 
-The two are joined by a pair of sockets. The process sends lines, `WORD TEXT`, and the end of the file is the end of
-the supervisor.
+The two are joined by a pair of sockets. The process sends lines, `WORD TEXT`. The supervisor sends a line whenever the
+file of the log is to be reopened, and the end of the file is its own end.
 
 Used by the programs of a gateway and of a world; `supervisor` is the other side.
 """
@@ -18,12 +18,14 @@ from typing import Final
 
 import trio
 
+from ..driver.server.log_queue import reopen_log
 from ..driver.server.server import MasterServer
 
-__all__ = ["READY", "SERVING", "Reporter"]
+__all__ = ["READY", "RELOADED", "SERVING", "Reporter"]
 
 READY: Final = "ready"  # the ports are open, or the game is loaded
 SERVING: Final = "serving"  # the world has claimed the cluster link, and takes connections
+RELOADED: Final = "reloaded"  # the code of the game was imported again
 
 
 class Reporter:
@@ -52,19 +54,20 @@ class Reporter:
 
     @asynccontextmanager
     async def watched(self, server: MasterServer) -> AsyncGenerator[None]:
-        """Stop this process as by SIGTERM if the supervisor ends during the block; a `Lifespan`."""
+        """Obey the supervisor during the block, and stop this process as by SIGTERM if that ends; a `Lifespan`."""
         if self._socket is None:
             yield
             return
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._wait_for_the_end, self._socket)
+            nursery.start_soon(self._obey, self._socket)
             yield
             nursery.cancel_scope.cancel(reason="this process ends")
 
-    async def _wait_for_the_end(self, joined: socket.socket) -> None:
+    async def _obey(self, joined: socket.socket) -> None:
         while True:
             await trio.lowlevel.wait_readable(joined)
             with suppress(BlockingIOError):
                 if not joined.recv(1024):
                     os.kill(os.getpid(), signal.SIGTERM)
                     return
+                reopen_log()

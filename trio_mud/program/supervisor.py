@@ -3,12 +3,13 @@
 Theory of operation
 -------------------
 The supervisor serves no player and imports no game, so it has nothing that could fail with them. It starts the
-gateway, and the world once the ports are open, and a spare once the world serves. Which world serves is decided by
+gateway and the world at the same time, and a spare once the world serves. Which world serves is decided by
 the gateway (`cluster/unix_link.py`), so when the world dies, the spare takes over without the supervisor, which only
 starts the next spare.
 
 A hand-over starts a new spare, which imports the code as it is now. If that is ready, earlier spares are ended, and
-the world hands over to it; if it is not, nothing has changed.
+the world hands over to it; if it is not, nothing has changed. When the world has reloaded its game, earlier spares are
+replaced in the same way, since they have the code from before.
 
 A process that ends soon after its start is started again after a pause, which doubles each time. A world that ends by
 itself with status 0, as by the verb `shutdown`, ends the whole server.
@@ -23,16 +24,17 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import trio
 
+from ..driver.server.log_queue import reopen_log
 from ..errors import TrioMudError
 from ..transports.unix import bind, is_own, remove_own
-from .supervision import READY, SERVING
+from .supervision import READY, RELOADED, SERVING
 
 __all__ = ["HAND_OVER", "ChildFailed", "ClusterSupervisor", "HandOverFailed", "control_path"]
 
@@ -79,16 +81,17 @@ class _Child:
         is_replaced: True if another process takes its place, so that its end is no failure.
     """
 
-    def __init__(self, name: str, joined: socket.socket, process: trio.Process) -> None:
+    def __init__(self, name: str, joined: socket.socket, process: trio.Process, reloaded: Callable[[], object]) -> None:
         self.name = name
         self.process = process
+        self._reloaded = reloaded
         self.ready = trio.Event()
         self.serving = trio.Event()
         self.ended = trio.Event()
         self.text = ""
         self.is_replaced = False
         self.began = trio.current_time()
-        self._joined = joined  # closing it ends the process
+        self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(joined))  # closing it ends the process
 
     @property
     def status(self) -> int:
@@ -98,17 +101,16 @@ class _Child:
 
     async def run(self) -> None:
         """Read what the process reports, until it has ended."""
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(self._joined))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read, stream)
+            nursery.start_soon(self._read)
             await self.process.wait()
             self.ended.set()
             nursery.cancel_scope.cancel(reason="the process has ended")
-        await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(self._stream)
 
-    async def _read(self, stream: trio.SocketStream) -> None:
+    async def _read(self) -> None:
         buffer = b""
-        while data := await stream.receive_some():
+        while data := await self._stream.receive_some():
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
                 word, _, text = line.decode().partition(" ")
@@ -117,6 +119,13 @@ class _Child:
                     self.ready.set()
                 elif word == SERVING:
                     self.serving.set()
+                elif word == RELOADED:
+                    self._reloaded()
+
+    async def reopen_log(self) -> None:
+        """Let the process reopen the file of its log."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            await self._stream.send_all(b"log\n")
 
     async def reaches(self, event: trio.Event, within: float) -> bool:
         """Wait for an event; return False if the process ends before, or it takes too long."""
@@ -160,6 +169,8 @@ class ClusterSupervisor:
         self._changed = trio.Event()  # a world has ended, or serves
         self._is_closing = False
         self._handing_over = trio.Lock()
+        self._starting = trio.Lock()  # of one process, which is registered before another one starts or all are ended
+        self._is_renewing = False  # the spare is to be replaced
         self._status = 0
         self._nursery: trio.Nursery | None = None
 
@@ -189,14 +200,14 @@ class ClusterSupervisor:
     # Starting
 
     async def _start_all(self) -> None:
-        """Start the gateway, and then the world.
+        """Start the gateway and the world, which waits for the gateway.
 
         Raises:
             ChildFailed: One of them ends before it serves.
         """
-        gateway = self._gateway = await self._start("gateway", self._gateway_command, self._sockets)
-        await self._must_reach(gateway, gateway.ready)
+        gateway = await self._start_gateway()
         world = await self._start_world()
+        await self._must_reach(gateway, gateway.ready)
         await self._must_reach(world, world.serving)
         if not self._is_closing:
             print(gateway.text, flush=True)
@@ -219,18 +230,31 @@ class ClusterSupervisor:
             command = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command]
             environment |= {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(sockets)}
             descriptors += range(3, 3 + len(sockets))
-        with theirs:
+        with theirs, trio.CancelScope(shield=True):  # a process that was started is known to `_end_all`
             # A session of its own, so that Ctrl-C reaches the supervisor only, which ends the others in their order.
             process = await trio.lowlevel.open_process(
                 command, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True, env=environment
             )
-        child = _Child(name, ours, process)
+        child = _Child(name, ours, process, self._renew_spare)
         self._nursery.start_soon(child.run)
         return child
 
+    async def _start_gateway(self) -> _Child:
+        await self._wait_if_closing()
+        async with self._starting:
+            self._gateway = await self._start("gateway", self._gateway_command, self._sockets)
+        return self._gateway
+
+    async def _wait_if_closing(self) -> None:
+        """Wait for the end of this task if the server is ending."""
+        if self._is_closing:
+            await trio.sleep_forever()
+
     async def _start_world(self, *arguments: str) -> _Child:
-        world = await self._start("world", [*self._world_command, *arguments])
-        self._worlds.append(world)
+        await self._wait_if_closing()
+        async with self._starting:
+            world = await self._start("world", [*self._world_command, *arguments])
+            self._worlds.append(world)
         assert self._nursery is not None, "it runs"
         self._nursery.start_soon(self._follow, world)
         return world
@@ -258,7 +282,7 @@ class ClusterSupervisor:
             if self._is_closing:
                 return
             pause = await self._note_end(gateway, pause)
-            self._gateway = await self._start("gateway", self._gateway_command, self._sockets)
+            await self._start_gateway()
 
     async def _keep_worlds(self) -> None:
         """Start a spare whenever a world serves and there is none, and a world if there is none at all."""
@@ -307,6 +331,8 @@ class ClusterSupervisor:
 
     async def _end_all(self, number: signal.Signals) -> None:
         """End the spares at once, then the world, so that players read its last words, and then the gateway."""
+        async with self._starting:  # `_is_closing` is set, so no process is started later
+            pass
         for world in self._worlds:
             if not world.serving.is_set():
                 await world.end(signal.SIGKILL)  # it must not take over now
@@ -325,9 +351,13 @@ class ClusterSupervisor:
             async for number in signals:
                 children = [child for child in (self._gateway, *self._worlds) if child and not child.ended.is_set()]
                 if number == signal.SIGHUP:
+                    reopen_log()
                     logger.info("SIGHUP received: the gateway reads its certificate, and a new world takes over")
-                    if self._gateway in children:
-                        self._gateway.process.send_signal(number)
+                    for child in children:
+                        if child is self._gateway:
+                            child.process.send_signal(number)
+                        else:
+                            self._nursery.start_soon(child.reopen_log)
                     self._nursery.start_soon(self._try_to_hand_over)
                 elif number == signal.SIGUSR2 or self._is_closing:
                     for child in children:
@@ -348,33 +378,71 @@ class ClusterSupervisor:
         """
         async with self._handing_over:
             try:
-                earlier = list(self._worlds)
-                successor = await self._start_world("--standby")
-                if not await successor.reaches(successor.ready, LOADING_TIMEOUT):
-                    successor.is_replaced = True
-                    status = await _ended(successor)
-                    raise HandOverFailed(f"the new world has ended with status {status}: see the log; nothing changed")
-                for world in earlier:
-                    world.is_replaced = True
-                    if not world.serving.is_set():
-                        await world.end(signal.SIGKILL)
-                began = trio.current_time()
-                for world in earlier:
-                    if not world.ended.is_set():
-                        world.process.send_signal(signal.SIGUSR1)
-                if not await successor.reaches(successor.serving, HAND_OVER_TIMEOUT):
-                    raise HandOverFailed(f"the new world did not serve within {HAND_OVER_TIMEOUT:g} s: see the log")
-                return trio.current_time() - began
+                return await self._hand_over()
+            except HandOverFailed as error:
+                logger.error("no new world took over: %s", error)  # noqa: TRY400 - not a bug
+                raise
             finally:
                 self._change()
 
+    async def _hand_over(self) -> float:
+        earlier = list(self._worlds)
+        successor = await self._load_spare()
+        for world in earlier:
+            world.is_replaced = True
+            if not world.serving.is_set():
+                await world.end(signal.SIGKILL)
+        began = trio.current_time()
+        for world in earlier:
+            if not world.ended.is_set():
+                world.process.send_signal(signal.SIGUSR1)
+        if not await successor.reaches(successor.serving, HAND_OVER_TIMEOUT):
+            for world in earlier:
+                world.is_replaced = world.ended.is_set()
+            raise HandOverFailed(f"the new world did not serve within {HAND_OVER_TIMEOUT:g} s: see the log")
+        seconds = trio.current_time() - began
+        logger.info("a new world has taken over in %.0f ms", seconds * 1000)
+        return seconds
+
+    async def _load_spare(self) -> _Child:
+        """Start a spare, and return it once it has imported the game.
+
+        Raises:
+            HandOverFailed: It did not become ready.
+        """
+        spare = await self._start_world("--standby")
+        if not await spare.reaches(spare.ready, LOADING_TIMEOUT):
+            spare.is_replaced = True
+            status = await _ended(spare)
+            raise HandOverFailed(f"the new world has ended with status {status}: see the log; nothing changed")
+        return spare
+
     async def _try_to_hand_over(self) -> None:
-        try:
-            seconds = await self.hand_over()
-        except HandOverFailed as error:
-            logger.error("no new world took over: %s", error)  # noqa: TRY400 - not a bug
-        else:
-            logger.info("a new world has taken over in %.0f ms", seconds * 1000)
+        with suppress(HandOverFailed):  # it is logged
+            await self.hand_over()
+
+    def _renew_spare(self) -> None:
+        """Replace the spare, which has imported the game before the world has reloaded it."""
+        assert self._nursery is not None, "it runs"
+        if not (self._is_renewing or self._is_closing):
+            self._is_renewing = True
+            self._nursery.start_soon(self._replace_spares)
+
+    async def _replace_spares(self) -> None:
+        async with self._handing_over:
+            self._is_renewing = False  # for a reload from now on, the next spare is too old as well
+            earlier = [world for world in self._worlds if not world.serving.is_set()]
+            if earlier:  # otherwise the next one is yet to be started
+                try:
+                    await self._load_spare()
+                except HandOverFailed as error:
+                    logger.error("the spare still has the code from before the reload: %s", error)  # noqa: TRY400 - not a bug
+                else:
+                    for world in earlier:
+                        if not world.serving.is_set():
+                            world.is_replaced = True
+                            await world.end(signal.SIGKILL)
+        self._change()
 
     async def _answer(self, stream: trio.SocketStream) -> None:
         """Answer `trio-mud handover`, by the protocol of the console."""

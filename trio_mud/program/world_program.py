@@ -13,6 +13,7 @@ import trio
 from ..cluster.shares import limits_of_world
 from ..cluster.world import WorldService
 from ..driver.core.hooks import Hooks
+from ..driver.server.events import Reloaded
 from ..driver.server.places import Place, Places
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
@@ -24,7 +25,7 @@ from .links import open_world_end
 from .reload import enable_reload
 from .renewal import renew_with_code
 from .serving import CheckedProgram, begin_log, open_storage
-from .supervision import READY, SERVING, Reporter
+from .supervision import READY, RELOADED, SERVING, Reporter
 from .watching import watching, within_all
 
 __all__ = ["EXIT_FENCED", "serve_world"]
@@ -51,13 +52,14 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
     """
     configuration, game = program.effective.configuration, program.game
     begin_log(program.effective)
-    end = open_world_end(program.effective, waits=waits)
+    end = open_world_end(program.effective, waits=waits, is_supervised=reporter.is_supervised)
     world = WorldService(end, fenced=_end_fenced)
     hooks = game if isinstance(game, Hooks) else Hooks()
     limits = limits_of_world(configuration.limits)
     server = MasterServer(hooks, limits=limits, texts=configuration.texts, services=[world])
     enable_reload(server, program.name)
     renew_with_code(server, program.effective, reread)
+    _report_reloads(server, reporter)
 
     @asynccontextmanager
     async def claimed(server: MasterServer) -> AsyncGenerator[None]:
@@ -84,6 +86,19 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
         console=console_of(configuration, program.backend),
         needs_console=configuration.operations.socket is not None,
     )
+
+
+def _report_reloads(server: MasterServer, reporter: Reporter) -> None:
+    """Report each reload of the game, so that the spare, which has imported the code before, is replaced."""
+    reload_game = server._reload
+    assert reload_game is not None
+
+    async def reload() -> Reloaded:
+        done = await reload_game()
+        reporter.report(RELOADED)
+        return done
+
+    server._reload = reload
 
 
 def _print_page(page: str) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import statistics
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -27,9 +28,10 @@ from .served import PATIENCE, CountingPlayer, ServedGame, command, crowd, enviro
 async def drill(players: int, every: float, worlds: int, gateways: int, handovers: int) -> None:
     """Run the three drills, and print a line for each."""
     with tempfile.TemporaryDirectory() as folder:
-        async with serving(Path(folder)) as game, _showing_log(game):
+        async with serving(Path(folder)) as game:
+            explained = partial(explain, game)
             if worlds:
-                async with crowd(game.port, players, every=every) as people:
+                async with crowd(game.port, players, every=every, failed=explained) as people:
                     await trio.sleep(1)
                     silences = []
                     for _ in range(worlds):
@@ -38,38 +40,49 @@ async def drill(players: int, every: float, worlds: int, gateways: int, handover
                         silences.append(await silence_after_kill(game, people))
                 _print("SIGKILL of the world", people, silences)
             if handovers:
-                async with crowd(game.port, players, every=every) as people:
+                async with crowd(game.port, players, every=every, failed=explained) as people:
                     await trio.sleep(1)
+                    silences = []
                     for _ in range(handovers):
                         await game.has_spare()
-                        await hand_over(game)
-                _print("hand-over", people, [])
-                print(
-                    "   ", *[line.partition("in ")[2] for line in game.log.splitlines() if "has taken over in" in line]
-                )
+                        silences.append(await hand_over(game))
+                _print("hand-over", people, silences)
             if gateways:
-                async with crowd(game.port, players, every=every) as people:
+                async with crowd(game.port, players, every=every, failed=explained) as people:
                     await trio.sleep(1)
                     silences = [await kill_gateway(game, people) for _ in range(gateways)]
                 _print("SIGKILL of the gateway", people, silences)
 
 
-@asynccontextmanager
-async def _showing_log(game: ServedGame) -> AsyncGenerator[None]:
-    """Print the end of the log if a drill fails."""
-    try:
-        yield
-    except BaseException:
-        print(game.children("gateway"), game.children("world"), game.log[-10_000:], sep="\n")
-        raise
+async def explain(game: ServedGame, players: Sequence[CountingPlayer]) -> None:
+    """Print what each side knows of the lines that wait."""
+    print("gateways", game.children("gateway"), "worlds", game.children("world"))
+    for place, player in enumerate(players):
+        if player.answered < player.sent:
+            print(f"player {place} at {player.local}: sent {player.sent}, answered {player.answered}, ", end="")
+            print(f"lost {player.lost}, connects {player.connects}, worlds {player.worlds}")
+    for console, commands in (("game.gateway.sock", ("status", "waiting")), ("world.sock", ("status", "all"))):
+        for words in (*commands, "stack", "tasks"):
+            asked = command("admin", "--console", str(game.folder / console), words)
+            with trio.move_on_after(20):
+                answer = await trio.run_process(
+                    asked, env=environment(), capture_stdout=True, capture_stderr=True, check=False
+                )
+                print(f"--- {console}: {words}", answer.stdout.decode(), answer.stderr.decode(), sep="\n")
+    game.process.send_signal(signal.SIGUSR2)  # each process logs its tasks
+    await trio.sleep(2)
+    print("--- log", game.log[-60_000:], sep="\n", flush=True)
 
 
-async def hand_over(game: ServedGame) -> None:
-    """Let a new world take over, as by `trio-mud handover`."""
-    await trio.run_process(
+async def hand_over(game: ServedGame) -> float:
+    """Let a new world take over by `trio-mud handover`; return the seconds that it reports."""
+    done = await trio.run_process(
         command("handover", "--link", str(game.folder / "game.link")), env=environment(), capture_stdout=True
     )
     game.hand_overs += 1
+    reported = re.search(rb"in (\d+) ms", done.stdout)
+    assert reported is not None, done.stdout
+    return int(reported[1]) / 1000
 
 
 async def kill_gateway(game: ServedGame, players: Sequence[CountingPlayer]) -> float:

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,33 @@ def greet(event):
 def answer(event):
     event.connection.write(f"version {VERSION}" if event.line == "version" else f"ok {os.getpid()} {event.line}")
 """
+KNOWN: Final = """
+import gc
+from trio_mud import Started
+from trio_mud.cluster.world import WorldService
+
+
+@hooks.on(Started)
+def begin(event):
+    event.server.operator_commands = obey_operator
+
+
+def obey_operator(operator, command):
+    for world in gc.get_objects():
+        if type(world) is WorldService:
+            operator.write(f"phase {world._machine.state}, commit {world._number}, holds input: {world.holds_input}, "
+                f"pending {world._pending}, rolls {world._rolls}, rolling {world._rolling}, links {len(world._links)}")
+            for (gateway, number), link in world._links.items():
+                receiver = link._receiver
+                if command == "all" or link.taken_number < link._order.received or link.has_gap or link._items:
+                    operator.write(
+                        f"{gateway} #{number} {link._machine.state}: received {link._order.received}, "
+                        f"early {sorted(link._order._early)}, passed {link._passed}, taken {link.taken_number}, "
+                        f"acknowledged {link.acknowledged}, backlog {len(link._backlog)}, "
+                        f"waiting {receiver and receiver.waiting}, full {receiver and receiver.is_full}, "
+                        f"items {len(link._items)}, dirty {link._is_dirty}, active {link in world._active}"
+                    )
+"""  # for `trio-mud admin all`: what the world knows of each connection
 ANSWER: Final = re.compile(rb"ok (\d+) (\d+)\r")
 OPEN: Final = ("max_connections=none", "max_per_address=none", "accept_rate=none", "accept_rate_per_address=none")
 
@@ -70,13 +97,13 @@ class ServedGame:
         """Return the numbers of the running processes of this kind, "gateway" or "world", the oldest first."""
         found = []
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        for number in sorted(number for task in tasks for number in task.read_text().split()):
+        for number in sorted(int(number) for task in tasks for number in task.read_text().split()):
             try:
                 words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
             except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 continue
             if b"-m" in words and words[words.index(b"-m") + 2] == kind.encode():
-                found.append(int(number))
+                found.append(number)
         return found
 
     async def has_spare(self) -> None:
@@ -117,10 +144,16 @@ def free_port() -> int:
 @asynccontextmanager
 async def serving(folder: Path, *options: str) -> AsyncGenerator[ServedGame]:
     """Serve a game from a folder for the length of the block."""
-    (folder / "game.py").write_text(GAME)
+    (folder / "game.py").write_text(GAME + KNOWN)
     settings = [word for setting in OPEN for word in ("--set", f"limits.{setting}")]
     words = command(
-        "serve", "game:hooks", "--port", str(free_port()), "--link", str(folder / "game.link"), *settings, *options
+        "serve",
+        "game:hooks",
+        *("--port", str(free_port())),
+        *("--link", str(folder / "game.link")),
+        *("--set", f"operations.socket={folder / 'world.sock'}"),
+        *settings,
+        *options,
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=log)  # noqa: ASYNC220
@@ -152,6 +185,7 @@ class CountingPlayer:
         lost: Numbers without an answer, of which a greater one was answered.
         connects: The number of connections.
         worlds: When each world gave its first answer, by the number of its process.
+        local: The port of its last connection.
     """
 
     port: int
@@ -161,6 +195,7 @@ class CountingPlayer:
     lost: int = 0
     connects: int = 0
     worlds: dict[int, float] = field(default_factory=dict)
+    local: int = 0
     _stream: trio.SocketStream | None = None
 
     async def live(self) -> None:
@@ -170,6 +205,7 @@ class CountingPlayer:
                 async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
                     self._stream = stream
                     self.connects += 1
+                    self.local = stream.socket.getsockname()[1]
                     await self._read(stream)
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
                 pass
@@ -209,23 +245,39 @@ class CountingPlayer:
 
 
 @asynccontextmanager
-async def crowd(port: int, size: int, *, every: float) -> AsyncGenerator[list[CountingPlayer]]:
-    """Let players count for the length of the block; then wait until each is answered, or gives up."""
+async def crowd(
+    port: int,
+    size: int,
+    *,
+    every: float,
+    failed: Callable[[Sequence[CountingPlayer]], Awaitable[object]] | None = None,
+) -> AsyncGenerator[list[CountingPlayer]]:
+    """Let players count for the length of the block; then wait until each is answered, or gives up.
+
+    `failed` is called while they are connected, if the block raises or one gives up.
+    """
     players = [CountingPlayer(port) for _ in range(size)]
     async with trio.open_nursery() as lives:
         for player in players:
             lives.start_soon(player.live)
-        with trio.fail_after(PATIENCE):
-            while not all(player._stream for player in players):
-                await trio.sleep(0.02)
-        async with trio.open_nursery() as counting:
-            for player in players:
-                counting.start_soon(player.count, every)
-            yield players
-            counting.cancel_scope.cancel()
-        with trio.move_on_after(20):
-            while any(player.answered < player.sent for player in players):
-                await trio.sleep(0.02)
+        has_failed = True
+        try:
+            with trio.fail_after(PATIENCE):
+                while not all(player._stream for player in players):
+                    await trio.sleep(0.02)
+            async with trio.open_nursery() as counting:
+                for player in players:
+                    counting.start_soon(player.count, every)
+                yield players
+                counting.cancel_scope.cancel()
+            with trio.move_on_after(20):
+                while any(player.answered < player.sent for player in players):
+                    await trio.sleep(0.02)
+                has_failed = False
+        finally:
+            if has_failed and failed is not None:
+                with trio.CancelScope(shield=True):
+                    await failed(players)
         lives.cancel_scope.cancel()
 
 

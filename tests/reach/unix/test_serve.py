@@ -42,6 +42,56 @@ async def test_new_code_takes_over_while_players_stay(tmp_path: Path) -> None:
         await sees(ann, b"version 2")
 
 
+async def test_a_reload_within_the_world_gives_the_spare_the_new_code_as_well(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        await game.has_spare()
+        world, spare = game.children("world")
+        (tmp_path / "game.py").write_text(GAME.replace("VERSION = 1", "VERSION = 2"))
+        os.kill(world, signal.SIGHUP)
+        with trio.fail_after(PATIENCE):
+            while spare in game.children("world") or game.log.count("and waits for the world") < 2:
+                await trio.sleep(0.02)
+        os.kill(world, signal.SIGKILL)
+        await ann.send_all(b"version\r\n")
+        await sees(ann, b"version 2")
+        assert "the game was reloaded" in game.log
+        assert game.log.count("another one is started") == 1  # for the world that was killed, not for the spare
+
+
+async def test_a_reload_that_a_new_process_cannot_repeat_leaves_the_older_spare(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        await game.has_spare()
+        world, spare = game.children("world")
+        (tmp_path / "game.py").write_text(GAME.replace("VERSION = 1", f"assert os.getpid() == {world}\nVERSION = 2"))
+        os.kill(world, signal.SIGHUP)
+        with trio.fail_after(PATIENCE):
+            while "the spare still has the code from before the reload" not in game.log:
+                await trio.sleep(0.02)
+        assert game.children("world") == [world, spare]
+        await ann.send_all(b"version\r\n")
+        await sees(ann, b"version 2")
+
+
+async def test_every_process_writes_to_a_renamed_log_only_until_the_hangup(tmp_path: Path) -> None:
+    file, before = tmp_path / "mud.log", tmp_path / "mud.log.1"
+    async with serving(tmp_path, "--set", f"log.file={file}") as game:
+        with trio.fail_after(PATIENCE):
+            while "and waits for the world" not in file.read_text():
+                await trio.sleep(0.02)
+        (world, _) = game.children("world")
+        file.rename(before)
+        (tmp_path / "game.py").write_text("1 / 0")  # so that the same world serves on
+        game.process.send_signal(signal.SIGHUP)
+        with trio.fail_after(PATIENCE):
+            while not file.exists() or "no new world took over" not in file.read_text():
+                await trio.sleep(0.02)
+        assert "SIGHUP received" not in before.read_text()
+        os.kill(world, signal.SIGUSR2)
+        with trio.fail_after(PATIENCE):
+            while "task" not in file.read_text():
+                await trio.sleep(0.02)
+
+
 async def test_a_hand_over_to_broken_code_changes_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
         (tmp_path / "game.py").write_text("1 / 0")
@@ -67,8 +117,8 @@ async def test_the_gateway_is_started_again_and_its_players_return(tmp_path: Pat
 
 async def test_a_world_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
     async with serving(tmp_path, "--set", "cluster.lease=1") as game:
-        (world,) = game.children("world")
         await game.has_spare()
+        world = game.children("world")[0]
         async with crowd(game.port, 5, every=0.2) as players:
             await trio.sleep(1)
             os.kill(world, signal.SIGSTOP)
@@ -84,7 +134,7 @@ async def test_a_stop_says_goodbye_and_leaves_no_process(tmp_path: Path, number:
     async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
         await sees(ann, b"welcome")
         children = [*game.children("gateway"), *game.children("world")]
-        assert await game.end(number) == 0
+        assert await game.end(number) == 0, game.log
         await sees(ann, b"The world is closing its doors.")
         assert [child for child in children if runs(child)] == []
         assert not has_link(tmp_path)

@@ -19,7 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
-__all__ = ["QueuedHandler"]
+__all__ = ["QueuedHandler", "reopen_log"]
+
+logger = logging.getLogger("trio_mud")
 
 FLUSH: Final = 1.0  # seconds that a flush waits at most
 MOST: Final = 1024 * 1024  # characters in the queue
@@ -123,6 +125,16 @@ class QueuedHandler(logging.Handler):
     def _locked(self) -> threading.RLock:
         assert self.lock is not None, "logging.Handler makes it"
         return self.lock
+
+
+def reopen_log() -> None:
+    """Open the files of the program's log again, as `QueuedHandler.reopen`; log those that cannot be opened."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, QueuedHandler):
+            try:
+                handler.reopen()
+            except OSError as error:
+                logger.error("the file of the log cannot be reopened: %s", error)  # noqa: TRY400 - not a bug
 
 
 def _writer(stream: TextIO | None) -> Callable[[str], None]:

@@ -38,7 +38,7 @@ from ..core.hooks import Hooks
 from .acceptor import AnyListener
 from .console import CannotOpenConsole, Console
 from .log_lines import LineFormatter
-from .log_queue import QueuedHandler
+from .log_queue import QueuedHandler, reopen_log
 from .places import CannotListen, Place, Places
 from .server import MasterServer, ServerSettings
 from .task_report import report_tasks
@@ -385,12 +385,7 @@ class _Signals:
 
     def _reload(self) -> None:
         """Reload the certificate and the code of the game; each of them may fail by itself."""
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, QueuedHandler):
-                try:
-                    handler.reopen()
-                except OSError as error:
-                    logger.error("the file of the log cannot be reopened: %s", error)  # noqa: TRY400 - not a bug
+        reopen_log()
         if self._certificate is None and self._server._reload is None:
             logger.info("SIGHUP received: there is no certificate and no game to reload")
         if self._certificate is not None:
