@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,37 @@ async def test_the_status_of_a_gateway_says_whether_its_world_answers(autojump_c
         await split.mud.pass_time(5)
         silent = f"the world of epoch {world.end.epoch} does not answer; 2 lines and messages wait for it\n"
         assert admin(front, "status") == silent
+
+
+async def test_an_operator_reads_which_input_of_which_connection_waits(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        ann, bob = await split.mud.player(), await split.mud.player()
+        await ann.type("look")
+        await bob.type("look")
+        await settle()
+        assert admin(split.mud.server, "waiting") == ""
+        world.end.kill()
+        await bob.type("north", "south")
+        await settle()
+        assert admin(split.mud.server, "waiting") == "guest-2 (#2) from 10.0.0.2: open, input 2 to 3\n"
+
+
+async def test_each_visit_is_logged_once_with_its_address_and_cause(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "trio_mud")
+    hooks = echo()
+    hooks.on(Input)(lambda event: setattr(event.connection, "name", "Ann"))
+    async with open_split() as split:
+        await split.start_world(hooks)
+        ann = await split.mud.player()
+        await ann.type("look")
+        await settle()
+        await ann.vanish()
+        await settle()
+    visits = [text for text in caplog.messages if "came in" in text or "left" in text]
+    assert visits == ["guest-1 (#1) came in from 10.0.0.1", "Ann (#1) left: linkdeath (reset)"]
 
 
 async def test_an_operator_ends_a_gateway_and_is_refused_what_it_does_not_know(autojump_clock: MockClock) -> None:

@@ -16,6 +16,7 @@ import itertools
 import logging
 import math
 import secrets
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -114,6 +115,10 @@ class GatewayService:
         """The number of lines and messages that the world has not taken."""
         return sum(len(peer.forwarder.unacknowledged) for peer in self._peers.values())
 
+    def waiting(self) -> Iterator[str]:
+        """Describe each connection that waits for the world: what it is, and the numbers of its input."""
+        return (str(peer) for peer in self._peers.values() if peer.is_waiting)
+
     # The service
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
@@ -148,6 +153,7 @@ class GatewayService:
 
     def _start(self, event: Started) -> None:
         self._server = event.server
+        event.server._host.visit_level = logging.DEBUG  # the world logs each visit, with the player's name
         event.server.operator_commands = partial(obey_operator, self, event.server)
         early, self._early = self._early, []
         for message in early:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from ..driver.server.operator import ConsoleOperator
@@ -11,6 +12,7 @@ __all__ = ["GatewayState", "obey_operator"]
 
 HELP = """\
 status      also the epoch of the world, and what waits for it
+waiting     the connections with input that the world has not taken
 shutdown    end this gateway; its players may return by another one"""
 
 
@@ -32,6 +34,10 @@ class GatewayState(Protocol):
         """The number of lines and messages that the world has not taken."""
         ...
 
+    def waiting(self) -> Iterable[str]:
+        """Describe each connection that waits for the world."""
+        ...
+
 
 def obey_operator(gateway: GatewayState, server: MasterServer, operator: ConsoleOperator, command: str) -> None:
     """Obey one command."""
@@ -40,6 +46,9 @@ def obey_operator(gateway: GatewayState, server: MasterServer, operator: Console
             answers = "does not answer" if gateway.is_silent else "answers"
             world = f"the world of epoch {gateway.epoch} {answers}" if gateway.epoch else "no world has been here yet"
             operator.write(f"{world}; {gateway.unacknowledged} lines and messages wait for it")
+        case "waiting":
+            for line in gateway.waiting():
+                operator.write(line)
         case "shutdown":
             operator.write("the gateway ends")
             server.shutdown()

@@ -96,6 +96,14 @@ class GatewayPeer:
         """True if the world has not answered all that was sent."""
         return bool(self.forwarder.unacknowledged) or self._machine.state in (AtGateway.KNOCKING, AtGateway.DEPARTED)
 
+    def __str__(self) -> str:
+        """Describe it for an operator: its state, and the numbers of its input that the world has not taken."""
+        waiting = self.forwarder.unacknowledged
+        state = self._machine.state.name.lower().replace("_", " ")
+        if waiting:
+            state += f", input {waiting.acknowledged + 1} to {waiting.number}"
+        return f"{self.connection._label} from {self.connection.address}: {state}"
+
     # Up
 
     def take_messages(self) -> list[Up]:

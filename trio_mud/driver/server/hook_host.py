@@ -67,6 +67,7 @@ class HookHost:
         undecided: The accepted connections without a verdict, by number. Each leaves it once: when its handshake fails,
             or when it is admitted or refused.
         events: The number of events by the name of their type, but for `Input`, whose way must be short.
+        visit_level: The level at which the visits of players are logged.
     """
 
     _context: Context
@@ -78,6 +79,7 @@ class HookHost:
         self.connections = Connections()
         self.undecided: dict[int, Connection] = {}
         self.events: Counter[str] = Counter()
+        self.visit_level = logging.INFO
         self._dirty: list[LinkReceiver] = []
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
         self._after_flush: Sequence[Callable[[], object]] = ()
@@ -226,7 +228,7 @@ class HookHost:
 
     def typed_first(self, connection: Connection) -> None:
         """Log the connection, which has typed its first line and so is probably a player and not a scanner."""
-        logger.info("%s came in from %s", connection._label, connection.address)
+        logger.log(self.visit_level, "%s came in from %s", connection._label, connection.address)
 
     def work_failed(self, what: str, function: object, whose: Callable[[], str], error: BaseException) -> None:
         """Log that a script or other work of the game raised; an interrupt stops the server.
@@ -276,7 +278,7 @@ class HookHost:
         self.connections._discard(connection)
         if event.reason is not Reason.REFUSED:  # a refusal was counted with the verdict
             self._context.counters[f"{event.reason.value}: {event.cause}"] += 1
-        level = logging.INFO if connection._inbox.has_typed else logging.DEBUG
+        level = self.visit_level if connection._inbox.has_typed else logging.DEBUG
         if logger.isEnabledFor(level):  # the label costs more than the rest; thousands may leave at once
             logger.log(level, "%s left: %s (%s)", connection._label, event.reason.value, event.cause)
 
