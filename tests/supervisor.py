@@ -78,6 +78,7 @@ class Supervisor:
             **os.environ,
             "PYTHONPATH": str(CHECKOUT),
             "TRIO_MUD_ACCOUNTS_PLAIN_GMCP": "true",
+            "RUNTIME_DIRECTORY": str(self.game / "run"),
             "LISTEN_FDS": str(len(descriptors)),
             "LISTEN_FDNAMES": ":".join(self.names),
         }

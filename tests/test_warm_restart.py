@@ -24,10 +24,14 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
         yield supervisor
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_program_is_in_the_game_again_after_a_restart(supervisor: Supervisor, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("program", "number"), [("run", signal.SIGTERM), ("run", signal.SIGKILL), ("serve", signal.SIGTERM)]
+)
+def test_a_program_is_in_the_game_again_after_a_restart(
+    supervisor: Supervisor, program: str, number: signal.Signals
+) -> None:
     ann = supervisor.program()
-    supervisor.start()
+    supervisor.start(program=program)
     ann.connect(["new", "Ann", "open sesame", "open sesame", "open door", "in", "take lamp"])
     ann.sees("You take the brass lamp.")
     token = ann.token
@@ -35,7 +39,7 @@ def test_a_program_is_in_the_game_again_after_a_restart(supervisor: Supervisor, 
 
     supervisor.stop(number, ann)
     ann.connect(["inventory"])  # before the next server is there
-    supervisor.start()
+    supervisor.start(program=program)
 
     ann.sees("The Gatehouse")
     ann.sees("You carry brass lamp.")
@@ -43,11 +47,12 @@ def test_a_program_is_in_the_game_again_after_a_restart(supervisor: Supervisor, 
     assert supervisor.stop(signal.SIGTERM) == 0
 
 
-def test_peers_who_come_during_a_restart_wait_for_it(supervisor: Supervisor) -> None:
+@pytest.mark.parametrize("program", ["run", "serve"])
+def test_peers_who_come_during_a_restart_wait_for_it(supervisor: Supervisor, program: str) -> None:
     crowd = [supervisor.program() for _ in range(10)]
     for player in crowd:
         player.connect(["guest"])
-    supervisor.start()
+    supervisor.start(program=program)
     for player in crowd:
         player.sees("What is your name to be?")
 

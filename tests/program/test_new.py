@@ -81,7 +81,7 @@ def test_the_units_are_of_one_service_and_each_socket_has_a_protocol(game: Path)
         units[unit].read(game / "deploy" / unit)
     service = units["old_inn.service"]
     assert service["Unit"]["Requires"] == service["Service"]["Sockets"] == "old_inn.socket old_inn-web.socket"
-    assert service["Service"]["ExecStart"].endswith("/bin/trio-mud run --config mud.toml")
+    assert service["Service"]["ExecStart"].endswith("/bin/trio-mud serve --config mud.toml")
     assert units["old_inn-web.socket"]["Socket"]["Service"] == "old_inn.service"
     settings = tomllib.loads((game / "mud.toml").read_text(encoding="utf-8"))
     for unit, name, port in (("old_inn", "telnet", "port"), ("old_inn-web", "web", "web_port")):
@@ -179,9 +179,12 @@ def test_nothing_is_left_of_a_game_that_could_not_be_written(tmp_path: Path, mon
 
 @contextmanager
 def serving(game: Path) -> Iterator[tuple[int, int]]:
-    """Serve a game by its configuration file, and yield its port and its web port."""
-    program = [sys.executable, "-m", "trio_mud", "run", "--config", "mud.toml", "--host", "127.0.0.1"]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    """Serve a game as its unit does, and yield its port and its web port."""
+    unit = (game / "deploy/old_inn.service").read_text(encoding="utf-8")
+    found = re.search(r"^ExecStart=\S+/bin/trio-mud (.*)$", unit, re.M)
+    assert found is not None
+    program = [sys.executable, "-m", "trio_mud", *found[1].split(), "--host", "127.0.0.1"]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "RUNTIME_DIRECTORY": str(game / "run")}
     with subprocess.Popen(
         [*program, "--port", "0", "--web-port", "0"],
         cwd=game,
