@@ -231,19 +231,22 @@ class Poller:
         """Run until cancelled."""
         await self._is_wanted.wait()
         assert self._epoll is not None
+        is_full_turn = False
         try:
             while True:
-                # Endings still to be reported: let other tasks run, but do not sleep until the next input.
-                if self._ended:
+                # Endings still to be reported, or probably more input: let other tasks run, but do not register with
+                # trio to sleep until the next input, which takes as long as reading a socket.
+                if self._ended or is_full_turn:
                     await trio.lowlevel.checkpoint()
                 else:
                     await trio.lowlevel.wait_readable(self._epoll.fileno())
-                self._take_turn(self._epoll)
+                is_full_turn = self._take_turn(self._epoll)
         finally:
             epoll, self._epoll = self._epoll, None
             epoll.close()
 
-    def _take_turn(self, epoll: select.epoll) -> None:
+    def _take_turn(self, epoll: select.epoll) -> bool:
+        """Read each socket that has input, at most `turn`; return True if there may be more."""
         watched = self._watched
         found = epoll.poll(0, self._turn)
         for fileno, _ in found:
@@ -256,6 +259,7 @@ class Poller:
                 watch.read()
         # After a full turn, more active peers may be waiting behind many ended ones, so report only one end and read
         # again.
-        slice_ = 1 if len(found) == self._turn else ENDINGS
-        for _ in range(min(slice_, len(self._ended))):
+        is_full_turn = len(found) == self._turn
+        for _ in range(min(1 if is_full_turn else ENDINGS, len(self._ended))):
             self._ended.popleft().report_end()
+        return is_full_turn

@@ -195,7 +195,7 @@ def deadlines_pass_without_end(true: Any, self: Timers) -> None:
         true(self)
 
 
-@defect(Inbox, "_take_while_open", game="careless")
+@defect(Inbox, "take_event", game="careless")
 def ticks_come_before_every_line(true: Any, self: Inbox) -> Any:
     self._owes_line = False
     return true(self)

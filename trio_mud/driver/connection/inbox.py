@@ -362,7 +362,9 @@ class Inbox(Source):
             self._measure()
         elif len(self.lines) >= self._room:
             self.is_full = True
-        if not self.is_queued and not self.is_busy and self.has_event():  # `wake` inlined
+        # `wake` inlined, and of `has_event` the usual case: nothing holds the line back.
+        may_take = self._throttle is None and self.taker is None and self._stage is _OPEN
+        if not self.is_queued and not self.is_busy and (may_take or self.has_event()):
             self._dispatcher.put(self)
         return not self.is_full
 
@@ -427,15 +429,31 @@ class Inbox(Source):
         return self._stage is _Stage.ARRIVED or self._stage is _Stage.ADMITTED
 
     def take_event(self) -> HookEvent | None:
-        if self._stage is _OPEN:
-            return self._take_while_open()
-        if self._stage is _Stage.ARRIVED:
-            self._stage = _Stage.CONNECTING
-            return Connect(self._subject)
-        if self._stage is _Stage.ADMITTED:
-            self._stage = _OPEN
-            return Admitted(self._subject)
-        return None
+        if self._stage is not _OPEN:
+            return self._take_first()
+        if self._signals:
+            # A signal overtakes the lines once; then a line comes, so that fast timers cannot starve the player.
+            has_line = bool(self.lines and self._may_take_line()) or self._can_parse()
+            if not (has_line and self._owes_line):
+                self._owes_line = has_line
+                signal = self._signals.pop(0)
+                if not self._signals:
+                    self._signals = None
+                return tick_of(signal, self._subject) if isinstance(signal, Timer) else signal
+            self._owes_line = False
+        if self._dispatcher.is_cutting:
+            self.drop_lines()  # the time for cleanup is over: typed lines must not delay `Disconnect` further
+        if self.lines and ((self._throttle is None and self.taker is None) or self._may_take_line()):
+            return self._take_line()
+        if self._can_parse():
+            self._link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
+            return None
+        if not self._is_closed:
+            return None
+        self._stage = _Stage.GONE
+        cause = self._ending.cause
+        assert cause is not None, "it is decided before anything closes"
+        return Disconnect(self._subject, cause.reason, cause, self._ending.last_words)
 
     def failed(self, error: BaseException) -> None:
         self.drop_lines()  # otherwise the same bytes could fail at every turn
@@ -453,30 +471,15 @@ class Inbox(Source):
 
     # Steps of a turn
 
-    def _take_while_open(self) -> HookEvent | None:
-        if self._signals:
-            # A signal overtakes the lines once; then a line comes, so that fast timers cannot starve the player.
-            has_line = bool(self.lines and self._may_take_line()) or self._can_parse()
-            if not (has_line and self._owes_line):
-                self._owes_line = has_line
-                signal = self._signals.pop(0)
-                if not self._signals:
-                    self._signals = None
-                return tick_of(signal, self._subject) if isinstance(signal, Timer) else signal
-            self._owes_line = False
-        if self._dispatcher.is_cutting:
-            self.drop_lines()  # the time for cleanup is over: typed lines must not delay `Disconnect` further
-        if self.lines and self._may_take_line():
-            return self._take_line()
-        if self._can_parse():
-            self._link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
-            return None
-        if not self._is_closed:
-            return None
-        self._stage = _Stage.GONE
-        cause = self._ending.cause
-        assert cause is not None, "it is decided before anything closes"
-        return Disconnect(self._subject, cause.reason, cause, self._ending.last_words)
+    def _take_first(self) -> HookEvent | None:
+        """Return the event of a stage before `OPEN`."""
+        if self._stage is _Stage.ARRIVED:
+            self._stage = _Stage.CONNECTING
+            return Connect(self._subject)
+        if self._stage is _Stage.ADMITTED:
+            self._stage = _OPEN
+            return Admitted(self._subject)
+        return None
 
     def _can_parse(self) -> bool:
         link = self._link

@@ -332,7 +332,8 @@ class Dispatcher:
         self._load -= 1
         source.is_busy = False
         try:
-            source.wake()
+            if not source.is_queued and source.has_event():  # `wake` inlined: this runs for every line
+                self.put(source)
         except BaseException as error:  # noqa: BLE001 - as above
             self._source_failed(source, error)
         if self._gated and not source.is_queued:

@@ -141,7 +141,10 @@ class Outgoing:
     def prompt(self, text: Text) -> bool:
         """Queue a text without a line end, with the prompt mark that was negotiated."""
         mark = self.engine.prompt_mark
-        data = self._encode(text, "Connection.prompt()") + mark
+        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
+            data = text.encode() + mark  # as in `write`
+        else:
+            data = self._encode(text, "Connection.prompt()") + mark
         if not self._queue(data):
             return False
         self._is_unmarked = not mark
@@ -325,7 +328,7 @@ class Outgoing:
         queued = self._queued + len(data)
         if queued + len(self._unsent) > self._limit and not self._has_room_for(len(data)):
             return False
-        self.engine.send_encoded(data)
+        self.engine.outgoing.queue.append(data)  # `send_encoded` inlined: this runs for every text
         self._queued = queued
         if not self._is_dirty:  # `mark_dirty` inlined: this runs for every text
             self._is_dirty = True
