@@ -309,6 +309,14 @@ class Lifecycle:
             await self.wakeup.wait()
         self.wakeup = None
 
+    # Conditions; lambdas would keep a cell for each variable in the frame of the waiting task, 120 bytes in all
+
+    def _is_decided(self) -> bool:
+        return not self._inbox.is_undecided
+
+    def _is_alone(self) -> bool:
+        return self._works is None
+
     # The one task
 
     @enable_ki_protection
@@ -337,7 +345,7 @@ class Lifecycle:
                 # unless a game's function swallows its cancellation; then `_name_unfinished` logs it.
                 with trio.CancelScope(shield=True):
                     await self._link.drain()
-                    await self.wait_until(lambda: self._works is None)
+                    await self.wait_until(self._is_alone)
             self._inbox.close()
             await self._close(gently=is_whole)
             self._owner._closed()
@@ -396,11 +404,11 @@ class Lifecycle:
 
     async def _live(self) -> bool:
         """Serve inside the two scopes; return True if all output was sent."""
-        inbox, link = self._inbox, self._link
+        link = self._link
         is_whole = False
         with self.link_scope:
-            inbox.arrive()  # Connect is queued before the first checkpoint
-            await self.wait_until(lambda: not inbox.is_undecided)
+            self._inbox.arrive()  # Connect is queued before the first checkpoint
+            await self.wait_until(self._is_decided)
             if self.cause is None:
                 with trio.CancelScope() as self.active_scope:
                     try:
@@ -423,7 +431,7 @@ class Lifecycle:
                         await trio.lowlevel.checkpoint()
                     finally:
                         self.end(Cause.ERROR)  # has no effect unless `read` raised something unexpected
-                await self.wait_until(lambda: self._works is None)
+                await self.wait_until(self._is_alone)
             if not self.is_link_dead:
                 with trio.move_on_after(self._context.limits.quit_timeout):
                     await link.drain()
