@@ -288,6 +288,21 @@ async def test_without_a_rate_nothing_waits(mud: OpenMud, witness: EventLog) -> 
         assert witness.story()[-1] == "guest-1: look"
 
 
+@pytest.mark.parametrize(("count", "is_kept"), [(4, False), (19, True)])
+async def test_a_meter_is_freed_by_the_first_tick_if_its_bucket_is_full_again(
+    autojump_clock: trio.testing.MockClock, talkers: EventLog, count: int, is_kept: bool
+) -> None:
+    async with open_house(talkers.hooks, limits=SLOW) as house:
+        wire = await house.connect()
+        await settled()
+        wire.say(bytes((IAC, WONT, 99)) * count)  # 10 of them earn their tokens back in a second, when the tick is due
+        await settled()
+        incoming = link_of(first_connection(house.server))._incoming
+        assert incoming._meter is not None
+        await trio.sleep(1.5)
+        assert (incoming._meter is not None) is is_kept
+
+
 # Endings in a pause
 
 

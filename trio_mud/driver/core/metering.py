@@ -37,6 +37,11 @@ class Meter:
         self._full_at = NEVER  # when the bucket will be full again, on trio's clock
         self._pause: Deadline | None = None  # while the bucket is empty
 
+    @property
+    def is_full(self) -> bool:
+        """True if the bucket is full again: a new meter would do the same."""
+        return self._pause is None and self._full_at <= trio.current_time()
+
     def spend(self, cost: int, resume: Callable[[], None]) -> bool:
         """Take the cost of parsed bytes from the bucket, which may go below zero by one slice.
 

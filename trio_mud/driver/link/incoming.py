@@ -183,6 +183,11 @@ class Incoming:
             self._meter.end()
             self._meter = None
 
+    def drop_full_meter(self) -> None:
+        """Free the meter if its bucket is full again, as that of most clients is after their first answers."""
+        if self._meter is not None and self._meter.is_full:
+            self._meter = None
+
     def drop(self) -> None:
         """Drop unparsed bytes, and all later ones."""
         self.drops_input = True

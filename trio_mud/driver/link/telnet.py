@@ -206,6 +206,7 @@ class TelnetLink(Outgoing):
     def _tick_is_due(self) -> None:
         self._tick_at = None
         self._incoming.is_stale = True
+        self._incoming.drop_full_meter()  # here, because the first tick comes soon after the first answers
         if not self.engine.is_quiet:  # quiet if the client has answered in time
             self._tick()
             self.mark_dirty()
