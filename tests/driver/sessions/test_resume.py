@@ -389,15 +389,18 @@ async def asked_for_a_password(place: Mud) -> tuple[Player, Player, Player]:
     return ann, bob, back
 
 
-async def test_a_token_in_the_same_moment_as_the_last_answer_wins(mud: OpenMud, tavern: Tavern) -> None:
+async def test_a_token_behind_the_last_answer_comes_too_late_and_stays_good(mud: OpenMud, tavern: Tavern) -> None:
     async with mud(tavern.hooks) as place:
         ann, _, back = await asked_for_a_password(place)
         assert ann.returns is not None
         await back.send(b"secret\r\n" + encode_gmcp("Session.Resume", ann.returns._asdict()))
-        await back.sees("<1>")
+        await back.catches_up()
         await back.type("2")
         await back.sees("<2>")
-        assert "SessionStarted cid" not in tavern.events
+        assert "SessionStarted cid" in tavern.events
+        assert "SessionResumed ann" not in tavern.events
+        assert "<1>" not in back.screen
+        await (await ann.come_back()).sees("<1>")
 
 
 async def test_a_login_that_waits_for_its_program_greets_no_player_who_has_returned(
