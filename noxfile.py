@@ -238,6 +238,8 @@ def bench(session: nox.Session) -> None:
     session.install("--editable", ".")
     if arguments != session.posargs:
         session.install(*nox.project.dependency_groups(PROJECT, "bench"))
+    if "--bounds" in arguments:
+        session.install(*nox.project.dependency_groups(PROJECT, "cluster"))  # for the figures of a split server
     if "--bounds" in arguments and shutil.which("chromium"):
         session.install(*nox.project.dependency_groups(PROJECT, "browser"))  # for the figures of the page
     session.run("python", "tests/bench/run.py", *arguments)

@@ -41,6 +41,7 @@ from tests.bench import (
     crowds,
     encryption,
     handshakes,
+    links,
     page,
     storage,
     storms,
@@ -71,6 +72,7 @@ BOUNDS = (
     *storage.ROWS,
     *accounts.ROWS,
     *world.ROWS,
+    *links.ROWS,
 )
 
 CELLS = (

@@ -55,6 +55,7 @@ from .wire import (
 
 logger = logging.getLogger("trio_mud")
 
+MOST_GATHERED: Final = 8  # batches of events in one frame, a few milliseconds
 _CAUSES: Final = {cause.name: cause for cause in Cause}
 # The gateway's own failures and its shutdown are a link death to the world: its players may return by another one.
 _LINK_DEATHS: Final = frozenset({Cause.SHUTDOWN, Cause.ERROR, Cause.ASKED})
@@ -134,6 +135,7 @@ class GatewayService:
                 await self._end.send(self._encoded([]))  # so that the world knows of this gateway, and greets it
                 while not self._is_closing or (self.epoch and self._pending):
                     await self._has_up.wait()
+                    await self._gather()
                     self._has_up = trio.Event()
                     if self.epoch and (messages := self._take_messages()):  # the roll for the first world has the rest
                         await self._end.send(self._encoded(messages))
@@ -142,6 +144,16 @@ class GatewayService:
             self._over.set()
         if self._is_replaced:
             raise Fenced(f"another gateway {self._name} has started: this one stops; give each a name of its own")
+
+    async def _gather(self) -> None:
+        """Let the dispatcher take more input while some waits: many lines in one frame cost less than in several.
+
+        The lines of a player that are sent together are also answered together.
+        """
+        for _ in range(MOST_GATHERED):
+            if self._server is None or not self._server._context.dispatcher.ready:
+                break
+            await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
         """End `run` once everything was sent."""

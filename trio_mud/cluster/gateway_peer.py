@@ -48,6 +48,7 @@ class GatewayPeer:
         "_forget",
         "_has_messages",
         "_machine",
+        "_may_differ",
         "_must_arrive",
         "_queue",
         "_signals",
@@ -76,6 +77,7 @@ class GatewayPeer:
         self._machine = Machine(GATEWAY, AtGateway.KNOCKING)
         self._must_arrive = True
         self._facts = KnownFacts()  # as they were sent last
+        self._may_differ = False  # from those
         self._signals: dict[str, Signalled] = {}  # by their kind
         self._queue: list[Up] = []
         self._cause = Cause.RESET  # of its ending, in the world or here
@@ -83,7 +85,7 @@ class GatewayPeer:
         connection._inbox.taker = self.forwarder
         if (recording := connection._inbox.observer) is not None:
             self.forwarder.recorded = connection._inbox.observer = RecordedLines(recording)
-        connection.client._observer = self._mark
+        connection.client._observer = self._mark_facts
         self._mark()
 
     @property
@@ -110,7 +112,7 @@ class GatewayPeer:
         """Return the messages that wait, and keep them no longer."""
         number, messages = self.connection.number, list[Up]()
         if self._must_arrive:
-            self._must_arrive = False
+            self._must_arrive = self._may_differ = False
             self._facts = _facts_of(self.connection)
             messages.append(
                 Arrived(
@@ -123,9 +125,11 @@ class GatewayPeer:
                     self.forwarder.recorded is not None,
                 )
             )
-        elif self._machine.state is not AtGateway.GONE and (facts := _facts_of(self.connection)) != self._facts:
-            self._facts = facts
-            messages.append(FactsLearned(number, facts))
+        elif self._may_differ and self._machine.state is not AtGateway.GONE:  # not for each line: it costs as much
+            self._may_differ = False
+            if (facts := _facts_of(self.connection)) != self._facts:
+                self._facts = facts
+                messages.append(FactsLearned(number, facts))
         messages += self._signals.values()
         messages += self._queue
         self._signals.clear()
@@ -138,10 +142,14 @@ class GatewayPeer:
 
     def _signal(self, message: Signalled) -> None:
         self._signals[message.kind] = message
-        self._mark()
+        self._mark_facts()
 
     def _mark(self) -> None:
         self._has_messages(self)
+
+    def _mark_facts(self) -> None:
+        self._may_differ = True
+        self._mark()
 
     # Events
 

@@ -1,10 +1,12 @@
-"""CPU of a command at saturation: one process, and a gateway and a world over Redis, in turn.
+"""CPU of a command at saturation: one process, and a gateway and a world over each cluster link, in turn.
 
     python -m tests.cluster.redis.bench
+    python -m tests.cluster.redis.bench --links unix        without Redis
     python -m tests.cluster.redis.bench --verb room         each line is heard by 19 others
 
 Each player sends four lines and waits for their answers. The figures are microseconds of CPU for a command, by
-process, from /proc, and the rate at which the busiest process would use a whole core.
+process, from /proc, and the rate at which the process would use a whole core. `python tests/bench/run.py --bounds`
+compares the sum over the processes with one process.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ import argparse
 import statistics
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -46,51 +51,88 @@ class SaturatingLoad:
                 self.answered += BURST
 
 
-async def measure(processes: dict[str, int], port: int, options: argparse.Namespace) -> dict[str, float]:
-    """Return the CPU of a command by process."""
-    load, players = SaturatingLoad(options.verb), options.players
-    async with trio.open_nursery() as nursery:
-        for _ in range(players):
-            nursery.start_soon(load.play, port)
-        while load.answered < players * BURST:  # noqa: ASYNC110 - of other processes
-            await trio.sleep(0.05)
-        await trio.sleep(WARM_UP)
-        began, before = load.answered, {name: cpu_of(pid) for name, pid in processes.items()}
-        await trio.sleep(options.seconds)
-        commands = load.answered - began
-        used = {name: (cpu_of(pid) - before[name]) / commands * 1e6 for name, pid in processes.items()}
-        nursery.cancel_scope.cancel()
-    return used
+class Saturation:
+    """How a server is loaded.
+
+    Args:
+        players: How many there are.
+        seconds: How long the CPU is measured.
+        verb: "say", or "room" for lines that 19 others hear.
+    """
+
+    def __init__(self, players: int = 500, seconds: float = 4.0, verb: str = "say") -> None:
+        self.players = players
+        self.seconds = seconds
+        self.verb = verb
+
+    async def measure(self, processes: dict[str, int], port: int) -> dict[str, float]:
+        """Return the microseconds of CPU of a command, by process."""
+        load = SaturatingLoad(self.verb)
+        async with trio.open_nursery() as nursery:
+            for _ in range(self.players):
+                nursery.start_soon(load.play, port)
+            while load.answered < self.players * BURST:  # noqa: ASYNC110 - of other processes
+                await trio.sleep(0.05)
+            await trio.sleep(WARM_UP)
+            began, before = load.answered, {name: cpu_of(pid) for name, pid in processes.items()}
+            await trio.sleep(self.seconds)
+            commands = load.answered - began
+            used = {name: (cpu_of(pid) - before[name]) / commands * 1e6 for name, pid in processes.items()}
+            nursery.cancel_scope.cancel()
+        return used
 
 
-async def one_process(folder: Path, options: argparse.Namespace) -> dict[str, float]:
+async def one_process(folder: Path, load: Saturation) -> dict[str, float]:
     """Measure a server in one process."""
     port = free_port()
     child = Child(folder, f"single-{port}", "single", str(port))
     try:
         await child.reported("serving")
-        return await measure({"one process": child.pid}, port, options)
+        return await load.measure({"one process": child.pid}, port)
     finally:
         child.close()
 
 
-async def over_redis(folder: Path, options: argparse.Namespace) -> dict[str, float]:
-    """Measure a gateway, a world and Redis."""
+async def over(link: str, folder: Path, load: Saturation) -> dict[str, float]:
+    """Measure a gateway and a world over a link, "unix" or "redis"."""
     port = free_port()
-    (folder / str(port)).mkdir()
-    redis = RedisServer(folder / str(port), *AOF)
-    url = f"redis+unix://{redis.path}"
-    gateway = Child(folder, f"gateway-{port}", "gateway", url, "g1", str(port))
-    world = Child(folder, f"world-{port}", "world", url)
-    try:
-        await gateway.reported("serving")
-        await world.reported("serving")
-        pids = {"gateway": gateway.pid, "world": world.pid, "redis": redis.process.pid}
-        return await measure(pids, port, options)
-    finally:
-        gateway.close()
-        world.close()
-        redis.close()
+    with ExitStack() as stack:
+        (here := folder / str(port)).mkdir()
+        place, pids = str(here / "link"), dict[str, int]()
+        if link == "redis":
+            redis = RedisServer(here, *AOF)
+            stack.callback(redis.close)
+            place, pids["redis"] = f"redis+unix://{redis.path}", redis.process.pid
+        for kind, arguments in (("gateway", ("g1", str(port))), ("world", ())):
+            child = Child(folder, f"{kind}-{port}", kind, place, *arguments)
+            stack.callback(child.close)
+            await child.reported("serving")
+            pids[kind] = child.pid
+        return await load.measure({name: pids[name] for name in ("gateway", "world", "redis") if name in pids}, port)
+
+
+SERVERS: dict[str, Callable[[Path, Saturation], Awaitable[dict[str, float]]]] = {
+    "one process": one_process,
+    "unix": partial(over, "unix"),
+    "redis": partial(over, "redis"),
+}
+
+
+def measured(servers: Sequence[str], rounds: int, load: Saturation) -> dict[str, list[dict[str, float]]]:
+    """Measure servers in turn; return the figures of each round."""
+    found: dict[str, list[dict[str, float]]] = {server: [] for server in servers}
+    with tempfile.TemporaryDirectory() as base:
+        for number in range(rounds):
+            first = number % len(servers)
+            for server in (*servers[first:], *servers[:first]):
+                found[server].append(trio.run(SERVERS[server], Path(base), load))
+    return found
+
+
+def ratios(found: dict[str, list[dict[str, float]]], link: str) -> list[float]:
+    """Return the CPU of a split server beside that of one process, for each round."""
+    pairs = zip(found[link], found["one process"], strict=True)
+    return [sum(split.values()) / single["one process"] for split, single in pairs]
 
 
 def main() -> None:
@@ -100,21 +142,21 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--verb", choices=["say", "room"], default="say")
+    parser.add_argument("--links", default="unix,redis")
     options = parser.parse_args()
-    found: dict[str, list[float]] = {}
-    ratios = []
-    with tempfile.TemporaryDirectory() as base:
-        for _ in range(options.rounds):
-            single = trio.run(one_process, Path(base), options)
-            split = trio.run(over_redis, Path(base), options)
-            ratios.append((split["gateway"] + split["world"] + split["redis"]) / single["one process"])
-            for name, value in [*single.items(), *split.items()]:
-                found.setdefault(name, []).append(value)
-    for name, values in found.items():
-        middle = statistics.median(values)
-        sys.stdout.write(f"{name:12} {middle:6.1f} us a command ({min(values):.1f} to {max(values):.1f})")
-        sys.stdout.write(f", a core at {1e6 / middle:,.0f} a second\n")
-    sys.stdout.write(f"split / one process: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})\n")
+    links = options.links.split(",")
+    load = Saturation(options.players, options.seconds, options.verb)
+    found = measured(["one process", *links], options.rounds, load)
+    for server, rounds in found.items():
+        for part in rounds[0]:
+            values = [figures[part] for figures in rounds]
+            name, middle = part if part == server else f"{server}: {part}", statistics.median(values)
+            sys.stdout.write(f"{name:15} {middle:6.1f} us a command ({min(values):.1f} to {max(values):.1f})")
+            sys.stdout.write(f", a core at {1e6 / middle:,.0f} a second\n")
+    for link in links:
+        values = ratios(found, link)
+        sys.stdout.write(f"{link} / one process: {statistics.median(values):.2f} ")
+        sys.stdout.write(f"({min(values):.2f} to {max(values):.2f})\n")
 
 
 if __name__ == "__main__":

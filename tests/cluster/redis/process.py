@@ -1,10 +1,11 @@
 """A gateway or a world as a process, which `processes.Child` forks; it reports what happens as lines of JSON.
 
-    gateway URL NAME PORT
-    world URL
+    gateway LINK NAME PORT
+    world LINK
     bank URL DATABASE
     single PORT
 
+LINK is the URL of Redis, or the path of a Unix socket.
 A world waits until it can claim, and so does a bank, a world whose game stores records in an SQLite file. SIGUSR1 lets
 it take over from the world that serves, SIGUSR2 lets it hand over to one that waits; SIGTERM ends each of them.
 """
@@ -20,24 +21,27 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-import coredis  # noqa: F401 - imported once, before the processes are forked
 import trio
 
 from trio_mud import Admitted, Connection, Hooks, Input, Limits, MasterServer
-from trio_mud.cluster.ends import Fenced, LinkUnavailable
+from trio_mud.cluster.ends import Fenced, GatewayEnd, LinkUnavailable, WorldEnd
 from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.redis_access import RedisAccess
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world
+from trio_mud.cluster.unix_link import UnixGatewayEnd, UnixWorldEnd
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.acceptor import AnyListener
 from trio_mud.storage import Sqlite
 from trio_mud.transports.tcp import open_tcp_listeners
+from trio_mud.transports.unix import bind
 
 from ..bank import BANK
 
@@ -52,6 +56,9 @@ OPEN = Limits(
     first_input_timeout=None,
     world_timeout=60,
 )
+with suppress(ImportError):  # a link over Unix sockets does not need it
+    import coredis  # noqa: F401 - imported once, before the processes are forked
+
 INTERVAL = 0.2  # seconds between two writes to the database
 ANYONE = Hooks()
 
@@ -151,6 +158,25 @@ async def serve(
             report(serving=True)
 
 
+async def gateway_end(link: str, name: str, incarnation: int) -> GatewayEnd:
+    """Return the gateway's end of a link."""
+    if "://" in link:
+        access = RedisAccess.from_url(link)
+        await access.check()
+        return RedisGatewayEnd(access, "w1", name)
+    listener = trio.SocketListener(trio.socket.from_stdlib_socket(bind(Path(link), backlog=16)))
+    return UnixGatewayEnd(listener, name, incarnation=incarnation)
+
+
+async def world_end(link: str) -> WorldEnd:
+    """Return the world's end of a link."""
+    if "://" in link:
+        access = RedisAccess.from_url(link)
+        await access.check()
+        return RedisWorldEnd(access, "w1")
+    return UnixWorldEnd(partial(trio.open_unix_socket, link), link, waits=True)
+
+
 def main(log: Path, kind: str, *arguments: str) -> None:
     """Run one of them."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -164,17 +190,15 @@ def main(log: Path, kind: str, *arguments: str) -> None:
         if kind == "single":
             await serve(MasterServer(ANYONE, limits=OPEN), await open_tcp_listeners(int(arguments[0])))
             return
-        access = RedisAccess.from_url(arguments[0])
-        await access.check()
         if kind in ("world", "bank"):
-            service = WorldService(RedisWorldEnd(access, "w1"))
+            service = WorldService(await world_end(arguments[0]))
             server = MasterServer(ANYONE, limits=limits_of_world(OPEN), services=[service])
             database = Path(arguments[1]) if kind == "bank" else None
             await serve(server, [service.listener], service, database)
         else:
-            gateway = GatewayService(
-                arguments[1], RedisGatewayEnd(access, "w1", arguments[1]), incarnation=time.time_ns() // 1_000_000
-            )
+            incarnation = time.time_ns() // 1_000_000
+            end = await gateway_end(arguments[0], arguments[1], incarnation)
+            gateway = GatewayService(arguments[1], end, incarnation=incarnation)
             server = MasterServer(gateway.hooks, limits=limits_of_gateway(OPEN), services=[gateway])
             await serve(server, await open_tcp_listeners(int(arguments[2])))
 
