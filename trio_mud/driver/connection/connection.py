@@ -218,7 +218,8 @@ class Connection(EndingTimerOwner):
         """Report an MSDP variable if the client has subscribed to it and the value has changed.
 
         Returns:
-            True if it is sent.
+            True if it is sent. In a server with gateways, True if the client has agreed on MSDP: its gateway knows
+            what it has subscribed to, and drops the rest.
         """
         self.server._thread.check()
         if type(variable) is not str:
