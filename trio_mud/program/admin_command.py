@@ -66,8 +66,8 @@ def console_of(configuration: Configuration, backend: Backend | None) -> Path | 
     return data_folder(configuration) / f"{module.rpartition('.')[2]}.sock"
 
 
-def ask(path: Path, command: str) -> Reply:
-    """Send one command to the console at `path`, and return the answer.
+def ask(path: Path, command: str, *, remedy: str = "name another with --console") -> Reply:
+    """Send one command to the console at `path`, and return the answer; `remedy` ends the text of `NoServer`.
 
     Raises:
         NoServer: No server answers there.
@@ -88,7 +88,7 @@ def ask(path: Path, command: str) -> Reply:
         except OSError as error:
             if not data:
                 reason = error.strerror or error
-                raise NoServer(f"no server answers at {path}: {reason}; name another with --console") from error
+                raise NoServer(f"no server answers at {path}: {reason}; {remedy}") from error
     status, end, text = data.decode(errors="replace").partition("\n")
     if not end:
         raise NoServer(f"the server at {path} ended before it answered")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,12 @@ from cyclopts import Parameter
 
 from ..cluster.ends import LinkUnavailable
 from ..driver.core.guard import unwrap_single
+from ..errors import ConfigurationError
 from ..transports.inherited import VARIABLES, take_inherited
 from .admin_command import Reply, ask
 from .effective import Effective, find_configuration
 from .gateway_program import serve_gateway
-from .links import default_link
+from .links import default_link, port_of_gateway_watch
 from .options import NO_OPTIONS, RunOptions
 from .serving import begin_log, check_ports, prepare
 from .sources import OptionText
@@ -46,11 +48,19 @@ def add_cluster_commands(app: cyclopts.App) -> None:
     app.command(_hand_over, name="handover")
 
 
-def _gateway(*, options: RunOptions = NO_OPTIONS, supervisor: Annotated[int | None, _HIDDEN] = None) -> int:
+def _gateway(
+    game: Annotated[str | None, _HIDDEN] = None,
+    /,
+    *,
+    options: RunOptions = NO_OPTIONS,
+    supervisor: Annotated[int | None, _HIDDEN] = None,
+) -> int:
     """Serve the ports of a game whose world is another process, until it is stopped.
 
     The world joins it by the cluster link, which `--link` names. SIGHUP reloads the certificate.
     """
+    if game is not None:
+        raise ConfigurationError(f"a gateway runs no game: leave out {game}, and give it to trio-mud world")
     effective = find_configuration(options.config, options.texts(None), os.environ)
     serve_gateway(effective, Reporter(supervisor))
     return CLEAN
@@ -86,7 +96,8 @@ def _serve(game: _Game = None, /, *, options: RunOptions = NO_OPTIONS) -> int:
     """Serve a game as a gateway, a world and a spare world, which are started again when they end.
 
     Players keep their connections when the world ends, and when new code takes over: by `trio-mud handover`, or by
-    SIGHUP, which reloads the certificate as well.
+    SIGHUP, which reloads the certificate as well. `--watch-port` is the port of the world's page, and the next one that
+    of the gateway's.
 
     Args:
         game: As for run.
@@ -99,11 +110,19 @@ def _serve(game: _Game = None, /, *, options: RunOptions = NO_OPTIONS) -> int:
     inherited = take_inherited(os.environ, os.getpid())
     sockets = names.split(":") if names is not None and inherited else ["unknown"] * len(inherited)
     ours = replace(options, link=str(link)).arguments()
+    watch = effective.configuration.watch
+    page_of_gateway = [] if watch.port is None else ["--watch-port", str(port_of_gateway_watch(effective))]
     program = [sys.executable, "-m", "trio_mud"]
     own_game = [] if game is None else [game]
-    at_gateway = [*ours, "--set", f"game={game}"] if game is not None else ours
+    at_gateway = [*replace(options, link=str(link), watch_port=None).arguments(), *page_of_gateway]
+    if game is not None:
+        at_gateway += ["--set", f"game={game}"]
     supervisor = ClusterSupervisor(
-        [*program, "gateway", *at_gateway], [*program, "world", *own_game, *ours], control_path(link), sockets
+        [*program, "gateway", *at_gateway],
+        [*program, "world", *own_game, *ours],
+        control_path(link),
+        sockets,
+        token=secrets.token_urlsafe(16) if watch.port is not None and watch.token is None else "",
     )
     try:
         return trio.run(supervisor.run)
@@ -134,6 +153,7 @@ def _hand_over(
     """
     texts = [OptionText("game", "GAME", game)] if game is not None else []
     texts += [OptionText("cluster.link", "--link", link)] if link is not None else []
-    reply: Reply = ask(control_path(default_link(find_configuration(config, texts, os.environ))), HAND_OVER)
+    path = control_path(default_link(find_configuration(config, texts, os.environ)))
+    reply: Reply = ask(path, HAND_OVER, remedy="give the GAME or --link that trio-mud serve was given")
     print(reply.text)
     return FAILED if reply.has_failed else CLEAN

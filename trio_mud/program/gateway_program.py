@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ..cluster.gateway import GatewayService
 from ..cluster.shares import limits_of_gateway, texts_of_gateway
@@ -13,7 +14,7 @@ from . import announcements
 from .effective import Effective
 from .links import gateway_console, gateway_name, open_gateway_end
 from .serving import begin_log, check_ports, make_folder, places_of
-from .supervision import READY, Reporter
+from .supervision import READY, WATCHED, Reporter
 from .watching import watching, within_all
 
 __all__ = ["serve_gateway"]
@@ -49,9 +50,8 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
         else:
             print(text, flush=True)
 
-    lifespans: list[Lifespan] = [reporter.watched]
-    if not reporter.is_supervised:  # `trio-mud serve` gives the port of the watch to the world
-        lifespans.append(watching(configuration.watch, certificate, _print_page))
+    show_page = partial(reporter.report, WATCHED) if reporter.is_supervised else _print_page
+    lifespans: list[Lifespan] = [reporter.watched, watching(configuration.watch, certificate, show_page)]
     serve_places(
         server,
         places_of(effective, certificate, server),

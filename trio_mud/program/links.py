@@ -19,11 +19,19 @@ from ..cluster.redis_access import RedisAccess
 from ..cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from ..cluster.unix_link import UnixGatewayEnd, UnixWorldEnd
 from ..transports.unix import bind, remove_own
-from .config import SWITCHED_OFF, Configuration
+from .config import PORTS, SWITCHED_OFF, Configuration
 from .effective import Effective
 
-__all__ = ["default_link", "gateway_console", "gateway_name", "open_gateway_end", "open_world_end"]
+__all__ = [
+    "default_link",
+    "gateway_console",
+    "gateway_name",
+    "open_gateway_end",
+    "open_world_end",
+    "port_of_gateway_watch",
+]
 
+MOST_PORT = 65535
 BACKLOG = 16  # worlds that wait to be accepted
 
 
@@ -65,6 +73,26 @@ def gateway_console(effective: Effective, *, is_supervised: bool) -> Path | None
     if wanted is not None and not is_supervised:
         return Path(wanted)
     return None if link is None or "://" in link else Path(link).with_suffix(".gateway.sock")
+
+
+def port_of_gateway_watch(effective: Effective) -> int:
+    """Return the port of the gateway's watch under `trio-mud serve`: the one after that of the world, or 0 as that.
+
+    Raises:
+        ConfigurationError: It is the port of something else.
+    """
+    port = effective.configuration.watch.port
+    assert port is not None, "there is a watch"
+    if port == 0:
+        return 0
+    taken = next((name for name in PORTS if effective.value(name) == port + 1), None)
+    if taken is not None or port == MOST_PORT:
+        why = f"that is {taken}" if taken is not None else "there is none"
+        raise effective.error(
+            "watch.port",
+            f"the page of the gateway is at the port after watch.port, and {why}: choose another watch.port",
+        )
+    return port + 1
 
 
 def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
@@ -114,7 +142,9 @@ def open_world_end(effective: Effective, *, waits: bool, is_supervised: bool = F
 def _path(effective: Effective) -> Path:
     link = effective.configuration.cluster.link
     if link is None:
-        raise effective.error("cluster.link", "no cluster link is set: name the path of a Unix socket with --link")
+        raise effective.error(
+            "cluster.link", "no cluster link is set: name the path of a Unix socket, or the URL of Redis, with --link"
+        )
     if "://" in link:
         raise effective.error(
             "cluster.link",

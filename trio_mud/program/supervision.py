@@ -21,10 +21,11 @@ import trio
 from ..driver.server.log_queue import reopen_log
 from ..driver.server.server import MasterServer
 
-__all__ = ["READY", "RELOADED", "SERVING", "Reporter"]
+__all__ = ["READY", "RELOADED", "SERVING", "WATCHED", "Reporter"]
 
 READY: Final = "ready"  # the ports are open, or the game is loaded
 SERVING: Final = "serving"  # the world has claimed the cluster link, and takes connections
+WATCHED: Final = "watched"  # the watch is open, and its page is at this address
 RELOADED: Final = "reloaded"  # the code of the game was imported again
 
 

@@ -34,7 +34,7 @@ import trio
 from ..driver.server.log_queue import reopen_log
 from ..errors import TrioMudError
 from ..transports.unix import bind, is_own, remove_own
-from .supervision import READY, RELOADED, SERVING
+from .supervision import READY, RELOADED, SERVING, WATCHED
 
 __all__ = ["HAND_OVER", "ChildFailed", "ClusterSupervisor", "HandOverFailed", "control_path"]
 
@@ -78,6 +78,7 @@ class _Child:
         serving: Set when it is the world.
         ended: Set when it has ended.
         text: The lines that say how to connect, of a gateway that is ready.
+        page: The address of its watch; "" without one.
         is_replaced: True if another process takes its place, so that its end is no failure.
     """
 
@@ -88,7 +89,7 @@ class _Child:
         self.ready = trio.Event()
         self.serving = trio.Event()
         self.ended = trio.Event()
-        self.text = ""
+        self.text = self.page = ""
         self.is_replaced = False
         self.began = trio.current_time()
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(joined))  # closing it ends the process
@@ -119,6 +120,8 @@ class _Child:
                     self.ready.set()
                 elif word == SERVING:
                     self.serving.set()
+                elif word == WATCHED:
+                    self.page = json.loads(text)
                 elif word == RELOADED:
                     self._reloaded()
 
@@ -155,15 +158,23 @@ class ClusterSupervisor:
         world: The command of a world.
         control: The path of the socket for `trio-mud handover`.
         sockets: Descriptors that the gateway inherits, with the names of LISTEN_FDNAMES.
+        token: A token that all processes use for the watch, and that is printed; "" for the configured one.
     """
 
     def __init__(
-        self, gateway: Sequence[str], world: Sequence[str], control: Path, sockets: Sequence[str] = ()
+        self,
+        gateway: Sequence[str],
+        world: Sequence[str],
+        control: Path,
+        sockets: Sequence[str] = (),
+        *,
+        token: str = "",
     ) -> None:
         self._gateway_command = list(gateway)
         self._world_command = list(world)
         self._control = control
         self._sockets = tuple(sockets)
+        self._token = token
         self._gateway: _Child | None = None
         self._worlds: list[_Child] = []
         self._changed = trio.Event()  # a world has ended, or serves
@@ -210,6 +221,10 @@ class ClusterSupervisor:
         await self._must_reach(gateway, gateway.ready)
         await self._must_reach(world, world.serving)
         if not self._is_closing:
+            fragment = f"#{self._token}" if self._token else ""  # for the page; a browser never sends it
+            for what, child in (("game", world), ("gateway", gateway)):
+                if child.page:
+                    print(f"To watch the {what}: {child.page}{fragment}")
             print(gateway.text, flush=True)
 
     async def _must_reach(self, child: _Child, event: trio.Event) -> None:
@@ -224,7 +239,7 @@ class ClusterSupervisor:
         assert self._nursery is not None, "it runs"
         ours, theirs = socket.socketpair()
         command = [*command, "--supervisor", str(theirs.fileno())]
-        environment = dict(os.environ)
+        environment = dict(os.environ) | ({"TRIO_MUD_WATCH_TOKEN": self._token} if self._token else {})
         descriptors = [theirs.fileno()]
         if sockets:  # LISTEN_PID has to be the number of the new process
             command = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command]
@@ -312,7 +327,7 @@ class ClusterSupervisor:
         pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE) if is_quick else 0.0
         logger.error(
             "the %s, process %d, has ended with status %d: another one is started%s",
-            child.name,
+            "spare" if child.name == "world" and not child.serving.is_set() else child.name,
             child.process.pid,
             child.status,
             f" in {pause:g} s" if pause else "",

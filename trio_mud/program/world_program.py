@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -25,7 +26,7 @@ from .links import open_world_end
 from .reload import enable_reload
 from .renewal import renew_with_code
 from .serving import CheckedProgram, begin_log, open_storage
-from .supervision import READY, RELOADED, SERVING, Reporter
+from .supervision import READY, RELOADED, SERVING, WATCHED, Reporter
 from .watching import watching, within_all
 
 __all__ = ["EXIT_FENCED", "serve_world"]
@@ -74,7 +75,8 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
         reporter.report(SERVING)
 
     lifespans: list[Lifespan] = [reporter.watched, claimed]
-    lifespans.append(watching(configuration.watch, program.certificate, _print_page))
+    show_page = partial(reporter.report, WATCHED) if reporter.is_supervised else _print_page
+    lifespans.append(watching(configuration.watch, program.certificate, show_page))
     if isinstance(game, Game) and program.backend is not None:
         lifespans.append(open_storage(game, program.backend, configuration, world.journal))
     lifespans.append(_handing_over(world))

@@ -80,12 +80,14 @@ class ServedGame:
         folder: The folder of its game, its cluster link and its log.
         process: The supervisor.
         port: The port of its gateway.
+        welcome: The lines that it has printed.
         hand_overs: The number of hand-overs so far, which end a spare each.
     """
 
     folder: Path
     process: subprocess.Popen[bytes]
     port: int
+    welcome: str = ""
     hand_overs: int = 0
 
     @property
@@ -166,7 +168,7 @@ async def serving(folder: Path, *options: str) -> AsyncGenerator[ServedGame]:
             welcome += line
         port = re.search(rb"telnet \S+ (\d+)", welcome)
         assert port is not None, welcome
-        yield ServedGame(folder, process, int(port[1]))
+        yield ServedGame(folder, process, int(port[1]), welcome.decode())
     finally:
         process.kill()  # and the others end with it
         process.wait()

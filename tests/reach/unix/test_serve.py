@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 import trio
@@ -15,7 +19,7 @@ import trio
 from tests.supervisor import Supervisor
 
 from .drills import hand_over, kill_gateway
-from .served import GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill
+from .served import GAME, PATIENCE, command, crowd, environment, free_port, serving, silence_after_kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")]
 
@@ -163,7 +167,88 @@ def test_a_hand_over_without_a_server_ends_with_status_75(tmp_path: Path) -> Non
     words = command("handover", "--link", "none.link")
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 75
-    assert "no server answers" in done.stderr
+    assert done.stderr.startswith("trio-mud: no server answers at none.serve: ")
+    assert done.stderr.endswith("; give the GAME or --link that trio-mud serve was given\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("gateway",), 2, "no cluster link is set: name the path of a Unix socket, or the URL of Redis, with --link"),
+        (("world", "game:hooks"), 2, "no cluster link is set: name the path of a Unix socket, or the URL of Redis,"),
+        (("gateway", "game:hooks"), 2, "a gateway runs no game: leave out game:hooks, and give it to trio-mud world"),
+        (("serve", "game:hooks", "--link", "redis://x"), 2, "start trio-mud gateway and world"),
+        (("serve", "game:hooks", "--link", f"{'x' * 120}.link"), 75, "AF_UNIX path too long; name another link with"),
+        (("serve", "game:hooks", "--port", "4000", "--watch-port", "3999"), 2, "that is port: choose another watch."),
+        (("serve", "game:hooks", "--port", "4000", "--watch-port", "65535"), 2, "there is none: choose another watch."),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else None,
+)
+def test_a_mistake_is_one_sentence_that_says_what_to_do(
+    tmp_path: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    (tmp_path / "game.py").write_text(GAME)
+    done = subprocess.run(
+        command(*arguments), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith("trio-mud: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+async def test_a_second_server_is_refused_and_the_first_one_serves_on(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        for link, port, said in (
+            ("game.link", 0, "game.serve: another server listens there; name another link with --link"),
+            (
+                "other.link",
+                game.port,
+                f"cannot bind localhost port {game.port}: Address already in use; choose another",
+            ),
+        ):
+            words = command("serve", "game:hooks", "--link", str(tmp_path / link), "--port", str(port))
+            done = await trio.run_process(words, cwd=tmp_path, env=environment(), capture_stderr=True, check=False)
+            assert done.returncode == 75
+            assert said in done.stderr.decode()
+        await ann.send_all(b"version\r\n")
+        await sees(ann, b"version 1")
+
+
+async def test_a_spare_that_cannot_start_is_named_in_the_log_and_the_world_serves_on(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        await game.has_spare()
+        (tmp_path / "game.py").write_text("def broken(:")
+        game.process.send_signal(signal.SIGHUP)
+        with trio.fail_after(PATIENCE):
+            while "no new world took over: the new world has ended with status 2: see the log" not in game.log:
+                await trio.sleep(0.02)
+        os.kill(game.children("world")[1], signal.SIGKILL)
+        with trio.fail_after(PATIENCE):
+            while not re.search(r"the spare, .* status 2: another one is started", game.log):
+                await trio.sleep(0.02)
+        assert "SyntaxError: invalid syntax" in game.log
+        await ann.send_all(b"version\r\n")
+        await sees(ann, b"version 1")
+
+
+async def test_the_watch_has_a_page_of_the_world_and_one_of_the_gateway(tmp_path: Path) -> None:
+    port = free_port()
+    async with serving(tmp_path, "--watch-port", str(port)) as game:
+        pages = re.findall(r"To watch the (\w+): (http://127\.0\.0\.1:\d+/admin)#(\S+)", game.welcome)
+        assert [(what, page) for what, page, _ in pages] == [
+            ("game", f"http://127.0.0.1:{port}/admin"),
+            ("gateway", f"http://127.0.0.1:{port + 1}/admin"),
+        ]
+        await game.has_spare()
+        os.kill(game.children("world")[0], signal.SIGKILL)
+        with trio.fail_after(PATIENCE):
+            while game.log.count("the world serves") < 2:
+                await trio.sleep(0.02)
+        for _, page, token in pages:  # the token is that of the next world, too
+            asked = Request(f"{page}/state", headers={"Authorization": f"Bearer {token}"})
+            with await trio.to_thread.run_sync(partial(urlopen, asked, timeout=PATIENCE)) as answer:
+                assert json.load(answer)["status"] == "ok"
 
 
 def test_a_game_that_cannot_be_imported_ends_the_server_with_its_status(tmp_path: Path) -> None:
