@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from trio_mud import Client, Connection, Hooks, Input, Limits, Size
+from trio_mud import Client, Connection, Hooks, Input, Limits, Size, broadcast
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.link.client import TRUECOLOUR, FactSource
 from trio_mud.telnet import DEFAULT_OPTIONS, TelnetEngine
@@ -142,6 +142,21 @@ async def test_those_of_one_charset_share_what_is_rendered_for_it(autojump_clock
         await settled()
         assert list(encoded.values()) == [b"cafe...\r\n", "caf\u00e9\u2026\r\n".encode()]
         assert [b"".join(wire.sent) for wire in (first, second, third)][:2] == [b"cafe...\r\n"] * 2
+
+
+async def test_a_broadcast_of_plain_text_is_wrapped_for_a_narrow_window_whatever_the_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with open_house(Hooks(), limits=PATIENT, options=()) as house:
+        wires = [await house.connect() for _ in range(3)]
+        connections: list[Connection] = list(house.server.connections)
+        text = "The innkeeper wipes the table."
+        connections[1].client._learn("size", Size(25, 10), FactSource.NAWS)
+        for order in (connections, connections[::-1], connections[1:]):
+            broadcast(text, to=order)
+        await settled()
+        wide, narrow = f"{text}\r\n".encode(), b"The innkeeper wipes the\r\ntable.\r\n"
+        assert [b"".join(wire.sent) for wire in wires] == [wide * 2, narrow * 3, wide * 3]
 
 
 # Colours
