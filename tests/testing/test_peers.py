@@ -216,6 +216,7 @@ SHARED_ROOMS = (
     "trio_mud.driver.core.thread.",
     "trio_mud.driver.core.timers.Timers",
     "trio_mud.driver.link.base.LinkHost",
+    "trio_mud.telnet.initial_state.InitialState",
     "trio_mud.telnet.negotiation._Side",  # a state that all negotiations share, with the moves found so far
 )
 
