@@ -142,6 +142,7 @@ ORDER = {
         "redis_client",
         "redis_scripts",
         "redis_delivery",
+        "redis_handover",
         "redis_link",
         "unix_channel",
         "unix_link",

@@ -50,6 +50,8 @@ LEASE: Final = 1.5  # seconds without a commit after which another world may cla
 ALIVE: Final = 3.0  # seconds without a sign of a gateway after which its connections are given up
 LOOK: Final = 0.25  # seconds between two looks for gateways, and the longest wait of a world's read
 POLL: Final = 0.05  # seconds between two attempts to claim
+WAITING: Final = 2.0  # seconds that the sign of a standby lasts
+SIGN_EVERY: Final = 10  # attempts to claim
 MOST_READ: Final = 100  # entries of a stream in one read
 MOST_ENTRIES: Final = 100_000  # of a gateway's input: a guard, since the gateway waits before
 MOST_UNREAD: Final = 64 * 1024 * 1024  # bytes of a gateway's input; past it, the gateway sends nothing
@@ -191,6 +193,7 @@ class RedisWorldEnd:
     Attributes:
         epoch: The epoch of the claim; 0 before.
         heartbeat: Seconds after which the world commits even if it has nothing to say.
+        hand_over_wanted: Set when `redis_handover` asks this world to hand over.
     """
 
     def __init__(
@@ -207,6 +210,7 @@ class RedisWorldEnd:
         self._outages = Outages(access)
         self._commands = RedisCommands(access, self._outages)
         self._takes_over = trio.Event()
+        self.hand_over_wanted = trio.Event()
         self._inputs: dict[str, _Input] = {}
         self._has_gap = False
         self._is_running = False
@@ -316,6 +320,7 @@ class RedisWorldEnd:
     async def _claim(self, task: RedisTask, client: Redis[bytes]) -> Mapping[bytes, bytes] | int:
         """Wait for the claim; return what is held, or why this world cannot claim."""
         began: float | None = None  # when there was nothing of an earlier world
+        attempts = 0
         must_wait = False  # a world serves, and if the data is lost, that one claims again
         while True:
             alive = await self._alive_gateways(task, client)
@@ -337,6 +342,9 @@ class RedisWorldEnd:
             if result == FENCED or (result == HELD_BY_ANOTHER and not self._waits):
                 return result
             must_wait = must_wait or result == HELD_BY_ANOTHER
+            if attempts % SIGN_EVERY == 0:
+                await task.call(lambda: client.set(self._keys.waiting, self._holder, px=int(WAITING * 1000)))
+            attempts += 1
             if result != NOT_FOUNDED:
                 began = None
             elif began is None:
@@ -344,6 +352,8 @@ class RedisWorldEnd:
             with trio.move_on_after(POLL):
                 await self._takes_over.wait()
         self.epoch = result
+        if attempts:  # another standby soon signs again
+            await task.call(lambda: client.delete([self._keys.waiting]))
         self._has_gap = False
         self._inputs = {gateway: _Input() for gateway in inputs}
         for deliveries in self._deliveries.values():
@@ -420,6 +430,9 @@ class RedisWorldEnd:
                     self._deliveries_to(gateway).give_up()
                     logger.warning("gateway %s is given up: no sign of it for %g s", gateway, self._alive)
                     lost(gateway)
+            wanted = await task.call(lambda: client.get(self._keys.wanted))
+            if wanted is not None and _number(wanted) == self.epoch:
+                self.hand_over_wanted.set()
             await trio.sleep(LOOK)
 
     async def _give_up(self, client: Redis[bytes], gateway: str) -> bool:

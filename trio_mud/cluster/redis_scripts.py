@@ -9,6 +9,8 @@ All keys of a world have the same hash tag, so that a script is legal in Redis C
 | `tm:{W}:state` | hash | the scripts | the `epoch`, and the number `n` of its last commit |
 | `tm:{W}:lease` | string | the scripts | the holder; it expires unless commits renew it |
 | `tm:{W}:held` | hash | the commit | what is held for the next world |
+| `tm:{W}:waiting` | string | a standby | its name, while one waits; it expires |
+| `tm:{W}:wanted` | string | `trio-mud handover` | the epoch that is to end by a hand-over; it expires |
 | `tm:{W}:alive:G` | string | gateway G | its sign of life, which names the last frame that it has; it expires |
 | `tm:{W}:gateways` | set | gateways | their names |
 """
@@ -43,6 +45,8 @@ class Keys:
         self.lease = self._prefix + "lease"
         self.held = self._prefix + "held"
         self.gateways = self._prefix + "gateways"
+        self.waiting = self._prefix + "waiting"
+        self.wanted = self._prefix + "wanted"
 
     def input_of(self, gateway: str) -> str:
         """Return the stream that a gateway writes."""

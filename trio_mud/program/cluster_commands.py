@@ -17,13 +17,14 @@ import trio
 from cyclopts import Parameter
 
 from ..cluster.ends import LinkUnavailable
+from ..cluster.redis_handover import HandOverRefused, hand_over_by_redis
 from ..driver.core.guard import unwrap_single
 from ..errors import ConfigurationError
 from ..transports.inherited import VARIABLES, take_inherited
 from .admin_command import Reply, ask
 from .effective import Effective, find_configuration
 from .gateway_program import serve_gateway
-from .links import default_link, port_of_gateway_watch
+from .links import default_link, port_of_gateway_watch, redis_of
 from .options import NO_OPTIONS, RunOptions
 from .serving import begin_log, check_ports, prepare
 from .sources import OptionText
@@ -141,19 +142,29 @@ def _hand_over(
     link: Annotated[str | None, Parameter(metavar="SOCKET", show_default=False)] = None,
     config: Annotated[Path | None, Parameter(metavar="FILE", show_default=False)] = None,
 ) -> int:
-    """Let new code of a game take over from `trio-mud serve`, while all players stay connected.
+    """Let new code of a game take over while all players stay connected.
 
-    The code is imported by a new process first. If that fails, nothing changes, and the exit status is 1; it is 75 if
-    no server answers.
+    Under `trio-mud serve` a new process imports the code first. With a link to Redis, the world that serves hands over
+    to a standby, which has imported the code when it was started. If none can take over, nothing changes, and the
+    exit status is 1; it is 75 if no server answers.
 
     Args:
         game: The game, as it was given to serve.
-        link: The cluster link, as it was given to serve.
-        config: The TOML file of the server.
+        link: The cluster link, as it was given to serve or to the worlds.
+        config: The TOML file of serve or of a world.
     """
     texts = [OptionText("game", "GAME", game)] if game is not None else []
     texts += [OptionText("cluster.link", "--link", link)] if link is not None else []
-    path = control_path(default_link(find_configuration(config, texts, os.environ)))
+    effective = find_configuration(config, texts, os.environ)
+    if (access := redis_of(effective)) is not None:
+        try:
+            seconds = trio.run(hand_over_by_redis, access, effective.configuration.cluster.world)
+        except HandOverRefused as refused:
+            print(refused)
+            return FAILED
+        print(f"another world has taken over in {seconds * 1000:.0f} ms")
+        return CLEAN
+    path = control_path(default_link(effective))
     reply: Reply = ask(path, HAND_OVER, remedy="give the GAME or --link that trio-mud serve was given")
     print(reply.text)
     return FAILED if reply.has_failed else CLEAN

@@ -104,7 +104,7 @@ def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
     """
     configuration = effective.configuration
     name, incarnation = gateway_name(configuration), time.time_ns() // 1_000_000
-    if (access := _redis(effective)) is not None:
+    if (access := redis_of(effective)) is not None:
         try:
             return RedisGatewayEnd(access, configuration.cluster.world, name), incarnation
         except ValueError as error:
@@ -130,7 +130,7 @@ def open_world_end(effective: Effective, *, waits: bool, is_supervised: bool = F
         ConfigurationError: No cluster link is configured, or it is of an unknown kind.
     """
     options = effective.configuration.cluster
-    if (access := _redis(effective)) is not None:
+    if (access := redis_of(effective)) is not None:
         try:
             return RedisWorldEnd(access, options.world, lease=options.lease, waits=waits)
         except ValueError as error:
@@ -148,12 +148,12 @@ def _path(effective: Effective) -> Path:
     if "://" in link:
         raise effective.error(
             "cluster.link",
-            "trio-mud serve and handover need the path of a Unix socket: with Redis, start trio-mud gateway and world",
+            "trio-mud serve needs the path of a Unix socket: with Redis, start trio-mud gateway and world",
         )
     return Path(link)
 
 
-def _redis(effective: Effective) -> RedisAccess | None:
+def redis_of(effective: Effective) -> RedisAccess | None:
     """Return the way to Redis, which was reached once; None for another kind of link."""
     options = effective.configuration.cluster
     if options.link is None or "://" not in options.link:

@@ -11,6 +11,7 @@ from functools import partial
 
 import trio
 
+from ..cluster.redis_link import RedisWorldEnd
 from ..cluster.shares import limits_of_world
 from ..cluster.world import WorldService
 from ..driver.core.hooks import Hooks
@@ -79,7 +80,7 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
     lifespans.append(watching(configuration.watch, program.certificate, show_page))
     if isinstance(game, Game) and program.backend is not None:
         lifespans.append(open_storage(game, program.backend, configuration, world.journal))
-    lifespans.append(_handing_over(world))
+    lifespans.append(_handing_over(world, end.hand_over_wanted if isinstance(end, RedisWorldEnd) else None))
     serve_places(
         server,
         Places(None, 0, None, None, (), listeners=[world.listener]),
@@ -111,27 +112,33 @@ def _end_fenced() -> None:
     end_process(EXIT_FENCED, "another world has claimed the cluster link: this one ends without saving")
 
 
-def _handing_over(world: WorldService) -> Lifespan:
-    """Return a lifespan in which SIGUSR1 lets another world continue, and ends this process."""
+def _handing_over(world: WorldService, wanted: trio.Event | None) -> Lifespan:
+    """Return a lifespan in which SIGUSR1, or a request, lets another world continue, and ends this process."""
 
     @asynccontextmanager
     async def hand_over_on_signal(server: MasterServer) -> AsyncGenerator[None]:
-        async def wait() -> None:
+        async def wait_for_signal() -> None:
             with trio.open_signal_receiver(signal.SIGUSR1) as signals:
                 async for _ in signals:
-                    await _hand_over(world)
+                    await _hand_over(world, "SIGUSR1 received")
+
+        async def wait_for(request: trio.Event) -> None:
+            await request.wait()
+            await _hand_over(world, "a hand-over was requested")
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(wait)
+            nursery.start_soon(wait_for_signal)
+            if wanted is not None:
+                nursery.start_soon(wait_for, wanted)
             yield
             nursery.cancel_scope.cancel(reason="the world ends")
 
     return hand_over_on_signal
 
 
-async def _hand_over(world: WorldService) -> None:
+async def _hand_over(world: WorldService, why: str) -> None:
     """Let another world continue with all players, and end this process."""
-    logger.info("SIGUSR1 received: another world continues")
+    logger.info("%s: another world continues", why)
     await world.hand_over()  # what is not in the database yet is held by the cluster link
     for handler in logging.getLogger().handlers:
         handler.flush()

@@ -108,6 +108,37 @@ def test_a_world_hands_over_on_sigusr1(redis: RedisServer, start: Start) -> None
         caller.sees("You say one.")
 
 
+def test_an_operator_lets_a_standby_take_over(redis: RedisServer, start: Start, tmp_path: Path) -> None:
+    port, link = free_port(), f"redis+unix://{redis.path}"
+
+    def hand_over() -> tuple[int, str]:
+        status = start("handover", "--link", link).wait(PATIENCE)
+        return status, (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1]
+
+    def wait_for_standby() -> None:
+        until = time.monotonic() + PATIENCE
+        while not redis.ask("get", "tm:{w1}:waiting"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    nobody = f"no world serves at {redis.path} as w1: start one by trio-mud world --standby"
+    assert hand_over() == (1, nobody)
+    start("gateway", "--link", link, "--port", str(port), "--set", "cluster.name=g1")
+    first = start("world", "game:hooks", "--link", link)
+    with ProgramCaller(port) as caller:
+        caller.sees("Welcome.")
+        alone = "no standby waits: start one with the new code by trio-mud world --standby, and repeat this"
+        assert hand_over() == (1, alone)
+        second = start("world", "game:hooks", "--link", link, "--standby")
+        wait_for_standby()
+        status, said = hand_over()
+        assert (status, said.startswith("another world has taken over in ")) == (0, True), said
+        assert first.wait(PATIENCE) == 0
+        caller.send("one")
+        caller.sees("You say one.")
+        assert second.poll() is None
+
+
 @pytest.mark.parametrize("program", [("gateway", "--port", "0"), ("world", "game:hooks")], ids=["gateway", "world"])
 def test_without_redis_a_program_ends_with_a_sentence_and_status_75(start: Start, program: tuple[str, ...]) -> None:
     port = free_port()
