@@ -23,7 +23,7 @@ PACKAGE = "trio_mud"
 HERE = Path(__file__).resolve().parent.parent / PACKAGE
 
 FRONT_DOOR = PACKAGE  # `from trio_mud import …`: the public names
-GROUND = {"errors", "limits", "renamed", "texts"}  # values without behaviour; every floor may name them
+GROUND = {"compiled", "errors", "limits", "renamed", "texts"}  # values without behaviour; every floor may name them
 ALL = {"*"}
 
 
@@ -35,15 +35,17 @@ class Floor(NamedTuple):
 
 
 FLOORS = {
+    "compiled": Floor(set()),
     "errors": Floor(set()),
+    "interrupts": Floor(set(), {"trio"}),
     "renamed": Floor(set()),
     "limits": Floor({"renamed"}),
     "origins": Floor({"limits"}),
     "texts": Floor(set()),
     "telnet": Floor(GROUND, {"msgspec", "wcwidth"}),
     "text": Floor(GROUND, {"anyascii", "msgspec", "wcwidth"}),
-    "transports": Floor(GROUND, {"trio", "websockets"}),
-    "driver": Floor(GROUND | {"origins", "telnet", "text", "transports"}, {"trio"}),
+    "transports": Floor(GROUND | {"interrupts"}, {"trio", "websockets"}),
+    "driver": Floor(GROUND | {"interrupts", "origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
     "cluster": Floor(
@@ -104,7 +106,9 @@ ORDER = {
     ],
     "driver": [
         *inside("core", "events", "guard", "describing", "checks", "thread", "calendar", "timers", "durations"),
-        *inside("core", "schedule", "hooks", "scheduled", "dispatcher", "queue_source", "failures", "metering"),
+        *inside(
+            "core", "schedule", "hooks", "scheduled", "turns", "dispatcher", "queue_source", "failures", "metering"
+        ),
         *inside("core", "context", "service"),
         *inside(
             "link", "client", "tail", "traffic", "bans", "base", "guarded", "sniffing", "outgoing", "incoming", "telnet"
@@ -207,7 +211,7 @@ BACK_REFERENCES = {
 }
 
 MODULES = {"argon2-cffi": "argon2"}  # distributions that are called otherwise than their module
-STANDARD = sys.stdlib_module_names | {"_typeshed"}  # the latter exists for type checkers only
+STANDARD = sys.stdlib_module_names | {"_typeshed", "mypy_extensions"}  # the latter two are for type checkers only
 SANS_IO = {"telnet", "text"}
 OUTSIDE_WORLD = {"logging", "random", "selectors", "socket", "ssl", "threading", "time"}  # not for what is sans-IO
 NAMELESS = {"common", "data", "helpers", "info", "manager", "managers", "misc", "process", "util", "utils"}

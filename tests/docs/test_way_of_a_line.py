@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests import way_of_a_line
+from tests.replacing import skip_if_compiled
+from trio_mud.driver.core import turns
+
+
+@pytest.fixture(autouse=True)
+def frames() -> None:
+    """Skip where a trace does not show the calls: a compiled function has no frame."""
+    skip_if_compiled(turns)
 
 
 async def test_the_table_in_the_readme_is_what_a_trace_shows() -> None:

@@ -24,8 +24,8 @@ from trio_mud import (
     Texts,
     WindowSize,
 )
-from trio_mud.driver.core.dispatcher import Source
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.core.turns import Source
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet import DEFAULT_OPTIONS, Option, TelnetEngine
 from trio_mud.transports import Reader, Transport, listen_by_receiving

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import signal
 import socket
@@ -22,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from tests.program.conftest import WriteGame
 from trio_mud import MasterServer, __version__
+from trio_mud.compiled import is_compiled
 from trio_mud.driver.server.places import Place
 from trio_mud.program import announcements, cli, logs
 from trio_mud.program.admin_command import ask
@@ -696,8 +698,11 @@ def test_the_bundled_world_opens_and_closes(tavern: Path) -> None:
         assert ended(process)[0] == 0
 
 
-def test_the_version_is_told(say: Say) -> None:
-    assert say("--version") == (0, f"trio-mud {__version__}\n")
+def test_the_version_is_told_with_the_build_and_the_interpreter(say: Say) -> None:
+    kind = "compiled" if is_compiled() else "pure Python"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+
+    assert say("--version") == (0, f"trio-mud {__version__} ({kind}, {python})\n")
 
 
 def test_the_library_can_be_imported_without_what_only_the_command_line_needs(tavern: Path) -> None:

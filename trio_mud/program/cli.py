@@ -19,6 +19,7 @@ from trio_mud import __version__
 
 from ..bench.command import bench
 from ..cluster.ends import LinkUnavailable
+from ..compiled import build
 from ..driver.server.console import CannotOpenConsole
 from ..driver.server.log_lines import printable
 from ..driver.server.places import CannotListen
@@ -55,7 +56,7 @@ app = cyclopts.App(
         "Exit status: 0 clean, 1 crash or damaged storage, 2 usage or configuration, 3 another world has taken "
         "over, 75 cannot bind the port, the storage is in use, or no server or gateway answers, 130 interrupted twice."
     ),
-    version=f"trio-mud {__version__}",
+    version=f"trio-mud {__version__} ({build()})",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )

@@ -66,6 +66,9 @@ class Deadlines:
         if self.due:
             self.due = {key: when for key, when in self.due.items() if key not in keys} or None
 
+    def _due_at(self, key: int) -> float | None:
+        return None if self.due is None else self.due.get(key)
+
     @property
     def next(self) -> float | None:
         """The time at which `expire` has something to do: -inf for at once, None for never."""
@@ -83,6 +86,6 @@ class Deadlines:
             return
         for key, due in list(self.due.items()):
             # The caller's handling of an earlier key may have stopped or restarted this one.
-            if due <= now and self.due is not None and self.due.get(key) == due:
+            if due <= now and self._due_at(key) == due:
                 self.stop(key)
                 yield key

@@ -11,6 +11,7 @@ The driver's link owns one; a client, a bot or a test can own one as well. Data 
 import math
 from collections.abc import Iterable
 
+from ..compiled import mypyc_attr
 from .clock import expire, is_due_to_settle
 from .codes import ECHO, MCCP2
 from .compression import UNUSED, Inflater, InflationLimits
@@ -24,14 +25,15 @@ from .lines import LineAssembler
 from .negotiation import Change
 from .option_set import OptionSet
 from .options import DEFAULT_OPTIONS, Option
-from .options.base import AnOption, Engine
+from .options.base import AnOption
 from .options.echo import hide_input
 from .options.prompts import prompt_mark
 from .outgoing import OutputQueue
 from .scanner import Scanner, in_text
 
 
-class TelnetEngine(Engine):
+@mypyc_attr(allow_interpreted_subclasses=True)
+class TelnetEngine:
     """The telnet state machine of one connection.
 
     The caller makes three calls. Pass received bytes to `receive` and handle the events it returns. After that and

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, Protocol
 
+from ..compiled import mypyc_attr
 from .codes import (
     ABORT,
     AO,
@@ -82,6 +83,7 @@ class EngineParts(Engine, Protocol):
     unfinished: bytearray | None
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Interpreter:
     """The receiver of the scanner's calls, for one read of one engine."""
 

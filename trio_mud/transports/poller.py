@@ -22,8 +22,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import trio
-from trio.lowlevel import Abort, Task, current_task, enable_ki_protection, reschedule, wait_task_rescheduled
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
+from ..interrupts import protect_task
 from . import broken
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ ENDINGS: Final = 16  # lost links reported per turn; 64 would delay the others b
 class Watch:
     """One socket in the poller's set, and the task that listens to it."""
 
+    __deletable__ = ("_feed", "_reader")  # for mypyc, which otherwise compiles attributes that cannot be deleted
     __slots__ = (
         "_pause",
         "_poller",
@@ -226,7 +228,7 @@ class Poller:
                 except OSError:  # another part of the program has closed it
                     logger.exception("a socket was closed while the poller was watching it")
 
-    @enable_ki_protection
+    @protect_task
     async def run(self) -> None:
         """Run until cancelled."""
         await self._is_wanted.wait()

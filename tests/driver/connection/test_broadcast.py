@@ -14,6 +14,7 @@ from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.testing import OpenMud
 from trio_mud.text import Rendering, Text, render
 
+from ...replacing import replace_method
 from ..conftest import engine_of, first_connection, open_house, read_all, settled
 
 
@@ -27,7 +28,7 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Text]:
         encoded.append(text)
         return encode(self, text, where)
 
-    monkeypatch.setattr(TelnetLink, "_encode", note)
+    replace_method(monkeypatch, TelnetLink, "_encode", note)
     return encoded
 
 

@@ -30,9 +30,10 @@ from trio_mud import (
     Texts,
     WouldDeadlock,
 )
-from trio_mud.driver.core.dispatcher import Dispatcher, Source
+from trio_mud.driver.core.dispatcher import Dispatcher
 from trio_mud.driver.core.durations import BOUNDS, Durations
 from trio_mud.driver.core.guard import unwrap_single
+from trio_mud.driver.core.turns import Source
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing import OpenMud
 
@@ -644,20 +645,19 @@ def test_ctrl_c_between_hooks_loses_no_event() -> None:
     assert len(witness.disconnects()) == 1
 
 
-def test_ctrl_c_inside_the_dispatchers_own_steps_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_inside_the_dispatchers_own_steps_loses_no_event() -> None:
     witness = EventLog()
 
     async def main() -> None:
         async with open_house(witness.hooks) as house:
             wire = await house.connect()
-            flush = house.server._host.flush
+            after_flush = house.server._link_host.after_flush
 
-            def interrupted_flush() -> None:
-                monkeypatch.undo()
+            def interrupt_once() -> None:
+                after_flush.clear()
                 signal.raise_signal(signal.SIGINT)
-                flush()
 
-            monkeypatch.setattr(house.server._host, "flush", interrupted_flush)
+            after_flush.append(interrupt_once)
             wire.say(b"look\r\n")
             await trio.sleep(100)
 

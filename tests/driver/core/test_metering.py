@@ -17,6 +17,7 @@ from trio_mud.telnet.codes import AO, AYT, CHARSET, DO, DONT, EC, GMCP, IAC, MSD
 from trio_mud.telnet.lines import FREE_LENGTH, LONG_LINE_COST
 from trio_mud.testing import OpenMud
 
+from ...replacing import replace_method
 from ..conftest import EventLog, feed, first_connection, link_of, open_house, settled
 
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
@@ -63,7 +64,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         sizes.append(len(data))
         return receive(engine, data)
 
-    monkeypatch.setattr(TelnetEngine, "receive", counted)
+    replace_method(monkeypatch, TelnetEngine, "receive", counted)
     return sizes
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import trio
 import trio.lowlevel
 
+from tests.replacing import skip_if_compiled
 from trio_mud.accounts import Passwords, accounts, tokens
 from trio_mud.accounts.stays import Stays
 from trio_mud.driver.connection import connection
@@ -26,10 +27,11 @@ from trio_mud.driver.connection.inbox import Inbox, _Stage
 from trio_mud.driver.connection.lifecycle import Lifecycle
 from trio_mud.driver.connection.question_taker import QuestionTaker
 from trio_mud.driver.core import dispatcher, guard
-from trio_mud.driver.core.dispatcher import Dispatcher, Source
+from trio_mud.driver.core.dispatcher import Dispatcher
 from trio_mud.driver.core.events import Cause, Reason
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.core.timers import Timers
+from trio_mud.driver.core.turns import Source
 from trio_mud.driver.link import incoming
 from trio_mud.driver.link.client import Client
 from trio_mud.driver.link.incoming import Incoming
@@ -66,6 +68,7 @@ PLAYED: Final[dict[str, str]] = {}  # the game that finds a defect
 @contextmanager
 def replaced(target: type | ModuleType, name: str, replacement: Callable[..., Any]) -> Iterator[None]:
     """Replace a method, a property or a function by this one, which is called with the original first."""
+    skip_if_compiled(target)
     there = target.__dict__[name]  # a KeyError means that the driver has changed: plant it elsewhere
     true = there.fget if isinstance(there, property) else there
     assert callable(true)

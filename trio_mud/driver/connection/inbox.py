@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from ..core.context import Context
-from ..core.dispatcher import NEVER, Source
 from ..core.events import Cause, HookEvent, Reason
 from ..core.metering import SHORTEST_PAUSE
 from ..core.timers import Deadline, Timer, tick_of
+from ..core.turns import NEVER, Source
 from ..link.base import (
     ClientKnown,
     HidingRefused,

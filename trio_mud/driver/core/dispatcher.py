@@ -22,16 +22,17 @@ A plain function that enters a cancel scope and does not exit it leaves it open 
 The loop runs in a scope of its own, so the leaked scope cannot end it.
 
 The dispatcher knows neither sockets nor players. If it dies, the server stops.
+
+Its synchronous half is in `turns`, which the compiled build compiles. The functions of the game are called here, in
+frames that the log, the watchdog and the console read: a compiled function has none.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Final, Protocol
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -41,87 +42,7 @@ from .durations import Durations
 from .events import HookEvent
 from .guard import interrupt_in, log_error, run_guarded
 from .hooks import HookFunction
-
-NEVER: Final = -math.inf
-"""A moment before all others. One object: a float of its own would take 24 bytes in each connection."""
-
-
-class Barrier(Protocol):
-    """Defers a source's turns until another source is drained."""
-
-    @property
-    def _is_unsettled(self) -> bool:
-        """True if the other source has events that must be handled first."""
-        ...
-
-    @property
-    def _source(self) -> Source:
-        """The other source."""
-        ...
-
-
-class Source:
-    """Yields events in order. Subclasses choose which; the dispatcher maintains the two flags.
-
-    Attributes:
-        barrier: Defers the turns of this source; None if nothing does.
-    """
-
-    __slots__ = ("_dispatcher", "barrier", "is_busy", "is_queued")
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
-        self.is_queued = False
-        self.is_busy = False  # one of its events is running, perhaps waiting in a hook
-        self.barrier: Barrier | None = None
-
-    def has_event(self) -> bool:
-        """Return True if `take_event` may return an event now."""
-        raise NotImplementedError
-
-    def take_event(self) -> HookEvent | None:
-        """Return the next event, or None if there is none or this turn was used without one."""
-        raise NotImplementedError
-
-    def event_over(self, event: HookEvent) -> None:
-        """Take note that all functions of the event have run."""
-
-    def failed(self, error: BaseException) -> None:
-        """Take note that a method, deadline or callback of this source raised."""
-        log_error(error, "an event was lost, a %s failed", type(self).__name__)
-
-    def wake(self) -> None:
-        """Queue this source for a turn if it has an event. Repeated calls cost one turn."""
-        if not self.is_queued and not self.is_busy and self.has_event():
-            self._dispatcher.put(self)
-
-
-class Host(Protocol):
-    """The server, as far as the dispatcher needs it."""
-
-    def functions_for(self, event: HookEvent) -> Sequence[HookFunction]:
-        """Return the functions to run, the network's own steps outermost."""
-        ...
-
-    def flush(self) -> None:
-        """Send everything written in this batch."""
-        ...
-
-    def hook_failed(self, event: HookEvent, function: HookFunction, error: BaseException) -> None:
-        """Report a function that raised or was cancelled at its deadline; the failure costs that call."""
-        ...
-
-    def hook_late(self, event: HookEvent, function: HookFunction, took: float) -> None:
-        """Report a function that returned after its deadline because it could not be cancelled; it costs nothing."""
-        ...
-
-    def hook_returned_false(self, event: HookEvent, function: HookFunction) -> None:
-        """Report a function that returned False, which has no effect."""
-        ...
-
-    def hook_interrupted(self, error: BaseException) -> None:
-        """Stop the server: a function raised KeyboardInterrupt or SystemExit."""
-        ...
+from .turns import Host, Source, Turns
 
 
 class _Wait:
@@ -137,39 +58,13 @@ class _Wait:
         self.began: float | None = None  # when the functions of the event began, if that is measured
 
 
-class Dispatcher:
-    """Runs the hooks of one server.
-
-    Attributes:
-        handled: The number of events so far; each has a number, by which the log lines that belong together are found.
-    """
+class Dispatcher(Turns):
+    """Runs the hooks of one server."""
 
     def __init__(self, host: Host, limits: Limits) -> None:
-        self._host = host
-        self._limits = limits
-        self._to_ready, self._ready = trio.open_memory_channel[Source](math.inf)
-        self._in_channel = 0
-        self._load = 0  # sources queued, handed over or busy
-        self._quiet = trio.Event()
+        super().__init__(host, limits)
         self._waiting: dict[Source, _Wait] = {}
-        self._gated: dict[Source, dict[Source, None]] = {}  # deferred sources, by the source they wait for
         self._nursery: trio.Nursery | None = None
-        self.is_dead = False
-        self.is_cutting = False
-        self.in_batch = False  # output written now is flushed at the end of the batch
-        self.handled = 0
-        self._durations: dict[str, Durations] | None = None  # while they are measured
-        self._clock: Callable[[], float] = time.perf_counter
-        self.now = NEVER  # when the batch began: reading the clock for each line costs too much
-
-    def put(self, source: Source) -> None:
-        """Give this source a turn. Does nothing when the dispatcher is dead."""
-        if self.is_dead:
-            return
-        source.is_queued = True
-        self._load += 1
-        self._in_channel += 1
-        self._to_ready.send_nowait(source)
 
     @property
     def is_working(self) -> bool:
@@ -247,50 +142,7 @@ class Dispatcher:
             raise error
         log_error(error, "a plain hook function has left a cancel scope open: exit every scope that it enters")
 
-    def _run_batch(self, source: Source) -> None:
-        self.in_batch = True
-        self.now = trio.current_time()
-        self._turn(source)
-        left, turn, receive = self._limits.batch_size - 1, self._turn, self._ready.receive_nowait
-        while self._in_channel and left:  # a counter: WouldBlock would cost an exception for each batch
-            left -= 1
-            turn(receive())
-        self._host.flush()
-        self.in_batch = False
-        if not self._load:
-            self._quiet.set()
-
-    def _turn(self, source: Source) -> None:
-        self._in_channel -= 1
-        source.is_queued = False
-        keeper = source.barrier
-        if keeper is not None and keeper._is_unsettled:
-            # A deferred source is not load: `drained` waits for the source in front, which queues it again.
-            self._load -= 1
-            self._gated.setdefault(keeper._source, {})[source] = None
-            return
-        source.is_busy = True  # before `take_event`, which may parse bytes and so wake the source
-        event: HookEvent | None = None
-        functions: Iterator[HookFunction] | None = None
-        try:
-            event = source.take_event()
-            if event is not None:
-                self.handled += 1
-                # An iterator, so that a task can run the rest of the functions after the one that waits.
-                functions = iter(self._host.functions_for(event))
-        except BaseException as error:  # noqa: BLE001 - a failure costs that source
-            self._source_failed(source, error)
-        if event is None or functions is None:
-            self._turn_over(source)
-        elif self._durations is None:
-            self._step(source, event, functions, self.handled)
-        else:
-            began = self._clock()
-            self._step(source, event, functions, self.handled)
-            self._note_duration(source, event, began)
-
     def _step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction], number: int) -> None:
-        """Run the remaining functions of this event, up to the first that waits."""
         # `number` is read from this frame by the log, as `event` is.
         for function in functions:
             try:
@@ -316,6 +168,11 @@ class Dispatcher:
             self._source_failed(source, error)
         self._turn_over(source)
 
+    def _measured_step(self, source: Source, event: HookEvent, functions: Iterator[HookFunction], number: int) -> None:
+        began = self._clock()
+        self._step(source, event, functions, number)
+        self._note_duration(source, event, began)
+
     def _note_duration(self, source: Source, event: HookEvent, began: float) -> None:
         """Count how long the functions of an event took; if one of them waits, later."""
         wait = self._waiting.get(source)
@@ -326,22 +183,6 @@ class Dispatcher:
             if name not in self._durations:
                 self._durations[name] = Durations()
             self._durations[name].add(self._clock() - began)
-
-    def _turn_over(self, source: Source) -> None:
-        """Queue the source again if it has events; otherwise wake the sources deferred behind it."""
-        self._load -= 1
-        source.is_busy = False
-        try:
-            if not source.is_queued and source.has_event():  # `wake` inlined: this runs for every line
-                self.put(source)
-        except BaseException as error:  # noqa: BLE001 - as above
-            self._source_failed(source, error)
-        if self._gated and not source.is_queued:
-            for gated in self._gated.pop(source, ()):
-                try:
-                    gated.wake()
-                except BaseException as error:  # noqa: BLE001 - as above
-                    self._source_failed(gated, error)
 
     @enable_ki_protection
     async def _wait_for(
@@ -392,8 +233,3 @@ class Dispatcher:
             self._host.hook_failed(event, function, error)
         except BaseException as another:  # noqa: BLE001 - the report calls code of the source
             self._source_failed(source, another)
-
-    def _source_failed(self, source: Source, error: BaseException) -> None:
-        if (interrupt := interrupt_in(error)) is not None:
-            self._host.hook_interrupted(interrupt)
-        source.failed(error)

@@ -16,8 +16,8 @@ from typing import Final
 import trio
 
 from ...limits import Rate
-from .dispatcher import NEVER
 from .timers import Deadline, Timers
+from .turns import NEVER
 
 SHORTEST_PAUSE: Final = 0.25  # seconds; a pause costs about 0.2 ms, and a long payload would cause hundreds of them
 TOKEN: Final = 256  # the engine's unit for one command; a token of `limits.protocol_rate`

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .dispatcher import Dispatcher, Source
 from .events import HookEvent
 from .timers import Timer, tick_of
+from .turns import Source, Turns
 
 
 class QueueSource(Source):
@@ -16,7 +16,7 @@ class QueueSource(Source):
 
     __slots__ = ("waiting",)
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Turns) -> None:
         super().__init__(dispatcher)
         self.waiting: list[HookEvent | Timer] = []
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Hashable
-from typing import Final
+from typing import Any, Final
 
 import trio
-from trio.lowlevel import enable_ki_protection
 
+from ...interrupts import protect_task
 from ...telnet import TelnetEngine
 from ...telnet.codes import ECHO, EOR, IAC
 from ...telnet.encoding import is_text
@@ -26,9 +26,9 @@ from ...telnet.options.mssp import PLAIN_PERIOD, render_plain
 from ...text import Text, render
 from ...transports import DeadPeer, ProtocolViolation, Transport
 from ..core.checks import check_text
-from ..core.dispatcher import NEVER
 from ..core.events import Cause
 from ..core.guard import own_cancellation
+from ..core.turns import NEVER
 from .base import LinkHost, LinkReceiver, OutOfBand
 from .client import Client
 from .tail import Missing, Tail
@@ -272,13 +272,14 @@ class Outgoing:
             self._number()
             self._tail.skipped = 0
         self._queued = 0  # below, the bytes are sent or count as unsent
+        transport: Any = self._transport  # a game's may return anything, and an `int` converts True: see `_rest`
         try:
             # In pieces, because the start of a compressed stream must be one segment: see `data_to_send`.
             while data := engine.data_to_send():
                 if self._writer is not None:  # it is amid a send, so these bytes must come after its own
                     self._unsent += data
                 else:
-                    sent = self._transport.send_nowait(data)
+                    sent = transport.send_nowait(data)
                     if sent < len(data):
                         self._unsent = _rest(data, sent)
                         self._writer = trio.CancelScope()
@@ -408,9 +409,10 @@ class Outgoing:
         self._queued, self._unsent = 0, b""
         self.engine.outgoing.clear()
 
-    @enable_ki_protection
+    @protect_task
     async def _write_unsent(self) -> None:
         stall = self._host.context.limits.write_stall_timeout
+        transport: Any = self._transport  # as in `flush`
         assert self._writer is not None
         try:
             with self._writer:
@@ -419,7 +421,7 @@ class Outgoing:
                         if stall is not None:
                             patience.deadline = trio.current_time() + stall
                         unsent = self._unsent
-                        rest = _rest(unsent, await self._transport.send_some(unsent), least=1)
+                        rest = _rest(unsent, await transport.send_some(unsent), least=1)
                         self._traffic.sent += len(unsent) - len(rest)
                         # Meanwhile more may have been added, or all dropped because the link was lost.
                         self._unsent = self._unsent[len(unsent) - len(rest) :]
@@ -460,7 +462,7 @@ class Outgoing:
                 self._note_queued(len(data))
 
 
-def _rest(data: bytes, sent: int, *, least: int = 0) -> bytes:
+def _rest(data: bytes, sent: Any, *, least: int = 0) -> bytes:
     """Return the bytes that the transport has not sent.
 
     Raises:

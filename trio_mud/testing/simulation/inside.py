@@ -20,9 +20,9 @@ from ...driver.connection.dialog import Dialog
 from ...driver.connection.inbox import _Stage
 from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
-from ...driver.core.dispatcher import Source
 from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
+from ...driver.core.turns import Source, SourceChannel
 from ...driver.link.guarded import GuardedLink
 from ...driver.link.outgoing import Outgoing
 from ...driver.link.tail import OVERHEAD, Tail
@@ -174,13 +174,23 @@ def forwarded_input(line: Callable[[Connection, str], object], drops: Callable[[
 
 def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:
     """Call `callback` for each source that is queued for a turn."""
-    put = server._context.dispatcher.put
+    # In the compiled build, `Turns.put` itself cannot be replaced.
+    server._context.dispatcher._to_ready = _ReportingChannel(server._context.dispatcher._to_ready, callback)
 
-    def put_and_report(source: Source) -> None:
-        callback(source)
-        put(source)
 
-    server._context.dispatcher.put = put_and_report  # type: ignore[method-assign]
+class _ReportingChannel:
+    """The channel of sources that have events, with a callback for each."""
+
+    def __init__(self, channel: SourceChannel, callback: Callable[[Source], object]) -> None:
+        self._channel = channel
+        self._callback = callback
+
+    def send_nowait(self, source: Source) -> None:
+        self._callback(source)
+        self._channel.send_nowait(source)
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 def on_deadline(server: MasterServer, callback: Callable[[], object]) -> None:

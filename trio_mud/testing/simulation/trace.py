@@ -28,9 +28,9 @@ from ...driver.connection.events import (
     ResumeRequested,
     WindowSize,
 )
-from ...driver.core.dispatcher import Source
 from ...driver.core.events import Cause, Reason
 from ...driver.core.hooks import FIRST, LAST, Hooks
+from ...driver.core.turns import Source
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
 from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
