@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from trio.testing import MockClock
 
@@ -181,6 +183,22 @@ async def test_an_answer_that_is_lost_with_the_data_of_the_cluster_link_is_asked
         world.service._greet("gateway")  # as after a lost commit
         await split.mud.pass_time(10)
         assert said(ann, back) == ["<1>", "<2>", "<3>", "<4>"]
+
+
+async def test_a_client_whose_tail_its_gateway_has_dropped_learns_that_lines_may_be_lost(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway_output, "MOST_TAILS", 0)
+    async with open_split() as split:
+        _, _, ann, bob = await begin(split)
+        await ann.vanish()
+        await split.mud.pass_time(5)
+        gc.collect()  # the link that has ended had the tail
+        back = await split.mud.player(gmcp=SESSION, returns=ann.returns)
+        await split.mud.pass_time(3)
+        assert resumed(back)["lost"] is None
+        await bob.type("5")
+        await back.sees("<5>")
 
 
 async def test_tails_survive_the_roll(autojump_clock: MockClock) -> None:

@@ -46,11 +46,18 @@ class Tails:
         self._all: WeakValueDictionary[int, Tail] = WeakValueDictionary()
         self._kept: dict[int, Tail] = {}  # the oldest first
 
-    def get(self, number: int, limit: int) -> Tail:
-        """Return a tail; a new one of this limit if it is not here."""
+    def get(self, number: int, limit: int, *, has_text: bool = False) -> Tail:
+        """Return a tail; a new one of this limit if it is not here.
+
+        Args:
+            number: Its number.
+            limit: Its greatest size in bytes.
+            has_text: True if it has been here. If it is not, it was dropped, and its text is lost.
+        """
         tail = self._all.get(number)
         if tail is None:
             tail = self._all[number] = Tail(limit, number)
+            tail.is_whole = not has_text
         return tail
 
     def keep(self, tail: Tail | None) -> None:
@@ -107,10 +114,15 @@ def _call_of(item: Item) -> Callable[[Tails, TelnetLink], object]:
             )
         case ReturnOffered(tail, token, waits, seen):
             return lambda tails, link: link.offer_return(
-                _tail(tails, tail, link), token, waits if waits >= 0 else None, seen=seen if seen >= 0 else None
+                _tail(tails, tail, link, has_text=seen >= 0),
+                token,
+                waits if waits >= 0 else None,
+                seen=seen if seen >= 0 else None,
             )
         case CaughtUp(tail, seen):
-            return lambda tails, link: link.catch_up(_tail(tails, tail, link), seen if seen >= 0 else None)
+            return lambda tails, link: link.catch_up(
+                _tail(tails, tail, link, has_text=True), seen if seen >= 0 else None
+            )
         case TailEnded():
             return _end_tail
         case Preferred(wishes):
@@ -119,8 +131,8 @@ def _call_of(item: Item) -> Callable[[Tails, TelnetLink], object]:
             return lambda tails, link: tails.take(item, link._host.context.limits.max_tail)
 
 
-def _tail(tails: Tails, number: int, link: TelnetLink) -> Tail:
-    return tails.get(number, link._host.context.limits.max_tail)
+def _tail(tails: Tails, number: int, link: TelnetLink, *, has_text: bool) -> Tail:
+    return tails.get(number, link._host.context.limits.max_tail, has_text=has_text)
 
 
 def _end_tail(tails: Tails, link: TelnetLink) -> None:
