@@ -281,6 +281,37 @@ async def test_a_visitor_of_a_gateway_that_has_started_again_is_not_taken_for_a_
         assert "Name?" in bob.screen
 
 
+async def test_a_player_is_not_one_too_many_beside_a_lost_link_of_the_same_address(autojump_clock: MockClock) -> None:
+    """The next world is given the last lines of the lost link, too, and meets that one first."""
+
+    async def obey(event: Input) -> None:
+        if event.line == "enter":
+            event.connection.server.sessions.enter("ann", event.connection)
+        else:
+            await trio.sleep(10)
+
+    def game() -> Hooks:
+        hooks = Hooks()
+        hooks.on(Input)(obey)
+        hooks.on(SessionRestored)(lambda event: event.session.write(f"you are {event.session.key}"))
+        return hooks
+
+    async with open_split(limits=Limits(max_per_address=1)) as split:
+        world = await split.start_world(game())
+        lost = await split.mud.player()
+        await lost.type("wait", "wait")
+        await settle()
+        await lost.vanish()
+        await settle()
+        ann = await lost.come_back()
+        await ann.type("enter")
+        await settle()
+        world.end.kill()
+        await split.start_world(game())
+        await settle()
+        assert "you are ann" in ann.screen
+
+
 # Games
 
 

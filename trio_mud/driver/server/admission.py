@@ -80,8 +80,14 @@ class Admission:
         return False
 
     def arrive(self, connection: Connection) -> None:
-        """Count a new connection, and refuse it past a limit. Connect functions still run and see the refusal."""
+        """Count a new connection, and refuse it past a limit. Connect functions still run and see the refusal.
+
+        One that continues a session of an earlier server was within the limits there, and is refused only by a ban.
+        """
         self._total += 1
+        if connection._continues:
+            self._count(connection, connection.address, is_limited=False)
+            return
         if self._limits.max_connections is not None and self._total > self._limits.max_connections:
             connection._reject(self._texts.server_full, Cause.FULL)
         self._count(connection, connection.address)
@@ -159,13 +165,15 @@ class Admission:
         over = living - bound - free
         return over > 0 and (free + over > most or self.random() * (most - free) < over)
 
-    def _count(self, connection: Connection, address: str) -> None:
+    def _count(self, connection: Connection, address: str, *, is_limited: bool = True) -> None:
         origin, prefix = self._origins[connection.number] = _counted_as(address)
         self._by_origin[origin] += 1
         self._by_prefix[prefix] += 1
         if (ban := self._bans.of_address(address)) is not None and not connection.is_refused:
             self._count_event("vetoed: banned")
             connection._reject(ban or self._texts.refused, Cause.VETOED)
+            return
+        if not is_limited:
             return
         per_address, per_prefix = self._limits.max_per_address, self._limits.max_per_prefix
         if per_address is not None and origin and self._by_origin[origin] > per_address:
