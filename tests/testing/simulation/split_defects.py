@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 from trio_mud.cluster.ends import Commit, Forgotten
 from trio_mud.cluster.frames import UpFrame
+from trio_mud.cluster.held_sessions import HeldSessions
 from trio_mud.cluster.numbering import InputOrder, Unacknowledged
 from trio_mud.cluster.remote_input import RemoteInput
+from trio_mud.cluster.remote_link import RemoteLink
 from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.inbox import Inbox
+from trio_mud.driver.sessions.restoring import Restoring, SessionState
+from trio_mud.driver.sessions.session import Session
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 
 from .defects import replaced
@@ -88,3 +93,34 @@ def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteInput) -> i
 @_split_defect(Inbox, "waiting")
 def an_answer_is_acknowledged_before_its_script_has_it(true: Any, self: Inbox) -> int:
     return len(self.lines)
+
+
+@_split_defect(HeldSessions, "take")
+def a_session_that_ends_is_still_held(true: Any, self: HeldSessions) -> dict[bytes, bytes | None]:
+    return {key: value for key, value in true(self).items() if value is not None}
+
+
+@_split_defect(HeldSessions, "take_place")
+def a_player_with_a_session_begins_at_the_door(true: Any, self: HeldSessions, link: RemoteLink) -> Session | None:
+    return None
+
+
+@_split_defect(Restoring, "state_of")
+def the_tokens_of_a_session_are_not_held(true: Any, self: Restoring, session: Session) -> SessionState | None:
+    state = true(self, session)
+    return None if state is None else state._replace(token="", return_token="")
+
+
+@_split_defect(Restoring, "restore")
+def the_grace_of_a_restored_session_begins_again(true: Any, self: Restoring, state: SessionState) -> Session:
+    return true(self, state._replace(ends_at=math.inf))  # type: ignore[no-any-return]
+
+
+@_split_defect(Restoring, "report")
+def a_session_is_restored_without_an_event(true: Any, self: Restoring, session: Session) -> None:
+    restored = self._restored.get(session)
+    if restored is not None and not restored.is_reported:
+        restored.is_reported = True
+        self._unreported -= 1
+        if not self._unreported:
+            self.all_reported()

@@ -24,7 +24,7 @@ from ...driver.core.events import Cause, HookEvent
 from ...driver.core.hooks import Hooks
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
-from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
+from ...driver.sessions.events import LinkLost, SessionEnded, SessionRestored, SessionResumed, SessionStarted
 from ...driver.sessions.registry import Duplicate
 from ...driver.sessions.session import Session
 from ...errors import ConnectionEnded, InvalidToken, LocalProtocolError, Overloaded, SessionInUse
@@ -94,6 +94,8 @@ class HostileGame:
         on(LinkLost)(self._miss)
         on(SessionEnded)(self._part)
         on(Posted)(self._repeat)
+        if trace.plan.is_split and trace.plan.seed % 2:
+            on(SessionRestored)(self._go_on)
 
     # Lines that players may type
 
@@ -229,6 +231,13 @@ class HostileGame:
         if session.connection is not None:
             self.give_token(session.connection)
         return _sleep(0.2) if session.key == "bob" else None
+
+    def _go_on(self, event: SessionRestored) -> Awaitable[object] | None:
+        session = event.session
+        self._say_to_session(session)
+        if session.connection is not None:
+            self.give_token(session.connection)
+        return _sleep(0.2) if session.key == "ann" else None
 
     def _miss(self, event: LinkLost) -> Awaitable[object] | None:
         self._say_to_session(event.session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
@@ -35,7 +36,7 @@ from ...driver.sessions.session import Session
 from ...storage import Record, Store
 from ...storage.schema import family_of, schema_of
 from ...world import Thing, World
-from ..memory_cluster import MemoryCluster
+from ..memory_cluster import MemoryCluster, MemoryWorldEnd
 
 
 class Returned(NamedTuple):
@@ -113,6 +114,11 @@ def peers(gateway: GatewayService) -> Iterator[tuple[AtGateway, Connection, int,
 def frames_for_gateways(cluster: MemoryCluster) -> dict[str, list[bytes]]:
     """Return the frames on their way to each gateway."""
     return {gateway: [frame for _, frame in stream._frames] for gateway, stream in cluster._down.items()}
+
+
+def frames_for_world(end: MemoryWorldEnd) -> object:
+    """Return the frames on their way to a world; the same object from its first claim on."""
+    return end._frames
 
 
 def has_ended(server: MasterServer) -> bool:
@@ -223,6 +229,55 @@ def on_enter(
         return session
 
     server.sessions.enter = report_and_enter  # type: ignore[method-assign]
+
+
+def on_continue(server: MasterServer, continues: Callable[[Connection, Session], object]) -> None:
+    """Call `continues` with each connection that continues a session of an earlier server, before it is bound to it."""
+    restoring = server.sessions._restoring
+    conclude = restoring.conclude
+
+    def report_and_conclude(connection: Connection) -> None:
+        continues(connection, restoring._expected[connection])
+        conclude(connection)
+
+    restoring.conclude = report_and_conclude  # type: ignore[method-assign]
+
+
+def place_of(connection: Connection) -> tuple[str, int, int]:
+    """Return the gateway of a connection in a world, the incarnation of that, and the number there."""
+    link = remote_link(connection)
+    return link.gateway, link.incarnation, link.number
+
+
+def name_of_session(session: Session) -> str:
+    """Return the name of the last connection of a session."""
+    return session._name if session.connection is None else session.connection.name
+
+
+def tokens_of(session: Session) -> frozenset[str]:
+    """Return the tokens that resume a session."""
+    return frozenset(token for token, (owner, _) in session.server.sessions._tokens.items() if owner is session)
+
+
+def expiry_of(session: Session) -> float:
+    """Return when the grace of a session is over; infinite while its link lives."""
+    return math.inf if session._expiry is None else session._expiry.when
+
+
+@contextmanager
+def commits_of_worlds(callback: Callable[[WorldService], object]) -> Iterator[None]:
+    """Call `callback`, in this block, with each world that is about to take what it commits."""
+    commit = WorldService._commit
+
+    async def report_and_commit(self: WorldService, *, may_be_empty: bool) -> None:
+        callback(self)
+        await commit(self, may_be_empty=may_be_empty)
+
+    WorldService._commit = report_and_commit  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        WorldService._commit = commit  # type: ignore[method-assign]
 
 
 @contextmanager

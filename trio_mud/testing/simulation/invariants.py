@@ -138,14 +138,14 @@ def _ended_whole(trace: Trace) -> bool:
 
 @invariant("I-1")
 def one_connect_for_each(trace: Trace) -> Iterator[str]:
-    """Every accepted connection has exactly one connect event, in all circumstances."""
+    """Every accepted connection has exactly one connect event, or none if it continues a restored session."""
     connects = Counter(h.connection for h in trace.happenings if h.kind == "Connect")
     for watched in trace.watched.values():
-        if connects[watched.connection] != 1:
+        if connects[watched.connection] != (watched.connection.number not in trace.continuing):
             yield f"{watched.connection.name} had {connects[watched.connection]} connect events"
     counters = trace.server.counters
     accepted = counters["accepted"] - sum(counters[word] for word in NEVER_THERE)
-    if sum(connects.values()) != accepted:
+    if sum(connects.values()) + len(trace.continuing) != accepted:
         yield f"{accepted} were accepted, and there were {sum(connects.values())} connect events"
 
 
@@ -158,7 +158,7 @@ def one_disconnect_for_each(trace: Trace) -> Iterator[str]:
         if len(endings) != 1:
             yield f"{watched.connection.name} had {len(endings)} disconnect events"
             continue
-        admitted = any(h.kind == "Admitted" for h in events)
+        admitted = watched.connection.number in trace.continuing or any(h.kind == "Admitted" for h in events)
         if (endings[0].event.reason is Reason.REFUSED) == admitted:
             yield f"{watched.connection.name}: admitted {admitted}, ended {endings[0].event.reason}"
 
@@ -186,15 +186,18 @@ def connect_comes_first_and_disconnect_last(trace: Trace) -> Iterator[str]:
         kinds = [h.kind for h in _events_of(trace, watched.connection)]
         if not kinds:
             continue
-        if kinds[0] != "Connect":
+        begins = () if watched.connection.number in trace.continuing else ("Connect", "Admitted")
+        if begins and kinds[0] != "Connect":
             yield f"{watched.connection.name} began with {kinds[0]}"
+        if not begins and {"Connect", "Admitted"} & {*kinds}:
+            yield f"{watched.connection.name} continues its session, and had {kinds}"
         if "Disconnect" in kinds and kinds[-1] != "Disconnect":
             yield f"{watched.connection.name} had {kinds[-1]} after its disconnect event"
         rest = [kind for kind in kinds if kind not in ("Connect", "Disconnect")]
         for happening in _events_of(trace, watched.connection):
             if happening.ending is not None and happening.kind not in ("Connect", "Admitted", "Input", "Disconnect"):
                 yield f"{happening.as_text()} came after the ending was decided: {happening.ending}"
-        if rest and (rest[0] != "Admitted" or rest.count("Admitted") != 1):
+        if begins and rest and (rest[0] != "Admitted" or rest.count("Admitted") != 1):
             yield f"{watched.connection.name} was not admitted first, and once: {kinds}"
 
 
@@ -552,10 +555,10 @@ def _check_stays(trace: Trace, key: object, events: list[Happening]) -> Iterator
     current, lost_at = None, None
     for happening in events:
         session = happening.event.session
-        if happening.kind == "SessionStarted":
+        if happening.kind in ("SessionStarted", "SessionRestored"):
             if current is not None:
                 yield f"{key!r} entered twice: {kinds}"
-            current, lost_at = session, None
+            current, lost_at = session, happening.at if happening.kind == "SessionRestored" else None
             continue
         if session is not current:
             yield f"{happening.kind} of another session of {key!r}: {kinds}"

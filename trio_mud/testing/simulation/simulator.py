@@ -134,6 +134,7 @@ def observe_split(
             inside.hidden_input(trace.hides_input),
             inside.numbered_codes(f"{CANARY}code-"),
             inside.written_text(trace.writes),
+            inside.commits_of_worlds(trace.takes),
             inside.forwarded_input(harness.forwards, harness.discards),
         ):
             try:

@@ -21,15 +21,16 @@ from ...cluster.states import AtGateway
 from ...cluster.wire import Acknowledged, Dismissed, Down, LineTyped, Numbered, Output, TextSent
 from ...cluster.world import WorldService
 from ...driver.connection.connection import Connection
-from ...driver.connection.events import Input
+from ...driver.connection.events import Connect, Input
 from ...driver.server.server import MasterServer
+from ...driver.sessions.events import SessionRestored
+from ...driver.sessions.session import Session
 from ..memory_cluster import MemoryCluster, MemoryGatewayEnd, MemoryWorldEnd
 from . import inside
 from .invariants import numbered
 from .plan import RunPlan
+from .restored import LeftSession, Place, RestoredSessions, sessions_of
 from .trace import Trace
-
-Place = tuple[str, int, int]  # a connection at a gateway: the gateway's name and incarnation, the connection's number
 
 
 class GatewayTrace(Trace):
@@ -115,6 +116,9 @@ class WorldSideTrace(Trace):
         number: The number of worlds before it.
         is_dead: True once it was killed: from then on nothing of it is observed.
         arrivals: The connections that it has seen, by their numbers here.
+        committing: Its sessions at the moment of the commit that is under way.
+        restored: What it makes of the sessions of an earlier world; None before its claim, and for a game that does not
+            restore them.
     """
 
     def __init__(
@@ -133,6 +137,8 @@ class WorldSideTrace(Trace):
         self.is_dead = False
         self.services = 1
         self.arrivals: dict[int, Arrival] = {}
+        self.committing: dict[object, LeftSession] = {}
+        self.restored: RestoredSessions | None = None
         self._split = split
 
     def __str__(self) -> str:
@@ -175,8 +181,34 @@ class WorldSideTrace(Trace):
             self._split.arrives(arrival)
         return arrival
 
+    def keep_calm(self) -> None:
+        """Check the state that must hold after a long time without new faults."""
+        super().keep_calm()
+        if self.restored is not None:
+            self._judge(self.restored.missing())
+
+    def _judge(self, faults: Iterator[str]) -> None:
+        for text in faults:
+            self.fault("I-33", text)
+
+    def _enters(self, session: Session) -> None:
+        super()._enters(session)
+        if self.restored is not None:
+            self.restored.enters(session)
+
+    def _goes_on(self, connection: Connection, session: Session) -> None:
+        super()._goes_on(connection, session)
+        if self.restored is not None:
+            self._judge(self.restored.continues(connection, session, inside.place_of(connection)))
+
     def _begins(self, event: Any) -> None:
         super()._begins(event)
+        if self.restored is not None:
+            self._judge(self.restored.begins(event))
+            if isinstance(event, Connect):
+                sessions = {session.key: session for session in self.server.sessions}
+                place = inside.place_of(event.connection)
+                self._judge(self.restored.connects(event.connection, place, sessions))
         if isinstance(event, Input):
             watched = self.watch(event.connection)
             self._see(event.connection).replies.append((len(watched.taken), len(watched.said)))
@@ -200,6 +232,7 @@ class SplitTrace:
         faults: Violations observed when they happened.
         log: The log records of all processes.
         stuck: The error of a run that did not end.
+        left: The sessions as the last commit has left them, by their keys.
     """
 
     def __init__(self, plan: RunPlan) -> None:
@@ -211,6 +244,7 @@ class SplitTrace:
         self.faults: list[tuple[str, str]] = []
         self.log: list[str] = []
         self.stuck: BaseException | None = None
+        self.left: dict[object, LeftSession] = {}
         self._acknowledged: defaultdict[Place, list[_Acknowledgement]] = defaultdict(list)
         self._differences: dict[Place, str] = {}
 
@@ -248,9 +282,17 @@ class SplitTrace:
                         self.fault(f"{world} has committed {message} for a connection that it does not have")
         for arrival in touched:
             self._check_reply(arrival)
+        self.left = world.committing
+
+    def claimed(self, frames: object) -> None:
+        """Record that the world which reads these frames has claimed."""
+        (world,) = [world for world in self.worlds if inside.frames_for_world(world.end) is frames]
+        if world.restored is None and world.server.hooks.functions_for(SessionRestored):
+            world.restored = RestoredSessions(self.left, trio.current_time(), self.plan.limits.grace)
 
     def forgotten(self, cluster: MemoryCluster) -> None:
         """Record that the cluster link loses all its data now."""
+        self.left = {}
         for gateway, waiting in inside.frames_for_gateways(cluster).items():
             for message in [message for data in waiting for message in decode_down(data).messages]:
                 if isinstance(message, Acknowledged):
@@ -261,6 +303,11 @@ class SplitTrace:
                                     one.is_lost = one.is_lost or one.number >= number
 
     # Reported by the two sides
+
+    def takes(self, service: WorldService) -> None:
+        """Record the sessions of a world that is about to take what it commits."""
+        (world,) = [world for world in self.worlds if world.service is service]
+        world.committing = sessions_of(world.server, world.restored)
 
     def arrives(self, arrival: Arrival) -> None:
         """Record a connection that has arrived in a world: it must begin where the last one has ended."""
@@ -408,6 +455,11 @@ class RecordedCluster(MemoryCluster):
         for frame in frames:
             self._trace.sent_up(frame)
         super()._send_up(frames)
+
+    def _claim(self, up: Any) -> int:
+        epoch = super()._claim(up)
+        self._trace.claimed(up)
+        return epoch
 
     def _commit(self, epoch: int, commit: Commit) -> None:
         self._committing = epoch

@@ -33,7 +33,7 @@ from ...driver.core.hooks import FIRST, LAST, Hooks
 from ...driver.core.turns import Source
 from ...driver.server.events import Started
 from ...driver.server.server import MasterServer
-from ...driver.sessions.events import LinkLost, SessionEnded, SessionResumed, SessionStarted
+from ...driver.sessions.events import LinkLost, SessionEnded, SessionRestored, SessionResumed, SessionStarted
 from ...driver.sessions.session import Session
 from ...origins import origin_of
 from ...telnet.options.mssp import PLAIN_REQUEST
@@ -193,6 +193,7 @@ class Trace:
         continued: The number of the connection that entered the same session before, by the number of the new one.
         after_restart: The record of the next life of the game; None if there is none.
         services: The number of its services.
+        continuing: The connections that continue a session of an earlier world, by number: they have no connect event.
         cut_refusals: The numbers of the connections of a gateway whose world refused them while it was stopped hard.
     """
 
@@ -232,6 +233,8 @@ class Trace:
         self.accepted_at: dict[int, float] = {}
         self.numbers = range(1, 1_000_000)  # of its connections
         self.services = 0
+        self.continuing: dict[int, Connection] = {}
+        inside.on_continue(server, self._goes_on)
         self.cut_refusals: set[int] = set()
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
@@ -286,7 +289,7 @@ class Trace:
         """Check the state that must hold after a long time without new faults."""
         self.calm_at = trio.current_time()
         server = self.server
-        admitted = {h.connection for h in self.happenings if h.kind == "Admitted"}
+        admitted = {h.connection for h in self.happenings if h.kind == "Admitted"} | {*self.continuing.values()}
         gone = {h.connection for h in self.happenings if h.kind == "Disconnect"}
         if set(server.connections) != {c for c in admitted - gone if c is not None}:
             self.fault("I-15", "the list differs from the admitted connections that have not ended")
@@ -358,10 +361,12 @@ class Trace:
     def hooks_around(self, game: Hooks) -> Hooks:
         """Return the game's hooks between our first and last functions."""
         hooks = Hooks()
-        for kind in OBSERVED:
+        # Sessions are restored only for a game with a function for that.
+        observed = (*OBSERVED, SessionRestored) if game.functions_for(SessionRestored) else OBSERVED
+        for kind in observed:
             hooks.on(kind, order=FIRST)(self._begins)
         hooks.include(game)
-        for kind in OBSERVED:
+        for kind in observed:
             hooks.on(kind, order=LAST)(self._is_over)
         return hooks
 
@@ -405,6 +410,10 @@ class Trace:
         self._newest[session] = connection.number
         if self.stays is not None:
             self.stays.begin(session)
+
+    def _goes_on(self, connection: Connection, session: Session) -> None:
+        self.continuing[connection.number] = connection
+        self.sharing.add(connection)  # perhaps with others, as in the earlier world
 
     def _count_turn(self, connection: Connection) -> None:
         """For each queued connection, count the events of every other connection that came first."""
@@ -541,7 +550,9 @@ class Trace:
 
     def _see_link_dead(self, sessions: Sessions) -> None:
         limits = self.plan.limits
-        waiting = Counter(self._origins[session] for session in sessions if not session.connections)
+        # Sessions of an earlier world all wait at first, however many there are.
+        idle = [session for session in sessions if not session.connections and session in self._origins]
+        waiting = Counter(self._origins[session] for session in idle)
         if limits.max_link_dead is not None and waiting.total() > limits.max_link_dead:
             self.fault("I-11", f"{waiting.total()} sessions wait for their players")
         for origin, count in waiting.items():
