@@ -15,10 +15,11 @@ from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.server import ServerSettings
 from trio_mud.storage import Executor, Stored, inline
 from trio_mud.telnet import Option
-from trio_mud.testing import Mud
+from trio_mud.testing import Mud, Player
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryGatewayEnd, MemoryWorldEnd
 from trio_mud.testing.pipe import PipeListener
 from trio_mud.testing.storage import MortalMemory
+from trio_mud.testing.threads import settle
 from trio_mud.world import Game
 
 
@@ -151,6 +152,15 @@ class SplitServer:
         world = RunningWorld(server, service, end)
         await self._nursery.start(world.serve)
         return world
+
+    async def begin(self, hooks: Hooks, *lines: str) -> tuple[RunningWorld, Player]:
+        """Start a world, and let a player come and type these lines; return when all is quiet."""
+        world = await self.start_world(hooks)
+        player = await self.mud.player()
+        for line in lines:
+            await player.type(line)
+        await settle()
+        return world, player
 
     async def start_gateway(self, name: str) -> RunningGateway:
         """Start a gateway."""

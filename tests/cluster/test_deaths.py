@@ -33,10 +33,7 @@ def answers(player: Player) -> list[str]:
 
 async def test_players_keep_their_connection_when_the_world_dies(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
-        await ann.type("1")
-        await settle()
+        first, ann = await split.begin(echo("first"), "1")
         first.end.kill()
         await ann.type("2")
         await settle()
@@ -72,8 +69,7 @@ async def test_each_line_is_answered_once_whenever_the_world_dies(autojump_clock
 
 async def test_lines_typed_while_no_world_serves_wait_and_none_is_lost(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(command_rate=None)) as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo("first"))
         first.end.kill()
         split.mud.nursery.start_soon(ann.send, b"".join(b"%d\r\n" % number for number in range(300)))
         await settle()
@@ -89,8 +85,7 @@ async def test_lines_typed_while_no_world_serves_wait_and_none_is_lost(autojump_
 async def test_a_line_before_a_link_death_is_handled_by_the_next_world(autojump_clock: MockClock) -> None:
     heard: list[str] = []
     async with open_split() as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo("first"))
         first.end.kill()
         await ann.type("farewell")
         await ann.hang_up()
@@ -110,8 +105,7 @@ async def test_a_line_before_a_reset_is_handled_by_the_next_world(autojump_clock
     """The roll reports the connection, its line and its departure at once."""
     heard: list[str] = []
     async with open_split() as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo("first"))
         first.end.kill()
         await ann.type("farewell")
         await settle()
@@ -141,8 +135,7 @@ async def test_the_last_lines_before_a_reset_are_handled_although_one_more_world
     slow.on(Input)(obey)
     second.on(Input)(lambda event: heard.append(event.line))
     async with open_split() as split:
-        first = await split.start_world(slow)
-        ann = await split.mud.player()
+        first, ann = await split.begin(slow)
         await ann.type("1", "2", "3", "4")
         await settle()
         await ann.vanish()
@@ -169,8 +162,7 @@ async def test_the_last_lines_before_an_end_of_file_are_handled_although_the_wor
     slow.on(Input)(obey)
     second.on(Input)(lambda event: heard.append(event.line))
     async with open_split(limits=Limits(quit_timeout=1)) as split:
-        first = await split.start_world(slow)
-        ann = await split.mud.player()
+        first, ann = await split.begin(slow)
         await ann.type("1", "2", "3")
         await ann.finish_typing()
         await split.mud.pass_time(3)
@@ -317,8 +309,7 @@ async def test_a_refused_connection_of_a_world_that_is_cut_takes_no_text(autojum
 
 async def test_a_world_that_was_replaced_is_fenced_and_says_nothing_more(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo("first"))
         await split.start_world(echo("second"))
         await settle()
         (connection,) = first.server.connections
@@ -336,8 +327,7 @@ async def test_a_gateway_that_is_given_up_loses_its_links_and_returns_with_its_r
     hooks.on(LinkLost)(lambda event: events.append("link lost"))
     hooks.on(Disconnect)(lambda event: events.append(str(event.cause)))
     async with open_split() as split:
-        world = await split.start_world(hooks)
-        ann = await split.mud.player()
+        world, ann = await split.begin(hooks)
         world.service._lose_gateway("gateway")
         await settle()
         assert events == ["reset", "link lost"]
@@ -372,8 +362,7 @@ async def test_lines_that_wait_when_a_gateway_is_given_up_are_handled_once(autoj
     hooks = Hooks()
     hooks.on(Input)(obey)
     async with open_split(latency=0.1) as split:
-        world = await split.start_world(hooks)
-        ann = await split.mud.player()
+        world, ann = await split.begin(hooks)
         await ann.type("1", "2", "3", "4", "5")
         await split.mud.pass_time(0.5)
         assert heard == ["1"]
@@ -408,8 +397,7 @@ async def test_a_link_that_is_over_sends_nothing(autojump_clock: MockClock) -> N
 
 async def test_a_new_world_may_refuse_a_player_of_the_earlier_one(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        first = await split.start_world(echo("first"))
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo("first"))
         first.end.kill()
         hooks = Hooks()
         hooks.on(Connect)(lambda event: event.connection.refuse("Not today."))
@@ -435,8 +423,7 @@ async def test_junk_of_a_gateway_is_counted_and_costs_nothing_else(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_split() as split:
-        world = await split.start_world(echo("world"))
-        ann = await split.mud.player()
+        world, ann = await split.begin(echo("world"))
         split.cluster._send_up([b"\xc1junk", b"", b"\x90"])
         await ann.type("hello")
         await ann.sees("world heard hello")
@@ -448,8 +435,7 @@ async def test_junk_of_a_world_is_counted_and_costs_nothing_else(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_split() as split:
-        await split.start_world(echo("world"))
-        ann = await split.mud.player()
+        _, ann = await split.begin(echo("world"))
         split.cluster._down["gateway"].put(b"\xc1junk")
         await ann.type("hello")
         await ann.sees("world heard hello")
@@ -460,9 +446,7 @@ async def test_junk_of_a_world_is_counted_and_costs_nothing_else(
 async def test_a_line_is_not_acknowledged_while_its_reply_is_held_back(autojump_clock: MockClock) -> None:
     """Otherwise a world that dies then has acknowledged a line whose reply never comes."""
     async with open_split() as split:
-        world = await split.start_world(echo("first"))
-        ann = await split.mud.player()
-        await settle()
+        world, ann = await split.begin(echo("first"))
         (link,) = world.service._links.values()
         link._tail_at = 0  # as if the client had returned, and its text came from another gateway
         await ann.type("1")

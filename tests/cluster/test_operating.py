@@ -39,10 +39,7 @@ async def test_the_status_of_a_gateway_says_whether_its_world_answers(autojump_c
     async with open_split() as split:
         front = split.mud.server
         assert admin(front, "status") == "no world has been here yet; 0 lines and messages wait for it\n"
-        world = await split.start_world(echo())
-        ann = await split.mud.player()
-        await ann.type("look")
-        await settle()
+        world, ann = await split.begin(echo(), "look")
         answers = f"the world of epoch {world.end.epoch} answers; 0 lines and messages wait for it\n"
         assert admin(front, "status") == answers
         world.end.kill()
@@ -73,10 +70,7 @@ async def test_each_visit_is_logged_once_with_its_address_and_cause(
     hooks = echo()
     hooks.on(Input)(lambda event: setattr(event.connection, "name", "Ann"))
     async with open_split() as split:
-        await split.start_world(hooks)
-        ann = await split.mud.player()
-        await ann.type("look")
-        await settle()
+        _, ann = await split.begin(hooks, "look")
         await ann.vanish()
         await settle()
     visits = [text for text in caplog.messages if "came in" in text or "left" in text]
@@ -98,9 +92,7 @@ async def test_an_operator_ends_a_gateway_and_is_refused_what_it_does_not_know(a
 
 async def test_the_console_of_each_process_answers_over_its_socket(tmp_path: Path) -> None:
     async with open_split() as split:
-        world = await split.start_world(echo())
-        ann = await split.mud.player()
-        await ann.type("look")
+        world, ann = await split.begin(echo(), "look")
         await ann.sees("heard look")
         with (
             Console(split.mud.server, tmp_path / "gateway.sock"),
@@ -125,10 +117,7 @@ async def test_the_watch_of_a_gateway_shows_its_cluster_link(autojump_clock: Moc
         readings = Readings(figures, Durations(), lambda: None)
         metric = METRICS["trio_mud_cluster_total"]
         assert metric.read(readings)[what,] == 0
-        world = await split.start_world(echo())
-        ann = await split.mud.player()
-        await ann.type("look")
-        await settle()
+        world, ann = await split.begin(echo(), "look")
         world.end.kill()
         await ann.type("look")
         await split.mud.pass_time(5)

@@ -81,8 +81,7 @@ async def test_links_keep_their_output_while_too_much_is_not_committed(
 ) -> None:
     monkeypatch.setattr(pending, "MOST_PENDING", 1000)
     async with open_split(latency=1.0, limits=Limits(max_output=3000)) as split:
-        world = await split.start_world(Hooks())
-        ann = await split.mud.player()
+        world, ann = await split.begin(Hooks())
         await split.mud.pass_time(10)
         outputs.clear()
         (connection,) = world.server.connections
@@ -103,10 +102,7 @@ async def test_a_preference_reaches_the_gateway_and_ends_with_its_world(autojump
     hooks.on(Admitted)(lambda event: event.connection.client.prefer(colours=16))
     hooks.on(Input)(lambda event: event.connection.write(markup("<red>{line}</red>", line=event.line)))
     async with open_split() as split:
-        first = await split.start_world(hooks)
-        ann = await split.mud.player()
-        await ann.type("fire")
-        await settle()
+        first, ann = await split.begin(hooks, "fire")
         assert "\x1b[31mfire" in ann.screen
 
         first.end.kill()

@@ -203,8 +203,7 @@ async def test_a_password_is_hidden_at_the_client_and_left_out_of_the_recording(
     caplog.set_level(0)
     async with open_split(latency=0.1) as split:
         split.mud.server.record(tmp_path)
-        await split.start_world(gate())
-        ann = await split.mud.player()
+        _, ann = await split.begin(gate())
         await ann.sees("Name? ")
         await ann.type("ann")
         await ann.sees("Password? ")
@@ -231,8 +230,7 @@ async def test_a_password_that_is_typed_before_its_question_is_left_out_of_the_r
 ) -> None:
     async with open_split(latency=0.1) as split:
         split.mud.server.record(tmp_path)
-        await split.start_world(gate())
-        ann = await split.mud.player()
+        _, ann = await split.begin(gate())
         await ann.sees("Name? ")
         await ann.type("ann", CANARY, "look")
         await ann.sees("heard look")
@@ -259,8 +257,7 @@ async def test_what_the_world_drops_is_left_out_of_the_recording(autojump_clock:
 
     async with open_split(latency=0.1) as split:
         split.mud.server.record(tmp_path)
-        await split.start_world(hooks)
-        ann = await split.mud.player()
+        _, ann = await split.begin(hooks)
         await split.mud.pass_time(1)
         await ann.type("drop", CANARY, CANARY)
         await split.mud.pass_time(0.05)
@@ -280,9 +277,7 @@ async def test_what_the_world_drops_is_left_out_of_the_recording(autojump_clock:
 
 async def test_a_password_question_that_dies_with_its_world_shows_input_again(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        first = await split.start_world(gate())
-        ann = await split.mud.player()
-        await ann.type("ann")
+        first, ann = await split.begin(gate(), "ann")
         await ann.sees("Password? ")
         assert ann.input_hidden
         first.end.kill()
@@ -300,8 +295,7 @@ async def test_an_operator_at_one_gateway_sees_what_a_player_at_another_one_sees
     hooks.on(Input)(lambda event: event.connection.write(f"heard {event.line}"))
     async with open_split(latency=0.05) as split:
         other = await split.start_gateway("other")
-        world = await split.start_world(hooks)
-        ann = await split.mud.player()
+        world, ann = await split.begin(hooks)
         await split.mud.pass_time(2)
         operator = await other.mud.player()
         await split.mud.pass_time(2)

@@ -77,10 +77,7 @@ class Inn:
 async def test_a_player_plays_on_without_logging_in(autojump_clock: MockClock) -> None:
     first, second = Inn(), Inn()
     async with open_split() as split:
-        world = await split.start_world(first.hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(first.hooks, "ann")
         world.end.kill()
         await ann.type("look")
         await split.start_world(second.hooks)
@@ -98,10 +95,7 @@ async def test_a_player_plays_on_without_logging_in(autojump_clock: MockClock) -
 
 async def test_a_third_world_restores_what_the_second_has_restored(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, _ = await split.begin(Inn().hooks, "ann")
         for _ in range(3):
             world.end.kill()
             inn = Inn()
@@ -112,10 +106,7 @@ async def test_a_third_world_restores_what_the_second_has_restored(autojump_cloc
 
 async def test_a_player_in_a_dialog_is_notified_and_begins_it_again(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await ann.type("write")
+        world, ann = await split.begin(Inn().hooks, "ann", "write")
         await ann.sees("Your line:")
         world.end.kill()
         second = Inn()
@@ -127,8 +118,7 @@ async def test_a_player_in_a_dialog_is_notified_and_begins_it_again(autojump_clo
 
 async def test_a_visitor_at_the_login_is_notified_and_begins_it_again(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
+        world, ann = await split.begin(Inn().hooks)
         await ann.sees("Name?")
         world.end.kill()
         second = Inn()
@@ -142,10 +132,7 @@ async def test_a_visitor_at_the_login_is_notified_and_begins_it_again(autojump_c
 
 async def test_a_link_dead_session_waits_for_the_rest_of_its_grace(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         await ann.vanish()
         await trio.sleep(20)
         world.end.kill()
@@ -164,10 +151,7 @@ async def test_clocks_that_differ_never_prolong_a_grace(
     autojump_clock: MockClock, skew: float, least: float, most: float
 ) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         await ann.vanish()
         await settle()
         world.end.kill()
@@ -181,10 +165,7 @@ async def test_clocks_that_differ_never_prolong_a_grace(
 
 async def test_a_link_that_died_while_no_world_served_makes_its_session_link_dead(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         world.end.kill()
         await ann.vanish()
         await settle()
@@ -201,10 +182,7 @@ async def test_a_link_that_died_while_no_world_served_makes_its_session_link_dea
 
 async def test_a_token_of_the_earlier_world_resumes_its_session(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         session = world.server.sessions.get("ann")
         assert session is not None
         token = session.resume_token(lifetime=100)
@@ -225,10 +203,7 @@ async def test_a_token_of_the_earlier_world_resumes_its_session(autojump_clock: 
 
 async def test_a_game_that_restores_nothing_begins_at_the_login(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         world.end.kill()
         second = Inn(restores=False)
         await split.start_world(second.hooks)
@@ -240,10 +215,7 @@ async def test_a_game_that_restores_nothing_begins_at_the_login(autojump_clock: 
 
 async def test_a_session_that_another_link_entered_first_is_not_continued(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(command_rate=None)) as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, ann = await split.begin(Inn().hooks, "ann")
         world.end.kill()
         second = Inn()
         second.hooks.on(Admitted)(lambda event: None)
@@ -264,10 +236,7 @@ async def test_a_visitor_of_a_gateway_that_has_started_again_is_not_taken_for_a_
 ) -> None:
     """Its connections have the numbers of the earlier ones."""
     async with open_split() as split:
-        world = await split.start_world(Inn().hooks)
-        ann = await split.mud.player()
-        await ann.type("ann")
-        await settle()
+        world, _ = await split.begin(Inn().hooks, "ann")
         world.end.kill()
         split.gateway._end.kill()  # type: ignore[attr-defined]  # the end of a cluster link in memory
         again = await split.start_gateway("gateway")

@@ -56,8 +56,7 @@ async def test_a_player_who_types_into_a_silence_reads_of_it_at_once(autojump_cl
 
 async def test_a_takeover_within_two_seconds_is_no_silence(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        first = await split.start_world(echo())
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo())
         first.end.kill()
         await ann.type("one")
         await split.mud.pass_time(2)
@@ -77,8 +76,7 @@ async def test_a_dialog_that_takes_its_time_is_no_silence(autojump_clock: MockCl
         event.connection.start_dialog(sleep)
 
     async with open_split() as split:
-        await split.start_world(hooks)
-        ann = await split.mud.player()
+        _, ann = await split.begin(hooks)
         for line in ("sleep", "one", "two"):
             await ann.type(line)
         await split.mud.pass_time(300)
@@ -89,8 +87,7 @@ async def test_a_dialog_that_takes_its_time_is_no_silence(autojump_clock: MockCl
 
 async def test_a_cluster_link_that_blocks_is_a_silence(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        await split.start_world(echo())
-        ann = await split.mud.player()
+        _, ann = await split.begin(echo())
         unblock = block(split.gateway._end)  # type: ignore[arg-type]
         await ann.type("one")
         await split.mud.pass_time(5)
@@ -102,9 +99,7 @@ async def test_a_cluster_link_that_blocks_is_a_silence(autojump_clock: MockClock
 
 async def test_a_gateway_probes_no_world_that_owes_it_nothing(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(echo())
-        ann = await split.mud.player()
-        await ann.type("one")
+        world, ann = await split.begin(echo(), "one")
         await split.mud.pass_time(10)
         commits = split.cluster.commits
         await split.mud.pass_time(3600)
@@ -115,8 +110,7 @@ async def test_a_gateway_probes_no_world_that_owes_it_nothing(autojump_clock: Mo
 
 async def test_the_notices_can_be_switched_off(autojump_clock: MockClock) -> None:
     async with open_split(limits=Limits(world_silence_timeout=None)) as split:
-        first = await split.start_world(echo())
-        ann = await split.mud.player()
+        first, ann = await split.begin(echo())
         first.end.kill()
         await ann.type("one")
         await split.mud.pass_time(600)

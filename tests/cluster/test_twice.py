@@ -35,9 +35,7 @@ async def test_a_connection_that_arrives_twice_is_one(autojump_clock: MockClock)
 
 async def test_output_that_comes_twice_is_shown_once(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        await split.start_world(echo("world"))
-        ann = await split.mud.player()
-        await settle()
+        _, ann = await split.begin(echo("world"))
         down = list[bytes]()
         receive = GatewayService._receive
         put = split.cluster._down["gateway"].put
@@ -53,8 +51,7 @@ async def test_output_that_comes_twice_is_shown_once(autojump_clock: MockClock) 
 
 async def test_a_gateway_that_starts_again_is_heard_although_its_numbers_begin_again(autojump_clock: MockClock) -> None:
     async with open_split() as split:
-        world = await split.start_world(echo("world"))
-        ann = await split.mud.player()
+        world, ann = await split.begin(echo("world"))
         for line in "12345":
             await ann.type(line)
             await settle()
@@ -79,8 +76,7 @@ async def test_what_was_written_before_the_data_was_lost_is_shown_first(autojump
             event.connection.after(number * 0.05, lambda number=number: event.connection.write(f"{number}"))  # type: ignore[misc]
 
     async with open_split(latency=0.2) as split:
-        await split.start_world(hooks)
-        ann = await split.mud.player()
+        _, ann = await split.begin(hooks)
         await ann.sees("3\n")
         split.cluster.forget()
         await split.mud.pass_time(10)

@@ -11,24 +11,26 @@ import pytest
 import trio
 
 from .conftest import StartRedis
-from .crowd import CountingCrowd
 from .money import pay_over_kills
 from .processes import now
 from .server import AOF, RedisServer
-from .stage import judge, on_stage
+from .stage import Stage, judge, on_stage
 
 PLAYERS = 40
 SLACK = 3.0  # seconds that a busy machine may add to a silence
 KILLS = 10
 
 
-def assert_each_line_once(crowd: CountingCrowd, connects: int = PLAYERS) -> None:
-    """Each line was answered once, and no player has lost its connection."""
-    result = judge(crowd)
+async def assert_each_line_once(stage: Stage, *, world_lives: bool = False) -> None:
+    """Let the players stop: each line was answered once, no player has lost its connection, and a world agrees."""
+    await stage.crowd.settled()
+    result = judge(stage.crowd)
     assert result["sent"] > PLAYERS
     assert result == {**result, "answered": result["sent"], "lost": 0, "doubled": 0}
-    assert crowd.total("connects") == connects
-    assert [line for player in crowd.players for line in player.strange] == []
+    assert stage.crowd.total("connects") == PLAYERS
+    assert [line for player in stage.crowd.players for line in player.strange] == []
+    if world_lives:
+        assert (await stage.crowd.stats())[1:] == (0, 0)
 
 
 async def test_a_world_is_killed_and_a_spare_is_told(start_redis: StartRedis) -> None:
@@ -38,8 +40,7 @@ async def test_a_world_is_killed_and_a_spare_is_told(start_redis: StartRedis) ->
             await spare.reported("loaded")
             await trio.sleep(0.2)
             assert await stage.kill_world(spare, is_told=True) < 0.4 + SLACK
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_a_world_is_killed_and_a_standby_waits_for_the_lease(start_redis: StartRedis) -> None:
@@ -49,8 +50,7 @@ async def test_a_world_is_killed_and_a_standby_waits_for_the_lease(start_redis: 
             await standby.reported("loaded")
             await trio.sleep(0.2)
             assert await stage.kill_world(standby, is_told=False) < 1.5 + 0.3 + SLACK
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_money_is_conserved_while_worlds_are_killed(start_redis: StartRedis) -> None:
@@ -66,8 +66,7 @@ async def test_a_world_hands_over_to_a_standby(redis: RedisServer) -> None:
             await standby.reported("loaded")
             await trio.sleep(0.3)
             assert await stage.hand_over(standby) < 0.4 + SLACK
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_a_world_that_was_stopped_is_fenced_by_its_standby(redis: RedisServer) -> None:
@@ -82,8 +81,7 @@ async def test_a_world_that_was_stopped_is_fenced_by_its_standby(redis: RedisSer
         assert await stage.world.ended() == 3
         stage.world = standby
         await trio.sleep(0.5)
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_a_world_that_was_stopped_without_a_standby_goes_on(redis: RedisServer) -> None:
@@ -93,9 +91,7 @@ async def test_a_world_that_was_stopped_without_a_standby_goes_on(redis: RedisSe
         await trio.sleep(4)
         stage.world.send(signal.SIGCONT)
         await stage.crowd.heard_since(now())
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)
 
 
 async def test_another_world_takes_over_while_the_first_is_at_work(redis: RedisServer) -> None:
@@ -108,8 +104,7 @@ async def test_another_world_takes_over_while_the_first_is_at_work(redis: RedisS
             assert await stage.world.ended() == 3
             stage.world = other
             await trio.sleep(0.2)
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_redis_is_killed_and_has_written_all(start_redis: StartRedis) -> None:
@@ -121,9 +116,7 @@ async def test_redis_is_killed_and_has_written_all(start_redis: StartRedis) -> N
             await trio.sleep(0.3)
             redis.restart()
             await stage.crowd.heard_since(now())
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)
 
 
 async def test_redis_is_killed_and_has_written_nothing(redis: RedisServer) -> None:
@@ -134,9 +127,7 @@ async def test_redis_is_killed_and_has_written_nothing(redis: RedisServer) -> No
             await trio.sleep(0.3)
             redis.restart()
             await stage.crowd.heard_since(now())
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)  # the world and the gateways write again what was lost
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)  # it and the gateways write again what was lost
 
 
 async def test_redis_does_not_answer_for_five_seconds(redis: RedisServer) -> None:
@@ -147,9 +138,7 @@ async def test_redis_does_not_answer_for_five_seconds(redis: RedisServer) -> Non
         redis.wake()
         await stage.crowd.heard_since(now())
         await trio.sleep(1)
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)
 
 
 async def test_a_gateway_that_is_stopped_for_two_seconds_keeps_its_players(redis: RedisServer) -> None:
@@ -161,9 +150,7 @@ async def test_a_gateway_that_is_stopped_for_two_seconds_keeps_its_players(redis
             assert await stage.crowd.heard_since(now()) < SLACK  # by the players of the other one
         stage.gateways[0].send(signal.SIGCONT)
         await trio.sleep(0.5)
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)
 
 
 async def test_a_gateway_that_is_given_up_and_wakes_keeps_its_sockets(redis: RedisServer) -> None:
@@ -175,8 +162,7 @@ async def test_a_gateway_that_is_given_up_and_wakes_keeps_its_sockets(redis: Red
                 await trio.sleep(0.05)
         stage.gateways[0].send(signal.SIGCONT)
         await trio.sleep(1)
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_gateways_are_killed_and_their_players_return_by_the_other_one(redis: RedisServer) -> None:
@@ -212,9 +198,7 @@ async def test_a_stream_that_an_operator_deletes_is_repaired(redis: RedisServer,
         for _ in range(20):
             await trio.sleep(0.1)
             redis.ask("del", f"tm:{{w1}}:{stream}:g1")
-        await stage.crowd.settled()
-        assert_each_line_once(stage.crowd)
-        assert (await stage.crowd.stats())[1:] == (0, 0)
+        await assert_each_line_once(stage, world_lives=True)
 
 
 async def test_the_streams_stay_short_under_load(redis: RedisServer) -> None:
@@ -224,9 +208,8 @@ async def test_the_streams_stay_short_under_load(redis: RedisServer) -> None:
         for _ in range(10):
             await trio.sleep(0.2)
             lengths.append(max(int(redis.ask("xlen", f"tm:{{w1}}:{name}:g1")) for name in ("in", "out")))
-        await stage.crowd.settled()
         assert max(lengths) < 1000
-        assert_each_line_once(stage.crowd)
+        await assert_each_line_once(stage)
 
 
 async def test_without_redis_a_process_ends_with_a_sentence(redis: RedisServer) -> None:
