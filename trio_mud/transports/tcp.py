@@ -104,6 +104,7 @@ class TcpTransport:
         if poller is not None and self._fileno >= 0:
             with contextlib.suppress(OSError):  # the kernel's limit is reached; this task can still wait itself
                 self._watch = poller.watch(self._socket, reader)
+                self._fileno = self._watch.fileno  # an equal number; another object would take 32 bytes
                 return self._watch.listen()
         return listen_by_receiving(self, reader)
 
