@@ -7,7 +7,7 @@ import gc
 import pytest
 from trio.testing import MockClock
 
-from trio_mud import Hooks, Input
+from trio_mud import Hooks, Input, SessionRestored
 from trio_mud.cluster import gateway_output
 from trio_mud.cluster.gateway_output import Tails
 from trio_mud.cluster.wire import MAX_TAIL, TailMoved
@@ -92,6 +92,31 @@ async def test_each_line_comes_once_whichever_gateway_the_client_returns_by(
         await bob.type("6")
         await split.mud.pass_time(1)
         assert said(ann, back) == [f"<{number}>" for number in ("123456" if notices else "12346")]
+        assert (resumed(back)["missed"], resumed(back)["lost"]) == (2, 0)
+
+
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["the link is dead", "no side has noticed"])
+@pytest.mark.parametrize("returns_by", ["its gateway", "another gateway"])
+async def test_each_line_comes_once_although_the_world_dies_before_the_client_returns(
+    autojump_clock: MockClock, returns_by: str, is_noticed: bool
+) -> None:
+    async with open_split(latency=0.01) as split:
+        world, other, ann, bob = await begin(split)
+        if is_noticed:
+            await ann.vanish()
+            await split.mud.pass_time(1)
+        world.end.kill()
+        hooks = tavern()
+        hooks.on(SessionRestored)(lambda event: None)
+        await split.start_world(hooks)
+        await split.mud.pass_time(1)
+        await ann.vanish()
+        mud = split.mud if returns_by == "its gateway" else other.mud
+        back = await mud.player(gmcp=SESSION, returns=ann.returns)
+        await split.mud.pass_time(3)
+        await bob.type("5")
+        await split.mud.pass_time(1)
+        assert said(ann, back) == [f"<{number}>" for number in "12345"]
         assert (resumed(back)["missed"], resumed(back)["lost"]) == (2, 0)
 
 

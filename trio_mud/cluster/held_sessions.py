@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
 from ..driver.link.guarded import GuardedLink
+from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
 from ..driver.sessions.events import SessionRestored
 from ..driver.sessions.restoring import SessionState
@@ -32,6 +33,9 @@ class _HeldSession(msgspec.Struct, array_like=True, frozen=True):
     state: SessionState
     connections: tuple[tuple[str, int], ...] = ()  # by gateway and number
     incarnations: tuple[int, ...] = ()  # of their gateways; none in what an earlier version has left
+    tail: int = 0  # the number of the tail of its client; 0 without one
+    holder: tuple[str, int] = ("", 0)  # the gateway that has that, and its incarnation
+    tail_link: int = 0  # the connection there that adds to it; 0 for a dead link
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -40,11 +44,14 @@ class _HeldSession(msgspec.Struct, array_like=True, frozen=True):
         return tuple((gateway, incarnation, number) for (gateway, number), incarnation in known)
 
     @classmethod
-    def at(cls, state: SessionState, places: Iterable[Place]) -> _HeldSession:
-        """Return the state of a session with these places."""
+    def at(cls, state: SessionState, places: Iterable[Place], tail: Tail | None, tail_link: int) -> _HeldSession:
+        """Return the state of a session with these places and this tail."""
         there = tuple(places)
         connections = tuple((gateway, number) for gateway, _, number in there)
-        return cls(state, connections, tuple(incarnation for _, incarnation, _ in there))
+        incarnations = tuple(incarnation for _, incarnation, _ in there)
+        if tail is None or tail.holder is None:
+            return cls(state, connections, incarnations)
+        return cls(state, connections, incarnations, tail.number, cast("tuple[str, int]", tail.holder), tail_link)
 
 
 class HeldSessions:
@@ -55,6 +62,7 @@ class HeldSessions:
         self._left: dict[bytes, _HeldSession] = {}  # by an earlier world
         self._places: dict[Place, Session] = {}  # the connections that sessions wait for
         self._waiting: dict[Session, tuple[Place, ...]] = {}  # the same by session; some may have come
+        self._tail_links: dict[Place, Session] = {}  # those that keep the text of their client for its return
         self._drops: set[bytes] = set()
         self._is_started = self._is_ready = False
 
@@ -92,6 +100,10 @@ class HeldSessions:
             return False
         for held in left.values():
             session = restoring.restore(held.state)
+            if held.tail:
+                session._tail = Tail(server.limits.max_tail, held.tail)
+                session._tail.holder = held.holder
+                self._tail_links[*held.holder, held.tail_link] = session
             self._places |= dict.fromkeys(held.places, session)
             self._waiting[session] = held.places
         return bool(left)
@@ -110,6 +122,8 @@ class HeldSessions:
         """Return the session that this connection continues; None for any other."""
         session = self._places.pop(_place_of(link), None)
         if session is not None:
+            if self._tail_links.get(_place_of(link)) is session:
+                link.keep_tail()
             self._its_server.sessions._restoring.announce(session)
         return session
 
@@ -145,7 +159,7 @@ class HeldSessions:
                 continue
             key = SESSION + msgspec.msgpack.encode(session.key)
             if state is not None:
-                held[key] = msgspec.msgpack.encode(_HeldSession.at(state, self._places_of(session)))
+                held[key] = msgspec.msgpack.encode(self._held_with(session, state))
             elif self._its_server.sessions.get(session.key) is None:
                 held[key] = None
         return held
@@ -160,12 +174,26 @@ class HeldSessions:
         assert self._server is not None, "MasterServer attaches its services"
         return self._server
 
+    def _held_with(self, session: Session, state: SessionState) -> _HeldSession:
+        """Return the state of a session with its connections, and with the tail of its client."""
+        links = [link.number for link in _links_of(session) if link.has_tail]
+        links += [
+            place[2]
+            for place, owner in self._tail_links.items()
+            if owner is session and self._places.get(place) is session
+        ]
+        return _HeldSession.at(state, self._places_of(session), session._tail, links[0] if links else 0)
+
     def _places_of(self, session: Session) -> list[Place]:
         """Return the connections of a session; while it waits for them, those of the earlier world."""
-        guarded = [connection._link for connection in session.connections]
-        links: list[object] = [link._link for link in guarded if isinstance(link, GuardedLink)]
-        places = [_place_of(link) for link in links if isinstance(link, RemoteLink)]
+        places = [_place_of(link) for link in _links_of(session)]
         return places + [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
+
+
+def _links_of(session: Session) -> list[RemoteLink]:
+    guarded = [connection._link for connection in session.connections]
+    links: list[object] = [link._link for link in guarded if isinstance(link, GuardedLink)]
+    return [link for link in links if isinstance(link, RemoteLink)]
 
 
 def _place_of(link: RemoteLink) -> Place:

@@ -394,6 +394,15 @@ class RemoteLink:
         self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits, received))
         self.mark_dirty()
 
+    @property
+    def has_tail(self) -> bool:
+        """True if the gateway keeps its text, for the client's return."""
+        return self._has_tail
+
+    def keep_tail(self) -> None:
+        """Take note that the gateway keeps its text since an earlier world."""
+        self._has_tail = True
+
     def take_tail(self, moved: TailMoved) -> None:
         """Send the output that has waited for a tail."""
         if self._tail_at is not None:

@@ -189,7 +189,7 @@ class Restoring:
             self._sessions._stop_waiting(session)
         if restored.state.name:
             connection._name = restored.state.name
-        session._link(connection)
+        session._link(connection, continues=True)
         if restored.state.in_dialog:
             connection._notify_player(self._sessions._server.texts.world_restarted)
         if not restored.is_reported:

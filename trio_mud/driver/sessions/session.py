@@ -253,15 +253,16 @@ class Session(EndingTimerOwner):
         """Queue an event of this session."""
         self._source.put(event)
 
-    def _link(self, connection: Connection) -> None:
-        """Bind a connection, and send it the missed output."""
+    def _link(self, connection: Connection, *, continues: bool = False) -> None:
+        """Bind a connection, and send it the missed output. One that continues keeps its token and its tail."""
         self._connections.append(connection)
         # The barrier: `SessionStarted` or `SessionResumed` is handled before the connection's next `Input`.
         connection.session = connection._inbox.barrier = connection._inbox.session = self
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
-        self._begin_tail(connection)
+        if not continues or self._tail is None:
+            self._begin_tail(connection)
         missed, self._missed = self._missed, None
         if missed is not None:
             if self._lost:
