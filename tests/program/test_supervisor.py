@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,34 +12,64 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud.program.supervisor import LONGEST_PAUSE, QUICK, ClusterSupervisor, _Child
+from trio_mud.program.supervisor import LONGEST_PAUSE, QUICK, URGENT_PAUSE, ClusterSupervisor, _Child
 
 
-async def pauses(lives: list[float], caplog: pytest.LogCaptureFixture) -> list[float]:
+class LackedProcess(_Child):
+    """A spare without a process."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair()
+        super().__init__("world", ours, cast("trio.Process", SimpleNamespace(pid=4711, returncode=2)), lambda: None)
+
+    def close(self) -> None:
+        self._stream.socket.close()
+        self._theirs.close()
+
+
+async def pauses(*lives: float, is_urgent: bool = False) -> list[float]:
     """Return the pauses after spares that have lived so long."""
-    ours, theirs = socket.socketpair()
-    process = cast("trio.Process", SimpleNamespace(pid=4711, returncode=2))
-    with ours, theirs:
-        child = _Child("world", ours, process, lambda: None)
+    with closing(LackedProcess()) as child:
         supervisor, pause, found = ClusterSupervisor([], [], Path("inn.serve")), 0.0, []
         for life in lives:
             child.began = trio.current_time() - life
             began = trio.current_time()
-            pause = await supervisor._note_end(child, pause)
-            assert trio.current_time() - began == pause
-            found.append(pause)
+            pause = await supervisor._note_end(child, pause, lambda: is_urgent)
+            found.append(trio.current_time() - began)
     return found
 
 
-async def test_a_process_that_ends_at_once_is_started_after_longer_and_longer_pauses(
+async def test_a_spare_that_ends_at_once_is_started_after_longer_and_longer_pauses(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await pauses([0.1] * 8, caplog) == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert caplog.messages[1] == "the spare, process 4711, has ended with status 2: another one is started in 1 s"
+    assert await pauses(*[0.1] * 8) == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert caplog.messages[1] == "the spare, process 4711, has ended with status 2: another one is started within 1 s"
+
+
+async def test_players_never_wait_for_a_long_pause(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    assert await pauses(*[0.1] * 8, is_urgent=True) == [0.5, 1, *[URGENT_PAUSE] * 6]
+    assert caplog.messages[-1].endswith("another one is started within 2 s")
+
+
+async def test_a_pause_is_cut_short_when_the_last_world_ends(autojump_clock: MockClock) -> None:
+    supervisor = ClusterSupervisor([], [], Path("inn.serve"))
+    with closing(LackedProcess()) as world, closing(LackedProcess()) as spare:
+        supervisor._worlds = [world]
+
+        async def kill_world() -> None:
+            await trio.sleep(3)
+            world.ended.set()
+            supervisor._change()
+
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(kill_world)
+            await supervisor._note_end(spare, LONGEST_PAUSE, supervisor._lacks_world)
+        assert trio.current_time() - began == 3 + URGENT_PAUSE
 
 
 async def test_a_process_that_has_lived_for_a_while_is_started_at_once(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert await pauses([0.1, 0.1, QUICK, 0.1], caplog) == [0.5, 1, 0, 0.5]
+    assert await pauses(0.1, 0.1, QUICK, 0.1) == [0.5, 1, 0, 0.5]
     assert caplog.messages[2] == "the spare, process 4711, has ended with status 2: another one is started"

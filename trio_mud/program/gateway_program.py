@@ -11,7 +11,7 @@ from ..driver.server.places import Place
 from ..driver.server.running import Lifespan, serve_places
 from ..driver.server.server import MasterServer
 from . import announcements
-from .effective import Effective
+from .effective import DEFAULT, Effective
 from .links import gateway_console, gateway_name, open_gateway_end
 from .serving import begin_log, check_ports, make_folder, places_of
 from .supervision import READY, WATCHED, Reporter
@@ -44,7 +44,9 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
     server = MasterServer(gateway.hooks, limits=limits, texts=texts, services=[gateway])
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
-        text = announcements.welcome(configuration.game, places)
+        # A gateway that was started by itself need not know what its world serves.
+        name = f"Gateway {gateway_name(configuration)}" if effective.source("game") == DEFAULT else configuration.game
+        text = announcements.welcome(name, places)
         if reporter.is_supervised:
             reporter.report(READY, text)
         else:

@@ -11,8 +11,9 @@ A hand-over starts a new spare, which imports the code as it is now. If that is 
 the world hands over to it; if it is not, nothing has changed. When the world has reloaded its game, earlier spares are
 replaced in the same way, since they have the code from before.
 
-A process that ends soon after its start is started again after a pause, which doubles each time. A world that ends by
-itself with status 0, as by the verb `shutdown`, ends the whole server.
+A process that ends soon after its start is started again after a pause, which doubles each time. The pause is short
+while there is no gateway or no world, since players wait for them. A world that ends by itself with status 0, as by the
+verb `shutdown`, ends the whole server.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ LOADING_TIMEOUT: Final = 120.0  # seconds for a process to be ready
 HAND_OVER_TIMEOUT: Final = 30.0  # seconds from the signal until the new world serves
 QUICK: Final = 10.0  # seconds; a process that ends earlier is started again after a pause
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
+URGENT_PAUSE: Final = 2.0  # seconds at most while players wait for the next process
 BACKLOG: Final = 8
 MAX_REQUEST: Final = 1024  # bytes
 HAND_OVER: Final = "handover"
@@ -296,7 +298,7 @@ class ClusterSupervisor:
             await gateway.ended.wait()
             if self._is_closing:
                 return
-            pause = await self._note_end(gateway, pause)
+            pause = await self._note_end(gateway, pause, lambda: True)
             await self._start_gateway()
 
     async def _keep_worlds(self) -> None:
@@ -312,7 +314,7 @@ class ClusterSupervisor:
                     logger.info("the world has shut down")
                     await self._close(signal.SIGTERM)
                     return
-                pause = await self._note_end(world, pause)
+                pause = await self._note_end(world, pause, self._lacks_world)
             async with self._handing_over:  # which ends the spares that it knows of
                 is_served = any(world.serving.is_set() for world in self._worlds)
                 is_missing = len(self._worlds) < 1 + is_served and not self._is_closing
@@ -321,8 +323,18 @@ class ClusterSupervisor:
             if not is_missing:
                 await changed.wait()
 
-    async def _note_end(self, child: _Child, pause: float) -> float:
-        """Log the end of a process, and wait before the next one is started; return the length of the pause."""
+    def _lacks_world(self) -> bool:
+        """Return True if no world serves or could take over."""
+        return all(world.ended.is_set() for world in self._worlds)
+
+    async def _note_end(self, child: _Child, pause: float, is_urgent: Callable[[], bool]) -> float:
+        """Log the end of a process, and wait before the next one is started; return the length of the pause.
+
+        Args:
+            child: The process.
+            pause: The pause before, which doubles.
+            is_urgent: Returns True while players wait for the next process.
+        """
         is_quick = trio.current_time() - child.began < QUICK
         pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE) if is_quick else 0.0
         logger.error(
@@ -330,9 +342,12 @@ class ClusterSupervisor:
             "spare" if child.name == "world" and not child.serving.is_set() else child.name,
             child.process.pid,
             child.status,
-            f" in {pause:g} s" if pause else "",
+            f" within {min(pause, URGENT_PAUSE) if is_urgent() else pause:g} s" if pause else "",
         )
-        await trio.sleep(pause)
+        with trio.move_on_after(pause):
+            while not is_urgent():
+                await self._changed.wait()  # another one may end meanwhile
+            await trio.sleep(URGENT_PAUSE)
         return pause
 
     # Ending them
