@@ -15,6 +15,7 @@ from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.remote_link import RemoteLink
 from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
+from trio_mud.driver.connection.connection import Connection
 from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
 from trio_mud.driver.sessions.session import Session
@@ -124,3 +125,10 @@ def a_session_is_restored_without_an_event(true: Any, self: Restoring, session: 
         self._unreported -= 1
         if not self._unreported:
             self.all_reported()
+
+
+@_split_defect(Session, "_link")
+def a_client_that_plays_on_gets_another_token(
+    true: Any, self: Session, connection: Connection, *, continues: bool = False
+) -> None:
+    true(self, connection)

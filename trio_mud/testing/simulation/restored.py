@@ -99,10 +99,10 @@ class RestoredSessions:
         if name != left.name:
             yield f"the session of {key!r} was that of {left.name}, and is restored as that of {name}"
         is_idle = session.connection is None and session.ending is None and key not in self._entered
+        if session.ending is None and key not in self._taken and not left.tokens <= inside.tokens_of(session):
+            yield f"the session of {key!r} had the tokens {left.tokens}, and has {inside.tokens_of(session)}"
         if not is_idle:
             return
-        if inside.tokens_of(session) != left.tokens:
-            yield f"the session of {key!r} had the tokens {left.tokens}, and has {inside.tokens_of(session)}"
         rest = min(max(left.expires_at - self._claimed_at, SHORTEST_WAIT), self._grace)
         if abs(inside.expiry_of(session) - self._claimed_at - rest) > SLACK:
             yield f"the session of {key!r} expires at {inside.expiry_of(session):g}, not {self._claimed_at + rest:g} s"
