@@ -5,6 +5,7 @@ nox -s tests -- -k quit   the tests of that name
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
+nox -s compiled        the tests on the compiled build, which needs a C compiler; `-- proof` and `-- interop` run those
 nox -s split           the tests of the driver and the world, each server split into a gateway and a world
 nox -s cluster         gateways and worlds over a real redis-server, of which some are killed
 nox -s slow            the tests that take seconds, start other programs or measure
@@ -113,6 +114,31 @@ def package(session: nox.Session) -> None:
     with session.chdir(folder / "inn"):
         session.run("pytest")
         session.run("trio-mud", "run", "--config", "mud.toml", "--check-config")
+
+
+@nox.session
+def compiled(session: nox.Session) -> None:
+    """The tests on the compiled build: a wheel is compiled, and unpacked over a copy of this tree.
+
+    `-- proof` and `-- interop` run those tests instead; other arguments go to pytest.
+    """
+    folder = pathlib.Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)  # of an earlier build
+    copy = folder / "copy"
+    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "_build"))
+    session.run("pip", "wheel", "--no-deps", "--wheel-dir", str(folder), ".", env={"TRIO_MUD_COMPILED": "1"})
+    (wheel,) = folder.glob("*.whl")
+    session.run("python", "-m", "zipfile", "-e", str(wheel), str(copy))
+    which = session.posargs[0] if session.posargs and session.posargs[0] in ("proof", "interop") else "tests"
+    groups = ("interop", "browser") if which == "interop" else ()
+    with session.chdir(copy):
+        install(session, "test", *groups)
+        if which == "proof":
+            session.run("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS, *session.posargs[1:])
+        elif which == "interop":
+            session.run("pytest", "tests/interop", "-rs", *session.posargs[1:])
+        else:
+            session.run("pytest", *(session.posargs or WORKERS))
 
 
 @nox.session

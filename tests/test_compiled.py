@@ -1,20 +1,45 @@
-"""Which build this is."""
+"""Which build this is, and the modules that a compiled build compiles."""
 
 from __future__ import annotations
 
+import importlib
 import platform
+import tomllib
+from pathlib import Path
+
+import pytest
 
 import trio_mud
 from trio_mud.compiled import build, is_compiled
-from trio_mud.driver.core import turns
+
+ROOT = Path(__file__).parent.parent
+HOOK = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
+    "wheel"
+]["hooks"]["custom"]
+HOT = [f"trio_mud.{module.replace('/', '.')}" for module in HOOK["modules"]]
 
 
-def test_the_build_is_compiled_if_its_hot_modules_are() -> None:
-    assert is_compiled() is not str(turns.__file__).endswith(".py")
-    assert build().startswith("compiled, " if is_compiled() else "pure Python, ")
-    assert build().endswith(platform.python_version())
+@pytest.mark.parametrize("module", HOT)
+def test_each_hot_module_is_compiled_or_none_is(module: str) -> None:
+    """A class with a dict would take more memory, and its weak references crash in mypyc 2.4."""
+    assert is_compiled(module) is is_compiled()
+    classes = [each for each in vars(importlib.import_module(module)).values() if isinstance(each, type)]
+    if is_compiled():
+        assert not [each for each in classes if each.__module__ == module and "__dict__" in vars(each)]
+
+
+def test_the_build_is_named_with_the_interpreter() -> None:
+    kind = "compiled" if is_compiled() else "pure Python"
+
+    assert build() == f"{kind}, {platform.python_implementation()} {platform.python_version()}"
 
 
 def test_modules_for_games_are_never_compiled() -> None:
-    assert not is_compiled("trio_mud.compiled")
     assert not any(is_compiled(getattr(trio_mud, name).__module__) for name in ("Connection", "MasterServer", "Hooks"))
+
+
+def test_the_hook_is_in_no_wheel_and_the_list_of_modules_is_in_the_design() -> None:
+    design = (ROOT / "docs/project/design.md").read_text(encoding="utf-8")
+
+    assert (ROOT / HOOK["path"]).is_file()
+    assert [module for module in HOOK["modules"] if f"`{module}`" not in design] == []

@@ -40,7 +40,7 @@ ENDINGS: Final = 16  # lost links reported per turn; 64 would delay the others b
 class Watch:
     """One socket in the poller's set, and the task that listens to it."""
 
-    __deletable__ = ("_feed", "_reader")  # for mypyc, which otherwise compiles attributes that cannot be deleted
+    __deletable__ = ("_reader",)  # for mypyc, which otherwise compiles attributes that cannot be deleted
     __slots__ = (
         "_pause",
         "_poller",
