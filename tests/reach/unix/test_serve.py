@@ -19,7 +19,7 @@ import trio
 from tests.supervisor import Supervisor
 
 from .drills import hand_over, kill_gateway
-from .served import GAME, PATIENCE, command, crowd, environment, free_port, serving, silence_after_kill
+from .served import GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill, two_free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")]
 
@@ -167,7 +167,7 @@ def test_a_hand_over_without_a_server_ends_with_status_75(tmp_path: Path) -> Non
     words = command("handover", "--link", "none.link")
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 75
-    assert done.stderr.startswith("trio-mud: no server answers at none.serve: ")
+    assert done.stderr.startswith(f"trio-mud: no server answers at {tmp_path}/none.serve: ")
     assert done.stderr.endswith("; give the GAME or --link that trio-mud serve was given\n")
 
 
@@ -233,7 +233,7 @@ async def test_a_spare_that_cannot_start_is_named_in_the_log_and_the_world_serve
 
 
 async def test_the_watch_has_a_page_of_the_world_and_one_of_the_gateway(tmp_path: Path) -> None:
-    port = free_port()
+    port = two_free_ports()
     async with serving(tmp_path, "--watch-port", str(port)) as game:
         pages = re.findall(r"To watch the (\w+): (http://127\.0\.0\.1:\d+/admin)#(\S+)", game.welcome)
         assert [(what, page) for what, page, _ in pages] == [
