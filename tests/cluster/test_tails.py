@@ -120,6 +120,23 @@ async def test_each_line_comes_once_although_the_world_dies_before_the_client_re
         assert (resumed(back)["missed"], resumed(back)["lost"]) == (2, 0)
 
 
+async def test_a_token_that_is_void_is_not_good_in_the_next_world(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(tavern())
+        ann = await log_in(split.mud, "ann")
+        other = await split.mud.player()
+        await other.type("ann")  # takes the session over, with a program that gets no token
+        await split.mud.pass_time(1)
+        world.end.kill()
+        hooks = tavern()
+        hooks.on(SessionRestored)(lambda event: None)
+        world = await split.start_world(hooks)
+        back = await split.mud.player(gmcp=SESSION, returns=ann.returns)
+        await split.mud.pass_time(3)
+        assert "Session.Void" in [name for name, _ in back.gmcp]
+        assert "Session.Resumed" not in [name for name, _ in back.gmcp]
+
+
 async def test_a_client_that_goes_there_and_back_reads_each_line_once(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         _, other, ann, bob = await begin(split)

@@ -16,7 +16,6 @@ from trio_mud.cluster.remote_link import RemoteLink
 from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.connection import Connection
-from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
 from trio_mud.driver.sessions.session import Session
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
@@ -89,11 +88,6 @@ def input_that_comes_twice_is_taken_twice(true: Any, self: InputOrder, item: Num
 @_split_defect(RemoteInput, "taken_number")
 def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteInput) -> int:
     return self._passed
-
-
-@_split_defect(Inbox, "waiting")
-def an_answer_is_acknowledged_before_its_script_has_it(true: Any, self: Inbox) -> int:
-    return len(self.lines)
 
 
 @_split_defect(HeldSessions, "take")

@@ -126,7 +126,8 @@ class Restoring:
             origin = origin_of(connection.address)
         return SessionState(
             *(key, session._grace, name, origin, ends_at, in_dialog),
-            *(token if token in sessions._tokens else "", token_ends_at + to_wall, session._return_token),
+            *(token if token in sessions._tokens else "", token_ends_at + to_wall),
+            session._return_token if session._return_token in sessions._tokens else "",  # it may be void
         )
 
     def restore(self, state: SessionState) -> Session:
