@@ -127,6 +127,8 @@ async def test_a_token_that_is_void_is_not_good_in_the_next_world(autojump_clock
         other = await split.mud.player()
         await other.type("ann")  # takes the session over, with a program that gets no token
         await split.mud.pass_time(1)
+        await other.vanish()
+        await split.mud.pass_time(1)
         world.end.kill()
         hooks = tavern()
         hooks.on(SessionRestored)(lambda event: None)
