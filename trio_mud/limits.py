@@ -122,6 +122,7 @@ class Rate:
         return full_at, wait if wait > 0.0 else 0.0
 
 
+@refuse_old_attributes("limits")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The limits of one server. `None` switches a limit off, where the type allows it.
@@ -361,8 +362,6 @@ class Limits:
                 if sentence := new_name_of(f"limits.{name}"):
                     raise TypeError(sentence)
             return object.__new__(cls)
-
-        __getattr__ = refuse_old_attributes("limits")
 
     def __post_init__(self) -> None:
         for field in fields(self):

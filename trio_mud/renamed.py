@@ -6,9 +6,11 @@ Used by `trio_mud` for its public names, by `Limits` and the configuration file,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 __all__ = ["RENAMED", "new_name_of", "refuse_old_attributes"]
+
+T = TypeVar("T")
 
 RENAMED: Final[Mapping[str, str]] = {
     # public classes, since 0.2
@@ -61,11 +63,32 @@ def new_name_of(old: str) -> str:
     return f"{old} is called {RENAMED[old]} since 0.2" if old in RENAMED else ""
 
 
-def refuse_old_attributes(owner: str) -> Callable[[object, str], NoReturn]:
-    """Return a `__getattr__` for a class; Python calls it only for names that the class does not have."""
+def refuse_old_attributes(owner: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator that gives a class a descriptor for each of its old names, which refuses it.
 
-    def __getattr__(self: object, name: str) -> NoReturn:  # noqa: N807 - it becomes that method
-        sentence = new_name_of(f"{owner}.{name}") or f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(sentence, name=name, obj=self)
+    Not a `__getattr__`: in a class that has one, Python reads every attribute four times as slowly. `help` shows the
+    old names with their sentences, and `dir` of an instance does not.
+    """
+    names = {name: f"{owner}.{name}" for of, name in (old.split(".") for old in RENAMED) if of == owner}
 
-    return __getattr__
+    def decorate(cls: type[T]) -> type[T]:
+        for name, old in names.items():
+            setattr(cls, name, _OldName(name, new_name_of(old)))
+        cls.__dir__ = lambda self: [name for name in object.__dir__(self) if name not in names]  # type: ignore[method-assign]
+        return cls
+
+    return decorate
+
+
+class _OldName:
+    """An attribute that is not there, with the sentence of its error."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        self._name = name
+        self._sentence = self.__doc__ = sentence
+
+    def __get__(self, instance: object, owner: type | None = None) -> NoReturn:
+        raise AttributeError(self._sentence, name=self._name, obj=instance)
+
+    def __set__(self, instance: object, value: object) -> NoReturn:
+        raise AttributeError(self._sentence, name=self._name, obj=instance)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ..sessions.session import Session
 
 
+@refuse_old_attributes("Connection")
 class Connection(EndingTimerOwner):
     """One peer. Created by the server; a game may keep a reference to it after it has ended.
 
@@ -79,9 +80,6 @@ class Connection(EndingTimerOwner):
         self._lifecycle = Lifecycle(self, server._context, link)
         self._inbox = Inbox(self, server._context, link, self._lifecycle)
         self._lifecycle.attach(self._inbox)
-
-    if not TYPE_CHECKING:
-        __getattr__ = refuse_old_attributes("Connection")
 
     def __repr__(self) -> str:
         return f"<Connection {self.name} from {self.address or 'nowhere'}>"

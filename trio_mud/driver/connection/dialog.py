@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 
+@refuse_old_attributes("Dialog")
 class Dialog(Questions):
     """One conversation with one connection. Created by `Connection.start_dialog`.
 
@@ -51,9 +52,6 @@ class Dialog(Questions):
         self._taker = DialogTaker(self, connection._link)
         self._scope: trio.CancelScope | None = None  # while the script runs
         self._gives_way = False
-
-    if not TYPE_CHECKING:
-        __getattr__ = refuse_old_attributes("Dialog")
 
     @property
     def hiding_refused(self) -> bool:

@@ -9,7 +9,7 @@ import enum
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ...renamed import refuse_old_attributes
 from ...telnet import TelnetEngine
@@ -107,6 +107,7 @@ _KINDS: Final[Mapping[str, type]] = {
 _RANKS: Final = frozenset(map(int, FactSource))
 
 
+@refuse_old_attributes("Client")
 class Client:
     """The peer's program, as far as it has reported.
 
@@ -144,9 +145,6 @@ class Client:
         self.terminals: tuple[str, ...] = ()
         self.packages: Mapping[str, int] = _NONE
         self.is_ready = False
-
-    if not TYPE_CHECKING:
-        __getattr__ = refuse_old_attributes("Client")
 
     def _attach(self, engine: TelnetEngine, thread: HomeThread) -> None:
         """Set the engine that receives the charset, and the only thread that may call setters."""
