@@ -73,3 +73,11 @@ async def test_a_process_that_has_lived_for_a_while_is_started_at_once(
 ) -> None:
     assert await pauses(0.1, 0.1, QUICK, 0.1) == [0.5, 1, 0, 0.5]
     assert caplog.messages[2] == "the spare, process 4711, has ended with status 2: another one is started"
+
+
+async def test_a_process_that_ends_with_a_message_unread_does_not_end_its_supervisor() -> None:
+    with closing(LackedProcess()) as child:
+        await child.reopen_log()
+        child._theirs.close()  # Linux reports a reset to the other side, since it has not read everything
+        with trio.fail_after(5):
+            await child._read()

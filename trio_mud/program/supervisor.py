@@ -113,7 +113,7 @@ class _Child:
 
     async def _read(self) -> None:
         buffer = b""
-        while data := await self._stream.receive_some():
+        while data := await self._receive():
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
                 word, _, text = line.decode().partition(" ")
@@ -126,6 +126,12 @@ class _Child:
                     self.page = json.loads(text)
                 elif word == RELOADED:
                     self._reloaded()
+
+    async def _receive(self) -> bytes:
+        try:
+            return bytes(await self._stream.receive_some())
+        except trio.BrokenResourceError:  # it has ended with a message unread, which Linux reports as a reset
+            return b""
 
     async def reopen_log(self) -> None:
         """Let the process reopen the file of its log."""
