@@ -31,7 +31,7 @@ from trio_mud.driver.core.dispatcher import Dispatcher
 from trio_mud.driver.core.events import Cause, Reason
 from trio_mud.driver.core.thread import HomeThread
 from trio_mud.driver.core.timers import Timers
-from trio_mud.driver.core.turns import Source
+from trio_mud.driver.core.turns import Source, Turns
 from trio_mud.driver.link import incoming
 from trio_mud.driver.link.client import Client
 from trio_mud.driver.link.incoming import Incoming
@@ -267,8 +267,8 @@ def a_busy_source_gets_a_turn(true: Any, self: Source) -> None:
         self._dispatcher.put(self)
 
 
-@defect(Dispatcher, "_turn")
-def one_source_gets_three_turns(true: Any, self: Dispatcher, source: Source) -> None:
+@defect(Turns, "_turn")
+def one_source_gets_three_turns(true: Any, self: Turns, source: Source) -> None:
     true(self, source)
     for _ in range(2):
         if source.is_queued:
