@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_mud.cluster.numbering import MAX_EARLY, WINDOW, InputOrder, Unacknowledged
-from trio_mud.cluster.wire import LineTyped, Numbered
+from trio_mud.cluster.numbering import MAX_EARLY, WINDOW, WINDOW_SIZE, InputOrder, Unacknowledged
+from trio_mud.cluster.wire import LineTyped, MessageReceived, Numbered
 
 
 def line(number: int) -> Numbered:
@@ -34,6 +34,29 @@ def test_the_window_closes_when_it_is_full_and_an_acknowledgement_opens_it() -> 
     assert sent.acknowledge(1)
     assert sent.has_room
     assert not sent.acknowledge(2)  # it was open already
+
+
+def test_the_window_closes_after_so_many_bytes_however_few_the_items_are() -> None:
+    sent, half = Unacknowledged(), WINDOW_SIZE // 2
+    sent.add(lambda number: MessageReceived(1, number, "gmcp", "Map", b"x" * half))
+    sent.add(lambda number: LineTyped(1, number, "x" * (half - 1)))
+    assert sent.has_room
+    sent.add(line)
+    assert not sent.has_room
+
+    assert sent.acknowledge(1)
+    assert sent.has_room
+
+
+def test_an_item_larger_than_the_window_is_sent_and_closes_it() -> None:
+    sent = Unacknowledged()
+    sent.add(lambda number: LineTyped(1, number, "x" * (WINDOW_SIZE + 1)))
+    assert not sent.has_room
+
+    assert sent.acknowledge(1)
+    for _ in range(WINDOW):
+        assert sent.has_room
+        sent.add(line)
 
 
 def test_an_acknowledgement_of_what_was_never_sent_changes_nothing() -> None:

@@ -7,8 +7,8 @@ world acknowledges an item together with everything that it did (`ends.Commit`).
 acknowledged number, and the gateway sends the rest again. So an item that arrives a second time is dropped by its
 number, and an item that arrives early waits for those before it.
 
-A window bounds the unacknowledged items of a connection. While it is full, the gateway takes no further input of that
-connection; its inbox fills, and TCP slows the sender (backpressure).
+A window bounds the unacknowledged items of a connection, in number and in bytes. While it is full, the gateway takes no
+further input of that connection; its inbox fills, and TCP slows the sender (backpressure).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from .wire import Numbered
+from .wire import LineTyped, MessageReceived, Numbered
 
 WINDOW: Final = 32  # unacknowledged items of one connection; a speedwalk sends 10 to 40 lines at a time
+WINDOW_SIZE: Final = 64 * 1024  # bytes, about, of the same; one item more may exceed it
 MAX_EARLY: Final = 4 * WINDOW  # items that wait for an earlier one: more, and the gateway does not follow the protocol
 
 
@@ -31,10 +32,11 @@ class Unacknowledged:
         number: The greatest number given so far.
     """
 
-    __slots__ = ("_items", "acknowledged", "number")
+    __slots__ = ("_items", "_size", "acknowledged", "number")
 
     def __init__(self) -> None:
         self._items: deque[Numbered] = deque()
+        self._size = 0  # bytes, about
         self.acknowledged = 0
         self.number = 0
 
@@ -47,13 +49,14 @@ class Unacknowledged:
     @property
     def has_room(self) -> bool:
         """True if the window is open."""
-        return len(self._items) < WINDOW
+        return len(self._items) < WINDOW and self._size < WINDOW_SIZE
 
     def add(self, make: Callable[[int], Numbered]) -> Numbered:
         """Number an item and keep it; return it."""
         self.number += 1
         item = make(self.number)
         self._items.append(item)
+        self._size += _size_of(item)
         return item
 
     def acknowledge(self, number: int) -> bool:
@@ -66,7 +69,7 @@ class Unacknowledged:
         was_open = self.has_room
         self.acknowledged = number
         while self._items and self._items[0].number <= number:
-            self._items.popleft()
+            self._size -= _size_of(self._items.popleft())
         return not was_open and self.has_room
 
 
@@ -107,3 +110,13 @@ class InputOrder:
             ready.append(following)
         self.received += len(ready)
         return ready
+
+
+def _size_of(item: Numbered) -> int:
+    """Return the characters of a line or the bytes of a message."""
+    match item:
+        case LineTyped():
+            return len(item.text)
+        case MessageReceived():
+            return len(item.body)
+    return 0

@@ -1,7 +1,11 @@
 """The messages between the two ends of a Unix socket, their framing, and the process at the other end.
 
-A message is 4 bytes, big-endian, with the length of the rest, and then MessagePack. The gateway greets, the world asks
-for its turn, and from then on frames go up and commits go down.
+A message is MessagePack, in one piece or more. A piece is 4 bytes, big-endian, with the length of the rest, and then
+that; the highest bit is set if another piece of the message follows. The gateway greets, the world asks for its turn,
+and from then on frames go up and commits go down.
+
+The roll of many players, what is held for a world, and a commit after many changes may have any size. They are as large
+as what the sender has in memory, and the receiver has to keep most of it, so only a piece is bounded.
 
 Used by `unix_link`, which has both ends.
 """
@@ -20,9 +24,10 @@ import trio
 from ..errors import TrioMudError
 from ..transports.unix import credentials_of, is_own
 
-MAX_MESSAGE: Final = 64 * 1024 * 1024  # bytes; the output of a commit has 16 MiB at most
+MAX_PIECE: Final = 64 * 1024 * 1024  # bytes; a message of an earlier version had one piece, up to this
 CHUNK: Final = 256 * 1024  # bytes that one call receives
 _LENGTH: Final = 4  # bytes
+_MORE: Final = 1 << 31  # another piece of the message follows
 
 
 class BadPeer(TrioMudError):
@@ -130,6 +135,9 @@ class MessageStream(Generic[Received]):
     Args:
         stream: The stream.
         decoder: For the messages of the other end.
+
+    Attributes:
+        silent_for: Set to 0 whenever bytes come, of whatever message: a sign of life. The owner counts it up.
     """
 
     def __init__(self, stream: trio.abc.Stream, decoder: msgspec.msgpack.Decoder[Received]) -> None:
@@ -137,6 +145,8 @@ class MessageStream(Generic[Received]):
         self._decoder: msgspec.msgpack.Decoder[Received] = decoder
         self._received: deque[Received] = deque()
         self._buffer = bytearray()
+        self._pieces = bytearray()  # of a message whose last piece has not come
+        self.silent_for = 0
         self._turn = trio.StrictFIFOLock()  # of the tasks that send
 
     async def send(self, message: FromGateway | FromWorld) -> None:
@@ -146,10 +156,11 @@ class MessageStream(Generic[Received]):
             trio.BrokenResourceError, trio.ClosedResourceError: The connection has ended.
         """
         data = _encoder.encode(message)
-        if len(data) > MAX_MESSAGE:
-            raise ValueError(f"a message of {len(data)} bytes; the greatest has {MAX_MESSAGE}")
         async with self._turn:
-            await self._stream.send_all(len(data).to_bytes(_LENGTH, "big") + data)
+            for begin in range(0, len(data), MAX_PIECE):
+                piece = data[begin : begin + MAX_PIECE]
+                follows = _MORE if begin + MAX_PIECE < len(data) else 0
+                await self._stream.send_all((len(piece) | follows).to_bytes(_LENGTH, "big") + piece)
 
     async def receive(self) -> Received | None:
         """Return the next message; None at the end of the connection, however it ends.
@@ -164,6 +175,7 @@ class MessageStream(Generic[Received]):
                 return None
             if not data:
                 return None
+            self.silent_for = 0
             self._buffer += data
             self._split()
         return self._received.popleft()
@@ -176,18 +188,27 @@ class MessageStream(Generic[Received]):
         """Decode all messages that are complete."""
         begin, buffer = 0, self._buffer
         while len(buffer) - begin >= _LENGTH:
-            length = int.from_bytes(buffer[begin : begin + _LENGTH], "big")
-            if length > MAX_MESSAGE:
-                raise BadPeer(f"a message of {length} bytes; the greatest has {MAX_MESSAGE}")
+            header = int.from_bytes(buffer[begin : begin + _LENGTH], "big")
+            length = header & ~_MORE
+            if length > MAX_PIECE:
+                raise BadPeer(f"a piece of {length} bytes; the greatest has {MAX_PIECE}")
             end = begin + _LENGTH + length
             if len(buffer) < end:
                 break
-            try:
-                self._received.append(self._decoder.decode(buffer[begin + _LENGTH : end]))
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                raise BadPeer(f"no message of this protocol: {error}") from None
+            piece = buffer[begin + _LENGTH : end]
+            if header & _MORE or self._pieces:
+                self._pieces += piece
+            if not header & _MORE:
+                self._received.append(self._decoded(self._pieces or piece))
+                self._pieces = bytearray()
             begin = end
         del buffer[:begin]
+
+    def _decoded(self, data: bytearray) -> Received:
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise BadPeer(f"no message of this protocol: {error}") from None
 
 
 def check_own(stream: trio.abc.Stream) -> None:

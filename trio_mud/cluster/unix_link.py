@@ -66,14 +66,11 @@ RETRY: Final = 0.03  # seconds between two attempts to reach a gateway
 class _JoinedWorld:
     """A world that is connected to the gateway."""
 
-    __slots__ = ("channel", "committed", "epoch", "peer", "silent_for")
+    __slots__ = ("channel", "peer")
 
     def __init__(self, channel: MessageStream[FromWorld], peer: PeerProgram | None) -> None:
         self.channel = channel
         self.peer = peer
-        self.epoch = 0
-        self.committed = 0  # the greatest number of a commit
-        self.silent_for = 0  # checks
 
 
 class UnixGatewayEnd:
@@ -174,7 +171,6 @@ class UnixGatewayEnd:
 
     async def _listen_to(self, world: _JoinedWorld) -> None:
         while (message := await world.channel.receive()) is not None:
-            world.silent_for = 0
             match message:
                 case CommitSent(number, frames, held):
                     if world is not self._world:
@@ -238,7 +234,7 @@ class UnixGatewayEnd:
         if epoch != self.epoch:
             self._committed = 0
         self.epoch, self._world = epoch, world
-        world.silent_for = -int(LOADING / self._lease * CHECKS)  # until its first sign of life
+        world.channel.silent_for = -int(LOADING / self._lease * CHECKS)  # checks, until its first sign of life
         self._nursery.start_soon(_send_to, world.channel, TurnGranted(epoch, self._held.all()))
 
     async def _watch(self) -> None:
@@ -248,8 +244,8 @@ class UnixGatewayEnd:
             if (world := self._world) is None:
                 continue
             # Counted, and not measured: if this process itself was stopped, that is one check.
-            world.silent_for += 1
-            if world.silent_for > CHECKS and self._waiting:
+            world.channel.silent_for += 1
+            if world.channel.silent_for > CHECKS and self._waiting:
                 logger.error("the world has been silent for %g s: another one takes over", self._lease)
                 if world.peer is not None:
                     world.peer.kill()
