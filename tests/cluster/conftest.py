@@ -10,7 +10,7 @@ import trio
 from trio_mud import Hooks, Limits, MasterServer, Texts
 from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world, texts_of_gateway
-from trio_mud.cluster.world import WorldService
+from trio_mud.cluster.world import WorldListener, WorldService
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.server import ServerSettings
 from trio_mud.storage import Executor, Stored, inline
@@ -144,10 +144,16 @@ class SplitServer:
         self._limits = limits
         self._options = options
 
-    async def start_world(self, hooks: Hooks, wall_clock: Callable[[], float] = trio.current_time) -> RunningWorld:
+    async def start_world(
+        self,
+        hooks: Hooks,
+        wall_clock: Callable[[], float] = trio.current_time,
+        listener: WorldListener | None = None,
+    ) -> RunningWorld:
         """Start a world, which takes over from an earlier one."""
         end = self.cluster.world_end()
         service = WorldService(end)
+        service.listener = listener or service.listener
         server = MasterServer(hooks, limits=limits_of_world(self._limits), services=[service], wall_clock=wall_clock)
         world = RunningWorld(server, service, end)
         await self._nursery.start(world.serve)

@@ -11,6 +11,7 @@ from trio_mud import (
     Cause,
     Connect,
     Dialog,
+    Duplicate,
     Hooks,
     Input,
     Limits,
@@ -22,15 +23,29 @@ from trio_mud import (
 )
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
+from trio_mud.cluster.world import WorldListener
 from trio_mud.commands import Commands
 from trio_mud.mudlib import world as valley
 from trio_mud.storage import Stored
 from trio_mud.testing import Player
 from trio_mud.testing.threads import settle
+from trio_mud.transports import Transport
 from trio_mud.world import Game, Traveller, World
 from trio_mud.world.playing import play_by_name
 
-from .conftest import open_split
+from .conftest import block, open_split
+
+
+class AcceptsOne(WorldListener):
+    """The listener of a world that dies before it accepts its second connection."""
+
+    _has_accepted = False
+
+    async def accept(self) -> Transport:
+        if self._has_accepted:
+            await trio.sleep_forever()
+        self._has_accepted = True
+        return await super().accept()
 
 
 class Inn:
@@ -229,6 +244,61 @@ async def test_a_session_that_another_link_entered_first_is_not_continued(autoju
         await settle()
         assert second.log == ["restored ann, link live", "connect", "resumed ann"]
         assert world.server.texts.taken_over in ann.screen
+
+
+async def test_a_link_that_was_about_to_continue_its_session_continues_it_in_the_next_world(
+    autojump_clock: MockClock,
+) -> None:
+    """Two links share a session, and the world dies when it has accepted the first one."""
+    async with open_split() as split:
+        world, _ = await split.begin(Inn().hooks, "ann")
+        await split.mud.player()
+        await settle()
+        (session,) = world.server.sessions
+        (visitor,) = [connection for connection in world.server.connections if connection.session is None]
+        world.server.sessions.enter("ann", visitor, on_duplicate=Duplicate.SHARE)
+        session.write("you are two")
+        await settle()
+        assert len(session.connections) == 2
+        world.end.kill()
+
+        accepts_one = AcceptsOne()
+        world = await split.start_world(Inn().hooks, listener=accepts_one)
+        await settle()
+        (session,) = world.server.sessions
+        assert len(session.connections) == 1
+        world.end.kill()
+
+        third = Inn()
+        world = await split.start_world(third.hooks)
+        await settle()
+        (session,) = world.server.sessions
+        assert len(session.connections) == 2
+        assert third.log == ["restored ann, link live"]
+
+
+async def test_a_link_whose_session_another_one_entered_does_not_continue_it_in_a_later_world(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world, ann = await split.begin(Inn().hooks, "ann")
+        other = await split.start_gateway("other")
+        world.end.kill()
+        release = block(split.gateway._end)  # type: ignore[arg-type]  # the end of a cluster link in memory
+        world = await split.start_world(Inn().hooks)
+        bob = await other.mud.player()
+        await trio.sleep(2)  # lines wait for the roll of the first gateway, for a second
+        await bob.type("ann")
+        await settle()
+        (connection,) = world.server.connections
+        assert connection.session is world.server.sessions.get("ann")
+        world.end.kill()
+        third = Inn()
+        world = await split.start_world(third.hooks)
+        release()
+        await settle()
+        assert third.log == ["restored ann, link live", "connect"]
+        assert ann.screen.count("Name?") == 2
 
 
 async def test_a_visitor_of_a_gateway_that_has_started_again_is_not_taken_for_a_player(

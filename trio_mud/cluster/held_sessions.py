@@ -16,7 +16,7 @@ from ..driver.link.guarded import GuardedLink
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
 from ..driver.sessions.events import SessionRestored
-from ..driver.sessions.restoring import SessionState
+from ..driver.sessions.restoring import Continuation, SessionState
 from ..driver.sessions.session import Session
 from ..storage.journal import Held
 from .remote_link import RemoteLink
@@ -61,7 +61,8 @@ class HeldSessions:
         self._server: MasterServer | None = None
         self._left: dict[bytes, _HeldSession] = {}  # by an earlier world
         self._places: dict[Place, Session] = {}  # the connections that sessions wait for
-        self._waiting: dict[Session, tuple[Place, ...]] = {}  # the same by session; some may have come
+        self._arriving: dict[Place, Continuation] = {}  # those that have come, and are not bound to their sessions yet
+        self._waiting: dict[Session, tuple[Place, ...]] = {}  # all of them by session; some may be bound to it
         self._tail_links: dict[Place, Session] = {}  # those that keep the text of their client for its return
         self._drops: set[bytes] = set()
         self._is_started = self._is_ready = False
@@ -115,17 +116,17 @@ class HeldSessions:
             places = [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
             if not any(gateway in rolling for gateway, _, _ in places):
                 restoring.report(session)
-        if not self._places:
-            self._waiting.clear()
 
-    def take_place(self, link: RemoteLink) -> Session | None:
-        """Return the session that this connection continues; None for any other."""
-        session = self._places.pop(_place_of(link), None)
-        if session is not None:
-            if self._tail_links.get(_place_of(link)) is session:
-                link.keep_tail()
-            self._its_server.sessions._restoring.announce(session)
-        return session
+    def take_place(self, link: RemoteLink) -> Continuation | None:
+        """Return how this connection continues a session; None for any other."""
+        place = _place_of(link)
+        session = self._places.pop(place, None)
+        if session is None:
+            return None
+        if self._tail_links.get(place) is session:
+            link.keep_tail()
+        continuation = self._arriving[place] = self._its_server.sessions._restoring.announce(session)
+        return continuation
 
     def close_roll(self, gateway: str, rolling: Iterable[str]) -> None:
         """Wait no longer for connections that the roll of a gateway has not named.
@@ -162,6 +163,10 @@ class HeldSessions:
                 held[key] = msgspec.msgpack.encode(self._held_with(session, state))
             elif self._its_server.sessions.get(session.key) is None:
                 held[key] = None
+        self._arriving = {place: one for place, one in self._arriving.items() if self._may_continue(one)}
+        if not (self._places or self._arriving):
+            self._waiting.clear()
+            self._tail_links.clear()
         return held
 
     @property
@@ -176,18 +181,24 @@ class HeldSessions:
 
     def _held_with(self, session: Session, state: SessionState) -> _HeldSession:
         """Return the state of a session with its connections, and with the tail of its client."""
-        links = [link.number for link in _links_of(session) if link.has_tail]
-        links += [
-            place[2]
-            for place, owner in self._tail_links.items()
-            if owner is session and self._places.get(place) is session
-        ]
-        return _HeldSession.at(state, self._places_of(session), session._tail, links[0] if links else 0)
+        links, awaited = _links_of(session), self._awaited(session)
+        with_tail = [link.number for link in links if link.has_tail]
+        with_tail += [place[2] for place in awaited if self._tail_links.get(place) is session]
+        places = [*map(_place_of, links), *awaited]
+        return _HeldSession.at(state, places, session._tail, with_tail[0] if with_tail else 0)
 
-    def _places_of(self, session: Session) -> list[Place]:
-        """Return the connections of a session; while it waits for them, those of the earlier world."""
-        places = [_place_of(link) for link in _links_of(session)]
-        return places + [place for place in self._waiting.get(session, ()) if self._places.get(place) is session]
+    def _awaited(self, session: Session) -> list[Place]:
+        """Return the connections of the earlier world that may still continue a session, arrived or not."""
+        if not self._its_server.sessions._restoring.awaits(session):
+            return []
+        return [place for place in self._waiting.get(session, ()) if self._is_awaited(place, session)]
+
+    def _is_awaited(self, place: Place, session: Session) -> bool:
+        arriving = self._arriving.get(place)
+        return self._places.get(place) is session or (arriving is not None and arriving.is_open)
+
+    def _may_continue(self, one: Continuation) -> bool:
+        return one.is_open and self._its_server.sessions._restoring.awaits(one.session)
 
 
 def _links_of(session: Session) -> list[RemoteLink]:

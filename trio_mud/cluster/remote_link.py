@@ -29,7 +29,7 @@ from ..driver.link.base import (
 )
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
-from ..driver.sessions.session import Session
+from ..driver.sessions.restoring import Continuation
 from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
@@ -118,12 +118,12 @@ class RemoteTransport:
 
     Attributes:
         address: The peer's host.
-        continues: The session of an earlier world that it continues; None for any other.
+        continues: How it continues a session of an earlier world; None for any other.
     """
 
     __slots__ = ("_link", "address", "continues")
 
-    def __init__(self, link: RemoteLink, continues: Session | None = None) -> None:
+    def __init__(self, link: RemoteLink, continues: Continuation | None = None) -> None:
         self._link: RemoteLink | None = link
         self.address = link.address
         self.continues = continues

@@ -32,7 +32,7 @@ from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
-from ..driver.sessions.session import Session
+from ..driver.sessions.restoring import Continuation
 from ..storage.journal import ChangeJournal
 from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
@@ -78,8 +78,8 @@ class WorldListener:
     def __init__(self) -> None:
         self._put, self._get = trio.open_memory_channel[RemoteTransport](math.inf)
 
-    def arrive(self, link: RemoteLink, continues: Session | None) -> None:
-        """Queue a connection to be accepted, with the session of an earlier world that it continues."""
+    def arrive(self, link: RemoteLink, continues: Continuation | None) -> None:
+        """Queue a connection to be accepted, and how it continues a session of an earlier world."""
         try:
             self._put.send_nowait(RemoteTransport(link, continues))
         except trio.BrokenResourceError:
@@ -453,13 +453,13 @@ class WorldService:
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
         link = RemoteLink(self, gateway, self._incarnations[gateway], arrived, before)
-        session = self._sessions.take_place(link)
-        link.begins_again = arrived.was_admitted and session is None and before is None
+        continues = self._sessions.take_place(link)
+        link.begins_again = arrived.was_admitted and continues is None and before is None
         self._links[gateway, arrived.link] = link
         if before is not None:
             self._active.pop(before, None)
             self._active[link] = None
-        self.listener.arrive(link, session)
+        self.listener.arrive(link, continues)
 
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""

@@ -469,8 +469,8 @@ class MasterServer(TimerOwner):
         if (make_link := getattr(transport, "make_link", None)) is not None:
             link_of_game = GuardedLink(make_link(self._link_host), self.limits.cleanup_timeout)
             connection = Connection(self, link_of_game, number)
-            if (session := getattr(transport, "continues", None)) is not None:
-                self.sessions._restoring.expect(connection, session)
+            if (continuation := getattr(transport, "continues", None)) is not None:
+                self.sessions._restoring.expect(connection, continuation)
             return connection
         recording = None
         if self._recorder is not None:

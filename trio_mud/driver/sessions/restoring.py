@@ -76,6 +76,21 @@ class Registry(Protocol):
         ...
 
 
+class Continuation:
+    """A connection that is about to continue a session of an earlier server.
+
+    Attributes:
+        session: The session.
+        is_open: True until the connection is bound to the session, or never will be.
+    """
+
+    __slots__ = ("is_open", "session")
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.is_open = True
+
+
 class _Restored:
     """A session that its connection may still continue."""
 
@@ -98,7 +113,7 @@ class Restoring:
     def __init__(self, sessions: Registry) -> None:
         self._sessions = sessions
         self._restored: dict[Session, _Restored] = {}
-        self._expected: WeakKeyDictionary[Connection, Session] = WeakKeyDictionary()
+        self._expected: WeakKeyDictionary[Connection, Continuation] = WeakKeyDictionary()
         self._unreported = 0
         self.changed: dict[Session, None] | None = None
         self.all_reported: Callable[[], object] = lambda: None
@@ -163,28 +178,37 @@ class Restoring:
             self.report(session)
             self._restored.pop(session, None)
 
-    def announce(self, session: Session) -> None:
+    def awaits(self, session: Session) -> bool:
+        """Return True if a connection of an earlier server may still continue a session."""
+        return session in self._restored
+
+    def announce(self, session: Session) -> Continuation:
         """Note that a connection is about to continue a session: `expect` follows."""
         if (restored := self._restored.get(session)) is not None:
             restored.arriving += 1
+        return Continuation(session)
 
     def give_up(self, connection: Connection) -> None:
         """Note that a connection that was expected has ended before it was accepted, or was refused."""
-        session = self._expected.pop(connection, None)
-        if session is not None:
-            self.report(session)
+        continuation = self._expected.pop(connection, None)
+        if continuation is not None:
+            continuation.is_open = False
+            self.report(continuation.session)
 
-    def expect(self, connection: Connection, session: Session) -> None:
+    def expect(self, connection: Connection, continuation: Continuation) -> None:
         """Let a connection continue a session once it is accepted."""
-        self._expected[connection] = session
+        self._expected[connection] = continuation
 
     def continues(self, connection: Connection) -> bool:
         """Return True if a connection is to continue its session, and can."""
-        return bool(self._restored) and self._expected.get(connection) in self._restored
+        continuation = self._expected.get(connection) if self._restored else None
+        return continuation is not None and continuation.session in self._restored
 
     def conclude(self, connection: Connection) -> None:
         """Bind an accepted connection to the session that it continues."""
-        session = self._expected.pop(connection)
+        continuation = self._expected.pop(connection)
+        continuation.is_open = False
+        session = continuation.session
         restored, was_waiting = self._restored[session], not session.connections
         if was_waiting:
             self._sessions._stop_waiting(session)

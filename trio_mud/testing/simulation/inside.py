@@ -237,7 +237,7 @@ def on_continue(server: MasterServer, continues: Callable[[Connection, Session],
     conclude = restoring.conclude
 
     def report_and_conclude(connection: Connection) -> None:
-        continues(connection, restoring._expected[connection])
+        continues(connection, restoring._expected[connection].session)
         conclude(connection)
 
     restoring.conclude = report_and_conclude  # type: ignore[method-assign]
