@@ -7,16 +7,23 @@ decoded message by message, and unknown messages are counted. Versions that diff
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
 
-from .wire import Down, Number, Up, Word
+from .wire import Down, Number, Output, Up, Word
 
 VERSION: Final = 1
 MAX_FRAME: Final = 16 * 1024 * 1024  # bytes
+
+
+logger = logging.getLogger("trio_mud")
+
+LeftOut = Callable[[str, Exception], object]
+"""Called with the kind of a message, or of an item of output, that cannot be encoded, and with the reason."""
 
 
 class WireError(ValueError):
@@ -99,25 +106,39 @@ _one_down: Final[msgspec.msgpack.Decoder[Down]] = msgspec.msgpack.Decoder(Down)
 Message = TypeVar("Message")
 
 
+def _log_left_out(what: str, error: Exception) -> None:
+    logger.error("%s cannot be encoded, and is left out: %s", what, type(error).__name__)
+
+
 def encode_up(
-    gateway: str, incarnation: int, epoch: int, roll: int, messages: Sequence[Up], numbers: Iterator[int] = _NO_NUMBERS
+    gateway: str,
+    incarnation: int,
+    epoch: int,
+    roll: int,
+    messages: Sequence[Up],
+    numbers: Iterator[int] = _NO_NUMBERS,
+    left_out: LeftOut = _log_left_out,
 ) -> list[bytes]:
     """Encode a gateway's messages, in order, into as few frames as `MAX_FRAME` allows, but at least one."""
     return [
         _encoder.encode(
             [VERSION, gateway, incarnation, epoch, roll, [msgspec.Raw(message) for message in part], next(numbers)]
         )
-        for part in _parts(messages) or [[]]
+        for part in _parts(messages, left_out) or [[]]
     ]
 
 
 def encode_down(
-    epoch: int, messages: Sequence[Down], incarnation: int = 0, numbers: Iterator[int] = _NO_NUMBERS
+    epoch: int,
+    messages: Sequence[Down],
+    incarnation: int = 0,
+    numbers: Iterator[int] = _NO_NUMBERS,
+    left_out: LeftOut = _log_left_out,
 ) -> list[bytes]:
     """Encode a world's messages for one gateway, in order, into as few frames as `MAX_FRAME` allows."""
     return [
         _encoder.encode([VERSION, epoch, [msgspec.Raw(message) for message in part], incarnation, next(numbers)])
-        for part in _parts(messages)
+        for part in _parts(messages, left_out)
     ]
 
 
@@ -166,18 +187,40 @@ def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: N
     return decoded
 
 
-def _parts(messages: Iterable[object]) -> list[list[bytes]]:
+def _parts(messages: Iterable[object], left_out: LeftOut) -> list[list[bytes]]:
     """Encode each message; begin a new part where the next one would make the frame too large."""
     parts: list[list[bytes]] = []
     room = 0
     for message in messages:
-        data = _encoder.encode(message)
+        data: bytes | None
+        try:
+            data = _encoder.encode(message)
+        except Exception as error:  # noqa: BLE001 - a value of the game that is not checked where it is given
+            data = _encode_rest(message, error, left_out)
+        if data is None:
+            continue
         if len(data) > room:
             parts.append([])
             room = MAX_FRAME - 1024  # the frame's own fields
         room -= len(data)
         parts[-1].append(data)
     return parts
+
+
+def _encode_rest(message: object, error: Exception, left_out: LeftOut) -> bytes | None:
+    """Encode those items of an output that can be encoded; return None for any other message."""
+    if not isinstance(message, Output):
+        left_out(f"a message {type(message).__name__}", error)
+        return None
+    items = []
+    for item in message.items:
+        try:
+            _encoder.encode(item)
+        except Exception as one:  # noqa: BLE001 - as in `_parts`
+            left_out(f"an item {type(item).__name__}", one)
+        else:
+            items.append(item)
+    return _encoder.encode(Output(message.links, tuple(items)))
 
 
 def _check_size(frame: bytes) -> None:

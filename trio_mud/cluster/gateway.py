@@ -51,6 +51,7 @@ from .wire import (
     VerdictAdmitted,
     WorldProbed,
     WorldStarted,
+    on_wire,
 )
 
 logger = logging.getLogger("trio_mud")
@@ -192,7 +193,7 @@ class GatewayService:
             if event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
                 peer.leave(Cause.RESET, "")
             else:
-                peer.leave(event.cause, event.text)
+                peer.leave(event.cause, str(on_wire(event.text)))
 
     # Up
 
@@ -230,7 +231,15 @@ class GatewayService:
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
         self._count("messages for the world", len(messages))
-        return encode_up(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers)
+        return encode_up(
+            *(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers), self._report_left_out
+        )
+
+    def _report_left_out(self, what: str, error: Exception) -> None:
+        self._count("messages not encoded")
+        if self._server is not None:
+            text = f"{what} cannot be encoded for the world, and is left out"
+            self._server._context.repeats.log(logging.ERROR, text, kind=what, summary=text, error=error)
 
     # The silence of the world
 

@@ -12,14 +12,16 @@ from typing import Final, cast
 
 import msgspec
 
+from ..driver.core.guard import describe_value
 from ..driver.link.guarded import GuardedLink
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
 from ..driver.sessions.events import SessionRestored
-from ..driver.sessions.restoring import Continuation, SessionState
+from ..driver.sessions.restoring import Continuation, SessionState, can_restore
 from ..driver.sessions.session import Session
 from ..storage.journal import Held
 from .remote_link import RemoteLink
+from .wire import encodable
 
 SESSION: Final = b"s"  # the first byte of the keys of sessions
 
@@ -155,12 +157,14 @@ class HeldSessions:
         held: Held = dict.fromkeys(self._drops)
         self._drops = set()
         for session in changed:
-            state = restoring.state_of(session)
-            if not isinstance(session.key, str | int):
+            if not can_restore(session.key):
                 continue
-            key = SESSION + msgspec.msgpack.encode(session.key)
+            key, state = SESSION + msgspec.msgpack.encode(session.key), restoring.state_of(session)
             if state is not None:
-                held[key] = msgspec.msgpack.encode(self._held_with(session, state))
+                try:
+                    held[key] = msgspec.msgpack.encode(self._held_with(session, state))
+                except Exception as error:  # noqa: BLE001 - a value of the game that is not checked where it is given
+                    self._report_left_out(session, error)
             elif self._its_server.sessions.get(session.key) is None:
                 held[key] = None
         self._arriving = {place: one for place, one in self._arriving.items() if self._may_continue(one)}
@@ -185,7 +189,14 @@ class HeldSessions:
         with_tail = [link.number for link in links if link.has_tail]
         with_tail += [place[2] for place in awaited if self._tail_links.get(place) is session]
         places = [*map(_place_of, links), *awaited]
+        state = state._replace(name=encodable(state.name))
         return _HeldSession.at(state, places, session._tail, with_tail[0] if with_tail else 0)
+
+    def _report_left_out(self, session: Session, error: Exception) -> None:
+        self._its_server.counters["messages not encoded"] += 1
+        text = f"the session of {describe_value(session.key)} cannot be held for the next world"
+        summary = "sessions cannot be held for the next world"
+        self._its_server._context.repeats.log(logging.ERROR, text, kind="held", summary=summary, error=error)
 
     def _awaited(self, session: Session) -> list[Place]:
         """Return the connections of the earlier world that may still continue a session, arrived or not."""

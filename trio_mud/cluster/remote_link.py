@@ -276,7 +276,7 @@ class RemoteLink:
         """Allow output, after the verdict."""
         if offers:
             if self.begins_again and (notice := self._host.context.texts.world_restarted):
-                self._items.insert(0, TextSent(notice))
+                self._items.insert(0, TextSent(on_wire(notice)))
             self._act(WorldLinkEvent.ADMITTED)
         else:
             self._items.clear()
@@ -435,7 +435,7 @@ class RemoteLink:
         if self._dropped:
             self._dropped = 0
             if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
-                self._items.append(TextSent(notice))
+                self._items.append(TextSent(on_wire(notice)))
         if self._is_over:  # another connection may have its number by now
             self._items.clear()
             self._size = 0

@@ -19,6 +19,8 @@ from ..text import Markup, Text
 from ..text.styles import Style
 
 MAX_LINE: Final = 64 * 1024  # characters of a typed line
+MAX_PHRASE: Final = 1024  # characters
+MAX_LISTED: Final = 1024  # variables for MUD listings, and values of one
 MAX_TEXT: Final = 1024 * 1024  # characters of a text for players
 MAX_BODY: Final = 512 * 1024  # bytes of JSON; a client's payload has at most 64 KiB, and escapes can multiply it
 MAX_TAIL: Final = 4 * 1024 * 1024  # bytes of a tail that moves to another gateway; of a longer one the end
@@ -28,7 +30,7 @@ _NUMBER: Final = 2**53  # the greatest integer that every implementation of Mess
 Number = Annotated[int, Meta(ge=0, le=_NUMBER)]
 Seen = Annotated[int, Meta(ge=-1, le=_NUMBER)]
 Word = Annotated[str, Meta(max_length=64)]
-Phrase = Annotated[str, Meta(max_length=1024)]
+Phrase = Annotated[str, Meta(max_length=MAX_PHRASE)]
 Address = Annotated[str, Meta(max_length=256)]
 TypedText = Annotated[str, Meta(max_length=MAX_LINE)]
 PlainText = Annotated[str, Meta(max_length=MAX_TEXT)]
@@ -365,7 +367,7 @@ class Listed(_Message, tag=7, frozen=True):
     """The variables for MUD listings."""
 
     variables: Annotated[
-        dict[Phrase, Phrase | Annotated[tuple[Phrase, ...], Meta(max_length=1024)]], Meta(max_length=1024)
+        dict[Phrase, Phrase | Annotated[tuple[Phrase, ...], Meta(max_length=MAX_LISTED)]], Meta(max_length=MAX_LISTED)
     ]
 
 
@@ -416,9 +418,9 @@ Down = (
 def on_wire(text: Text) -> str | Styled:
     """Return a text as messages carry it: cut to `MAX_TEXT` characters, with surrogates replaced."""
     if type(text) is str:
-        return text if text.isascii() and len(text) <= MAX_TEXT else _encodable(text[:MAX_TEXT])
+        return text if text.isascii() and len(text) <= MAX_TEXT else encodable(text[:MAX_TEXT])
     assert isinstance(text, Markup), "the connection has checked it"
-    return Styled(tuple([(_encodable(piece), style) for piece, style in text.spans]), text.sounds)
+    return Styled(tuple([(encodable(piece), style) for piece, style in text.spans]), text.sounds)
 
 
 def off_wire(text: str | Styled) -> Text:
@@ -426,7 +428,13 @@ def off_wire(text: str | Styled) -> Text:
     return text if isinstance(text, str) else Markup(text.spans, text.sounds)
 
 
-def _encodable(text: str) -> str:
+def phrase(text: str) -> str:
+    """Return a text of the game as a `Phrase`: cut, and with surrogates replaced."""
+    return encodable(text[:MAX_PHRASE])
+
+
+def encodable(text: str) -> str:
+    """Return a text with its lone surrogates replaced: UTF-8 has none."""
     try:
         text.encode()
     except UnicodeEncodeError:

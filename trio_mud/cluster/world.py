@@ -42,6 +42,7 @@ from .pending import PendingOutput
 from .remote_link import RemoteLink, RemoteTransport
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
+    MAX_LISTED,
     Acknowledged,
     Arrived,
     Departed,
@@ -62,6 +63,7 @@ from .wire import (
     VerdictAdmitted,
     WorldProbed,
     WorldStarted,
+    phrase,
 )
 
 logger = logging.getLogger("trio_mud")
@@ -559,11 +561,18 @@ class WorldService:
     def _encoded(self, messages: list[Down], incarnation: int, *, is_greeted: bool) -> list[bytes]:
         """Encode messages for one incarnation of a gateway. A greeting is for any: another one may have started."""
         if not is_greeted:
-            return encode_down(self._end.epoch, messages, incarnation, self._numbers)
+            return encode_down(self._end.epoch, messages, incarnation, self._numbers, self._report_left_out)
         frames: list[bytes] = []
         for is_greeting, part in itertools.groupby(messages, lambda message: type(message) is WorldStarted):
-            frames += encode_down(self._end.epoch, [*part], 0 if is_greeting else incarnation, self._numbers)
+            audience = 0 if is_greeting else incarnation
+            frames += encode_down(self._end.epoch, [*part], audience, self._numbers, self._report_left_out)
         return frames
+
+    def _report_left_out(self, what: str, error: Exception) -> None:
+        self._count("messages not encoded")
+        if self._host is not None:
+            text = f"{what} cannot be encoded for the gateways, and is left out"
+            self._host.context.repeats.log(logging.ERROR, text, kind=what, summary=text, error=error)
 
     def _acknowledge(self) -> None:
         """Queue the acknowledgements of the input that was taken."""
@@ -599,8 +608,10 @@ class WorldService:
         self._must_list = False
         try:
             listing = {
-                name: str(value) if isinstance(value, str | int) else tuple(map(str, value))
-                for name, value in self._host.mssp_variables().items()
+                phrase(name): phrase(str(value))
+                if isinstance(value, str | int)
+                else tuple(phrase(str(item)) for item in itertools.islice(value, MAX_LISTED))
+                for name, value in itertools.islice(self._host.mssp_variables().items(), MAX_LISTED)
             }
         except Exception as error:  # noqa: BLE001 - values of the game
             text = "the variables for MUD listings cannot be sent to the gateways; check server.mssp"
@@ -619,4 +630,4 @@ class WorldService:
 
 
 def _on_wire(ban: Ban) -> NetworkBanned:
-    return NetworkBanned(ban.network, ban.text[:1024], ban.seconds if ban.seconds < math.inf else -1.0)
+    return NetworkBanned(ban.network, phrase(ban.text), ban.seconds if ban.seconds < math.inf else -1.0)

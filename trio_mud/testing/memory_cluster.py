@@ -53,7 +53,7 @@ class _Stream:
 
 
 class MemoryCluster:
-    """What the two sides share.
+    """The state that both sides share.
 
     Args:
         latency: Seconds of virtual time from sending to delivery, half of them from the sender to the cluster link; may

@@ -181,6 +181,8 @@ CLUSTER: Final = (
     "frames of an earlier gateway",
     "frames of another incarnation",
     "frames not decoded",
+    "messages failed",
+    "messages not encoded",
     "unknown messages",
 )
 

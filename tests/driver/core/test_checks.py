@@ -237,6 +237,14 @@ WRONG: dict[str, tuple[Callable[[Any, Any], object], str]] = {
         lambda guest, session: guest.server.sessions.enter("bob", guest, grace="1"),
         r"^Sessions.enter\(grace=\) takes",
     ),
+    "enter, grace of no float": (
+        lambda guest, session: guest.server.sessions.enter("bob", guest, grace=10**400),
+        r"^Sessions.enter\(grace=\) takes a number, not an integer of over 300 digits",
+    ),
+    "ban, seconds of no float": (
+        lambda guest, session: guest.server.ban("192.0.2.0/24", seconds=10**400),
+        r"^MasterServer.ban\(seconds=\) takes a number of seconds, not an integer of over 300 digits",
+    ),
     "enter, policy": (
         lambda guest, session: guest.server.sessions.enter("bob", guest, on_duplicate="refuse"),
         r"^Sessions.enter\(on_duplicate=\) takes a Duplicate",

@@ -217,6 +217,10 @@ def test_the_players_wish_outweighs_the_assumption() -> None:
         ({"size": (80, 24)}, TypeError, r"takes a Size, such as Size\(80, 24\), not a tuple"),
         ({"size": Size("80", 24)}, TypeError, "takes a Size"),  # type: ignore[arg-type]
         ({"size": Size(0, 0)}, ValueError, "at least one column"),
+        ({"size": Size(80, 65_536)}, ValueError, "65535 at most"),
+        ({"size": Size(10**5000, 24)}, ValueError, "65535 at most"),
+        ({"colours": 2**24 + 1}, ValueError, "16777216 at most"),
+        ({"colours": 10**5000}, ValueError, "16777216 at most"),
         ({"colours": "16"}, TypeError, "takes a number of colours"),
         ({"colours": True}, TypeError, "takes a number of colours"),
         ({"colours": -1}, ValueError, "0 or more colours"),

@@ -63,31 +63,41 @@ def _how_to_make_text(thing: object) -> str:
     return "use str() or an f-string"
 
 
-def check_number(number: object, where: str, wanted: str = "a number") -> None:
-    """Raise unless this is a number that can be compared with others; infinity is allowed.
+def check_number(number: object, where: str, wanted: str = "a number") -> float:
+    """Return a number that can be compared with others, as an exact `float`; infinity is allowed.
 
     Raises:
         TypeError: It is not a number.
-        ValueError: It is NaN.
+        ValueError: It is NaN, or an integer that no `float` can be.
     """
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"{where} takes {wanted}, not {article(number)}")
     if number != number:
         raise ValueError(f"{where} takes {wanted}, not NaN")
+    return _as_float(number, where, wanted)
 
 
-def check_seconds(seconds: object, where: str, *, at_least: float = 0.0, may_be_infinite: bool = False) -> None:
-    """Raise unless this is a valid number of seconds.
+def check_seconds(seconds: object, where: str, *, at_least: float = 0.0, may_be_infinite: bool = False) -> float:
+    """Return a valid number of seconds as an exact `float`.
 
     Raises:
         TypeError: It is not a number.
-        ValueError: It is smaller than `at_least`, NaN, or infinite without `may_be_infinite`.
+        ValueError: It is smaller than `at_least`, NaN, an integer that no `float` can be, or infinite without
+            `may_be_infinite`.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"{where} takes a number of seconds, such as 2.5, not {article(seconds)}")
     if not seconds >= at_least or (seconds == math.inf and not may_be_infinite):
         finite = "" if may_be_infinite else " and finite"
         raise ValueError(f"{where} takes a number of seconds, {at_least:g} or more{finite}, not {seconds!r}")
+    return _as_float(seconds, where, "a number of seconds")
+
+
+def _as_float(number: float, where: str, wanted: str) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise ValueError(f"{where} takes {wanted}, not an integer of over 300 digits") from None
 
 
 def check_function(function: object, where: str, *arguments: str, waits: bool = False, plain: bool = False) -> None:

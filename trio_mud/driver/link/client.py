@@ -16,9 +16,11 @@ from ...telnet import TelnetEngine
 from ...telnet.charsets import CODECS, codec_of
 from ...text import Rendering
 from ..core.checks import article, check_words
+from ..core.guard import describe_value
 from ..core.thread import HomeThread
 
 TRUECOLOUR: Final = 1 << 24
+_LARGEST: Final = 65535  # columns or rows, as in NAWS
 _NARROWEST: Final = 20  # columns; narrower text is unreadable, even if a client reports fewer
 
 # Bits of MTTS, the Mud Terminal Type Standard
@@ -215,14 +217,14 @@ class Client:
         """Set preferences of the user, which take precedence over the facts that the program reports.
 
         Args:
-            colours: The number of colours to use; 0 for none.
+            colours: The number of colours to use; 0 for none, and 16,777,216 at most.
             screen_reader: True if the user has a screen reader.
-            size: The size of the window; of at least one column and one row.
+            size: The size of the window; of 1 to 65,535 columns and rows.
             charset: A charset by its IANA or Python name, in any usual spelling, so that a player's word can be passed
                 unchanged.
 
         Raises:
-            ValueError: The charset is unknown, or a number is too small.
+            ValueError: The charset is unknown, or a number is too small or too large.
             TypeError: A value has the wrong type.
             LocalProtocolError: It was called in another thread than the server's.
         """
@@ -420,16 +422,21 @@ _PLAIN: Final = Rendering()
 def _check_preferences(colours: object, screen_reader: object, size: object) -> None:
     if colours is not None and type(colours) is not int:
         raise TypeError(f"Client.prefer(colours=) takes a number of colours, such as 16, not {article(colours)}")
-    if colours is not None and colours < 0:
-        raise ValueError(f"Client.prefer(colours=) takes 0 or more colours, not {colours}")
+    if colours is not None and not 0 <= colours <= TRUECOLOUR:
+        raise ValueError(
+            f"Client.prefer(colours=) takes 0 or more colours, and {TRUECOLOUR} at most, not {describe_value(colours)}"
+        )
     if screen_reader is not None and type(screen_reader) is not bool:
         raise TypeError(f"Client.prefer(screen_reader=) takes True or False, not {article(screen_reader)}")
     if size is None:
         return
     if type(size) is not Size or not all(type(number) is int for number in size):
         raise TypeError(f"Client.prefer(size=) takes a Size, such as Size(80, 24), not {article(size)}")
-    if min(size) < 1:
-        raise ValueError(f"Client.prefer(size=) takes a Size of at least one column and one row, not {size}")
+    if not (min(size) >= 1 and max(size) <= _LARGEST):
+        raise ValueError(
+            f"Client.prefer(size=) takes a Size of at least one column and one row, and {_LARGEST} at most of each, "
+            f"not {describe_value(size)}"
+        )
 
 
 def _colours_of_terminal(name: str) -> int | None:

@@ -367,7 +367,7 @@ class MasterServer(TimerOwner):
         """
         self._thread.check()
         text = check_words(text, "MasterServer.ban()")
-        check_seconds(seconds, "MasterServer.ban(seconds=)", may_be_infinite=True)
+        seconds = check_seconds(seconds, "MasterServer.ban(seconds=)", may_be_infinite=True)
         self._bans.add(network, text, seconds)
 
     @enable_ki_protection

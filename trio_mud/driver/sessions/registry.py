@@ -146,7 +146,7 @@ class Sessions:
             self._end_quitting(session)
             session = None
         if session is None:
-            session = self._begin(handle, self._server.limits.grace if grace is None else grace)
+            session = self._begin(handle, float(self._server.limits.grace if grace is None else grace))
             session.body = body
             event: HookEvent | None = SessionStarted(session)
         elif not session.connections:

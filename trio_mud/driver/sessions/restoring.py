@@ -39,7 +39,7 @@ class SessionState(NamedTuple):
     Times are in seconds since 1970, so that they mean the same in another process.
 
     Attributes:
-        key: Its key. Only sessions whose key is a text or an integer are restored.
+        key: Its key. Only sessions for which `can_restore` is true are restored.
         grace: Seconds that it waits after a link death.
         name: The name of its connection.
         origin: The origin of its last connection.
@@ -59,6 +59,13 @@ class SessionState(NamedTuple):
     token: str = ""
     token_ends_at: float = math.inf
     return_token: str = ""
+
+
+def can_restore(key: object) -> bool:
+    """True if a session with this key can be restored: a plain text that UTF-8 can encode, or an integer of 64 bits."""
+    if type(key) is str:
+        return key.isascii() or key.encode(errors="replace").decode() == key
+    return type(key) is int and -(2**63) <= key < 2**63
 
 
 class Registry(Protocol):
@@ -126,8 +133,9 @@ class Restoring:
     def state_of(self, session: Session) -> SessionState | None:
         """Return the state of a session; None if it cannot be restored, or has ended."""
         key = session.key
-        if session.ending is not None or not isinstance(key, str | int) or isinstance(key, bool):
+        if session.ending is not None or not can_restore(key):
             return None
+        assert isinstance(key, str | int), "it can be restored"
         sessions, connection, known = self._sessions, session.connection, self._restored.get(session)
         to_wall = sessions._server.wall_clock() - trio.current_time()
         token, token_ends_at = session._token, sessions._tokens.get(session._token, (session, math.inf))[1]

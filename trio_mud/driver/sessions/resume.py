@@ -25,7 +25,7 @@ from ..link.tail import Tail
 
 
 class PresentedToken(NamedTuple):
-    """What a client presents to return: its token, and the line ends it has received, None if it shows nothing."""
+    """The proof of a client that returns: its token, and the line ends it has received, None if it shows nothing."""
 
     token: str
     seen: int | None

@@ -188,7 +188,7 @@ class Session(EndingTimerOwner):
             TypeError: The lifetime is not a number.
         """
         self.server._thread.check()
-        check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
+        lifetime = check_seconds(lifetime, "Session.resume_token(lifetime=)", may_be_infinite=True)
         self._token = self.server.sessions._give_token(self, self._token, lifetime)
         return self._token
 
