@@ -7,7 +7,7 @@ import trio
 
 from trio_mud import Admitted, Dialog, Disconnect, Hooks, Input, Session, broadcast
 from trio_mud.testing import Mud, OpenMud, WebPlayer
-from trio_mud.testing.web_wire import SUBPROTOCOLS, WITH_GMCP
+from trio_mud.testing.web_wire import EMPTY_TEXT, SUBPROTOCOLS, WITH_GMCP
 from trio_mud.web import SUBPROTOCOLS as SUPPORTED
 
 every_subprotocol = pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
@@ -205,6 +205,20 @@ async def test_it_may_break_the_rules_of_its_subprotocol(mud: OpenMud, inn: Hook
         await ann.sees("<a line>")
         assert place.server.counters["anomaly: malformed payload"] == 1
     assert endings == ["shutdown"]
+
+
+@every_subprotocol
+async def test_an_empty_text_message_is_the_line_that_the_wire_says(mud: OpenMud, inn: Hooks, subprotocol: str) -> None:
+    """The simulator compares the two."""
+    handled: list[str] = []
+    inn.on(Input)(lambda event: handled.append(event.line))
+    async with mud(inn) as place:
+        ann = await place.web_player(subprotocol)
+        await ann.sees("Welcome!")
+        ann._wire.send_raw(EMPTY_TEXT)
+        await ann.type("two")
+        await ann.sees("<two>")
+        assert len(handled) == ann._wire.telnet().count(b"\r\n")
 
 
 async def test_it_takes_a_subprotocol_that_there_is(mud: OpenMud, inn: Hooks) -> None:

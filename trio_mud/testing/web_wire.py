@@ -31,6 +31,7 @@ from ..telnet.scanner import Scanner
 PAGE: Final = "telnet.mudstandards.org"  # the subprotocol of the page of the package
 FRAGMENTED: Final = 20  # messages; a server ends a client that sends small fragments all the time
 LONGEST: Final = 1 << 20  # bytes of a payload that a program sends
+EMPTY_TEXT: Final = b"\x81\x80\0\0\0\0"  # a frame: a text message without text, masked with zeros
 
 
 class _Said(NamedTuple):
@@ -66,6 +67,7 @@ class _Telnet:
 
     greeting = b""
     cuts_anywhere = True  # a fragment of a message is read by itself
+    empty_text = b""  # the telnet bytes that an empty text message stands for
 
     def say(self, data: bytes) -> Sequence[_Said]:
         """Return the messages for bytes of the program."""
@@ -80,6 +82,7 @@ class _Lines(_Telnet):
     """`terminal.mudstandards.org`: a message is a line; output is text in binary messages."""
 
     cuts_anywhere = False
+    empty_text = b"\r\n"
 
     def __init__(self) -> None:
         self._scanner = Scanner()
@@ -125,6 +128,8 @@ class _Lines(_Telnet):
 class _Stream(_Lines):
     """`ascii`: a stream in text messages both ways."""
 
+    empty_text = b""
+
     def heard_text(self, data: bytes) -> None:
         self._said.append(_Said(_is_utf8(data), data, double_iac(data)))
 
@@ -133,6 +138,7 @@ class _Beside(_Lines):
     """`gmcp.mudstandards.org`: lines and text in binary messages, GMCP in text messages."""
 
     greeting = bytes((IAC, WILL, GMCP))
+    empty_text = b""
 
     def hear(self, message: bytes, *, is_text: bool) -> bytes:
         return _subnegotiation(GMCP, message) if is_text else double_iac(message)
@@ -270,7 +276,7 @@ class WebWire:
         """Queue bytes that need not be a frame; none before the answer to the request."""
         if self.is_open:
             self._outgoing += data
-            self._frames.append((len(data), b""))
+            self._frames.append((len(data), self._speech.empty_text if data == EMPTY_TEXT else b""))
 
     def close(self, code: int) -> None:
         """Queue a close frame, unless it is closed."""
@@ -303,7 +309,7 @@ class WebWire:
     def telnet(self, size: int | None = None) -> bytes:
         """Return the telnet bytes that a server reads in the first `size` sent bytes, from whole frames; None: in all.
 
-        Left out are those of messages that were sent unchanged.
+        Left out are those of messages that were sent unchanged, except for an `EMPTY_TEXT` that is a line.
         """
         read = []
         for frame, telnet in self._frames:

@@ -13,6 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...telnet.codes import CHARSET, DO, DONT, GMCP, IAC, MCCP2, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
+from ..web_wire import EMPTY_TEXT
 from .by_words import NAMES
 from .doors import PAGES, TELNET, TLS
 from .network import Quality
@@ -50,11 +51,11 @@ _ODD: Final = (
     bytes((CHARSET, 9)),
 )
 
-# Frames of a WebSocket: pings, and what no client sends. The zeros are the mask.
+# Frames of a WebSocket: pings, empty messages, and what no client sends. The zeros are the mask.
 _RAW: Final = (
-    *(b"\x89\x80\0\0\0\0", b"\x89\x84\0\0\0\0ping", b"\x8a\x80\0\0\0\0", b"\x81\x80\0\0\0\0" * 3),
-    *(b"\xff\xff", b"\x82\x03abc", b"\x81\x81\0\0\0\0\xff", b"\x88\x82\0\0\0\0\x03\xe8", b"\x80\x81\0\0\0\0a"),
-    b"\x89\x80\0\0\0\0" * 60,
+    *((b"\x89\x80\0\0\0\0",), (b"\x89\x84\0\0\0\0ping",), (b"\x8a\x80\0\0\0\0",), (EMPTY_TEXT,) * 3),
+    *((b"\xff\xff",), (b"\x82\x03abc",), (b"\x81\x81\0\0\0\0\xff",), (b"\x88\x82\0\0\0\0\x03\xe8",)),
+    *((b"\x80\x81\0\0\0\0a",), (b"\x89\x80\0\0\0\0",) * 60),
 )
 
 # Input that costs the server work and makes no line.
@@ -196,7 +197,7 @@ def _broken_word(harness: Harness, player: SimulatedPlayer, chance: Random) -> b
 def _junk(harness: Harness, player: SimulatedPlayer, chance: Random) -> bool:
     player.faults.add("garbled")
     if player.door not in (TELNET, TLS) and chance.random() < 0.5:
-        return player.send_raw(chance.choice(_RAW))
+        return player.send_raw(*chance.choice(_RAW))
     return harness.sends(player, bytes(chance.choice(_JUNK) for _ in range(chance.choice((3, 20, 120)))))
 
 

@@ -254,11 +254,12 @@ class SimulatedPlayer:
         self.be_deaf()
         await self.client.aclose()
 
-    def send_raw(self, data: bytes) -> bool:
-        """Send bytes to the web port that need not be a frame; return False by another door."""
+    def send_raw(self, *frames: bytes) -> bool:
+        """Send bytes to the web port that need not be frames; return False by another door."""
         if not isinstance(self.wire, WebWire) or not self.can_type:
             return False
-        self.wire.send_raw(data)
+        for frame in frames:
+            self.wire.send_raw(frame)
         self._start(self._flush)
         return True
 
