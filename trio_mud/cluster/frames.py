@@ -14,10 +14,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from .wire import Down, Number, Output, Up, Word
+from .wire import MAX_ITEMS, Down, Number, Output, Up, Word
 
 VERSION: Final = 1
 MAX_FRAME: Final = 16 * 1024 * 1024  # bytes
+ROOM: Final = MAX_FRAME - 1024  # bytes of its messages; the rest is for its own fields
 
 
 logger = logging.getLogger("trio_mud")
@@ -192,35 +193,34 @@ def _parts(messages: Iterable[object], left_out: LeftOut) -> list[list[bytes]]:
     parts: list[list[bytes]] = []
     room = 0
     for message in messages:
-        data: bytes | None
-        try:
-            data = _encoder.encode(message)
-        except Exception as error:  # noqa: BLE001 - a value of the game that is not checked where it is given
-            data = _encode_rest(message, error, left_out)
-        if data is None:
-            continue
-        if len(data) > room:
-            parts.append([])
-            room = MAX_FRAME - 1024  # the frame's own fields
-        room -= len(data)
-        parts[-1].append(data)
+        for data in _encodings(message, left_out):
+            if len(data) > room:
+                parts.append([])
+                room = ROOM
+            room -= len(data)
+            parts[-1].append(data)
     return parts
 
 
-def _encode_rest(message: object, error: Exception, left_out: LeftOut) -> bytes | None:
-    """Encode those items of an output that can be encoded; return None for any other message."""
-    if not isinstance(message, Output):
-        left_out(f"a message {type(message).__name__}", error)
-        return None
-    items = []
-    for item in message.items:
-        try:
-            _encoder.encode(item)
-        except Exception as one:  # noqa: BLE001 - as in `_parts`
-            left_out(f"an item {type(item).__name__}", one)
-        else:
-            items.append(item)
-    return _encoder.encode(Output(message.links, tuple(items)))
+def _encodings(message: object, left_out: LeftOut) -> Iterator[bytes]:
+    """Encode a message that fits into a frame; halve output until each part of it does, and can be encoded."""
+    items = message.items if isinstance(message, Output) else ()
+    error: Exception
+    try:
+        data = _encoder.encode(message)
+    except Exception as caught:  # noqa: BLE001 - a value of the game that is not checked where it is given
+        error = caught
+    else:
+        if len(data) <= ROOM and len(items) <= MAX_ITEMS:
+            yield data
+            return
+        error = WireError(f"it has {len(data)} bytes; a frame has room for {ROOM}")
+    if isinstance(message, Output) and len(items) > 1:
+        middle = len(items) // 2
+        yield from _encodings(Output(message.links, items[:middle]), left_out)
+        yield from _encodings(Output(message.links, items[middle:]), left_out)
+    else:
+        left_out(f"an item {type(items[0]).__name__}" if items else f"a message {type(message).__name__}", error)
 
 
 def _check_size(frame: bytes) -> None:

@@ -51,7 +51,7 @@ from .wire import (
     VerdictAdmitted,
     WorldProbed,
     WorldStarted,
-    on_wire,
+    plain,
 )
 
 logger = logging.getLogger("trio_mud")
@@ -193,7 +193,7 @@ class GatewayService:
             if event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
                 peer.leave(Cause.RESET, "")
             else:
-                peer.leave(event.cause, str(on_wire(event.text)))
+                peer.leave(event.cause, plain(event.text))
 
     # Up
 

@@ -60,6 +60,7 @@ from .wire import (
     TextSent,
     VerdictAdmitted,
     on_wire,
+    plain,
 )
 
 ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
@@ -582,7 +583,7 @@ class RemoteLink:
             if action is WorldLinkAction.SEND_ADMISSION:
                 self._port.send(self.gateway, VerdictAdmitted(self.number))
             elif action is WorldLinkAction.SEND_DISMISSED:
-                message = Dismissed(self.number, why.name, str(on_wire(self._refusal)))
+                message = Dismissed(self.number, why.name, plain(self._refusal))
                 is_complete = self._departure is not None or self._input_over.is_set()  # no more input can come
                 if self.input.has_taken_all or not is_complete:
                     self._port.send(self.gateway, message)

@@ -10,21 +10,29 @@ neighbouring versions. Every field is bounded, so that neither side can make the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ..text import Markup, Text
-from ..text.styles import Style
+from ..text.cleaning import clean_text
+from ..text.markup import Span
+from ..text.styles import PLAIN, Style
 
 MAX_LINE: Final = 64 * 1024  # characters of a typed line
 MAX_PHRASE: Final = 1024  # characters
 MAX_LISTED: Final = 1024  # variables for MUD listings, and values of one
-MAX_TEXT: Final = 1024 * 1024  # characters of a text for players
+MAX_TEXT: Final = 1024 * 1024  # characters of a text for players; a longer one has several pieces
+MAX_ITEM: Final = 12 * 1024 * 1024  # bytes of a text of several pieces, so that it fits into a frame
+MAX_ITEMS: Final = 64 * 1024  # of one output
+MAX_SOUNDS: Final = 256
 MAX_BODY: Final = 512 * 1024  # bytes of JSON; a client's payload has at most 64 KiB, and escapes can multiply it
 MAX_TAIL: Final = 4 * 1024 * 1024  # bytes of a tail that moves to another gateway; of a longer one the end
 
+_SPAN_SIZE: Final = 32  # bytes that a piece has at most besides its text and its link
+_FEW_SPANS: Final = 256  # with links of 4 KiB each, and `MAX_TEXT` characters, they are within `MAX_ITEM`
 _NUMBER: Final = 2**53  # the greatest integer that every implementation of MessagePack carries exactly
 
 Number = Annotated[int, Meta(ge=0, le=_NUMBER)]
@@ -209,8 +217,8 @@ Numbered = LineTyped | MessageReceived | KeyPressed | InputDiscarded
 class Styled(msgspec.Struct, array_like=True, frozen=True):
     """A `Markup`: pieces of text with their styles."""
 
-    spans: Annotated[tuple[tuple[PlainText, Style], ...], Meta(max_length=64 * 1024)]
-    sounds: Annotated[tuple[Phrase, ...], Meta(max_length=256)] = ()
+    spans: Annotated[tuple[tuple[PlainText, Style], ...], Meta(max_length=MAX_ITEM // _SPAN_SIZE)]
+    sounds: Annotated[tuple[Phrase, ...], Meta(max_length=MAX_SOUNDS)] = ()
 
 
 class TextSent(_Message, tag=1, frozen=True):
@@ -307,7 +315,7 @@ Item = (
     | Preferred
     | TailMoved
 )
-Items = Annotated[tuple[Item, ...], Meta(max_length=64 * 1024)]
+Items = Annotated[tuple[Item, ...], Meta(max_length=MAX_ITEMS)]
 Numbers = Annotated[list[Number], Meta(max_length=2 * 1024 * 1024)]
 Links = Annotated[list[Number], Meta(max_length=1024 * 1024)]
 
@@ -416,16 +424,42 @@ Down = (
 
 
 def on_wire(text: Text) -> str | Styled:
-    """Return a text as messages carry it: cut to `MAX_TEXT` characters, with surrogates replaced."""
+    """Return a text as messages carry it: with surrogates replaced, and cut to `MAX_ITEM` bytes."""
     if type(text) is str:
-        return text if text.isascii() and len(text) <= MAX_TEXT else encodable(text[:MAX_TEXT])
+        if len(text) <= MAX_TEXT:
+            return text if text.isascii() else encodable(text)
+        return Styled(tuple(_bounded([(clean_text(text), PLAIN)])))  # cleaned, since nothing cleans markup
     assert isinstance(text, Markup), "the connection has checked it"
-    return Styled(tuple([(encodable(piece), style) for piece, style in text.spans]), text.sounds)
+    spans, sounds = text.spans, text.sounds
+    if len(spans) > _FEW_SPANS or sum([len(piece) for piece, _ in spans]) > MAX_TEXT:
+        pieces = tuple(_bounded(spans))
+    else:
+        pieces = tuple([(encodable(piece), style) for piece, style in spans])
+    return Styled(pieces, tuple(map(phrase, sounds[:MAX_SOUNDS])) if sounds else ())
+
+
+def _bounded(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield the spans of a text in pieces of `MAX_TEXT` characters, up to `MAX_ITEM` bytes."""
+    room = MAX_ITEM
+    for text, style in spans:
+        for begin in range(0, len(text), MAX_TEXT):
+            piece = encodable(text[begin : begin + MAX_TEXT])
+            room -= _SPAN_SIZE + len(piece.encode())
+            if style.link is not None:
+                room -= len(style.link.uri) + len(style.link.command.encode(errors="replace"))
+            if room < 0:
+                return
+            yield piece, style
 
 
 def off_wire(text: str | Styled) -> Text:
     """Return a text that a message carries as the game wrote it."""
     return text if isinstance(text, str) else Markup(text.spans, text.sounds)
+
+
+def plain(text: str) -> str:
+    """Return a text of the game as a `PlainText`: cut, and with surrogates replaced."""
+    return encodable(text[:MAX_TEXT])
 
 
 def phrase(text: str) -> str:
