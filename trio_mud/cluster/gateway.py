@@ -24,6 +24,7 @@ import trio
 
 from ..driver.connection.events import Connect, Disconnect
 from ..driver.core.events import Cause, Reason
+from ..driver.core.guard import log_error
 from ..driver.core.hooks import Hooks
 from ..driver.link.telnet import TelnetLink
 from ..driver.server.events import Started
@@ -39,6 +40,7 @@ from .wire import (
     DiscardInput,
     Dismissed,
     Down,
+    Item,
     Listed,
     NetworkAllowed,
     NetworkBanned,
@@ -284,9 +286,16 @@ class GatewayService:
         for message in decoded.messages:
             try:
                 self._obey(message)
-            except Exception:
-                self._count("messages failed")
-                logger.exception("gateway %s cannot obey a message of the world", self._name)
+            except Exception as error:  # noqa: BLE001 - the other messages go on
+                self._report_failed(f"obey a message {type(message).__name__}", error)
+
+    def _report_failed(self, what: str, error: Exception) -> None:
+        self._count("messages failed")
+        text = f"gateway {self._name} cannot {what} of the world"
+        if self._server is None:
+            log_error(error, text)
+        else:
+            self._server._context.repeats.log(logging.ERROR, text, kind=text, summary=text, error=error)
 
     def _is_for_me(self, frame: DownFrame) -> bool:
         """Return True if a frame is of the current world or a later one, and for this incarnation of the gateway."""
@@ -307,7 +316,7 @@ class GatewayService:
     def _obey(self, message: Down) -> None:
         match message:
             case Output(links, items):
-                put_out(self._tails, self._links_of(links), items)
+                put_out(self._tails, self._links_of(links), items, self._item_failed)
             case Acknowledged(taken, secret):
                 hidden = set(zip(secret[::2], secret[1::2], strict=False))
                 for number, upto in zip(taken[::2], taken[1::2], strict=False):
@@ -325,6 +334,9 @@ class GatewayService:
                 self._has_up.set()
             case ProbeAnswered():
                 pass  # each frame counts
+
+    def _item_failed(self, item: Item, error: Exception) -> None:
+        self._report_failed(f"put out an item {type(item).__name__}", error)
 
     def _configure(self, message: Listed | NetworkBanned | NetworkAllowed) -> None:
         """Change the server of this gateway, or remember the change until it has started."""

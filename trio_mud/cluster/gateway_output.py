@@ -86,12 +86,22 @@ class Tails:
         self.keep(tail)
 
 
-def put_out(tails: Tails, links: Iterable[TelnetLink], items: Iterable[Item]) -> None:
-    """Apply items of output to each link."""
-    calls = [_call_of(item) for item in items]  # once for all links, since markup is compared by identity
+def put_out(
+    tails: Tails, links: Iterable[TelnetLink], items: Iterable[Item], failed: Callable[[Item, Exception], object]
+) -> None:
+    """Apply items of output to each link; call `failed` for each item that raises, and go on."""
+    calls: list[tuple[Item, Callable[[Tails, TelnetLink], object]]] = []
+    for item in items:
+        try:
+            calls.append((item, _call_of(item)))  # once for all links, since markup is compared by identity
+        except Exception as error:  # noqa: BLE001 - the other items, which may be those of other players, go on
+            failed(item, error)
     for link in links:
-        for call in calls:
-            call(tails, link)
+        for item, call in calls:
+            try:
+                call(tails, link)
+            except Exception as error:  # noqa: BLE001 - as above
+                failed(item, error)
 
 
 def _call_of(item: Item) -> Callable[[Tails, TelnetLink], object]:

@@ -89,10 +89,9 @@ class InputOrder:
         self.received = taken
         self._early: dict[int, Numbered] = {}
 
-    @property
-    def has_gap(self) -> bool:
-        """True if an early item waits."""
-        return bool(self._early)
+    def is_early(self, number: int) -> bool:
+        """True if an item of this number, which was received, waits for one before it."""
+        return number > self.received
 
     def receive(self, item: Numbered) -> list[Numbered]:
         """Return the items that are next: none if this one came before or is early, else it and those it held up.

@@ -87,10 +87,9 @@ class RemoteInput:
         else:
             self._pass(item, self.receiver)
 
-    @property
-    def has_gap(self) -> bool:
-        """True if an item was received and one before it was not."""
-        return self._order.has_gap
+    def is_early(self, item: Numbered) -> bool:
+        """True if an item was received, and one before it was not."""
+        return self._order.is_early(item.number)
 
     def go_on(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""

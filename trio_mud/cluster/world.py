@@ -27,7 +27,7 @@ from typing import Final, cast
 import trio
 
 from ..driver.core.events import Cause
-from ..driver.core.guard import unwrap_single
+from ..driver.core.guard import log_error, unwrap_single
 from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.tail import Tail
@@ -383,9 +383,20 @@ class WorldService:
             if self._is_for_me(decoded):
                 self._count("messages of gateways", len(decoded.messages))
                 for message in decoded.messages:
-                    self._take(decoded.gateway, message)
+                    try:
+                        self._take(decoded.gateway, message)
+                    except Exception as error:  # noqa: BLE001 - the other messages go on
+                        self._report_failed(decoded.gateway, message, error)
                     if self._rolls[decoded.gateway] != decoded.roll:
                         break  # it is asked for again, with the rest
+
+    def _report_failed(self, gateway: str, message: Up, error: Exception) -> None:
+        self._count("messages failed")
+        text = f"the world cannot obey a message {type(message).__name__} of gateway {gateway}"
+        if self._host is None:
+            log_error(error, text)
+        else:
+            self._host.context.repeats.log(logging.ERROR, text, kind=text, summary=text, error=error)
 
     def _is_for_me(self, frame: UpFrame) -> bool:
         """Return True if a frame is for this world; greet a gateway that does not know it."""
@@ -445,7 +456,9 @@ class WorldService:
                 found.depart(message)
             case _:
                 found.receive(message)
-                if found.input.has_gap:  # frames arrive in order, so one before this item was lost
+                # Frames arrive in order, so one before this item was lost. It is asked for once, and not again by
+                # each item that the roll brings before the gap is closed.
+                if found.input.is_early(message):
                     self._greet(gateway)
 
     def _arrive(self, gateway: str, arrived: Arrived) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import tempfile
 import time
 from functools import partial
@@ -33,6 +34,7 @@ __all__ = [
 
 MOST_PORT = 65535
 BACKLOG = 16  # worlds that wait to be accepted
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def gateway_name(configuration: Configuration) -> str:
@@ -43,21 +45,40 @@ def gateway_name(configuration: Configuration) -> str:
 def default_link(effective: Effective) -> Path:
     """Return the path of the cluster link for `trio-mud serve` and `trio-mud handover` if none is configured.
 
-    It is MODULE.link in the folder of the service, which systemd makes, or in one of this user.
+    It is MODULE.link in the folder of the service, which systemd makes, or in one of this user, which is made here.
 
     Raises:
-        ConfigurationError: A cluster link of another kind is configured.
+        ConfigurationError: A cluster link of another kind is configured, or that folder is not this user's alone.
     """
     configuration = effective.configuration
     if configuration.cluster.link is not None:
         return _path(effective).absolute()
+    name = f"{configuration.game.partition(':')[0].rpartition('.')[2]}.link"
     if service := os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]:
-        folder = Path(service)
-    elif user := os.environ.get("XDG_RUNTIME_DIR", ""):
+        return Path(service) / name
+    if user := os.environ.get("XDG_RUNTIME_DIR", ""):
         folder = Path(user) / "trio_mud"
     else:
         folder = Path(tempfile.gettempdir()) / f"trio_mud-{os.getuid()}"
-    return folder / f"{configuration.game.partition(':')[0].rpartition('.')[2]}.link"
+    _make_own(folder, effective)
+    return folder / name
+
+
+def _make_own(folder: Path, effective: Effective) -> None:
+    """Make a folder of this user. In a folder for all users, another one could have made it before."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        reason = error.strerror or error
+        raise effective.error(
+            "cluster.link", f"cannot make the folder {folder}: {reason}; name another link with --link"
+        ) from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
+        raise effective.error(
+            "cluster.link",
+            f"{folder} is not a folder of this user alone: remove it, or name another link with --link",
+        )
 
 
 def gateway_console(effective: Effective, *, is_supervised: bool) -> Path | None:

@@ -56,14 +56,16 @@ def obey_operator(operator, command):
     for world in gc.get_objects():
         if type(world) is WorldService:
             operator.write(f"phase {world._machine.state}, commit {world._number}, holds input: {world.holds_input}, "
-                f"pending {world._pending}, rolls {world._rolls}, rolling {world._rolling}, links {len(world._links)}")
+                f"pending {world.output.size}, rolls {world._rolls}, rolling {world._rolling}, "
+                f"links {len(world._links)}")
             for (gateway, number), link in world._links.items():
-                receiver = link._receiver
-                if command == "all" or link.taken_number < link._order.received or link.has_gap or link._items:
+                receiver, taken = link._receiver, link.input
+                order = taken._order
+                if command == "all" or taken.taken_number < order.received or order._early or link._items:
                     operator.write(
-                        f"{gateway} #{number} {link._machine.state}: received {link._order.received}, "
-                        f"early {sorted(link._order._early)}, passed {link._passed}, taken {link.taken_number}, "
-                        f"acknowledged {link.acknowledged}, backlog {len(link._backlog)}, "
+                        f"{gateway} #{number} {link._machine.state}: received {order.received}, "
+                        f"early {sorted(order._early)}, passed {taken._passed}, taken {taken.taken_number}, "
+                        f"acknowledged {taken.acknowledged}, backlog {len(taken._backlog)}, "
                         f"waiting {receiver and receiver.waiting}, full {receiver and receiver.is_full}, "
                         f"items {len(link._items)}, dirty {link._is_dirty}, active {link in world._active}"
                     )
