@@ -26,7 +26,8 @@ from trio_mud import (
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.web import open_web
 
-LIMITS = Limits(max_per_address=None, accept_rate_per_address=None, command_rate=None)
+# All tabs come from one address, and every test leaves a session that waits.
+LIMITS = Limits(max_per_address=None, accept_rate_per_address=None, max_link_dead_per_address=None, command_rate=None)
 COLOURS = (0, 1, 4, 8, 15, 16, 21, 88, 232, 250, 255)  # of 256: some cannot be read on a dark ground, some on a light
 hooks = Hooks()
 
