@@ -191,7 +191,7 @@ ORDER = {
     "program": [
         *["logs", "config", "settings", "toml_lines", "sources", "effective", "options", "loading", "game_code"],
         *["slices", "reload", "renewal", "storage_commands", "admin_command", "announcements", "watching", "serving"],
-        *["links", "supervision", "gateway_program", "world_program", "supervisor", "cluster_commands"],
+        *["links", "last_words", "supervision", "gateway_program", "world_program", "supervisor", "cluster_commands"],
         *["config_command", "connect", "new", "cli"],
     ],
 }

@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, LinkLost
+from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, LinkLost, Started
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.numbering import WINDOW
 from trio_mud.testing import Player
@@ -473,3 +473,32 @@ async def test_a_gateway_that_started_again_is_greeted_by_a_world_that_has_lost_
         split.gateway._is_known = False
         await split.mud.pass_time(3)
         assert world.service._incarnations["gateway"] == split.gateway._incarnation
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(2)], ids=repr)
+async def test_players_stay_and_lines_wait_if_the_next_world_fails_to_start(
+    autojump_clock: MockClock, error: BaseException
+) -> None:
+    ended: list[Disconnect] = []
+
+    async def fail(event: Started) -> None:
+        await trio.sleep(1)  # the gateway has named its players meanwhile
+        raise error
+
+    async with open_split() as split:
+        first, ann = await split.begin(echo("first"), "1")
+        first.end.kill()
+        hooks = echo("second")
+        hooks.on(Started)(fail)
+        hooks.on(Disconnect)(ended.append)
+        with pytest.raises(RuntimeError, match="child exited"):
+            await split.start_world(hooks)
+        await ann.type("2")
+        await trio.sleep(20)
+        assert answers(ann) == ["1"]
+        assert len(split.mud.server.connections) == 1
+
+        await split.start_world(echo("third"))
+        await settle()
+        assert answers(ann) == ["1", "2"]
+        assert ended == []

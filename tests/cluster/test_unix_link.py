@@ -82,8 +82,15 @@ class Gateway:
 class World:
     """A world's end, and what it has received."""
 
-    def __init__(self, place: Place, *, waits: bool = False) -> None:
-        self.end = UnixWorldEnd(place.connect, "/run/inn.link", waits=waits)
+    def __init__(self, place: Place, *, waits: bool = False, goes_first: bool = False) -> None:
+        self.asked: list[str] = []
+        self.end = UnixWorldEnd(
+            place.connect,
+            "/run/inn.link",
+            waits=waits,
+            goes_first=goes_first,
+            asked=lambda: self.asked.append("for its turn"),
+        )
         self.received: list[bytes] = []
         self.lost: list[str] = []
         self.left: Mapping[bytes, bytes] = {}
@@ -210,6 +217,22 @@ async def test_a_world_that_releases_is_followed_at_once(autojump_clock: MockClo
         await first.end.release()
         await settle()
         assert second.end.epoch > first.end.epoch
+
+
+async def test_the_new_world_of_a_hand_over_goes_before_a_spare_which_follows_it(autojump_clock: MockClock) -> None:
+    async with joined() as (place, nursery):
+        _, first = await start_both(nursery, place)
+        spare, successor = World(place, waits=True), World(place, waits=True, goes_first=True)
+        for world in (spare, successor):
+            nursery.start_soon(world.serve)
+            await settle()
+            assert world.asked == ["for its turn"]
+        await first.end.release()
+        await settle()
+        assert (spare.end.epoch, successor.end.epoch > 0) == (0, True)
+        successor.scope.cancel()  # as if it had failed to start
+        await settle()
+        assert spare.end.epoch > successor.end.epoch
 
 
 async def test_what_the_commits_of_a_world_leave_is_held_for_the_next_one(autojump_clock: MockClock) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import trio
@@ -19,11 +20,13 @@ HOSTILE = "look\r\n2026-01-01T00:00:00Z [info] all is well\x1b[2J\x9b\u202e"
 
 
 @contextmanager
-def shown() -> Iterator[logging.Logger]:
+def shown(
+    form: Literal["human", "json"] = "human", process: Callable[[], str] | None = None
+) -> Iterator[logging.Logger]:
     """Yield the package's logger, formatted for a while as by the command line."""
     root = logging.getLogger()
     level = root.level
-    handler = logs.show()
+    handler = logs.show(form=form, process=process)
     try:
         yield logging.getLogger("trio_mud")
         handler.flush()
@@ -40,6 +43,24 @@ def test_an_event_is_one_line_with_time_level_and_values(capsys: pytest.CaptureF
     time, rest = line.split(" ", 1)
     assert time.endswith("Z")
     assert rest == "[info] connection 7 ended reason=QUIT"
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_a_line_names_what_the_process_is_at_that_moment(
+    capsys: pytest.CaptureFixture[str], form: Literal["human", "json"]
+) -> None:
+    names = iter(["spare", "world"])
+    with shown(form=form, process=lambda: next(names)) as log:
+        log.info("the game is loaded")
+        log.info("the world serves")
+    lines = capsys.readouterr().err.splitlines()
+    if form == "human":
+        assert [line.split("] ")[1] for line in lines] == [
+            "the game is loaded process=spare",
+            "the world serves process=world",
+        ]
+    else:
+        assert [json.loads(line)["process"] for line in lines] == ["spare", "world"]
 
 
 def test_debugging_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

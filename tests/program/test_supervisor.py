@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud.program.supervisor import LONGEST_PAUSE, QUICK, URGENT_PAUSE, ClusterSupervisor, _Child
+from trio_mud.program.supervisor import LONGEST_PAUSE, QUICK, URGENT_PAUSE, ChildFailed, ClusterSupervisor, _Child
 
 
 class LackedProcess(_Child):
@@ -81,3 +81,41 @@ async def test_a_process_that_ends_with_a_message_unread_does_not_end_its_superv
         child._theirs.close()  # Linux reports a reset to the other side, since it has not read everything
         with trio.fail_after(5):
             await child._read()
+
+
+async def test_a_report_that_cannot_be_read_is_logged_and_the_next_one_counts(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(LackedProcess()) as child:
+        child._theirs.send(b"\xff\xfe\nready {\nready\n" + b"x" * 100 + b'\nready "telnet inn 4000"\n')
+        child._theirs.close()
+        with trio.fail_after(5):
+            await child._read()
+        assert child.text == "telnet inn 4000"
+    assert len(caplog.messages) == 4
+    assert caplog.messages[0] == "the world, process 4711, has reported b'\\xff\\xfe', which is ignored"
+
+
+async def test_the_end_of_a_process_is_described_with_its_error(caplog: pytest.LogCaptureFixture) -> None:
+    with closing(LackedProcess()) as child:
+        assert child.end_described == "has ended with status 2: see the log"
+        child._theirs.send(b'failed "KeyError: 1 (game.py, line 3, in begin)"\n')
+        child._theirs.close()
+        await child._read()
+        assert child.end_described == "has ended with status 2: KeyError: 1 (game.py, line 3, in begin)"
+
+
+async def test_a_process_that_the_system_cannot_start_is_tried_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor, tries = ClusterSupervisor(["/none/python"], [], Path("inn.serve")), list[float]()
+
+    async def start() -> None:
+        tries.append(trio.current_time())
+        if len(tries) < 3:
+            await supervisor._start_gateway()
+
+    async with trio.open_nursery() as supervisor._nursery:
+        with pytest.raises(ChildFailed, match=r"cannot start the gateway: .*No such file"):
+            await supervisor._start_gateway()
+        await supervisor._start_again(start)
+    assert [later - tries[0] for later in tries] == [0, URGENT_PAUSE, 2 * URGENT_PAUSE]
+    assert caplog.messages[0].startswith("cannot start the gateway: [Errno 2] No such file or directory")

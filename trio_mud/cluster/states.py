@@ -188,6 +188,8 @@ class WorldPhase(enum.Enum):
     """Another world may claim at once."""
     FENCED = enum.auto()
     """Another world has claimed: nothing of this one counts any more."""
+    GIVEN_UP = enum.auto()
+    """Its game has failed to start. It commits nothing more, so that players stay for the next world."""
 
 
 class WorldEvent(enum.Enum):
@@ -203,6 +205,8 @@ class WorldEvent(enum.Enum):
     COMMITTED = enum.auto()
     """Nothing is left to commit."""
     FENCED = enum.auto()
+    START_FAILED = enum.auto()
+    """A function on `Started`, or a service of the game, has failed."""
 
 
 class WorldAction(enum.Enum):
@@ -215,6 +219,8 @@ class WorldAction(enum.Enum):
     RELEASE = enum.auto()
     STOP = enum.auto()
     """Stop the server at once, and write nothing."""
+    GIVE_UP = enum.auto()
+    """End without a commit, as if the process had been killed."""
 
 
 _P, _PE, _PA = WorldPhase, WorldEvent, WorldAction
@@ -226,36 +232,49 @@ WORLD: Final[Mapping[tuple[WorldPhase, WorldEvent], tuple[WorldPhase, tuple[Worl
     (_P.LOADED, _PE.CLOSE): (_P.RELEASED, ()),
     (_P.LOADED, _PE.COMMITTED): (_P.LOADED, ()),
     (_P.LOADED, _PE.FENCED): (_P.LOADED, ()),
+    (_P.LOADED, _PE.START_FAILED): (_P.LOADED, ()),
     (_P.SERVING, _PE.CLAIMED): (_P.SERVING, (_PA.GREET,)),  # again, after the cluster link had lost its data
     (_P.SERVING, _PE.FORGOTTEN): (_P.SERVING, (_PA.CLAIM,)),
     (_P.SERVING, _PE.HAND_OVER): (_P.YIELDING, ()),
     (_P.SERVING, _PE.CLOSE): (_P.CLOSING, (_PA.COMMIT_REST,)),
     (_P.SERVING, _PE.COMMITTED): (_P.SERVING, ()),
     (_P.SERVING, _PE.FENCED): (_P.FENCED, (_PA.STOP,)),
+    (_P.SERVING, _PE.START_FAILED): (_P.GIVEN_UP, (_PA.GIVE_UP,)),
     (_P.YIELDING, _PE.CLAIMED): (_P.YIELDING, ()),
     (_P.YIELDING, _PE.FORGOTTEN): (_P.YIELDING, (_PA.CLAIM,)),
     (_P.YIELDING, _PE.HAND_OVER): (_P.YIELDING, ()),
     (_P.YIELDING, _PE.CLOSE): (_P.CLOSING, (_PA.COMMIT_REST,)),
     (_P.YIELDING, _PE.COMMITTED): (_P.YIELDING, ()),
     (_P.YIELDING, _PE.FENCED): (_P.FENCED, (_PA.STOP,)),
+    (_P.YIELDING, _PE.START_FAILED): (_P.YIELDING, ()),
     (_P.CLOSING, _PE.CLAIMED): (_P.CLOSING, (_PA.COMMIT_REST,)),
     (_P.CLOSING, _PE.FORGOTTEN): (_P.CLOSING, (_PA.CLAIM,)),
     (_P.CLOSING, _PE.HAND_OVER): (_P.CLOSING, ()),
     (_P.CLOSING, _PE.CLOSE): (_P.CLOSING, ()),
     (_P.CLOSING, _PE.COMMITTED): (_P.RELEASED, (_PA.RELEASE,)),
     (_P.CLOSING, _PE.FENCED): (_P.FENCED, ()),
+    (_P.CLOSING, _PE.START_FAILED): (_P.CLOSING, ()),
     (_P.RELEASED, _PE.CLAIMED): (_P.RELEASED, (_PA.RELEASE,)),
     (_P.RELEASED, _PE.FORGOTTEN): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.HAND_OVER): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.CLOSE): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.COMMITTED): (_P.RELEASED, ()),
     (_P.RELEASED, _PE.FENCED): (_P.RELEASED, ()),
+    (_P.RELEASED, _PE.START_FAILED): (_P.RELEASED, ()),
     (_P.FENCED, _PE.CLAIMED): (_P.FENCED, ()),
     (_P.FENCED, _PE.FORGOTTEN): (_P.FENCED, ()),
     (_P.FENCED, _PE.HAND_OVER): (_P.FENCED, ()),
     (_P.FENCED, _PE.CLOSE): (_P.FENCED, ()),
     (_P.FENCED, _PE.COMMITTED): (_P.FENCED, ()),
     (_P.FENCED, _PE.FENCED): (_P.FENCED, ()),
+    (_P.FENCED, _PE.START_FAILED): (_P.FENCED, ()),
+    (_P.GIVEN_UP, _PE.CLAIMED): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.FORGOTTEN): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.HAND_OVER): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.CLOSE): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.COMMITTED): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.FENCED): (_P.GIVEN_UP, ()),
+    (_P.GIVEN_UP, _PE.START_FAILED): (_P.GIVEN_UP, ()),
 }
 
 

@@ -96,11 +96,13 @@ class TurnWanted(_Said, tag=1, frozen=True):
         version: That of `wire`.
         epoch: 0 for a world that has not served yet; otherwise its epoch, after a gateway has started again.
         waits: True to wait as long as another world serves.
+        goes_first: True to have the next turn before the worlds that wait already.
     """
 
     version: int
     epoch: int
     waits: bool
+    goes_first: bool = False
 
 
 class CommitSent(_Said, tag=2, frozen=True):

@@ -6,8 +6,9 @@ The gateway listens, and it decides which world serves, so it holds the epoch. A
 if no other world serves; a spare world waits for it. The turn ends when the world gives it up, when its connection
 ends, or when it has been silent for the lease while another world waits. Then the gateway waits until the process of
 that world has ended, so that its database and its ports are free, and grants the turn to the world that has waited
-longest, with a greater epoch. A process that does not end while another world waits is killed: it could
-wake up later.
+longest, with a greater epoch. The new world of a hand-over goes before those that wait: if it fails to start, the
+world after it, with the code from before, has all players. A process that does not end while another world waits is
+killed: it could wake up later.
 
 A commit counts once the gateway has read it whole from the world whose turn it is, so nothing of another one is
 delivered. What it leaves to be held is held by the gateway. A world whose connection has ended comes back with its
@@ -163,7 +164,7 @@ class UnixGatewayEnd:
         elif not wanted.waits and (self._world is not None or self._waiting):
             await _send_to(world.channel, TurnRefused("busy"))
         else:
-            self._waiting.append(world)
+            self._waiting.insert(0 if wanted.goes_first else len(self._waiting), world)
             if not wanted.waits and not self.epoch:  # the first one of all; no predecessor could come back
                 self._former.cancel()
                 self._is_vacant = True
@@ -260,6 +261,8 @@ class UnixWorldEnd:
         place: The path of the socket, for error texts.
         waits: True to wait in `claim` as long as another world serves.
         awaits_gateway: True to wait in `claim` until a gateway answers.
+        goes_first: True to serve before the worlds that wait already.
+        asked: Called when the gateway was asked for the turn, which this world has as soon as it is free.
 
     Attributes:
         epoch: The epoch of the turn; 0 before.
@@ -273,10 +276,13 @@ class UnixWorldEnd:
         *,
         waits: bool = False,
         awaits_gateway: bool = False,
+        goes_first: bool = False,
+        asked: Callable[[], object] = lambda: None,
     ) -> None:
         self._connect = connect
+        self._asked = asked
         self._place = place
-        self._waits = waits
+        self._wanted = TurnWanted(VERSION, 0, waits, goes_first)
         self._awaits_gateway = awaits_gateway
         self._channel: MessageStream[FromGateway] | None = None
         self._gateway = ""
@@ -301,7 +307,8 @@ class UnixWorldEnd:
             self._has_forgotten = False
             return {}
         reach = self._reach_again if self._awaits_gateway else self._reach
-        channel = await reach(TurnWanted(VERSION, 0, self._waits))
+        channel = await reach(self._wanted)
+        self._asked()
         while True:
             answer = await _answer_on(channel)
             if isinstance(answer, TurnGranted):
@@ -311,7 +318,7 @@ class UnixWorldEnd:
             if isinstance(answer, TurnRefused):
                 raise self._refusal(answer)
             # The gateway has ended, and comes back.
-            channel = await self._reach_again(TurnWanted(VERSION, 0, self._waits))
+            channel = await self._reach_again(self._wanted)
 
     async def gateways(self) -> Sequence[str]:
         """Return the name of the gateway."""

@@ -109,6 +109,8 @@ class WorldService:
         end: The world's end of the cluster link.
         fenced: Called when another world has claimed; it may end the process, so that nothing is written. Without it
             the server stops, and its last steps are handled.
+        given_up: Called with the error if the game fails to start; it may end the process. Nothing more is committed
+            then, so players stay connected, and the next world has them.
 
     Attributes:
         listener: The listener for `MasterServer.serve`.
@@ -117,9 +119,16 @@ class WorldService:
         holds_input: True while sessions of an earlier world are restored.
     """
 
-    def __init__(self, end: WorldEnd, *, fenced: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        end: WorldEnd,
+        *,
+        fenced: Callable[[], object] | None = None,
+        given_up: Callable[[BaseException], object] = lambda error: None,
+    ) -> None:
         self._end = end
         self._fenced = fenced
+        self._given_up = given_up
         self._is_held = False  # by `claimed`
         self._is_yielding = False
         self.journal = ChangeJournal()
@@ -155,6 +164,13 @@ class WorldService:
     def attach_server(self, server: MasterServer) -> None:
         """Set the server. `MasterServer` calls it."""
         self._sessions.attach_server(server)
+
+    def start_failed(self, error: BaseException) -> None:
+        """End without a commit: an end in order would dismiss all players. The server calls it."""
+        for action in self._machine.step(WorldEvent.START_FAILED):
+            if action is WorldAction.GIVE_UP:
+                self._given_up(error)
+                self._dirty.set()
 
     # The service
 
@@ -267,7 +283,7 @@ class WorldService:
             if self._serving.is_set():
                 await self._over.wait()
                 await trio.sleep(self._end.heartbeat)
-            if self._machine.state is WorldPhase.FENCED:
+            if self._machine.state in (WorldPhase.FENCED, WorldPhase.GIVEN_UP):
                 return
             async with self._committing:
                 if not self._serving.is_set() or self._over.is_set():

@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
         return _complain(f"{error}; choose another with --console", error.status)
     except CannotListen as error:
         return _complain(f"{error}; choose another with --{error.parameter.replace('_', '-')}", error.status)
-    except ChildFailed as error:  # the child has said why
+    except ChildFailed as error:  # the log says why
         return error.status
     except (LinkUnavailable, CannotOpenStorage, NoServer) as error:
         return _complain(str(error), error.status)

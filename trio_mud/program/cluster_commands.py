@@ -62,8 +62,9 @@ def _gateway(
     """
     if game is not None:
         raise ConfigurationError(f"a gateway runs no game: leave out {game}, and give it to trio-mud world")
-    effective = find_configuration(options.config, options.texts(None), os.environ)
-    serve_gateway(effective, Reporter(supervisor))
+    reporter = Reporter(supervisor)
+    with reporter.failing():
+        serve_gateway(find_configuration(options.config, options.texts(None), os.environ), reporter)
     return CLEAN
 
 
@@ -73,6 +74,7 @@ def _world(
     *,
     options: RunOptions = NO_OPTIONS,
     standby: Annotated[bool, _FLAG] = False,
+    first: Annotated[bool, _HIDDEN] = False,
     supervisor: Annotated[int | None, _HIDDEN] = None,
 ) -> int:
     """Serve a game whose ports are those of a gateway, until it is stopped.
@@ -84,12 +86,13 @@ def _world(
         game: As for run.
         standby: Import the game, and wait as long as another world serves.
     """
-    environment = dict(os.environ)
+    environment, reporter = dict(os.environ), Reporter(supervisor)
 
     def read() -> Effective:
         return find_configuration(options.config, options.texts(game), environment)
 
-    serve_world(prepare(read()), waits=standby, reporter=Reporter(supervisor), reread=read)
+    with reporter.failing():
+        serve_world(prepare(read()), waits=standby, reporter=reporter, reread=read, goes_first=first)
     return CLEAN
 
 
@@ -106,7 +109,7 @@ def _serve(game: _Game = None, /, *, options: RunOptions = NO_OPTIONS) -> int:
     effective = find_configuration(options.config, options.texts(game), os.environ)
     check_ports(effective)
     link = default_link(effective)
-    begin_log(effective)
+    begin_log(effective, lambda: "serve")
     names = os.environ.get(VARIABLES[2])
     inherited = take_inherited(os.environ, os.getpid())
     sockets = names.split(":") if names is not None and inherited else ["unknown"] * len(inherited)

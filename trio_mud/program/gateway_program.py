@@ -36,7 +36,7 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
     configuration = effective.configuration
     certificate = check_ports(effective)
     record = make_folder(effective)
-    begin_log(effective)
+    begin_log(effective, (lambda: "gateway") if reporter.is_supervised else None)
     end, incarnation = open_gateway_end(effective)
     gateway = GatewayService(gateway_name(configuration), end, incarnation=incarnation)
     limits = limits_of_gateway(configuration.limits)

@@ -10,6 +10,7 @@ import socket
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -138,13 +139,22 @@ def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
     return UnixGatewayEnd(listener, name, incarnation=incarnation, lease=configuration.cluster.lease), incarnation
 
 
-def open_world_end(effective: Effective, *, waits: bool, is_supervised: bool = False) -> WorldEnd:
+def open_world_end(
+    effective: Effective,
+    *,
+    waits: bool,
+    is_supervised: bool = False,
+    goes_first: bool = False,
+    asked: Callable[[], object] = lambda: None,
+) -> WorldEnd:
     """Return the world's end; its `claim` joins the gateway, or becomes the world of Redis, which was reached.
 
     Args:
         effective: The configuration.
         waits: True to wait in `claim` as long as another world serves.
         is_supervised: True to wait for the gateway, too, which is started at the same time.
+        goes_first: True to serve before the worlds that wait already at a Unix socket.
+        asked: Called when the gateway at a Unix socket was asked for the turn.
 
     Raises:
         LinkUnavailable: Redis does not answer.
@@ -157,7 +167,8 @@ def open_world_end(effective: Effective, *, waits: bool, is_supervised: bool = F
         except ValueError as error:
             raise effective.error("cluster.world", str(error)) from None
     path = str(_path(effective))
-    return UnixWorldEnd(partial(trio.open_unix_socket, path), path, waits=waits, awaits_gateway=is_supervised)
+    connect = partial(trio.open_unix_socket, path)
+    return UnixWorldEnd(connect, path, waits=waits, awaits_gateway=is_supervised, goes_first=goes_first, asked=asked)
 
 
 def _path(effective: Effective) -> Path:

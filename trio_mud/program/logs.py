@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -28,6 +29,7 @@ def show(
     most: int = MOST,
     form: Literal["human", "json"] = "human",
     file: Path | None = None,
+    process: Callable[[], str] | None = None,
 ) -> QueuedHandler:
     """Send the log of this process to standard error or a file. Never waits for the stream.
 
@@ -37,6 +39,7 @@ def show(
             handled, the number of its connection and the key of its session.
         file: A file to append to, which SIGHUP reopens; None for standard error.
         most: Characters that may wait for the stream; further lines are dropped and counted. See `QueuedHandler`.
+        process: Returns what this process is, for a log that several processes write; it is called for each line.
 
     Returns:
         The handler that was added.
@@ -51,6 +54,7 @@ def show(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         escape,
+        *(() if process is None else (_naming(process),)),
         *((name_event,) if form == "json" else ()),  # after `escape`, which makes texts of numbers
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
@@ -91,6 +95,16 @@ def name_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDic
         if session is not None:
             event["session"] = printable(session.key) if type(session.key) is str else type(session.key).__name__
     return event
+
+
+def _naming(process: Callable[[], str]) -> Processor:
+    """Return a step that adds what this process is."""
+
+    def name_process(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event["process"] = process()
+        return event
+
+    return name_process
 
 
 def escape(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

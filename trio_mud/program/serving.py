@@ -226,13 +226,18 @@ def make_folder(effective: Effective) -> Path | None:
     return path
 
 
-def begin_log(effective: Effective) -> None:
-    """Begin to log as configured, before anything is opened."""
+def begin_log(effective: Effective, process: Callable[[], str] | None = None) -> None:
+    """Begin to log as configured, before anything is opened.
+
+    Args:
+        effective: The configuration.
+        process: As for `logs.show`.
+    """
     options = effective.configuration.log
     file = Path(options.file) if options.file is not None else None
     most = effective.configuration.limits.max_log
     try:
-        logs.show(logs.level_of(options.level), most=most, form=options.form, file=file)
+        logs.show(logs.level_of(options.level), most=most, form=options.form, file=file, process=process)
     except OSError as error:
         problem = f"cannot log to {file}: {error.strerror}; name a file as log.file"
         raise effective.error("log.file", problem) from error

@@ -12,21 +12,26 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import trio
 
 from ..driver.server.log_queue import reopen_log
 from ..driver.server.server import MasterServer
+from ..errors import ConfigurationError
+from .last_words import sentence_of
 
-__all__ = ["READY", "RELOADED", "SERVING", "WATCHED", "Reporter"]
+__all__ = ["FAILED", "READY", "RELOADED", "SERVING", "WATCHED", "Reporter"]
 
-READY: Final = "ready"  # the ports are open, or the game is loaded
+READY: Final = "ready"  # the ports are open; or the game is loaded, and the gateway was asked for the turn
 SERVING: Final = "serving"  # the world has claimed the cluster link, and takes connections
 WATCHED: Final = "watched"  # the watch is open, and its page is at this address
 RELOADED: Final = "reloaded"  # the code of the game was imported again
+FAILED: Final = "failed"  # the process is about to end by this error
+
+MOST_SAID: Final = 1000  # characters of an error
 
 
 class Reporter:
@@ -34,13 +39,22 @@ class Reporter:
 
     Args:
         descriptor: The socket to the supervisor; None for a process that was started by itself.
+
+    Raises:
+        ConfigurationError: It is no socket.
     """
 
     def __init__(self, descriptor: int | None) -> None:
-        self._socket = None if descriptor is None else socket.socket(fileno=descriptor)
-        if self._socket is not None:
-            self._socket.setblocking(False)
-            self._socket.set_inheritable(False)
+        self._socket: socket.socket | None = None
+        if descriptor is not None:
+            try:
+                self._socket = socket.socket(fileno=descriptor)
+                self._socket.setblocking(False)
+                self._socket.set_inheritable(False)
+            except (OSError, OverflowError) as error:
+                raise ConfigurationError(
+                    f"--supervisor {descriptor} is no socket: only trio-mud serve gives this option"
+                ) from error
 
     @property
     def is_supervised(self) -> bool:
@@ -52,6 +66,19 @@ class Reporter:
         if self._socket is not None:
             with suppress(OSError):  # it has ended, which `watched` notices
                 self._socket.send(f"{word} {json.dumps(text)}\n".encode())
+
+    @contextmanager
+    def failing(self) -> Generator[None]:
+        """Report an error that ends the block, and so the process."""
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
+
+    def fail(self, error: BaseException) -> None:
+        """Report the error that ends this process."""
+        self.report(FAILED, sentence_of(error)[:MOST_SAID])
 
     @asynccontextmanager
     async def watched(self, server: MasterServer) -> AsyncGenerator[None]:

@@ -7,9 +7,10 @@ gateway and the world at the same time, and a spare once the world serves. Which
 the gateway (`cluster/unix_link.py`), so when the world dies, the spare takes over without the supervisor, which only
 starts the next spare.
 
-A hand-over starts a new spare, which imports the code as it is now. If that is ready, earlier spares are ended, and
-the world hands over to it; if it is not, nothing has changed. When the world has reloaded its game, earlier spares are
-replaced in the same way, since they have the code from before.
+A hand-over starts a new process, which imports the code as it is now. If that is ready, the world hands over to it; if
+it is not, nothing has changed. The spare, which has the code from before, waits behind it until it serves. So if the
+new code fails on `Started`, which it can run only in its turn, the code from before plays on with all players. When the
+world has reloaded its game, earlier spares are replaced, since they have the code from before the reload.
 
 A process that ends soon after its start is started again after a pause, which doubles each time. The pause is short
 while there is no gateway or no world, since players wait for them. A world that ends by itself with status 0, as by the
@@ -25,8 +26,9 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +37,7 @@ import trio
 from ..driver.server.log_queue import reopen_log
 from ..errors import TrioMudError
 from ..transports.unix import bind, is_own, remove_own
-from .supervision import READY, RELOADED, SERVING, WATCHED
+from .supervision import FAILED, READY, RELOADED, SERVING, WATCHED
 
 __all__ = ["HAND_OVER", "ChildFailed", "ClusterSupervisor", "HandOverFailed", "control_path"]
 
@@ -44,27 +46,30 @@ HAND_OVER_TIMEOUT: Final = 30.0  # seconds from the signal until the new world s
 QUICK: Final = 10.0  # seconds; a process that ends earlier is started again after a pause
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 URGENT_PAUSE: Final = 2.0  # seconds at most while players wait for the next process
+CANNOT_START: Final = 75  # the exit status, as for a port that cannot be bound
+LAST_REPORTS: Final = 0.5  # seconds after the end of a process until the end of its reports
 BACKLOG: Final = 8
 MAX_REQUEST: Final = 1024  # bytes
+MAX_LINE: Final = 64 * 1024  # bytes of a line that a process reports
 HAND_OVER: Final = "handover"
 
 logger = logging.getLogger("trio_mud")
 
 
 class ChildFailed(TrioMudError):
-    """The gateway or the world cannot be started, and has said why.
+    """The gateway or the world cannot be started; the log says why.
 
     Attributes:
         status: Its exit status.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"a process of the server has ended with status {status}")
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
         self.status = status
 
 
 class HandOverFailed(TrioMudError):
-    """No new world can take over, and the world serves as before."""
+    """No new world has taken over; the text says why, and who serves."""
 
 
 def control_path(link: Path) -> Path:
@@ -76,11 +81,12 @@ class _Child:
     """A process of the server.
 
     Attributes:
-        ready: Set when its ports are open, or its game is loaded.
+        ready: Set when its ports are open, or its game is loaded and it waits for its turn.
         serving: Set when it is the world.
         ended: Set when it has ended.
         text: The lines that say how to connect, of a gateway that is ready.
         page: The address of its watch; "" without one.
+        said: The error that ends it, as it has reported it.
         is_replaced: True if another process takes its place, so that its end is no failure.
     """
 
@@ -91,7 +97,8 @@ class _Child:
         self.ready = trio.Event()
         self.serving = trio.Event()
         self.ended = trio.Event()
-        self.text = self.page = ""
+        self._has_read = trio.Event()
+        self.text = self.page = self.said = ""
         self.is_replaced = False
         self.began = trio.current_time()
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(joined))  # closing it ends the process
@@ -102,30 +109,55 @@ class _Child:
         code = self.process.returncode or 0
         return 128 - code if code < 0 else code
 
+    @property
+    def end_described(self) -> str:
+        """How it has ended: its status, and the error if it has reported one."""
+        return f"has ended with status {self.status}: {self.said or 'see the log'}"
+
     async def run(self) -> None:
         """Read what the process reports, until it has ended."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read)
             await self.process.wait()
+            with trio.move_on_after(LAST_REPORTS):  # of this process; a child of its own may keep the socket open
+                await self._has_read.wait()
             self.ended.set()
             nursery.cancel_scope.cancel(reason="the process has ended")
         await trio.aclose_forcefully(self._stream)
 
     async def _read(self) -> None:
+        """Take note of the reports, up to the end of the process."""
+        try:
+            await self._read_lines()
+        finally:
+            self._has_read.set()
+
+    async def _read_lines(self) -> None:
         buffer = b""
         while data := await self._receive():
             *lines, buffer = (buffer + data).split(b"\n")
             for line in lines:
-                word, _, text = line.decode().partition(" ")
-                if word == READY:
-                    self.text = json.loads(text)
-                    self.ready.set()
-                elif word == SERVING:
-                    self.serving.set()
-                elif word == WATCHED:
-                    self.page = json.loads(text)
-                elif word == RELOADED:
-                    self._reloaded()
+                try:
+                    word, _, text = line.decode().partition(" ")
+                    self._take(word, str(json.loads(text)))
+                except (ValueError, RecursionError):  # code of the game may write to any descriptor
+                    logger.error(  # noqa: TRY400 - the text says all
+                        "the %s, process %d, has reported %.80r, which is ignored", self.name, self.process.pid, line
+                    )
+            buffer = buffer[:MAX_LINE]
+
+    def _take(self, word: str, text: str) -> None:
+        if word == READY:
+            self.text = text
+            self.ready.set()
+        elif word == SERVING:
+            self.serving.set()
+        elif word == WATCHED:
+            self.page = text
+        elif word == FAILED:
+            self.said = text
+        elif word == RELOADED:
+            self._reloaded()
 
     async def _receive(self) -> bytes:
         try:
@@ -239,9 +271,11 @@ class ClusterSupervisor:
         if self._is_closing or await child.reaches(event, LOADING_TIMEOUT) or self._is_closing:
             return
         status = child.status if child.ended.is_set() else 1
+        if not child.ended.is_set():
+            logger.error("the %s was not ready within %g s, and is ended", child.name, LOADING_TIMEOUT)
         self._is_closing = True
         await self._end_all(signal.SIGKILL)
-        raise ChildFailed(status)
+        raise ChildFailed(f"the {child.name} has ended with status {status}", status)
 
     async def _start(self, name: str, command: Sequence[str], sockets: Sequence[str] = ()) -> _Child:
         assert self._nursery is not None, "it runs"
@@ -253,11 +287,16 @@ class ClusterSupervisor:
             command = ["/bin/sh", "-c", 'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', "sh", *command]
             environment |= {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(sockets)}
             descriptors += range(3, 3 + len(sockets))
-        with theirs, trio.CancelScope(shield=True):  # a process that was started is known to `_end_all`
-            # A session of its own, so that Ctrl-C reaches the supervisor only, which ends the others in their order.
-            process = await trio.lowlevel.open_process(
-                command, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True, env=environment
-            )
+        try:
+            with theirs, trio.CancelScope(shield=True):  # a process that was started is known to `_end_all`
+                # A session of its own: Ctrl-C reaches the supervisor only, which ends the others in their order.
+                process = await trio.lowlevel.open_process(
+                    command, stdin=subprocess.DEVNULL, pass_fds=descriptors, start_new_session=True, env=environment
+                )
+        except OSError as error:  # too many processes or open files, or the interpreter is being replaced
+            ours.close()
+            logger.error("cannot start the %s: %s", name, error)  # noqa: TRY400 - not a bug
+            raise ChildFailed(f"cannot start the {name}: {error}", CANNOT_START) from error
         child = _Child(name, ours, process, self._renew_spare)
         self._nursery.start_soon(child.run)
         return child
@@ -305,7 +344,7 @@ class ClusterSupervisor:
             if self._is_closing:
                 return
             pause = await self._note_end(gateway, pause, lambda: True)
-            await self._start_gateway()
+            await self._start_again(self._start_gateway)
 
     async def _keep_worlds(self) -> None:
         """Start a spare whenever a world serves and there is none, and a world if there is none at all."""
@@ -325,9 +364,19 @@ class ClusterSupervisor:
                 is_served = any(world.serving.is_set() for world in self._worlds)
                 is_missing = len(self._worlds) < 1 + is_served and not self._is_closing
                 if is_missing:
-                    await self._start_world("--standby")
+                    await self._start_again(partial(self._start_world, "--standby"))
             if not is_missing:
                 await changed.wait()
+
+    async def _start_again(self, start: Callable[[], Awaitable[object]]) -> None:
+        """Start a process; try again if the system has no room for it now."""
+        while not self._is_closing:
+            try:
+                await start()
+            except ChildFailed:  # it is logged
+                await trio.sleep(URGENT_PAUSE)
+            else:
+                return
 
     def _lacks_world(self) -> bool:
         """Return True if no world serves or could take over."""
@@ -422,35 +471,59 @@ class ClusterSupervisor:
                 self._change()
 
     async def _hand_over(self) -> float:
-        earlier = list(self._worlds)
-        successor = await self._load_spare()
-        for world in earlier:
-            world.is_replaced = True
-            if not world.serving.is_set():
-                await world.end(signal.SIGKILL)
+        earlier = [world for world in self._worlds if not world.ended.is_set()]
+        successor = await self._load_spare("--first")
+        serving = [world for world in earlier if world.serving.is_set()]
+        spares = [world for world in earlier if world not in serving]
+        ready = [world for world in spares if world.ready.is_set() and not world.ended.is_set()]
+        await self._end_spares([world for world in spares if world not in ready[-1:]])
         began = trio.current_time()
-        for world in earlier:
+        for world in serving:
+            world.is_replaced = True
             if not world.ended.is_set():
                 world.process.send_signal(signal.SIGUSR1)
-        if not await successor.reaches(successor.serving, HAND_OVER_TIMEOUT):
-            for world in earlier:
-                world.is_replaced = world.ended.is_set()
-            raise HandOverFailed(f"the new world did not serve within {HAND_OVER_TIMEOUT:g} s: see the log")
-        seconds = trio.current_time() - began
-        logger.info("a new world has taken over in %.0f ms", seconds * 1000)
-        return seconds
+        if await successor.reaches(successor.serving, HAND_OVER_TIMEOUT):
+            seconds = trio.current_time() - began
+            successor.is_replaced = False
+            await self._end_spares(ready)
+            logger.info("a new world has taken over in %.0f ms", seconds * 1000)
+            return seconds
+        if successor.ended.is_set():
+            why = f"the new world {successor.end_described}"
+        else:
+            why = f"the new world did not serve within {HAND_OVER_TIMEOUT:g} s, and is ended: see the log"
+            await successor.end(signal.SIGKILL)
+        for world in ready[-1:]:
+            if await world.reaches(world.serving, HAND_OVER_TIMEOUT):
+                raise HandOverFailed(f"{why}; the code from before plays on")
+        raise HandOverFailed(
+            f"{why}; no world serves now: players stay connected, and their lines wait; the game is started again "
+            "and again until it serves"
+        )
 
-    async def _load_spare(self) -> _Child:
-        """Start a spare, and return it once it has imported the game.
+    async def _end_spares(self, spares: Sequence[_Child]) -> None:
+        for world in spares:
+            world.is_replaced = True
+            await world.end(signal.SIGKILL)
+
+    async def _load_spare(self, *arguments: str) -> _Child:
+        """Start a spare, and return it once it has imported the game. Until it serves, its end is no failure.
 
         Raises:
             HandOverFailed: It did not become ready.
         """
-        spare = await self._start_world("--standby")
+        try:
+            spare = await self._start_world("--standby", *arguments)
+        except ChildFailed as error:
+            raise HandOverFailed(f"{error}; nothing changed") from error
+        spare.is_replaced = True
         if not await spare.reaches(spare.ready, LOADING_TIMEOUT):
-            spare.is_replaced = True
-            status = await _ended(spare)
-            raise HandOverFailed(f"the new world has ended with status {status}: see the log; nothing changed")
+            if spare.ended.is_set():
+                raise HandOverFailed(f"the new world {spare.end_described}; nothing changed")
+            await spare.end(signal.SIGKILL)
+            raise HandOverFailed(
+                f"the new world was not ready within {LOADING_TIMEOUT:g} s, and is ended: see the log; nothing changed"
+            )
         return spare
 
     async def _try_to_hand_over(self) -> None:
@@ -470,14 +543,12 @@ class ClusterSupervisor:
             earlier = [world for world in self._worlds if not world.serving.is_set()]
             if earlier:  # otherwise the next one is yet to be started
                 try:
-                    await self._load_spare()
+                    spare = await self._load_spare()
                 except HandOverFailed as error:
                     logger.error("the spare still has the code from before the reload: %s", error)  # noqa: TRY400 - not a bug
                 else:
-                    for world in earlier:
-                        if not world.serving.is_set():
-                            world.is_replaced = True
-                            await world.end(signal.SIGKILL)
+                    spare.is_replaced = False
+                    await self._end_spares([world for world in earlier if not world.serving.is_set()])
         self._change()
 
     async def _answer(self, stream: trio.SocketStream) -> None:
@@ -498,9 +569,3 @@ class ClusterSupervisor:
                 return
             with suppress(trio.BrokenResourceError):
                 await stream.send_all(answer.encode())
-
-
-async def _ended(child: _Child) -> int:
-    """End a process that did not become ready in time, and return its status."""
-    await child.end(signal.SIGKILL)
-    return child.status

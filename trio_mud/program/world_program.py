@@ -14,6 +14,7 @@ import trio
 from ..cluster.redis_link import RedisWorldEnd
 from ..cluster.shares import limits_of_world
 from ..cluster.world import WorldService
+from ..driver.core.guard import log_error
 from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
 from ..driver.server.places import Place, Places
@@ -33,12 +34,20 @@ from .watching import watching, within_all
 __all__ = ["EXIT_FENCED", "serve_world"]
 
 EXIT_HANDED_OVER = 0
+EXIT_NOT_STARTED = 1  # the game has failed on `Started`
 EXIT_FENCED = 3  # another world has claimed, and nothing was written
 
 logger = logging.getLogger("trio_mud")
 
 
-def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, reread: Callable[[], Effective]) -> None:
+def serve_world(
+    program: CheckedProgram,
+    *,
+    waits: bool,
+    reporter: Reporter,
+    reread: Callable[[], Effective],
+    goes_first: bool = False,
+) -> None:
     """Serve a world until it is stopped, or hands over on SIGUSR1.
 
     Args:
@@ -46,6 +55,7 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
         waits: True to wait, with the game imported, as long as another world serves.
         reporter: Receives what this process does.
         reread: As for `serve_program`.
+        goes_first: True to serve before the worlds that wait already, as the new world of a hand-over.
 
     Raises:
         ConfigurationError: A setting is wrong.
@@ -53,9 +63,17 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
         CannotListen, CannotOpenConsole: The watch or the console cannot be opened.
     """
     configuration, game = program.effective.configuration, program.game
-    begin_log(program.effective)
-    end = open_world_end(program.effective, waits=waits, is_supervised=reporter.is_supervised)
-    world = WorldService(end, fenced=_end_fenced)
+    is_world = trio.Event()  # from its turn on; until then it is a spare
+    name = (lambda: "world" if is_world.is_set() else "spare") if reporter.is_supervised else None
+    begin_log(program.effective, name)
+    end = open_world_end(
+        program.effective,
+        waits=waits,
+        is_supervised=reporter.is_supervised,
+        goes_first=goes_first,
+        asked=partial(reporter.report, READY),  # not before: it could be too late for its turn
+    )
+    world = WorldService(end, fenced=_end_fenced, given_up=partial(_end_not_started, reporter))
     hooks = game if isinstance(game, Hooks) else Hooks()
     limits = limits_of_world(configuration.limits)
     server = MasterServer(hooks, limits=limits, texts=configuration.texts, services=[world])
@@ -65,10 +83,10 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
 
     @asynccontextmanager
     async def claimed(server: MasterServer) -> AsyncGenerator[None]:
-        reporter.report(READY)
         if waits:
             logger.info("the game is loaded, and waits for the world that serves")
         async with world.claimed():
+            is_world.set()
             yield
 
     def announce(server: MasterServer, places: Sequence[Place]) -> None:
@@ -80,7 +98,7 @@ def serve_world(program: CheckedProgram, *, waits: bool, reporter: Reporter, rer
     lifespans.append(watching(configuration.watch, program.certificate, show_page))
     if isinstance(game, Game) and program.backend is not None:
         lifespans.append(open_storage(game, program.backend, configuration, world.journal))
-    lifespans.append(_handing_over(world, end.hand_over_wanted if isinstance(end, RedisWorldEnd) else None))
+    lifespans.append(_handing_over(world, reporter, end.hand_over_wanted if isinstance(end, RedisWorldEnd) else None))
     serve_places(
         server,
         Places(None, 0, None, None, (), listeners=[world.listener]),
@@ -112,7 +130,13 @@ def _end_fenced() -> None:
     end_process(EXIT_FENCED, "another world has claimed the cluster link: this one ends without saving")
 
 
-def _handing_over(world: WorldService, wanted: trio.Event | None) -> Lifespan:
+def _end_not_started(reporter: Reporter, error: BaseException) -> None:
+    log_error(error, "the game has failed to start")
+    reporter.fail(error)
+    end_process(EXIT_NOT_STARTED, "this world ends without saving; players stay connected for the next one")
+
+
+def _handing_over(world: WorldService, reporter: Reporter, wanted: trio.Event | None) -> Lifespan:
     """Return a lifespan in which SIGUSR1, or a request, lets another world continue, and ends this process."""
 
     @asynccontextmanager
@@ -120,11 +144,11 @@ def _handing_over(world: WorldService, wanted: trio.Event | None) -> Lifespan:
         async def wait_for_signal() -> None:
             with trio.open_signal_receiver(signal.SIGUSR1) as signals:
                 async for _ in signals:
-                    await _hand_over(world, "SIGUSR1 received")
+                    await _hand_over(world, "the supervisor" if reporter.is_supervised else "SIGUSR1")
 
         async def wait_for(request: trio.Event) -> None:
             await request.wait()
-            await _hand_over(world, "a hand-over was requested")
+            await _hand_over(world, "trio-mud handover")
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait_for_signal)
@@ -136,9 +160,9 @@ def _handing_over(world: WorldService, wanted: trio.Event | None) -> Lifespan:
     return hand_over_on_signal
 
 
-async def _hand_over(world: WorldService, why: str) -> None:
+async def _hand_over(world: WorldService, who: str) -> None:
     """Let another world continue with all players, and end this process."""
-    logger.info("%s: another world continues", why)
+    logger.info("%s has asked this world to hand over: another one continues with all players", who)
     await world.hand_over()  # what is not in the database yet is held by the cluster link
     for handler in logging.getLogger().handlers:
         handler.flush()

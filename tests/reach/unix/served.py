@@ -41,6 +41,17 @@ def greet(event):
 def answer(event):
     event.connection.write(f"version {VERSION}" if event.line == "version" else f"ok {os.getpid()} {event.line}")
 """
+FAILING: Final = (
+    GAME.replace("VERSION = 1", "VERSION = 2")
+    + """
+from trio_mud import Started
+
+
+@hooks.on(Started)
+def open_maps(event):
+    raise KeyError("maps")
+"""
+)
 KNOWN: Final = """
 import gc
 from trio_mud import Started

@@ -19,7 +19,7 @@ import trio
 from tests.supervisor import Supervisor
 
 from .drills import hand_over, kill_gateway
-from .served import GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill, two_free_ports
+from .served import FAILING, GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill, two_free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")]
 
@@ -102,10 +102,45 @@ async def test_a_hand_over_to_broken_code_changes_nothing(tmp_path: Path) -> Non
         words = command("handover", "--link", str(tmp_path / "game.link"))
         failed = await trio.run_process(words, env=environment(), capture_stdout=True, check=False)
         assert failed.returncode == 1
-        assert failed.stdout == b"the new world has ended with status 2: see the log; nothing changed\n"
+        assert (
+            failed.stdout.decode() == "the new world has ended with status 2: ZeroDivisionError: division by zero "
+            f"({tmp_path}/game.py, line 1, in <module>); nothing changed\n"
+        )
         assert "ZeroDivisionError" in game.log
         await ann.send_all(b"version\r\n")
         await sees(ann, b"version 1")
+
+
+async def test_the_code_from_before_plays_on_if_the_new_one_fails_on_started(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        await game.has_spare()
+        (tmp_path / "game.py").write_text(FAILING)
+        words = command("handover", "--link", str(tmp_path / "game.link"))
+        async with crowd(game.port, 5, every=0.1) as players:
+            failed = await trio.run_process(words, env=environment(), capture_stdout=True, check=False)
+        assert failed.returncode == 1
+        line = FAILING[: FAILING.index("raise")].count("\n") + 1
+        assert (
+            failed.stdout.decode() == "the new world has ended with status 1: KeyError: 'maps' "
+            f"({tmp_path}/game.py, line {line}, in open_maps); the code from before plays on\n"
+        )
+        assert sum(player.lost + player.doubled for player in players) == 0
+        assert [player.connects for player in players] == [1] * 5
+        await ann.send_all(b"version\r\n")
+        await sees(ann, b"version 1")
+
+
+async def test_players_stay_until_the_code_is_mended_if_no_code_can_be_started(tmp_path: Path) -> None:
+    async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
+        await game.has_spare()
+        (tmp_path / "game.py").write_text(FAILING)
+        words = command("handover", "--link", str(tmp_path / "game.link"))
+        await trio.run_process(words, env=environment(), capture_stdout=True, check=False)
+        failed = await trio.run_process(words, env=environment(), capture_stdout=True, check=False)
+        assert (failed.returncode, b"no world serves now: players stay connected" in failed.stdout) == (1, True)
+        await ann.send_all(b"version\r\n")
+        (tmp_path / "game.py").write_text(GAME.replace("VERSION = 1", "VERSION = 3"))
+        await sees(ann, b"version 3")
 
 
 async def test_the_gateway_is_started_again_and_its_players_return(tmp_path: Path) -> None:
@@ -177,6 +212,8 @@ def test_a_hand_over_without_a_server_ends_with_status_75(tmp_path: Path) -> Non
         (("gateway",), 2, "no cluster link is set: name the path of a Unix socket, or the URL of Redis, with --link"),
         (("world", "game:hooks"), 2, "no cluster link is set: name the path of a Unix socket, or the URL of Redis,"),
         (("gateway", "game:hooks"), 2, "a gateway runs no game: leave out game:hooks, and give it to trio-mud world"),
+        (("world", "game:hooks", "--supervisor", "99"), 2, "99 is no socket: only trio-mud serve gives this option"),
+        (("gateway", "--supervisor", "99"), 2, "99 is no socket: only trio-mud serve gives this option"),
         (("serve", "game:hooks", "--link", "redis://x"), 2, "start trio-mud gateway and world"),
         (("serve", "game:hooks", "--link", f"{'x' * 120}.link"), 75, "AF_UNIX path too long; name another link with"),
         (("serve", "game:hooks", "--port", "4000", "--watch-port", "3999"), 2, "that is port: choose another watch."),
@@ -221,7 +258,7 @@ async def test_a_spare_that_cannot_start_is_named_in_the_log_and_the_world_serve
         (tmp_path / "game.py").write_text("def broken(:")
         game.process.send_signal(signal.SIGHUP)
         with trio.fail_after(PATIENCE):
-            while "no new world took over: the new world has ended with status 2: see the log" not in game.log:
+            while "no new world took over: the new world has ended with status 2: SyntaxError: " not in game.log:
                 await trio.sleep(0.02)
         os.kill(game.children("world")[1], signal.SIGKILL)
         with trio.fail_after(PATIENCE):

@@ -19,6 +19,8 @@ class Service(Protocol):
     They are closed in reverse order after the last event was handled.
     A service that raises, or returns before `aclose` was called, stops the server.
     If it has a method `attach_server(server)`, that is called when the server is created.
+    If it has a method `start_failed(error)`, that is called at once if the server ends before all functions on
+    `Started` have run, because one of them or a service has failed.
     """
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:

@@ -162,8 +162,7 @@ class TaskTree:
 
     def fail(self, error: BaseException) -> None:
         """Take the hard path, and make `serve` raise the first such error."""
-        if self.fatal is None:
-            self.fatal = error
+        self._note_fatal(error)
         self.abort()
 
     def interrupted(self, error: BaseException) -> None:
@@ -175,9 +174,18 @@ class TaskTree:
         if not is_a(unwrap_single(error), SystemExit):
             self.fail(error)
             return
-        if self.fatal is None:
-            self.fatal = error
+        self._note_fatal(error)
         self.shutdown(self._context.texts.shutdown, self._context.limits.shutdown_timeout)
+
+    def _note_fatal(self, error: BaseException) -> None:
+        """Keep the first fatal error. Before the start is complete, notify the services, which may end the process."""
+        if self.fatal is not None:
+            return
+        self.fatal = error
+        if not self.has_started:
+            for service in self._services:
+                if (start_failed := getattr(service, "start_failed", None)) is not None:
+                    start_failed(error)
 
     async def wait_started(self) -> None:
         """Wait until `has_started`."""
