@@ -141,6 +141,8 @@ ORDER = {
         "pending",
         "remote_input",
         "remote_link",
+        "world_listener",
+        "gateway_settings",
         "held_sessions",
         "world",
         "redis_access",

@@ -10,7 +10,8 @@ import trio
 from trio_mud import Hooks, Limits, MasterServer, Texts
 from trio_mud.cluster.gateway import GatewayService
 from trio_mud.cluster.shares import limits_of_gateway, limits_of_world, texts_of_gateway
-from trio_mud.cluster.world import WorldListener, WorldService
+from trio_mud.cluster.world import WorldService
+from trio_mud.cluster.world_listener import WorldListener
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.server.server import ServerSettings
 from trio_mud.storage import Executor, Stored, inline

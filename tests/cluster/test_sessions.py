@@ -23,7 +23,7 @@ from trio_mud import (
 )
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
-from trio_mud.cluster.world import WorldListener
+from trio_mud.cluster.world_listener import WorldListener
 from trio_mud.commands import Commands
 from trio_mud.mudlib import world as valley
 from trio_mud.storage import Stored

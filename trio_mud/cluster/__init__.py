@@ -10,7 +10,7 @@
     gateway       the gateway's service
     remote_link   the link of one connection in the world
     pending       the output for the next commit of the world
-    world         the world's service
+    world         the world's service, with its listener in world_listener
 
 `docs/project/cluster.md` has the way of a line through both, and the behaviour when one of them dies.
 """

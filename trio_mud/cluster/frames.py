@@ -10,16 +10,17 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 from .wire import MAX_ITEMS, Down, Number, Output, Up, Word
 
+Message = TypeVar("Message")
+
 VERSION: Final = 1
 MAX_FRAME: Final = 16 * 1024 * 1024  # bytes
 ROOM: Final = MAX_FRAME - 1024  # bytes of its messages; the rest is for its own fields
-
 
 logger = logging.getLogger("trio_mud")
 
@@ -35,7 +36,7 @@ class VersionMismatch(WireError):
     """The other side's version differs by more than one. Update the older of the two."""
 
 
-class UpFrame(msgspec.Struct, array_like=True, frozen=True):
+class _UpFrame(msgspec.Struct, Generic[Message], array_like=True, frozen=True):
     """One batch of a gateway.
 
     Attributes:
@@ -52,7 +53,7 @@ class UpFrame(msgspec.Struct, array_like=True, frozen=True):
     incarnation: Number
     epoch: Number
     roll: Number
-    messages: list[Up]
+    messages: list[Message]
     number: Number = 0
 
 
@@ -61,7 +62,7 @@ class _Sender(msgspec.Struct, array_like=True):
     gateway: Word
 
 
-class DownFrame(msgspec.Struct, array_like=True, frozen=True):
+class _DownFrame(msgspec.Struct, Generic[Message], array_like=True, frozen=True):
     """One batch of the world, for one gateway.
 
     Attributes:
@@ -71,40 +72,19 @@ class DownFrame(msgspec.Struct, array_like=True, frozen=True):
 
     version: int
     epoch: Number
-    messages: list[Down]
+    messages: list[Message]
     incarnation: Number = 0
     number: Number = 0
 
 
-class _RawUp(msgspec.Struct, array_like=True):
-    version: int
-    gateway: Word
-    incarnation: Number
-    epoch: Number
-    roll: Number
-    messages: list[msgspec.Raw]
-    number: Number = 0
-
-
-class _RawDown(msgspec.Struct, array_like=True):
-    version: int
-    epoch: Number
-    messages: list[msgspec.Raw]
-    incarnation: Number = 0
-    number: Number = 0
-
+UpFrame = _UpFrame[Up]
+DownFrame = _DownFrame[Down]
+Frame = TypeVar("Frame", UpFrame, DownFrame)
 
 _NO_NUMBERS: Final = itertools.repeat(0)
+_NO_FRAME: Final = (msgspec.DecodeError, ValueError, RecursionError)
 _encoder: Final = msgspec.msgpack.Encoder()
-_up: Final = msgspec.msgpack.Decoder(UpFrame)
-_down: Final = msgspec.msgpack.Decoder(DownFrame)
 _sender: Final = msgspec.msgpack.Decoder(_Sender)
-_raw_up: Final = msgspec.msgpack.Decoder(_RawUp)
-_raw_down: Final = msgspec.msgpack.Decoder(_RawDown)
-_one_up: Final[msgspec.msgpack.Decoder[Up]] = msgspec.msgpack.Decoder(Up)
-_one_down: Final[msgspec.msgpack.Decoder[Down]] = msgspec.msgpack.Decoder(Down)
-
-Message = TypeVar("Message")
 
 
 def _log_left_out(what: str, error: Exception) -> None:
@@ -154,38 +134,20 @@ def decode_up(frame: bytes, unknown: Callable[[int], object] = lambda count: Non
         VersionMismatch: The versions differ by more than one.
         WireError: It is no frame.
     """
-    _check_size(frame)
-    try:
-        decoded = _up.decode(frame)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raw = _read(_raw_up, frame)
-        _check_version(raw.version)
-        messages = _known(_one_up, raw.messages, unknown)
-        return UpFrame(raw.version, raw.gateway, raw.incarnation, raw.epoch, raw.roll, messages, raw.number)
-    _check_version(decoded.version)
-    return decoded
+    return _up.decode(frame, unknown)
+
+
+def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: None) -> DownFrame:
+    """Decode a world's frame, as `decode_up` does."""
+    return _down.decode(frame, unknown)
 
 
 def sender_of(frame: bytes) -> str | None:
     """Return the gateway that a gateway's frame names, or None if it is no frame."""
     try:
         return _sender.decode(frame).gateway
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except _NO_FRAME:
         return None
-
-
-def decode_down(frame: bytes, unknown: Callable[[int], object] = lambda count: None) -> DownFrame:
-    """Decode a world's frame, as `decode_up` does."""
-    _check_size(frame)
-    try:
-        decoded = _down.decode(frame)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raw = _read(_raw_down, frame)
-        _check_version(raw.version)
-        messages = _known(_one_down, raw.messages, unknown)
-        return DownFrame(raw.version, raw.epoch, messages, raw.incarnation, raw.number)
-    _check_version(decoded.version)
-    return decoded
 
 
 def _parts(messages: Iterable[object], left_out: LeftOut) -> list[list[bytes]]:
@@ -193,22 +155,27 @@ def _parts(messages: Iterable[object], left_out: LeftOut) -> list[list[bytes]]:
     parts: list[list[bytes]] = []
     room = 0
     for message in messages:
-        for data in _encodings(message, left_out):
-            if len(data) > room:
+        try:
+            data = _encoder.encode(message)
+        except Exception:  # noqa: BLE001 - a value of the game that is not checked where it is given
+            data = b""
+        # An item has a byte at least, so a message of no more bytes has no more items.
+        for part in (data,) if 0 < len(data) <= MAX_ITEMS else _split(message, left_out):
+            if len(part) > room:
                 parts.append([])
                 room = ROOM
-            room -= len(data)
-            parts[-1].append(data)
+            room -= len(part)
+            parts[-1].append(part)
     return parts
 
 
-def _encodings(message: object, left_out: LeftOut) -> Iterator[bytes]:
+def _split(message: object, left_out: LeftOut) -> Iterator[bytes]:
     """Encode a message that fits into a frame; halve output until each part of it does, and can be encoded."""
     items = message.items if isinstance(message, Output) else ()
     error: Exception
     try:
         data = _encoder.encode(message)
-    except Exception as caught:  # noqa: BLE001 - a value of the game that is not checked where it is given
+    except Exception as caught:  # noqa: BLE001 - as above
         error = caught
     else:
         if len(data) <= ROOM and len(items) <= MAX_ITEMS:
@@ -217,15 +184,50 @@ def _encodings(message: object, left_out: LeftOut) -> Iterator[bytes]:
         error = WireError(f"it has {len(data)} bytes; a frame has room for {ROOM}")
     if isinstance(message, Output) and len(items) > 1:
         middle = len(items) // 2
-        yield from _encodings(Output(message.links, items[:middle]), left_out)
-        yield from _encodings(Output(message.links, items[middle:]), left_out)
+        yield from _split(Output(message.links, items[:middle]), left_out)
+        yield from _split(Output(message.links, items[middle:]), left_out)
     else:
         left_out(f"an item {type(items[0]).__name__}" if items else f"a message {type(message).__name__}", error)
 
 
-def _check_size(frame: bytes) -> None:
-    if len(frame) > MAX_FRAME:
-        raise WireError(f"a frame of {len(frame)} bytes; the greatest has {MAX_FRAME}")
+class _FrameDecoder(Generic[Frame]):
+    """Decodes the frames of one direction: as a whole, or message by message if one of them is not known here.
+
+    Args:
+        frame: The type of a frame.
+        raw: The same with raw messages.
+        message: The type of a message.
+    """
+
+    def __init__(self, frame: type[Frame], raw: object, message: object) -> None:
+        self._frame: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(frame)
+        self._raw: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(raw)
+        self._message: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(message)
+
+    def decode(self, data: bytes, unknown: Callable[[int], object]) -> Frame:
+        if len(data) > MAX_FRAME:
+            raise WireError(f"a frame of {len(data)} bytes; the greatest has {MAX_FRAME}")
+        try:
+            frame = self._frame.decode(data)
+        except _NO_FRAME:
+            return self._decode_known(data, unknown)
+        _check_version(frame.version)
+        return frame
+
+    def _decode_known(self, data: bytes, unknown: Callable[[int], object]) -> Frame:
+        """Decode the messages each by itself: those of a newer peer that this version knows."""
+        try:
+            raw = self._raw.decode(data)
+        except _NO_FRAME as error:
+            raise WireError(f"no frame: {type(error).__name__}") from None
+        _check_version(raw.version)
+        messages = []
+        for item in raw.messages:
+            with suppress(*_NO_FRAME):
+                messages.append(self._message.decode(item))
+        if len(messages) < len(raw.messages):
+            unknown(len(raw.messages) - len(messages))
+        return msgspec.structs.replace(raw, messages=messages)
 
 
 def _check_version(version: int) -> None:
@@ -233,21 +235,5 @@ def _check_version(version: int) -> None:
         raise VersionMismatch(f"the other side speaks version {version}, and this one {VERSION}: update the older one")
 
 
-def _read(decoder: msgspec.msgpack.Decoder[Message], frame: bytes) -> Message:
-    try:
-        return decoder.decode(frame)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise WireError(f"no frame: {type(error).__name__}") from None
-
-
-def _known(
-    decoder: msgspec.msgpack.Decoder[Message], raw: Sequence[msgspec.Raw], unknown: Callable[[int], object]
-) -> list[Message]:
-    """Return the messages that can be decoded, each by itself: those of a newer peer that this version knows."""
-    messages = []
-    for item in raw:
-        with suppress(msgspec.DecodeError, ValueError, RecursionError):
-            messages.append(decoder.decode(item))
-    if len(messages) < len(raw):
-        unknown(len(raw) - len(messages))
-    return messages
+_up: Final = _FrameDecoder(UpFrame, _UpFrame[msgspec.Raw], Up)
+_down: Final = _FrameDecoder(DownFrame, _DownFrame[msgspec.Raw], Down)

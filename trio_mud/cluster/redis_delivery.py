@@ -14,6 +14,9 @@ In both cases, and after a loss of all data, the world writes again what is not 
 it has. If the world keeps no longer what is missing, the next entry is marked, so that the gateway takes it, and the
 world asks for the rolls, which repair the rest.
 
+The frames have another number, by which the services drop one that comes twice over any cluster link. The world counts
+the frames of all gateways by it, so a gateway could not see a gap in it.
+
 Without I/O. Used by `redis_link`.
 """
 

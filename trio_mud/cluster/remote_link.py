@@ -29,7 +29,6 @@ from ..driver.link.base import (
 )
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
-from ..driver.sessions.restoring import Continuation
 from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
@@ -114,39 +113,6 @@ class RemoteClient(Client):
         return self.has_answered
 
 
-class RemoteTransport:
-    """The transport that the listener returns, as far as the server uses one that makes its own link.
-
-    Attributes:
-        address: The peer's host.
-        continues: How it continues a session of an earlier world; None for any other.
-    """
-
-    __slots__ = ("_link", "address", "continues")
-
-    def __init__(self, link: RemoteLink, continues: Continuation | None = None) -> None:
-        self._link: RemoteLink | None = link
-        self.address = link.address
-        self.continues = continues
-
-    def make_link(self, host: LinkHost) -> RemoteLink:
-        """Return the link, and forget it: the accept loop keeps its last transport."""
-        link, self._link = self._link, None
-        assert link is not None, "it is made once"
-        link.attach_host(host)
-        return link
-
-    def dismiss(self, why: Cause) -> None:
-        """Report to the gateway that the connection is not accepted."""
-        if self._link is not None:
-            self._link.dismiss(why)
-
-    async def aclose_forcefully(self) -> None:
-        """Dismiss the connection."""
-        self.dismiss(Cause.TOO_MANY)
-        await trio.lowlevel.checkpoint()
-
-
 class RemoteLink:
     """The world's link to a peer at a gateway.
 
@@ -190,7 +156,6 @@ class RemoteLink:
         "_port",
         "_preferences",
         "_protocols",
-        "_receiver",
         "_refusal",
         "_size",
         "_tail_at",
@@ -229,7 +194,6 @@ class RemoteLink:
         self._preferences = self.client._preferences
         self.client._observer = self._facts_changed
         self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
-        self._receiver: LinkReceiver | None = None
         self._departure: Departed | None = None
         self._was_admitted = arrived.was_admitted
         self._dismissal: Dismissed | None = None  # to be sent once its input was taken
@@ -259,7 +223,7 @@ class RemoteLink:
 
     def attach(self, receiver: LinkReceiver) -> None:
         """Set the receiver."""
-        self._receiver = self.input.receiver = receiver
+        self.input.receiver = receiver
         if self.input.secrets is not None and isinstance(receiver, Inbox):
             receiver.observer = self.input.secrets
 
@@ -498,17 +462,18 @@ class RemoteLink:
 
     def signal(self, message: Signalled) -> None:
         """Report an event that overtakes lines."""
-        if self._receiver is None or self._is_stopped:
+        receiver = self.input.receiver
+        if receiver is None or self._is_stopped:
             return
         match message.kind:
             case "resized" if len(message.size) == 2:
-                self._receiver.received(Resized(*message.size))
+                receiver.received(Resized(*message.size))
             case "hiding refused":
-                self._receiver.received(HidingRefused())
+                receiver.received(HidingRefused())
             case "client known":
-                self._receiver.received(ClientKnown())
+                receiver.received(ClientKnown())
             case "packages named":
-                self._receiver.received(PackagesNamed())
+                receiver.received(PackagesNamed())
 
     def end_input(self) -> None:
         """Take note of the end of file."""
@@ -575,8 +540,8 @@ class RemoteLink:
 
     @property
     def _its_receiver(self) -> LinkReceiver:
-        assert self._receiver is not None, "it is attached before anything else"
-        return self._receiver
+        assert self.input.receiver is not None, "it is attached before anything else"
+        return self.input.receiver
 
     def _act(self, event: WorldLinkEvent, why: Cause = Cause.ERROR) -> None:
         for action in self._machine.step(event):
@@ -589,8 +554,8 @@ class RemoteLink:
                     self._port.send(self.gateway, message)
                 else:  # its last input still waits, and the gateway remembers it for the next world until it is taken
                     self._dismissal = message
-            elif self._departure is not None and self._receiver is not None:
-                self._receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
+            elif self._departure is not None and self.input.receiver is not None:
+                self.input.receiver.ended(_CAUSES.get(self._departure.cause, Cause.RESET), self._departure.text)
         if self._is_over:
             self._is_stopped, self._is_refusal = True, False
             self._port.forget(self)

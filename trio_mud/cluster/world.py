@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -26,23 +25,20 @@ from typing import Final, cast
 
 import trio
 
-from ..driver.core.events import Cause
 from ..driver.core.guard import log_error, unwrap_single
 from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
-from ..driver.sessions.restoring import Continuation
 from ..storage.journal import ChangeJournal
-from ..transports import Transport
 from .ends import Commit, Fenced, Forgotten, WorldEnd
 from .frames import UpFrame, WireError, decode_up, encode_down
+from .gateway_settings import Listing, ban_message
 from .held_sessions import HeldSessions
 from .pending import PendingOutput
-from .remote_link import RemoteLink, RemoteTransport
+from .remote_link import RemoteLink
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
-    MAX_LISTED,
     Acknowledged,
     Arrived,
     Departed,
@@ -50,9 +46,6 @@ from .wire import (
     Down,
     FactsLearned,
     InputOver,
-    Listed,
-    NetworkAllowed,
-    NetworkBanned,
     ProbeAnswered,
     RollOver,
     Signalled,
@@ -63,8 +56,8 @@ from .wire import (
     VerdictAdmitted,
     WorldProbed,
     WorldStarted,
-    phrase,
 )
+from .world_listener import WorldListener
 
 logger = logging.getLogger("trio_mud")
 
@@ -72,34 +65,6 @@ RELEASE_TIMEOUT: Final = 1.0  # seconds
 HOLD: Final = 1.0  # seconds for which input waits at most until all sessions are restored
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
-
-
-class WorldListener:
-    """The listener of a world: its peers are the connections at the gateways."""
-
-    def __init__(self) -> None:
-        self._put, self._get = trio.open_memory_channel[RemoteTransport](math.inf)
-
-    def arrive(self, link: RemoteLink, continues: Continuation | None) -> None:
-        """Queue a connection to be accepted, and how it continues a session of an earlier world."""
-        try:
-            self._put.send_nowait(RemoteTransport(link, continues))
-        except trio.BrokenResourceError:
-            link.dismiss(Cause.SHUTDOWN)
-
-    async def accept(self) -> Transport:
-        """Return the next connection."""
-        return cast("Transport", await self._get.receive())
-
-    async def aclose(self) -> None:
-        """Dismiss the connections that were not accepted, and all later ones."""
-        while True:
-            try:
-                self._get.receive_nowait().dismiss(Cause.SHUTDOWN)
-            except (trio.WouldBlock, trio.ClosedResourceError):
-                break
-        self._get.close()
-        await trio.lowlevel.checkpoint()
 
 
 class WorldService:
@@ -151,7 +116,7 @@ class WorldService:
         self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
-        self._listing: dict[str, str | tuple[str, ...]] = {}
+        self._listing = Listing()
         self._must_list = False
         self._number = 0  # of the last commit
         self._dirty = trio.Event()
@@ -326,7 +291,7 @@ class WorldService:
     def _send_ban(self, change: Ban | str) -> None:
         """Repeat a ban, or its lifting, at the gateways; those that are greeted later get all bans."""
         for gateway in self._rolls:
-            self.send(gateway, NetworkAllowed(change) if isinstance(change, str) else _on_wire(change))
+            self.send(gateway, ban_message(change))
 
     def send(self, gateway: str, message: Down) -> None:
         """Queue a message for the next commit."""
@@ -499,10 +464,10 @@ class WorldService:
         self._rolls[gateway] = self._last_roll
         self._rolling[gateway] = set()
         self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
-        if self._listing:
-            self.send(gateway, Listed(self._listing))
+        if self._listing.message is not None:
+            self.send(gateway, self._listing.message)
         for ban in self._host.bans if self._host is not None else ():
-            self.send(gateway, _on_wire(ban))
+            self.send(gateway, ban_message(ban))
         for name, tail in self._wanted:
             if name == gateway:  # the earlier request, or its answer, may be lost
                 self.send(gateway, TailWanted(tail))
@@ -632,23 +597,10 @@ class WorldService:
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""
-        if not self._must_list or self._host is None:
-            return
-        self._must_list = False
-        try:
-            listing = {
-                phrase(name): phrase(str(value))
-                if isinstance(value, str | int)
-                else tuple(phrase(str(item)) for item in itertools.islice(value, MAX_LISTED))
-                for name, value in itertools.islice(self._host.mssp_variables().items(), MAX_LISTED)
-            }
-        except Exception as error:  # noqa: BLE001 - values of the game
-            text = "the variables for MUD listings cannot be sent to the gateways; check server.mssp"
-            self._host.context.repeats.log(logging.ERROR, text, kind="listing", summary=text, error=error)
-            return
-        if listing != self._listing:
-            self._listing = listing
-            self.output.put_first(self._rolls, Listed(listing))
+        if self._must_list and self._host is not None:
+            self._must_list = False
+            if (changed := self._listing.update(self._host)) is not None:
+                self.output.put_first(self._rolls, changed)
 
     def _count_unknown(self, count: int) -> None:
         self._count("unknown messages", count)
@@ -656,7 +608,3 @@ class WorldService:
     def _count(self, what: str, count: int = 1) -> None:
         if self._host is not None:
             self._host.context.counters[what] += count
-
-
-def _on_wire(ban: Ban) -> NetworkBanned:
-    return NetworkBanned(ban.network, phrase(ban.text), ban.seconds if ban.seconds < math.inf else -1.0)

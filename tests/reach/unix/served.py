@@ -70,7 +70,7 @@ def obey_operator(operator, command):
                 f"pending {world.output.size}, rolls {world._rolls}, rolling {world._rolling}, "
                 f"links {len(world._links)}")
             for (gateway, number), link in world._links.items():
-                receiver, taken = link._receiver, link.input
+                receiver, taken = link.input.receiver, link.input
                 order = taken._order
                 if command == "all" or taken.taken_number < order.received or order._early or link._items:
                     operator.write(
