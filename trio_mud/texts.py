@@ -42,7 +42,7 @@ class Texts:
     world_away: str = "The world does not answer just now. Please try again in a little while."
     """A gateway has waited `limits.world_timeout` for the world, which is another process."""
 
-    world_restarted: str = "(The world has restarted, and what you were in begins again.)"
+    world_restarted: str = "(The world has restarted. What you were doing was cancelled; begin it again.)"
     """The world of a split server died during a dialog of this player, such as the login."""
 
     refused: str = "You may not come in."

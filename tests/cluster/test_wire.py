@@ -84,6 +84,7 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         "data": st.binary(max_size=40),
         "ends_line": st.booleans(),
         "has_answered": st.booleans(),
+        "in_dialog": st.booleans(),
         "is_answered": st.booleans(),
         "is_hidden": st.booleans(),
         "is_last": st.booleans(),

@@ -102,10 +102,16 @@ class Forwarder:
             self._add(lambda number: KeyPressed(link, number, kind))
 
     def discard(self) -> None:
-        """Drop the input that was not sent, and mark the place in the rest."""
+        """Drop the input that was not sent, and that the world has not taken, and mark the place in the rest.
+
+        The world that asks has dropped all input without an acknowledgement. If it dies before it can acknowledge that,
+        the next one gets nothing of it.
+        """
         link = self._connection.number
-        self._connection._inbox.discard_lines()
-        self._add(lambda number: InputDiscarded(link, number))
+        self.unacknowledged.replace(lambda number: InputDiscarded(link, number))
+        if self._connection.ending is None:  # otherwise no input follows
+            self._connection._inbox.discard_lines()
+            self._add(lambda number: InputDiscarded(link, number))
 
     def input_over(self) -> None:
         """Report the end of file."""

@@ -37,6 +37,7 @@ from .gateway_peer import GatewayPeer
 from .silence import Silence
 from .wire import (
     Acknowledged,
+    DialogChanged,
     DiscardInput,
     Dismissed,
     Down,
@@ -326,7 +327,7 @@ class GatewayService:
                 self._call_the_roll(epoch, roll)
             case Listed() | NetworkBanned() | NetworkAllowed():
                 self._configure(message)
-            case VerdictAdmitted() | Dismissed() | DiscardInput():
+            case VerdictAdmitted() | Dismissed() | DiscardInput() | DialogChanged():
                 if (peer := self._peers.get(message.link)) is not None:
                     self._obey_for(peer, message)
             case TailWanted(tail):
@@ -351,15 +352,16 @@ class GatewayService:
             case NetworkAllowed(network):
                 self._server.unban(network)
 
-    def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput) -> None:
+    def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput | DialogChanged) -> None:
         match message:
             case VerdictAdmitted():
                 peer.admit()
             case Dismissed(_, cause, text):
                 peer.dismiss(_CAUSES.get(cause, Cause.ASKED), text)
             case DiscardInput():
-                if peer.connection.ending is None:
-                    peer.forwarder.discard()
+                peer.forwarder.discard()
+            case DialogChanged(_, in_dialog):
+                peer.in_dialog = in_dialog
 
     def _links_of(self, numbers: list[int]) -> list[TelnetLink]:
         return [_link_of(peer) for number in numbers if (peer := self._peers.get(number)) is not None]

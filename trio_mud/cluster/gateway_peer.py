@@ -38,6 +38,7 @@ class GatewayPeer:
     Attributes:
         connection: The connection.
         forwarder: Takes its input.
+        in_dialog: True if a dialog of the world has its lines, as `DialogChanged` says.
         verdict: Set with the world's verdict.
         was_notified: True if the player was notified that the world is silent.
     """
@@ -55,6 +56,7 @@ class GatewayPeer:
         "_text",
         "connection",
         "forwarder",
+        "in_dialog",
         "verdict",
         "was_notified",
     )
@@ -70,6 +72,7 @@ class GatewayPeer:
         self.forwarder = Forwarder(
             connection, self._send, signal=self._signal, ended=lambda: self._step(GatewayEvent.INPUT_OVER)
         )
+        self.in_dialog = False
         self.verdict = trio.Event()
         self.was_notified = False
         self._has_messages = has_messages
@@ -123,6 +126,7 @@ class GatewayPeer:
                     self.forwarder.unacknowledged.acknowledged,
                     self._machine.state is not AtGateway.KNOCKING,
                     self.forwarder.recorded is not None,
+                    self.in_dialog,
                 )
             )
         elif self._may_differ and self._machine.state is not AtGateway.GONE:  # not for each line: it costs as much
@@ -175,7 +179,8 @@ class GatewayPeer:
         """
         self._queue.clear()
         self.connection.client._set_preferences({})  # those of the earlier world
-        if self._machine.state is AtGateway.OPEN:  # the dialog that has hidden the input ended with its world
+        # Of one in a dialog the input stays hidden: the dialog may live, and otherwise the next world shows it again.
+        if self._machine.state is AtGateway.OPEN and not self.in_dialog:
             link = self.connection._link
             link.hide_input(False, marks=True, ends_line=False, is_answered=not link.hides_input)
         self._step(GatewayEvent.WORLD_STARTED)

@@ -59,6 +59,10 @@ class Unacknowledged:
         self._size += _size_of(item)
         return item
 
+    def replace(self, make: Callable[[int], Numbered]) -> None:
+        """Put another item in place of each one that is kept, under its number."""
+        self._items = deque(make(item.number) for item in self._items)
+
     def acknowledge(self, number: int) -> bool:
         """Forget the items up to a number; return True if that has opened the window.
 

@@ -41,6 +41,7 @@ from .wire import (
     Arrived,
     CaughtUp,
     Departed,
+    DialogChanged,
     DiscardInput,
     Dismissed,
     Down,
@@ -92,7 +93,7 @@ class Port(Holding, Protocol):
         ...
 
     def note_input(self, link: RemoteLink) -> None:
-        """Take note that input was received, which is to be acknowledged once it was taken."""
+        """Take note of input that is to be acknowledged once it was taken, or of a dialog that is to be reported."""
         ...
 
     def forget(self, link: RemoteLink) -> None:
@@ -151,6 +152,8 @@ class RemoteLink:
         "_is_refusal",
         "_is_stopped",
         "_items",
+        "_knows_dialog",
+        "_lost_dialog",
         "_machine",
         "_marks_hidden",
         "_port",
@@ -196,8 +199,13 @@ class RemoteLink:
         self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
         self._departure: Departed | None = None
         self._was_admitted = arrived.was_admitted
+        self._knows_dialog: bool | None = arrived.in_dialog  # what the gateway believes; None if that is unknown
+        # Its dialog is lost, with an earlier world or with the gateway, and the player is not notified yet.
+        self._lost_dialog = arrived.in_dialog and arrived.was_admitted
         self._dismissal: Dismissed | None = None  # to be sent once its input was taken
         self.input: RemoteInput = RemoteInput(port, arrived, None if before is None else before.input)
+        if self._lost_dialog:  # one of its lines may be a password, and must not become a command
+            self.input.want_discard()
         self._input_over = trio.Event()
         # output
         self._items: list[Item] = []
@@ -240,8 +248,8 @@ class RemoteLink:
     def open(self, *, offers: bool = True) -> None:
         """Allow output, after the verdict."""
         if offers:
-            if self.begins_again and (notice := self._host.context.texts.world_restarted):
-                self._items.insert(0, TextSent(on_wire(notice)))
+            if self.begins_again or self._lost_dialog:
+                self._begin_again()
             self._act(WorldLinkEvent.ADMITTED)
         else:
             self._items.clear()
@@ -249,6 +257,17 @@ class RemoteLink:
             self._is_refusal = self._machine.state is InWorld.KNOCKING
             self._is_stopped = not self._is_refusal
         self._host.mark_dirty(self._its_receiver)
+
+    def _begin_again(self) -> None:
+        """Notify the player that what was under way is over, and drop what was typed before that can be read."""
+        # The prompt is forgotten behind the notice, which covers it. Its question is void: a password that answered it
+        # would be a command.
+        last: list[Item] = [PromptAnswered(), InputHidden(False, marks=True, ends_line=False, is_answered=False)]
+        notice = self._host.context.texts.world_restarted
+        self._items[:0] = [TextSent(on_wire(notice)), *last] if notice else last
+        if self._lost_dialog:
+            self._lost_dialog = False
+            self._port.discard_input(self)
 
     async def read(self) -> None:
         """Wait for the end of file; input comes by `receive`."""
@@ -348,6 +367,25 @@ class RemoteLink:
         """True if typed input is secret now."""
         return self._is_hidden or self._marks_hidden
 
+    @property
+    def in_dialog(self) -> bool:
+        """True if its lines belong to a dialog or another line taker, or are secret; the next world drops them."""
+        receiver = self.input.receiver
+        has_taker = isinstance(receiver, Inbox) and receiver.taker is not None
+        return has_taker or self._lost_dialog or self.hides_input
+
+    def take_dialog(self) -> DialogChanged | None:
+        """Return what the gateway is to know about its dialogs, once; None if it does."""
+        if self._is_over or self._knows_dialog is (in_dialog := self.in_dialog):
+            return None
+        self._knows_dialog = in_dialog
+        return DialogChanged(self.number, in_dialog)
+
+    def repeat_dialog(self) -> None:
+        """Report with the next commit whether it is in a dialog: the last change may be lost."""
+        self._knows_dialog = None
+        self._port.note_input(self)
+
     def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Let the gateway send a token, and keep the text from here on."""
         self._has_tail = True
@@ -404,6 +442,8 @@ class RemoteLink:
         if self._is_over:  # another connection may have its number by now
             self._items.clear()
             self._size = 0
+        elif self._knows_dialog is not self.in_dialog:
+            self._port.note_input(self)
         if not self._items or self._tail_at is not None:
             return
         if not self._port.output.has_room:

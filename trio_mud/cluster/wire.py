@@ -88,6 +88,7 @@ class Arrived(_Message, tag=1, frozen=True):
         taken: The greatest number that the earlier world has acknowledged.
         was_admitted: True if an earlier world has admitted it.
         is_recorded: True if acknowledgements are to name the lines that must not be recorded.
+        in_dialog: As the last `DialogChanged` has said.
     """
 
     link: Number
@@ -97,6 +98,7 @@ class Arrived(_Message, tag=1, frozen=True):
     taken: Number = 0
     was_admitted: bool = False
     is_recorded: bool = False
+    in_dialog: bool = False
 
 
 class LineTyped(_Message, tag=2, frozen=True):
@@ -131,7 +133,10 @@ class KeyPressed(_Message, tag=4, frozen=True):
 
 
 class InputDiscarded(_Message, tag=5, frozen=True):
-    """The gateway has obeyed `DiscardInput`: later numbers were typed after it. Numbered."""
+    """The gateway has obeyed `DiscardInput`: later numbers were typed after it. Numbered.
+
+    It also stands in place of each item that was dropped, when the roll brings that again.
+    """
 
     link: Number
     number: Number
@@ -408,6 +413,17 @@ class TailWanted(_Message, tag=11, frozen=True):
     tail: Number
 
 
+class DialogChanged(_Message, tag=12, frozen=True):
+    """A dialog of a connection has begun or ended. The acknowledgement of the line that caused it is in its commit.
+
+    Attributes:
+        in_dialog: True if unacknowledged lines belong to a dialog, or to another line taker, or to hidden input.
+    """
+
+    link: Number
+    in_dialog: bool
+
+
 Down = (
     VerdictAdmitted
     | Output
@@ -420,6 +436,7 @@ Down = (
     | NetworkBanned
     | NetworkAllowed
     | TailWanted
+    | DialogChanged
 )
 
 

@@ -103,7 +103,7 @@ class WorldService:
         self._host: LinkHost | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
-        self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged
+        self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged, or a dialog to be reported
         self._abandoned: dict[tuple[str, int], RemoteLink] = {}  # of gateways that are given up, and may come back
         self._incarnations: dict[str, int] = {}
         self._superseded: dict[str, deque[int]] = {}  # the earlier incarnations of each gateway
@@ -328,7 +328,7 @@ class WorldService:
             link.take_tail(moved)
 
     def note_input(self, link: RemoteLink) -> None:
-        """Acknowledge the input of a link once it was taken."""
+        """Acknowledge the input of a link once it was taken, and report its dialog."""
         self._active[link] = None
 
     def forget(self, link: RemoteLink) -> None:
@@ -346,7 +346,7 @@ class WorldService:
     def _flushed(self) -> None:
         """Take note of a moment between two batches of events."""
         self.output.end_flush()
-        if self._active or self.journal.has_news or self._sessions.has_news:
+        if self._active or self._discarding or self.journal.has_news or self._sessions.has_news:
             self._dirty.set()
 
     # Up
@@ -468,6 +468,9 @@ class WorldService:
             self.send(gateway, self._listing.message)
         for ban in self._host.bans if self._host is not None else ():
             self.send(gateway, ban_message(ban))
+        for (name, _), link in self._links.items():
+            if name == gateway:  # in this commit, before another acknowledgement
+                link.repeat_dialog()
         for name, tail in self._wanted:
             if name == gateway:  # the earlier request, or its answer, may be lost
                 self.send(gateway, TailWanted(tail))
@@ -569,7 +572,7 @@ class WorldService:
             self._host.context.repeats.log(logging.ERROR, text, kind=what, summary=text, error=error)
 
     def _acknowledge(self) -> None:
-        """Queue the acknowledgements of the input that was taken."""
+        """Queue the acknowledgements of the input that was taken, and what has become of dialogs by it."""
         taken: dict[str, list[int]] = {}
         secret: dict[str, list[int]] = {}
         for link in list(self._active):
@@ -581,6 +584,8 @@ class WorldService:
                 taken.setdefault(link.gateway, []).extend((link.number, number))
                 for line in received.secrets.take(number) if received.secrets is not None else ():
                     secret.setdefault(link.gateway, []).extend((link.number, line))
+            if (change := link.take_dialog()) is not None:
+                self.send(link.gateway, change)
             if received.is_settled:
                 del self._active[link]
                 if (dismissal := link.take_dismissal()) is not None:
@@ -591,9 +596,10 @@ class WorldService:
 
     def _discard(self) -> None:
         """Queue the requests to drop input."""
-        discarding, self._discarding = self._discarding, {}
-        for link in discarding:
-            self.send(link.gateway, link.take_discard())
+        for link in list(self._discarding):
+            if not link.holds_output:  # otherwise the line that has caused it is not acknowledged yet
+                del self._discarding[link]
+                self.send(link.gateway, link.take_discard())
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""

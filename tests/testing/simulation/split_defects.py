@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from trio_mud.cluster.ends import Commit, Forgotten
 from trio_mud.cluster.frames import UpFrame
 from trio_mud.cluster.held_sessions import HeldSessions
 from trio_mud.cluster.numbering import InputOrder, Unacknowledged
 from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.remote_link import RemoteLink
-from trio_mud.cluster.wire import Acknowledged, Dismissed, Numbered
+from trio_mud.cluster.wire import Acknowledged, Arrived, DialogChanged, Dismissed, Numbered
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.connection import Connection
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
@@ -88,6 +90,17 @@ def input_that_comes_twice_is_taken_twice(true: Any, self: InputOrder, item: Num
 @_split_defect(RemoteInput, "taken_number")
 def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteInput) -> int:
     return self._passed
+
+
+@_split_defect(WorldService, "_arrive")
+def the_lines_of_a_lost_dialog_are_commands(true: Any, self: WorldService, gateway: str, arrived: Arrived) -> None:
+    true(self, gateway, replace(arrived, in_dialog=False))
+
+
+@_split_defect(RemoteLink, "take_dialog")
+def the_end_of_a_dialog_is_not_reported(true: Any, self: RemoteLink) -> DialogChanged | None:
+    change = true(self)
+    return change if change is not None and change.in_dialog else None
 
 
 @_split_defect(HeldSessions, "take")

@@ -302,7 +302,6 @@ class Connection(EndingTimerOwner):
             return
         dialog = Dialog(self, script, deadline)
         dialog._taker.attach(self.take_lines(dialog._taker))
-        self._note_state()
         self._lifecycle.start(dialog._run, "dialog", script)
 
     def take_lines(self, taker: LineTaker) -> BorrowedLines:
@@ -325,6 +324,7 @@ class Connection(EndingTimerOwner):
                 f"{self.name} is in a dialog already: let it end, or run the new script within: `await new(dialog)`"
             )
         self._inbox.taker = taker
+        self._link.mark_dirty()  # the flush notices the taker: a gateway keeps apart the lines that belong to it
         return BorrowedLines(
             self.server._thread,
             give_back=self._inbox.give_back,
@@ -509,7 +509,7 @@ class Connection(EndingTimerOwner):
     def _return_lines(self, taker: LineTaker) -> None:
         if self._inbox.taker is taker:
             self._inbox.taker = None
-            self._note_state()
+            self._link.mark_dirty()  # as in `take_lines`
             self._offer_line()
 
     def _note_state(self) -> None:

@@ -276,13 +276,19 @@ class Incoming:
             self._size = None
             self.receiver.received(Resized(*client.size))
 
-    def mark_lines(self, hidden: bool, *, is_answered: bool) -> None:
-        """Mark lines as hidden from now on, or no longer; without an answer perhaps the next one, too."""
+    def mark_lines(self, hidden: bool, *, was_hidden: bool, is_answered: bool) -> None:
+        """Mark lines as hidden from now on, or no longer; without an answer perhaps the next one, too.
+
+        Args:
+            hidden: True to mark them.
+            was_hidden: True if input was hidden, for a question or by the game itself.
+            is_answered: True if the line that was to be hidden has come.
+        """
         before = self.hides_input
         self.hides_input = Hiding.YES if hidden else Hiding.NO
-        if before and not hidden and not is_answered and self._link.engine.may_still_hide:
+        if was_hidden and not hidden and not is_answered and self._link.engine.may_still_hide:
             self.hides_input = Hiding.LATE
-            if before is Hiding.YES:  # otherwise the answer is on its way already, and no longer than before
+            if before is not Hiding.LATE:  # otherwise the answer is on its way already, and no longer than before
                 if self._late is not None:
                     self._late.cancel()
                 ends_at = trio.current_time() + LATE_ANSWER

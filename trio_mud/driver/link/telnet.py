@@ -161,11 +161,12 @@ class TelnetLink(Outgoing):
         self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
     ) -> None:
         """Ask the client to hide or show typed input; `marks` also marks lines, for a dialog's question."""
+        was_hidden = self.hides_input
         if not self._is_stopped:
             self.engine.hide_input(hidden, ends_line=ends_line)
             self.mark_dirty()
         if marks:
-            self._incoming.mark_lines(hidden, is_answered=is_answered)
+            self._incoming.mark_lines(hidden, was_hidden=was_hidden, is_answered=is_answered)
 
     @property
     def can_parse(self) -> bool:

@@ -44,7 +44,6 @@ class SessionState(NamedTuple):
         name: The name of its connection.
         origin: The origin of its last connection.
         ends_at: When its grace is over; infinite while its link lives.
-        in_dialog: True if a dialog of its connection was running.
         token: Its token of the game, if there is one.
         token_ends_at: When that token is void.
         return_token: The token that its client has.
@@ -55,7 +54,6 @@ class SessionState(NamedTuple):
     name: str = ""
     origin: str = ""
     ends_at: float = math.inf
-    in_dialog: bool = False
     token: str = ""
     token_ends_at: float = math.inf
     return_token: str = ""
@@ -136,19 +134,16 @@ class Restoring:
         if session.ending is not None or not can_restore(key):
             return None
         assert isinstance(key, str | int), "it can be restored"
-        sessions, connection, known = self._sessions, session.connection, self._restored.get(session)
+        sessions, connection = self._sessions, session.connection
         to_wall = sessions._server.wall_clock() - trio.current_time()
         token, token_ends_at = session._token, sessions._tokens.get(session._token, (session, math.inf))[1]
         if connection is None:
             ends_at = session._expiry.when + to_wall if session._expiry is not None else math.inf
-            name, in_dialog = session._name, known is not None and known.state.in_dialog
-            origin = session._last_origin or ""
+            name, origin = session._name, session._last_origin or ""
         else:
-            taker = connection._inbox.taker
-            name, in_dialog, ends_at = connection.name, taker is not None, math.inf
-            origin = origin_of(connection.address)
+            name, origin, ends_at = connection.name, origin_of(connection.address), math.inf
         return SessionState(
-            *(key, session._grace, name, origin, ends_at, in_dialog),
+            *(key, session._grace, name, origin, ends_at),
             *(token if token in sessions._tokens else "", token_ends_at + to_wall),
             session._return_token if session._return_token in sessions._tokens else "",  # it may be void
         )
@@ -223,8 +218,6 @@ class Restoring:
         if restored.state.name:
             connection._name = restored.state.name
         session._link(connection, continues=True)
-        if restored.state.in_dialog:
-            connection._notify_player(self._sessions._server.texts.world_restarted)
         if not restored.is_reported:
             self.report(session)
         elif was_waiting:

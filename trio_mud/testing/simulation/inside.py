@@ -104,11 +104,17 @@ def incarnation(world: WorldService, gateway: str) -> int:
     return world._incarnations.get(gateway, 0)
 
 
-def peers(gateway: GatewayService) -> Iterator[tuple[AtGateway, Connection, int, int]]:
-    """Yield each connection of a gateway with its state, its greatest number, and the greatest acknowledged one."""
+def peers(gateway: GatewayService) -> Iterator[tuple[AtGateway, Connection, int, int, bool]]:
+    """Yield each connection of a gateway with its state.
+
+    That is the greatest number of its input, the greatest acknowledged one, and whether it is in a dialog.
+    """
     for peer in gateway._peers.values():
         unacknowledged = peer.forwarder.unacknowledged
-        yield peer._machine.state, peer.connection, unacknowledged.number, unacknowledged.acknowledged
+        yield (
+            *(peer._machine.state, peer.connection),
+            *(unacknowledged.number, unacknowledged.acknowledged, peer.in_dialog),
+        )
 
 
 def frames_for_gateways(cluster: MemoryCluster) -> dict[str, list[bytes]]:
@@ -132,6 +138,11 @@ def remote_link(connection: Connection) -> RemoteLink:
     link = guarded._link
     assert isinstance(link, RemoteLink), "it is a connection of a world"
     return link
+
+
+def has_private_lines(connection: Connection) -> bool:
+    """Return True if the lines of a connection in a world belong to a dialog, or to hidden input."""
+    return connection._inbox.taker is not None or connection._link.hides_input
 
 
 def number_from(server: MasterServer, first: int) -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Final
 
 from ...cluster.ends import Fenced
-from ...cluster.wire import LineTyped
 from ...driver.core.events import Cause
 from ...driver.link.incoming import LATE_ANSWER
 from .invariants import INVARIANTS
@@ -100,9 +99,7 @@ def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
 
 def _lines_of(trace: SplitTrace, arrival: Arrival) -> Iterator[str]:
     """A world takes the lines in the order of their numbers, from the first that no other world has acknowledged."""
-    typed = trace.typed[arrival.place]
-    items = [typed[number] for number in sorted(typed) if number > arrival.began_after]
-    lines = [item for item in items if isinstance(item, LineTyped)]
+    lines = list(trace.lines_of(arrival).values())
     if arrival.world.watch(arrival.connection).may_skip:
         rest = iter([line.text for line in lines])
         is_in_order = all(line in rest for line in arrival.taken)
@@ -123,9 +120,7 @@ def _never(trace: SplitTrace, last: Arrival) -> Iterator[str]:
         return
     if last.place[2] in gateway.watched and gateway.watched[last.place[2]].may_skip:
         return
-    typed = trace.typed[last.place]
-    items = [typed[number] for number in sorted(typed) if number > last.began_after]
-    lines = [item.text for item in items if isinstance(item, LineTyped) and not item.is_hidden]
+    lines = [line.text for line in trace.lines_of(last).values() if not line.is_hidden]
     is_over = last.world.is_dead or isinstance(last.world.raised, Fenced)
     count = len(last.taken) if not is_over else max(trace.lines(last), last.dismissed_with or 0)
     if lines[count:]:
@@ -145,8 +140,7 @@ def _twice(trace: SplitTrace, earlier: Arrival, later: Arrival) -> Iterator[str]
     """A connection that arrives in the same world again begins behind all that the first one has taken."""
     if earlier.world.watch(earlier.connection).may_skip:
         return
-    typed = trace.typed[earlier.place]
-    numbers = [number for number, item in sorted(typed.items()) if isinstance(item, LineTyped) and not item.is_hidden]
-    taken = [number for number in numbers if number > earlier.began_after][: len(earlier.taken)]
+    numbers = [number for number, line in trace.lines_of(earlier).items() if not line.is_hidden]
+    taken = numbers[: len(earlier.taken)]
     if taken and later.began_after < taken[-1]:
         yield f"{earlier} has taken {earlier.taken}, up to {taken[-1]}, and {later} begins after {later.began_after}"

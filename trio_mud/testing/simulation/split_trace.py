@@ -6,6 +6,7 @@ does not depend on what either side believes.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,19 @@ from ...cluster.frames import decode_down, decode_up
 from ...cluster.gateway import GatewayService
 from ...cluster.shares import limits_of_gateway, limits_of_world
 from ...cluster.states import AtGateway
-from ...cluster.wire import Acknowledged, Dismissed, Down, LineTyped, Numbered, Output, TextSent
+from ...cluster.wire import (
+    Acknowledged,
+    Arrived,
+    DialogChanged,
+    DiscardInput,
+    Dismissed,
+    Down,
+    InputDiscarded,
+    LineTyped,
+    Numbered,
+    Output,
+    TextSent,
+)
 from ...cluster.world import WorldService
 from ...driver.connection.connection import Connection
 from ...driver.connection.events import Connect, Input
@@ -74,6 +87,9 @@ class Arrival:
         began_after: The number of the input behind which it began.
         acknowledged: The greatest number in a commit of this world that took effect.
         shown: Its numbered lines in commits that took effect.
+        is_cancelled: True if a dialog of the connection was lost, so that the lines up to the answer to this world's
+            request are to be dropped.
+        discards_after: The greatest number that was sent up when the first request to drop input took effect.
         dismissed_with: The number of lines that were taken when its dismissal took effect; None if it did not.
         replies: For each line that a hook has taken: its number among the lines, and the number of lines that the game
             had written before its reply.
@@ -86,6 +102,8 @@ class Arrival:
     acknowledged: int
     shown: list[str] = field(default_factory=list)
     replies: list[tuple[int, int]] = field(default_factory=list)
+    is_cancelled: bool = False
+    discards_after: int | None = None
     dismissed_with: int | None = None
 
     def __str__(self) -> str:
@@ -117,6 +135,7 @@ class WorldSideTrace(Trace):
         is_dead: True once it was killed: from then on nothing of it is observed.
         arrivals: The connections that it has seen, by their numbers here.
         committing: Its sessions at the moment of the commit that is under way.
+        dialogs: The places of its connections at that moment, and whether a dialog has their lines.
         restored: What it makes of the sessions of an earlier world; None before its claim, and for a game that does not
             restore them.
     """
@@ -138,6 +157,7 @@ class WorldSideTrace(Trace):
         self.services = 1
         self.arrivals: dict[int, Arrival] = {}
         self.committing: dict[object, LeftSession] = {}
+        self.dialogs: dict[Place, bool] = {}
         self.restored: RestoredSessions | None = None
         self._split = split
 
@@ -247,6 +267,9 @@ class SplitTrace:
         self.left: dict[object, LeftSession] = {}
         self._acknowledged: defaultdict[Place, list[_Acknowledgement]] = defaultdict(list)
         self._differences: dict[Place, str] = {}
+        self._dropped: defaultdict[Place, dict[int, int]] = defaultdict(dict)  # see `lines_of`
+        self._reported: dict[Place, bool] = {}  # whether it was in a dialog, as its gateway has said last
+        self._in_dialog: dict[Place, bool] = {}  # as the commits have said, unless that may be lost
 
     def fault(self, text: str) -> None:
         """Record that I-25 is violated now."""
@@ -260,9 +283,17 @@ class SplitTrace:
         frame = decode_up(data)
         for message in frame.messages:
             if isinstance(message, Numbered):
-                typed = self.typed[frame.gateway, frame.incarnation, message.link]
-                if typed.setdefault(message.number, message) != message:
+                place = frame.gateway, frame.incarnation, message.link
+                typed = self.typed[place]
+                if typed.setdefault(message.number, message) == message:
+                    continue
+                if isinstance(message, InputDiscarded):
+                    self._dropped[place].setdefault(message.number, len(self.arrivals[place]))
+                else:
                     self.fault(f"{message} was {typed[message.number]} before")
+            elif isinstance(message, Arrived):
+                place = frame.gateway, frame.incarnation, message.link
+                self._reported[place] = message.in_dialog and message.was_admitted
 
     def committed(self, epoch: int, commit: Commit, *, is_current: bool) -> None:
         """Record a commit that takes effect."""
@@ -270,6 +301,7 @@ class SplitTrace:
         if not is_current:
             self.fault(f"{world} was replaced, and a commit of it has taken effect")
         touched: dict[Arrival, None] = {}
+        taken: dict[Arrival, None] = {}
         for gateway, frames in commit.frames.items():
             decoded = map(decode_down, frames)
             for incarnation, message in [(frame.incarnation, one) for frame in decoded for one in frame.messages]:
@@ -277,11 +309,16 @@ class SplitTrace:
                     arrival = world.arrival_at((gateway, incarnation, link))
                     if arrival is not None:
                         touched[arrival] = None
+                        if isinstance(message, Acknowledged):
+                            taken[arrival] = None
                         self._committed(arrival, message)
                     elif not world.server.is_closing and not inside.has_ended(world.server):
                         self.fault(f"{world} has committed {message} for a connection that it does not have")
         for arrival in touched:
             self._check_reply(arrival)
+            knows = self._in_dialog.get(arrival.place) if arrival in taken else None
+            if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
+                self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
         self.left = world.committing
 
     def claimed(self, frames: object) -> None:
@@ -293,6 +330,7 @@ class SplitTrace:
     def forgotten(self, cluster: MemoryCluster) -> None:
         """Record that the cluster link loses all its data now."""
         self.left = {}
+        self._in_dialog.clear()
         for gateway, waiting in inside.frames_for_gateways(cluster).items():
             for message in [message for data in waiting for message in decode_down(data).messages]:
                 if isinstance(message, Acknowledged):
@@ -308,6 +346,11 @@ class SplitTrace:
         """Record the sessions of a world that is about to take what it commits."""
         (world,) = [world for world in self.worlds if world.service is service]
         world.committing = sessions_of(world.server, world.restored)
+        world.dialogs = {
+            arrival.place: inside.has_private_lines(arrival.connection)
+            for arrival in world.arrivals.values()
+            if arrival.connection in world.server.connections and arrival.connection.ending is None
+        }
 
     def arrives(self, arrival: Arrival) -> None:
         """Record a connection that has arrived in a world: it must begin where the last one has ended."""
@@ -317,6 +360,7 @@ class SplitTrace:
             is_earlier = one.arrival.world.end.epoch < arrival.world.end.epoch and not one.is_lost
             if one.number > arrival.began_after and (one.arrival.world is arrival.world or is_earlier):
                 self.fault(f"{arrival} begins after {arrival.began_after}, and {one.number} had been acknowledged")
+        arrival.is_cancelled = self._reported.get(place, False)
         self.arrivals[place].append(arrival)
         for gateway in self.gateways:
             if (gateway.name, gateway.incarnation) == place[:2] and place[2] in gateway.watched:
@@ -379,7 +423,7 @@ class SplitTrace:
         for gateway in self.gateways:
             if gateway.is_dead:
                 continue
-            for state, connection, typed, acknowledged in inside.peers(gateway.service):
+            for state, connection, typed, acknowledged, in_dialog in inside.peers(gateway.service):
                 place = gateway.place(connection)
                 if state not in (AtGateway.OPEN, AtGateway.INPUT_OVER) or connection.ending is not None:
                     continue
@@ -388,6 +432,8 @@ class SplitTrace:
                     yield place, f"{connection.name} is {state} at the gateway, and not in {world}"
                     continue
                 link = inside.remote_link(arrival.connection)
+                if in_dialog != link.in_dialog:
+                    yield place, f"it is {'' if in_dialog else 'not '}in a dialog at the gateway only"
                 if link.input._order.received != typed:
                     yield place, f"{typed} items were typed, and {link.input._order.received} have come"
                 if link.input.acknowledged != acknowledged:
@@ -415,6 +461,11 @@ class SplitTrace:
                 for item in items:
                     if isinstance(item, TextSent) and isinstance(item.text, str) and item.text.startswith(mark):
                         arrival.shown.append(item.text)
+            case DialogChanged(_, in_dialog):
+                self._in_dialog[arrival.place] = in_dialog
+            case DiscardInput():
+                if arrival.discards_after is None:
+                    arrival.discards_after = max(self.typed[arrival.place], default=0)
             case Dismissed():
                 arrival.dismissed_with = len(arrival.taken)
                 if arrival.connection.ending is None:
@@ -425,9 +476,29 @@ class SplitTrace:
 
     def lines(self, arrival: Arrival) -> int:
         """Return the number of lines that a world has acknowledged, without hidden ones, which it may drop."""
-        typed = self.typed[arrival.place]
-        items = [typed.get(number) for number in range(arrival.began_after + 1, arrival.acknowledged + 1)]
-        return sum(isinstance(item, LineTyped) and not item.is_hidden for item in items)
+        lines = self.lines_of(arrival)
+        return sum(number <= arrival.acknowledged and not line.is_hidden for number, line in lines.items())
+
+    def lines_of(self, arrival: Arrival) -> dict[int, LineTyped]:
+        """Return the lines that are for an arrival, by their numbers.
+
+        Those of a dialog that was lost are not, and neither are those that an earlier world has dropped.
+        """
+        place, begins_after = arrival.place, float(arrival.began_after)
+        typed, dropped, index = self.typed[place], self._dropped[place], self.arrivals[place].index(arrival)
+        if arrival.is_cancelled:
+            asked_after = arrival.discards_after
+            answers = [
+                number
+                for number, item in typed.items()
+                if isinstance(item, InputDiscarded) and asked_after is not None and number > asked_after
+            ]
+            begins_after = min(answers, default=math.inf)
+        return {
+            number: item
+            for number, item in sorted(typed.items())
+            if number > begins_after and isinstance(item, LineTyped) and dropped.get(number, index + 1) > index
+        }
 
     def _check_reply(self, arrival: Arrival) -> None:
         """Check that the reply to an acknowledged line is in the same commit, or in an earlier one."""
@@ -476,7 +547,7 @@ def _links_of(message: Down) -> list[int]:
             return links
         case Acknowledged():
             return [link for link, _ in _pairs(message)]
-        case Dismissed(link):
+        case Dismissed(link) | DiscardInput(link) | DialogChanged(link):
             return [link]
     return []
 
