@@ -130,6 +130,55 @@ async def test_preferences_that_change_without_end_wait_as_one(autojump_clock: M
         assert peer.connection.client.colours == 256
 
 
+async def test_text_that_is_dropped_without_end_leaves_one_notice(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        ann = await split.mud.player()
+        (connection,) = world.server.connections
+        unblock = block(world.end)
+        connection.write("a commit")
+        await settle()
+        world.service.output.size = pending.MOST_PENDING
+        while connection.write("x" * 10_000):
+            pass
+        link = connection._link._link  # type: ignore[attr-defined]
+        await settle()
+        waits = len(link._items)
+        for _ in range(1000):
+            connection.write("y" * 10_000)
+            await settle()
+        assert len(link._items) == waits
+        assert len(world.service.output._waiting) == 1
+        unblock()
+        await settle()
+        world.service.output.make_room(world.service.output.size)
+        await settle()
+        assert ann.screen.count(world.server.texts.output_dropped) == 1
+
+
+async def test_input_that_is_hidden_and_shown_without_end_waits_as_two(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        await split.mud.player()
+        (connection,) = world.server.connections
+        unblock = block(world.end)
+        connection.write("a commit")
+        await settle()
+        world.service.output.size = pending.MOST_PENDING
+        link = connection._link._link  # type: ignore[attr-defined]
+        for number in range(1001):
+            link.hide_input(not number % 2, marks=True)
+            await settle()
+        assert len(link._items) <= 2
+        unblock()
+        await settle()
+        world.service.output.make_room(world.service.output.size)
+        await settle()
+        (peer,) = split.gateway._peers.values()
+        assert link.hides_input
+        assert peer.connection._link.hides_input
+
+
 async def test_input_that_is_discarded_without_end_is_one_request(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         world = await split.start_world(echo())

@@ -52,7 +52,7 @@ class PendingOutput:
         self._shared: dict[tuple[object, ...], Output] = {}  # output of this flush that other links may join
         self._items: dict[tuple[type, object], tuple[Text, TextSent | PromptSent]] = {}  # of the texts of this flush
         self._round = 0  # the number of flushes
-        self._waiting: list[SharingLink] = []  # for room
+        self._waiting: dict[SharingLink, None] = {}  # for room
 
     @property
     def has_room(self) -> bool:
@@ -98,7 +98,7 @@ class PendingOutput:
 
     def wait_for_room(self, link: SharingLink) -> None:
         """Mark the link dirty as soon as there is room."""
-        self._waiting.append(link)
+        self._waiting[link] = None
 
     def end_flush(self) -> None:
         """Share nothing of this flush any more."""
@@ -121,7 +121,7 @@ class PendingOutput:
     def make_room(self, size: int) -> None:
         """Take note that so many bytes are committed."""
         self.size -= size
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for link in waiting:
             link.mark_dirty()
 

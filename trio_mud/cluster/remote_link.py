@@ -359,7 +359,12 @@ class RemoteLink:
             self._marks_hidden = hidden
         if not self._is_stopped:
             self._is_hidden = hidden
-            self._items.append(InputHidden(hidden, marks, ends_line, is_answered))
+            item = InputHidden(hidden, marks, ends_line, is_answered)
+            # Questions that are asked and given up while the cluster link blocks leave the last two changes.
+            if self._items[-2:-1] == [item] and isinstance(self._items[-1], InputHidden):
+                self._items.pop()
+            else:
+                self._items.append(item)
             self.mark_dirty()
 
     @property
@@ -438,7 +443,7 @@ class RemoteLink:
         if self._dropped:
             self._dropped = 0
             if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
-                self._items.append(TextSent(on_wire(notice)))
+                self._add_once(TextSent(on_wire(notice)))
         if self._is_over:  # another connection may have its number by now
             self._items.clear()
             self._size = 0
@@ -614,6 +619,11 @@ class RemoteLink:
         self._size += size
         self.mark_dirty()
         return True
+
+    def _add_once(self, notice: TextSent) -> None:
+        """Queue a notice, unless it is the last item: text may be dropped with each flush while the link is blocked."""
+        if self._items[-1:] != [notice]:
+            self._items.append(notice)
 
     def _facts_changed(self) -> None:
         if self._preferences != (wishes := self.client._preferences):
