@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trio.testing import MockClock
 
-from trio_mud import Connect, Hooks, Limits, Texts
+from trio_mud import Connect, Hooks, Limits, Started, Texts
 from trio_mud.testing import Mud
 from trio_mud.testing.threads import settle
 
@@ -52,6 +52,17 @@ async def test_bans_from_before_the_first_visitor_and_for_later_gateways(autojum
         world.end.kill()
         for gateway in (split.mud, later.mud):
             assert await refusal(gateway, "192.0.2.8") == "Not you."
+
+
+async def test_bans_of_the_start_of_a_world_reach_a_gateway_before_its_first_visitor(
+    autojump_clock: MockClock,
+) -> None:
+    hooks = Hooks()
+    hooks.on(Started)(lambda event: event.server.ban("192.0.2.0/24", "Not you."))
+    async with open_split() as split:
+        await split.start_world(hooks)
+        await settle()
+        assert [ban.network for ban in split.mud.server._bans] == ["192.0.2.0/24"]
 
 
 async def test_a_ban_that_is_lifted_or_ends_is_lifted_at_the_gateways(autojump_clock: MockClock) -> None:

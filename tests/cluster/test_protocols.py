@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
 from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, MsdpMessage, broadcast, markup
+from trio_mud.cluster.remote_input import RemoteInput
+from trio_mud.cluster.wire import Arrived, KnownFacts, LineTyped
 from trio_mud.telnet.codes import DO, DONT, IAC, MSDP, MSSP, MXP, SB, SE
 from trio_mud.telnet.msdp_messages import encode_msdp
 from trio_mud.telnet.options import Msdp, Mxp
@@ -244,6 +247,59 @@ async def test_a_password_that_is_typed_before_its_question_is_left_out_of_the_r
         "hidden",
         r"in b'look\r\n'",
     ]
+
+
+async def passes(split: SplitServer, condition: Callable[[], bool]) -> None:
+    """Let time pass until a condition holds."""
+    for _ in range(200):
+        if condition():
+            return
+        await split.mud.pass_time(0.01)
+    raise AssertionError("the condition does not hold after 2 s")
+
+
+async def test_a_password_whose_acknowledgement_is_repeated_is_left_out_of_the_recording(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """The cluster link loses the acknowledgement with its data."""
+    async with open_split(latency=0.1) as split:
+        split.mud.server.record(tmp_path)
+        world, ann = await split.begin(gate())
+        await ann.sees("Name? ")
+        (link,) = world.service._links.values()
+        await ann.type("ann", CANARY)
+        await passes(split, lambda: link.input.acknowledged == 2)
+        await split.mud.pass_time(0.06)  # the commit has taken effect, and has not reached the gateway
+        split.cluster.forget()
+        (connection,) = world.server.connections
+        connection.write("It rains.")  # the next commit finds it
+        await split.mud.pass_time(5)
+        await ann.type("look")
+        await ann.sees("heard look")
+        await ann.hang_up()
+        await split.mud.pass_time(5)
+        split.mud.server.shutdown()
+        await split.mud.server.closed.wait()
+    text = only_text(tmp_path)
+    assert r"in b'ann\r\n'" in text
+    assert r"in b'look\r\n'" in text
+    assert CANARY not in text
+
+
+def test_a_password_of_the_link_before_is_left_out_of_the_recording() -> None:
+    """The gateway was given up before the password was acknowledged, and its connection has arrived again."""
+
+    class World:
+        holds_input = False
+
+    arrived = Arrived(1, "192.0.2.1", False, KnownFacts(), is_recorded=True)
+    before = RemoteInput(World(), arrived, None)
+    before.take(before.ordered(LineTyped(1, 1, CANARY))[0])
+    later = RemoteInput(World(), arrived, before)
+    before.drop()
+    assert later.secret_lines(1) == [1]
+    assert later.taken_number == 1
+    assert later.secret_lines(1) == [1]
 
 
 async def test_what_the_world_drops_is_left_out_of_the_recording(autojump_clock: MockClock, tmp_path: Path) -> None:

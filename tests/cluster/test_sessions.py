@@ -23,8 +23,11 @@ from trio_mud import (
 )
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
+from trio_mud.cluster.remote_link import RemoteLink
 from trio_mud.cluster.world_listener import WorldListener
 from trio_mud.commands import Commands
+from trio_mud.driver.sessions.restoring import Continuation
+from trio_mud.driver.sessions.session import Session
 from trio_mud.mudlib import world as valley
 from trio_mud.storage import Stored
 from trio_mud.testing import Player
@@ -281,7 +284,7 @@ async def test_a_link_whose_session_another_one_entered_does_not_continue_it_in_
     autojump_clock: MockClock,
 ) -> None:
     async with open_split() as split:
-        world, ann = await split.begin(Inn().hooks, "ann")
+        world, _ = await split.begin(Inn().hooks, "ann")
         other = await split.start_gateway("other")
         world.end.kill()
         release = block(split.gateway._end)  # type: ignore[arg-type]  # the end of a cluster link in memory
@@ -298,6 +301,70 @@ async def test_a_link_whose_session_another_one_entered_does_not_continue_it_in_
         release()
         await settle()
         assert third.log == ["restored ann, link live", "connect"]
+
+
+async def test_a_session_without_a_grace_plays_on_with_its_live_link(autojump_clock: MockClock) -> None:
+    """Its connection comes with the roll, later than its grace would last."""
+
+    class Strict(Inn):
+        async def log_in(self, dialog: Dialog) -> None:
+            dialog.connection.server.sessions.enter(await dialog.ask("Name? "), dialog.connection, grace=0)
+
+    async with open_split(latency=1.5) as split:
+        world = await split.start_world(Strict().hooks)
+        ann = await split.mud.player()
+        await ann.sees("Name?")
+        await ann.type("ann", "look")
+        await ann.sees("['look']")
+        world.end.kill()
+        second = Strict()
+        world = await split.start_world(second.hooks)
+        await split.mud.pass_time(8)
+        assert second.log == ["restored ann, link live"]
+        await ann.vanish()
+        await split.mud.pass_time(8)
+        assert second.log == ["restored ann, link live", "lost ann", f"ended ann {Cause.EXPIRED}"]
+
+
+async def test_a_session_without_a_grace_ends_if_its_link_has_died_meanwhile(autojump_clock: MockClock) -> None:
+    class Strict(Inn):
+        async def log_in(self, dialog: Dialog) -> None:
+            dialog.connection.server.sessions.enter(await dialog.ask("Name? "), dialog.connection, grace=0)
+
+    async with open_split() as split:
+        world, _ = await split.begin(Strict().hooks, "ann")
+        world.end.kill()
+        split.gateway._end.kill()  # type: ignore[attr-defined]  # the end of a cluster link in memory
+        second = Strict()
+        await split.start_world(second.hooks)
+        await trio.sleep(10)
+        assert second.log == ["restored ann, link dead", f"ended ann {Cause.EXPIRED}"]
+
+
+async def test_a_player_whose_session_another_connection_has_entered_is_notified(autojump_clock: MockClock) -> None:
+    """The other one enters between the arrival of the player's connection and its acceptance."""
+    second = Inn()
+    async with open_split() as split:
+        world, ann = await split.begin(Inn().hooks, "ann")
+        world.end.kill()
+        world = await split.start_world(second.hooks)
+        session, settled = world.server.sessions.get("ann"), list[Session]()
+        assert session is not None
+        restoring = world.server.sessions._restoring
+
+        arrive = world.service.listener.arrive
+
+        def enter_first(link: RemoteLink, continues: Continuation | None) -> None:
+            if continues is not None:
+                settled.append(continues.session)
+                restoring.settle(continues.session)  # as `enter` of another connection does
+            arrive(link, continues)
+
+        world.service.listener.arrive = enter_first  # type: ignore[method-assign]
+        await settle()
+        await trio.sleep(3)
+        assert settled == [session]
+        assert ann.screen.count(world.server.texts.world_restarted) == 1
         assert ann.screen.count("Name?") == 2
 
 

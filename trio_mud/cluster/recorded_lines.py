@@ -11,8 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
+from typing import Final
 
 from ..driver.connection.line_taker import InputObserver
+
+# Numbers behind the acknowledged ones that are kept, since an acknowledgement that is lost is repeated. A gateway sends
+# the window ahead of it, and after a link death the rest of its inbox.
+KEPT: Final = 4096
 
 
 class RecordedLines:
@@ -73,10 +78,13 @@ class SecretLines:
         self._secret.add(number)
 
     def take(self, upto: int) -> list[int]:
-        """Return the numbers up to one that is being acknowledged, and forget them."""
-        taken = sorted(number for number in self._secret if number <= upto)
-        self._secret.difference_update(taken)
-        return taken
+        """Return the numbers up to one that is being acknowledged, also those that were returned before."""
+        self._secret = {number for number in self._secret if number > upto - KEPT}
+        return sorted(number for number in self._secret if number <= upto)
+
+    def add(self, earlier: SecretLines) -> None:
+        """Take over the numbers of the link that the connection had before."""
+        self._secret |= earlier._secret
 
     def line_taken(self, *, is_secret: bool, is_borrowed: bool) -> None:
         """Take note that the oldest line was taken."""

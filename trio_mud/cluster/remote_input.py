@@ -157,9 +157,20 @@ class RemoteInput:
         if self._before is not None:
             if not self._before.has_taken_all:
                 return self._before.taken_number
-            self._before = None
+            self._take_over()
         waiting = 0 if self.receiver is None else self.receiver.waiting
         return self._passed - waiting
+
+    def secret_lines(self, upto: int) -> list[int]:
+        """Return the numbers of the lines that must not be recorded, up to one that is being acknowledged."""
+        own = [] if self.secrets is None else self.secrets.take(upto)
+        return own if self._before is None else sorted({*own, *self._before.secret_lines(upto)})
+
+    def _take_over(self) -> None:
+        """Forget the input of the link before, of which everything was taken."""
+        before, self._before = self._before, None
+        if self.secrets is not None and before is not None and before.secrets is not None:
+            self.secrets.add(before.secrets)
 
     def _pass(self, item: Numbered, receiver: LinkReceiver) -> None:
         """Pass one item to the receiver, unless it is to be dropped."""

@@ -29,6 +29,7 @@ from ..driver.link.base import (
 )
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
+from ..driver.sessions.session import Session
 from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
@@ -127,6 +128,8 @@ class RemoteLink:
 
     Attributes:
         begins_again: True if an earlier world has admitted it, and this one continues no session of it. To be set.
+        continues: The session of an earlier world that it continues, unless another connection enters that first. To be
+            set.
         gateway: The name of the gateway.
         incarnation: That of the gateway.
         number: The number of the connection at its gateway.
@@ -166,6 +169,7 @@ class RemoteLink:
         "address",
         "begins_again",
         "client",
+        "continues",
         "gateway",
         "incarnation",
         "input",
@@ -185,6 +189,7 @@ class RemoteLink:
     ) -> None:
         self._port = port
         self.begins_again = False
+        self.continues: Session | None = None
         self.gateway = gateway
         self.incarnation = incarnation
         self.number = arrived.link
@@ -248,7 +253,7 @@ class RemoteLink:
     def open(self, *, offers: bool = True) -> None:
         """Allow output, after the verdict."""
         if offers:
-            if self.begins_again or self._lost_dialog:
+            if self.begins_again or self._lost_dialog or self._is_displaced:
                 self._begin_again()
             self._act(WorldLinkEvent.ADMITTED)
         else:
@@ -578,6 +583,12 @@ class RemoteLink:
         return message
 
     # Parts
+
+    @property
+    def _is_displaced(self) -> bool:
+        """True if its session has ended, or another connection has entered it: it begins at the door."""
+        session = self.continues
+        return session is not None and not session.server.sessions._restoring.may_continue(session)
 
     @property
     def _is_over(self) -> bool:

@@ -101,6 +101,7 @@ class WorldService:
         self._sessions = HeldSessions()
         self.holds_input = False
         self._host: LinkHost | None = None
+        self._server: MasterServer | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged, or a dialog to be reported
@@ -129,6 +130,7 @@ class WorldService:
     def attach_server(self, server: MasterServer) -> None:
         """Set the server. `MasterServer` calls it."""
         self._sessions.attach_server(server)
+        self._server = server
 
     def start_failed(self, error: BaseException) -> None:
         """End without a commit: an end in order would dismiss all players. The server calls it."""
@@ -171,6 +173,8 @@ class WorldService:
             Fenced: Another world has claimed it; nothing that this one does counts any more.
         """
         try:
+            if self._server is not None:  # so that a ban needs no visitor
+                self.attach_host(self._server._link_host)
             self._serving.set()
             if self._machine.state is WorldPhase.LOADED:
                 await self._claim()
@@ -450,6 +454,7 @@ class WorldService:
         before = self._abandoned.pop((gateway, arrived.link), None)
         link = RemoteLink(self, gateway, self._incarnations[gateway], arrived, before)
         continues = self._sessions.take_place(link)
+        link.continues = None if continues is None else continues.session
         link.begins_again = arrived.was_admitted and continues is None and before is None
         self._links[gateway, arrived.link] = link
         if before is not None:
@@ -582,7 +587,7 @@ class WorldService:
             if (number := received.taken_number) > received.acknowledged:
                 received.acknowledged = number
                 taken.setdefault(link.gateway, []).extend((link.number, number))
-                for line in received.secrets.take(number) if received.secrets is not None else ():
+                for line in received.secret_lines(number):
                     secret.setdefault(link.gateway, []).extend((link.number, line))
             if (change := link.take_dialog()) is not None:
                 self.send(link.gateway, change)

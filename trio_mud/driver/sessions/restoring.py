@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .session import Server, Session
 
 
-SHORTEST_WAIT: Final = 1.0  # seconds
+SHORTEST_WAIT: Final = 1.0  # seconds that a session waits at least whose link was dead
+ROLL_WAIT: Final = 5.0  # seconds that one waits at least whose link lived: its connection comes with a roll
 
 
 class SessionState(NamedTuple):
@@ -152,7 +153,10 @@ class Restoring:
         """Begin a session with the state of an earlier one. No event is queued yet."""
         to_trio = trio.current_time() - self._sessions._server.wall_clock()
         ends_in = state.ends_at + to_trio - trio.current_time()
-        ends_in = min(max(ends_in, SHORTEST_WAIT), state.grace)  # whatever the clocks of the two machines say
+        if state.ends_at < math.inf:
+            ends_in = min(max(ends_in, SHORTEST_WAIT), state.grace)  # whatever the clocks of the two machines say
+        else:
+            ends_in = max(state.grace, ROLL_WAIT)
         session = self._sessions._resurrect(state, ends_in, state.token_ends_at + to_trio)
         self._restored[session] = _Restored(state)
         self._unreported += 1
@@ -201,6 +205,10 @@ class Restoring:
     def expect(self, connection: Connection, continuation: Continuation) -> None:
         """Let a connection continue a session once it is accepted."""
         self._expected[connection] = continuation
+
+    def may_continue(self, session: Session) -> bool:
+        """Return True if connections of the earlier server may still continue the session."""
+        return session in self._restored
 
     def continues(self, connection: Connection) -> bool:
         """Return True if a connection is to continue its session, and can."""

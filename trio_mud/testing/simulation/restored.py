@@ -6,6 +6,7 @@ state of the cluster link plays no part. Used by `split_trace`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 from ...driver.connection.connection import Connection
 from ...driver.server.server import MasterServer
 from ...driver.sessions.events import SessionRestored, SessionStarted
-from ...driver.sessions.restoring import SHORTEST_WAIT
+from ...driver.sessions.restoring import ROLL_WAIT, SHORTEST_WAIT
 from ...driver.sessions.session import Session
 from . import inside
 
@@ -103,7 +104,9 @@ class RestoredSessions:
             yield f"the session of {key!r} had the tokens {left.tokens}, and has {inside.tokens_of(session)}"
         if not is_idle:
             return
-        rest = min(max(left.expires_at - self._claimed_at, SHORTEST_WAIT), self._grace)
+        rest = max(self._grace, ROLL_WAIT)
+        if left.expires_at < math.inf:
+            rest = min(max(left.expires_at - self._claimed_at, SHORTEST_WAIT), self._grace)
         if abs(inside.expiry_of(session) - self._claimed_at - rest) > SLACK:
             yield f"the session of {key!r} expires at {inside.expiry_of(session):g}, not {self._claimed_at + rest:g} s"
 
