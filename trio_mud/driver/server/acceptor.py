@@ -120,7 +120,10 @@ class Acceptor:
                 # After a restart all players reconnect at once and none of them is at fault: the loop sleeps, and
                 # the kernel keeps the others in its backlog.
                 self._full_at, wait = rate.spend(self._full_at, trio.current_time())
-                await trio.sleep(wait)
+                if wait:
+                    await trio.sleep(wait)
+            # Not `sleep(0)`: TCP's listener decides how many peers come before all other tasks run.
+            await trio.lowlevel.checkpoint_if_cancelled()
 
     async def _bear(self, error: OSError) -> None:
         if error.errno in _GONE_BEFORE_ACCEPT:
