@@ -81,7 +81,8 @@ class Deadlines:
         fresh, self.fresh = self.fresh, None
         if fresh:
             until = {seconds: now + seconds for seconds in set(fresh.values())}  # equal ones share one object
-            self.due = {**(self.due or {}), **{key: until[seconds] for key, seconds in fresh.items()}}
+            started = {key: until[seconds] for key, seconds in fresh.items()}
+            self.due = {**self.due, **started} if self.due else started
         if self.due is None or min(self.due.values()) > now:
             return
         for key, due in list(self.due.items()):

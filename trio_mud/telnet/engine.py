@@ -287,7 +287,7 @@ class TelnetEngine:
         if self.events:
             return -math.inf
         deadline = self.deadlines.next
-        if deadline is not None and is_due_to_settle(self):
+        if deadline is not None and (deadline == -math.inf or is_due_to_settle(self)):
             return -math.inf
         if self.inflater is not None and (allowed := self.inflater.next_deadline) is not None:
             deadline = allowed if deadline is None else min(deadline, allowed)

@@ -256,14 +256,14 @@ class Inbox(Source):
         """Yield `Admitted` next, and start the deadline of the first line. A continuing connection has had both."""
         self._stage = _OPEN if is_continuing else _Stage.ADMITTED
         self.has_typed = is_continuing
-        self.last_line_at = trio.current_time()
+        self.last_line_at = now = trio.current_time()
         if self._ending.cause is not None:
             return
         timeout = self._context.limits.first_input_timeout
         if timeout is None or is_continuing:
             self._monitor_idleness()
         else:
-            self._first_input = self._context.timers.at(trio.current_time() + timeout, self._input_timed_out, self)
+            self._first_input = self._context.timers.at(now + timeout, self._input_timed_out, self)
 
     def set_idle_timeout(self, timeout: float | None) -> None:
         """Replace the idle timeout; the time since the last line counts."""
