@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import platform
 import tomllib
@@ -26,6 +27,14 @@ def test_each_hot_module_is_compiled_or_none_is(module: str) -> None:
     classes = [each for each in vars(importlib.import_module(module)).values() if isinstance(each, type)]
     if is_compiled():
         assert not [each for each in classes if each.__module__ == module and "__dict__" in vars(each)]
+
+
+@pytest.mark.parametrize("module", HOT)
+def test_no_hot_module_raises_from_a_cause(module: str) -> None:
+    """mypyc leaves the cause out, without a word."""
+    source = ROOT / f"{module.replace('.', '/')}.py"
+    raised = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Raise)]
+    assert [node.lineno for node in raised if node.cause is not None] == []
 
 
 def test_the_build_is_named_with_the_interpreter() -> None:

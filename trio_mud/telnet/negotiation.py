@@ -132,15 +132,6 @@ class Transition(NamedTuple):
 _NOTHING: Final = Transition()
 
 
-class _Move(NamedTuple):
-    """The effect of one received message on a side."""
-
-    side: _Side  # the new state
-    answer: Answer | None = None
-    outcome: Transition = _NOTHING  # prepared for moves that need no answer
-    is_dropped: bool = False  # it answered a withdrawn question
-
-
 class _Side:
     """The state of one side of one option: an immutable value, shared by all connections with the same state.
 
@@ -196,6 +187,15 @@ class _Side:
     def expire(self) -> _Side:
         """Return the side after the deadline of the last question has passed."""
         return _side(State.LATE, self.open)
+
+
+class _Move(NamedTuple):
+    """The effect of one received message on a side."""
+
+    side: _Side  # the new state
+    answer: Answer | None = None
+    outcome: Transition = _NOTHING  # prepared for moves that need no answer
+    is_dropped: bool = False  # it answered a withdrawn question
 
 
 # A connection has about ten sides; separate objects would take more memory than the rest of the table.

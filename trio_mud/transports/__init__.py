@@ -40,13 +40,15 @@ class RequestAnswered(trio.BrokenResourceError):
 
 
 def broken(error: BaseException, message: str) -> trio.BrokenResourceError:
-    """Return the exception to raise for a failed read or write: `DeadPeer` if the peer timed out."""
+    """Return the exception to raise for a failed read or write, with its cause: `DeadPeer` if the peer timed out."""
+    loss = trio.BrokenResourceError(message)
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _UNANSWERED:
-            return DeadPeer(message)
+            loss = DeadPeer(message)
         cause = cause.__cause__
-    return trio.BrokenResourceError(message)
+    loss.__cause__ = error  # here, since mypyc leaves it out of `raise loss from error`
+    return loss
 
 
 class Reader(Protocol):

@@ -87,7 +87,7 @@ class Watch:
             self.has_ended = True
             del self._reader  # it refers to the transport, which keeps this
         if (loss := self._loss()) is not None and loss is not self.error:
-            raise loss from self.error
+            raise loss
         if self.error is not None:
             raise self.error
 
