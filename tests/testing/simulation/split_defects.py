@@ -13,11 +13,13 @@ from trio_mud.cluster.ends import Commit, Forgotten
 from trio_mud.cluster.frames import UpFrame
 from trio_mud.cluster.held_sessions import HeldSessions
 from trio_mud.cluster.numbering import InputOrder, Unacknowledged
+from trio_mud.cluster.pending import PendingOutput
 from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.remote_link import RemoteLink
-from trio_mud.cluster.wire import Acknowledged, Arrived, DialogChanged, Dismissed, Numbered
+from trio_mud.cluster.wire import Acknowledged, Arrived, DialogChanged, Dismissed, Down, Numbered, Output
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.connection import Connection
+from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
 from trio_mud.driver.sessions.session import Session
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
@@ -101,6 +103,23 @@ def the_lines_of_a_lost_dialog_are_commands(true: Any, self: WorldService, gatew
 def the_end_of_a_dialog_is_not_reported(true: Any, self: RemoteLink) -> DialogChanged | None:
     change = true(self)
     return change if change is not None and change.in_dialog else None
+
+
+@_split_defect(Inbox, "waiting")
+def an_answer_is_acknowledged_before_its_script_has_it(true: Any, self: Inbox) -> int:
+    waiting: int = true(self)
+    is_awaited = self.taker is not None and self.lines and isinstance(self.lines[0], str)
+    return waiting - 1 if is_awaited else waiting
+
+
+@_split_defect(PendingOutput, "take")
+def a_reply_is_committed_after_the_acknowledgement_of_its_line(true: Any, self: PendingOutput) -> dict[str, list[Down]]:
+    queued: dict[str, list[Down]] = true(self)
+    for gateway, messages in queued.items():
+        if len(messages) > 1 and type(messages[-2]) is Output and isinstance(messages[-1], Acknowledged):
+            self.give_back(gateway, [messages.pop(-2)])
+            self._changed()
+    return queued
 
 
 @_split_defect(HeldSessions, "take")
