@@ -30,6 +30,7 @@ from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
+from ..errors import Superseded
 from ..storage.journal import ChangeJournal
 from .ends import Commit, Fenced, Forgotten, WorldEnd
 from .frames import UpFrame, WireError, decode_up, encode_down
@@ -160,7 +161,10 @@ class WorldService:
                 yield self.journal
                 nursery.cancel_scope.cancel(reason="the block is over")
         except BaseExceptionGroup as group:
-            raise unwrap_single(group) from None
+            error = unwrap_single(group)
+            if error is group and group.split((Fenced, Superseded))[1] is None:  # the database says the same
+                error = Fenced("another world has claimed the cluster link while this one loaded its game: it stops")
+            raise error from None
         finally:
             if self._machine.state is not WorldPhase.FENCED:
                 with trio.move_on_after(RELEASE_TIMEOUT, shield=True):
@@ -257,7 +261,13 @@ class WorldService:
             async with self._committing:
                 if not self._serving.is_set() or self._over.is_set():
                     self._number += 1
-                    await self._end.commit(Commit(self._number, {}))
+                    try:
+                        await self._end.commit(Commit(self._number, {}))
+                    except Fenced:
+                        await self._act(WorldEvent.FENCED)
+                        raise
+                    except Forgotten:
+                        await self._act(WorldEvent.FORGOTTEN)
 
     async def _claim(self) -> None:
         held = await self._end.claim()

@@ -128,8 +128,8 @@ class ChangeJournal:
         self._fence = Fence(epoch, 0)
         left = {key: value for key, value in left.items() if key[:1] in (b"r", b"e", b"v")}
         self._obsolete = dict.fromkeys(left)
-        if self.store is None:
-            self._waiting.items = {key: _item_of(key, value) for key, value in left.items()}
+        if self.store is None:  # what an earlier claim has found is not in the database yet, and may be lost there
+            self._waiting.items |= {key: _item_of(key, value) for key, value in left.items()}
             return
         parts = [part for part in (self._moving, self._waiting, self._flying) if part is not None]
         for part in parts:
