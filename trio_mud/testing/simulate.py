@@ -28,7 +28,7 @@ from .simulation.comparing import cut_everywhere
 from .simulation.determinism import real_seconds
 from .simulation.games import GAMES, SimulatedGame
 from .simulation.operators import OPERATORS
-from .simulation.plan import SPLIT, SPLIT_OPERATORS, RunPlan, plan, split_plan
+from .simulation.plan import SPLIT_GAMES, SPLIT_OPERATORS, RunPlan, plan, split_plan
 from .simulation.shrinking import shrink
 from .simulation.simulator import RunResult
 from .simulation.split_actions import SPLIT_ACTIONS
@@ -104,8 +104,8 @@ def run_seeds(
         name = game_or_seed
     if play and play not in GAMES:
         raise ConfigurationError(f"there is no bundled game {play!r}: choose one of {', '.join(GAMES)}")
-    if split and play and play not in SPLIT:
-        raise ConfigurationError(f"--split does not play {play!r}: choose one of {', '.join(dict.fromkeys(SPLIT))}")
+    if split and play and play not in SPLIT_GAMES:
+        raise ConfigurationError(f"--split does not play {play!r}: choose one of {', '.join(SPLIT_GAMES)}")
     make = _game(name, lines) if name else None
     show = _Show(name or play, lines, split=split)
     make_plan = split_plan if split else plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -22,14 +22,17 @@ from trio_mud.driver.connection.connection import Connection
 from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
 from trio_mud.driver.sessions.session import Session
+from trio_mud.storage import Changes
+from trio_mud.storage.journal import ChangeJournal
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 
 from .defects import replaced
 
 SPLIT_DEFECTS: Final[dict[str, Callable[[], AbstractContextManager[None]]]] = {}
+SPLIT_PLAYED: Final[dict[str, str]] = {}  # the game of each; the seed chooses one if it is empty
 
 
-def _split_defect(target: type, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _split_defect(target: type, name: str, *, game: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def plant(replacement: Callable[..., Any]) -> Callable[..., Any]:
         @contextmanager
         def planted() -> Iterator[None]:
@@ -37,6 +40,7 @@ def _split_defect(target: type, name: str) -> Callable[[Callable[..., Any]], Cal
                 yield
 
         SPLIT_DEFECTS[replacement.__name__] = planted
+        SPLIT_PLAYED[replacement.__name__] = game
         return replacement
 
     return plant
@@ -158,3 +162,22 @@ def a_client_that_plays_on_gets_another_token(
     true: Any, self: Session, connection: Connection, *, continues: bool = False
 ) -> None:
     true(self, connection)
+
+
+@_split_defect(ChangeJournal, "begin", game="stored")
+def records_that_are_held_are_not_read(true: Any, self: ChangeJournal, epoch: int, left: Mapping[bytes, bytes]) -> None:
+    true(self, epoch, {} if self.store is None else left)
+
+
+@_split_defect(ChangeJournal, "take", game="stored")
+def records_are_committed_after_the_lines_that_changed_them(true: Any, self: ChangeJournal) -> None:
+    if self._fence.number % 2:
+        true(self)
+
+
+@_split_defect(ChangeJournal, "_begin_move", game="stored")
+def records_are_in_the_database_before_they_are_committed(true: Any, self: ChangeJournal) -> Changes | None:
+    if self._flying is not None:
+        self._waiting.items |= self._flying.items
+    changes: Changes | None = true(self)
+    return changes

@@ -11,7 +11,7 @@ from trio_mud.testing.simulation import first_caught, in_fork, simulate
 from trio_mud.testing.simulation.plan import split_plan
 from trio_mud.testing.simulation.split_actions import SPLIT_ACTIONS
 
-from .split_defects import SPLIT_DEFECTS
+from .split_defects import SPLIT_DEFECTS, SPLIT_PLAYED
 
 # No earlier seed finds them, and those take a minute.
 SINCE = {"a_commit_whose_reply_is_lost_is_made_twice": 80, "input_that_comes_twice_is_taken_twice": 690}
@@ -30,6 +30,13 @@ def test_no_invariant_is_broken_by_gateways_and_worlds(first: int) -> None:
 )
 def test_seeds_that_once_failed_hold(seed: int) -> None:
     assert simulate(seed, split=True).violations == []
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("first", range(0, 12, 6))
+def test_no_record_is_lost_or_doubled_by_gateways_and_worlds(first: int) -> None:
+    for seed in range(first, first + 6):
+        assert simulate(seed, name="stored", split=True).violations == [], f"simulate {seed} --split --play stored"
 
 
 @pytest.mark.slow
@@ -70,5 +77,6 @@ def test_the_command_replays_a_seed_of_a_split_server(capsys: pytest.CaptureFixt
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", SPLIT_DEFECTS)
 def test_a_planted_defect_of_a_split_server_is_found(name: str) -> None:
-    since = SINCE.get(name, 0)
-    assert first_caught(SPLIT_DEFECTS[name], first=since, seeds=1000 - since, name="", split=True) is not None
+    since, game = SINCE.get(name, 0), SPLIT_PLAYED[name]
+    caught = first_caught(SPLIT_DEFECTS[name], first=since, seeds=1000 - since, name=game, split=True)
+    assert caught is not None

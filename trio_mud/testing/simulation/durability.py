@@ -25,7 +25,7 @@ def what_is_acknowledged_is_kept(trace: Trace) -> Iterator[str]:
     for moment, commit in storage.acknowledgments:
         kept = storage.commits[commit]
         if kept not in storage.moments[moment:]:
-            yield f"moment {moment} is acknowledged and not kept: {_difference(kept, storage.moments[moment])}"
+            yield f"moment {moment} is acknowledged and not kept: {difference(kept, storage.moments[moment])}"
 
 
 @invariant("I-21b")
@@ -42,11 +42,11 @@ def what_is_kept_is_of_one_moment(trace: Trace) -> Iterator[str]:
         moment = next((index for index in range(at, len(storage.moments)) if storage.moments[index] == commit), None)
         if moment is None:
             nearest = min(storage.moments[at:], key=lambda world: len(_differing(commit, world)))
-            yield f"from moment {at} on the world was never what is kept: {_difference(commit, nearest)}"
+            yield f"from moment {at} on the world was never what is kept: {difference(commit, nearest)}"
             return
         at = moment
     if storage.is_closed and not storage.is_lossy and storage.commits[-1] != storage.moments[-1]:
-        lost = _difference(storage.commits[-1], storage.moments[-1])
+        lost = difference(storage.commits[-1], storage.moments[-1])
         yield f"the store was closed and reported no loss, and this is lost: {lost}"
 
 
@@ -54,7 +54,8 @@ def _differing(kept: WorldState, world: WorldState) -> list[tuple[str, str]]:
     return sorted(place for place in {*kept.rows, *world.rows} if kept.rows.get(place) != world.rows.get(place))
 
 
-def _difference(kept: WorldState, world: WorldState) -> str:
+def difference(kept: WorldState, world: WorldState) -> str:
+    """Return what differs between kept records and those of a world."""
     texts = [
         f"{family} {key}: kept {kept.rows.get((family, key))}, in the world {world.rows.get((family, key))}"
         for family, key in _differing(kept, world)

@@ -27,7 +27,9 @@ LOGINS: Final = 15.0  # added to the weight of "secret" in the game with records
 VALLEY: Final = {"pass": 20, "type": 6, "enter": 10, "post": 14}  # further weights
 MIXED: Final = 0.6  # of all plans
 LIVES: Final = 3  # times that a game with records is started, at most
-SPLIT: Final = ("hostile", "hostile", "hostile", "careless")  # games that are played by a split server
+SPLIT: Final = ("hostile", "hostile", "hostile", "careless")  # games of a split server, beside the one with records
+SPLIT_STORED: Final = 0.15  # of all plans of a split server
+SPLIT_GAMES: Final = ("hostile", "careless", "stored")
 SPLIT_OPERATORS: Final = (*("nobody",) * 5, "shutdown", "shutdown at once", "abort", "cancel")
 USUAL: Final = Limits()  # a well-meaning game may rely on some of them
 JOINERS: Final = (*("mute",) * (len(PROGRAMS) // 2), *PROGRAMS)  # the telnet programs of the players
@@ -171,9 +173,13 @@ def plan(seed: int, game: str = "", *, length: int = 0) -> RunPlan:
 
 
 def split_plan(seed: int, game: str = "") -> RunPlan:
-    """Derive a plan for a split server: that of `plan` for one of `SPLIT` games, with faults of the cluster link."""
+    """Derive a plan for a split server: that of `plan` for one of its games, with faults of the cluster link."""
     random = Random(f"split {seed}")
-    whole = plan(seed, game or random.choice(SPLIT))
+    if not game:
+        game = random.choice(SPLIT)
+        if Random(f"split stored {seed}").random() < SPLIT_STORED:  # of its own, so that other seeds stay as they were
+            game = "stored"
+    whole = plan(seed, game)
     steps = list(whole.steps)
     weights = {name: action.weight * random.choice((0, 1, 1, 3)) for name, action in SPLIT_ACTIONS.items()}
     if any(weights.values()):

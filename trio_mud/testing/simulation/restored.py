@@ -60,18 +60,22 @@ class RestoredSessions:
 
     Args:
         left: Those sessions, by their keys.
-        now: The time of its claim.
+        now: The time of its claim, when it restores them.
         grace: Seconds that a session waits for its player.
     """
 
     def __init__(self, left: Mapping[object, LeftSession], now: float, grace: float) -> None:
         self._left = left
-        self._claimed_at = now
+        self._began_at = now
         self._grace = grace
         self._restored: set[object] = set()
         self._entered: set[object] = set()  # by any connection
         self._taken: set[object] = set()  # by one that does not continue them
         self._known: set[Place] = set()  # connections that have arrived
+
+    def begins_at(self, now: float) -> None:
+        """Take note that it restores them later than at its claim: it has opened its database meanwhile."""
+        self._began_at = now
 
     def enters(self, session: Session) -> None:
         """Take note that a connection enters a session."""
@@ -106,9 +110,9 @@ class RestoredSessions:
             return
         rest = max(self._grace, ROLL_WAIT)
         if left.expires_at < math.inf:
-            rest = min(max(left.expires_at - self._claimed_at, SHORTEST_WAIT), self._grace)
-        if abs(inside.expiry_of(session) - self._claimed_at - rest) > SLACK:
-            yield f"the session of {key!r} expires at {inside.expiry_of(session):g}, not {self._claimed_at + rest:g} s"
+            rest = min(max(left.expires_at - self._began_at, SHORTEST_WAIT), self._grace)
+        if abs(inside.expiry_of(session) - self._began_at - rest) > SLACK:
+            yield f"the session of {key!r} expires at {inside.expiry_of(session):g}, not {self._began_at + rest:g} s"
 
     def connects(self, connection: Connection, place: Place, sessions: Mapping[object, Session]) -> Iterator[str]:
         """Yield what is wrong with a connection that passes the connect hook."""

@@ -6,6 +6,7 @@ It plays a plan as `harness` does. Players connect to the gateways, and the game
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar, Final
 
@@ -21,13 +22,16 @@ from ...driver.core.hooks import Hooks
 from ...driver.core.service import Service
 from ...driver.server.acceptor import AnyListener
 from ...driver.server.server import MasterServer
+from ...errors import NotSaved, Superseded
 from ...limits import Limits
+from ...storage import Stored
 from ...transports.site import Site
 from ...web import SUBPROTOCOLS
 from ..pipe import PipeListener
 from . import inside
 from .actions import ACTIONS, Action
 from .determinism import Steps
+from .disk import SimulatedDisk, small_slices
 from .doors import TELNET, TLS, layered
 from .games import GAMES, SimulatedGame
 from .harness import CALM, REST, TEXTS, Harness, set_up
@@ -36,6 +40,7 @@ from .plan import RunPlan
 from .players import SimulatedPlayer
 from .split_actions import SPLIT_ACTIONS
 from .split_trace import GatewayTrace, RecordedCluster, SplitTrace, WorldSideTrace
+from .storage_trace import StorageTrace
 from .trace import PATIENCE, Trace
 
 HEALING: Final = 8.0  # seconds until every fault of the cluster link is over
@@ -56,23 +61,28 @@ class _Process:
     async def serve(self, listeners: Sequence[AnyListener]) -> None:
         """Serve until the end of this process."""
         trace = self._trace
-        self.has_begun = True
         try:
             with self.scope:
-                await self.server.serve(listeners)
+                await self._serve(listeners)
         except BaseException as error:
             trace.raised = unwrap_single(error)
             if isinstance(error, trio.Cancelled):
                 raise
-            if not isinstance(trace.raised, Fenced):
+            if not isinstance(trace.raised, Fenced | Superseded):
                 trace.fault("I-19", f"serve raised {trace.raised!r}")
         finally:
             trace.closed_at = trio.current_time()
             self.ended.set()
 
+    async def _serve(self, listeners: Sequence[AnyListener]) -> None:
+        self.has_begun = True
+        await self.server.serve(listeners)
+
     def kill(self) -> None:
-        """End it as `kill -9` does: no function of the game runs, and nothing is observed."""
+        """End it as `kill -9` does: no function of the game runs, and nothing is observed or stored."""
         self._trace.is_dead = True
+        if self._trace.storage is not None:
+            self._trace.storage.disk.is_dead = True
         self.server.hooks = Hooks()
         self.scope.cancel()
 
@@ -121,11 +131,55 @@ class _World(_Process):
         super().__init__(server, self.trace)
         self.game = make_game(self.trace)
         server.hooks = self.trace.hooks_around(self.game.hooks)
+        if self.game.records is not None:
+            self.trace.judge, self.trace.judge_step = self.game.records.judge, self.game.records.judge_step
+            disk = SimulatedDisk(harness.stored, Random(f"disk {harness.plan.seed} {number}"))
+            self.trace.storage = StorageTrace(disk)
+        self._harness = harness
+
+    async def _serve(self, listeners: Sequence[AnyListener]) -> None:
+        """Serve, with the database of the earlier worlds if the game has records."""
+        records, storage, trace = self.game.records, self.trace.storage, self.trace
+        if records is None or storage is None:
+            await super()._serve(listeners)
+            return
+        limits, chance = self._harness.plan.limits, Random(f"store {trace.plan.seed} {trace.number}")
+        try:
+            async with (
+                self.service.claimed() as journal,
+                records.game.open(
+                    storage.disk,
+                    options=records.options,
+                    interval=chance.choice((0.5, 1.0)),
+                    cleanup=limits.cleanup_timeout,
+                    executor=storage.disk.execute,
+                    wall_clock=self.server.wall_clock,
+                    journal=journal,
+                ) as (hooks, world),
+            ):
+                storage.watch(world.store)
+                trace.opened()
+                storage.disk.written = partial(self._has_written, storage, storage.disk.written)
+                self.server.hooks, self.server.world = trace.hooks_around(hooks), world
+                storage.disk.is_faulty = not self._harness.is_healing
+                await super()._serve(listeners)
+        except NotSaved as error:
+            storage.close(is_lossy=True)
+            if trace.calm_at is not None and not storage.disk.is_dead:
+                trace.fault("I-21a", f"the disk works, and at the end {error}")
+        else:
+            storage.close(is_lossy=False)
+
+    def _has_written(self, storage: StorageTrace, report: Callable[[], object]) -> None:
+        report()
+        if not self.service.journal.is_bound:
+            self._harness.split.records.wrote_alone(storage)
 
     @property
     def is_serving(self) -> bool:
         """True if it has claimed the cluster link, and has not ended."""
-        return self.trace.end.epoch > 0 and not self.ended.is_set() and not self.trace.is_dead
+        has_claimed = self.has_begun and self.trace.end.epoch > 0
+        return has_claimed and not self.ended.is_set() and not self.trace.is_dead
 
 
 class SplitHarness(Harness):
@@ -134,6 +188,8 @@ class SplitHarness(Harness):
     Attributes:
         split: The record of the run.
         cluster: The cluster link.
+        stored: The database of all its worlds.
+        is_healing: True once no new fault occurs.
     """
 
     actions: ClassVar[Mapping[str, Action]] = {**ACTIONS, **SPLIT_ACTIONS}
@@ -142,6 +198,8 @@ class SplitHarness(Harness):
         super().__init__(plan, game)
         self.split = SplitTrace(plan)
         self.cluster = RecordedCluster(self.split)
+        self.stored = Stored()
+        self.is_healing = False
         self._make_game = game or GAMES[plan.game]
         self._steps = steps
         self._chance = Random(f"split processes {plan.seed}")
@@ -156,6 +214,13 @@ class SplitHarness(Harness):
     async def play(self) -> None:
         """Play from the first step to the last task."""
         before = trio.lowlevel.current_statistics().tasks_living
+        with small_slices(Random(f"store {self.plan.seed}")):
+            await self._play()
+        for world in self._worlds:
+            world.game.close()
+        self.split.gateways[0].tasks_left = trio.lowlevel.current_statistics().tasks_living - before
+
+    async def _play(self) -> None:
         async with trio.open_nursery() as peers:
             self._peers = peers
             async with trio.open_nursery() as processes:
@@ -169,9 +234,6 @@ class SplitHarness(Harness):
             await trio.sleep(REST)
             peers.cancel_scope.cancel()
             self._peers = None
-        for world in self._worlds:
-            world.game.close()
-        self.split.gateways[0].tasks_left = trio.lowlevel.current_statistics().tasks_living - before
 
     def after_step(self) -> None:
         """Check the process of the task that has just run: no other can have changed."""
@@ -181,6 +243,10 @@ class SplitHarness(Harness):
 
     async def _settle(self) -> None:
         """Wait until all faults are over and everything must have settled, compare the two sides, and end."""
+        self.is_healing = True
+        for world in self._worlds:
+            if world.trace.storage is not None:
+                world.trace.storage.disk.is_faulty = False
         await trio.sleep(HEALING)
         self.cluster.latency = 0.0
         self._steps.cut_at = None

@@ -9,6 +9,7 @@ from typing import Final
 from ...cluster.ends import Fenced
 from ...driver.core.events import Cause
 from ...driver.link.incoming import LATE_ANSWER
+from ...errors import Superseded
 from .invariants import INVARIANTS
 from .players import CANARY
 from .split_trace import Arrival, GatewayTrace, SplitTrace, WorldSideTrace
@@ -22,6 +23,7 @@ OF_DEAD_GATEWAY: Final = ("I-4", "I-5", "I-8", "I-9", "I-11", "I-22", "I-23")
 # A world has the game, and no network.
 OF_WORLD: Final = ("I-1", "I-2", "I-3", "I-4", "I-5", "I-11", "I-14", "I-15", "I-18", "I-21", "sessions")
 OF_DEAD_WORLD: Final = ("I-4", "I-5", "sessions")
+OF_STORE: Final = ("I-21a", "I-21b", "I-21c")
 
 
 def check_split(trace: SplitTrace) -> Iterator[tuple[str, str]]:
@@ -46,9 +48,11 @@ def check_split(trace: SplitTrace) -> Iterator[tuple[str, str]]:
 
 
 def _that_apply(side: GatewayTrace | WorldSideTrace) -> tuple[str, ...]:
+    if side.storage is not None and not side.storage.moments:
+        return ()  # it has ended before its store was open
     if isinstance(side, GatewayTrace):
         return OF_DEAD_GATEWAY if side.is_dead else OF_GATEWAY
-    return OF_DEAD_WORLD if side.is_dead else OF_WORLD
+    return (*(OF_DEAD_WORLD if side.is_dead else OF_WORLD), *(OF_STORE if side.storage is not None else ()))
 
 
 def _secrets(trace: SplitTrace, world: WorldSideTrace) -> Iterator[str]:
@@ -68,9 +72,8 @@ def _question_is_over_at(arrivals: Sequence[Arrival], world: WorldSideTrace) -> 
     """Return when the hidden question of an earlier world was over: when the next one knew the connection."""
     has_asked, over_at = False, None
     for arrival in arrivals:
-        began = [one.at for one in arrival.world.happenings if one.connection is arrival.connection]
-        if has_asked and over_at is None and began:
-            over_at = began[0]
+        if has_asked and over_at is None:
+            over_at = arrival.at
         if arrival.world is world:
             return over_at
         if arrival.world.watch(arrival.connection).may_skip:
@@ -81,7 +84,7 @@ def _question_is_over_at(arrivals: Sequence[Arrival], world: WorldSideTrace) -> 
 def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
     """Each line takes effect once and in order, each output arrives at most once and in order, and one world counts."""
     for world in trace.worlds:
-        if isinstance(world.raised, Fenced) and world is trace.worlds[-1]:
+        if isinstance(world.raised, Fenced | Superseded) and world is trace.worlds[-1]:
             yield f"{world} was fenced, and no other world has followed"
     for place, arrivals in trace.arrivals.items():
         for arrival in arrivals:

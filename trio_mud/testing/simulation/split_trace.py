@@ -43,6 +43,7 @@ from . import inside
 from .invariants import numbered
 from .plan import RunPlan
 from .restored import LeftSession, Place, RestoredSessions, sessions_of
+from .split_records import KeptRecords
 from .trace import Trace
 
 
@@ -84,6 +85,7 @@ class Arrival:
     """A connection of a gateway in one world.
 
     Attributes:
+        at: When this world saw it first.
         began_after: The number of the input behind which it began.
         acknowledged: The greatest number in a commit of this world that took effect.
         shown: Its numbered lines in commits that took effect.
@@ -98,6 +100,7 @@ class Arrival:
     world: WorldSideTrace
     connection: Connection
     place: Place
+    at: float
     began_after: int
     acknowledged: int
     shown: list[str] = field(default_factory=list)
@@ -149,7 +152,7 @@ class WorldSideTrace(Trace):
         number: int,
         split: SplitTrace,
     ) -> None:
-        super().__init__(replace(plan, limits=limits_of_world(plan.limits)), server)
+        super().__init__(replace(plan, limits=limits_of_world(plan.limits), life=number - 1), server)
         self.service = service
         self.end = end
         self.number = number
@@ -197,9 +200,19 @@ class WorldSideTrace(Trace):
             link = inside.remote_link(connection)
             place = (link.gateway, inside.incarnation(self.service, link.gateway), link.number)
             taken = link.input._passed
-            arrival = self.arrivals[connection.number] = Arrival(self, connection, place, taken, taken)
+            arrival = self.arrivals[connection.number] = Arrival(
+                self, connection, place, trio.current_time(), taken, taken
+            )
             self._split.arrives(arrival)
         return arrival
+
+    def opened(self) -> None:
+        """Check the records of the store, which was opened, and the database was watched, at this moment."""
+        if self.restored is not None:
+            self.restored.begins_at(trio.current_time())
+        if self.storage is not None and not self.is_dead:
+            for text in self._split.records.opened(self.storage):
+                self.fault("I-34", text)
 
     def keep_calm(self) -> None:
         """Check the state that must hold after a long time without new faults."""
@@ -253,6 +266,7 @@ class SplitTrace:
         log: The log records of all processes.
         stuck: The error of a run that did not end.
         left: The sessions as the last commit has left them, by their keys.
+        records: The records as the last commit has left them.
     """
 
     def __init__(self, plan: RunPlan) -> None:
@@ -265,6 +279,7 @@ class SplitTrace:
         self.log: list[str] = []
         self.stuck: BaseException | None = None
         self.left: dict[object, LeftSession] = {}
+        self.records = KeptRecords()
         self._acknowledged: defaultdict[Place, list[_Acknowledgement]] = defaultdict(list)
         self._differences: dict[Place, str] = {}
         self._dropped: defaultdict[Place, dict[int, int]] = defaultdict(dict)  # see `lines_of`
@@ -320,6 +335,8 @@ class SplitTrace:
             if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
                 self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
         self.left = world.committing
+        if world.storage is not None:
+            self.records.committed(world.storage)
 
     def claimed(self, frames: object) -> None:
         """Record that the world which reads these frames has claimed."""
@@ -331,6 +348,7 @@ class SplitTrace:
         """Record that the cluster link loses all its data now."""
         self.left = {}
         self._in_dialog.clear()
+        self.records.forgotten()
         for gateway, waiting in inside.frames_for_gateways(cluster).items():
             for message in [message for data in waiting for message in decode_down(data).messages]:
                 if isinstance(message, Acknowledged):
@@ -343,7 +361,7 @@ class SplitTrace:
     # Reported by the two sides
 
     def takes(self, service: WorldService) -> None:
-        """Record the sessions of a world that is about to take what it commits."""
+        """Record the sessions and the records of a world that is about to take what it commits."""
         (world,) = [world for world in self.worlds if world.service is service]
         world.committing = sessions_of(world.server, world.restored)
         world.dialogs = {
@@ -351,6 +369,8 @@ class SplitTrace:
             for arrival in world.arrivals.values()
             if arrival.connection in world.server.connections and arrival.connection.ending is None
         }
+        if world.storage is not None and world.storage.is_open:
+            self.records.takes(world.storage)
 
     def arrives(self, arrival: Arrival) -> None:
         """Record a connection that has arrived in a world: it must begin where the last one has ended."""

@@ -94,13 +94,14 @@ class StoredGame(HostileGame):
             if store.get(Purse, key) is None:
                 purse = store.add(Purse(gold=TOTAL if key == "bank" else 0), key)
                 self.create(purse)
-        self._played = PlayedAccounts(self._trace, world)
-        self.hooks.include(self._played.hooks)
+        if not self._trace.plan.is_split:  # who plays which character is recorded for one world only
+            self._played = PlayedAccounts(self._trace, world)
+            self.hooks.include(self._played.hooks)
         return self.hooks
 
     def line(self, player: SimulatedPlayer, chance: Random) -> str:
         """Return a line about money or things, about the player's account, or one of the hostile game."""
-        lines = chance.choices((_LINES, LINES, ()), (45, 30, 25))[0]
+        lines = chance.choices((_LINES, LINES if self._played else _LINES, ()), (45, 30, 25))[0]
         return self._numbered(player, chance.choice(lines)) if lines else super().line(player, chance)
 
     def secret(self, player: SimulatedPlayer, chance: Random) -> Sequence[str]:
@@ -111,7 +112,8 @@ class StoredGame(HostileGame):
 
     def enter(self, who: int, chance: Random) -> Sequence[str]:
         """Return a line that enters a character of an account, or one of the hostile game."""
-        return [f"play {NAMES[who % 3]}"] if chance.random() < 0.7 else super().enter(who, chance)
+        is_account = self._played is not None and chance.random() < 0.7
+        return [f"play {NAMES[who % 3]}"] if is_account else super().enter(who, chance)
 
     # Hooks
 
