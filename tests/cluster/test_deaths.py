@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, LinkLost, Started
+from trio_mud import Admitted, Cause, Connect, Dialog, Disconnect, Hooks, Input, Limits, LinkLost, Started, Texts
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.numbering import WINDOW
 from trio_mud.testing import Player
@@ -502,3 +502,17 @@ async def test_players_stay_and_lines_wait_if_the_next_world_fails_to_start(
         await settle()
         assert answers(ann) == ["1", "2"]
         assert ended == []
+
+
+async def test_a_gateway_without_a_world_ends_at_once_though_visitors_wait(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        first, ann = await split.begin(echo("first"), "1")
+        first.end.kill()
+        split.mud.connect()
+        await ann.type("2")
+        await settle()
+        began = trio.current_time()
+        split.mud.server.shutdown()
+        await split.mud.server.closed.wait()
+        assert trio.current_time() - began <= split.mud.server.limits.linger_timeout  # for a peer that never closes
+        assert Texts().gateway_closes in await ann.sees_the_end()

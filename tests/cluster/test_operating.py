@@ -14,6 +14,7 @@ from trio_mud.driver.core.durations import Durations
 from trio_mud.driver.server.console import Console
 from trio_mud.driver.server.figures import Figures
 from trio_mud.program.admin_command import ask
+from trio_mud.testing.memory_cluster import MemoryGatewayEnd
 from trio_mud.testing.threads import settle
 from trio_mud.web.metrics import METRICS, Exposition, Readings
 
@@ -38,15 +39,37 @@ def admin(server: MasterServer, command: str) -> str:
 async def test_the_status_of_a_gateway_says_whether_its_world_answers(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         front = split.mud.server
-        assert admin(front, "status") == "no world has been here yet; 0 lines and messages wait for it\n"
+        assert admin(front, "status") == "no world has joined this gateway yet: visitors wait\n" + waiting(0)
+        assert split.gateway.unready() == "no world serves"
         world, ann = await split.begin(echo(), "look")
-        answers = f"the world of epoch {world.end.epoch} answers; 0 lines and messages wait for it\n"
-        assert admin(front, "status") == answers
+        assert admin(front, "status") == f"the world, of epoch {world.end.epoch}, serves\n" + waiting(0)
+        assert split.gateway.unready() == ""
         world.end.kill()
         await ann.type("one", "two")
         await split.mud.pass_time(5)
-        silent = f"the world of epoch {world.end.epoch} does not answer; 2 lines and messages wait for it\n"
-        assert admin(front, "status") == silent
+        assert admin(front, "status") == (
+            f"the world, of epoch {world.end.epoch}, does not answer: players stay connected, and their input waits\n"
+            + waiting(2)
+        )
+        assert split.gateway.unready() == "the world does not answer"
+
+
+def waiting(lines: int) -> str:
+    """The last line of a gateway's status."""
+    return f"{lines} lines and messages of players are not handled yet\n"
+
+
+async def test_a_gateway_is_ready_while_a_world_serves_and_names_the_spares(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        await split.begin(echo(), "look")
+        end = split.gateway._end
+        assert isinstance(end, MemoryGatewayEnd)
+        end.has_world, end.spares = False, 2  # as that over a Unix socket can tell
+        assert split.gateway.unready() == "no world serves"
+        assert admin(split.mud.server, "status").splitlines()[:2] == [
+            "no world serves: players stay connected, and their input waits",
+            "2 spares are ready to take over",
+        ]
 
 
 async def test_an_operator_reads_which_input_of_which_connection_waits(autojump_clock: MockClock) -> None:
@@ -60,7 +83,9 @@ async def test_an_operator_reads_which_input_of_which_connection_waits(autojump_
         world.end.kill()
         await bob.type("north", "south")
         await settle()
-        assert admin(split.mud.server, "waiting") == "guest-2 (#2) from 10.0.0.2: open, input 2 to 3\n"
+        assert admin(split.mud.server, "waiting") == (
+            "guest-2 (#2) from 10.0.0.2: connected; 2 lines and messages are not handled yet\n"
+        )
 
 
 async def test_each_visit_is_logged_once_with_its_address_and_cause(
@@ -103,7 +128,7 @@ async def test_the_console_of_each_process_answers_over_its_socket(tmp_path: Pat
                 for name in ("gateway", "world")
             }
         assert not any(reply.has_failed for reply in replies.values())
-        assert f"the world of epoch {world.end.epoch} answers" in replies["gateway"].text
+        assert f"the world, of epoch {world.end.epoch}, serves" in replies["gateway"].text
         for reply in replies.values():
             assert "connections: 1 open, 1 admitted" in reply.text
             assert "the event loop answers" in reply.text

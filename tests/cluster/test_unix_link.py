@@ -221,14 +221,16 @@ async def test_a_world_that_releases_is_followed_at_once(autojump_clock: MockClo
 
 async def test_the_new_world_of_a_hand_over_goes_before_a_spare_which_follows_it(autojump_clock: MockClock) -> None:
     async with joined() as (place, nursery):
-        _, first = await start_both(nursery, place)
+        gateway, first = await start_both(nursery, place)
         spare, successor = World(place, waits=True), World(place, waits=True, goes_first=True)
         for world in (spare, successor):
             nursery.start_soon(world.serve)
             await settle()
             assert world.asked == ["for its turn"]
+        assert (gateway.end.has_world, gateway.end.spares) == (True, 2)
         await first.end.release()
         await settle()
+        assert (gateway.end.has_world, gateway.end.spares) == (True, 1)
         assert (spare.end.epoch, successor.end.epoch > 0) == (0, True)
         successor.scope.cancel()  # as if it had failed to start
         await settle()

@@ -123,6 +123,16 @@ async def test_a_server_whose_storage_fails_is_not_ready_until_it_works_again(au
         assert (await place.get("/readyz")).status == 200
 
 
+async def test_a_server_is_not_ready_for_any_other_reason_that_it_is_given(autojump_clock: MockClock) -> None:
+    why = ["no world serves"]
+    async with open_watched(Hooks(), unready=lambda: why[0]) as place:
+        reply = await place.get("/readyz")
+        assert (reply.status, reply.body) == (503, "no world serves\n")
+        assert (await place.state())["status"] == "no world serves"
+        why[0] = ""
+        assert (await place.get("/readyz")).status == 200
+
+
 # The token and the host
 
 

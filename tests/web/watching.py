@@ -156,6 +156,7 @@ async def open_watched(
     names: Sequence[str] = (),
     certificate: Certificate | None = None,
     trouble: Callable[[], object] = lambda: None,
+    unready: Callable[[], str] = lambda: "",
 ) -> AsyncGenerator[WatchedServer]:
     """Serve and watch for the length of the block, then shut down in order."""
     server, door, web, port = MasterServer(hooks, limits=limits), FakeListener(), FakeListener(), FakeListener()
@@ -163,7 +164,13 @@ async def open_watched(
     try:
         async with (
             open_watch(
-                server, listeners=[port], token=TOKEN, names=names, certificate=certificate, trouble=trouble
+                server,
+                listeners=[port],
+                token=TOKEN,
+                names=names,
+                certificate=certificate,
+                trouble=trouble,
+                unready=unready,
             ) as watch,
             trio.open_nursery() as nursery,
         ):

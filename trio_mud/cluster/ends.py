@@ -89,6 +89,16 @@ class HeldState:
 class GatewayEnd(Protocol):
     """The gateway's end."""
 
+    @property
+    def has_world(self) -> bool | None:
+        """True if a world serves; None if this end cannot tell, and only its answers show it."""
+        ...
+
+    @property
+    def spares(self) -> int | None:
+        """The number of worlds that wait to take over; None if this end cannot tell."""
+        ...
+
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send frames; return once the cluster link has them. Called by one task."""
         ...

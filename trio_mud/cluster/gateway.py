@@ -22,6 +22,7 @@ from typing import Final
 
 import trio
 
+from ..driver.connection.connection import Connection
 from ..driver.connection.events import Connect, Disconnect
 from ..driver.core.events import Cause, Reason
 from ..driver.core.guard import log_error
@@ -116,12 +117,28 @@ class GatewayService:
         return self._silence.is_on
 
     @property
+    def has_world(self) -> bool | None:
+        """True if a world serves; None if the cluster link cannot tell."""
+        return self._end.has_world
+
+    @property
+    def spares(self) -> int | None:
+        """The number of worlds that wait to take over; None if the cluster link cannot tell."""
+        return self._end.spares
+
+    def unready(self) -> str:
+        """Return why no one can play although this gateway is open; "" if players can."""
+        if self.has_world is False or not self.epoch:
+            return "no world serves"
+        return "the world does not answer" if self.is_silent else ""
+
+    @property
     def unacknowledged(self) -> int:
         """The number of lines and messages that the world has not taken."""
         return sum(len(peer.forwarder.unacknowledged) for peer in self._peers.values())
 
     def waiting(self) -> Iterator[str]:
-        """Describe each connection that waits for the world: what it is, and the numbers of its input."""
+        """Describe each connection that waits for the world: its state, and how much of its input waits."""
         return (str(peer) for peer in self._peers.values() if peer.is_waiting)
 
     # The service
@@ -171,6 +188,7 @@ class GatewayService:
         self._server = event.server
         event.server._host.visit_level = logging.DEBUG  # the world logs each visit, with the player's name
         event.server.operator_commands = partial(obey_operator, self, event.server)
+        event.server.start_soon(self._release_visitors, event.server, name="trio_mud visitors at the end")
         early, self._early = self._early, []
         for message in early:
             self._obey(message)
@@ -180,7 +198,7 @@ class GatewayService:
     async def _knock(self, event: Connect) -> None:
         """Report a connection, and wait for the verdict of the world."""
         connection = event.connection
-        if connection.is_refused:
+        if connection.is_refused or self._turns_away(connection):
             return
         peer = GatewayPeer(connection, has_messages=self._mark, forget=self._forget)
         self._peers[connection.number] = peer
@@ -188,6 +206,21 @@ class GatewayService:
             await peer.verdict.wait()
         if patience.cancelled_caught:
             connection._reject(connection.server.texts.world_away, Cause.HOOK_TOO_SLOW)
+        elif peer.is_knocking:
+            self._turns_away(connection)
+
+    async def _release_visitors(self, server: MasterServer) -> None:
+        """Let no visitor wait for the world once the server is closing: its end would wait for them."""
+        await server._tree.wait_closing()
+        for peer in self._peers.values():
+            peer.verdict.set()
+
+    def _turns_away(self, connection: Connection) -> bool:
+        """Refuse a visitor if the server is closing, and return whether it is."""
+        if not connection.server.is_closing:
+            return False
+        connection._reject(connection.server._tree.last_words or "", Cause.SHUTDOWN)
+        return True
 
     def _leave(self, event: Disconnect) -> None:
         peer = self._peers.get(event.connection.number)
@@ -248,7 +281,7 @@ class GatewayService:
 
     def _notify_waiting(self) -> None:
         """Notify the players whose input waits; others are notified when they type."""
-        logger.warning("gateway %s has no answer of the world: input waits", self._name)
+        logger.warning("gateway %s: the world does not answer; the input of players waits for it", self._name)
         self._count("silences of the world")
         for peer in list(self._peers.values()):
             self._notify_of_silence(peer)
@@ -259,7 +292,7 @@ class GatewayService:
             peer.connection._notify_player(peer.connection.server.texts.world_silent)
 
     def _notify_of_answer(self) -> None:
-        logger.info("gateway %s has an answer of the world again", self._name)
+        logger.info("gateway %s: the world answers again", self._name)
         for peer in self._peers.values():
             if peer.was_notified:
                 peer.was_notified = False

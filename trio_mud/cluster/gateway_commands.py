@@ -8,12 +8,12 @@ from typing import Protocol
 from ..driver.server.operator import ConsoleOperator
 from ..driver.server.server import MasterServer
 
-__all__ = ["GatewayState", "obey_operator"]
+__all__ = ["GatewayState", "describe_world", "obey_operator"]
 
 HELP = """\
-status      also the epoch of the world, and what waits for it
-waiting     the connections with input that the world has not taken
-shutdown    end this gateway; its players may return by another one"""
+status      also whether a world serves and answers, the spares, and how many lines of players wait
+waiting     the players whose input no world has handled yet, and how much of each
+shutdown    end this gateway: its players are disconnected, and may return by another one"""
 
 
 class GatewayState(Protocol):
@@ -22,6 +22,16 @@ class GatewayState(Protocol):
     @property
     def epoch(self) -> int:
         """The epoch of the current world; 0 before the first one."""
+        ...
+
+    @property
+    def has_world(self) -> bool | None:
+        """True if a world serves; None if the cluster link cannot tell."""
+        ...
+
+    @property
+    def spares(self) -> int | None:
+        """The number of worlds that wait to take over; None if the cluster link cannot tell."""
         ...
 
     @property
@@ -39,13 +49,26 @@ class GatewayState(Protocol):
         ...
 
 
+def describe_world(gateway: GatewayState) -> str:
+    """Return whether a world serves and answers, for an operator."""
+    if gateway.has_world is False:
+        return "no world serves: players stay connected, and their input waits"
+    if not gateway.epoch:
+        return "no world has joined this gateway yet: visitors wait"
+    if gateway.is_silent:
+        return f"the world, of epoch {gateway.epoch}, does not answer: players stay connected, and their input waits"
+    return f"the world, of epoch {gateway.epoch}, serves"
+
+
 def obey_operator(gateway: GatewayState, server: MasterServer, operator: ConsoleOperator, command: str) -> None:
     """Obey one command."""
     match command:
         case "status":
-            answers = "does not answer" if gateway.is_silent else "answers"
-            world = f"the world of epoch {gateway.epoch} {answers}" if gateway.epoch else "no world has been here yet"
-            operator.write(f"{world}; {gateway.unacknowledged} lines and messages wait for it")
+            operator.write(describe_world(gateway))
+            if (spares := gateway.spares) is not None:
+                ready = {0: "no spare is ready", 1: "1 spare is ready"}.get(spares, f"{spares} spares are ready")
+                operator.write(f"{ready} to take over")
+            operator.write(f"{gateway.unacknowledged} lines and messages of players are not handled yet")
         case "waiting":
             for line in gateway.waiting():
                 operator.write(line)

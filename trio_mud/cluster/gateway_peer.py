@@ -14,6 +14,7 @@ Used by `gateway.GatewayService`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
@@ -25,6 +26,15 @@ from .forwarder import Forwarder
 from .recorded_lines import RecordedLines
 from .states import GATEWAY, AtGateway, GatewayAction, GatewayEvent, Machine
 from .wire import Arrived, Departed, FactsLearned, InputOver, KnownFacts, Protocol, Signalled, Up
+
+_FOR_OPERATORS: Final = {
+    AtGateway.KNOCKING: "waits for the world to admit it",
+    AtGateway.OPEN: "connected",
+    AtGateway.INPUT_OVER: "sends no more, and still reads",
+    AtGateway.DISMISSED: "is being disconnected by the world",
+    AtGateway.DEPARTED: "has left, which the world has not confirmed",
+    AtGateway.GONE: "has left",
+}
 
 
 class GatewayPeer:
@@ -97,17 +107,21 @@ class GatewayPeer:
         return self._machine.state in (AtGateway.OPEN, AtGateway.INPUT_OVER)
 
     @property
+    def is_knocking(self) -> bool:
+        """True if the world has neither admitted nor dismissed it."""
+        return self._machine.state is AtGateway.KNOCKING
+
+    @property
     def is_waiting(self) -> bool:
         """True if the world has not answered all that was sent."""
         return bool(self.forwarder.unacknowledged) or self._machine.state in (AtGateway.KNOCKING, AtGateway.DEPARTED)
 
     def __str__(self) -> str:
-        """Describe it for an operator: its state, and the numbers of its input that the world has not taken."""
-        waiting = self.forwarder.unacknowledged
-        state = self._machine.state.name.lower().replace("_", " ")
-        if waiting:
-            state += f", input {waiting.acknowledged + 1} to {waiting.number}"
-        return f"{self.connection._label} from {self.connection.address}: {state}"
+        """Describe it for an operator: its state, and how much of its input no world has handled."""
+        said = _FOR_OPERATORS[self._machine.state]
+        if waiting := len(self.forwarder.unacknowledged):
+            said += f"; {waiting} {'line or message is' if waiting == 1 else 'lines and messages are'} not handled yet"
+        return f"{self.connection._label} from {self.connection.address}: {said}"
 
     # Up
 

@@ -67,6 +67,9 @@ class RedisGatewayEnd:
         alive: Seconds after which the world gives the gateway up if it has no sign of it.
     """
 
+    has_world: bool | None = None  # the access rules of a gateway do not include the lease
+    spares: int | None = None
+
     def __init__(self, access: RedisAccess, world: str, name: str, *, alive: float = ALIVE) -> None:
         self.access = access
         self._alive = alive

@@ -113,6 +113,16 @@ class UnixGatewayEnd:
         self._nursery: trio.Nursery | None = None
         self.epoch = 0
 
+    @property
+    def has_world(self) -> bool:
+        """True if a world has its turn."""
+        return self._world is not None
+
+    @property
+    def spares(self) -> int:
+        """The number of worlds that wait for their turn."""
+        return len(self._waiting)
+
     async def send(self, frames: Sequence[bytes]) -> None:
         """Send frames to the world whose turn it is; without one they are lost, and its roll replaces them."""
         if self._world is None:

@@ -217,8 +217,13 @@ class WorldService:
                 await context.dispatcher.drained()
         await self.aclose()
 
+    async def release(self) -> None:
+        """Let another world claim at once, after `hand_over` and as the last step of this process."""
+        with trio.move_on_after(RELEASE_TIMEOUT):
+            await self._end.release()
+
     async def aclose(self) -> None:
-        """Commit what is left, release the cluster link, and end `run`."""
+        """Commit what is left, release the cluster link unless `claimed` does, and end `run`."""
         self.journal.ending()
         await self._act(WorldEvent.CLOSE)
         await self._over.wait()

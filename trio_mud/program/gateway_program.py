@@ -53,7 +53,10 @@ def serve_gateway(effective: Effective, reporter: Reporter) -> None:
             print(text, flush=True)
 
     show_page = partial(reporter.report, WATCHED) if reporter.is_supervised else _print_page
-    lifespans: list[Lifespan] = [reporter.watched, watching(configuration.watch, certificate, show_page)]
+    lifespans: list[Lifespan] = [
+        reporter.watched,
+        watching(configuration.watch, certificate, show_page, gateway.unready),
+    ]
     serve_places(
         server,
         places_of(effective, certificate, server),

@@ -20,13 +20,19 @@ from .config import WatchOptions
 __all__ = ["watching", "within_all"]
 
 
-def watching(options: WatchOptions, certificate: Certificate | None, announce: Callable[[str], object]) -> Lifespan:
+def watching(
+    options: WatchOptions,
+    certificate: Certificate | None,
+    announce: Callable[[str], object],
+    unready: Callable[[], str] = lambda: "",
+) -> Lifespan:
     """Return what surrounds a server with a watch, outside its storage, so that it reports also the last save.
 
     Args:
         options: The settings.
         certificate: The certificate of the server.
         announce: Called with the address of the admin page.
+        unready: As for `open_watch`.
     """
 
     @asynccontextmanager
@@ -49,6 +55,7 @@ def watching(options: WatchOptions, certificate: Certificate | None, announce: C
             names=(options.host, *options.names),
             certificate=certificate,
             trouble=trouble,
+            unready=unready,
             announce=announce,
         ):
             yield

@@ -166,5 +166,6 @@ async def _hand_over(world: WorldService, who: str) -> None:
     await world.hand_over()  # what is not in the database yet is held by the cluster link
     for handler in logging.getLogger().handlers:
         handler.flush()
-    # Without an end of the server: its players would leave. The end of the process ends the turn of this world.
+    # Without an end of the server: its players would leave. So the block of `claimed` is not left, which would release.
+    await world.release()  # over Redis the next world would otherwise wait for the lease
     os._exit(EXIT_HANDED_OVER)

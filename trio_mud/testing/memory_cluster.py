@@ -190,6 +190,9 @@ class MemoryCluster:
 class MemoryGatewayEnd:
     """The gateway's end; see `GatewayEnd`."""
 
+    has_world: bool | None = None
+    spares: int | None = None
+
     def __init__(self, cluster: MemoryCluster, name: str, frames: _Stream) -> None:
         self._cluster = cluster
         self._name = name

@@ -303,7 +303,8 @@ METRICS: Final[Mapping[str, MetricKind]] = {
     "trio_mud_cluster_total": MetricKind(
         "counter",
         ("what",),
-        "Of the cluster link, at a gateway and at a world: messages, silences, and what was refused or not understood.",
+        "Between a gateway and its world, each counted where it happens: messages, times that the world did not answer "
+        "while input waited, and what was dropped or not understood.",
         _by_word(lambda figures: {what: figures.counters[what] for what in CLUSTER}),
     ),
     "trio_mud_loop_lag_seconds": MetricKind(

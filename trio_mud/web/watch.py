@@ -142,6 +142,7 @@ class ServerWatch:
         names: Iterable[str],
         certificate: Certificate | None,
         trouble: Callable[[], object],
+        unready: Callable[[], str],
         addresses: Sequence[tuple[str, int]],
         log: RecentLog,
     ) -> None:
@@ -154,6 +155,7 @@ class ServerWatch:
         self._names = known_names(names)
         self._certificate = certificate
         self._trouble = trouble
+        self._unready = unready
         self._log = log
         self._began = trio.current_time()
         self._page = files(__package__).joinpath("watch.html").read_text(encoding="utf-8")
@@ -194,7 +196,9 @@ class ServerWatch:
             return "closing"
         if not self._figures.is_open:
             return "starting"
-        return "ok" if self._trouble() is None else "storage fails"
+        if self._trouble() is not None:
+            return "storage fails"
+        return self._unready() or "ok"
 
     def _readiness(self) -> HttpAnswer:
         status = self._status()
@@ -305,6 +309,7 @@ async def open_watch(
     names: Iterable[str] = (),
     certificate: Certificate | None = None,
     trouble: Callable[[], object] = lambda: None,
+    unready: Callable[[], str] = lambda: "",
     announce: Callable[[str], object] = lambda link: None,
     listeners: Sequence[AnyListener] | None = None,
 ) -> AsyncGenerator[ServerWatch]:
@@ -322,6 +327,7 @@ async def open_watch(
         names: Further names of this host, by which requests may come, such as that of a container.
         certificate: The certificate of the server, for the metric of its expiry.
         trouble: Returns None, or anything else while the game cannot store its records; `/readyz` is then 503.
+        unready: Returns any other reason why players cannot play, or "". `/readyz` is then 503 and shows it.
         announce: Called with the address of the admin page, with the token unless you have set one.
         listeners: Used in place of `host` and `port`; the watch closes them.
 
@@ -343,6 +349,7 @@ async def open_watch(
             names=(*names, *([host] if host else ())),
             certificate=certificate,
             trouble=trouble,
+            unready=unready,
             addresses=addresses,
             log=log,
         )

@@ -124,7 +124,7 @@ def test_an_operator_lets_a_standby_take_over(redis: RedisServer, start: Start, 
     nobody = f"no world serves at {redis.path} as w1: start one by trio-mud world --standby"
     assert hand_over() == (1, nobody)
     start("gateway", "--link", link, "--port", str(port), "--set", "cluster.name=g1")
-    first = start("world", "game:hooks", "--link", link)
+    first = start("world", "game:hooks", "--link", link, "--set", "cluster.lease=300")  # which is not waited for
     with ProgramCaller(port) as caller:
         caller.sees("Welcome.")
         alone = "no standby waits: start one with the new code by trio-mud world --standby, and repeat this"

@@ -81,6 +81,6 @@ def test_consoles_and_watches_of_a_gateway_and_a_world_answer(tmp_path: Path) ->
         until = time.monotonic() + PATIENCE
         while (waits := ask(consoles["gateway"], "waiting").text) == "":
             assert time.monotonic() < until
-        assert waits == "guest-1 (#1) from 127.0.0.1: open, input 2 to 2"
+        assert waits == "guest-1 (#1) from 127.0.0.1: connected; 1 line or message is not handled yet"
         assert ask(consoles["gateway"], "shutdown").text == "the gateway ends"
         assert gateway.wait(PATIENCE) == 0

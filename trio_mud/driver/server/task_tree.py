@@ -187,6 +187,10 @@ class TaskTree:
                 if (start_failed := getattr(service, "start_failed", None)) is not None:
                     start_failed(error)
 
+    async def wait_closing(self) -> None:
+        """Wait until `is_closing`."""
+        await self._is_closing.wait()
+
     async def wait_started(self) -> None:
         """Wait until `has_started`."""
         await self._started.wait()
