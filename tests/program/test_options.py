@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from trio_mud.errors import ConfigurationError
-from trio_mud.program.options import RunOptions
+from trio_mud.program.cli import main
+from trio_mud.program.options import GatewayOptions, RunOptions
 from trio_mud.program.settings import SETTINGS
 from trio_mud.program.sources import OptionText
 
@@ -43,3 +44,25 @@ def test_set_takes_any_setting_and_a_value_with_equals_signs() -> None:
 def test_set_without_a_value_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^--set port: write KEY=VALUE, such as limits\.max_line=8192$"):
         list(RunOptions(set=("port",)).texts(None))
+
+
+@pytest.mark.parametrize(
+    ("command", "own", "others"),
+    [
+        ("gateway", ["--port", "--tls-port", "--record", "--link", "--console"], ["--data", "--storage"]),
+        ("world", ["--data", "--storage", "--link", "--console", "--standby"], ["--port", "--tls-port", "--record"]),
+        ("serve", ["--port", "--data", "--link"], ["--supervisor", "--first"]),
+    ],
+)
+def test_the_help_of_each_side_lists_its_own_options_only(
+    capsys: pytest.CaptureFixture[str], command: str, own: list[str], others: list[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out.split()
+    assert [option for option in own if option not in shown] == []
+    assert [option for option in others if option in shown] == []
+
+
+def test_a_world_and_a_gateway_take_each_others_options_so_that_serve_passes_one_line_to_both() -> None:
+    options = GatewayOptions(port="4000", storage="inn.db")
+    assert options.arguments() == RunOptions(port="4000", storage="inn.db").arguments()

@@ -25,7 +25,7 @@ from .admin_command import Reply, ask
 from .effective import Effective, find_configuration
 from .gateway_program import serve_gateway
 from .links import default_link, port_of_gateway_watch, redis_of
-from .options import NO_OPTIONS, RunOptions
+from .options import NO_OPTIONS, OF_NO_GATEWAY, OF_NO_WORLD, GatewayOptions, RunOptions, WorldOptions
 from .serving import begin_log, check_ports, prepare
 from .sources import OptionText
 from .supervision import Reporter
@@ -53,12 +53,14 @@ def _gateway(
     game: Annotated[str | None, _HIDDEN] = None,
     /,
     *,
-    options: RunOptions = NO_OPTIONS,
+    options: GatewayOptions = OF_NO_GATEWAY,
     supervisor: Annotated[int | None, _HIDDEN] = None,
 ) -> int:
-    """Serve the ports of a game whose world is another process, until it is stopped.
+    """Hold the connections of players whose game runs in another process, the world, until it is stopped.
 
-    The world joins it by the cluster link, which `--link` names. SIGHUP reloads the certificate.
+    The two reach each other by the cluster link, which `--link` names. The gateway has the ports, TLS, telnet and
+    WebSocket, and runs no code of the game. SIGHUP reloads the certificate. To have both on one machine, use
+    trio-mud serve.
     """
     if game is not None:
         raise ConfigurationError(f"a gateway runs no game: leave out {game}, and give it to trio-mud world")
@@ -72,19 +74,19 @@ def _world(
     game: _Game = None,
     /,
     *,
-    options: RunOptions = NO_OPTIONS,
+    options: WorldOptions = OF_NO_WORLD,
     standby: Annotated[bool, _FLAG] = False,
     first: Annotated[bool, _HIDDEN] = False,
     supervisor: Annotated[int | None, _HIDDEN] = None,
 ) -> int:
-    """Serve a game whose ports are those of a gateway, until it is stopped.
+    """Run a game whose players are connected to gateways, until it is stopped.
 
-    SIGUSR1 hands over to a world that waits. The exit status is 3 if another world has taken over, and nothing was
-    written.
+    It reaches the gateways by the cluster link, which `--link` names. SIGUSR1 hands over to a world that waits. The
+    exit status is 3 if another world has taken over; this one has written nothing since.
 
     Args:
         game: As for run.
-        standby: Import the game, and wait as long as another world serves.
+        standby: Import the game, and wait as long as another world serves; then continue with its players.
     """
     environment, reporter = dict(os.environ), Reporter(supervisor)
 
@@ -97,11 +99,11 @@ def _world(
 
 
 def _serve(game: _Game = None, /, *, options: RunOptions = NO_OPTIONS) -> int:
-    """Serve a game as a gateway, a world and a spare world, which are started again when they end.
+    """Serve a game so that players stay connected when it fails, or when new code takes over.
 
-    Players keep their connections when the world ends, and when new code takes over: by `trio-mud handover`, or by
-    SIGHUP, which reloads the certificate as well. `--watch-port` is the port of the world's page, and the next one that
-    of the gateway's.
+    Three processes do that: a gateway holds the connections, a world runs the game, and a spare world waits to take
+    over. Each is started again when it ends. New code takes over by `trio-mud handover`, or by SIGHUP, which reloads
+    the certificate as well. `--watch-port` is the port of the world's page, and the next one that of the gateway's.
 
     Args:
         game: As for run.
@@ -147,9 +149,9 @@ def _hand_over(
 ) -> int:
     """Let new code of a game take over while all players stay connected.
 
-    Under `trio-mud serve` a new process imports the code first. With a link to Redis, the world that serves hands over
-    to a standby, which has imported the code when it was started. If none can take over, nothing changes, and the
-    exit status is 1; it is 75 if no server answers.
+    Under `trio-mud serve` a new process imports the code as it is now, and then takes over. If it cannot, the error is
+    printed, the code from before plays on, and the exit status is 1; it is 75 if no server answers. With a link to
+    Redis, the world that serves hands over to a standby, which has imported the code when it was started.
 
     Args:
         game: The game, as it was given to serve.

@@ -15,7 +15,17 @@ from cyclopts import Parameter
 from ..errors import ConfigurationError
 from .sources import OptionText
 
-__all__ = ["ARGUMENT", "NO_OPTIONS", "Database", "File", "RunOptions"]
+__all__ = [
+    "ARGUMENT",
+    "NO_OPTIONS",
+    "OF_NO_GATEWAY",
+    "OF_NO_WORLD",
+    "Database",
+    "File",
+    "GatewayOptions",
+    "RunOptions",
+    "WorldOptions",
+]
 
 ARGUMENT: Final = "GAME"  # of the command line, as `--help` calls it
 _KEYS: Final = {  # of options that are called otherwise than their setting
@@ -98,7 +108,8 @@ class RunOptions:
     """The host name or address for that port. Default: localhost."""
 
     link: Annotated[str | None, Parameter(metavar="SOCKET|URL")] = None
-    """The cluster link of trio-mud gateway, world, serve and handover: the path of a Unix socket, or redis://USER@HOST."""
+    """The cluster link, by which a gateway and its worlds reach each other: the path of a Unix socket of this machine,
+    or redis://USER@HOST. trio-mud run has none."""
 
     record: Annotated[str | None, Parameter(metavar="FOLDER")] = None
     """A folder for recordings of all connections, which tests can replay. Hidden input is left out."""
@@ -138,4 +149,56 @@ class RunOptions:
             yield OptionText(key.strip(), "--set", text)
 
 
+_Other = Annotated[str | None, Parameter(show=False)]  # of the other side; one command line may serve both
+_OthersNetworks = Annotated[tuple[str, ...], Parameter(negative="", show=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayOptions(RunOptions):
+    """Those of a gateway; `--help` leaves out those of a world, which have no effect."""
+
+    data: _Other = None
+    storage: _Other = None
+    storage_every: _Other = None
+    storage_backups: _Other = None
+    console: Annotated[
+        str | None,
+        Parameter(
+            metavar="SOCKET",
+            help="The Unix socket of the gateway's console, for trio-mud admin, or none. Default: LINK.gateway.sock, "
+            "beside a link that is a Unix socket.",
+        ),
+    ] = None
+    watch_port: Annotated[
+        str | None,
+        Parameter(
+            metavar="NUMBER",
+            help="An additional port by which operators watch the gateway: a page, health and metrics; 0 chooses a "
+            "free port.",
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldOptions(RunOptions):
+    """Those of a world; `--help` leaves out those of a gateway, which have no effect."""
+
+    host: _Other = None
+    port: _Other = None
+    tls_port: _Other = None
+    tls_certificate: _Other = None
+    tls_key: _Other = None
+    unix: _Other = None
+    proxy_from: _OthersNetworks = ()
+    web_port: _Other = None
+    web_tls_port: _Other = None
+    web_origins: _OthersNetworks = ()
+    forwarded_from: _OthersNetworks = ()
+    record: _Other = None
+
+
 NO_OPTIONS: Final = RunOptions()
+OF_NO_GATEWAY: Final = GatewayOptions()
+OF_NO_WORLD: Final = WorldOptions()
