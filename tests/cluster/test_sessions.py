@@ -24,6 +24,7 @@ from trio_mud import (
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
 from trio_mud.cluster.remote_link import RemoteLink
+from trio_mud.cluster.world import LONGEST_HOLD
 from trio_mud.cluster.world_listener import WorldListener
 from trio_mud.commands import Commands
 from trio_mud.driver.sessions.restoring import Continuation
@@ -36,7 +37,7 @@ from trio_mud.transports import Transport
 from trio_mud.world import Game, Traveller, World
 from trio_mud.world.playing import play_by_name
 
-from .conftest import block, open_split
+from .conftest import RunningWorld, SplitServer, block, open_split
 
 
 class AcceptsOne(WorldListener):
@@ -339,6 +340,87 @@ async def test_a_session_without_a_grace_ends_if_its_link_has_died_meanwhile(aut
         await split.start_world(second.hooks)
         await trio.sleep(10)
         assert second.log == ["restored ann, link dead", f"ended ann {Cause.EXPIRED}"]
+
+
+class SlowInn(Inn):
+    """A game that takes its time to restore a session, and in which everybody hears everybody."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.hooks.on(SessionRestored)(self.load)
+        self.seconds = seconds
+
+    def obey(self, event: Input) -> None:
+        for session in event.connection.server.sessions:
+            if session.body is not None:
+                session.write(f"{event.connection.name} says {event.line}")
+
+    async def load(self, event: SessionRestored) -> None:
+        body, event.session.body = event.session.body, None
+        if event.session.key == "bob":
+            await trio.sleep(self.seconds)
+        event.session.body = body
+
+
+async def two_players(split: SplitServer) -> tuple[RunningWorld, Player, Player]:
+    world, ann = await split.begin(SlowInn(0).hooks, "ann")
+    bob = await split.mud.player()
+    await bob.type("bob")
+    await settle()
+    return world, ann, bob
+
+
+async def test_a_line_waits_until_the_functions_of_all_restored_sessions_have_ended(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world, ann, bob = await two_players(split)
+        world.end.kill()
+        await ann.type("hello")
+        await split.start_world(SlowInn(3).hooks)
+        await split.mud.pass_time(2.5)
+        assert "hello" not in ann.screen
+        await split.mud.pass_time(1)
+        assert "ann says hello" in ann.screen
+        assert "ann says hello" in bob.screen
+
+
+async def test_a_function_that_restores_for_ever_holds_the_lines_of_others_for_a_while_only(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world, ann, bob = await two_players(split)
+        world.end.kill()
+        await ann.type("hello")
+        await split.start_world(SlowInn(1000).hooks)
+        await split.mud.pass_time(LONGEST_HOLD + 0.5)
+        assert "ann says hello" in ann.screen
+        assert "ann says hello" not in bob.screen
+
+
+async def test_each_connection_of_a_shared_session_reads_the_answer_to_the_first_line(
+    autojump_clock: MockClock,
+) -> None:
+    """Its second connection comes with the roll of another gateway, a little later."""
+    async with open_split() as split:
+        world, ann = await split.begin(SlowInn(0).hooks, "ann")
+        other = await split.start_gateway("other")
+        bob = await other.mud.player()
+        await settle()
+        (visitor,) = [connection for connection in world.server.connections if connection.session is None]
+        world.server.sessions.enter("ann", visitor, on_duplicate=Duplicate.SHARE)
+        (session,) = world.server.sessions
+        session.write("you are two")
+        await split.mud.pass_time(1)
+        world.end.kill()
+        release = block(other.service._end)  # type: ignore[arg-type]  # the end of a cluster link in memory
+        await ann.type("hello")
+        await split.start_world(SlowInn(0).hooks)
+        await split.mud.pass_time(0.5)
+        release()
+        await split.mud.pass_time(3)
+        assert "says hello" in ann.screen
+        assert "says hello" in bob.screen
 
 
 async def test_a_player_whose_session_another_connection_has_entered_is_notified(autojump_clock: MockClock) -> None:

@@ -87,18 +87,18 @@ class HeldSessions:
             except (msgspec.DecodeError, ValueError):
                 logger.error("a session of an earlier world cannot be decoded, and its player logs in again")  # noqa: TRY400 - the text says all
 
-    def restore(self, all_reported: Callable[[], object]) -> bool:
+    def restore(self, advanced: Callable[[], object]) -> bool:
         """Begin the sessions of the earlier world, if the game has a function for them; before its first event.
 
         Returns:
-            True if there are any. Then `all_reported` is called once `SessionRestored` was queued for each of them.
+            True if there are any. Then `advanced` is called whenever `is_over` may have become True.
         """
         self._is_started = True
         server, left = self._its_server, self._left
         restoring = server.sessions._restoring
         restoring.changed = {}
         self._left = {}
-        restoring.all_reported = all_reported
+        restoring.advanced = advanced
         if not server.hooks.functions_for(SessionRestored):
             return False
         for held in left.values():
@@ -141,6 +141,18 @@ class HeldSessions:
             del self._places[place]
         if self._is_ready:
             self.report(rolling)
+        self._its_server.sessions._restoring.advanced()
+
+    def is_over(self, *, waits_for_rolls: bool) -> bool:
+        """Return True if the sessions are restored: their functions have ended, and their connections are bound.
+
+        Args:
+            waits_for_rolls: False if only the functions count of sessions that were reported.
+        """
+        restoring = self._its_server.sessions._restoring
+        if not waits_for_rolls:
+            return restoring.is_over(reported=True)
+        return restoring.is_over() and not (self._places or any(map(self._may_continue, self._arriving.values())))
 
     async def run(self, rolling: Iterable[str]) -> None:
         """Report the sessions that wait for nothing, once the server has started."""

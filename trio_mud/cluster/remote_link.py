@@ -588,7 +588,7 @@ class RemoteLink:
     def _is_displaced(self) -> bool:
         """True if its session has ended, or another connection has entered it: it begins at the door."""
         session = self.continues
-        return session is not None and not session.server.sessions._restoring.may_continue(session)
+        return session is not None and not session.server.sessions._restoring.awaits(session)
 
     @property
     def _is_over(self) -> bool:

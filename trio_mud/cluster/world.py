@@ -63,7 +63,8 @@ from .world_listener import WorldListener
 logger = logging.getLogger("trio_mud")
 
 RELEASE_TIMEOUT: Final = 1.0  # seconds
-HOLD: Final = 1.0  # seconds for which input waits at most until all sessions are restored
+HOLD: Final = 1.0  # seconds for which input waits at most until the rolls have brought all connections
+LONGEST_HOLD: Final = 5.0  # seconds for which it waits at most until the functions for `SessionRestored` have ended
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 
@@ -101,6 +102,7 @@ class WorldService:
         self.journal.wanted = self._wake
         self._sessions = HeldSessions()
         self.holds_input = False
+        self._waits_for_rolls = True
         self._host: LinkHost | None = None
         self._server: MasterServer | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
@@ -183,7 +185,7 @@ class WorldService:
             if self._machine.state is WorldPhase.LOADED:
                 await self._claim()
             self.journal.is_bound = True
-            self.holds_input = self._sessions.restore(self._release_input)
+            self.holds_input = self._sessions.restore(self._restored_more)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
                 nursery.start_soon(self._sessions.run, self._rolling)
@@ -285,9 +287,16 @@ class WorldService:
         self._dirty.set()
 
     async def _hold_input(self) -> None:
-        """Hold input no longer than `HOLD`, in case a gateway does not end its roll."""
+        """Hold input no longer than allowed, in case a gateway does not end its roll, or a function does not end."""
         await trio.sleep(HOLD)
+        self._waits_for_rolls = False
+        self._restored_more()
+        await trio.sleep(LONGEST_HOLD - HOLD)
         self._release_input()
+
+    def _restored_more(self) -> None:
+        if self.holds_input and self._sessions.is_over(waits_for_rolls=self._waits_for_rolls):
+            self._release_input()
 
     def _release_input(self) -> None:
         """Pass the input that was held while sessions were restored."""

@@ -153,8 +153,7 @@ def a_session_is_restored_without_an_event(true: Any, self: Restoring, session: 
     if restored is not None and not restored.is_reported:
         restored.is_reported = True
         self._unreported -= 1
-        if not self._unreported:
-            self.all_reported()
+        self.advanced()
 
 
 @_split_defect(Session, "_link")

@@ -113,7 +113,7 @@ class Restoring:
 
     Attributes:
         changed: The sessions whose state has changed since it was read; None if no other server will restore them.
-        all_reported: Called when the last restored session was reported. To be set.
+        advanced: Called whenever a session was restored, or a connection has continued one or never will. To be set.
     """
 
     def __init__(self, sessions: Registry) -> None:
@@ -121,8 +121,9 @@ class Restoring:
         self._restored: dict[Session, _Restored] = {}
         self._expected: WeakKeyDictionary[Connection, Continuation] = WeakKeyDictionary()
         self._unreported = 0
+        self._running = 0  # sessions whose functions for `SessionRestored` have not ended
         self.changed: dict[Session, None] | None = None
-        self.all_reported: Callable[[], object] = lambda: None
+        self.advanced: Callable[[], object] = lambda: None
 
     def note(self, session: Session) -> None:
         """Note that the state of a session has changed."""
@@ -176,14 +177,27 @@ class Restoring:
             restored.is_reported = True
             session._post(SessionRestored(session, restored.state.name))
             self._unreported -= 1
-            if not self._unreported:
-                self.all_reported()
+            self._running += 1
+
+    def event_over(self) -> None:
+        """Note that all functions of one `SessionRestored` have ended."""
+        self._running -= 1
+        self.advanced()
+
+    def is_over(self, *, reported: bool = False) -> bool:
+        """Return True if all functions for `SessionRestored` have ended.
+
+        Args:
+            reported: True if only those of sessions count that were reported.
+        """
+        return not self._running and (reported or not self._unreported)
 
     def settle(self, session: Session) -> None:
         """Let no earlier connection continue the session, because another one has entered it, or it ends."""
         if self._restored:
             self.report(session)
             self._restored.pop(session, None)
+            self.advanced()
 
     def awaits(self, session: Session) -> bool:
         """Return True if a connection of an earlier server may still continue a session."""
@@ -201,14 +215,11 @@ class Restoring:
         if continuation is not None:
             continuation.is_open = False
             self.report(continuation.session)
+            self.advanced()
 
     def expect(self, connection: Connection, continuation: Continuation) -> None:
         """Let a connection continue a session once it is accepted."""
         self._expected[connection] = continuation
-
-    def may_continue(self, session: Session) -> bool:
-        """Return True if connections of the earlier server may still continue the session."""
-        return session in self._restored
 
     def continues(self, connection: Connection) -> bool:
         """Return True if a connection is to continue its session, and can."""
@@ -231,3 +242,4 @@ class Restoring:
         elif was_waiting:
             session._post(SessionResumed(session))
         self.note(session)
+        self.advanced()

@@ -17,7 +17,7 @@ from ..core.guard import Args, describe_value
 from ..core.queue_source import QueueSource
 from ..core.timers import Deadline, EndingTimerOwner, Timer, Timers
 from ..link.tail import Tail
-from .events import LinkLost, SessionEnded
+from .events import LinkLost, SessionEnded, SessionRestored
 from .resume import can_return, catch_up, offer_return
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class KeySource(QueueSource):
         self._forget = forget
 
     def event_over(self, event: HookEvent) -> None:
+        if type(event) is SessionRestored:
+            event.session.server.sessions._restoring.event_over()
         if not self.waiting:
             self._forget(self.handle)
 
