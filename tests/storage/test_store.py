@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 import trio
@@ -171,3 +172,31 @@ async def test_a_call_with_a_wrong_argument_says_what_it_takes() -> None:
                 store.add(wrong, "a")  # type: ignore[type-var]
         with pytest.raises(TypeError, match=r"a key is a str, not a int \(3\): pass str\(key\)"):
             store.add(Item(name="a"), 3)  # type: ignore[arg-type]
+
+
+class OddText(str):
+    """A text of a game's own kind, as a hidden line is."""
+
+    __slots__ = ()
+
+
+async def test_a_key_or_a_name_of_a_kind_of_str_is_stored_as_a_plain_one() -> None:
+    async with open_store(Memory(Stored()), Item, executor=inline) as store:
+        item = store.add(Item(name="a"), OddText("lamp"))
+        store.log(OddText("audit"), what="made")
+        store.set_value(OddText("clock"), 1)
+        changes = store.take_changes()
+        assert changes is not None
+        assert type(item.key) is str
+        names = [*(entry.log for entry in changes.entries), *changes.values]
+        assert [type(name) for name in names] == [str, str]
+
+
+@pytest.mark.parametrize("name", ["a\ud800", 5])
+async def test_a_log_or_a_value_whose_name_no_database_can_store_is_refused(name: Any) -> None:
+    async with open_store(Memory(Stored()), Item, executor=inline) as store:
+        with pytest.raises((TypeError, ValueError), match=r"a name is a str|is no text that can be stored"):
+            store.log(name, what="made")
+        with pytest.raises((TypeError, ValueError), match=r"a name is a str|is no text that can be stored"):
+            store.set_value(name, 1)
+        assert not store.is_dirty

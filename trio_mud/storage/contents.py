@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 from trio_mud.errors import DuplicateKey, StorageError
+from trio_mud.text.cleaning import exact
 
 from .record import Record
 from .rows import Entry
@@ -167,7 +168,7 @@ class Contents:
         if record._tracker is not None:
             raise DuplicateKey(f"{record!r} is stored already")
         key = key or record.key or self._new_key(family)
-        _check_key(key)
+        key = _checked_key(key)
         if key in self.keys[family]:
             raise DuplicateKey(f"{family} {key!r} exists already; choose another key")
         self.unique.check_all(record)
@@ -225,7 +226,7 @@ class Contents:
         family = family_of(type(record))
         self._unplace(record)
         if owner != record._owner:
-            _set(record, "_owner", owner)
+            _set(record, "_owner", exact(owner))
         if owner:
             self._join_group(record, owner)
         is_pinned = self.catalog.is_resident(family) if not owner else False
@@ -303,8 +304,8 @@ class Contents:
         return f"#{self.last_number}"
 
 
-def _check_key(key: str) -> None:
-    """Raise an error for what a database cannot store as a key."""
+def _checked_key(key: str) -> str:
+    """Return a key as an exact `str`; raise an error for what a database cannot store as one."""
     if not isinstance(key, str):
         raise TypeError(f"a key is a str, not a {type(key).__name__} ({key!r}): pass str(key)")
     try:
@@ -313,3 +314,15 @@ def _check_key(key: str) -> None:
         raise ValueError(f"the key {key!r} is no text that can be stored") from error
     if size > MAX_KEY or "\0" in key:
         raise ValueError(f"the key {key[:MAX_KEY]!r} is longer than {MAX_KEY} bytes or holds a NUL; choose another one")
+    return exact(key)
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a log or a value as an exact `str`; raise an error for what a database cannot store as one."""
+    if not isinstance(name, str):
+        raise TypeError(f"a name is a str, not a {type(name).__name__} ({name!r}): pass str(name)")
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the name {name!r} is no text that can be stored") from error
+    return exact(name)

@@ -18,7 +18,7 @@ import trio
 
 from trio_mud.errors import NotSaved, StorageError, UnreadableRecord
 
-from .contents import Contents
+from .contents import Contents, checked_name
 from .executor import Executor
 from .finding import find
 from .loading import Loader
@@ -212,9 +212,11 @@ class Store:
         """Store a small value of JSON's types.
 
         Raises:
-            TypeError: It cannot be stored.
+            TypeError: It cannot be stored, or the name is no `str`.
+            ValueError: The name contains a lone surrogate.
         """
         self._contents.check_open()
+        name = checked_name(name)
         self._values[name] = self._changed_values[name] = msgspec.json.encode(value)
 
     def log(self, name: str, /, **entry: Any) -> None:
@@ -223,9 +225,11 @@ class Store:
         While saving fails at most `MAX_ENTRIES` wait; further ones are dropped and counted.
 
         Raises:
-            TypeError: It cannot be stored.
+            TypeError: It cannot be stored, or the name is no `str`.
+            ValueError: The name contains a lone surrogate.
         """
         self._contents.check_open()
+        name = checked_name(name)
         data = msgspec.json.encode(entry)
         if len(self._entries) + len(self._unmoved) >= MAX_ENTRIES:
             self.counters["dropped_entries"] += 1
