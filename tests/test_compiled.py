@@ -12,6 +12,7 @@ import pytest
 
 import trio_mud
 from trio_mud.compiled import build, is_compiled
+from trio_mud.transports.poller import Poller
 
 ROOT = Path(__file__).parent.parent
 HOOK = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"][
@@ -35,6 +36,11 @@ def test_no_hot_module_raises_from_a_cause(module: str) -> None:
     source = ROOT / f"{module.replace('.', '/')}.py"
     raised = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Raise)]
     assert [node.lineno for node in raised if node.cause is not None] == []
+
+
+def test_a_protected_task_has_the_same_name_in_both_builds() -> None:
+    """Reports show it, and it is part of a simulation's digest."""
+    assert Poller.run.__name__ == "run"
 
 
 def test_the_build_is_named_with_the_interpreter() -> None:

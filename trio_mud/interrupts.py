@@ -26,4 +26,6 @@ def protect_task(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R
     async def protected(*args: P.args, **kwargs: P.kwargs) -> R:
         return await function(*args, **kwargs)
 
-    return functools.wraps(function)(protected)
+    functools.wraps(function)(protected)
+    protected.__name__ = protected.__name__.rpartition(".")[2]  # mypyc calls it `Poller.run`, and tasks are named by it
+    return protected
