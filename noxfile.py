@@ -123,6 +123,7 @@ def compiled(session: nox.Session) -> None:
     `-- proof` and `-- interop` run those tests instead; other arguments go to pytest.
     """
     folder = pathlib.Path(session.create_tmp()).resolve()
+    session.env.pop("TMPDIR")  # set by `create_tmp`, and too long a path for the Unix sockets of tests
     shutil.rmtree(folder)  # of an earlier build
     copy = folder / "copy"
     shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "_build"))
