@@ -218,3 +218,22 @@ async def test_a_connection_whose_dismissal_is_not_there_yet_does_not_arrive_aga
         assert len(connects) == 2
         assert len(world.server.connections) == len(split.mud.server.connections) == 1
         assert len(split.gateway._peers) == 1
+
+
+async def test_a_world_that_claims_after_its_successor_skips_what_that_has_taken(autojump_clock: MockClock) -> None:
+    """The first world does not notice that it was replaced, and is the first to notice that the data is lost."""
+    async with open_split() as split:
+        first = await split.start_world(echo("first"))
+        ann = await split.mud.player()
+        await ann.type("1")
+        await ann.sees("first heard 1")
+        await split.start_world(echo("second"))
+        await ann.type("2")
+        await ann.sees("second heard 2")
+        await settle()
+        split.cluster.forget()
+        (connection,) = first.server.connections
+        connection.write("here again")
+        await ann.sees("here again")
+        await ann.type("3")
+        await ann.sees("first heard 3")

@@ -97,6 +97,14 @@ class InputOrder:
         """True if an item of this number, which was received, waits for one before it."""
         return number > self.received
 
+    def skip_to(self, number: int) -> bool:
+        """Begin behind this number; return False if everything up to it was received."""
+        if number <= self.received:
+            return False
+        self.received = number
+        self._early = {early: item for early, item in self._early.items() if early > number}
+        return True
+
     def receive(self, item: Numbered) -> list[Numbered]:
         """Return the items that are next: none if this one came before or is early, else it and those it held up.
 

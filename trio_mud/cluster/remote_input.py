@@ -91,6 +91,19 @@ class RemoteInput:
         """True if an item was received, and one before it was not."""
         return self._order.is_early(item.number)
 
+    def skip_to(self, number: int) -> bool:
+        """Skip input up to a number, which another world has taken; return False if all of it was received here.
+
+        It happens if the cluster link has lost its data, and a world that was replaced, and has not noticed it, claims
+        again first. The gateway does not have that input any more, so to ask for it would never end.
+        """
+        if not self._order.skip_to(number):
+            return False
+        if not self._backlog:
+            self._passed = number
+        self.acknowledged = number
+        return True
+
     def go_on(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
         receiver = self.receiver

@@ -542,6 +542,8 @@ class RemoteLink:
             self.signal(Signalled(self.number, "client known"))
         if self._machine.state is InWorld.OPEN and not arrived.was_admitted:
             self._port.send(self.gateway, VerdictAdmitted(self.number))
+        if self.input.skip_to(arrived.taken):
+            self._port.note_input(self)
         if arrived.taken < self.input.acknowledged:
             self.input.acknowledged = arrived.taken
             self._port.note_input(self)
