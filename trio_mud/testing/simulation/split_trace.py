@@ -344,7 +344,9 @@ class SplitTrace:
     def claimed(self, frames: object) -> None:
         """Record that the world which reads these frames has claimed."""
         (world,) = [world for world in self.worlds if inside.frames_for_world(world.end) is frames]
-        if world.restored is None and world.server.hooks.functions_for(SessionRestored):
+        # A game with records is opened later, and has such a function then.
+        restores = world.storage is not None or world.server.hooks.functions_for(SessionRestored)
+        if world.restored is None and restores:
             world.restored = RestoredSessions(self.left, trio.current_time(), self.plan.limits.grace)
 
     def forgotten(self, cluster: MemoryCluster) -> None:
