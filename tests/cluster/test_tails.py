@@ -245,6 +245,21 @@ async def test_a_client_whose_tail_its_gateway_has_dropped_learns_that_lines_may
         await back.sees("<5>")
 
 
+async def test_the_first_client_of_a_session_that_names_the_package_has_lost_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world = await split.start_world(tavern())
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await split.mud.pass_time(1)
+        (session,) = world.server.sessions
+        back = await split.mud.player(gmcp=SESSION)
+        await back.send_gmcp("Session.Resume", {"token": session.resume_token(), "lines": 3})
+        await split.mud.pass_time(3)
+        assert resumed(back)["lost"] == 0
+
+
 async def test_tails_survive_the_roll(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         world, other, ann, bob = await begin(split)

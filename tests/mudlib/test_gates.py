@@ -209,6 +209,7 @@ async def test_what_is_typed_as_a_tag_is_read_as_it_was_typed_and_ours_are_tags(
     async with mud(world, options=OPTIONS) as valley:
         ann, bob = [await valley.player(options=[TakesMxp()]) for _ in range(2)]
         await ann.type("Ann")
+        await ann.catches_up()  # Bob is to find her there
         await bob.type("Bob", "look")
         ways = [f'\x1b[4z<send href="{way}">{way}\x1b[4z</send>' for way in ("north", "east", "west")]
         await bob.sees(f"You can go {ways[0]}, {ways[1]} or {ways[2]}.\n")

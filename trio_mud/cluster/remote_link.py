@@ -399,6 +399,8 @@ class RemoteLink:
     def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Let the gateway send a token, and keep the text from here on."""
         self._has_tail = True
+        if tail.holder is None and seen is not None:  # no gateway has it, since nothing was sent, so nothing is lost
+            self._items.append(TailMoved(tail.number, 0, b""))
         if self._tail_at is None:
             self._tail_at = len(self._items)  # everything from here on waits for it
             if not self._port.bring_tail(self, tail):
