@@ -10,11 +10,13 @@ from trio.testing import MockClock
 
 from trio_mud import Admitted, Connect, Dialog, Hooks, Input, WindowSize
 from trio_mud.cluster.ends import Commit, Fenced, Forgotten
+from trio_mud.storage import Stored
 from trio_mud.telnet.codes import IAC, NAWS, SB, SE
 from trio_mud.testing.memory_cluster import MemoryWorldEnd
 from trio_mud.testing.threads import settle
 
-from .conftest import open_split
+from .bank import BANK, audit
+from .conftest import block, open_split
 from .test_deaths import answers, echo
 
 
@@ -237,3 +239,31 @@ async def test_a_world_that_claims_after_its_successor_skips_what_that_has_taken
         await ann.sees("here again")
         await ann.type("3")
         await ann.sees("first heard 3")
+
+
+async def test_a_line_is_acknowledged_with_its_records_also_by_the_commit_after_one_that_was_refused(
+    autojump_clock: MockClock,
+) -> None:
+    stored = Stored()
+    async with open_split() as split:
+        world = await split.start_game(BANK, stored)
+        ann = await split.mud.player()
+        await trio.sleep(5)
+        world.memory.is_dead = True  # the cluster link alone has what follows
+        deliver = block(world.end)
+        await ann.type("ann 0 0 3 5")
+        await ann.type("ann 1 0 3 5")  # it is handled while the commit of the first line is under way
+        await settle()
+        split.cluster.forget()
+        commit = world.end.commit
+
+        async def commit_and_die(cargo: Commit) -> None:
+            await commit(cargo)
+            world.kill()
+
+        world.end.commit = commit_and_die  # type: ignore[method-assign, assignment]
+        deliver()
+        await ann.sees("ok 1")
+        await split.start_game(BANK, stored)
+        await trio.sleep(5)
+        audit(stored.rows.values(), {"ann": [0, 1]})

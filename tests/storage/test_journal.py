@@ -193,6 +193,105 @@ async def test_everything_is_held_again_when_the_link_has_lost_its_data(autojump
     assert set(backend.stored.rows) == {("thing", "chest"), ("thing", "bag")}
 
 
+async def test_what_a_refused_commit_had_taken_is_held_by_the_next_one_as_it_is_then(
+    autojump_clock: MockClock,
+) -> None:
+    backend, link = Memory(), Link()
+    journal = link.claim()
+    async with open_store(backend, Item, journal=journal, executor=inline, interval=NEVER) as store:
+        chest = store.add(Item(name="chest", gold=5), "chest")
+        store.add(Item(name="coin"), "coin")
+        store.set_value("weather", "rain")
+        store.log("audit", who="ann")
+        journal.take()
+        await journal.held()
+        store.log("audit", who="bob")
+        chest.gold = 7
+        coin = store.get(Item, "coin")
+        assert coin is not None
+        store.remove(coin)
+        journal.refused()
+        link.begin(journal)
+        await link.commit(journal)
+        assert b'"gold":7' in link.held[b"rthing\0chest"]
+        assert link.held[b"rthing\0coin"] == b""
+        assert link.held[b"vweather"] == b'"rain"'
+        assert {b"e1", b"e2"} <= set(link.held)
+        await store.saved()
+        assert store.error is None
+        assert [entry for _, entry in await store.entries("audit")] == [{"who": "ann"}, {"who": "bob"}]
+    assert gold_in(backend.stored) == b'{"name":"chest","gold":7}'
+
+
+async def test_a_commit_holds_what_was_being_written_without_one(autojump_clock: MockClock) -> None:
+    """A world that loads its game writes to the database alone, and may begin to commit meanwhile."""
+    backend, link = Memory(), Link()
+    journal = link.claim()
+    journal.is_bound = False
+    async with open_store(backend, Item, journal=journal, executor=inline, interval=NEVER) as store:
+        chest = store.add(Item(name="chest", gold=1), "chest")
+        for number in range(1000):
+            store.add(Item(name="coin"), f"coin{number}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.saved)
+            while journal._transaction is None:
+                await trio.lowlevel.checkpoint()
+            journal.is_bound = True
+            chest.gold = 2
+            await link.commit(journal)
+            assert b'"gold":2' in link.held[b"rthing\0chest"]
+            await link.commit(journal)
+        await link.commit(journal)
+        assert link.held == {}
+    assert len(backend.stored.rows) == 1001
+
+
+async def test_what_was_left_is_removed_although_something_is_written_without_a_commit(
+    autojump_clock: MockClock,
+) -> None:
+    stored, link = Stored(), Link()
+    link.held = {b"vweather": b'"rain"'}
+    stored.values[FENCE] = b"[0,0]"
+    journal = link.claim()
+    journal.is_bound = False
+    async with open_store(Memory(stored), Item, journal=journal, executor=inline, interval=NEVER) as store:
+        store.add(Item(name="chest"), "chest")
+        await store.saved()
+        journal.is_bound = True
+        await link.commit(journal)
+        assert link.held == {}
+        assert store.value("weather") == "rain"
+
+
+async def test_commits_go_on_after_several_writes_without_one(autojump_clock: MockClock) -> None:
+    backend, link = Memory(), Link()
+    journal = link.claim()
+    journal.is_bound = False
+    async with open_store(backend, Item, journal=journal, executor=inline, interval=NEVER) as store:
+        chest = store.add(Item(name="chest"), "chest")
+        for gold in (1, 2, 3):
+            chest.gold = gold
+            await store.saved()
+        journal.is_bound = True
+        chest.gold = 4
+        await link.commit(journal)
+        await store.saved()
+        assert gold_in(backend.stored) == b'{"name":"chest","gold":4}'
+
+
+async def test_a_change_after_the_last_commit_outweighs_what_that_has_left(autojump_clock: MockClock) -> None:
+    stored, link = Stored(), Link()
+    journal = link.claim()
+    async with open_store(Memory(stored), Item, journal=journal, executor=inline, interval=NEVER) as store:
+        chest = store.add(Item(name="chest", gold=5), "chest")
+        await link.commit(journal)
+        journal.release()
+        chest.gold = 6
+    journal = link.claim()
+    async with open_store(Memory(stored), Item, journal=journal, executor=inline, interval=NEVER) as store:
+        assert [item.gold for item in store.all(Item)] == [6]
+
+
 async def test_a_predecessor_that_still_runs_can_write_nothing(database: Database) -> None:
     link = Link()
     first = link.claim()
@@ -275,7 +374,7 @@ async def test_changes_after_the_last_commit_are_written_when_the_store_closes(a
     async with open_store(backend, Item, journal=journal, executor=inline, interval=NEVER) as store:
         store.add(Item(name="chest"), "chest")
         await link.commit(journal)
-        journal.is_bound = False
+        journal.release()
         store.add(Item(name="bag"), "bag")
     assert set(backend.stored.rows) == {("thing", "chest"), ("thing", "bag")}
 

@@ -247,7 +247,7 @@ class WorldService:
                 case WorldAction.COMMIT_REST:
                     self._dirty.set()
                 case WorldAction.RELEASE:
-                    self.journal.is_bound = False
+                    self.journal.release()
                     if not self._is_held:
                         await self._end.release()
                 case WorldAction.STOP:
@@ -575,6 +575,7 @@ class WorldService:
             for gateway, messages in out.items():  # nothing of it was delivered, and it precedes all that follows
                 if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
                     self.output.give_back(gateway, messages)
+            self.journal.refused()
             await self._act(WorldEvent.FORGOTTEN)
             self._dirty.set()
         else:

@@ -45,6 +45,7 @@ Held = dict[bytes, bytes | None]
 """Changes of what a cluster link holds, by key; None removes a key."""
 
 SLICE = 500  # changes between two checkpoints
+ALONE = 2**53 - 1  # the number in a fence from which everything that was committed is in the database; exact in JSON
 
 
 class _Value(NamedTuple):
@@ -101,7 +102,7 @@ class ChangeJournal:
         wanted: Called when there is something to commit that no event may cause. Set by the one who commits.
         ending: Called before the last commit; it may change records. Set by the game.
         is_bound: True while changes are committed. If that ends without a last commit it stays True, and nothing more
-            is written to the database; otherwise later changes are written to the database alone.
+            is written to the database; otherwise later changes are written to the database alone. `release` ends it.
     """
 
     def __init__(self) -> None:
@@ -131,9 +132,9 @@ class ChangeJournal:
         if self.store is None:  # what an earlier claim has found is not in the database yet, and may be lost there
             self._waiting.items |= {key: _item_of(key, value) for key, value in left.items()}
             return
-        parts = [part for part in (self._moving, self._waiting, self._flying) if part is not None]
-        for part in parts:
-            self._obsolete |= _encoded(part)
+        for part in (self._moving, self._waiting):  # what flies is in the next commit anyway
+            if part is not None:
+                self._obsolete |= _encoded(part)
 
     @property
     def has_news(self) -> bool:
@@ -141,14 +142,14 @@ class ChangeJournal:
         return bool(self._obsolete or self._flying or (self.store is not None and self.store.is_dirty))
 
     def take(self) -> None:
-        """Take all changes up to this moment. Those that were taken before and not accepted stay as they are."""
-        if self.store is not None and self._transaction is None:
+        """Take all changes up to this moment, also those that were taken before and not accepted."""
+        if self.store is not None:
+            self.refused()
             self._transaction = self.store.take_changes()
 
     async def held(self) -> Held:
         """Return what the commit of that moment changes of what is held, encoded in slices."""
-        if self._transaction is not None and self._flying is None:
-            self._flying = await _part_of(self._transaction)
+        await self._encode_taken()
         obsolete, self._obsolete = self._obsolete, {}
         parts = [part for part in (self._moving, self._waiting) if part is not None]
         held = {
@@ -165,7 +166,8 @@ class ChangeJournal:
 
     def accepted(self, number: int) -> None:
         """Note that the commit has succeeded: its changes may be written to the database."""
-        self._fence = Fence(self._fence.epoch, number)
+        # What was written without a commit has counted, too.
+        self._fence = Fence(self._fence.epoch, max(number, self._fence.number + 1))
         flying, self._flying = self._flying, None
         if flying is None:
             return
@@ -178,6 +180,21 @@ class ChangeJournal:
         if self.store._savers:
             self.store._wanted.set()
 
+    def refused(self) -> None:
+        """Note that the commit has failed: its changes are a part of what is taken next.
+
+        The next commit has the acknowledgements of later lines too, and so it must have what these have changed.
+        """
+        transaction, self._transaction, self._flying = self._transaction, None, None
+        if transaction is not None:
+            assert self.store is not None, "it was taken"
+            self.store._take_back(transaction)
+
+    def release(self) -> None:
+        """Note that no commit follows the last one: later changes are in the database alone, with all before them."""
+        self.is_bound = False
+        self._fence = Fence(self._fence.epoch, ALONE)
+
     # Called by `open_store`
 
     async def recover(self, backend: Backend, execute: Executor) -> None:
@@ -187,12 +204,17 @@ class ChangeJournal:
             Superseded: A later server has done so.
         """
         left, self._waiting = self._waiting, _Part()
-        if left.items and FENCE not in await execute(backend.values):
-            logger.error(
-                "%d changes of an earlier world are dropped: %s was written by another server since, or was replaced",
-                *(len(left.items), backend.name),
-            )
-            left.items.clear()
+        if left.items:
+            fence = (await execute(backend.values)).get(FENCE)
+            if fence is None:
+                logger.error(
+                    "%d changes of an earlier world are dropped: %s was written by another server since, or was "
+                    "replaced",
+                    *(len(left.items), backend.name),
+                )
+                left.items.clear()
+            elif msgspec.json.decode(fence, type=Fence).number >= ALONE:
+                left.items.clear()  # the database has them, and perhaps later ones
         await execute(write_freeing, backend, left.changes(self._fence))
 
     # Called by the mover
@@ -221,10 +243,21 @@ class ChangeJournal:
         self.wanted()
 
     async def _take_rest(self) -> None:
-        """Take changes that no commit will hold."""
+        """Take changes that no commit will hold, unless commits begin meanwhile: the first one takes them, too."""
         self.take()
-        await self.held()
-        self.accepted(self._fence.number + 1)
+        transaction = self._transaction
+        await self._encode_taken()
+        if self._transaction is transaction:
+            self.accepted(self._fence.number + 1)
+
+    async def _encode_taken(self) -> None:
+        """Encode what was taken, in slices."""
+        transaction = self._transaction
+        if transaction is None or self._flying is not None:
+            return
+        part = await _part_of(transaction)
+        if self._transaction is transaction:  # otherwise it was given back
+            self._flying = part
 
 
 class Mover(Writer):

@@ -308,12 +308,20 @@ class Store:
             self.counters["transactions"] += 1
         else:
             self.counters["failed_transactions"] += 1
-            self._entries = transaction.entries + self._entries
-            self._changed_values = transaction.values | self._changed_values
+            self._take_back_rest(transaction)
         self.error = error
         settled, self._settled = self._settled, trio.Event()
         settled.set()
         self._forget()
+
+    def _take_back(self, transaction: Transaction) -> None:
+        """Let the changes of a transaction that was not tried to be written be part of the next one."""
+        transaction.give_back()
+        self._take_back_rest(transaction)
+
+    def _take_back_rest(self, transaction: Transaction) -> None:
+        self._entries = transaction.entries + self._entries
+        self._changed_values = transaction.values | self._changed_values
 
     def _forget(self) -> None:
         """Unpin released records whose groups are certain by now."""

@@ -135,6 +135,11 @@ class Transaction:
 
     def failed(self, error: BaseException) -> None:
         """Give the changes back, to be part of the next transaction."""
+        self.give_back()
+        self._settle(self, error)
+
+    def give_back(self) -> None:
+        """Give the records and keys back. `failed` does so, and `Store._take_back` without a failure."""
         contents = self._contents
         self._close()
         self._waiting = None
@@ -146,7 +151,6 @@ class Transaction:
             self.removed.pop(place, None)
         self.removed |= contents.removed
         contents.removed = self.removed
-        self._settle(self, error)
 
     def encode_before_change(self, record: Record) -> None:
         """Encode a record as it is now if it belongs to this transaction and is not encoded yet."""
