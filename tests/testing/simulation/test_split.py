@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
 
+from trio_mud import Hooks, MasterServer
+from trio_mud.cluster.ends import Commit
+from trio_mud.cluster.world import WorldService
 from trio_mud.testing.simulate import main
 from trio_mud.testing.simulation import first_caught, in_fork, simulate
 from trio_mud.testing.simulation.plan import split_plan
+from trio_mud.testing.simulation.restored import LeftSession
 from trio_mud.testing.simulation.split_actions import SPLIT_ACTIONS
+from trio_mud.testing.simulation.split_trace import RecordedCluster, SplitTrace, WorldSideTrace
 
 from .split_defects import SPLIT_DEFECTS, SPLIT_PLAYED
 
@@ -27,7 +33,30 @@ def test_no_invariant_is_broken_by_gateways_and_worlds(first: int) -> None:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "seed",
-    [293, 381, 597, 961, 1582, 1680, 1859, 2235, 3685, 4254, 4431, 6421, 6489, 6858, 7359, 7986, 9163, 22264, 36161],
+    [
+        *(
+            293,
+            381,
+            597,
+            961,
+            1582,
+            1680,
+            1859,
+            2235,
+            3685,
+            4254,
+            4431,
+            6421,
+            6489,
+            6858,
+            7359,
+            7986,
+            9163,
+            22264,
+            36161,
+        ),
+        *(44781, 46867),
+    ],
 )
 def test_seeds_that_once_failed_hold(seed: int) -> None:
     assert simulate(seed, split=True).violations == []
@@ -48,6 +77,22 @@ def test_no_invariant_is_broken_by_more_seeds_and_every_fault_comes_off() -> Non
         assert result.violations == [], f"simulate {seed} --split"
         fired += result.fired
     assert not [name for name in SPLIT_ACTIONS if not fired[name]]
+
+
+def test_a_commit_that_only_keeps_a_claim_leaves_the_sessions_as_they_were() -> None:
+    """A world that loads its game makes such commits; it has not restored the sessions yet."""
+    plan = split_plan(7)
+    trace = SplitTrace(plan)
+    end = RecordedCluster(trace).world_end()
+    service = WorldService(end)
+    server = MasterServer(Hooks(), services=[service])
+    trace.worlds.append(WorldSideTrace(plan, server, service, end, 1, trace))
+    trace.left = {"bob": LeftSession("guest-1", frozenset(), frozenset(), math.inf)}
+    trace.committed(end.epoch, Commit(1, {}), is_current=True)
+    assert list(trace.left) == ["bob"]
+    trace.takes(service)
+    trace.committed(end.epoch, Commit(2, {}), is_current=True)
+    assert trace.left == {}
 
 
 def test_the_same_seed_gives_the_same_run() -> None:

@@ -137,7 +137,8 @@ class WorldSideTrace(Trace):
         number: The number of worlds before it.
         is_dead: True once it was killed: from then on nothing of it is observed.
         arrivals: The connections that it has seen, by their numbers here.
-        committing: Its sessions at the moment of the commit that is under way.
+        committing: Its sessions at the moment of the commit that is under way; None without one, as for those that only
+            keep the claim of a world which loads its game.
         dialogs: The places of its connections at that moment, and whether a dialog has their lines.
         restored: What it makes of the sessions of an earlier world; None before its claim, and for a game that does not
             restore them.
@@ -159,7 +160,7 @@ class WorldSideTrace(Trace):
         self.is_dead = False
         self.services = 1
         self.arrivals: dict[int, Arrival] = {}
-        self.committing: dict[object, LeftSession] = {}
+        self.committing: dict[object, LeftSession] | None = None
         self.dialogs: dict[Place, bool] = {}
         self.restored: RestoredSessions | None = None
         self._split = split
@@ -337,7 +338,8 @@ class SplitTrace:
             knows = self._in_dialog.get(arrival.place) if arrival in taken else None
             if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
                 self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
-        self.left = world.committing
+        if world.committing is not None:
+            self.left, world.committing = world.committing, None
         if world.storage is not None:
             self.records.committed(world.storage)
 
