@@ -7,6 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from trio_mud import Admitted, Cause, Dialog, Disconnect, Hooks, Input, SessionRestored, Texts
+from trio_mud.cluster import forwarder
+from trio_mud.cluster.wire import InputDiscarded
 from trio_mud.driver.connection.line_taker import BorrowedLines
 from trio_mud.driver.link.base import LinkEvent
 from trio_mud.testing import Player
@@ -184,6 +186,122 @@ async def test_a_secret_is_no_command_whenever_the_world_dies(
         if begin == "hide" and begin in acknowledged:  # the game itself takes the lines that follow
             acknowledged = acknowledged[: acknowledged.index(begin)]
         assert CANARY not in acknowledged
+
+
+@pytest.mark.parametrize("crowd", [0, 1, 2])
+async def test_the_answer_that_an_earlier_world_has_asked_for_does_not_end_the_dropping(
+    autojump_clock: MockClock, crowd: int
+) -> None:
+    """The second world drops the lines of the first one's dialog, and dies in a dialog of its own."""
+    first, second, third = Bank(), Bank(), Bank()
+
+    def begin_again(event: SessionRestored) -> None:
+        if event.session.connection is not None:
+            event.session.connection.start_dialog(second._pay)
+
+    second.hooks.on(SessionRestored)(begin_again)
+    async with open_split(latency=0.01) as split:
+        world = await split.start_world(first.hooks)
+        ann = await split.mud.player()
+        for _ in range(crowd):  # with a second connection, input is passed on before the request is committed
+            await split.mud.player()
+        await trio.sleep(1)
+        await ann.type("pay")
+        await ann.sees("How much? ")
+        world.end.kill()
+        await ann.type("100")
+        await trio.sleep(0.1)
+        world = await split.start_world(second.hooks)
+        await ann.sees(NOTICE)
+        world.end.kill()
+        await ann.type("100", CANARY)
+        await trio.sleep(1)
+        await split.start_world(third.hooks)
+        await trio.sleep(6)
+        await ann.type("look")
+        await ann.sees("heard look")
+        assert third.heard == ["look"]
+
+
+@pytest.mark.parametrize("how_long", [0.0, 2.0])
+async def test_the_answer_for_a_game_that_has_dropped_input_does_not_end_the_dropping(
+    autojump_clock: MockClock, how_long: float
+) -> None:
+    """The roll brings the answer and the secret behind it before the next world makes its own request."""
+    first, second = Bank(), Bank()
+
+    def drop_and_ask(event: Input) -> None:
+        if event.line == "safe":
+            event.connection._inbox.discard_lines()
+            event.connection.start_dialog(first._pay)
+
+    first.hooks.on(Input)(drop_and_ask)
+    async with open_split(latency=0.1) as split:
+        other = await split.start_gateway("other")
+        world = await split.start_world(first.hooks)
+        await other.mud.player()
+        ann = await split.mud.player()
+        await trio.sleep(1)
+        await ann.type("safe")
+        await ann.sees("How much? ")
+        world.end.kill()
+        await ann.type("100", CANARY)
+        await trio.sleep(1)
+        end = other.service._end
+        assert isinstance(end, MemoryGatewayEnd)
+        end.cut(how_long)  # the next world waits for its roll, and passes no input on
+        await split.start_world(second.hooks)
+        await ann.sees(NOTICE)
+        await trio.sleep(5)
+        await ann.type("look")
+        await ann.sees("heard look")
+        assert second.heard == ["look"]
+
+
+async def test_the_answer_of_a_gateway_of_an_earlier_version_ends_the_dropping(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not tell which request it answers."""
+    first, second = Bank(), Bank()
+    monkeypatch.setattr(forwarder, "InputDiscarded", lambda link, number, _: InputDiscarded(link, number))
+    async with open_split() as split:
+        world, ann = await split.begin(first.hooks, "pay")
+        world.end.kill()
+        await ann.type("100", CANARY)
+        await settle()
+        await split.start_world(second.hooks)
+        await ann.sees(NOTICE)
+        await trio.sleep(1)
+        await ann.type("look")
+        await ann.sees("heard look")
+        assert second.heard == ["look"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.04, 0.08, 0.2])
+async def test_no_line_after_the_notice_is_dropped_if_the_cluster_link_loses_its_data(
+    autojump_clock: MockClock, pause: float
+) -> None:
+    """The world repeats its request, since the answer may be lost; the gateway has obeyed it."""
+    first, second = Bank(), Bank()
+    async with open_split(latency=0.1) as split:
+        world = await split.start_world(first.hooks)
+        ann = await split.mud.player()
+        await trio.sleep(1)
+        await ann.type("wait")
+        await trio.sleep(1)
+        world.end.kill()
+        world = await split.start_world(second.hooks)
+        await ann.sees(NOTICE)
+        await ann.type("one")
+        await trio.sleep(pause)
+        await ann.type("two")
+        split.cluster.forget()
+        (connection,) = world.server.connections
+        connection.write("It rains.")  # the next commit finds it
+        await trio.sleep(0.2)
+        await ann.type("three")
+        await trio.sleep(5)
+        assert second.heard == ["one", "two", "three"]
 
 
 async def test_a_dialog_goes_on_when_the_cluster_link_loses_its_data(autojump_clock: MockClock) -> None:

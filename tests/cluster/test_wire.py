@@ -98,6 +98,7 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         "name": UTF_8,
         "network": st.sampled_from(["192.0.2.0/24", "2001:db8::/48"]),
         "protocol": st.sampled_from(["gmcp", "msdp"]),
+        "request": NUMBERS,
         "seconds": st.floats(-1, 1e9),
         "seen": st.integers(-1, 2**53),
         "size": st.sampled_from([(), (80, 24)]),

@@ -57,7 +57,7 @@ class Forwarder:
     takes_all = True
     holds_line = False  # what it has taken is numbered and kept
 
-    __slots__ = ("_connection", "_ended", "_is_input_over", "_send", "_signal", "recorded", "unacknowledged")
+    __slots__ = ("_connection", "_ended", "_is_input_over", "_obeyed", "_send", "_signal", "recorded", "unacknowledged")
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Forwarder:
         self._signal = signal
         self._ended = ended
         self._is_input_over = False
+        self._obeyed = 0  # the last request to discard that was obeyed
         self.unacknowledged = Unacknowledged()
         self.recorded: RecordedLines | None = None
 
@@ -101,17 +102,23 @@ class Forwarder:
             kind = _KEYS[item.kind]
             self._add(lambda number: KeyPressed(link, number, kind))
 
-    def discard(self) -> None:
+    def discard(self, request: int) -> None:
         """Drop the input that was not sent, and that the world has not taken, and mark the place in the rest.
 
         The world that asks has dropped all input without an acknowledgement. If it dies before it can acknowledge that,
         the next one gets nothing of it.
+
+        A request that comes again, since its answer may be lost, drops nothing: what was typed since then is for the
+        world.
         """
-        link = self._connection.number
-        self.unacknowledged.replace(lambda number: InputDiscarded(link, number))
+        link, is_new = self._connection.number, not request or request != self._obeyed
+        self._obeyed = request
+        if is_new:
+            self.unacknowledged.replace(lambda number: InputDiscarded(link, number, 0))
         if self._connection.ending is None:  # otherwise no input follows
-            self._connection._inbox.discard_lines()
-            self._add(lambda number: InputDiscarded(link, number))
+            if is_new:
+                self._connection._inbox.discard_lines()
+            self._add(lambda number: InputDiscarded(link, number, request))
 
     def input_over(self) -> None:
         """Report the end of file."""

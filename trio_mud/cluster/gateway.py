@@ -391,8 +391,8 @@ class GatewayService:
                 peer.admit()
             case Dismissed(_, cause, text):
                 peer.dismiss(_CAUSES.get(cause, Cause.ASKED), text)
-            case DiscardInput():
-                peer.forwarder.discard()
+            case DiscardInput(_, request):
+                peer.forwarder.discard(request)
             case DialogChanged(_, in_dialog):
                 peer.in_dialog = in_dialog
 

@@ -45,9 +45,9 @@ class RemoteInput:
     """
 
     __slots__ = (
+        "_awaited",
         "_backlog",
         "_before",
-        "_discards",
         "_is_dropped",
         "_order",
         "_passed",
@@ -66,7 +66,7 @@ class RemoteInput:
         self._order: InputOrder = InputOrder(received)
         self._backlog: deque[Numbered] = deque()
         self._passed = received  # the greatest number passed to the receiver, or dropped
-        self._discards = 0  # requests that the gateway has not answered: it may still send input that is to be dropped
+        self._awaited = 0  # the last request without an answer: the gateway may still send input that is to be dropped
         self._wants_discard = False  # another request follows
         self._is_dropped = False
         self.receiver: LinkReceiver | None = None
@@ -141,18 +141,21 @@ class RemoteInput:
         self._wants_discard = True
         return True
 
-    def discard_requested(self) -> None:
-        """Take note that the gateway is sent a request to discard."""
-        self._wants_discard = False
-        self._discards += 1
+    def discard_requested(self, number: int) -> int:
+        """Return the number of the request to discard that the gateway is sent now; 0 if none is due any more.
 
-    def repeat_discard(self) -> bool:
-        """Return True if a request, or its answer, may be lost; it is to be sent again."""
-        if not self._discards:
-            return False
-        self._discards = 0
-        self._wants_discard = True
-        return True
+        Args:
+            number: For a new request. The last one without an answer is repeated under its own number.
+        """
+        if self._wants_discard:
+            self._wants_discard = False
+            self._awaited = number
+        return self._awaited
+
+    @property
+    def awaits_discard(self) -> bool:
+        """True if a request was sent, and not answered; it, or its answer, may be lost."""
+        return bool(self._awaited)
 
     @property
     def is_settled(self) -> bool:
@@ -190,9 +193,10 @@ class RemoteInput:
         self._passed = item.number
         try:
             match item:
-                case InputDiscarded():
-                    self._discards = max(0, self._discards - 1)
-                case _ if self._discards or self._wants_discard or self._is_dropped:
+                case InputDiscarded(_, _, request):
+                    if request in (self._awaited, -1):  # not one that an earlier world has asked for
+                        self._awaited = 0
+                case _ if self._awaited or self._wants_discard or self._is_dropped:
                     if self.secrets is not None:
                         self.secrets.dropped(item.number)
                 case LineTyped():

@@ -499,10 +499,14 @@ class RemoteLink:
             self._port.discard_input(self)
         return had_input
 
-    def take_discard(self) -> DiscardInput:
-        """Return the request to the gateway, which is being committed."""
-        self.input.discard_requested()
-        return DiscardInput(self.number)
+    def take_discard(self, number: int) -> DiscardInput | None:
+        """Return the request to the gateway, which is being committed; None if it was answered meanwhile.
+
+        Args:
+            number: For a new request; one that is repeated keeps its number.
+        """
+        request = self.input.discard_requested(number)
+        return DiscardInput(self.number, request) if request else None
 
     def learn(self, client: KnownFacts) -> None:
         """Replace the known facts about the client."""
@@ -551,7 +555,7 @@ class RemoteLink:
             self._port.note_input(self)
         if self._preferences:
             self._send_preferences()
-        if self.input.repeat_discard():
+        if self.input.awaits_discard:
             self._port.discard_input(self)
         if self.hides_input and not self._is_stopped:
             self._items.append(InputHidden(True, self._marks_hidden, ends_line=False))

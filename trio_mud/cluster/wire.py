@@ -136,10 +136,15 @@ class InputDiscarded(_Message, tag=5, frozen=True):
     """The gateway has obeyed `DiscardInput`: later numbers were typed after it. Numbered.
 
     It also stands in place of each item that was dropped, when the roll brings that again.
+
+    Attributes:
+        request: The request that it answers; 0 in place of an item. Negative from a gateway of an earlier version,
+            which does not tell.
     """
 
     link: Number
     number: Number
+    request: Seen = -1
 
 
 class FactsLearned(_Message, tag=6, frozen=True):
@@ -371,9 +376,15 @@ class WorldStarted(_Message, tag=5, frozen=True):
 
 
 class DiscardInput(_Message, tag=6, frozen=True):
-    """Drop what the player has typed so far, and answer by `InputDiscarded`."""
+    """Drop what the player has typed so far, and answer by `InputDiscarded`.
+
+    Attributes:
+        request: Another number for each request of all worlds. One that was obeyed is answered again, and drops
+            nothing. 0 from a world of an earlier version.
+    """
 
     link: Number
+    request: Number = 0
 
 
 class Listed(_Message, tag=7, frozen=True):

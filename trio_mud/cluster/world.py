@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -120,6 +121,9 @@ class WorldService:
         self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
+        # The numbers of the requests for that. No two worlds begin alike: the answer to another world's request is in
+        # the roll, and lines for a dialog that is lost may follow it.
+        self._requests = itertools.count(1 + secrets.randbelow(2**52))
         self._listing = Listing()
         self._must_list = False
         self._number = 0  # of the last commit
@@ -629,7 +633,8 @@ class WorldService:
         for link in list(self._discarding):
             if not link.holds_output:  # otherwise the line that has caused it is not acknowledged yet
                 del self._discarding[link]
-                self.send(link.gateway, link.take_discard())
+                if (request := link.take_discard(next(self._requests))) is not None:
+                    self.send(link.gateway, request)
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""
