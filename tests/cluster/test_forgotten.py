@@ -18,6 +18,7 @@ from trio_mud.testing.threads import settle
 from .bank import BANK, audit
 from .conftest import block, open_split
 from .test_deaths import answers, echo
+from .test_loading import Disk
 
 
 class Amnesia:
@@ -239,6 +240,55 @@ async def test_a_world_that_claims_after_its_successor_skips_what_that_has_taken
         await ann.sees("here again")
         await ann.type("3")
         await ann.sees("first heard 3")
+
+
+async def test_a_world_does_not_claim_again_once_another_one_has_opened_its_database(
+    autojump_clock: MockClock,
+) -> None:
+    """It is cut off and replaced, and when it comes back, the cluster link knows neither of them any more."""
+    stored = Stored()
+    async with open_split() as split:
+        first = await split.start_game(BANK, stored)
+        ann = await split.mud.player()
+        await ann.type("ann 0 0 3 5")
+        await ann.sees("ok 0")
+        await trio.sleep(5)
+        second = await split.start_game(BANK, stored)
+        await ann.type("ann 1 0 3 5")
+        await ann.sees("ok 1")
+        await settle()
+        split.cluster.forget()
+        (connection,) = first.server.connections
+        connection.write("here again")
+        await trio.sleep(1)
+        assert isinstance(first.failed, Fenced)
+        (connection,) = second.server.connections
+        connection.write("on we go")
+        await ann.sees("on we go")
+        await ann.type("ann 2 0 3 5")
+        await ann.sees("ok 2")
+        await trio.sleep(5)
+        audit(stored.rows.values(), {"ann": [0, 1, 2]})
+
+
+@pytest.mark.parametrize("is_full", [False, True], ids=["slow", "full"])
+async def test_a_world_claims_again_if_its_database_cannot_be_read(autojump_clock: MockClock, is_full: bool) -> None:
+    async with open_split() as split:
+        disk = Disk()
+        world = await split.start_game(BANK, Stored(), disk)
+        ann = await split.mud.player()
+        await trio.sleep(5)
+        disk.is_full = is_full
+        if not is_full:
+            disk.ready = trio.Event()
+        split.cluster.forget()
+        (connection,) = world.server.connections
+        connection.write("we are still here")
+        await ann.sees("we are still here")
+        await ann.type("ann 0 0 3 5")
+        await ann.sees("ok 0")
+        disk.is_full = False
+        disk.ready.set()
 
 
 async def test_a_line_is_acknowledged_with_its_records_also_by_the_commit_after_one_that_was_refused(

@@ -278,7 +278,8 @@ class WorldService:
                         await self._act(WorldEvent.FENCED)
                         raise
                     except Forgotten:
-                        await self._act(WorldEvent.FORGOTTEN)
+                        if not await self._claim_again():
+                            raise Fenced from None
 
     async def _claim(self) -> None:
         held = await self._end.claim()
@@ -286,6 +287,15 @@ class WorldService:
         self.journal.begin(self._end.epoch, held)
         self._sessions.begin(held)
         await self._act(WorldEvent.CLAIMED)
+
+    async def _claim_again(self) -> bool:
+        """Claim after the cluster link has lost its data; return False if this world was replaced before.
+
+        The cluster link does not know that any more; but a later world has opened the same database.
+        """
+        is_superseded = await self.journal.is_superseded()
+        await self._act(WorldEvent.FENCED if is_superseded else WorldEvent.FORGOTTEN)
+        return not is_superseded
 
     def _wake(self) -> None:
         self._dirty.set()
@@ -580,7 +590,7 @@ class WorldService:
                 if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
                     self.output.give_back(gateway, messages)
             self.journal.refused()
-            await self._act(WorldEvent.FORGOTTEN)
+            await self._claim_again()
             self._dirty.set()
         else:
             self.output.make_room(size)

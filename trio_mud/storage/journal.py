@@ -24,7 +24,8 @@ predecessor that still runs can write nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -45,6 +46,7 @@ Held = dict[bytes, bytes | None]
 """Changes of what a cluster link holds, by key; None removes a key."""
 
 SLICE = 500  # changes between two checkpoints
+LONGEST_LOOK = 0.5  # seconds for which a claim waits for the database, less than another world leaves for it
 ALONE = 2**53 - 1  # the number in a fence from which everything that was committed is in the database; exact in JSON
 
 
@@ -116,6 +118,7 @@ class ChangeJournal:
         self._waiting = _Part()
         self._moving: _Part | None = None
         self._obsolete: Held = {}  # held, and in the database
+        self._values: Callable[[], Awaitable[dict[str, bytes]]] | None = None  # those of the database, once it is open
 
     # Called by the one who commits
 
@@ -195,6 +198,22 @@ class ChangeJournal:
         self.is_bound = False
         self._fence = Fence(self._fence.epoch, ALONE)
 
+    async def is_superseded(self) -> bool:
+        """Return True if a later server has opened the database: this one must not begin another epoch.
+
+        Also if the cluster link has lost its data and knows of neither. False if the database cannot be read in time.
+        """
+        if self._values is None or self.store is None or self.store._contents.is_closed:
+            return False
+        values: dict[str, bytes] = {}
+        try:
+            with trio.move_on_after(LONGEST_LOOK):
+                values = await self._values()
+        except Exception as error:  # noqa: BLE001  a disk or a database may raise anything
+            logger.warning("cannot see in the database whether another world has served: %s", error)
+        fence = values.get(FENCE)
+        return fence is not None and msgspec.json.decode(fence, type=Fence).epoch > self._fence.epoch
+
     # Called by `open_store`
 
     async def recover(self, backend: Backend, execute: Executor) -> None:
@@ -216,6 +235,7 @@ class ChangeJournal:
             elif msgspec.json.decode(fence, type=Fence).number >= ALONE:
                 left.items.clear()  # the database has them, and perhaps later ones
         await execute(write_freeing, backend, left.changes(self._fence))
+        self._values = partial(execute, backend.values)
 
     # Called by the mover
 
