@@ -20,6 +20,7 @@ from trio_mud import (
     SessionRestored,
     SessionResumed,
     SessionStarted,
+    Started,
 )
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
@@ -396,6 +397,96 @@ async def test_a_function_that_restores_for_ever_holds_the_lines_of_others_for_a
         await split.mud.pass_time(LONGEST_HOLD + 0.5)
         assert "ann says hello" in ann.screen
         assert "ann says hello" not in bob.screen
+
+
+async def start_in_vain(split: SplitServer, game: Inn) -> None:
+    """Start a world that fails to start."""
+    with pytest.raises(RuntimeError):
+        await split.start_world(game.hooks)
+    await settle()
+
+
+@pytest.mark.parametrize("restores", [True, False])
+@pytest.mark.parametrize("seconds", [0.0, 4.0])
+async def test_a_world_that_fails_to_start_leaves_all_sessions_to_the_next_one(
+    autojump_clock: MockClock, seconds: float, restores: bool
+) -> None:
+    """Also one whose game has no function to restore them."""
+
+    async def fail(event: Started) -> None:
+        await trio.sleep(seconds)
+        raise OSError("no map")
+
+    failing, third = Inn(restores=restores), Inn()
+    failing.hooks.on(Started)(fail)
+    async with open_split(latency=0.1) as split:
+        world = await split.start_world(Inn().hooks)
+        ann, bob = await split.mud.player(), await split.mud.player()
+        await ann.type("ann")
+        await bob.type("bob")
+        await split.mud.pass_time(2)
+        await bob.vanish()
+        await split.mud.pass_time(2)
+        world.end.kill()
+        await start_in_vain(split, failing)
+        await split.start_world(third.hooks)
+        await split.mud.pass_time(5)
+        assert sorted(third.log) == ["restored ann, link live", "restored bob, link dead"]
+
+
+async def test_a_world_that_fails_to_start_leaves_them_although_the_cluster_link_has_lost_its_data(
+    autojump_clock: MockClock,
+) -> None:
+    failing, third = Inn(restores=False), Inn()
+
+    async def lose_and_fail(event: Started) -> None:
+        split.cluster.forget()
+        await trio.sleep(4)
+        raise OSError("no map")
+
+    failing.hooks.on(Started)(lose_and_fail)
+    async with open_split(latency=0.1) as split:
+        world = await split.start_world(Inn().hooks)
+        ann = await split.mud.player()
+        await ann.type("ann")
+        await split.mud.pass_time(2)
+        world.end.kill()
+        await start_in_vain(split, failing)
+        await split.start_world(third.hooks)
+        await split.mud.pass_time(5)
+        assert third.log == ["restored ann, link live"]
+
+
+async def test_the_wait_of_a_session_begins_when_its_world_has_started(autojump_clock: MockClock) -> None:
+    """Its connection comes after that, and its player could not come before."""
+
+    class Strict(Inn):
+        async def log_in(self, dialog: Dialog) -> None:
+            name, grace = await dialog.ask("Name? "), 0 if dialog.connection.number == 1 else 5
+            dialog.connection.server.sessions.enter(name, dialog.connection, grace=grace)
+
+    slow = Strict()
+
+    for _ in range(3):  # each within `limits.hook_timeout`
+
+        @slow.hooks.on(Started)
+        async def load(event: Started) -> None:
+            await trio.sleep(4)
+
+    async with open_split(latency=0.1) as split:
+        world = await split.start_world(Strict().hooks)
+        ann, bob = await split.mud.player(), await split.mud.player()
+        await ann.type("ann")
+        await bob.type("bob")
+        await split.mud.pass_time(2)
+        await bob.vanish()
+        await split.mud.pass_time(1)
+        world.end.kill()
+        await split.start_world(slow.hooks)
+        await trio.sleep(0.9)
+        assert sorted(slow.log) == ["restored ann, link live", "restored bob, link dead"]
+        await trio.sleep(10)
+        assert slow.log[2:] == [f"ended bob {Cause.EXPIRED}"]
 
 
 async def test_each_connection_of_a_shared_session_reads_the_answer_to_the_first_line(

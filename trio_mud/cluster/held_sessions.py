@@ -66,7 +66,10 @@ class HeldSessions:
         self._arriving: dict[Place, Continuation] = {}  # those that have come, and are not bound to their sessions yet
         self._waiting: dict[Session, tuple[Place, ...]] = {}  # all of them by session; some may be bound to it
         self._tail_links: dict[Place, Session] = {}  # those that keep the text of their client for its return
-        self._drops: set[bytes] = set()
+        self._drops: set[bytes] = set()  # what the cluster link holds of an earlier world
+        # Until the server has started, all of that stays: if the start fails, the next world restores it.
+        self._earlier: dict[bytes, bytes] = {}
+        self._lost: dict[bytes, bytes] = {}  # the part of it that the cluster link has lost
         self._is_started = self._is_ready = False
 
     def attach_server(self, server: MasterServer) -> None:
@@ -77,6 +80,9 @@ class HeldSessions:
         """Take note of what is held at a claim. At a later one of the same world, all sessions are held again."""
         found = {key: value for key, value in held.items() if key.startswith(SESSION)}
         self._drops = set(found)
+        if not self._is_ready:
+            self._earlier |= found
+            self._lost = {key: value for key, value in self._earlier.items() if key not in found}
         if self._is_started:
             restoring = self._its_server.sessions._restoring
             restoring.changed = dict.fromkeys(self._its_server.sessions)
@@ -154,16 +160,26 @@ class HeldSessions:
             return restoring.is_over(reported=True)
         return restoring.is_over() and not (self._places or any(map(self._may_continue, self._arriving.values())))
 
-    async def run(self, rolling: Iterable[str]) -> None:
-        """Report the sessions that wait for nothing, once the server has started."""
+    async def run(self, rolling: Iterable[str], has_news: Callable[[], object]) -> None:
+        """Begin once the server has started: let the sessions wait, and report those that wait for nothing.
+
+        Args:
+            rolling: The gateways whose rolls are not over.
+            has_news: Called when there may be something to commit.
+        """
         await self._its_server._tree.wait_started()
+        self._its_server.sessions._restoring.begin_waits()
         self._is_ready = True
+        self._earlier, self._lost = {}, {}
         self.report(rolling)
+        has_news()
 
     def take(self) -> Held:
-        """Return the changes of what is held, up to this moment."""
-        if not self._is_started:
-            return {}
+        """Return the changes of what is held, up to this moment; before the server has started, there are none."""
+        if not self._is_ready:
+            lost, self._lost = self._lost, {}
+            self._drops |= lost.keys()
+            return {**lost}
         restoring = self._its_server.sessions._restoring
         changed, restoring.changed = restoring.changed or {}, {}
         held: Held = dict.fromkeys(self._drops)
@@ -188,7 +204,9 @@ class HeldSessions:
     @property
     def has_news(self) -> bool:
         """True if there is something to commit."""
-        return self._is_started and bool(self._drops or self._its_server.sessions._restoring.changed)
+        if not self._is_ready:
+            return bool(self._lost)
+        return bool(self._drops or self._its_server.sessions._restoring.changed)
 
     @property
     def _its_server(self) -> MasterServer:

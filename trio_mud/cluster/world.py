@@ -192,7 +192,7 @@ class WorldService:
             self.holds_input = self._sessions.restore(self._restored_more)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
-                nursery.start_soon(self._sessions.run, self._rolling)
+                nursery.start_soon(self._sessions.run, self._rolling, self._wake)
                 nursery.start_soon(self._hold_input)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
@@ -555,6 +555,8 @@ class WorldService:
 
     async def _commit(self, *, may_be_empty: bool) -> None:
         """Commit everything since the last commit; at the end, release the cluster link."""
+        if self._machine.state is WorldPhase.GIVEN_UP:
+            return
         # From here to `take` nothing waits: acknowledgements, output and changes are those of one moment.
         self._acknowledge()
         self._discard()

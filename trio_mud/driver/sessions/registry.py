@@ -307,8 +307,8 @@ class Sessions:
         self._are_used = True
         return session
 
-    def _resurrect(self, state: SessionState, ends_in: float, token_ends_at: float) -> Session:
-        """Begin a session that waits for its player, with the state of one of an earlier server."""
+    def _resurrect(self, state: SessionState, token_ends_at: float) -> Session:
+        """Begin a session without a connection, with the state of one of an earlier server; `_await_player` follows."""
         session = self._begin(FrozenKey(state.key), state.grace)
         if state.token:
             session._token = state.token
@@ -319,8 +319,11 @@ class Sessions:
         session._last_origin, session._name = state.origin, state.name
         self._link_dead += 1
         self._link_dead_from[state.origin] += 1
-        session._wait(ends_in, partial(self._expire, session))
         return session
+
+    def _await_player(self, session: Session, seconds: float) -> None:
+        """Let a session wait for its player from now on."""
+        session._wait(seconds, partial(self._expire, session))
 
     def _end_quitting(self, session: Session) -> None:
         causes = [connection.ending for connection in session.connections]

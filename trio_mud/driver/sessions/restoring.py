@@ -73,8 +73,12 @@ class Registry(Protocol):
     _server: Server
     _tokens: dict[str, tuple[Session, float]]
 
-    def _resurrect(self, state: SessionState, ends_in: float, token_ends_at: float) -> Session:
-        """Begin a session that waits for its player, with the state of one of an earlier server."""
+    def _resurrect(self, state: SessionState, token_ends_at: float) -> Session:
+        """Begin a session without a connection, with the state of one of an earlier server; `_await_player` follows."""
+        ...
+
+    def _await_player(self, session: Session, seconds: float) -> None:
+        """Let a session wait for its player from now on."""
         ...
 
     def _stop_waiting(self, session: Session) -> None:
@@ -151,18 +155,26 @@ class Restoring:
         )
 
     def restore(self, state: SessionState) -> Session:
-        """Begin a session with the state of an earlier one. No event is queued yet."""
+        """Begin a session with the state of an earlier one. No event is queued yet, and it waits without an end."""
         to_trio = trio.current_time() - self._sessions._server.wall_clock()
-        ends_in = state.ends_at + to_trio - trio.current_time()
-        if state.ends_at < math.inf:
-            ends_in = min(max(ends_in, SHORTEST_WAIT), state.grace)  # whatever the clocks of the two machines say
-        else:
-            ends_in = max(state.grace, ROLL_WAIT)
-        session = self._sessions._resurrect(state, ends_in, state.token_ends_at + to_trio)
+        session = self._sessions._resurrect(state, state.token_ends_at + to_trio)
         self._restored[session] = _Restored(state)
         self._unreported += 1
         self.note(session)
         return session
+
+    def begin_waits(self) -> None:
+        """Let the restored sessions wait for their players from now on: before, no connection is accepted."""
+        now = self._sessions._server.wall_clock()
+        for session, restored in self._restored.items():
+            if session.connections or session._expiry is not None or session.ending is not None:
+                continue  # its player was faster
+            state = restored.state
+            if state.ends_at < math.inf:  # whatever the clocks of the two machines say
+                seconds = min(max(state.ends_at - now, SHORTEST_WAIT), state.grace)
+            else:
+                seconds = max(state.grace, ROLL_WAIT)
+            self._sessions._await_player(session, seconds)
 
     def unreported(self) -> list[Session]:
         """Return the sessions that no function was called for, and that no connection is about to continue."""
