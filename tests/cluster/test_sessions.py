@@ -489,6 +489,64 @@ async def test_the_wait_of_a_session_begins_when_its_world_has_started(autojump_
         assert slow.log[2:] == [f"ended bob {Cause.EXPIRED}"]
 
 
+async def test_a_player_who_left_before_the_sessions_were_restored_has_typed_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world, ann, bob = await two_players(split)
+        world.end.kill()
+        await ann.type("hello")
+        await ann.type("farewell")
+        await settle()
+        await ann.vanish()
+        await settle()
+        inn = SlowInn(3)
+        await split.start_world(inn.hooks)
+        await split.mud.pass_time(2.5)
+        assert "lost ann" not in inn.log  # its `Disconnect` waits, too
+        await split.mud.pass_time(1)
+        assert "ann says hello\nann says farewell" in bob.screen
+        assert "lost ann" in inn.log
+        assert split.gateway.unacknowledged == 0
+        assert not list(split.gateway.waiting())
+
+
+async def test_what_a_gateway_sent_before_it_died_is_handled_once_the_sessions_are_restored(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world, _, bob = await two_players(split)
+        second = await split.start_gateway("g1")
+        cid = await second.mud.player()
+        await cid.type("cid")
+        await settle()
+        world.end.kill()
+        await cid.type("hello")
+        inn = SlowInn(3)
+        await split.start_world(inn.hooks)
+        await split.mud.pass_time(1)
+        await split.start_gateway("g1")  # another process, which knows nothing of cid
+        await split.mud.pass_time(3)
+        assert "cid says hello" in bob.screen
+        assert "lost cid" in inn.log
+
+
+async def test_a_world_that_closes_waits_for_no_session_before_the_last_lines(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world, ann, _ = await two_players(split)
+        world.end.kill()
+        await ann.type("hello")
+        await ann.vanish()
+        await settle()
+        inn = SlowInn(1000)
+        again = await split.start_world(inn.hooks)
+        await split.mud.pass_time(0.5)
+        again.server.shutdown()
+        await split.mud.pass_time(0.1)
+        assert "lost ann" in inn.log
+        assert not list(split.gateway.waiting())
+
+
 async def test_each_connection_of_a_shared_session_reads_the_answer_to_the_first_line(
     autojump_clock: MockClock,
 ) -> None:

@@ -484,6 +484,11 @@ class RemoteLink:
         """True if input waits for nothing but room."""
         return self.input.is_waiting and not self._port.holds_input
 
+    @property
+    def is_held(self) -> bool:
+        """True if input waits until the sessions of an earlier world are restored."""
+        return self.input.is_waiting and self._port.holds_input
+
     def taken(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
         self.input.go_on()

@@ -103,6 +103,7 @@ class WorldService:
         self.journal.wanted = self._wake
         self._sessions = HeldSessions()
         self.holds_input = False
+        self._held: list[RemoteLink] = []  # links that have arrived meanwhile; some may be forgotten
         self._waits_for_rolls = True
         self._host: LinkHost | None = None
         self._server: MasterServer | None = None
@@ -194,6 +195,7 @@ class WorldService:
                 nursery.start_soon(self._receive_all)
                 nursery.start_soon(self._sessions.run, self._rolling, self._wake)
                 nursery.start_soon(self._hold_input)
+                nursery.start_soon(self._release_at_the_end)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
@@ -255,6 +257,7 @@ class WorldService:
                     if not self._is_held:
                         await self._end.release()
                 case WorldAction.STOP:
+                    self._release_input()
                     if self._fenced is not None:
                         self._fenced()
                     self._dirty.set()
@@ -308,6 +311,12 @@ class WorldService:
         await trio.sleep(LONGEST_HOLD - HOLD)
         self._release_input()
 
+    async def _release_at_the_end(self) -> None:
+        """Hold no input once the server is closing: no connection ends before its input."""
+        if self._server is not None:
+            await self._server._tree.wait_closing()
+            self._release_input()
+
     def _restored_more(self) -> None:
         if self.holds_input and self._sessions.is_over(waits_for_rolls=self._waits_for_rolls):
             self._release_input()
@@ -316,7 +325,8 @@ class WorldService:
         """Pass the input that was held while sessions were restored."""
         if self.holds_input:
             self.holds_input = False
-            for link in list(self._links.values()):
+            held, self._held = self._held, []
+            for link in held:
                 link.input.notify()
 
     # Called by the links
@@ -495,6 +505,8 @@ class WorldService:
         link.continues = None if continues is None else continues.session
         link.begins_again = arrived.was_admitted and continues is None and before is None
         self._links[gateway, arrived.link] = link
+        if self.holds_input:
+            self._held.append(link)
         if before is not None:
             self._active.pop(before, None)
             self._active[link] = None

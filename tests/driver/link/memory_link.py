@@ -17,7 +17,7 @@ class MemoryLink:
     """A link in memory: typed input arrives at once; flushed output is in `seen`."""
 
     address = "memory"
-    needs_handshake = may_be_health_check = has_unparsed = can_parse = hides_input = False
+    needs_handshake = may_be_health_check = has_unparsed = can_parse = is_held = hides_input = False
 
     def __init__(self) -> None:
         self.client = Client()

@@ -422,10 +422,12 @@ class Inbox(Source):
 
     def has_event(self) -> bool:
         if self._stage is _OPEN:
-            if (self.lines and self._may_take_line()) or self._signals or self._is_closed:
+            if (self.lines and self._may_take_line()) or self._signals:
                 return True
             link = self._link  # `_can_parse` inlined: this runs for every line
-            return link.has_unparsed and not self.is_full and link.can_parse
+            if link.has_unparsed and not self.is_full and link.can_parse:
+                return True
+            return self._is_closed and not link.is_held
         return self._stage is _Stage.ARRIVED or self._stage is _Stage.ADMITTED
 
     def take_event(self) -> HookEvent | None:
@@ -448,7 +450,7 @@ class Inbox(Source):
         if self._can_parse():
             self._link.taken()  # parses one more slice; the turn yields no event, so that other sources have theirs
             return None
-        if not self._is_closed:
+        if not self._is_closed or self._link.is_held:
             return None
         self._stage = _Stage.GONE
         cause = self._ending.cause

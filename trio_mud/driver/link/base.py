@@ -151,6 +151,11 @@ class Link(Protocol):
         ...
 
     @property
+    def is_held(self) -> bool:
+        """True if received input waits for the game, and `Disconnect` for it. The link notifies once that is over."""
+        ...
+
+    @property
     def is_drained(self) -> bool:
         """True if the transport has accepted all output, and the writer has ended."""
         ...

@@ -73,6 +73,11 @@ class GuardedLink:
         return self._is(lambda: self._link.can_parse, otherwise=False)
 
     @property
+    def is_held(self) -> bool:
+        """True if received input waits for the game."""
+        return self._is(lambda: self._link.is_held, otherwise=False)
+
+    @property
     def is_drained(self) -> bool:
         """True if all output was accepted."""
         return self._is(lambda: self._link.is_drained, otherwise=True)

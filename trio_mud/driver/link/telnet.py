@@ -173,6 +173,11 @@ class TelnetLink(Outgoing):
         """True if parsing would make progress now."""
         return self._incoming.can_parse
 
+    @property
+    def is_held(self) -> bool:
+        """False: nothing here waits for the game."""
+        return False
+
     def taken(self) -> None:
         """Continue parsing: a line left the receiver, or its source has a turn without an event."""
         if self.has_unparsed:
