@@ -74,6 +74,17 @@ async def test_frames_that_the_earlier_process_has_left_are_not_applied(autojump
         assert world.server.counters["frames of an earlier gateway"] == 1
 
 
+async def test_a_gateway_that_starts_after_its_name_was_greeted_is_greeted(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        split.cluster.gateway_end("g1").kill()  # has died before its first frame
+        await split.start_world(echo())
+        await settle()
+        again = await split.start_gateway("g1")
+        ann = await again.mud.player()
+        await ann.type("look")
+        await ann.sees("heard look")
+
+
 async def test_a_gateway_whose_name_another_process_takes_stops(autojump_clock: MockClock) -> None:
     async with open_split() as split:
         world = await split.start_world(echo())

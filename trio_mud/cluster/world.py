@@ -443,7 +443,9 @@ class WorldService:
                 superseded.append(known)
                 self._end_gateway(frame.gateway)
             self._incarnations[frame.gateway] = frame.incarnation
-        if frame.gateway not in self._rolls:  # by any frame: one that was given up sends an old one again
+        # It knows no world, but its name was greeted, perhaps when an earlier process had it.
+        was_missed = known is None and not frame.epoch and frame.gateway not in self._greeted
+        if frame.gateway not in self._rolls or was_missed:  # by any frame: one given up sends an old one again
             self._greet(frame.gateway)
         if frame.number:
             incarnation, number = self._received.get(frame.gateway, (0, 0))

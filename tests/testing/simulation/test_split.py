@@ -55,7 +55,7 @@ def test_no_invariant_is_broken_by_gateways_and_worlds(first: int) -> None:
             22264,
             36161,
         ),
-        *(44781, 46867),
+        *(12013, 44781, 46121, 46867),
     ],
 )
 def test_seeds_that_once_failed_hold(seed: int) -> None:
