@@ -10,6 +10,8 @@ import pytest
 from trio.testing import MockClock
 
 from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, MsdpMessage, broadcast, markup
+from trio_mud.cluster import world as world_module
+from trio_mud.cluster.recorded_lines import KEPT, SecretLines
 from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.wire import Arrived, KnownFacts, LineTyped
 from trio_mud.telnet.codes import DO, DONT, IAC, MSDP, MSSP, MXP, SB, SE
@@ -297,9 +299,43 @@ def test_a_password_of_the_link_before_is_left_out_of_the_recording() -> None:
     before.take(before.ordered(LineTyped(1, 1, CANARY))[0])
     later = RemoteInput(World(), arrived, before)
     before.drop()
-    assert later.secret_lines(1) == [1]
-    assert later.taken_number == 1
-    assert later.secret_lines(1) == [1]
+    assert later.acknowledge() == (1, [1])
+    assert later.acknowledge() is None
+    later.acknowledged = 0  # the gateway has not received that
+    assert later.acknowledge() == (1, [1])
+
+
+def test_an_acknowledgement_names_secret_lines_once_however_many_there_were() -> None:
+    secrets = SecretLines()
+    for number in range(1, 3 * KEPT):
+        secrets.dropped(number)
+        assert secrets.take(number - 1, number) == [number]
+    assert secrets.take(3 * KEPT - 3, 3 * KEPT - 1) == [3 * KEPT - 2, 3 * KEPT - 1]
+
+
+def texts_in(folder: Path) -> list[str]:
+    """The recordings in a folder."""
+    return [path.read_text() for path in folder.iterdir()]
+
+
+async def test_passwords_are_left_out_of_recordings_although_their_acknowledgements_are_many_messages(
+    autojump_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world_module, "MOST_ACKNOWLEDGED", 6)
+    hooks = Hooks()
+    hooks.on(Input)(lambda event: event.connection._inbox.discard_lines())
+    async with open_split(latency=0.1) as split:
+        split.mud.server.record(tmp_path)
+        await split.start_world(hooks)
+        players = [await split.mud.player() for _ in range(7)]
+        await split.mud.pass_time(1)
+        for player in players:
+            await player.type("look", CANARY, CANARY)
+        await split.mud.pass_time(1)
+    texts = texts_in(tmp_path)
+    assert len(texts) == 7
+    assert not any(CANARY in text for text in texts)
+    assert all("look" in text for text in texts)
 
 
 async def test_what_the_world_drops_is_left_out_of_the_recording(autojump_clock: MockClock, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
 from trio_mud.cluster.unix_channel import (
     FROM_GATEWAY,
     FROM_WORLD,
+    BadPeer,
     CommitSent,
     FromWorld,
     GatewayGreeting,
@@ -413,6 +414,51 @@ async def test_a_peer_that_sends_no_message_is_closed_and_the_world_serves_on(
             pass
         await world.commit(b"x")
         assert gateway.received == [b"x"]
+
+
+async def test_a_gateway_that_sends_no_message_is_left_and_joined_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with joined() as (place, nursery):
+        gateway, world = await start_both(nursery, place)
+        await place.streams[1].send_all(b"\0\0\0\1\xc1")
+        await trio.sleep(1)
+        await world.commit(b"down")
+        await gateway.end.send([b"up"])
+        await settle()
+        assert world.failed is None
+        assert gateway.received == [b"down"]
+        assert world.received[-1] == b"up"
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "the connection to the gateway is ended, and tried again"
+    ]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_peer_that_does_not_serve_and_sends_pieces_without_end_is_closed(
+    autojump_clock: MockClock, waits: bool
+) -> None:
+    async with joined() as (place, nursery):
+        await start_both(nursery, place)
+        stream = await place.connect()
+        channel = MessageStream(stream, FROM_GATEWAY)
+        await channel.receive()
+        if waits:
+            await channel.send(TurnWanted(frames.VERSION, 0, True))
+        await stream.send_all((1024 | 1 << 31).to_bytes(4, "big") + bytes(1024))
+        await settle()
+        with pytest.raises(trio.BrokenResourceError):  # noqa: PT012 - with one of them
+            for _ in range(8):
+                await stream.send_all((1024 | 1 << 31).to_bytes(4, "big") + bytes(1024))
+                await settle()
+
+
+async def test_a_message_is_bounded_in_all_its_pieces(autojump_clock: MockClock) -> None:
+    left, right = memory_stream_pair()
+    channel = MessageStream(right, FROM_WORLD, largest=2048)
+    await left.send_all(3 * ((1024 | 1 << 31).to_bytes(4, "big") + bytes(1024)))
+    with pytest.raises(BadPeer, match="2048"):
+        await channel.receive()
 
 
 async def test_a_peer_that_says_nothing_is_closed(autojump_clock: MockClock) -> None:

@@ -352,10 +352,12 @@ class GatewayService:
             case Output(links, items):
                 put_out(self._tails, self._links_of(links), items, self._item_failed)
             case Acknowledged(taken, secret):
-                hidden = set(zip(secret[::2], secret[1::2], strict=False))
+                hidden: dict[int, set[int]] = {}
+                for link, line in zip(secret[::2], secret[1::2], strict=False):
+                    hidden.setdefault(link, set()).add(line)
                 for number, upto in zip(taken[::2], taken[1::2], strict=False):
                     if (peer := self._peers.get(number)) is not None:
-                        peer.forwarder.acknowledge(upto, [line for link, line in hidden if link == number])
+                        peer.forwarder.acknowledge(upto, hidden.get(number, ()))
             case WorldStarted(epoch, roll):
                 self._call_the_roll(epoch, roll)
             case Listed() | NetworkBanned() | NetworkAllowed():

@@ -16,7 +16,7 @@ from typing import Final
 from ..driver.connection.line_taker import InputObserver
 
 # Numbers behind the acknowledged ones that are kept, since an acknowledgement that is lost is repeated. A gateway sends
-# the window ahead of it, and after a link death the rest of its inbox.
+# the window ahead of it, and after a link death the rest of its inbox. They are dropped once there are twice as many.
 KEPT: Final = 4096
 
 
@@ -77,10 +77,14 @@ class SecretLines:
         """Take note that a line was dropped before that."""
         self._secret.add(number)
 
-    def take(self, upto: int) -> list[int]:
-        """Return the numbers up to one that is being acknowledged, also those that were returned before."""
-        self._secret = {number for number in self._secret if number > upto - KEPT}
-        return sorted(number for number in self._secret if number <= upto)
+    def take(self, since: int, upto: int) -> list[int]:
+        """Return the numbers above one that the gateway knows to be acknowledged, up to one that is being acknowledged.
+
+        They are kept, since the gateway may turn out not to know it.
+        """
+        if len(self._secret) > 2 * KEPT:
+            self._secret = {number for number in self._secret if number > upto - KEPT}
+        return [number for number in range(since + 1, upto + 1) if number in self._secret]
 
     def add(self, earlier: SecretLines) -> None:
         """Take over the numbers of the link that the connection had before."""

@@ -177,10 +177,20 @@ class RemoteInput:
         waiting = 0 if self.receiver is None else self.receiver.waiting
         return self._passed - waiting
 
-    def secret_lines(self, upto: int) -> list[int]:
-        """Return the numbers of the lines that must not be recorded, up to one that is being acknowledged."""
-        own = [] if self.secrets is None else self.secrets.take(upto)
-        return own if self._before is None else sorted({*own, *self._before.secret_lines(upto)})
+    def acknowledge(self) -> tuple[int, list[int]] | None:
+        """Return the number that is to be acknowledged now, and those of the lines that must not be recorded.
+
+        None if there is nothing new to acknowledge.
+        """
+        since, upto = self.acknowledged, self.taken_number
+        if upto <= since:
+            return None
+        self.acknowledged = upto
+        return upto, self._secret_lines(since, upto)
+
+    def _secret_lines(self, since: int, upto: int) -> list[int]:
+        own = [] if self.secrets is None else self.secrets.take(since, upto)
+        return own if self._before is None else sorted({*own, *self._before._secret_lines(since, upto)})
 
     def _take_over(self) -> None:
         """Forget the input of the link before, of which everything was taken."""

@@ -5,7 +5,8 @@ that; the highest bit is set if another piece of the message follows. The gatewa
 and from then on frames go up and commits go down.
 
 The roll of many players, what is held for a world, and a commit after many changes may have any size. They are as large
-as what the sender has in memory, and the receiver has to keep most of it, so only a piece is bounded.
+as what the sender has in memory, and the receiver has to keep most of it, so the bound of a message is only there for a
+peer that does not follow the protocol. A world that does not serve sends small messages, and has a small bound.
 
 Used by `unix_link`, which has both ends.
 """
@@ -25,6 +26,8 @@ from ..errors import TrioMudError
 from ..transports.unix import credentials_of, is_own
 
 MAX_PIECE: Final = 64 * 1024 * 1024  # bytes; a message of an earlier version had one piece, up to this
+MAX_MESSAGE: Final = 4 * 1024 * 1024 * 1024  # bytes of all its pieces
+MAX_REQUEST: Final = 4096  # bytes of a message of a world that does not serve
 CHUNK: Final = 256 * 1024  # bytes that one call receives
 _LENGTH: Final = 4  # bytes
 _MORE: Final = 1 << 31  # another piece of the message follows
@@ -137,12 +140,17 @@ class MessageStream(Generic[Received]):
     Args:
         stream: The stream.
         decoder: For the messages of the other end.
+        largest: As the attribute.
 
     Attributes:
+        largest: The most bytes of one message of the other end.
         silent_for: Set to 0 whenever bytes come, of whatever message: a sign of life. The owner counts it up.
     """
 
-    def __init__(self, stream: trio.abc.Stream, decoder: msgspec.msgpack.Decoder[Received]) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, decoder: msgspec.msgpack.Decoder[Received], *, largest: int = MAX_MESSAGE
+    ) -> None:
+        self.largest = largest
         self._stream = stream
         self._decoder: msgspec.msgpack.Decoder[Received] = decoder
         self._received: deque[Received] = deque()
@@ -194,6 +202,8 @@ class MessageStream(Generic[Received]):
             length = header & ~_MORE
             if length > MAX_PIECE:
                 raise BadPeer(f"a piece of {length} bytes; the greatest has {MAX_PIECE}")
+            if len(self._pieces) + length > self.largest:
+                raise BadPeer(f"a message of more than {self.largest} bytes")
             end = begin + _LENGTH + length
             if len(buffer) < end:
                 break

@@ -35,6 +35,8 @@ from .frames import VERSION, encode_up
 from .unix_channel import (
     FROM_GATEWAY,
     FROM_WORLD,
+    MAX_MESSAGE,
+    MAX_REQUEST,
     BadPeer,
     CommitSent,
     CommitTaken,
@@ -61,6 +63,7 @@ CHECKS: Final = 4  # of the signs of life, in each lease
 GREETING_TIMEOUT: Final = 5.0  # seconds for a peer's first message
 RETURN_TIMEOUT: Final = 1.0  # seconds that a new gateway waits for the world of its predecessor
 END_TIMEOUT: Final = 2.0  # seconds that the process of an earlier world has to end if another world waits
+BAD_PAUSE: Final = 0.5  # seconds to the next attempt after a message that is none; less than `END_TIMEOUT`
 RETRY: Final = 0.03  # seconds between two attempts to reach a gateway
 
 
@@ -141,7 +144,7 @@ class UnixGatewayEnd:
     # One world
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
-        channel = MessageStream(stream, FROM_WORLD)
+        channel = MessageStream(stream, FROM_WORLD, largest=MAX_REQUEST)
         world = _JoinedWorld(channel, PeerProgram.of(stream))
         try:
             check_own(stream)
@@ -245,6 +248,7 @@ class UnixGatewayEnd:
         if epoch != self.epoch:
             self._committed = 0
         self.epoch, self._world = epoch, world
+        world.channel.largest = MAX_MESSAGE
         world.channel.silent_for = -int(LOADING / self._lease * CHECKS)  # checks, until its first sign of life
         self._nursery.start_soon(_send_to, world.channel, TurnGranted(epoch, self._held.all()))
 
@@ -353,9 +357,16 @@ class UnixWorldEnd:
     async def _serve_one(self, receive: Callable[[Sequence[bytes]], object], lost: Callable[[str], object]) -> None:
         """Deliver the frames of one gateway, up to its end, and join the next one."""
         if self._channel is not None:
-            await self._listen_to(self._channel, receive)
-            await self._channel.aclose()
+            channel, is_bad = self._channel, False
+            try:
+                await self._listen_to(channel, receive)
+            except BadPeer as error:
+                is_bad = True
+                _log_bad(error)
+            await channel.aclose()
             self._channel = None
+            if is_bad:
+                await trio.sleep(BAD_PAUSE)
         gateway, incarnation = self._gateway, self._incarnation
         channel = await self._return()
         if self._incarnation != incarnation:  # its links have ended with it
@@ -504,10 +515,23 @@ async def _send_to(
 
 
 async def _answer_on(channel: MessageStream[FromGateway]) -> FromGateway | None:
-    """Return the gateway's answer to `TurnWanted`; frames that overtake it are for the world before."""
-    while isinstance(answer := await channel.receive(), FramesSent):
-        pass
+    """Return the gateway's answer to `TurnWanted`; None if the connection has ended before it.
+
+    Frames that overtake it are for the world before.
+    """
+    try:
+        while isinstance(answer := await channel.receive(), FramesSent):
+            pass
+    except BadPeer as error:
+        _log_bad(error)
+        await channel.aclose()
+        await trio.sleep(BAD_PAUSE)
+        return None
     return answer
+
+
+def _log_bad(error: BadPeer) -> None:
+    logger.error("the connection to the gateway is ended, and tried again: %s", error)
 
 
 async def _end(peer: PeerProgram, is_in_the_way: Callable[[], bool]) -> None:

@@ -66,6 +66,9 @@ logger = logging.getLogger("trio_mud")
 RELEASE_TIMEOUT: Final = 1.0  # seconds
 HOLD: Final = 1.0  # seconds for which input waits at most until the rolls have brought all connections
 LONGEST_HOLD: Final = 5.0  # seconds for which it waits at most until the functions for `SessionRestored` have ended
+MOST_ACKNOWLEDGED: Final = (
+    64 * 1024
+)  # numbers of one message, and those of one connection more; a frame has room for it
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 
@@ -633,17 +636,19 @@ class WorldService:
 
     def _acknowledge(self) -> None:
         """Queue the acknowledgements of the input that was taken, and what has become of dialogs by it."""
-        taken: dict[str, list[int]] = {}
-        secret: dict[str, list[int]] = {}
+        due: dict[str, list[Acknowledged]] = {}
         for link in list(self._active):
             if link.holds_output:  # perhaps the reply to a line: both are committed together
                 continue
             received = link.input
-            if (number := received.taken_number) > received.acknowledged:
-                received.acknowledged = number
-                taken.setdefault(link.gateway, []).extend((link.number, number))
-                for line in received.secret_lines(number):
-                    secret.setdefault(link.gateway, []).extend((link.number, line))
+            if (acknowledged := received.acknowledge()) is not None:
+                upto, secret = acknowledged
+                messages = due.setdefault(link.gateway, [Acknowledged([], [])])
+                if len(messages[-1].taken) + len(messages[-1].secret) >= MOST_ACKNOWLEDGED:
+                    messages.append(Acknowledged([], []))
+                messages[-1].taken.extend((link.number, upto))  # with its secret lines in one message
+                for line in secret:
+                    messages[-1].secret.extend((link.number, line))
             if (change := link.take_dialog()) is not None:
                 self.send(link.gateway, change)
             if received.is_settled:
@@ -651,8 +656,9 @@ class WorldService:
                 if (dismissal := link.take_dismissal()) is not None:
                     self.send(link.gateway, dismissal)
                     self.forget(link)
-        for gateway, numbers in taken.items():
-            self.send(gateway, Acknowledged(numbers, secret.get(gateway, [])))
+        for gateway, messages in due.items():
+            for message in messages:
+                self.send(gateway, message)
 
     def _discard(self) -> None:
         """Queue the requests to drop input."""
