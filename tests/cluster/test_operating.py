@@ -56,7 +56,7 @@ async def test_the_status_of_a_gateway_says_whether_its_world_answers(autojump_c
 
 def waiting(lines: int) -> str:
     """The last line of a gateway's status."""
-    return f"{lines} lines and messages of players are not handled yet\n"
+    return f"lines and messages of players that are not handled yet: {lines}\n"
 
 
 async def test_a_gateway_is_ready_while_a_world_serves_and_names_the_spares(autojump_clock: MockClock) -> None:
@@ -79,7 +79,7 @@ async def test_an_operator_reads_which_input_of_which_connection_waits(autojump_
         await ann.type("look")
         await bob.type("look")
         await settle()
-        assert admin(split.mud.server, "waiting") == ""
+        assert admin(split.mud.server, "waiting") == "nobody waits for the world\n"
         world.end.kill()
         await bob.type("north", "south")
         await settle()

@@ -68,10 +68,9 @@ def obey_operator(gateway: GatewayState, server: MasterServer, operator: Console
             if (spares := gateway.spares) is not None:
                 ready = {0: "no spare is ready", 1: "1 spare is ready"}.get(spares, f"{spares} spares are ready")
                 operator.write(f"{ready} to take over")
-            operator.write(f"{gateway.unacknowledged} lines and messages of players are not handled yet")
+            operator.write(f"lines and messages of players that are not handled yet: {gateway.unacknowledged}")
         case "waiting":
-            for line in gateway.waiting():
-                operator.write(line)
+            operator.write("\n".join(gateway.waiting()) or "nobody waits for the world")
         case "shutdown":
             operator.write("the gateway ends")
             server.shutdown()

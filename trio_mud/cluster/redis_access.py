@@ -182,8 +182,9 @@ class RedisAccess:
         if not failed:
             return
         if is_refusal(failed[0]):
+            reason = str(failed[0]).rstrip(".")
             raise LinkUnavailable(
-                f"the cluster link at {self} refuses the user {self.user or 'default'!r}: {failed[0]}; "
+                f"the cluster link at {self} refuses the user {self.user or 'default'!r}: {reason}; "
                 "check the user of the link, its password file, and the access rules of the server",
                 LinkUnavailable.NEEDS_CHANGE,
             )

@@ -72,14 +72,15 @@ def test_consoles_and_watches_of_a_gateway_and_a_world_answer(tmp_path: Path) ->
                 reply = ask(consoles[what], asked)
                 assert (reply.has_failed, said in reply.text) == (False, True), reply.text
             assert not ask(consoles[what], "stack").has_failed
-        assert ask(consoles["gateway"], "waiting").text == ""
+        nobody_waits = "nobody waits for the world"
+        assert ask(consoles["gateway"], "waiting").text == nobody_waits
         assert ask(consoles["world"], "reload").text.startswith("game is reloaded: 1 modules")
 
         world.kill()
         world.wait()
         ann.sendall(b"anyone?\r\n")
         until = time.monotonic() + PATIENCE
-        while (waits := ask(consoles["gateway"], "waiting").text) == "":
+        while (waits := ask(consoles["gateway"], "waiting").text) == nobody_waits:
             assert time.monotonic() < until
         assert waits == "guest-1 (#1) from 127.0.0.1: connected; 1 line or message is not handled yet"
         assert ask(consoles["gateway"], "shutdown").text == "the gateway ends"
