@@ -124,8 +124,13 @@ class ServedGame:
     async def has_spare(self) -> None:
         """Return when a world waits to take over."""
         with trio.fail_after(PATIENCE):
-            while self.log.count("and waits for the world") + 1 - self.log.count("the world serves") <= self.hand_overs:
+            while not self._has_spare():
                 await trio.sleep(0.02)
+
+    def _has_spare(self) -> bool:
+        log = self.log  # its lines come later than what they are about, also those of the first world
+        waited, served = log.count("and waits for the world"), log.count("the world serves")
+        return served > 0 and waited + 1 - served > self.hand_overs
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End the server, and return its status."""
