@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock, memory_stream_pair
+from trio.testing import MockClock
 
 from trio_mud.cluster import unix_channel
-from trio_mud.cluster.unix_channel import FROM_WORLD, CommitSent, FromWorld, MessageStream, StillAlive
+from trio_mud.cluster.unix_channel import CommitSent, StillAlive
 from trio_mud.cluster.unix_link import LOADING
 from trio_mud.testing.threads import settle
 
-from .test_unix_link import World, joined, receive_all, start_both
+from .test_unix_link import World, joined, send_in_two_parts, start_both
 
 LARGE = b"x" * 900  # several times the greatest piece
 
@@ -80,22 +80,4 @@ async def test_a_world_that_sends_a_commit_for_long_is_alive(autojump_clock: Moc
 
 
 async def test_pieces_are_joined_wherever_the_stream_is_split(autojump_clock: MockClock) -> None:
-    sent: list[FromWorld] = [StillAlive(), CommitSent(1, [b"a" * 600, b""], {b"k": None}), StillAlive()]
-    left, right = memory_stream_pair()
-    sender = MessageStream(left, FROM_WORLD)
-    for message in sent:
-        await sender.send(message)
-    await left.aclose()
-    data = b""
-    while received := await right.receive_some():
-        data += received
-    for cut in range(1, len(data)):
-        left, right = memory_stream_pair()
-        got: list[FromWorld] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(receive_all, MessageStream(right, FROM_WORLD), got)
-            await left.send_all(data[:cut])
-            await settle()
-            await left.send_all(data[cut:])
-            await left.aclose()
-        assert got == sent
+    await send_in_two_parts([StillAlive(), CommitSent(1, [b"a" * 600, b""], {b"k": None}), StillAlive()])

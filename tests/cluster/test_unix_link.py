@@ -477,6 +477,11 @@ async def test_messages_are_received_whole_wherever_the_stream_is_split(autojump
         TurnWanted(1, 2, True),
         TurnOver(),
     ]
+    await send_in_two_parts(sent)
+
+
+async def send_in_two_parts(sent: list[FromWorld]) -> None:
+    """Send messages with the stream split at each byte in turn; they are received as they were sent."""
     left, right = memory_stream_pair()
     sender = MessageStream(left, FROM_GATEWAY)
     for message in sent:
