@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from trio_mud import Admitted, Dialog, GmcpMessage, Hooks, Input, MsdpMessage, broadcast, markup
 from trio_mud.cluster import world as world_module
+from trio_mud.cluster.held_input import HeldInput
 from trio_mud.cluster.recorded_lines import KEPT, SecretLines
 from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.wire import Arrived, KnownFacts, LineTyped
@@ -290,14 +291,10 @@ async def test_a_password_whose_acknowledgement_is_repeated_is_left_out_of_the_r
 
 def test_a_password_of_the_link_before_is_left_out_of_the_recording() -> None:
     """The gateway was given up before the password was acknowledged, and its connection has arrived again."""
-
-    class World:
-        holds_input = False
-
     arrived = Arrived(1, "192.0.2.1", False, KnownFacts(), is_recorded=True)
-    before = RemoteInput(World(), arrived, None)
+    before = RemoteInput(HeldInput(), arrived, None)
     before.take(before.ordered(LineTyped(1, 1, CANARY))[0])
-    later = RemoteInput(World(), arrived, before)
+    later = RemoteInput(HeldInput(), arrived, before)
     before.drop()
     assert later.acknowledge() == (1, [1])
     assert later.acknowledge() is None

@@ -24,8 +24,8 @@ from trio_mud import (
 )
 from trio_mud.accounts import AccountOptions, Accounts, Character, Login
 from trio_mud.accounts.account import Account
+from trio_mud.cluster.held_input import LONGEST_HOLD
 from trio_mud.cluster.remote_link import RemoteLink
-from trio_mud.cluster.world import LONGEST_HOLD
 from trio_mud.cluster.world_listener import WorldListener
 from trio_mud.commands import Commands
 from trio_mud.driver.sessions.restoring import Continuation

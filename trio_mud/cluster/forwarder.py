@@ -113,11 +113,12 @@ class Forwarder:
         """
         link, is_new = self._connection.number, not request or request != self._obeyed
         self._obeyed = request
+        is_open = self._connection.ending is None  # otherwise no input follows
         if is_new:
             self.unacknowledged.replace(lambda number: InputDiscarded(link, number, 0))
-        if self._connection.ending is None:  # otherwise no input follows
-            if is_new:
+            if is_open:
                 self._connection._inbox.discard_lines()
+        if is_open:
             self._add(lambda number: InputDiscarded(link, number, request))
 
     def input_over(self) -> None:

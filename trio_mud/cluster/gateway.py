@@ -25,7 +25,6 @@ import trio
 from ..driver.connection.connection import Connection
 from ..driver.connection.events import Connect, Disconnect
 from ..driver.core.events import Cause, Reason
-from ..driver.core.guard import log_error
 from ..driver.core.hooks import Hooks
 from ..driver.link.telnet import TelnetLink
 from ..driver.server.events import Started
@@ -35,6 +34,7 @@ from .frames import DownFrame, WireError, decode_down, encode_up
 from .gateway_commands import obey_operator
 from .gateway_output import Tails, put_out
 from .gateway_peer import GatewayPeer
+from .reports import Reports
 from .silence import Silence
 from .wire import (
     Acknowledged,
@@ -99,6 +99,7 @@ class GatewayService:
         self._is_closing = False
         self._over = trio.Event()
         self._server: MasterServer | None = None
+        self._reports = Reports()
         self._early: list[Listed | NetworkBanned | NetworkAllowed] = []  # came before the server has started
         self._roll = 0
         self._is_known = False  # the world has sent a frame to this incarnation
@@ -186,6 +187,7 @@ class GatewayService:
 
     def _start(self, event: Started) -> None:
         self._server = event.server
+        self._reports.attach(event.server._context)
         event.server._host.visit_level = logging.DEBUG  # the world logs each visit, with the player's name
         event.server.operator_commands = partial(obey_operator, self, event.server)
         event.server.start_soon(self._release_visitors, event.server, name="trio_mud visitors at the end")
@@ -266,23 +268,17 @@ class GatewayService:
         return messages
 
     def _encoded(self, messages: list[Up]) -> list[bytes]:
-        self._count("messages for the world", len(messages))
+        self._reports.count("messages for the world", len(messages))
         return encode_up(
-            *(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers), self._report_left_out
+            *(self._name, self._incarnation, self.epoch, self._roll, messages, self._numbers), self._reports.left_out
         )
-
-    def _report_left_out(self, what: str, error: Exception) -> None:
-        self._count("messages not encoded")
-        if self._server is not None:
-            text = f"{what} cannot be encoded for the world, and is left out"
-            self._server._context.repeats.log(logging.ERROR, text, kind=what, summary=text, error=error)
 
     # The silence of the world
 
     def _notify_waiting(self) -> None:
         """Notify the players whose input waits; others are notified when they type."""
         logger.warning("gateway %s: the world does not answer; the input of players waits for it", self._name)
-        self._count("silences of the world")
+        self._reports.count("silences of the world")
         for peer in list(self._peers.values()):
             self._notify_of_silence(peer)
 
@@ -303,43 +299,38 @@ class GatewayService:
 
     def _receive(self, frame: bytes) -> None:
         try:
-            decoded = decode_down(frame, self._count_unknown)
+            decoded = decode_down(frame, self._reports.unknown)
         except WireError as error:
-            self._count("frames not decoded")
-            logger.error("gateway %s cannot decode a frame of the world: %s", self._name, error)  # noqa: TRY400 - the text says all
+            text = f"gateway {self._name} cannot decode a frame of the world: {error}"
+            self._reports.failed("frames not decoded", text)
             return
         if not self._is_for_me(decoded):
             return
         if decoded.number:
             if (decoded.epoch, decoded.number) <= self._last:
-                self._count("frames that came twice")
+                self._reports.count("frames that came twice")
                 return
             self._last = decoded.epoch, decoded.number
         self._silence.heard()
-        self._count("messages of the world", len(decoded.messages))
+        self._reports.count("messages of the world", len(decoded.messages))
         for message in decoded.messages:
             try:
                 self._obey(message)
             except Exception as error:  # noqa: BLE001 - the other messages go on
-                self._report_failed(f"obey a message {type(message).__name__}", error)
+                self._failed(f"obey a message {type(message).__name__}", error)
 
-    def _report_failed(self, what: str, error: Exception) -> None:
-        self._count("messages failed")
-        text = f"gateway {self._name} cannot {what} of the world"
-        if self._server is None:
-            log_error(error, text)
-        else:
-            self._server._context.repeats.log(logging.ERROR, text, kind=text, summary=text, error=error)
+    def _failed(self, what: str, error: Exception) -> None:
+        self._reports.failed("messages failed", f"gateway {self._name} cannot {what} of the world", error)
 
     def _is_for_me(self, frame: DownFrame) -> bool:
         """Return True if a frame is of the current world or a later one, and for this incarnation of the gateway."""
         if frame.epoch < self.epoch:
-            self._count("frames of an earlier world")
+            self._reports.count("frames of an earlier world")
             return False
         if frame.incarnation == self._incarnation:
             self._is_known = True
         elif frame.incarnation:
-            self._count("frames of another incarnation")
+            self._reports.count("frames of another incarnation")
             if self._is_known and not self._is_replaced:  # those that an earlier process has left came before
                 self._is_replaced = True
                 if self._server is not None:
@@ -372,7 +363,7 @@ class GatewayService:
                 pass  # each frame counts
 
     def _item_failed(self, item: Item, error: Exception) -> None:
-        self._report_failed(f"put out an item {type(item).__name__}", error)
+        self._failed(f"put out an item {type(item).__name__}", error)
 
     def _configure(self, message: Listed | NetworkBanned | NetworkAllowed) -> None:
         """Change the server of this gateway, or remember the change until it has started."""
@@ -412,13 +403,6 @@ class GatewayService:
         for peer in list(self._peers.values()):
             peer.call_up()
         self._has_up.set()
-
-    def _count_unknown(self, count: int) -> None:
-        self._count("unknown messages", count)
-
-    def _count(self, what: str, count: int = 1) -> None:
-        if self._server is not None:
-            self._server.counters[what] += count
 
 
 def _link_of(peer: GatewayPeer) -> TelnetLink:

@@ -8,31 +8,21 @@ world handles what this one has only received.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 from ..driver.link.base import Interrupted, LinkReceiver, OutOfBand
 from ..telnet import InterruptKind
 from ..telnet.gmcp_messages import from_json
+from .held_input import HeldInput
 from .numbering import InputOrder
 from .recorded_lines import SecretLines
 from .wire import Arrived, InputDiscarded, KeyPressed, LineTyped, MessageReceived, Numbered
-
-
-class Holding(Protocol):
-    """The world's service, to the input of a link.
-
-    Attributes:
-        holds_input: True while sessions of an earlier world are restored. Input waits until all of them are.
-    """
-
-    holds_input: bool
 
 
 class RemoteInput:
     """The numbered input of a `RemoteLink`.
 
     Args:
-        world: The world's service.
+        hold: Holds input while sessions of an earlier world are restored.
         arrived: The gateway's report of the connection.
         before: The input of the link that the connection had here before its gateway was given up. That one still takes
             what it has received, and this one begins behind it.
@@ -48,19 +38,19 @@ class RemoteInput:
         "_awaited",
         "_backlog",
         "_before",
+        "_hold",
         "_is_dropped",
         "_order",
         "_passed",
         "_wants_discard",
-        "_world",
         "acknowledged",
         "is_waiting",
         "receiver",
         "secrets",
     )
 
-    def __init__(self, world: Holding, arrived: Arrived, before: RemoteInput | None) -> None:
-        self._world = world
+    def __init__(self, hold: HeldInput, arrived: Arrived, before: RemoteInput | None) -> None:
+        self._hold = hold
         self._before = before
         received = arrived.taken if before is None else max(arrived.taken, before._order.received)
         self._order: InputOrder = InputOrder(received)
@@ -80,7 +70,7 @@ class RemoteInput:
 
     def take(self, item: Numbered) -> None:
         """Pass a due item to the receiver as soon as it has room."""
-        if self.receiver is None or self.is_waiting or self.receiver.is_full or self._world.holds_input:
+        if self.receiver is None or self.is_waiting or self.receiver.is_full or self._hold.is_on:
             self._backlog.append(item)
             self.is_waiting = True
             self.notify()
@@ -107,7 +97,7 @@ class RemoteInput:
     def go_on(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""
         receiver = self.receiver
-        while self._backlog and receiver is not None and not (receiver.is_full or self._world.holds_input):
+        while self._backlog and receiver is not None and not (receiver.is_full or self._hold.is_on):
             item = self._backlog.popleft()
             self.is_waiting = bool(self._backlog)
             self._pass(item, receiver)

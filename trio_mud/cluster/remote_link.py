@@ -34,8 +34,9 @@ from ..telnet.gmcp_messages import NO_DATA, opening, to_json
 from ..telnet.msdp_messages import encode_msdp
 from ..telnet.options.gmcp import is_among
 from ..text import Text
+from .held_input import HeldInput
 from .pending import PendingOutput
-from .remote_input import Holding, RemoteInput
+from .remote_input import RemoteInput
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
 from .wire import (
     MAX_BODY,
@@ -68,14 +69,16 @@ ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
 _CAUSES: Final = {cause.name: cause for cause in Cause}
 
 
-class Port(Holding, Protocol):
+class Port(Protocol):
     """The world's service, to a remote link.
 
     Attributes:
         output: The output for the next commit.
+        hold: Holds input while sessions of an earlier world are restored.
     """
 
     output: PendingOutput
+    hold: HeldInput
 
     def attach_host(self, host: LinkHost) -> None:
         """Take note of the server's parts. Called for each link; all belong to one server."""
@@ -208,7 +211,7 @@ class RemoteLink:
         # Its dialog is lost, with an earlier world or with the gateway, and the player is not notified yet.
         self._lost_dialog = arrived.in_dialog and arrived.was_admitted
         self._dismissal: Dismissed | None = None  # to be sent once its input was taken
-        self.input: RemoteInput = RemoteInput(port, arrived, None if before is None else before.input)
+        self.input: RemoteInput = RemoteInput(port.hold, arrived, None if before is None else before.input)
         if self._lost_dialog:  # one of its lines may be a password, and must not become a command
             self.input.want_discard()
         self._input_over = trio.Event()
@@ -482,12 +485,12 @@ class RemoteLink:
     @property
     def can_parse(self) -> bool:
         """True if input waits for nothing but room."""
-        return self.input.is_waiting and not self._port.holds_input
+        return self.input.is_waiting and not self._port.hold.is_on
 
     @property
     def is_held(self) -> bool:
         """True if input waits until the sessions of an earlier world are restored."""
-        return self.input.is_waiting and self._port.holds_input
+        return self.input.is_waiting and self._port.hold.is_on
 
     def taken(self) -> None:
         """Pass waiting input to the receiver, as far as it has room."""

@@ -17,7 +17,6 @@ them: `async with world.claimed() as journal`, and then `game.open(…, journal=
 from __future__ import annotations
 
 import itertools
-import logging
 import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -26,7 +25,7 @@ from typing import Final, cast
 
 import trio
 
-from ..driver.core.guard import log_error, unwrap_single
+from ..driver.core.guard import unwrap_single
 from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
 from ..driver.link.tail import Tail
@@ -36,9 +35,11 @@ from ..storage.journal import ChangeJournal
 from .ends import Commit, Fenced, Forgotten, WorldEnd
 from .frames import UpFrame, WireError, decode_up, encode_down
 from .gateway_settings import Listing, ban_message
+from .held_input import HeldInput
 from .held_sessions import HeldSessions
 from .pending import PendingOutput
 from .remote_link import RemoteLink
+from .reports import Reports
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
     Acknowledged,
@@ -61,11 +62,7 @@ from .wire import (
 )
 from .world_listener import WorldListener
 
-logger = logging.getLogger("trio_mud")
-
 RELEASE_TIMEOUT: Final = 1.0  # seconds
-HOLD: Final = 1.0  # seconds for which input waits at most until the rolls have brought all connections
-LONGEST_HOLD: Final = 5.0  # seconds for which it waits at most until the functions for `SessionRestored` have ended
 MOST_ACKNOWLEDGED: Final = (
     64 * 1024
 )  # numbers of one message, and those of one connection more; a frame has room for it
@@ -87,7 +84,7 @@ class WorldService:
         listener: The listener for `MasterServer.serve`.
         journal: The changes of the game's records, for `Game.open`.
         output: The output for the next commit.
-        holds_input: True while sessions of an earlier world are restored.
+        hold: Holds input while sessions of an earlier world are restored.
     """
 
     def __init__(
@@ -105,10 +102,9 @@ class WorldService:
         self.journal = ChangeJournal()
         self.journal.wanted = self._wake
         self._sessions = HeldSessions()
-        self.holds_input = False
-        self._held: list[RemoteLink] = []  # links that have arrived meanwhile; some may be forgotten
-        self._waits_for_rolls = True
+        self.hold = HeldInput()
         self._host: LinkHost | None = None
+        self._reports = Reports()
         self._server: MasterServer | None = None
         self._machine = Machine(WORLD, WorldPhase.LOADED)
         self._links: dict[tuple[str, int], RemoteLink] = {}
@@ -193,12 +189,14 @@ class WorldService:
             if self._machine.state is WorldPhase.LOADED:
                 await self._claim()
             self.journal.is_bound = True
-            self.holds_input = self._sessions.restore(self._restored_more)
+            if self._sessions.restore(self.hold.advanced):
+                self.hold.begin(self._sessions.is_over)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
                 nursery.start_soon(self._sessions.run, self._rolling, self._wake)
-                nursery.start_soon(self._hold_input)
-                nursery.start_soon(self._release_at_the_end)
+                nursery.start_soon(self.hold.limit)
+                if self._server is not None:
+                    nursery.start_soon(self.hold.release_after, self._server._tree.wait_closing)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
@@ -260,7 +258,7 @@ class WorldService:
                     if not self._is_held:
                         await self._end.release()
                 case WorldAction.STOP:
-                    self._release_input()
+                    self.hold.release()
                     if self._fenced is not None:
                         self._fenced()
                     self._dirty.set()
@@ -306,38 +304,13 @@ class WorldService:
     def _wake(self) -> None:
         self._dirty.set()
 
-    async def _hold_input(self) -> None:
-        """Hold input no longer than allowed, in case a gateway does not end its roll, or a function does not end."""
-        await trio.sleep(HOLD)
-        self._waits_for_rolls = False
-        self._restored_more()
-        await trio.sleep(LONGEST_HOLD - HOLD)
-        self._release_input()
-
-    async def _release_at_the_end(self) -> None:
-        """Hold no input once the server is closing: no connection ends before its input."""
-        if self._server is not None:
-            await self._server._tree.wait_closing()
-            self._release_input()
-
-    def _restored_more(self) -> None:
-        if self.holds_input and self._sessions.is_over(waits_for_rolls=self._waits_for_rolls):
-            self._release_input()
-
-    def _release_input(self) -> None:
-        """Pass the input that was held while sessions were restored."""
-        if self.holds_input:
-            self.holds_input = False
-            held, self._held = self._held, []
-            for link in held:
-                link.input.notify()
-
     # Called by the links
 
     def attach_host(self, host: LinkHost) -> None:
         """Take note of the server's parts."""
         if self._host is None:
             self._host = host
+            self._reports.attach(host.context)
             host.after_flush.append(self._flushed)
             host.bans.observer = self._send_ban
             for ban in host.bans:
@@ -411,28 +384,20 @@ class WorldService:
             return
         for frame in frames:
             try:
-                decoded = decode_up(frame, self._count_unknown)
+                decoded = decode_up(frame, self._reports.unknown)
             except WireError as error:
-                self._count("frames not decoded")
-                logger.error("the world cannot decode a frame of a gateway: %s", error)  # noqa: TRY400 - the text says all
+                self._reports.failed("frames not decoded", f"the world cannot decode a frame of a gateway: {error}")
                 continue
             if self._is_for_me(decoded):
-                self._count("messages of gateways", len(decoded.messages))
+                self._reports.count("messages of gateways", len(decoded.messages))
                 for message in decoded.messages:
                     try:
                         self._take(decoded.gateway, message)
                     except Exception as error:  # noqa: BLE001 - the other messages go on
-                        self._report_failed(decoded.gateway, message, error)
+                        what = f"obey a message {type(message).__name__} of gateway {decoded.gateway}"
+                        self._reports.failed("messages failed", f"the world cannot {what}", error)
                     if self._rolls[decoded.gateway] != decoded.roll:
                         break  # it is asked for again, with the rest
-
-    def _report_failed(self, gateway: str, message: Up, error: Exception) -> None:
-        self._count("messages failed")
-        text = f"the world cannot obey a message {type(message).__name__} of gateway {gateway}"
-        if self._host is None:
-            log_error(error, text)
-        else:
-            self._host.context.repeats.log(logging.ERROR, text, kind=text, summary=text, error=error)
 
     def _is_for_me(self, frame: UpFrame) -> bool:
         """Return True if a frame is for this world; greet a gateway that does not know it."""
@@ -440,7 +405,7 @@ class WorldService:
         if known != frame.incarnation:
             superseded = self._superseded.setdefault(frame.gateway, deque(maxlen=MOST_SUPERSEDED))
             if frame.incarnation in superseded:
-                self._count("frames of an earlier gateway")
+                self._reports.count("frames of an earlier gateway")
                 return False
             if known is not None:
                 superseded.append(known)
@@ -453,7 +418,7 @@ class WorldService:
         if frame.number:
             incarnation, number = self._received.get(frame.gateway, (0, 0))
             if incarnation == frame.incarnation and frame.number <= number:
-                self._count("frames that came twice")
+                self._reports.count("frames that came twice")
                 return False
             self._received[frame.gateway] = frame.incarnation, frame.number
         return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
@@ -502,7 +467,7 @@ class WorldService:
     def _arrive(self, gateway: str, arrived: Arrived) -> None:
         """Accept a connection; ignore a new one while too much is not committed, which its gateway refuses then."""
         if not (self.output.has_room or arrived.was_admitted):
-            self._count("arrivals ignored")
+            self._reports.count("arrivals ignored")
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
         link = RemoteLink(self, gateway, self._incarnations[gateway], arrived, before)
@@ -510,8 +475,7 @@ class WorldService:
         link.continues = None if continues is None else continues.session
         link.begins_again = arrived.was_admitted and continues is None and before is None
         self._links[gateway, arrived.link] = link
-        if self.holds_input:
-            self._held.append(link)
+        self.hold.wait(link.input.notify)
         if before is not None:
             self._active.pop(before, None)
             self._active[link] = None
@@ -613,7 +577,7 @@ class WorldService:
             self._dirty.set()
         else:
             self.output.make_room(size)
-            self._count("messages for gateways", sum(map(len, out.values())))
+            self._reports.count("messages for gateways", sum(map(len, out.values())))
             self.journal.accepted(self._number)
         if self._machine.state is WorldPhase.CLOSING:
             self._dirty.set()
@@ -621,18 +585,12 @@ class WorldService:
     def _encoded(self, messages: list[Down], incarnation: int, *, is_greeted: bool) -> list[bytes]:
         """Encode messages for one incarnation of a gateway. A greeting is for any: another one may have started."""
         if not is_greeted:
-            return encode_down(self._end.epoch, messages, incarnation, self._numbers, self._report_left_out)
+            return encode_down(self._end.epoch, messages, incarnation, self._numbers, self._reports.left_out)
         frames: list[bytes] = []
         for is_greeting, part in itertools.groupby(messages, lambda message: type(message) is WorldStarted):
             audience = 0 if is_greeting else incarnation
-            frames += encode_down(self._end.epoch, [*part], audience, self._numbers, self._report_left_out)
+            frames += encode_down(self._end.epoch, [*part], audience, self._numbers, self._reports.left_out)
         return frames
-
-    def _report_left_out(self, what: str, error: Exception) -> None:
-        self._count("messages not encoded")
-        if self._host is not None:
-            text = f"{what} cannot be encoded for the gateways, and is left out"
-            self._host.context.repeats.log(logging.ERROR, text, kind=what, summary=text, error=error)
 
     def _acknowledge(self) -> None:
         """Queue the acknowledgements of the input that was taken, and what has become of dialogs by it."""
@@ -674,10 +632,3 @@ class WorldService:
             self._must_list = False
             if (changed := self._listing.update(self._host)) is not None:
                 self.output.put_first(self._rolls, changed)
-
-    def _count_unknown(self, count: int) -> None:
-        self._count("unknown messages", count)
-
-    def _count(self, what: str, count: int = 1) -> None:
-        if self._host is not None:
-            self._host.context.counters[what] += count
