@@ -11,7 +11,7 @@ import pytest
 from .faults import CHAPTERS, CHECKOUT, PAGE, Fault, read, render
 
 FAULTS = read()
-COUNTS = {"N": 40, "P": 28, "A": 22, "U": 16, "S": 12, "O": 15, "D": 14, "K": 15, "W": 14}
+COUNTS = {"N": 40, "P": 28, "A": 22, "U": 16, "S": 12, "O": 15, "D": 15, "K": 15, "W": 14}
 NOT_YET = {"O6", "O9"}
 
 
@@ -24,7 +24,7 @@ def functions_in(file: str) -> set[str]:
 def test_every_row_is_there_once_and_in_order() -> None:
     rows = [f"{letter}{number}" for letter in CHAPTERS for number in range(1, COUNTS[letter] + 1)]
     assert [fault.row for fault in FAULTS] == rows
-    assert len(rows) == 176
+    assert len(rows) == 177
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.row)

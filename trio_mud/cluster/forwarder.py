@@ -115,11 +115,16 @@ class Forwarder:
         self._obeyed = request
         is_open = self._connection.ending is None  # otherwise no input follows
         if is_new:
-            self.unacknowledged.replace(lambda number: InputDiscarded(link, number, 0))
+            self.drop_sent()
             if is_open:
                 self._connection._inbox.discard_lines()
         if is_open:
             self._add(lambda number: InputDiscarded(link, number, request))
+
+    def drop_sent(self) -> None:
+        """Put nothing in place of each item that was sent, and that the world has not taken."""
+        link = self._connection.number
+        self.unacknowledged.replace(lambda number: InputDiscarded(link, number, 0))
 
     def input_over(self) -> None:
         """Report the end of file."""

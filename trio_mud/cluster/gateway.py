@@ -42,6 +42,7 @@ from .wire import (
     DiscardInput,
     Dismissed,
     Down,
+    EndingDecided,
     Item,
     Listed,
     NetworkAllowed,
@@ -228,7 +229,9 @@ class GatewayService:
         peer = self._peers.get(event.connection.number)
         if peer is not None:
             self._tails.keep(_link_of(peer).tail)
-            if event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
+            if peer.ending is not None:  # the client may have closed its end after the last words
+                peer.leave(peer.ending, "")
+            elif event.reason is Reason.REFUSED or event.cause in _LINK_DEATHS:
                 peer.leave(Cause.RESET, "")
             else:
                 peer.leave(event.cause, plain(event.text))
@@ -353,7 +356,7 @@ class GatewayService:
                 self._call_the_roll(epoch, roll)
             case Listed() | NetworkBanned() | NetworkAllowed():
                 self._configure(message)
-            case VerdictAdmitted() | Dismissed() | DiscardInput() | DialogChanged():
+            case VerdictAdmitted() | Dismissed() | DiscardInput() | DialogChanged() | EndingDecided():
                 if (peer := self._peers.get(message.link)) is not None:
                     self._obey_for(peer, message)
             case TailWanted(tail):
@@ -378,7 +381,9 @@ class GatewayService:
             case NetworkAllowed(network):
                 self._server.unban(network)
 
-    def _obey_for(self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput | DialogChanged) -> None:
+    def _obey_for(
+        self, peer: GatewayPeer, message: VerdictAdmitted | Dismissed | DiscardInput | DialogChanged | EndingDecided
+    ) -> None:
         match message:
             case VerdictAdmitted():
                 peer.admit()
@@ -388,6 +393,8 @@ class GatewayService:
                 peer.forwarder.discard(request)
             case DialogChanged(_, in_dialog):
                 peer.in_dialog = in_dialog
+            case EndingDecided(_, cause):
+                peer.ending = _CAUSES.get(cause, Cause.ASKED)
 
     def _links_of(self, numbers: list[int]) -> list[TelnetLink]:
         return [_link_of(peer) for number in numbers if (peer := self._peers.get(number)) is not None]

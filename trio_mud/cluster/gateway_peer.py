@@ -48,6 +48,7 @@ class GatewayPeer:
     Attributes:
         connection: The connection.
         forwarder: Takes its input.
+        ending: The cause by which the world is ending it, as `EndingDecided` says; None until then.
         in_dialog: True if a dialog of the world has its lines, as `DialogChanged` says.
         verdict: Set with the world's verdict.
         was_notified: True if the player was notified that the world is silent.
@@ -65,6 +66,7 @@ class GatewayPeer:
         "_signals",
         "_text",
         "connection",
+        "ending",
         "forwarder",
         "in_dialog",
         "verdict",
@@ -82,6 +84,7 @@ class GatewayPeer:
         self.forwarder = Forwarder(
             connection, self._send, signal=self._signal, ended=lambda: self._step(GatewayEvent.INPUT_OVER)
         )
+        self.ending: Cause | None = None
         self.in_dialog = False
         self.verdict = trio.Event()
         self.was_notified = False
@@ -189,8 +192,12 @@ class GatewayPeer:
     def call_up(self) -> None:
         """Report it to a world that has asked for the roll: it, and all input that no world has acknowledged.
 
-        Signals that wait are kept: the world that asks may be the same one.
+        Signals that wait are kept: the world that asks may be the same one. If the world before was ending it, it ends
+        now, and the next world handles nothing that was typed behind that.
         """
+        is_ending = self.ending is not None and self.is_open
+        if is_ending:
+            self.forwarder.drop_sent()
         self._queue.clear()
         self.connection.client._set_preferences({})  # those of the earlier world
         # Of one in a dialog the input stays hidden: the dialog may live, and otherwise the next world shows it again.
@@ -198,6 +205,8 @@ class GatewayPeer:
             link = self.connection._link
             link.hide_input(False, marks=True, ends_line=False, is_answered=not link.hides_input)
         self._step(GatewayEvent.WORLD_STARTED)
+        if is_ending and self.ending is not None:
+            self.connection.quit(cause=self.ending)
 
     def _step(self, event: GatewayEvent) -> None:
         number = self.connection.number

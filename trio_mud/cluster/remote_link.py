@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import trio
 
 from ..driver.connection.inbox import Inbox
-from ..driver.core.events import Cause
+from ..driver.core.events import Cause, Reason
 from ..driver.link.base import (
     ClientKnown,
     HidingRefused,
@@ -47,6 +47,7 @@ from .wire import (
     DiscardInput,
     Dismissed,
     Down,
+    EndingDecided,
     InputHidden,
     Item,
     KnownFacts,
@@ -162,6 +163,7 @@ class RemoteLink:
         "_lost_dialog",
         "_machine",
         "_marks_hidden",
+        "_owes_ending",
         "_port",
         "_preferences",
         "_protocols",
@@ -211,6 +213,7 @@ class RemoteLink:
         # Its dialog is lost, with an earlier world or with the gateway, and the player is not notified yet.
         self._lost_dialog = arrived.in_dialog and arrived.was_admitted
         self._dismissal: Dismissed | None = None  # to be sent once its input was taken
+        self._owes_ending = False  # its ending is decided here, which is not reported yet
         self.input: RemoteInput = RemoteInput(port.hold, arrived, None if before is None else before.input)
         if self._lost_dialog:  # one of its lines may be a password, and must not become a command
             self.input.want_discard()
@@ -286,6 +289,9 @@ class RemoteLink:
     def stop(self, *, drop_input: bool) -> None:
         """Ignore further output, and input if told so."""
         self._is_stopped = True
+        if self._departure is None and self._machine.state is InWorld.OPEN:
+            self._owes_ending = True
+            self._port.note_input(self)
         if drop_input:
             self.input.drop()
 
@@ -398,6 +404,15 @@ class RemoteLink:
         """Report with the next commit whether it is in a dialog: the last change may be lost."""
         self._knows_dialog = None
         self._port.note_input(self)
+
+    def take_ending(self) -> EndingDecided | None:
+        """Return the report that it quits, once; None if there is nothing to report."""
+        receiver = self.input.receiver
+        if not self._owes_ending or self._is_over or not isinstance(receiver, Inbox):
+            return None
+        self._owes_ending, cause = False, receiver.ending
+        # A link death leaves typed lines to be handled, by the next world too.
+        return EndingDecided(self.number, cause.name) if cause is not None and cause.reason is Reason.QUIT else None
 
     def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
         """Let the gateway send a token, and keep the text from here on."""

@@ -435,6 +435,20 @@ class DialogChanged(_Message, tag=12, frozen=True):
     in_dialog: bool
 
 
+class EndingDecided(_Message, tag=13, frozen=True):
+    """The connection quits in the world, and its last output was sent before. `Dismissed` follows.
+
+    It is in the commit of the line that caused it. If the world dies before `Dismissed`, the gateway ends the
+    connection with the roll for the next one.
+
+    Attributes:
+        cause: The name of the `Cause` of the quit.
+    """
+
+    link: Number
+    cause: Word
+
+
 Down = (
     VerdictAdmitted
     | Output
@@ -448,6 +462,7 @@ Down = (
     | NetworkAllowed
     | TailWanted
     | DialogChanged
+    | EndingDecided
 )
 
 

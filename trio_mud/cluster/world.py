@@ -607,8 +607,9 @@ class WorldService:
                 messages[-1].taken.extend((link.number, upto))  # with its secret lines in one message
                 for line in secret:
                     messages[-1].secret.extend((link.number, line))
-            if (change := link.take_dialog()) is not None:
-                self.send(link.gateway, change)
+            for change in (link.take_dialog(), link.take_ending()):
+                if change is not None:
+                    self.send(link.gateway, change)
             if received.is_settled:
                 del self._active[link]
                 if (dismissal := link.take_dismissal()) is not None:

@@ -490,6 +490,8 @@ class Connection(EndingTimerOwner):
         in_dialog = self._inbox.taker is not None and not self._inbox.taker.takes_all
         self._inbox.end(drop_lines=in_dialog or not self._lifecycle.is_link_dead)
         self._cancel_timers()
+        if self.session is not None:
+            self.server.sessions._restoring.note(self.session)
         self.server._tree.admission.release(self)
 
     def _closed(self) -> None:

@@ -216,6 +216,11 @@ class Inbox(Source):
         return self._stage in _UNDECIDED
 
     @property
+    def ending(self) -> Cause | None:
+        """The cause of the connection's ending; None until it is decided."""
+        return self._ending.cause
+
+    @property
     def is_in_handshake(self) -> bool:
         """True until the handshake is over."""
         return self._stage is _Stage.HANDSHAKE

@@ -41,7 +41,7 @@ from ..core.checks import article, check_number, check_words
 from ..core.events import Cause, HookEvent, Reason
 from ..core.guard import describe_value
 from .events import SessionResumed, SessionStarted
-from .restoring import Restoring, SessionState
+from .restoring import Restoring, SessionState, has_quit
 from .resume import PresentedToken
 from .session import FrozenKey, KeySource, Session
 
@@ -142,7 +142,7 @@ class Sessions:
         if session is not None:
             self._restoring.settle(session)
         # The player has quit but the last words still drain: to take over would undo a quit that is decided.
-        if session is not None and session.connections and all(map(_is_quitting, session.connections)):
+        if session is not None and session.connections and all(map(has_quit, session.connections)):
             self._end_quitting(session)
             session = None
         if session is None:
@@ -351,7 +351,3 @@ class Sessions:
     def _forget_key(self, handle: FrozenKey) -> None:
         if handle not in self._by_key:
             self._sources.pop(handle, None)
-
-
-def _is_quitting(connection: Connection) -> bool:
-    return connection.ending is not None and connection.ending.reason is Reason.QUIT

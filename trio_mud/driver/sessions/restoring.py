@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 import trio
 
 from ...origins import origin_of
+from ..core.events import Reason
 from .events import SessionRestored, SessionResumed
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SessionState(NamedTuple):
         grace: Seconds that it waits after a link death.
         name: The name of its connection.
         origin: The origin of its last connection.
-        ends_at: When its grace is over; infinite while its link lives.
+        ends_at: When its grace is over, or when its player has quit; infinite while its link lives.
         token: Its token of the game, if there is one.
         token_ends_at: When that token is void.
         return_token: The token that its client has.
@@ -65,6 +66,11 @@ def can_restore(key: object) -> bool:
     if type(key) is str:
         return key.isascii() or key.encode(errors="replace").decode() == key
     return type(key) is int and -(2**63) <= key < 2**63
+
+
+def has_quit(connection: Connection) -> bool:
+    """True if a connection's ending is a quit."""
+    return connection.ending is not None and connection.ending.reason is Reason.QUIT
 
 
 class Registry(Protocol):
@@ -147,7 +153,9 @@ class Restoring:
             ends_at = session._expiry.when + to_wall if session._expiry is not None else math.inf
             name, origin = session._name, session._last_origin or ""
         else:
-            name, origin, ends_at = connection.name, origin_of(connection.address), math.inf
+            name, origin = connection.name, origin_of(connection.address)
+            # One whose player has quit ends there too, even if the quit is all that was handled here.
+            ends_at = trio.current_time() + to_wall if all(map(has_quit, session.connections)) else math.inf
         return SessionState(
             *(key, session._grace, name, origin, ends_at),
             *(token if token in sessions._tokens else "", token_ends_at + to_wall),

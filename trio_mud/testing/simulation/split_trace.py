@@ -26,6 +26,7 @@ from ...cluster.wire import (
     DiscardInput,
     Dismissed,
     Down,
+    EndingDecided,
     InputDiscarded,
     LineTyped,
     Numbered,
@@ -574,7 +575,7 @@ def _links_of(message: Down) -> list[int]:
             return links
         case Acknowledged():
             return [link for link, _ in _pairs(message)]
-        case Dismissed(link) | DiscardInput(link) | DialogChanged(link):
+        case Dismissed(link) | DiscardInput(link) | DialogChanged(link) | EndingDecided(link):
             return [link]
     return []
 
