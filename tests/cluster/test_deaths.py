@@ -419,6 +419,20 @@ async def test_a_gateway_that_shuts_down_leaves_link_dead_sessions(autojump_cloc
         assert [event.cause for event in ended] == [Cause.RESET]
 
 
+async def test_the_last_words_of_a_gateway_are_read_although_the_world_ends_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        _, ann = await split.begin(echo("world"))
+        (connection,) = split.mud.server.connections
+        (peer,) = split.gateway._peers.values()
+        connection.quit("Enough of this.")
+        peer.dismiss(Cause.CANCELLED, "")
+        await settle()
+        assert ann.screen.endswith("Enough of this.\n")
+        assert split.gateway._peers == {}
+
+
 async def test_junk_of_a_gateway_is_counted_and_costs_nothing_else(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.world import WorldService
-from trio_mud.errors import Superseded
+from trio_mud.errors import NotSaved, Superseded
 from trio_mud.storage import Stored, inline
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 
@@ -87,3 +87,16 @@ async def test_a_world_that_is_replaced_while_it_loads_is_fenced_whatever_its_da
 
     with pytest.raises(Fenced, match="while this one loaded its game"):
         await load()
+
+
+async def test_a_loss_at_the_end_of_a_cancelled_world_comes_alone(autojump_clock: MockClock) -> None:
+    async def lose(scope: trio.CancelScope) -> None:
+        async with WorldService(MemoryCluster().world_end()).claimed():
+            scope.cancel()
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise NotSaved("one record")
+
+    with trio.CancelScope() as scope, pytest.raises(NotSaved, match="one record"):
+        await lose(scope)

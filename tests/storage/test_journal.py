@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud.errors import CannotOpenStorage, Superseded
+from trio_mud.errors import CannotOpenStorage, NotSaved, Superseded
 from trio_mud.storage import Changes, Memory, Row, Sqlite, Stored, inline, open_store
 from trio_mud.storage.journal import ChangeJournal
 from trio_mud.storage.rows import FENCE, Fence
@@ -377,6 +377,40 @@ async def test_changes_after_the_last_commit_are_written_when_the_store_closes(a
         journal.release()
         store.add(Item(name="bag"), "bag")
     assert set(backend.stored.rows) == {("thing", "chest"), ("thing", "bag")}
+
+
+async def test_changes_after_the_last_commit_that_cannot_be_written_are_reported_as_lost(
+    autojump_clock: MockClock,
+) -> None:
+    backend, link = Faulty(), Link()
+    journal = link.claim()
+
+    async def play() -> None:
+        async with open_store(backend, Item, journal=journal, executor=inline, interval=NEVER) as store:
+            store.add(Item(name="chest"), "chest")
+            await link.commit(journal)
+            journal.release()
+            store.add(Item(name="bag"), "bag")
+            backend.error = FULL
+
+    with pytest.raises(NotSaved, match=r"1 changed records are lost: .*No space left"):
+        await play()
+    assert b"rthing\0chest" in link.held  # for the next server
+
+
+async def test_a_failing_database_shows_in_the_store(autojump_clock: MockClock) -> None:
+    backend, link = Faulty(), Link()
+    journal = link.claim()
+    async with open_store(backend, Item, journal=journal, executor=inline) as store:
+        backend.error = FULL
+        store.add(Item(name="chest"), "chest")
+        await link.commit(journal)
+        await trio.sleep(2)
+        assert store.error is FULL
+        assert store.counters["failed_transactions"] > 0
+        backend.error = None
+        await trio.sleep(10)
+        assert store.error is None
 
 
 def test_the_file_keeps_its_fence(path: Path) -> None:

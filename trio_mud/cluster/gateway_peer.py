@@ -235,7 +235,10 @@ class GatewayPeer:
                     self._end()
 
     def _close(self) -> None:
-        """End the connection as the world has: gently if it quit, at the end of file, or at once."""
+        """End the connection as the world has: gently if it quit, at the end of file, or at once.
+
+        One that this gateway is ending already is left to that, with its last words.
+        """
         connection, cause = self.connection, self._cause
         if cause.reason is Reason.QUIT:
             connection.quit(cause=cause)
@@ -243,7 +246,7 @@ class GatewayPeer:
             connection.quit(self._text, cause=Cause.KICKED)
         elif cause is Cause.EOF:
             self.forwarder.release()
-        else:
+        elif connection.ending is None:
             connection._lifecycle.lose_link(cause)
 
     def _end(self) -> None:

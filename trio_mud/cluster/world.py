@@ -167,8 +167,10 @@ class WorldService:
                 yield self.journal
                 nursery.cancel_scope.cancel(reason="the block is over")
         except BaseExceptionGroup as group:
-            error = unwrap_single(group)
-            if error is group and group.split((Fenced, Superseded))[1] is None:  # the database says the same
+            # A cancellation may come with what it could not save, as `NotSaved`, which the caller expects alone.
+            rest = group.split(trio.Cancelled)[1] or group
+            error = unwrap_single(rest)
+            if error is rest and rest.split((Fenced, Superseded))[1] is None:  # the database says the same
                 error = Fenced("another world has claimed the cluster link while this one loaded its game: it stops")
             raise error from None
         finally:

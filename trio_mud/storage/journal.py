@@ -117,6 +117,7 @@ class ChangeJournal:
         self._flying: _Part | None = None
         self._waiting = _Part()
         self._moving: _Part | None = None
+        self._alone: set[bytes] = set()  # what waits, or is moving, and no commit holds
         self._obsolete: Held = {}  # held, and in the database
         self._values: Callable[[], Awaitable[dict[str, bytes]]] | None = None  # those of the database, once it is open
 
@@ -169,6 +170,11 @@ class ChangeJournal:
 
     def accepted(self, number: int) -> None:
         """Note that the commit has succeeded: its changes may be written to the database."""
+        if self._flying is not None:
+            self._alone -= self._flying.items.keys()
+        self._let_wait(number)
+
+    def _let_wait(self, number: int) -> None:
         # What was written without a commit has counted, too.
         self._fence = Fence(self._fence.epoch, max(number, self._fence.number + 1))
         flying, self._flying = self._flying, None
@@ -255,6 +261,7 @@ class ChangeJournal:
             self._waiting = moving
             return
         self._obsolete |= dict.fromkeys(key for key in moving.items if key not in self._waiting.items)
+        self._alone -= moving.items.keys() - self._waiting.items.keys()
         for item in moving.items.values():
             if isinstance(item, Entry):
                 self.store._unmoved.pop(item.number, None)
@@ -268,7 +275,9 @@ class ChangeJournal:
         transaction = self._transaction
         await self._encode_taken()
         if self._transaction is transaction:
-            self.accepted(self._fence.number + 1)
+            if self._flying is not None:
+                self._alone |= self._flying.items.keys()
+            self._let_wait(self._fence.number + 1)
 
     async def _encode_taken(self) -> None:
         """Encode what was taken, in slices."""
@@ -303,6 +312,10 @@ class Mover(Writer):
             return True  # another server has the changes that were committed, and others must not be written
         return not (self._store.is_dirty or journal._waiting.items)
 
+    def lost(self) -> int:
+        """Return the number of changes that are neither in the database nor held by the cluster link."""
+        return 0 if self._is_superseded else len(self._journal._alone)
+
     async def write(self) -> bool:
         """Write everything that waits in one transaction; return False if that failed."""
         journal, store = self._journal, self._store
@@ -323,11 +336,14 @@ class Mover(Writer):
             logger.error("cannot save to %s: %s", self._backend.name, error)  # noqa: TRY400 - not a bug
             return False
         except Exception as error:  # noqa: BLE001  a disk or a database may raise anything
+            store.counters["failed_transactions"] += 1
+            store.error = error
             self._failed(error)
             return False
         finally:
             journal._end_move(is_moved=is_moved)
         store.counters.update(rows=rows, entries=entries)
+        store.error = None
         self._succeeded()
         return True
 

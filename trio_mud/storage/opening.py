@@ -123,7 +123,7 @@ async def open_store(
             # The block's own error comes as if there were no nursery.
             error = group.exceptions[0] if len(group.exceptions) == 1 else group
         contents.is_closed = True
-        lost = _lost(store)
+        lost = _lost(store, writer)
         if strict and error is None and contents.mistyped:
             raise UnreadableRecord(_mistyped(contents))
         if error is not None and not _is_cancel(error):
@@ -179,10 +179,10 @@ def _mistyped(contents: Contents) -> str:
     )
 
 
-def _lost(store: Store) -> str:
+def _lost(store: Store, writer: Writer) -> str:
     """Return what could not be saved, having logged it; an empty string if all is on disk."""
     contents = store._contents
-    lost = len(contents.dirty) + len(contents.removed) + len(contents.unencodable)
+    lost = len(contents.dirty) + len(contents.removed) + len(contents.unencodable) + writer.lost()
     if not store.is_dirty and not lost:
         return ""
     reason = store.error or next(iter(contents.unencodable.values()), "storage is slow")

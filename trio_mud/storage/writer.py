@@ -75,6 +75,10 @@ class Writer:
         """Return True if nothing is left to be written."""
         return not self._store.is_dirty
 
+    def lost(self) -> int:
+        """Return the number of changes that are lost at the end, besides those that the store still has."""
+        return 0
+
     async def write(self) -> bool:
         """Write one transaction; return False if that failed."""
         transaction = self._store.take_changes()

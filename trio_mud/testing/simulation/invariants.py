@@ -277,9 +277,7 @@ def _cut_short(trace: Trace) -> Iterator[str]:
         watched, player = trace.watch(connection), trace.player_of(connection)
         if player is None or watched.may_skip or trace.was_cut or player.faults & {"stranger"}:
             continue
-        if (
-            isinstance(player.wire, WebWire) and "garbled" in player.faults
-        ):  # perhaps a close frame before the last lines
+        if _may_have_closed(player):  # before its last lines
             continue
         if happening.event.cause is Cause.EOF and not watched.ended_in_dialog and not watched.robbed:
             sent = _lines_in(trace, player.sent)
@@ -293,6 +291,11 @@ def _cut_short(trace: Trace) -> Iterator[str]:
             and not trace.sharing
         ):
             yield f"{player} quit, and then had {watched.taken[-1:]} handled"
+
+
+def _may_have_closed(player: SimulatedPlayer) -> bool:
+    """Return True if a player may have sent a close frame among its junk, after which it is sent nothing."""
+    return isinstance(player.wire, WebWire) and "garbled" in player.faults
 
 
 def _lines_in(trace: Trace, data: bytes) -> list[str]:
@@ -477,7 +480,7 @@ def a_quit_flushes(trace: Trace) -> Iterator[str]:
         if happening.kind != "Disconnect" or connection is None or happening.event.reason is not Reason.QUIT:
             continue
         watched, player = trace.watch(connection), trace.player_of(connection)
-        if player is None or not player.reads_all or "stranger" in player.faults:
+        if player is None or not player.reads_all or "stranger" in player.faults or _may_have_closed(player):
             continue
         if happening.event.cause is Cause.ERROR and not happening.event.text:
             continue  # cut short, as after a failure inside the driver

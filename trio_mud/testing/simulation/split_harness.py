@@ -24,7 +24,8 @@ from ...driver.server.acceptor import AnyListener
 from ...driver.server.server import MasterServer
 from ...errors import NotSaved, Superseded
 from ...limits import Limits
-from ...storage import Stored
+from ...storage import Memory, Stored, inline
+from ...storage.journal import ChangeJournal
 from ...transports.site import Site
 from ...web import SUBPROTOCOLS
 from ..pipe import PipeListener
@@ -40,7 +41,7 @@ from .plan import RunPlan
 from .players import SimulatedPlayer
 from .split_actions import SPLIT_ACTIONS
 from .split_trace import GatewayTrace, RecordedCluster, SplitTrace, WorldSideTrace
-from .storage_trace import StorageTrace
+from .storage_trace import StorageTrace, state_of
 from .trace import PATIENCE, Trace
 
 HEALING: Final = 8.0  # seconds until every fault of the cluster link is over
@@ -71,12 +72,14 @@ class _Process:
             if not isinstance(trace.raised, Fenced | Superseded):
                 trace.fault("I-19", f"serve raised {trace.raised!r}")
         finally:
-            trace.closed_at = trio.current_time()
             self.ended.set()
 
     async def _serve(self, listeners: Sequence[AnyListener]) -> None:
         self.has_begun = True
-        await self.server.serve(listeners)
+        try:
+            await self.server.serve(listeners)
+        finally:
+            self._trace.closed_at = trio.current_time()
 
     def kill(self) -> None:
         """End it as `kill -9` does: no function of the game runs, and nothing is observed or stored."""
@@ -168,7 +171,11 @@ class _World(_Process):
             if trace.calm_at is not None and not storage.disk.is_dead:
                 trace.fault("I-21a", f"the disk works, and at the end {error}")
         else:
-            storage.close(is_lossy=False)
+            # Without a last commit it has ended as by a death: what was not committed is not acknowledged either.
+            has_last_word = not self.service.journal.is_bound and self._harness.cluster.epoch == trace.end.epoch
+            if has_last_word:
+                storage.commits.append(state_of(await self._harness.stored_for_next()))
+            storage.close(is_lossy=not has_last_word)
 
     def _has_written(self, storage: StorageTrace, report: Callable[[], object]) -> None:
         report()
@@ -210,6 +217,14 @@ class SplitHarness(Harness):
         self._by_address: dict[str, SimulatedPlayer] = {}
         self._gateway_of: dict[SimulatedPlayer, _Gateway] = {}
         self._owners: dict[trio.lowlevel.Task, _Process | None] = {}
+
+    async def stored_for_next(self) -> Stored:
+        """Return the records with which a world would begin now: the database, with what the cluster link holds."""
+        there, journal = self.stored, ChangeJournal()
+        found = Stored(there.rows.copy(), there.entries.copy(), there.values.copy())
+        journal.begin(self.cluster.epoch + 1, self.cluster.held.all())
+        await journal.recover(Memory(found), inline)
+        return found
 
     async def play(self) -> None:
         """Play from the first step to the last task."""

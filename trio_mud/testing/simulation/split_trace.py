@@ -339,6 +339,8 @@ class SplitTrace:
             knows = self._in_dialog.get(arrival.place) if arrival in taken else None
             if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
                 self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
+        if not (commit.frames or commit.held):
+            return  # it only keeps the claim, perhaps beside another one that is under way, or was given up
         if world.committing is not None:
             self.left, world.committing = world.committing, None
         if world.storage is not None:
