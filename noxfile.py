@@ -5,7 +5,7 @@ nox -s tests -- -k quit   the tests of that name
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
-nox -s compiled        the tests on the compiled build, which needs a C compiler; `-- proof` and `-- interop` run those
+nox -s compiled        all tests on the compiled build, which needs a C compiler, and its seeds against pure Python's
 nox -s split           the tests of the driver and the world, each server split into a gateway and a world
 nox -s cluster         gateways and worlds over a real redis-server, of which some are killed
 nox -s slow            the tests that take seconds, start other programs or measure
@@ -118,10 +118,20 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def compiled(session: nox.Session) -> None:
-    """The tests on the compiled build: a wheel is compiled, and unpacked over a copy of this tree.
+    """All tests on the compiled build: a wheel is compiled, and unpacked over a copy of this tree.
 
-    `-- proof` and `-- interop` run those tests instead; other arguments go to pytest.
+    The parts are tests, slow, interop, seeds and proof; names of some after `--` choose them, and other arguments go
+    to these. `seeds` plays seeds on this build and in pure Python: `-- seeds --seeds 2000 --split 200` for more.
     """
+    parts = {
+        "tests": ("pytest", *WORKERS),
+        "slow": ("pytest", "-m", "slow", "-rs", *WORKERS),
+        "interop": ("pytest", "tests/interop", "-rs"),
+        "seeds": ("python", "-m", "tests.builds"),
+        "proof": ("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS),
+    }
+    chosen = [part for part in parts if part in session.posargs] or (["tests"] if session.posargs else list(parts))
+    arguments = [argument for argument in session.posargs if argument not in parts]
     folder = pathlib.Path(session.create_tmp()).resolve()
     session.env.pop("TMPDIR")  # set by `create_tmp`, and too long a path for the Unix sockets of tests
     shutil.rmtree(folder)  # of an earlier build
@@ -130,16 +140,11 @@ def compiled(session: nox.Session) -> None:
     session.run("pip", "wheel", "--no-deps", "--wheel-dir", str(folder), ".", env={"TRIO_MUD_COMPILED": "1"})
     (wheel,) = folder.glob("*.whl")
     session.run("python", "-m", "zipfile", "-e", str(wheel), str(copy))
-    which = session.posargs[0] if session.posargs and session.posargs[0] in ("proof", "interop") else "tests"
-    groups = ("interop", "browser") if which == "interop" else ()
     with session.chdir(copy):
-        install(session, "test", *groups)
-        if which == "proof":
-            session.run("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS, *session.posargs[1:])
-        elif which == "interop":
-            session.run("pytest", "tests/interop", "-rs", *session.posargs[1:])
-        else:
-            session.run("pytest", *(session.posargs or WORKERS))
+        # The latter groups are for programs that the slow tests and those of `interop` start.
+        install(session, "test", "postgres", "lint", "typing", "interop", "browser")
+        for part in chosen:
+            session.run(*parts[part], *arguments)
 
 
 @nox.session

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import trio_mud
+from tests import builds
 from trio_mud.compiled import build, is_compiled
 from trio_mud.transports.poller import Poller
 
@@ -48,6 +49,18 @@ def test_the_build_is_named_with_the_interpreter() -> None:
     kind = "compiled" if is_compiled() else "pure Python"
 
     assert build() == f"{kind}, {platform.python_implementation()} {platform.python_version()}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", [False, True])
+def test_seeds_are_played_alike_by_this_build_and_by_its_sources_alone(tmp_path: Path, split: bool) -> None:
+    """`nox -s compiled` compares hundreds of them."""
+    alone = builds.copy_sources(tmp_path)
+    kind, *pure = builds.played(alone, 0, 8, split=split)
+    ours, *rows = builds.played(builds.PACKAGE.parent, 0, 8, split=split)
+    assert kind.startswith("pure Python")
+    assert ours == build()
+    assert rows == pure
 
 
 def test_modules_for_games_are_never_compiled() -> None:

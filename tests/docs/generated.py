@@ -175,6 +175,19 @@ def _named(argument: str) -> type:
     return found
 
 
+def documented(path: Path) -> set[ModuleType]:
+    """The modules of the driver whose functions and comments a page shows."""
+    shown: set[str] = set()
+    for block in BLOCK.finditer(path.read_text(encoding="utf-8")):
+        if block["kind"] == "names":
+            module = importlib.import_module(block["argument"])
+            shown |= {getattr(getattr(module, name), "__module__", module.__name__) for name in _public(module)}
+            shown |= {name for name in sys.modules if name.startswith(f"{module.__name__}.")}  # for `_comment`
+        elif block["kind"] == "members":
+            shown |= {base.__module__ for base in _named(block["argument"]).__mro__}
+    return {sys.modules[name] for name in shown if name.startswith("trio_mud.")}
+
+
 def _fields(_page: Path, argument: str) -> str:
     """The fields of a dataclass with their defaults, and the first clause of the docstring below each."""
     cls = _named(argument)

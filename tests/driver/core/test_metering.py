@@ -12,12 +12,11 @@ import trio.testing
 from trio_mud import Cause, Connect, GmcpMessage, Input, Limits, Rate, Reason, WindowSize
 from trio_mud.driver.core.metering import TOKEN
 from trio_mud.driver.link.incoming import SLICE
-from trio_mud.telnet import TelnetEngine
+from trio_mud.telnet import TelnetEngine, TelnetEvent
 from trio_mud.telnet.codes import AO, AYT, CHARSET, DO, DONT, EC, GMCP, IAC, MSDP, NAWS, NOP, SB, SE, TTYPE, WILL, WONT
 from trio_mud.telnet.lines import FREE_LENGTH, LONG_LINE_COST
 from trio_mud.testing import OpenMud
 
-from ...replacing import replace_method
 from ..conftest import EventLog, feed, first_connection, link_of, open_house, settled
 
 AGREED3 = b"\xff\xfd\x57\xff\xfa\x57\xff\xf0"
@@ -58,13 +57,15 @@ async def taken_at(witness: EventLog, story: str, *, within: float = 300) -> flo
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The size of everything that any engine was given to parse."""
     sizes: list[int] = []
-    receive = TelnetEngine.receive
 
-    def counted(engine: TelnetEngine, data: bytes) -> object:
-        sizes.append(len(data))
-        return receive(engine, data)
+    class Counting(TelnetEngine):
+        __slots__ = ()
 
-    replace_method(monkeypatch, TelnetEngine, "receive", counted)
+        def receive(self, data: bytes) -> list[TelnetEvent]:
+            sizes.append(len(data))
+            return super().receive(data)
+
+    monkeypatch.setattr("trio_mud.driver.server.server.TelnetEngine", Counting)
     return sizes
 
 

@@ -96,6 +96,16 @@ def defect(
     return plant
 
 
+def tried(patch: Patch) -> Patch:
+    """Return the defect, planted once before: the test is skipped here, not in a process that plays seeds.
+
+    The compiled build has no place for some defects: see `skip_if_compiled`.
+    """
+    with patch():
+        pass
+    return patch
+
+
 # Being stuck
 
 

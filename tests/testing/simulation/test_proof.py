@@ -7,7 +7,7 @@ import pytest
 from trio_mud.testing.simulation import first_caught
 
 from . import operation_defects, reload_defects, web_defects
-from .defects import DEFECTS, PLAYED
+from .defects import DEFECTS, PLAYED, tried
 
 AT_LEAST = 20
 # An import adds their defects. Those of the first two have a closer bound in `test_staffed` and `test_reloading`.
@@ -23,4 +23,4 @@ def test_there_are_enough_defects() -> None:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", FOUND_HERE)
 def test_it_is_caught(name: str) -> None:
-    assert first_caught(DEFECTS[name], seeds=1000, name=PLAYED.get(name, "hostile")) is not None
+    assert first_caught(tried(DEFECTS[name]), seeds=1000, name=PLAYED.get(name, "hostile")) is not None

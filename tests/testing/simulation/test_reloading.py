@@ -10,7 +10,7 @@ from trio_mud.testing.simulation import first_caught, plan, simulate
 from trio_mud.testing.simulation.reloading import DEFECTS as WRONG
 
 from . import reload_defects
-from .defects import DEFECTS
+from .defects import DEFECTS, tried
 
 FOUND = [name for name in DEFECTS if name in vars(reload_defects)]
 
@@ -48,6 +48,6 @@ def test_the_seed_chooses_the_game_that_is_reloaded_now_and_then() -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("name", FOUND)
 def test_a_planted_defect_of_the_reload_is_found_soon(name: str) -> None:
-    caught = first_caught(DEFECTS[name], seeds=40, name="reloaded")
+    caught = first_caught(tried(DEFECTS[name]), seeds=40, name="reloaded")
     assert caught is not None
     assert caught[1] == "I-28"

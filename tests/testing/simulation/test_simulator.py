@@ -35,7 +35,7 @@ from trio_mud.testing.simulation import (
     threads,
 )
 
-from .defects import DEFECTS, PLAYED, RARE, replaced
+from .defects import DEFECTS, PLAYED, RARE, replaced, tried
 
 SEEDS = 40  # `nox -s proof` plays a thousand
 AT_ONCE = 10
@@ -110,7 +110,7 @@ def test_seeds_that_once_failed_hold_and_would_fail_again(seed: int) -> None:
     """As long as no action is new they are the same runs; their findings have tests of their own, too."""
     by_telnet = replace(plan(seed), is_mixed=False)
     assert simulate(by_telnet).violations == []
-    assert in_fork(by_telnet, patch=RARE[seed]).broken
+    assert in_fork(by_telnet, patch=tried(RARE[seed])).broken
 
 
 @pytest.mark.proof
@@ -271,7 +271,7 @@ def test_a_version_of_trio_without_the_names_is_told_of(monkeypatch: pytest.Monk
 
 
 def test_a_deadlock_is_found() -> None:
-    outcome = in_fork(1, patch=DEFECTS["the_final_drain_never_ends"], name="hostile")
+    outcome = in_fork(1, patch=tried(DEFECTS["the_final_drain_never_ends"]), name="hostile")
     (broken, text), *_ = outcome.violations
     assert broken == "I-19"
     assert text.startswith(f"{Deadlock.__name__}: every task waits, and no deadline is left:\n")
@@ -280,14 +280,14 @@ def test_a_deadlock_is_found() -> None:
 
 @pytest.mark.slow
 def test_a_livelock_is_found() -> None:
-    found = first_caught(DEFECTS["two_tasks_keep_each_other_busy"], seeds=100)
+    found = first_caught(tried(DEFECTS["two_tasks_keep_each_other_busy"]), seeds=100)
     assert found is not None
-    outcome = in_fork(found[0], patch=DEFECTS["two_tasks_keep_each_other_busy"], name="hostile")
+    outcome = in_fork(found[0], patch=tried(DEFECTS["two_tasks_keep_each_other_busy"]), name="hostile")
     assert outcome.violations[0][1].startswith(f"{Livelock.__name__}: more than ")
 
 
 def test_an_evening_that_does_not_end_is_found() -> None:
-    outcome = in_fork(4, patch=DEFECTS["the_acceptor_does_not_close"], name="hostile")
+    outcome = in_fork(4, patch=tried(DEFECTS["the_acceptor_does_not_close"]), name="hostile")
     assert outcome.broken == "I-19"
     assert "it is still not over:\n" in outcome.violations[0][1]
 
@@ -297,7 +297,7 @@ def test_an_evening_that_does_not_end_is_found() -> None:
     "name", ["a_registry_entry_leaks", "a_takeover_leaves_two_owners", "a_foreign_cancellation_is_passed_on"]
 )
 def test_a_planted_defect_is_caught(name: str) -> None:
-    assert first_caught(DEFECTS[name], seeds=200, name=PLAYED.get(name, "hostile")) is not None
+    assert first_caught(tried(DEFECTS[name]), seeds=200, name=PLAYED.get(name, "hostile")) is not None
 
 
 def test_of_a_script_only_the_steps_remain_without_which_it_holds() -> None:
@@ -311,7 +311,7 @@ def test_of_a_script_only_the_steps_remain_without_which_it_holds() -> None:
 
 @pytest.mark.slow
 def test_a_failing_script_becomes_short() -> None:
-    patch = DEFECTS["a_registry_entry_leaks"]
+    patch = tried(DEFECTS["a_registry_entry_leaks"])
     found = first_caught(patch, seeds=200)
     assert found is not None
     whole = plan(found[0], "hostile")

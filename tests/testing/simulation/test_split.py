@@ -17,6 +17,7 @@ from trio_mud.testing.simulation.restored import LeftSession
 from trio_mud.testing.simulation.split_actions import SPLIT_ACTIONS
 from trio_mud.testing.simulation.split_trace import RecordedCluster, SplitTrace, WorldSideTrace
 
+from .defects import tried
 from .split_defects import SPLIT_DEFECTS, SPLIT_PLAYED
 
 # No earlier seed finds them, and those take a minute.
@@ -124,5 +125,5 @@ def test_the_command_replays_a_seed_of_a_split_server(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("name", SPLIT_DEFECTS)
 def test_a_planted_defect_of_a_split_server_is_found(name: str) -> None:
     since, game = SINCE.get(name, 0), SPLIT_PLAYED[name]
-    caught = first_caught(SPLIT_DEFECTS[name], first=since, seeds=1000 - since, name=game, split=True)
+    caught = first_caught(tried(SPLIT_DEFECTS[name]), first=since, seeds=1000 - since, name=game, split=True)
     assert caught is not None

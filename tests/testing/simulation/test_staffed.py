@@ -12,7 +12,7 @@ from trio_mud.testing.simulation.invariants import INVARIANTS
 from trio_mud.testing.simulation.staff_trace import StaffTrace
 
 from . import operation_defects  # noqa: F401  registers its defects
-from .defects import DEFECTS, PLAYED
+from .defects import DEFECTS, PLAYED, tried
 
 OF_OPERATIONS = [name for name, game in PLAYED.items() if game == "staffed"]
 ELSEWHERE = {"a_snoop_shows_hidden_lines": "I-22"}
@@ -70,6 +70,6 @@ def test_players_and_the_console_do_everything_that_is_privileged(monkeypatch: p
 @pytest.mark.parametrize("name", OF_OPERATIONS)
 def test_a_planted_defect_of_operations_is_found(name: str) -> None:
     since = SINCE.get(name, 0)
-    caught = first_caught(DEFECTS[name], first=since, seeds=1000 - since, name="staffed")
+    caught = first_caught(tried(DEFECTS[name]), first=since, seeds=1000 - since, name="staffed")
     assert caught is not None
     assert caught[1] == ELSEWHERE.get(name, "I-30")
