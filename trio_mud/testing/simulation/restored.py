@@ -11,7 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import trio
+
 from ...driver.connection.connection import Connection
+from ...driver.core.events import Reason
 from ...driver.server.server import MasterServer
 from ...driver.sessions.events import SessionRestored, SessionStarted
 from ...driver.sessions.restoring import ROLL_WAIT, SHORTEST_WAIT
@@ -31,7 +34,8 @@ class LeftSession:
         name: The name of its last connection.
         places: The connections that are bound to it.
         tokens: Those that resume it.
-        expires_at: When its grace is over; infinite while it has a connection.
+        expires_at: When its grace is over, or at once if its player has quit; infinite while it has a connection that
+            has not.
     """
 
     name: str
@@ -47,11 +51,13 @@ def sessions_of(server: MasterServer, restored: RestoredSessions | None) -> dict
 
 def _left_by(session: Session, restored: RestoredSessions | None) -> LeftSession:
     awaited = frozenset[Place]() if restored is None else restored.awaited(session.key)
+    endings = [connection.ending for connection in session.connections]
+    has_quit = endings and all(ending is not None and ending.reason is Reason.QUIT for ending in endings)
     return LeftSession(
         inside.name_of_session(session),
         awaited.union(map(inside.place_of, session.connections)),
         inside.tokens_of(session),
-        inside.expiry_of(session),
+        trio.current_time() if has_quit else inside.expiry_of(session),
     )
 
 
