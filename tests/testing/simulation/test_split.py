@@ -81,7 +81,7 @@ def test_no_invariant_is_broken_by_more_seeds_and_every_fault_comes_off() -> Non
 
 
 def test_a_commit_that_only_keeps_a_claim_leaves_the_sessions_as_they_were() -> None:
-    """A world that loads its game makes such commits; it has not restored the sessions yet."""
+    """Such commits may come while another one is under way; and a world that loads its game restores them later."""
     plan = split_plan(7)
     trace = SplitTrace(plan)
     end = RecordedCluster(trace).world_end()
@@ -93,6 +93,8 @@ def test_a_commit_that_only_keeps_a_claim_leaves_the_sessions_as_they_were() -> 
     assert list(trace.left) == ["bob"]
     trace.takes(service)
     trace.committed(end.epoch, Commit(2, {}), is_current=True)
+    assert list(trace.left) == ["bob"]
+    trace.committed(end.epoch, Commit(3, {}, {b"sbob": None}), is_current=True)
     assert trace.left == {}
 
 
