@@ -88,6 +88,13 @@ def since_notice(player: Player) -> str:
     return player.screen.partition(NOTICE)[2]
 
 
+async def looks_first(player: Player, game: Bank) -> None:
+    """A command of the player is the first one of this game: nothing typed before it has become one."""
+    await player.type("look")
+    await player.sees("heard look")
+    assert game.heard == ["look"]
+
+
 @pytest.mark.parametrize("has_sessions", [True, False])
 async def test_the_prompt_of_a_dead_dialog_is_never_shown_again(autojump_clock: MockClock, has_sessions: bool) -> None:
     async with open_split() as split:
@@ -118,9 +125,7 @@ async def test_a_password_typed_ahead_of_its_question_is_no_command_of_the_next_
         await split.start_world(second.hooks)
         await ann.sees(NOTICE)
         await trio.sleep(3)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert second.heard == ["look"]
+        await looks_first(ann, second)
         assert since_notice(ann).count("Password: ") == 0
 
 
@@ -157,9 +162,7 @@ async def test_two_worlds_that_die_drop_the_lines_and_notify_once(autojump_clock
         await split.start_world(third.hooks)
         await ann.sees(NOTICE)
         await trio.sleep(3)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert third.heard == ["look"]
+        await looks_first(ann, third)
         since_notice(ann)
 
 
@@ -218,9 +221,7 @@ async def test_the_answer_that_an_earlier_world_has_asked_for_does_not_end_the_d
         await trio.sleep(1)
         await split.start_world(third.hooks)
         await trio.sleep(6)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert third.heard == ["look"]
+        await looks_first(ann, third)
 
 
 @pytest.mark.parametrize("how_long", [0.0, 2.0])
@@ -253,9 +254,7 @@ async def test_the_answer_for_a_game_that_has_dropped_input_does_not_end_the_dro
         await split.start_world(second.hooks)
         await ann.sees(NOTICE)
         await trio.sleep(5)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert second.heard == ["look"]
+        await looks_first(ann, second)
 
 
 async def test_the_answer_of_a_gateway_of_an_earlier_version_ends_the_dropping(
@@ -272,9 +271,7 @@ async def test_the_answer_of_a_gateway_of_an_earlier_version_ends_the_dropping(
         await split.start_world(second.hooks)
         await ann.sees(NOTICE)
         await trio.sleep(1)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert second.heard == ["look"]
+        await looks_first(ann, second)
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.04, 0.08, 0.2])
@@ -413,9 +410,7 @@ async def test_what_a_world_has_dropped_is_no_command_of_the_next_one(autojump_c
         world.end.kill()
         await split.start_world(second.hooks)
         await trio.sleep(1)
-        await ann.type("look")
-        await ann.sees("heard look")
-        assert second.heard == ["look"]
+        await looks_first(ann, second)
 
 
 async def test_a_line_whose_reply_is_held_back_is_not_dropped_with_those_behind_it(autojump_clock: MockClock) -> None:
