@@ -211,6 +211,13 @@ def troubles() -> tuple[type[Exception], ...]:
     )
 
 
+def refusals() -> tuple[type[Exception], ...]:
+    """Return the exceptions of a server that answers, and refuses a command."""
+    import coredis
+
+    return (coredis.exceptions.ResponseError,)
+
+
 def is_refusal(error: BaseException) -> bool:
     """Return True if the server is there, and refuses the user or the password."""
     import coredis

@@ -32,7 +32,7 @@ import trio
 
 from .ends import Commit, Fenced, Forgotten, LinkUnavailable
 from .frames import sender_of
-from .redis_access import ATTEMPT, RedisAccess, check_key_name
+from .redis_access import ATTEMPT, RedisAccess, check_key_name, refusals
 from .redis_client import Outages, RedisCommands, RedisTask
 from .redis_delivery import Arrivals, Deliveries, Sign
 from .redis_scripts import CLAIM, COMMIT, FENCED, FORGOTTEN, GIVE_UP, HELD_BY_ANOTHER, NOT_FOUNDED, RELEASE, SEEN, Keys
@@ -84,6 +84,7 @@ class RedisGatewayEnd:
         self._is_behind = False
         self._process = secrets.token_hex(8).encode()
         self._beat = 0
+        self._has_signed = False  # with whatever client
         self._arrivals = Arrivals()
         self._has_missed = trio.Event()
 
@@ -142,24 +143,31 @@ class RedisGatewayEnd:
     async def _be_alive(self, client: Redis[bytes]) -> None:
         """Renew the sign of this gateway, and trim its output."""
         task = RedisTask(self.access, self._outages)
-        has_begun = False
         while True:
             self._has_missed = trio.Event()
-            known = await task.call(
-                lambda: client.set(self._keys.alive(self._name), self._sign(), px=int(self._alive * 1000), get=True)
-            )
+            try:
+                known = await task.call(
+                    lambda: client.set(self._keys.alive(self._name), self._sign(), px=int(self._alive * 1000), get=True)
+                )
+            except refusals():  # it may have reached `maxmemory`, and this stream may be what has filled it
+                await self._trim(task, client)
+                raise
             await task.call(lambda: client.sadd(self._keys.gateways, [self._name]))
-            if has_begun and known is None:
+            if self._has_signed and known is None:
                 self._last = "0-0"  # the clock of the server that has taken its place may be behind
-            was_forgotten = has_begun and self._last == "0-0"  # or no world has ever answered
+            was_forgotten = self._has_signed and self._last == "0-0"  # or no world has ever answered
             if was_forgotten and self._first is not None:
                 await self._add(self._first)
-            has_begun = True
-            if self._last != "0-0":
-                await task.call(lambda: client.xtrim(self._output, _minid(), self._last))  # type: ignore[arg-type]  # an id
+            self._has_signed = True
+            await self._trim(task, client)
             await task.call(lambda: self._measure(client))
             with trio.move_on_after(self._alive / 3):
                 await self._has_missed.wait()
+
+    async def _trim(self, task: RedisTask, client: Redis[bytes]) -> None:
+        """Remove from the output what was read."""
+        if self._last != "0-0":
+            await task.call(lambda: client.xtrim(self._output, _minid(), self._last))  # type: ignore[arg-type]  # an id
 
     def _sign(self) -> bytes:
         """Return the sign of life, which confirms what has arrived."""
@@ -275,10 +283,9 @@ class RedisWorldEnd:
         }
         keys += map(self._keys.output_for, outputs)
         arguments: list[str | bytes | int] = [self.epoch, commit.number, self._holder, int(self._lease * 1000)]
-        arguments += [len(trims), len(values), len(drops), *upto]
+        arguments += [len(trims), len(drops), len(values), *upto, *drops]
         for key, value in values.items():
             arguments += [key, value]
-        arguments += drops
         for entries in outputs.values():
             arguments.append(len(entries))
             for entry in entries:
@@ -288,7 +295,14 @@ class RedisWorldEnd:
         async def deliver(client: Redis[bytes]) -> object:
             nonlocal tries
             tries += 1
-            return await COMMIT.run(client, keys, arguments)
+            try:
+                return await COMMIT.run(client, keys, arguments)
+            except (
+                refusals()
+            ):  # it may have reached `maxmemory`, and input that was read since may be what has filled it
+                for gateway, place in self._inputs.items():
+                    await client.xtrim(self._keys.input_of(gateway), _minid(), place.last)  # type: ignore[arg-type]  # an id
+                raise
 
         result = await self._insist(deliver)
         if result == FENCED:

@@ -80,12 +80,15 @@ class Script:
 
 # KEYS: state, lease, and the input of each gateway, which earlier worlds have not read and no later one will.
 # ARGV: holder, the lease in ms, "1" to take it from another, own epoch or 0, "1" to begin where nothing is stored.
-# The epoch is at least the server's time, so that it grows although the data is lost.
+# The epoch is at least the server's time, so that it grows although the data is lost. A server that has lost its last
+# writes, as one that has taken the place of another, may name an earlier world: the later one claims at once.
 CLAIM: Final = Script("""
 local holder = redis.call('GET', KEYS[2])
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
-if ARGV[4] ~= '0' and epoch and epoch ~= ARGV[4] and holder ~= ARGV[1] then return -1 end
-if holder and holder ~= ARGV[1] and ARGV[3] ~= '1' then return -3 end
+local own = tonumber(ARGV[4])
+if own > 0 and epoch and tonumber(epoch) > own and holder ~= ARGV[1] then return -1 end
+local is_later = own > 0 and epoch and tonumber(epoch) < own
+if holder and holder ~= ARGV[1] and ARGV[3] ~= '1' and not is_later then return -3 end
 if not epoch and ARGV[5] ~= '1' then return -4 end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -97,28 +100,36 @@ return tonumber(next)
 """)
 
 # KEYS: state, lease, held, the input of each gateway to trim, the output of each gateway.
-# ARGV: epoch, number, holder, the lease in ms, the count of trims, values and keys to drop; then an id for each trim,
-# key and value for each value, each key to drop, and for each output the count of frames, and each with its number.
+# ARGV: epoch, number, holder, the lease in ms, the count of trims, keys to drop and values; then an id for each trim,
+# each key to drop, key and value for each value, and for each output the count of frames, and each with its number.
+# The numbers have no gap, so a lesser one shows that commits were lost: the next world would be given old values.
+# What frees memory comes first: a server that has reached `maxmemory` refuses a script only at its first command, and
+# would refuse those that store.
 # An output expires an hour after its last frame: its gateway is gone.
 COMMIT: Final = Script("""
 local state = redis.call('HMGET', KEYS[1], 'epoch', 'n')
 if not state[1] then return -2 end
-if state[1] ~= ARGV[1] then return -1 end
-redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
-if tonumber(state[2]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'n', ARGV[2])
+if tonumber(state[1]) > tonumber(ARGV[1]) then return -1 end
+local number = tonumber(ARGV[2])
+if state[1] ~= ARGV[1] or tonumber(state[2]) < number - 1 then return -2 end
+if tonumber(state[2]) >= number then
+  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+  return 0
+end
 local key, at = 4, 8
 for i = 1, tonumber(ARGV[5]) do
   redis.call('XTRIM', KEYS[key], 'MINID', ARGV[at])
   key, at = key + 1, at + 1
 end
 for i = 1, tonumber(ARGV[6]) do
-  redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])
-  at = at + 2
-end
-for i = 1, tonumber(ARGV[7]) do
   redis.call('HDEL', KEYS[3], ARGV[at])
   at = at + 1
+end
+redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+redis.call('HSET', KEYS[1], 'n', ARGV[2])
+for i = 1, tonumber(ARGV[7]) do
+  redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1])
+  at = at + 2
 end
 while key <= #KEYS do
   local last = at + 2 * tonumber(ARGV[at])

@@ -14,6 +14,7 @@ from trio_mud.cluster.ends import Commit, Fenced, Forgotten, LinkUnavailable
 from trio_mud.cluster.frames import encode_up
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 from trio_mud.cluster.redis_scripts import COMMIT, Script
+from trio_mud.cluster.wire import LineTyped
 
 from .conftest import StartRedis
 from .server import AOF, RedisServer
@@ -124,9 +125,9 @@ async def test_each_gateway_receives_its_own_frames_only(redis: RedisServer) -> 
 async def test_a_commit_that_is_repeated_delivers_nothing(redis: RedisServer) -> None:
     gateway, world = Gateway(redis), World(redis)
     async with running(gateway, world):
-        await world.commit(b"once", held={b"key": b"1"}, number=7)
-        await world.commit(b"once", held={b"key": b"2"}, number=7)
-        await world.commit(b"then", number=8)
+        await world.commit(b"once", held={b"key": b"1"})
+        await world.commit(b"once", held={b"key": b"2"}, number=1)
+        await world.commit(b"then")
         await until(lambda: b"then" in gateway.received)
         assert gateway.received == [b"once", b"then"]
         assert redis.ask("hget", "tm:{w1}:held", "key") == "1"
@@ -531,3 +532,81 @@ async def test_a_hundred_broken_connections_cost_nothing(redis: RedisServer) -> 
         await until(lambda: gateway.received[-1:] == [b"99"] and world.received[-1:] == [frame("g1", 99)], 30)
     assert gateway.received == [b"%d" % number for number in range(100)]
     assert world.received == [frame("g1", number) for number in range(100)]
+
+
+async def test_a_server_that_has_lost_the_last_commits_makes_the_next_one_fail(redis: RedisServer) -> None:
+    """Another server has taken its place, or it has restarted: it holds an old value that the database has replaced."""
+    gateway, world = Gateway(redis), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"1", held={b"coins": b"5"})
+        await world.commit(b"2", held={b"coins": None})
+        await world.commit(b"3")
+        redis.ask("hset", "tm:{w1}:state", "n", "1")
+        redis.ask("hset", "tm:{w1}:held", "coins", "5")
+        with pytest.raises(Forgotten):
+            await world.commit(b"4")
+        assert await world.end.claim() == {b"coins": b"5"}  # so the next commit drops it
+        await world.commit(b"then", held={b"coins": None}, number=1)
+        await until(lambda: b"then" in gateway.received)
+        assert gateway.received == [b"1", b"2", b"3", b"then"]
+
+
+async def test_a_server_that_has_lost_the_last_claim_gives_it_to_the_later_world_again(redis: RedisServer) -> None:
+    gateway, first, second = Gateway(redis), World(redis, lease=60), World(redis, lease=60)
+    async with running(gateway, first) as nursery:
+        holder, epoch = redis.ask("get", "tm:{w1}:lease"), redis.ask("hget", "tm:{w1}:state", "epoch")
+        second.end.take_over()
+        nursery.start_soon(second.run)
+        await second.claimed.wait()
+        second.end._takes_over = trio.Event()
+        await second.commit(b"before")
+        redis.ask("hset", "tm:{w1}:state", "epoch", epoch, "n", "0")
+        redis.ask("set", "tm:{w1}:lease", holder, "px", "60000")
+        with pytest.raises(Forgotten):
+            await second.commit(b"lost")
+        await second.end.claim()
+        with pytest.raises(Fenced):
+            await first.commit(b"of the earlier world")
+        await second.commit(b"after", number=1)
+        await until(lambda: b"after" in gateway.received)
+        assert gateway.received == [b"before", b"after"]
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_what_was_read_is_removed_from_a_server_that_is_full(redis: RedisServer, way: str) -> None:
+    gateway, world = Gateway(redis, alive=0.6), World(redis, alive=0.6)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        redis.ask("config", "set", "maxmemory-policy", "noeviction")
+        used = int(redis.ask("info", "memory").partition("used_memory:")[2].split()[0])
+        if way == "down":
+            await world.commit(*[b"%d" % number + 300_000 * b"." for number in range(20)])
+        else:
+            await gateway.end.send(
+                [encode_up("g1", 1, number, 0, [LineTyped(1, 1, 60_000 * ".")])[0] for number in range(100)]
+            )
+        redis.ask("config", "set", "maxmemory", str(used + 2_000_000))
+        await world.commit(b"then")
+        await until(lambda: b"then" in gateway.received)
+        await gateway.send(3)
+        await until(lambda: frame("g1", 3) in world.received)
+        await world.commit()
+    assert world.lost == []
+
+
+async def test_a_gateway_that_was_away_with_its_server_reads_from_one_whose_clock_is_behind(redis: RedisServer) -> None:
+    gateway, world = Gateway(redis, alive=0.3), World(redis)
+    async with running(gateway, world):
+        await world.commit(b"before")
+        await until(lambda: bool(gateway.received))
+        redis.kill()
+        await trio.sleep(1)  # each of its commands has failed
+        gateway.end._last = b"9999999999999-0"
+        redis.restart()
+        with pytest.raises(Forgotten):
+            await world.commit()
+        await world.end.claim()
+        await world.commit(b"after", number=1)
+        await until(lambda: b"after" in gateway.received)
+    assert gateway.received == [b"before", b"after"]
