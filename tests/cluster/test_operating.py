@@ -88,6 +88,30 @@ async def test_an_operator_reads_which_input_of_which_connection_waits(autojump_
         )
 
 
+async def test_an_operator_drops_a_line_that_ends_each_world(autojump_clock: MockClock) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        ann, bob = await split.mud.player(), await split.mud.player()
+        world.end.kill()
+        await ann.type("the line that ends each world")
+        await bob.type("look")
+        await settle()
+        assert "drop NUMBER" in admin(split.mud.server, "help")
+        assert "nothing of a connection #7 waits" in admin(split.mud.server, "drop 7")
+        assert admin(split.mud.server, "drop #1") == (
+            "lines and messages of connection #1 that no world will handle: 1\n"
+        )
+        hooks, heard = echo(), list[str]()
+        hooks.on(Input)(lambda event: heard.append(event.line))
+        await split.start_world(hooks)
+        await settle()
+        assert heard == ["look"]
+        await ann.type("north")
+        await settle()
+        assert heard == ["look", "north"]
+        assert "nothing of a connection #1 waits" in admin(split.mud.server, "drop 1")
+
+
 async def test_each_visit_is_logged_once_with_its_address_and_cause(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

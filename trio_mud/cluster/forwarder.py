@@ -121,6 +121,12 @@ class Forwarder:
         if is_open:
             self._add(lambda number: InputDiscarded(link, number, request))
 
+    def drop(self) -> None:
+        """Drop all input that the world has not taken. One that has it already may handle it; no later one does."""
+        obeyed = self._obeyed
+        self.discard(0)
+        self._obeyed = obeyed
+
     def drop_sent(self) -> None:
         """Put nothing in place of each item that was sent, and that the world has not taken."""
         link = self._connection.number

@@ -143,6 +143,15 @@ class GatewayService:
         """Describe each connection that waits for the world: its state, and how much of its input waits."""
         return (str(peer) for peer in self._peers.values() if peer.is_waiting)
 
+    def drop_input(self, number: int) -> int:
+        """Drop the input of a connection that no world has handled; return the number of lines and messages."""
+        peer = self._peers.get(number)
+        if peer is None or not (count := len(peer.forwarder.unacknowledged)):
+            return 0
+        logger.warning("gateway %s: an operator has dropped what %s has typed", self._name, peer.connection._label)
+        peer.forwarder.drop()
+        return count
+
     # The service
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:

@@ -13,6 +13,7 @@ __all__ = ["GatewayState", "describe_world", "obey_operator"]
 HELP = """\
 status      also whether a world serves and answers, the spares, and how many lines of players wait
 waiting     the players whose input no world has handled yet, and how much of each
+drop NUMBER forget what the connection of this number has typed, if it ends each world that handles it
 shutdown    end this gateway: its players are disconnected, and may return by another one"""
 
 
@@ -48,6 +49,10 @@ class GatewayState(Protocol):
         """Describe each connection that waits for the world."""
         ...
 
+    def drop_input(self, number: int) -> int:
+        """Drop the input of a connection that no world has handled; return the number of lines and messages."""
+        ...
+
 
 def describe_world(gateway: GatewayState) -> str:
     """Return whether a world serves and answers, for an operator."""
@@ -62,19 +67,25 @@ def describe_world(gateway: GatewayState) -> str:
 
 def obey_operator(gateway: GatewayState, server: MasterServer, operator: ConsoleOperator, command: str) -> None:
     """Obey one command."""
-    match command:
-        case "status":
+    match command.split():
+        case ["status"]:
             operator.write(describe_world(gateway))
             if (spares := gateway.spares) is not None:
                 ready = {0: "no spare is ready", 1: "1 spare is ready"}.get(spares, f"{spares} spares are ready")
                 operator.write(f"{ready} to take over")
             operator.write(f"lines and messages of players that are not handled yet: {gateway.unacknowledged}")
-        case "waiting":
+        case ["waiting"]:
             operator.write("\n".join(gateway.waiting()) or "nobody waits for the world")
-        case "shutdown":
+        case ["drop", word] if word.removeprefix("#").isdecimal():
+            number = int(word.removeprefix("#"))
+            if dropped := gateway.drop_input(number):
+                operator.write(f"lines and messages of connection #{number} that no world will handle: {dropped}")
+            else:
+                operator.fail(f"nothing of a connection #{number} waits for the world; `waiting` lists the numbers")
+        case ["shutdown"]:
             operator.write("the gateway ends")
             server.shutdown()
-        case "help":
+        case ["help"]:
             operator.write(HELP)
         case _:
             operator.fail(f"a gateway has no such command; `help` lists its commands: {command!r}")
