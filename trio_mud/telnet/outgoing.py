@@ -40,9 +40,7 @@ class OutputQueue:
             if self.deflater.is_over:
                 self.deflater = None
             return data
-        if not queue:
-            return b""
-        data = queue[0] if len(queue) == 1 else b"".join(queue)
+        data = b"".join(queue)  # makes no copy of a single chunk
         queue.clear()
         return data
 

@@ -76,12 +76,12 @@ class Outgoing:
         "_listed_at",
         "_prompt",
         "_prompt_state",
-        "_queued",
         "_receiver",
         "_tail",
         "_traffic",
         "_transport",
         "_unsent",
+        "_waiting",
         "_writer",
         "client",
         "engine",
@@ -100,8 +100,8 @@ class Outgoing:
         self.has_unparsed = False
         limit = host.context.limits.max_output
         self._limit = max(limit - reserved, limit // 2) if reserved else limit
-        self._queued = 0  # bytes given to the engine since the last flush
         self._unsent = b""  # bytes that the transport has not accepted
+        self._waiting = 0  # their number, and that of the bytes given to the engine since the last flush
         self._tail: Tail | None = None  # while the client may return
         self._is_dirty = True  # so that `mark_dirty` does nothing, and no text is sent, before `open`
         self._is_stopped = False  # the ending is decided
@@ -132,7 +132,7 @@ class Outgoing:
     def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
         """Like `write`, and share the encoded bytes among clients of the same kind."""
         data = rendered.get(_PLAIN)
-        if data is None or len(data) - len(b"\r\n") > self.client.plain_columns:
+        if data is None or len(data) - 2 > self.client.plain_columns:  # its line end takes no columns
             data = self._encode_shared(text, rendered)
         if self._prompt_state is not _SHOWN:
             return self._queue(data)
@@ -239,7 +239,7 @@ class Outgoing:
     @property
     def waiting(self) -> int:
         """Bytes of output that the transport has not accepted."""
-        return self._queued + len(self._unsent)
+        return self._waiting
 
     @property
     def is_drained(self) -> bool:
@@ -271,7 +271,6 @@ class Outgoing:
         if self._tail is not None:
             self._number()
             self._tail.skipped = 0
-        self._queued = 0  # below, the bytes are sent or count as unsent
         transport: Any = self._transport  # a game's may return anything, and an `int` converts True: see `_rest`
         try:
             # In pieces, because the start of a compressed stream must be one segment: see `data_to_send`.
@@ -289,6 +288,7 @@ class Outgoing:
                     break  # everything was sent, which saves a call of `data_to_send` per flush
         except Exception as error:  # noqa: BLE001 - the boundary of a link
             self._fail(error)
+        self._waiting = len(self._unsent)
         if self._dropped:
             self._notify_dropped()
         if not engine.is_quiet:
@@ -338,11 +338,11 @@ class Outgoing:
         """Queue encoded bytes if there is room and the link is not stopped."""
         if self._is_stopped:
             return False
-        queued = self._queued + len(data)
-        if queued + len(self._unsent) > self._limit and not self._has_room_for(len(data)):
+        waiting = self._waiting + len(data)
+        if waiting > self._limit and not self._has_room_for(len(data)):
             return False
         self.engine.outgoing.queue.append(data)  # `send_encoded` inlined: this runs for every text
-        self._queued = queued
+        self._waiting = waiting
         if not self._is_dirty:  # `mark_dirty` inlined: this runs for every text
             self._is_dirty = True
             self._host.mark_dirty(self._receiver)
@@ -378,12 +378,12 @@ class Outgoing:
 
     def _note_queued(self, size: int) -> None:
         """Count bytes that were given to the engine, and mark the receiver dirty."""
-        self._queued += size
+        self._waiting += size
         self.mark_dirty()
 
     def _has_room_for(self, size: int) -> bool:
         """Return True if a message of this size may be queued; if not, count it as dropped."""
-        if self._queued + len(self._unsent) + size <= self._limit:
+        if self._waiting + size <= self._limit:
             return True
         self._dropped += 1
         self._host.context.counters["messages dropped"] += 1
@@ -406,7 +406,7 @@ class Outgoing:
         self._prompt, self._prompt_state, self._is_unmarked = b"", _NONE, False
 
     def _drop_queued(self) -> None:
-        self._queued, self._unsent = 0, b""
+        self._waiting, self._unsent = 0, b""
         self.engine.outgoing.clear()
 
     @protect_task
@@ -424,7 +424,9 @@ class Outgoing:
                         rest = _rest(unsent, await transport.send_some(unsent), least=1)
                         self._traffic.sent += len(unsent) - len(rest)
                         # Meanwhile more may have been added, or all dropped because the link was lost.
-                        self._unsent = self._unsent[len(unsent) - len(rest) :]
+                        accepted = min(len(unsent) - len(rest), len(self._unsent))
+                        self._unsent = self._unsent[accepted:]
+                        self._waiting -= accepted
                     if patience.cancelled_caught:
                         self._receiver.ended(Cause.WRITE_STALL)
         except GeneratorExit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
@@ -23,7 +24,7 @@ from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
 from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
-from ...driver.core.turns import Source, SourceChannel
+from ...driver.core.turns import Source
 from ...driver.link.guarded import GuardedLink
 from ...driver.link.outgoing import Outgoing
 from ...driver.link.tail import OVERHEAD, Tail
@@ -85,7 +86,7 @@ def waiting(connection: Connection) -> tuple[int, int, int, int]:
         return len(lines) + len(remote.input._backlog), 0, 0, remote._size
     assert isinstance(link, TelnetLink)
     sizes = [getsizeof(line) for line in lines if isinstance(line, str) and len(line) > LIGHT]
-    return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link._queued + len(link._unsent)
+    return len(lines), sum(sizes[1:-3]), len(link._incoming._raw or b""), link.waiting
 
 
 def has_tail(connection: Connection) -> bool:
@@ -192,22 +193,19 @@ def forwarded_input(line: Callable[[Connection, str], object], drops: Callable[[
 def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:
     """Call `callback` for each source that is queued for a turn."""
     # In the compiled build, `Turns.put` itself cannot be replaced.
-    server._context.dispatcher._to_ready = _ReportingChannel(server._context.dispatcher._to_ready, callback)
+    server._context.dispatcher._queue = _ReportingQueue(callback)
 
 
-class _ReportingChannel:
-    """The channel of sources that have events, with a callback for each."""
+class _ReportingQueue(deque[Source]):
+    """A queue of sources that have events, with a callback for each."""
 
-    def __init__(self, channel: SourceChannel, callback: Callable[[Source], object]) -> None:
-        self._channel = channel
+    def __init__(self, callback: Callable[[Source], object]) -> None:
+        super().__init__()
         self._callback = callback
 
-    def send_nowait(self, source: Source) -> None:
+    def append(self, source: Source) -> None:
         self._callback(source)
-        self._channel.send_nowait(source)
-
-    def close(self) -> None:
-        self._channel.close()
+        super().append(source)
 
 
 def on_deadline(server: MasterServer, callback: Callable[[], object]) -> None:
