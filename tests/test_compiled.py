@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import platform
+import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -72,3 +76,64 @@ def test_the_hook_is_in_no_wheel_and_the_list_of_modules_is_in_the_design() -> N
 
     assert (ROOT / HOOK["path"]).is_file()
     assert [module for module in HOOK["modules"] if f"`{module}`" not in design] == []
+
+
+# The hook
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The hook as hatchling makes it, which is not installed where tests run; one that aborts exits."""
+
+    class Interface:
+        root = str(ROOT)
+        config = HOOK
+        metadata = SimpleNamespace(core=SimpleNamespace(dependencies=["trio"]))
+        app = SimpleNamespace(abort=sys.exit)
+
+    interface = "hatchling.builders.hooks.plugin.interface"
+    monkeypatch.setitem(sys.modules, interface, SimpleNamespace(BuildHookInterface=Interface))
+    monkeypatch.delenv("TRIO_MUD_COMPILED", raising=False)
+    spec = importlib.util.spec_from_file_location("build_hook", ROOT / HOOK["path"])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CompilingHook()
+
+
+@pytest.mark.parametrize("value", [None, "", "0"])
+def test_a_wheel_is_pure_python_and_needs_no_compiler_by_default(
+    hook: Any, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    if value is not None:
+        monkeypatch.setenv("TRIO_MUD_COMPILED", value)
+    data: dict[str, Any] = {}
+    hook.initialize("standard", data)
+    hook.finalize("standard", data, "")
+    assert data == {}
+    assert hook.dependencies() == []
+
+
+def test_a_compiled_wheel_needs_mypyc_and_the_dependencies_whose_types_it_reads(
+    hook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIO_MUD_COMPILED", "1")
+    assert [needed.split(">")[0] for needed in hook.dependencies()] == ["mypy", "setuptools", "trio"]
+
+
+@pytest.mark.parametrize(
+    ("version", "compiler", "problem"),
+    [
+        ("standard", "no-such-compiler -pthread", "needs a C compiler, and 'no-such-compiler' is not installed"),
+        ("editable", "cc", "makes no editable install"),
+    ],
+)
+def test_a_build_that_cannot_be_compiled_says_why(
+    hook: Any, monkeypatch: pytest.MonkeyPatch, version: str, compiler: str, problem: str
+) -> None:
+    monkeypatch.setenv("TRIO_MUD_COMPILED", "1")
+    monkeypatch.setenv("CC", compiler)
+    with pytest.raises(SystemExit, match=problem):
+        hook.initialize(version, {})
