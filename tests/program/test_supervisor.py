@@ -119,3 +119,22 @@ async def test_a_process_that_the_system_cannot_start_is_tried_again(
         await supervisor._start_again(start)
     assert [later - tries[0] for later in tries] == [0, URGENT_PAUSE, 2 * URGENT_PAUSE]
     assert caplog.messages[0].startswith("cannot start the gateway: [Errno 2] No such file or directory")
+
+
+async def test_many_signals_during_a_hand_over_are_one_more(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor, began = ClusterSupervisor([], [], Path("inn.serve")), list[float]()
+
+    async def hand_over() -> float:
+        began.append(trio.current_time())
+        await trio.sleep(10)
+        return 10.0
+
+    monkeypatch.setattr(supervisor, "_hand_over", hand_over)
+    since = trio.current_time()
+    async with trio.open_nursery() as supervisor._nursery:
+        for _ in range(20):
+            supervisor._hand_over_soon()
+            await trio.sleep(0.1)
+    assert [round(at - since) for at in began] == [0, 10]

@@ -222,6 +222,7 @@ class ClusterSupervisor:
         self._handing_over = trio.Lock()
         self._starting = trio.Lock()  # of one process, which is registered before another one starts or all are ended
         self._is_renewing = False  # the spare is to be replaced
+        self._is_asked = False  # by a signal, for a hand-over that has not begun
         self._status = 0
         self._nursery: trio.Nursery | None = None
 
@@ -443,7 +444,7 @@ class ClusterSupervisor:
                             child.process.send_signal(number)
                         else:
                             self._nursery.start_soon(child.reopen_log)
-                    self._nursery.start_soon(self._try_to_hand_over)
+                    self._hand_over_soon()
                 elif number == signal.SIGUSR2 or self._is_closing:
                     for child in children:
                         child.process.send_signal(number)
@@ -462,6 +463,7 @@ class ClusterSupervisor:
             HandOverFailed: The new one did not become ready, and nothing has changed; or it failed later.
         """
         async with self._handing_over:
+            self._is_asked = False  # the new process may have imported already what changes from now on
             try:
                 return await self._hand_over()
             except HandOverFailed as error:
@@ -525,6 +527,13 @@ class ClusterSupervisor:
                 f"the new world was not ready within {LOADING_TIMEOUT:g} s, and is ended: see the log; nothing changed"
             )
         return spare
+
+    def _hand_over_soon(self) -> None:
+        """Hand over after the one that is under way; many requests meanwhile are one, since each takes seconds."""
+        assert self._nursery is not None, "it runs"
+        if not self._is_asked:
+            self._is_asked = True
+            self._nursery.start_soon(self._try_to_hand_over)
 
     async def _try_to_hand_over(self) -> None:
         with suppress(HandOverFailed):  # it is logged
