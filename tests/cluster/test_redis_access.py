@@ -59,8 +59,10 @@ def test_certificates_need_tls(tmp_path: Path) -> None:
         RedisAccess.from_url("redis://redis", ca_file=tmp_path / "ca.pem")
 
 
-def test_what_is_logged_of_it_has_no_user() -> None:
-    assert str(RedisAccess.from_url("redis://g1@redis")) == "redis:6379"
+def test_what_is_logged_of_it_has_the_database_and_no_user() -> None:
+    assert str(RedisAccess.from_url("redis://g1:secret@redis")) == "redis:6379/0"
+    assert str(RedisAccess.from_url("redis://[::1]:6380/2")) == "[::1]:6380/2"
+    assert str(RedisAccess.from_url("redis+unix:///run/redis.sock")) == "/run/redis.sock"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "g1}", "g:1", "g*", "-g", "x" * 65])

@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from trio_mud.operations.sanctions import Sanction, Sanctions, network_of, seconds_of
 from trio_mud.storage import Memory, inline, open_store
@@ -75,7 +76,7 @@ async def test_a_ban_by_former_code_is_found_by_the_code_that_shares_its_count()
         assert present.of_address("192.0.2.7") is not None
 
 
-async def test_the_lookup_costs_the_same_for_many_bans() -> None:
+async def test_the_lookup_costs_the_same_for_many_bans(autojump_clock: MockClock) -> None:
     """It asks once for each length of a prefix, of which there are two here."""
     async with open_store(Memory(), Sanction, executor=inline) as store:
         sanctions = Sanctions(store, lambda: Hands.now)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from trio_mud.cluster.redis_access import RedisAccess
 from trio_mud.errors import ConfigurationError
 from trio_mud.program.effective import find_configuration
-from trio_mud.program.links import default_link
+from trio_mud.program.links import default_link, open_gateway_end, open_world_end
 from trio_mud.program.sources import OptionText
 
 USER = os.geteuid()
@@ -75,3 +77,22 @@ def test_the_runtime_folder_of_the_user_is_checked_too(shared: Path, monkeypatch
 def test_the_folder_that_systemd_has_made_is_taken_as_it_is(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", f"{shared / 'run'}:{shared / 'other'}")
     assert link() == shared / "run" / "tavern.link"
+
+
+def test_the_log_names_the_redis_of_a_gateway_and_of_a_world_without_the_password(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def check(self: RedisAccess) -> None:
+        """Find a server."""
+
+    monkeypatch.setattr(RedisAccess, "check", check)
+    link = {"TRIO_MUD_CLUSTER_LINK": "redis://g1:secret@redis.example/3"}
+    effective = find_configuration(None, [OptionText("cluster.name", "--set", "g1")], link)
+    open_gateway_end(effective)
+    open_world_end(effective, waits=False)
+    assert caplog.messages == [
+        "the cluster link is at redis.example:6379/3: gateway g1 of world w1",
+        "the cluster link is at redis.example:6379/3: world w1",
+    ]

@@ -75,6 +75,21 @@ async def test_a_process_that_has_lived_for_a_while_is_started_at_once(
     assert caplog.messages[2] == "the spare, process 4711, has ended with status 2: another one is started"
 
 
+async def test_the_log_says_that_a_spare_takes_over_if_there_is_one(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(LackedProcess()) as world, closing(LackedProcess()) as spare:
+        supervisor = ClusterSupervisor([], [], Path("inn.serve"))
+        world.serving.set()
+        for spares in ([], [spare]):
+            supervisor._worlds = list(spares)
+            await supervisor._note_end(world, 0, lambda: False)
+            spare.ready.set()
+    ended = "the world, process 4711, has ended with status 2: "
+    assert caplog.messages[0].startswith(f"{ended}another one is started")
+    assert caplog.messages[1].startswith(f"{ended}the spare takes over, and another one is started")
+
+
 async def test_a_process_that_ends_with_a_message_unread_does_not_end_its_supervisor() -> None:
     with closing(LackedProcess()) as child:
         await child.reopen_log()

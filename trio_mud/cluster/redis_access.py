@@ -121,7 +121,8 @@ class RedisAccess:
 
     def __str__(self) -> str:
         """Return where the server is, without user and password."""
-        return self.path or f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}/{self.database}"
 
     def client(self) -> Redis[bytes]:
         """Return a client for one task, which enters and leaves it. It has one connection and repeats nothing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -66,8 +66,24 @@ def console_of(configuration: Configuration, backend: Backend | None) -> Path | 
     return data_folder(configuration) / f"{module.rpartition('.')[2]}.sock"
 
 
-def ask(path: Path, command: str, *, remedy: str = "name another with --console") -> Reply:
-    """Send one command to the console at `path`, and return the answer; `remedy` ends the text of `NoServer`.
+def ask(
+    path: Path,
+    command: str,
+    *,
+    remedy: str = "name another with --console; that of a gateway is in the gateway's log",
+    patience: float = PATIENCE,
+    if_silent: str = "end its process",
+    connected: Callable[[], object] = lambda: None,
+) -> Reply:
+    """Send one command to the console at `path`, and return the answer.
+
+    Args:
+        path: The socket.
+        command: The command, in one line.
+        remedy: The end of the text of `NoServer` if no server listens there.
+        patience: Seconds to wait for the answer.
+        if_silent: The end of the text of `NoServer` if none comes.
+        connected: Called once a server has taken the connection.
 
     Raises:
         NoServer: No server answers there.
@@ -76,15 +92,16 @@ def ask(path: Path, command: str, *, remedy: str = "name another with --console"
         raise NoServer("this platform has no Unix sockets, so there is no console; stop the server by Ctrl-C")
     data = b""
     with socket.socket(socket.AF_UNIX) as console:
-        console.settimeout(PATIENCE)
+        console.settimeout(patience)
         try:
             console.connect(str(path))
+            connected()
             with suppress(BrokenPipeError):  # a busy console answers before it has read
                 console.sendall(f"{command}\n".encode(errors="replace"))
             while received := console.recv(65536):
                 data += received
         except TimeoutError:
-            raise NoServer(f"the server at {path} did not answer within {PATIENCE:g} s; end its process") from None
+            raise NoServer(f"the server at {path} did not answer within {patience:g} s; {if_silent}") from None
         except OSError as error:
             if not data:
                 reason = error.strerror or error

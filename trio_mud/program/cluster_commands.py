@@ -29,13 +29,14 @@ from .options import NO_OPTIONS, OF_NO_GATEWAY, OF_NO_WORLD, GatewayOptions, Run
 from .serving import begin_log, check_ports, prepare
 from .sources import OptionText
 from .supervision import Reporter
-from .supervisor import HAND_OVER, ClusterSupervisor, control_path
+from .supervisor import HAND_OVER, HAND_OVER_TIMEOUT, LOADING_TIMEOUT, ClusterSupervisor, control_path
 from .world_program import serve_world
 
 __all__ = ["add_cluster_commands"]
 
 CLEAN = 0
 FAILED = 1
+HAND_OVER_PATIENCE = 2 * (LOADING_TIMEOUT + 2 * HAND_OVER_TIMEOUT)  # seconds; another hand-over may come before it
 _FLAG = Parameter(negative="", show_default=False)
 _HIDDEN = Parameter(show=False)
 _Game = Annotated[str | None, Parameter(show_default=False)]
@@ -170,6 +171,18 @@ def _hand_over(
         print(f"another world has taken over in {seconds * 1000:.0f} ms")
         return CLEAN
     path = control_path(default_link(effective))
-    reply: Reply = ask(path, HAND_OVER, remedy="give the GAME or --link that trio-mud serve was given")
+    reply: Reply = ask(
+        path,
+        HAND_OVER,
+        remedy="give the GAME, --config or --link that trio-mud serve was given",
+        patience=HAND_OVER_PATIENCE,
+        if_silent="see its log: it may still hand over",
+        connected=_say_that_it_loads,
+    )
     print(reply.text)
     return FAILED if reply.has_failed else CLEAN
+
+
+def _say_that_it_loads() -> None:
+    if sys.stderr is not None:  # standard output has the result only
+        print("a new process loads the code; players play on meanwhile", file=sys.stderr, flush=True)

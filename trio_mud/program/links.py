@@ -5,6 +5,7 @@ Used by the programs of a gateway and of a world. Another kind of cluster link a
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import stat
@@ -36,6 +37,8 @@ __all__ = [
 MOST_PORT = 65535
 BACKLOG = 16  # worlds that wait to be accepted
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+logger = logging.getLogger("trio_mud")
 
 
 def gateway_name(configuration: Configuration) -> str:
@@ -128,9 +131,11 @@ def open_gateway_end(effective: Effective) -> tuple[GatewayEnd, int]:
     name, incarnation = gateway_name(configuration), time.time_ns() // 1_000_000
     if (access := redis_of(effective)) is not None:
         try:
-            return RedisGatewayEnd(access, configuration.cluster.world, name), incarnation
+            end = RedisGatewayEnd(access, configuration.cluster.world, name)
         except ValueError as error:
             raise effective.error("cluster.name", str(error)) from None
+        logger.info("the cluster link is at %s: gateway %s of world %s", access, name, configuration.cluster.world)
+        return end, incarnation
     path = _path(effective)
     try:
         listener = _PathListener(path)
@@ -163,9 +168,11 @@ def open_world_end(
     options = effective.configuration.cluster
     if (access := redis_of(effective)) is not None:
         try:
-            return RedisWorldEnd(access, options.world, lease=options.lease, waits=waits)
+            end = RedisWorldEnd(access, options.world, lease=options.lease, waits=waits)
         except ValueError as error:
             raise effective.error("cluster.world", str(error)) from None
+        logger.info("the cluster link is at %s: world %s", access, options.world)
+        return end
     path = str(_path(effective))
     connect = partial(trio.open_unix_socket, path)
     return UnixWorldEnd(connect, path, waits=waits, awaits_gateway=is_supervised, goes_first=goes_first, asked=asked)

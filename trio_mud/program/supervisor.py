@@ -379,6 +379,10 @@ class ClusterSupervisor:
             else:
                 return
 
+    def _has_spare(self) -> bool:
+        """Return True if a world has loaded its game, and waits for its turn or has just had it."""
+        return any(world.ready.is_set() and not world.ended.is_set() for world in self._worlds)
+
     def _lacks_world(self) -> bool:
         """Return True if no world serves or could take over."""
         return all(world.ended.is_set() for world in self._worlds)
@@ -394,10 +398,11 @@ class ClusterSupervisor:
         is_quick = trio.current_time() - child.began < QUICK
         pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE) if is_quick else 0.0
         logger.error(
-            "the %s, process %d, has ended with status %d: another one is started%s",
+            "the %s, process %d, has ended with status %d: %sanother one is started%s",
             "spare" if child.name == "world" and not child.serving.is_set() else child.name,
             child.process.pid,
             child.status,
+            "the spare takes over, and " if child.serving.is_set() and self._has_spare() else "",
             f" within {min(pause, URGENT_PAUSE) if is_urgent() else pause:g} s" if pause else "",
         )
         with trio.move_on_after(pause):

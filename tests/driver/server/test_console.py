@@ -185,6 +185,13 @@ async def test_a_game_without_commands_says_so(tmp_path: Path) -> None:
         assert (await desk.ask("help")).text.endswith("reload      read the code of the game again, while it is played")
 
 
+async def test_the_command_of_a_gateway_is_answered_with_where_it_belongs(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        reply = await desk.ask("waiting")
+        assert reply.has_failed
+        assert "`waiting` is a command of gateways: name the console of one with --console" in reply.text
+
+
 async def test_a_game_without_commands_is_reloaded_by_the_console(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         server = desk.server

@@ -100,8 +100,9 @@ async def test_a_hand_over_to_broken_code_changes_nothing(tmp_path: Path) -> Non
     async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
         (tmp_path / "game.py").write_text("1 / 0")
         words = command("handover", "--link", str(tmp_path / "game.link"))
-        failed = await trio.run_process(words, env=environment(), capture_stdout=True, check=False)
+        failed = await trio.run_process(words, env=environment(), capture_stdout=True, capture_stderr=True, check=False)
         assert failed.returncode == 1
+        assert failed.stderr.decode() == "a new process loads the code; players play on meanwhile\n"
         assert (
             failed.stdout.decode() == "the new world has ended with status 2: ZeroDivisionError: division by zero "
             f"({tmp_path}/game.py, line 1, in <module>); nothing changed\n"
@@ -203,7 +204,7 @@ def test_a_hand_over_without_a_server_ends_with_status_75(tmp_path: Path) -> Non
     done = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 75
     assert done.stderr.startswith(f"trio-mud: no server answers at {tmp_path}/none.serve: ")
-    assert done.stderr.endswith("; give the GAME or --link that trio-mud serve was given\n")
+    assert done.stderr.endswith("; give the GAME, --config or --link that trio-mud serve was given\n")
 
 
 @pytest.mark.parametrize(

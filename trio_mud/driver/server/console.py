@@ -56,7 +56,11 @@ status      what the server does, and how many connections it has
 stack       the function that the event loop runs now
 tasks       all tasks, and the scopes of each connection
 kill        end the process at once, without saving
-These work while the game is blocked. All others are commands of the game:"""
+These work while the game is blocked. The others do not:"""
+OF_GATEWAYS: Final = "waiting"
+HINT_OF_GATEWAYS: Final = (
+    f"`{OF_GATEWAYS}` is a command of gateways: name the console of one with --console, as the gateway's log has it"
+)
 HELP_WITHOUT_GAME: Final = "reload      read the code of the game again, while it is played"
 
 
@@ -197,6 +201,8 @@ class Console:
             self._answers[verb](operator)
         elif line and not self._run_in_loop(operator, line, self._loop_timeout):
             operator.fail("the game does not answer: `stack` shows what it does, and `kill` ends the process")
+        elif verb == OF_GATEWAYS and operator.has_failed:  # this process is none
+            operator.write(HINT_OF_GATEWAYS)
         return verb == "kill"
 
     # The commands that need no event loop
