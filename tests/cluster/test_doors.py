@@ -154,3 +154,17 @@ async def test_what_the_world_says_before_a_gateway_has_started_is_obeyed(autoju
         await settle()
         assert later.mud.server.mssp["NAME"] == "The Split"
         assert await refusal(later.mud, "192.0.2.7") == "Not you."
+
+
+async def test_a_gateway_has_the_name_of_the_game_before_anyone_connects(autojump_clock: MockClock) -> None:
+    hooks = Hooks()
+
+    @hooks.on(Started)
+    def name_it(event: Started) -> None:
+        event.server.mssp["NAME"] = "Inn"  # for the title of the page
+
+    async with open_split() as split:
+        await split.start_world(hooks)
+        later = await split.start_gateway("later")
+        await split.mud.pass_time(3)
+        assert split.mud.server.mssp["NAME"] == later.mud.server.mssp["NAME"] == "Inn"

@@ -412,7 +412,8 @@ class GatewayService:
         """Report every connection to a new world, and send it what no world has acknowledged."""
         self.epoch, self._roll = epoch, roll
         self._is_rolling = True
-        self._early.clear()
+        # A listing stays: that of the new world may precede the request for the roll.
+        self._early = [message for message in self._early if type(message) is Listed]
         if self._server is not None:
             self._server._bans.clear()  # those of the new world follow
         self._pending.clear()  # all of it is sent again

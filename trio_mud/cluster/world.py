@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
@@ -199,6 +199,7 @@ class WorldService:
                 nursery.start_soon(self.hold.limit)
                 if self._server is not None:
                     nursery.start_soon(self.hold.release_after, self._server._tree.wait_closing)
+                    nursery.start_soon(self._list_after, self._server._tree.wait_started)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
@@ -628,6 +629,11 @@ class WorldService:
                 del self._discarding[link]
                 if (request := link.take_discard(next(self._requests))) is not None:
                     self.send(link.gateway, request)
+
+    async def _list_after(self, started: Callable[[], Awaitable[object]]) -> None:
+        """Let gateways know the name of the game once it has started: their pages show it to the first visitor."""
+        await started()
+        self._must_list = True  # by the next commit, at the latest that of a heartbeat
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""
