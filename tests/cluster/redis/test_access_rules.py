@@ -13,7 +13,7 @@ from trio_mud.cluster.redis_access import RedisAccess
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 
 from .conftest import StartRedis
-from .server import RedisServer, free_port
+from .server import AOF, RedisServer, free_port
 from .test_redis_link import Gateway, World, frame, running, until
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/howto/run-on-three-machines.md"
@@ -53,6 +53,22 @@ def as_user(part: Gateway | World, redis: RedisServer, user: str, secret: Path) 
         if isinstance(part, Gateway)
         else RedisWorldEnd(access, "w1", alive=0.6)
     )
+
+
+def test_a_restart_keeps_what_the_scripts_of_a_documented_user_have_written(
+    start_redis: StartRedis, tmp_path: Path
+) -> None:
+    """The server reads its file as the user `default`; a script that has written twice is a transaction there."""
+    file = tmp_path / "users.acl"
+    file.write_text("\n".join(documented_users()) + "\n", encoding="utf-8")
+    redis = start_redis("--aclfile", str(file), *AOF)
+    login, keys = ("--user", "w1", "--pass", "secret"), ("tm:{w1}:one", "tm:{w1}:two")
+    script = "redis.call('set', KEYS[1], '1') redis.call('set', KEYS[2], '2') return 'done'"
+    assert redis.ask("eval", script, "2", *keys, login=login) == "done"
+    redis.kill()
+    redis.restart()
+    assert redis.ask("mget", *keys, login=login).split() == ["1", "2"]
+    assert redis.ask("get", keys[0]).startswith("NOAUTH")
 
 
 async def test_the_documented_users_can_do_all_that_the_ends_need(
