@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
+from trio_mud.accounts.stays import Stays
 from trio_mud.cluster.ends import Commit, Forgotten
 from trio_mud.cluster.frames import UpFrame
 from trio_mud.cluster.held_sessions import HeldSessions
@@ -188,3 +189,11 @@ def records_are_in_the_database_before_they_are_committed(true: Any, self: Chang
         self._waiting.items |= self._flying.items
     changes: Changes | None = true(self)
     return changes
+
+
+@_split_defect(Stays, "restore", game="stored")
+async def a_character_that_goes_on_is_not_held(true: Any, self: Stays, session: Session, *rest: Any) -> None:
+    await true(self, session, *rest)
+    stay = self.of(session)
+    if stay is not None and stay.account is not None:
+        self._store.release(stay.body)

@@ -1,7 +1,8 @@
 """The record of who plays which character, and of what the store keeps in memory for it (I-27).
 
-A stay is a session whose body is a character: it begins when the session is entered, and is over when the functions of
-`SessionEnded` have run. It is noted from these events, and not from what the accounts noted about them.
+A stay is a session whose body is a character: it begins when the session is entered, or has its body again in the next
+world, and is over when the functions of `SessionEnded` have run. It is noted from these events, and not from what the
+accounts noted about them.
 
 `trace` has it, for a game with accounts.
 """
@@ -39,6 +40,7 @@ class StayTrace:
         self._over: dict[str, float] = {}  # when the last stay of a character was over, by its key
         self._ended: list[Session] = []
         self._guests: dict[Session, Traveller] = {}
+        self._restored: set[Session] = set()  # those without a body yet
 
     def begin(self, session: Session) -> None:
         """Record that a session was entered, by its first connection or another one."""
@@ -49,8 +51,13 @@ class StayTrace:
         else:
             self._bodies[session] = session.body
 
+    def restore(self, session: Session) -> None:
+        """Record that a session of an earlier world goes on. It begins as soon as it has its body again."""
+        self._restored.add(session)
+
     def end(self, session: Session) -> None:
         """Record that a session has ended, and all functions of that event have run."""
+        self._restored.discard(session)
         self._guests.pop(session, None)
         body = self._bodies.pop(session, None)
         if body is not None:
@@ -59,6 +66,10 @@ class StayTrace:
 
     def after_step(self) -> Iterator[str]:
         """Yield what is wrong now: a body that is not stored, a wrong number of holds, or one that stands in a room."""
+        for session in [one for one in self._restored if isinstance(one.body, self._kind)]:
+            self._restored.discard(session)
+            self.begin(session)
+        coming = {str(session.key) for session in self._restored}  # they are held before the session has them
         holds = inside.holds(self._store)
         stays, accounts = Counter(self._bodies.values()), Counter(body.account for body in self._bodies.values())
         for session, body in self._bodies.items():
@@ -68,16 +79,18 @@ class StayTrace:
             if inside.is_stored(self._store, guest):
                 yield f"{session!r} is a guest's, and its body is in the store"
         for body in (*stays, *(body for body in self._store.all(self._kind) if body not in stays)):
-            if inside.is_stored(self._store, body) and holds.get(body, 0) != stays[body]:
-                yield f"{body!r} has {stays[body]} stays, and is held {holds.get(body, 0)} times"
-            if not stays[body] and body.place is not None and body in body.place.contents:
+            least = stays[body]
+            if inside.is_stored(self._store, body) and not 0 <= holds.get(body, 0) - least <= (body.key in coming):
+                yield f"{body!r} has {least} stays, and is held {holds.get(body, 0)} times"
+            if not (least or body.key in coming) and body.place is not None and body in body.place.contents:
                 yield f"{body!r} is not played, and is in {body.place!r}"
         if self._entering is None:
             return
         entering = self._entering()
         for account in self._store.all(Account):
             least = accounts[account.key]
-            if not least <= holds.get(account, 0) <= least + entering.get(account.key, 0):
+            more = entering.get(account.key, 0) + (account.key in coming)
+            if not 0 <= holds.get(account, 0) - least <= more:
                 yield f"{account!r} has {least} stays, and is held {holds.get(account, 0)} times"
 
     def at_rest(self, since: float) -> Iterator[str]:

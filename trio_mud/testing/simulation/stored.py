@@ -94,9 +94,8 @@ class StoredGame(HostileGame):
             if store.get(Purse, key) is None:
                 purse = store.add(Purse(gold=TOTAL if key == "bank" else 0), key)
                 self.create(purse)
-        if not self._trace.plan.is_split:  # who plays which character is recorded for one world only
-            self._played = PlayedAccounts(self._trace, world)
-            self.hooks.include(self._played.hooks)
+        self._played = PlayedAccounts(self._trace, world)
+        self.hooks.include(self._played.hooks)
         return self.hooks
 
     def line(self, player: SimulatedPlayer, chance: Random) -> str:

@@ -382,6 +382,8 @@ class Trace:
             if isinstance(event, Input):
                 watched.taken.append(event.line)
             self._count_turn(connection)
+        if self.stays is not None and isinstance(event, SessionRestored):
+            self.stays.restore(event.session)
         whose: Hashable = connection if connection is not None else getattr(event, "session", None)
         if isinstance(whose, Session):
             whose = ("key", whose.key)
