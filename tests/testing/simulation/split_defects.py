@@ -24,7 +24,7 @@ from trio_mud.driver.connection.connection import Connection
 from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.sessions.restoring import Restoring, SessionState
 from trio_mud.driver.sessions.session import Session
-from trio_mud.storage import Changes
+from trio_mud.storage import Changes, Record
 from trio_mud.storage.journal import ChangeJournal
 from trio_mud.testing.memory_cluster import MemoryCluster, MemoryWorldEnd
 from trio_mud.testing.simulation.split_actions import SPLIT_ACTIONS
@@ -195,5 +195,5 @@ def records_are_in_the_database_before_they_are_committed(true: Any, self: Chang
 async def a_character_that_goes_on_is_not_held(true: Any, self: Stays, session: Session, *rest: Any) -> None:
     await true(self, session, *rest)
     stay = self.of(session)
-    if stay is not None and stay.account is not None:
+    if stay is not None and isinstance(stay.body, Record) and stay.account is not None:
         self._store.release(stay.body)
