@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -559,14 +559,17 @@ def test_ctrl_c_inside_a_verb_of_the_driver_waits_until_the_verb_is_done() -> No
             async with open_house(witness.hooks) as house:
                 wire = await house.connect()
                 dispatcher: Any = house.server._context.dispatcher
+                send = dispatcher._to_ready.send_nowait
 
-                class Interrupted(deque[Source]):
-                    def append(self, source: Source) -> None:
+                class Interrupted:
+                    def send_nowait(self, source: Source) -> None:
                         if type(source).__name__ == "QueueSource":
                             signal.raise_signal(signal.SIGINT)
-                        super().append(source)
+                        send(source)
 
-                dispatcher._queue = Interrupted()
+                    close = dispatcher._to_ready.close
+
+                dispatcher._to_ready = Interrupted()
                 wire.say(b"post\r\n")
                 await trio.sleep(100)
 
@@ -725,28 +728,6 @@ async def test_a_dead_dispatcher_stops_the_server_with_its_error(autojump_clock:
     assert server.closed.is_set()
     assert server._context.dispatcher.is_dead
     assert len(server.connections) == 0
-
-
-async def test_a_stopped_dispatcher_runs_what_is_queued_even_more_than_a_batch(mud: OpenMud) -> None:
-    """Its channel is closed then, so no further batch can be handed over."""
-
-    class Once(Source):
-        def has_event(self) -> bool:
-            return self not in handled
-
-        def take_event(self) -> None:
-            handled.append(self)
-
-    handled: list[Source] = []
-    async with mud(Hooks()) as place:
-        dispatcher = Dispatcher(place.server._host, Limits(batch_size=2))
-        sources = [Once(dispatcher) for _ in range(5)]
-        for source in sources:
-            source.wake()
-        dispatcher.stop()
-        await dispatcher.run()
-    assert handled == sources
-    assert not dispatcher._load
 
 
 async def test_putting_into_a_dead_dispatcher_does_nothing(mud: OpenMud) -> None:

@@ -283,6 +283,7 @@ def one_source_gets_three_turns(true: Any, self: Turns, source: Source) -> None:
     for _ in range(2):
         if source.is_queued:
             self._load += 1
+            self._in_channel += 1
             true(self, source)
 
 

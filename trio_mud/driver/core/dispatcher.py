@@ -2,9 +2,8 @@
 
 Theory of operation
 -------------------
-The memory channel carries the queue of ready *sources* (a connection, a timer, the server's posts), not events.
-It carries the queue once per batch, since one hop for each source would take a fifteenth of the time of a line.
-A source is in the queue at most once, so the number of sources bounds the queue.
+The memory channel carries *sources* (a connection, a timer, the server's posts), not events.
+A source is in the channel at most once, so the number of sources bounds the channel.
 It is *asked* for its next event when its turn comes, so order and once-only delivery need no waiting.
 A flooder with a thousand lines and a slow typist with one therefore alternate.
 
@@ -16,7 +15,7 @@ A returned awaitable continues in a task of the dispatcher's nursery. Its source
 until the event's remaining functions have run. All other sources go on.
 
 `_load` counts the sources that are queued, handed over or busy. Everything is handled when it is 0.
-The length of the queue cannot show that: a busy source is not in the queue.
+The length of the channel cannot show that: a busy source is not in the channel.
 
 When a method of a source or a hook function raises, the failure costs that source and no other.
 A plain function that enters a cancel scope and does not exit it leaves it open in the dispatcher's own task.
@@ -102,7 +101,7 @@ class Dispatcher(Turns):
     @property
     def ready(self) -> int:
         """The number of sources that wait for a turn."""
-        return len(self._queue)
+        return self._in_channel
 
     def stop(self) -> None:
         """End `run`, even inside a shielded scope that a hook function has left open."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol, final
 
@@ -76,6 +75,18 @@ class Source:
             self._dispatcher.put(self)
 
 
+class SourceChannel(Protocol):
+    """The sending half of the memory channel of sources that have events."""
+
+    def send_nowait(self, source: Source) -> None:
+        """Queue a source."""
+        ...
+
+    def close(self) -> None:
+        """End the loop that receives."""
+        ...
+
+
 class Host(Protocol):
     """The server, as far as the dispatcher needs it."""
 
@@ -115,9 +126,9 @@ class Turns:
     def __init__(self, host: Host, limits: Limits) -> None:
         self._host = host
         self._limits = limits
-        self._to_ready, self._ready = trio.open_memory_channel[deque[Source]](1)
-        self._queue: deque[Source] = deque()
-        self._is_handed_over = False  # the queue is in the channel, or its batch runs
+        sending, self._ready = trio.open_memory_channel[Source](math.inf)
+        self._to_ready: SourceChannel = sending
+        self._in_channel = 0
         self._load = 0  # sources queued, handed over or busy
         self._quiet = trio.Event()
         self._gated: dict[Source, dict[Source, None]] = {}  # deferred sources, by the source they wait for
@@ -136,29 +147,25 @@ class Turns:
             return
         source.is_queued = True
         self._load += 1
-        self._queue.append(source)
-        if not self._is_handed_over:
-            self._is_handed_over = True
-            self._to_ready.send_nowait(self._queue)
+        self._in_channel += 1
+        self._to_ready.send_nowait(source)
 
-    def _run_batch(self, queue: deque[Source]) -> None:
+    def _run_batch(self, source: Source) -> None:
         self.in_batch = True
         self.now = trio.current_time()
-        left, turn, following = self._limits.batch_size, self._turn, queue.popleft
-        while queue and (left or self.is_dead):  # after `stop`, the last batch: the channel is closed
+        self._turn(source)
+        left, turn, receive = self._limits.batch_size - 1, self._turn, self._ready.receive_nowait
+        while self._in_channel and left:  # a counter: WouldBlock would cost an exception for each batch
             left -= 1
-            turn(following())
+            turn(receive())
         self._host.flush()
         self.in_batch = False
-        if queue:
-            self._to_ready.send_nowait(queue)  # the next batch, after a checkpoint
-        else:
-            self._is_handed_over = False
         if not self._load:
             self._quiet.set()
 
     @final
     def _turn(self, source: Source) -> None:
+        self._in_channel -= 1
         source.is_queued = False
         keeper = source.barrier
         if keeper is not None and keeper._is_unsettled:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count
@@ -24,7 +23,7 @@ from ...driver.connection.secret import Secret
 from ...driver.connection.waiting import LIGHT
 from ...driver.core.hooks import Hooks
 from ...driver.core.timers import Deadline, DeadlineOwner
-from ...driver.core.turns import Source
+from ...driver.core.turns import Source, SourceChannel
 from ...driver.link.guarded import GuardedLink
 from ...driver.link.outgoing import Outgoing
 from ...driver.link.tail import OVERHEAD, Tail
@@ -193,19 +192,22 @@ def forwarded_input(line: Callable[[Connection, str], object], drops: Callable[[
 def on_put(server: MasterServer, callback: Callable[[Source], object]) -> None:
     """Call `callback` for each source that is queued for a turn."""
     # In the compiled build, `Turns.put` itself cannot be replaced.
-    server._context.dispatcher._queue = _ReportingQueue(callback)
+    server._context.dispatcher._to_ready = _ReportingChannel(server._context.dispatcher._to_ready, callback)
 
 
-class _ReportingQueue(deque[Source]):
-    """A queue of sources that have events, with a callback for each."""
+class _ReportingChannel:
+    """The channel of sources that have events, with a callback for each."""
 
-    def __init__(self, callback: Callable[[Source], object]) -> None:
-        super().__init__()
+    def __init__(self, channel: SourceChannel, callback: Callable[[Source], object]) -> None:
+        self._channel = channel
         self._callback = callback
 
-    def append(self, source: Source) -> None:
+    def send_nowait(self, source: Source) -> None:
         self._callback(source)
-        super().append(source)
+        self._channel.send_nowait(source)
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 def on_deadline(server: MasterServer, callback: Callable[[], object]) -> None:
