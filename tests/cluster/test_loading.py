@@ -9,7 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud.cluster.ends import Fenced
+from trio_mud.cluster.ends import Commit, Fenced
 from trio_mud.cluster.world import WorldService
 from trio_mud.errors import NotSaved, Superseded
 from trio_mud.storage import Stored, inline
@@ -100,3 +100,20 @@ async def test_a_loss_at_the_end_of_a_cancelled_world_comes_alone(autojump_clock
 
     with trio.CancelScope() as scope, pytest.raises(NotSaved, match="one record"):
         await lose(scope)
+
+
+async def test_keeping_the_claim_takes_no_number_of_a_commit(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Redis server that has not got a number takes that for a loss of its last writes."""
+    numbers: list[int] = []
+    commit = MemoryWorldEnd.commit
+
+    async def note(end: MemoryWorldEnd, one: Commit) -> None:
+        numbers.append(one.number)
+        await commit(end, one)
+
+    monkeypatch.setattr(MemoryWorldEnd, "commit", note)
+    async with WorldService(MemoryCluster().world_end()).claimed():
+        await trio.sleep(4.5 * HEARTBEAT)
+    assert numbers == [0] * 4

@@ -278,8 +278,7 @@ class WorldService:
                 return
             async with self._committing:
                 if not self._serving.is_set() or self._over.is_set():
-                    self._number += 1
-                    try:
+                    try:  # by the last number: that commit may have been given up, and a gap would mean a loss
                         await self._end.commit(Commit(self._number, {}))
                     except Fenced:
                         await self._act(WorldEvent.FENCED)
