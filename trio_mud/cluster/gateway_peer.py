@@ -195,8 +195,8 @@ class GatewayPeer:
         Signals that wait are kept: the world that asks may be the same one. If the world before was ending it, it ends
         now, and the next world handles nothing that was typed behind that.
         """
-        is_ending = self.ending is not None and self.is_open
-        if is_ending:
+        ending = self.ending if self.is_open else None
+        if ending is not None:
             self.forwarder.drop_sent()
         self._queue.clear()
         self.connection.client._set_preferences({})  # those of the earlier world
@@ -205,8 +205,8 @@ class GatewayPeer:
             link = self.connection._link
             link.hide_input(False, marks=True, ends_line=False, is_answered=not link.hides_input)
         self._step(GatewayEvent.WORLD_STARTED)
-        if is_ending and self.ending is not None:
-            self.connection.quit(cause=self.ending)
+        if ending is not None:
+            self.connection.quit(cause=ending)
 
     def _step(self, event: GatewayEvent) -> None:
         number = self.connection.number

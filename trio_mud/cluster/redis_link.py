@@ -297,9 +297,7 @@ class RedisWorldEnd:
             tries += 1
             try:
                 return await COMMIT.run(client, keys, arguments)
-            except (
-                refusals()
-            ):  # it may have reached `maxmemory`, and input that was read since may be what has filled it
+            except refusals():  # it may have reached `maxmemory`, and input that was read may be what has filled it
                 for gateway, place in self._inputs.items():
                     await client.xtrim(self._keys.input_of(gateway), _minid(), place.last)  # type: ignore[arg-type]  # an id
                 raise

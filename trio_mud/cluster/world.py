@@ -63,9 +63,7 @@ from .wire import (
 from .world_listener import WorldListener
 
 RELEASE_TIMEOUT: Final = 1.0  # seconds
-MOST_ACKNOWLEDGED: Final = (
-    64 * 1024
-)  # numbers of one message, and those of one connection more; a frame has room for it
+MOST_ACKNOWLEDGED: Final = 64 * 1024  # numbers of one message, and those of one connection more; a frame has room
 MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 

@@ -371,6 +371,15 @@ LOSE_OUTPUT = "redis.call('DEL', 'tm:{w1}:out:g1')"
 LOSE_ALL = "redis.call('FLUSHALL')"
 
 
+async def go_on_after_a_loss(gateway: Gateway, world: World) -> None:
+    """The world notices that the server has lost its data, claims again, and the gateway hears it."""
+    with pytest.raises(Forgotten):
+        await world.commit()
+    await world.end.claim()
+    await world.commit(b"after", number=1)
+    await until(lambda: b"after" in gateway.received)
+
+
 async def test_frames_that_were_lost_before_a_gateway_has_read_them_are_written_again(redis: RedisServer) -> None:
     gateway, world = Gateway(redis), World(redis)
     async with running(gateway, world):
@@ -378,11 +387,7 @@ async def test_frames_that_were_lost_before_a_gateway_has_read_them_are_written_
         await until(lambda: bool(gateway.received))
         with losing(LOSE_ALL):
             await world.commit(b"lost", b"with the data")
-        with pytest.raises(Forgotten):
-            await world.commit()
-        await world.end.claim()
-        await world.commit(b"after", number=1)
-        await until(lambda: b"after" in gateway.received)
+        await go_on_after_a_loss(gateway, world)
     assert gateway.received == [b"before", b"lost", b"with the data", b"after"]
 
 
@@ -415,11 +420,7 @@ async def test_a_gateway_reads_from_a_server_whose_clock_is_behind(redis: RedisS
         await until(lambda: bool(gateway.received))
         gateway.end._last = b"9999999999999-0"  # the clock of the server was so much ahead
         redis.ask("flushall")
-        with pytest.raises(Forgotten):
-            await world.commit()
-        await world.end.claim()
-        await world.commit(b"after", number=1)
-        await until(lambda: b"after" in gateway.received)
+        await go_on_after_a_loss(gateway, world)
     assert gateway.received == [b"before", b"after"]
 
 
@@ -604,9 +605,5 @@ async def test_a_gateway_that_was_away_with_its_server_reads_from_one_whose_cloc
         await trio.sleep(1)  # each of its commands has failed
         gateway.end._last = b"9999999999999-0"
         redis.restart()
-        with pytest.raises(Forgotten):
-            await world.commit()
-        await world.end.claim()
-        await world.commit(b"after", number=1)
-        await until(lambda: b"after" in gateway.received)
+        await go_on_after_a_loss(gateway, world)
     assert gateway.received == [b"before", b"after"]
