@@ -242,6 +242,49 @@ async def test_the_game_goes_on_between_the_import_and_the_exchange(inn: Inn, mu
         assert inn.module.NEW
 
 
+async def test_the_game_may_import_a_module_for_the_first_time_while_it_is_reloaded(
+    inn: Inn, tmp_path: Path, mud: OpenMud
+) -> None:
+    """Python imports with a lock for all modules, which a paused import must not hold: both would wait for ever."""
+    async with mud(inn.module.game) as place:
+        inn.version(1)
+        reloading = GameReload(place.server, NAME, execute=_at_once, longest=0)
+        imported = 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reloading.run)
+            while inn.module.VERSION == "v0":
+                (tmp_path / f"first_import_{imported}.py").write_text("")
+                importlib.import_module(f"first_import_{imported}")
+                imported += 1
+                await trio.lowlevel.checkpoint()
+        assert imported > 3
+    forget("first_import")
+
+
+async def test_a_reload_that_the_server_keeps_waiting_is_refused(
+    inn: Inn, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
+) -> None:
+    """The server may wait for the paused import: both may be about to import one module, which Python allows to one."""
+    async with mud(inn.module.game) as place:
+        before = modules()
+        inn.version(1)
+
+        async def keep_waiting() -> None:
+            while not (paused := [thread for thread in threading.enumerate() if thread.name == "trio_mud reload"]):
+                await trio.lowlevel.checkpoint()
+            paused[0].join()
+
+        with monkeypatch.context() as patched:
+            patched.setattr("trio_mud.program.slices.PATIENCE", 0.01)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(keep_waiting)
+                with pytest.raises(ReloadFailed, match="not continued"):
+                    await GameReload(place.server, NAME, execute=_at_once, longest=0).run()
+        assert modules() == before
+        await place.reload(NAME)
+        assert inn.module.VERSION == "v1"
+
+
 async def test_a_reload_that_is_cancelled_changes_nothing(inn: Inn, mud: OpenMud) -> None:
     async with mud(inn.module.game) as place:
         ann = await place.player()

@@ -105,3 +105,6 @@ def test_a_function_whose_caller_does_not_come_back_is_ended(monkeypatch: pytest
     call = SlicedCall(work, 0)
     call.run_slice()
     assert ended.wait(30)
+    call._thread.join()
+    with pytest.raises(TimeoutError, match=r"not continued for 0\.01 s"):
+        call.result()

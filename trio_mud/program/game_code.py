@@ -38,12 +38,14 @@ class GameCode:
 
     Attributes:
         package: The package that is imported again: the outermost one, but never the driver itself.
+        pause: Called before each module that is imported. It is here and not in the loaders, which the modules keep.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         parts = name.partition(":")[0].split(".")
         self.package = ".".join(parts[: 2 if parts[0] == _OWN else 1])
+        self.pause: Callable[[], None] = _go_on
         self._compiled: dict[str, tuple[bytes, CodeType]] = {}  # by file
 
     def modules(self) -> Modules:
@@ -99,11 +101,13 @@ class GameCode:
         """
         importlib.invalidate_caches()
         linecache.checkcache()
-        finder = _Finder(self, pause)
+        finder = _Finder(self)
         sys.meta_path.insert(0, finder)
+        self.pause = pause
         try:
             yield
         finally:
+            self.pause = _go_on
             sys.meta_path.remove(finder)
 
     def import_all(self, modules: Modules) -> None:
@@ -135,9 +139,8 @@ def game_files(name: str) -> dict[str, int]:
 class _Finder:
     """Finds the modules of the game as Python does, and gives those with a source the loader of this module."""
 
-    def __init__(self, code: GameCode, pause: Callable[[], None]) -> None:
+    def __init__(self, code: GameCode) -> None:
         self._code = code
-        self._pause = pause
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -145,7 +148,6 @@ class _Finder:
         """Return the spec of a module; part of Python's import protocol."""
         if not self._code.has(name):
             return None
-        self._pause()
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
                 if type(spec.loader) is SourceFileLoader:
@@ -162,9 +164,20 @@ class _Loader(SourceFileLoader):
         super().__init__(fullname, path)
         self._code = code
 
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Pause, and let Python make the module; part of Python's import protocol.
+
+        A finder must not pause: Python calls it with a lock that the first import of any module needs in any thread.
+        """
+        self._code.pause()
+
     def get_code(self, fullname: str) -> CodeType:
         """Return the code of the module; part of Python's import protocol."""
         return self._code.code_of(self, self.get_data(self.path))
+
+
+def _go_on() -> None:
+    """Do not pause."""
 
 
 def _exists(module: str) -> bool:

@@ -144,7 +144,11 @@ class GameReload:
                 self._code.put(after)
                 call.abandon()
                 self._code.put(present)
-        call.result()
+        try:
+            call.result()
+        except TimeoutError:  # it has ended while the old modules were in place, and Python removes failed ones by name
+            self._code.put(self._code.modules() | before)
+            raise
         return after
 
 

@@ -15,7 +15,9 @@ from typing import Final, Generic, TypeVar
 
 __all__ = ["SlicedCall"]
 
-PATIENCE: Final = 30.0  # seconds that a paused function waits for its caller, which may have ended
+# Seconds that a paused function waits for its caller, which may have ended, or may wait for a lock of the function: for
+# that of a module which the function imports, and which the caller imports at the same moment.
+PATIENCE: Final = 5.0
 
 T = TypeVar("T")
 
@@ -62,7 +64,13 @@ class SlicedCall(Generic[T]):
             self.run_slice()
 
     def result(self) -> T:
-        """Return what the function has returned, or raise what it has raised."""
+        """Return what the function has returned, or raise what it has raised.
+
+        Raises:
+            TimeoutError: The function was not continued for `PATIENCE` seconds, and has ended at its pause.
+        """
+        if isinstance(self._error, _Abandoned):
+            raise TimeoutError(f"it was not continued for {PATIENCE:g} s, because the server was busy; try again")
         if self._error is not None:
             raise self._error
         return self._result
