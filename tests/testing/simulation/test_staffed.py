@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import Any
 
@@ -36,6 +37,18 @@ def test_no_invariant_is_broken_by_more_seeds_of_a_game_with_a_staff() -> None:
 def test_the_same_seed_gives_the_same_run() -> None:
     results = [simulate(5, name="staffed") for _ in range(2)]
     assert results[0].digest == results[1].digest
+
+
+def test_a_run_does_not_depend_on_when_python_would_collect_garbage() -> None:
+    """Records that nothing refers to are in memory until then, and are not read again."""
+    thresholds, digests = gc.get_threshold(), set[str]()
+    try:
+        for most in (0, 20, 50, 700):  # 0 is never
+            gc.set_threshold(most)
+            digests.add(simulate(19, name="staffed").digest)
+    finally:
+        gc.set_threshold(*thresholds)
+    assert len(digests) == 1
 
 
 def test_the_seed_chooses_the_game_with_a_staff_now_and_then() -> None:

@@ -1,9 +1,13 @@
-"""One seed, one run: seeds the scheduler, the virtual clock, `random` and the log of one `trio.run`.
+"""One seed, one run: seeds scheduler, virtual clock, `random`, garbage collector and log of one `trio.run`.
 
 This is the only module that uses private names of trio, `_ALLOW_DETERMINISTIC_SCHEDULING` and `_r` of
 `trio._core._run`: with the first set, trio sorts runnable tasks by age and shuffles them with the second, which is
 seeded here. It also replaces two methods of a `MockClock`. So a deadlocked run ends, where trio would loop silently,
 and so does a run whose tasks run forever while time stands still.
+
+Python collects cyclic garbage after a number of allocations, which depends on what the process did before. Records that
+nothing refers to stay in memory until then, so it decides what is read from the disk. A run collects after a number of
+steps that its seed chooses.
 
 A thread of `trio.to_thread.run_sync` runs while everything else stands still, including the clock, until it returns or
 calls trio. So no seed depends on the speed of the machine.
@@ -13,7 +17,9 @@ Used by `harness`, once for each seed.
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import itertools
 import logging
 import math
 import random
@@ -31,7 +37,9 @@ from .threads import Threads
 
 STEPS: Final = 100_000  # of all tasks together; the busiest known seeds take 10,000
 LATEST: Final = 1000.0  # seconds of virtual time; the longest scripts take 400
+COLLECT_AFTER: Final = (100, 1000, 100_000)  # steps between two collections of garbage: often, seldom or never
 _TESTED: Final = "0.35"
+_RUNS_BETWEEN_COLLECTIONS: Final = 10  # of all that earlier runs have left; each takes as long as half a run
 
 _PLAYERS = f"{__package__}.players."
 _AS_TRIO = struct.Struct("<qd")
@@ -62,7 +70,8 @@ class Steps(trio.abc.Instrument):
         cut_at: The step before which `cut` is called; None for never.
     """
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, collect_after: int) -> None:
+        self._collect_after = collect_after
         self._clock = clock
         self.watcher: Watcher | None = None
         self._numbers: dict[trio.lowlevel.Task, int] = {}
@@ -100,8 +109,10 @@ class Steps(trio.abc.Instrument):
         self._threads.task_scheduled(task)
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """Count the step, and cut the run if it is due."""
+        """Count the step, collect garbage, and cut the run if it is due."""
         self.count += 1
+        if self.count % self._collect_after == 0:
+            gc.collect()
         self._hash.update(_AS_TRIO.pack(self._numbers.get(task, -1), self._clock.now))
         if self.count == self.cut_at:
             self.cut()
@@ -168,7 +179,7 @@ class DeterministicRun:
     """One `trio.run` that is a function of its seed.
 
     Args:
-        seed: Of the schedule, and of the module `random`.
+        seed: Of the schedule, of the module `random`, and of the collection of garbage.
         budget: Maximum steps; above it the run counts as a livelock.
         latest: Maximum seconds of virtual time; above it the run counts as a livelock.
     """
@@ -176,7 +187,7 @@ class DeterministicRun:
     def __init__(self, seed: int, *, budget: int = STEPS, latest: float = LATEST) -> None:
         self._seed = seed
         self.clock = VirtualClock(budget, latest)
-        self.steps = Steps(self.clock)
+        self.steps = Steps(self.clock, random.Random(f"garbage {seed}").choice(COLLECT_AFTER))
 
     def watch(self, watcher: Watcher) -> None:
         """Call the watcher after every step."""
@@ -189,7 +200,7 @@ class DeterministicRun:
             Deadlock: Every task waits, and there is no deadline.
             Livelock: Tasks run forever, and time stands still.
         """
-        with seeded(self._seed):
+        with seeded(self._seed), _garbage_kept():
             try:
                 trio.run(main, clock=self.clock.trios, instruments=[self.steps])
             except trio.TrioInternalError as error:
@@ -214,6 +225,25 @@ def seeded(seed: int) -> Iterator[None]:
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed
         scheduler._r.setstate(trios_state)
         random.setstate(state)
+
+
+_runs = itertools.count(1)
+
+
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """Collect no garbage in this block but by `gc.collect()`, which then looks at the objects of this block alone."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    if next(_runs) % _RUNS_BETWEEN_COLLECTIONS == 0:
+        gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
 
 
 @contextmanager
