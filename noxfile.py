@@ -5,7 +5,7 @@ nox -s tests -- -k quit   the tests of that name
 nox -s tests -- -n auto --hypothesis-profile nightly   twenty times as many examples of each property
 nox -s tests-3.12      the tests on another Python, skipped where it is missing
 nox -s coverage        the tests again, and how much of the package they reach; takes twice as long
-nox -s compiled        all tests on the compiled build, which needs a C compiler, and its seeds against pure Python's
+nox -s compiled        all tests on the compiled build, which needs a C compiler, its seeds beside pure Python's, a soak
 nox -s split           the tests of the driver and the world, each server split into a gateway and a world
 nox -s cluster         gateways and worlds over a real redis-server, of which some are killed
 nox -s slow            the tests that take seconds, start other programs or measure
@@ -120,15 +120,18 @@ def package(session: nox.Session) -> None:
 def compiled(session: nox.Session) -> None:
     """All tests on the compiled build: a wheel is compiled, and unpacked over a copy of this tree.
 
-    The parts are tests, slow, interop, seeds and proof; names of some after `--` choose them, and other arguments go
-    to these. `seeds` plays seeds on this build and in pure Python: `-- seeds --seeds 2000 --split 200` for more.
+    The parts are tests, slow, interop, cluster, seeds, proof and soak; names of some after `--` choose them, and other
+    arguments go to these. `seeds` plays seeds on this build and in pure Python: `-- seeds --seeds 2000 --split 200` for
+    more, and `-- soak --tier night` for a longer soak.
     """
     parts = {
         "tests": ("pytest", *WORKERS),
         "slow": ("pytest", "-m", "slow", "-rs", *WORKERS),
         "interop": ("pytest", "tests/interop", "-rs"),
+        "cluster": ("pytest", "tests/cluster/redis", "-rs", *WORKERS),
         "seeds": ("python", "-m", "tests.builds"),
         "proof": ("pytest", "-m", "proof", "-o", "faulthandler_timeout=600", *WORKERS),
+        "soak": ("python", "-m", "tests.soak.run"),
     }
     chosen = [part for part in parts if part in session.posargs] or (["tests"] if session.posargs else list(parts))
     arguments = [argument for argument in session.posargs if argument not in parts]
@@ -141,8 +144,8 @@ def compiled(session: nox.Session) -> None:
     (wheel,) = folder.glob("*.whl")
     session.run("python", "-m", "zipfile", "-e", str(wheel), str(copy))
     with session.chdir(copy):
-        # The latter groups are for programs that the slow tests and those of `interop` start.
-        install(session, "test", "postgres", "lint", "typing", "interop", "browser")
+        # The latter groups are for programs that the slow tests and those of `interop` and `cluster` start.
+        install(session, "test", "postgres", "lint", "typing", "interop", "browser", "cluster")
         for part in chosen:
             session.run(*parts[part], *arguments)
 

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from trio_mud.compiled import build
+
 from .judging import Say, Verdict
 from .process import IS_LINUX
 from .scenarios import (
@@ -101,6 +103,7 @@ def main() -> int:
         return 1
     if not IS_LINUX:
         say("this is no Linux: memory, descriptors, CPU and addresses are not looked at")
+    say(build())
     signal.alarm(int(limit))  # whatever hangs, the kernel ends it; each server has an alarm of its own
     verdicts: list[tuple[Verdict, float]] = []
     for name in asked.scenarios or scenarios:
