@@ -261,6 +261,12 @@ class Lifecycle:
         self._works[scope] = (what, function)
         self._owner._start_sibling(partial(self._run_in, scope, work), name=name or f"work of {self._owner._label}")
 
+    def _start_held(self) -> None:
+        """Start the work that waited for the active scope."""
+        held, self._to_start = self._to_start, None
+        for work in held or ():
+            self.start(*work)
+
     @enable_ki_protection
     async def _run_in(self, scope: trio.CancelScope, work: Work) -> None:
         try:
@@ -329,15 +335,36 @@ class Lifecycle:
             return
         is_whole = False  # all output was sent
         try:
-            is_whole = await self._live()
+            # Both scopes are entered here: another coroutine would take 280 bytes as long as the connection lives.
+            with self.link_scope:
+                self._inbox.arrive()  # Connect is queued before the first checkpoint
+                await self.wait_until(self._is_decided)
+                if self.cause is None:
+                    with trio.CancelScope() as self.active_scope:
+                        self._start_held()
+                        try:
+                            await self._link.read()
+                            is_whole = await self._serve_the_rest()
+                            self.lose_link(Cause.EOF)
+                        except ProtocolViolation:
+                            self.end(Cause.PROTOCOL)  # the link can still close gently
+                        except trio.BrokenResourceError as error:
+                            self.lose_link(Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET)
+                        # Both scopes are cancelled now. Leaving them by the cancellation keeps their
+                        # `cancelled_caught` true to the ending, as when the poller reports the loss.
+                        await trio.lowlevel.checkpoint()
+                    await self.wait_until(self._is_alone)
+                if not self.is_link_dead:
+                    is_whole = await self._say_last_words()
         except GeneratorExit:
             raise  # the coroutine is closed by the garbage collector; awaiting anything would raise RuntimeError
         except BaseException as error:  # noqa: BLE001 - the boundary of a connection
+            is_whole = False
             # A cancellation of this task is no failure, and need not be raised again: the task ends below.
             if own_cancellation(error) is None:
                 self.fail(error)
         finally:
-            self.end(Cause.ERROR)  # has no effect unless `_live` failed before it decided an ending
+            self.end(Cause.ERROR)  # has no effect unless this failed or was cancelled before an ending was decided
             if not self.is_link_dead:  # a lost link has discarded its output already
                 self._link.discard()
             if self._works is not None or not self._link.is_drained:
@@ -402,43 +429,6 @@ class Lifecycle:
             deadline = trio.current_time() + self._context.limits.linger_timeout
             self._handshake.deadline = min(self._handshake.deadline, deadline)
 
-    async def _live(self) -> bool:
-        """Serve inside the two scopes; return True if all output was sent."""
-        link = self._link
-        is_whole = False
-        with self.link_scope:
-            self._inbox.arrive()  # Connect is queued before the first checkpoint
-            await self.wait_until(self._is_decided)
-            if self.cause is None:
-                with trio.CancelScope() as self.active_scope:
-                    try:
-                        to_start, self._to_start = self._to_start, None
-                        for work in to_start or ():
-                            self.start(*work)
-                        lost: Cause | None = Cause.EOF
-                        try:
-                            await link.read()
-                            is_whole = await self._serve_the_rest()
-                        except ProtocolViolation:
-                            lost = None  # it can still close gently
-                            self.end(Cause.PROTOCOL)
-                        except trio.BrokenResourceError as error:
-                            lost = Cause.DEAD_PEER if isinstance(error, DeadPeer) else Cause.RESET
-                        if lost is not None:
-                            self.lose_link(lost)
-                        # Both scopes are cancelled now. Leaving them by the cancellation keeps their
-                        # `cancelled_caught` true to the ending, as when the poller reports the loss.
-                        await trio.lowlevel.checkpoint()
-                    finally:
-                        self.end(Cause.ERROR)  # has no effect unless `read` raised something unexpected
-                await self.wait_until(self._is_alone)
-            if not self.is_link_dead:
-                with trio.move_on_after(self._context.limits.quit_timeout):
-                    await link.drain()
-                # Read inside the scope: after a loss, `discard` makes the link look drained.
-                is_whole = link.is_drained and not self.link_scope.cancel_called
-        return is_whole
-
     async def _serve_the_rest(self) -> bool:
         """After the end of file, serve all typed lines; return True if all output was sent."""
         # A client may half-close (`printf 'look\nquit\n' | nc`): its lines deserve their answers, and a `quit`
@@ -450,6 +440,13 @@ class Lifecycle:
             inbox.input_over()
             await self.wait_until(lambda: inbox.is_served and link.is_drained)
         return link.is_drained
+
+    async def _say_last_words(self) -> bool:
+        """Drain the link within `limits.quit_timeout`; return True if all output was sent."""
+        with trio.move_on_after(self._context.limits.quit_timeout):
+            await self._link.drain()
+        # Read inside the link scope: after a loss, `discard` makes the link look drained.
+        return self._link.is_drained and not self.link_scope.cancel_called
 
     async def _close(self, *, gently: bool) -> None:
         """Close the link: gently if all output was sent, within `limits.linger_timeout`."""
