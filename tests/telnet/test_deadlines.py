@@ -126,3 +126,50 @@ def test_each_passes_once_and_not_before_its_time(steps: list[tuple[str, int, fl
             assert sorted(deadlines.expire(now)) == sorted(passed)
             started = {key: value for key, value in started.items() if key not in passed}
         assert {key for key in range(4) if key in deadlines} == set(started)
+
+
+def test_copies_share_their_dicts_until_one_of_them_changes() -> None:
+    first = Deadlines()
+    first.start(1, 5.0)
+    first.start(2, 3.0)
+    second, third = first.copy(), first.copy()
+    assert first.fresh is second.fresh
+    list(second.expire(10.0))
+    list(third.expire(20.0))
+    assert (first.next, second.next, third.next) == (-math.inf, 13.0, 23.0)
+    second.stop(2)
+    third.start(4, 1.0)
+    assert [key in second for key in (1, 2, 4)] == [True, False, False]
+    assert [key in third for key in (1, 2, 4)] == [True, True, True]
+    assert [key in first for key in (1, 2, 4)] == [True, True, False]
+    assert list(second.expire(15.0)) == [1]
+    assert list(third.expire(24.0)) == [2]
+    assert list(third.expire(25.0)) == [1, 4]
+    assert list(first.expire(0.0)) == []
+    assert first.next == 3.0
+
+
+@given(st.booleans(), st.lists(st.integers(0, 9)), st.sets(st.integers(0, 5)))
+def test_following_answers_stops_the_same_deadlines_as_stopping_each(
+    is_counted: bool, restarted: list[int], answered: set[int]
+) -> None:
+    before = Deadlines()
+    for key in range(6):
+        before.start(key, 2.0 + key % 2)
+    after = before.copy()
+    for key in answered:
+        after.stop(key)
+    one, other = before.copy(), before.copy()
+    for deadlines in (one, other):
+        if is_counted:
+            list(deadlines.expire(100.0))
+        for key in restarted:
+            deadlines.start(key, 1.5)
+    one.follow(before, after)
+    for key in answered:
+        other.stop(key)
+    assert one.next == other.next
+    assert [list(one.expire(now)) for now in (101.0, 102.5, 103.0, 110.0)] == [
+        list(other.expire(now)) for now in (101.0, 102.5, 103.0, 110.0)
+    ]
+    assert [key for key in range(6) if key in before] == list(range(6))

@@ -31,7 +31,7 @@ _ONLY_NEGOTIATION: Final = re.compile(rb"(?:\xff[\xfb-\xfe].)+", re.DOTALL)
 
 class _FirstAnswers(NamedTuple):
     negotiation: Negotiation  # the table after them
-    answered: frozenset[int]  # the keys of the deadlines that they stop
+    deadlines: Deadlines  # those that they do not stop
     cost: int
 
 
@@ -60,7 +60,7 @@ def adopt_first_answers(engine: _Untouched, data: bytes) -> bool:
     if known is None:
         return False
     engine.negotiation.adopt(known.negotiation)
-    engine.deadlines.stop_all(known.answered)
+    engine.deadlines.follow(engine.initial.deadlines, known.deadlines)
     engine.scanner.cost += known.cost
     return True
 
@@ -69,7 +69,6 @@ def adopt_first_answers(engine: _Untouched, data: bytes) -> bool:
 def _first_answers(initial: InitialState, data: bytes) -> _FirstAnswers | None:
     """Return the effect of first answers; None if they cause anything besides a change of the table."""
     deadlines = initial.deadlines.copy()
-    before = frozenset(deadlines.fresh or ())
     negotiation = initial.negotiation.copy(deadlines)
     messages = [(match[1][0], match[2][0]) for match in _NEGOTIATION.finditer(data)]
     for verb, code in messages:
@@ -81,4 +80,4 @@ def _first_answers(initial: InitialState, data: bytes) -> _FirstAnswers | None:
         )
         if outcome.verb is not None or outcome.is_flood or not is_ignored:
             return None
-    return _FirstAnswers(negotiation, before - frozenset(deadlines.fresh or ()), COMMAND_COST * len(messages))
+    return _FirstAnswers(negotiation, deadlines, COMMAND_COST * len(messages))
