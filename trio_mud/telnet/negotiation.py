@@ -57,6 +57,7 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum, auto
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, NamedTuple, Self
 
 from .codes import DO, DONT, WILL, WONT
@@ -205,6 +206,7 @@ def _side(state: State, open_: int, had_late: bool = False) -> _Side:
 
 
 _NEW: Final = _side(State.OFF, 0)
+_state_of: Final = attrgetter("state")
 
 
 class Negotiation:
@@ -218,7 +220,7 @@ class Negotiation:
 
     def __init__(self, deadlines: Deadlines, sides: dict[int, _Side] | None = None) -> None:
         self._deadlines = deadlines
-        self._sides = {} if sides is None else sides
+        self._sides = {} if sides is None else sides  # by code; those of the peer by 0x100 | code
         self._is_shared = sides is not None
         self._answers_left = ANSWER_BUDGET
         self.changes = 0  # counts possible changes, so that callers can cache what they derive
@@ -244,17 +246,17 @@ class Negotiation:
 
     def is_on(self, code: int, ours: bool) -> bool:
         """True if this side is agreed."""
-        side = self._sides.get(_key(code, ours))
+        side = self._sides.get(code if ours else code | 0x100)
         return side is not None and side.state is State.ON
 
     def is_unanswered(self, code: int, ours: bool) -> bool:
         """True if we have asked for this side and got no answer, whether or not the deadline has passed."""
-        side = self._sides.get(_key(code, ours))
+        side = self._sides.get(code if ours else code | 0x100)
         return side is not None and side.state in (State.ASKED, State.LATE)
 
     def is_unconfirmed(self, code: int, ours: bool) -> bool:
         """True if we have switched this side off and the peer has not confirmed it. Some clients never do."""
-        side = self._sides.get(_key(code, ours))
+        side = self._sides.get(code if ours else code | 0x100)
         return side is not None and side.state is State.OFF and side.open > 0
 
     @property
@@ -265,14 +267,11 @@ class Negotiation:
     @property
     def is_asking(self) -> bool:
         """True if any of our questions is open and its deadline has not passed."""
-        for side in self._sides.values():  # noqa: SIM110 - called at each read until negotiation settles
-            if side.state is _ASKED:
-                return True
-        return False
+        return _ASKED in map(_state_of, self._sides.values())  # no loop: called several times for each connection
 
     def want(self, code: int, ours: bool, enabled: bool) -> int | None:
         """Request a side on or off; return the verb to send, or None if none is needed."""
-        key = _key(code, ours)
+        key = code if ours else code | 0x100
         side = self._sides.get(key, _NEW)
         moved = side.ask() if enabled else side.stop()
         if moved is None:
@@ -346,7 +345,3 @@ class Negotiation:
             self._sides = self._sides.copy()
             self._is_shared = False
         self._sides[key] = side
-
-
-def _key(code: int, ours: bool) -> int:
-    return code if ours else code | 0x100

@@ -149,6 +149,8 @@ class OptionSet:
 
     def is_settled(self, engine: Engine) -> bool:
         """True if no option waits for an answer. An option without a copy was never asked."""
+        if self._used is _NOTHING:  # as in most engines, and this is called at each read until negotiation settles
+            return True
         for code, option in self.in_use():
             try:
                 if not option.is_settled(engine):

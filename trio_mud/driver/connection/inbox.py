@@ -81,12 +81,12 @@ class Ending(Protocol):
     Attributes:
         cause: Why the connection is ending or has ended; None while it lives.
         last_words: The text of its ending.
-        wakeup: Set while the connection's task waits for something that `notify` re-evaluates.
+        sleeper: The connection's task, while it waits for something that `notify` re-evaluates; otherwise None.
     """
 
     cause: Cause | None
     last_words: str
-    wakeup: trio.Event | None
+    sleeper: trio.lowlevel.Task | None
 
     def notify(self) -> None:
         """Make the connection's task check its condition again."""
@@ -381,14 +381,14 @@ class Inbox(Source):
                 self._queue(Payload(message_event, subject, name, data))
             case OutOfBand(_, name, data):
                 self._queue(Payload(MsdpMessage, subject, name, data))
+            case ClientKnown():
+                self.replace_signal(ClientReady(subject))
             case Interrupted(kind):
                 self._queue(Interrupt(subject, kind))
             case Resized(columns, rows):
                 self.replace_signal(WindowSize(subject, columns, rows))
             case HidingRefused():
                 self.replace_signal(EchoRefused(subject))
-            case ClientKnown():
-                self.replace_signal(ClientReady(subject))
             case LineCut():
                 self.notify_player(self._context.texts.line_cut)
             case PackagesNamed():
@@ -420,7 +420,7 @@ class Inbox(Source):
             # Done here and not when a hidden question ends, so that input is still hidden between two of them.
             taker.show_input()
         self._link.flush()
-        if self._ending.wakeup is not None:
+        if self._ending.sleeper is not None:
             self._ending.notify()
 
     # Called by the dispatcher
@@ -467,7 +467,7 @@ class Inbox(Source):
         self._ending.fail(error)
 
     def event_over(self, event: HookEvent) -> None:
-        if self._ending.wakeup is not None:
+        if self._ending.sleeper is not None:
             self._ending.notify()
         if self.after_event:
             callbacks, self.after_event = self.after_event, ()
@@ -525,7 +525,7 @@ class Inbox(Source):
             link.taken()
             if self._is_shut:
                 return None  # the bytes after this line have ended the connection
-        if self._ending.wakeup is not None:
+        if self._ending.sleeper is not None:
             self._ending.notify()  # there is room to read on
         if not isinstance(line, str):
             if self._ending.cause is not None:

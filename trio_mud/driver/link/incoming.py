@@ -215,7 +215,10 @@ class Incoming:
     def report(self, event: telnet.TelnetEvent) -> None:
         """Act on one engine event that is not a whole line."""
         receiver, client, context = self.receiver, self._link.client, self._link._host.context
-        match event:
+        match event:  # the most frequent first, since each case takes time
+            case telnet.NegotiationSettled():
+                client.is_ready = True
+                receiver.received(ClientKnown())
             case telnet.GmcpReceived(package, data):
                 receiver.received(OutOfBand("gmcp", package, data))
             case telnet.MsdpReceived(variable, value):
@@ -240,9 +243,6 @@ class Incoming:
             case telnet.GmcpSupports(packages):
                 client.packages = packages
                 receiver.received(PackagesNamed())
-            case telnet.NegotiationSettled():
-                client.is_ready = True
-                receiver.received(ClientKnown())
             case telnet.EchoRejected():
                 receiver.received(HidingRefused())
             case telnet.Anomaly():
@@ -418,8 +418,8 @@ class Incoming:
         link, engine = self._link, self._link.engine
         if link.client._observer is not None:  # an answer that is no fact, such as the agreement on GMCP
             link.client._observer()
-        if link._is_unmarked and engine.prompt_mark:  # the client has just agreed on a prompt mark
-            link._mark_prompt(engine.prompt_mark)
+        if link._is_unmarked and (mark := engine.prompt_mark):  # the client has just agreed on a prompt mark
+            link._mark_prompt(mark)
         if not engine.is_quiet and (engine.has_data_to_send or engine.is_full or engine.next_deadline == -math.inf):
             link.mark_dirty()
         self.receiver.notify()

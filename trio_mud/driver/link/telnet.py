@@ -198,9 +198,10 @@ class TelnetLink(Outgoing):
         if self._tick_at is not None and not incoming.is_stale and engine.deadlines.fresh is None and not engine.events:
             return  # nothing has changed since the deadline was set; this is read at every flush
         incoming.is_stale = False
-        if engine.next_deadline == -math.inf:
-            self._tick()
         due = engine.next_deadline
+        if due == -math.inf:
+            self._tick()
+            due = engine.next_deadline
         if due is None or self._is_stopped:
             return
         if self._tick_at is not None:
@@ -224,7 +225,8 @@ class TelnetLink(Outgoing):
             self._incoming.report_size()
         except BaseException as error:  # noqa: BLE001 - an option of the game
             self._fail(error)
-        self._receiver.notify()  # the engine may have waited for this tick before it parses further
+        if self.has_unparsed:
+            self._receiver.notify()  # the engine may have waited for this tick before it parses further
 
     async def _read_first(self) -> None:
         first, self._first = self._first, b""

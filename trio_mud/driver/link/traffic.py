@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from ...transports.tcp import TcpTransport
 from ..core.guard import attribute_of
 
 TELNET: Final = "telnet"
@@ -42,6 +43,8 @@ def all_traffic() -> dict[str, Traffic]:
 
 def door_of(transport: object) -> str:
     """Return the door of an accepted transport, which may be of the game. Never raises."""
+    if type(transport) is TcpTransport:  # of nearly all peers, and this is called several times for each
+        return TELNET
     if attribute_of(transport, "make_link") is not None:
         return OTHER
     if attribute_of(transport, "channel") is not None:

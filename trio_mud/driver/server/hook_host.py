@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
 
@@ -32,6 +32,8 @@ from ..link.traffic import OTHER, count_at
 from .events import Started
 
 logger = logging.getLogger("trio_mud")
+
+_WITH_OWN_STEPS: Final = frozenset((Connect, Disconnect, Tick, ResumeRequested, Started))
 
 
 class Stopping(Protocol):
@@ -112,6 +114,8 @@ class HookHost:
         if type(event) is Input:  # first, since most events are
             return functions
         self.events[type(event).__name__] += 1
+        if type(event) not in _WITH_OWN_STEPS:
+            return functions
         if isinstance(event, Connect):
             return (_conclude_connect,) if event.connection._continues else (*functions, _conclude_connect)
         if isinstance(event, Disconnect):
@@ -210,7 +214,8 @@ class HookHost:
         self.undecided.pop(connection.number, None)
         count_at(self._context.counters, "admitted", door_of_connection(connection))
         self.connections._add(connection)
-        logger.debug("%s was admitted from %s", connection._label, connection.address)
+        if logger.isEnabledFor(logging.DEBUG):  # the label costs more than the rest
+            logger.debug("%s was admitted from %s", connection._label, connection.address)
 
     def refuse(self, connection: Connection, cause: Cause) -> None:
         """Count a connection that did not pass the connect hook."""

@@ -44,6 +44,6 @@ def prompt_mark(negotiation: Negotiation) -> bytes:
     """Return the current prompt mark, see `TelnetEngine.prompt_mark`."""
     if negotiation.is_on(END_OF_RECORD, ours=True):
         return _END_OF_RECORD
-    if negotiation.is_on(SGA, ours=True) or negotiation.is_unanswered(END_OF_RECORD, ours=True):
+    if negotiation.is_unanswered(END_OF_RECORD, ours=True) or negotiation.is_on(SGA, ours=True):
         return b""
     return _GO_AHEAD
