@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -18,6 +17,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.ports import free_port
 from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, open_tcp_listeners
 from trio_mud.bench.load import Load
 from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
@@ -210,11 +210,6 @@ def test_more_players_than_descriptors_are_refused_with_what_to_do(monkeypatch: 
 
 
 # The command line
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_where_nobody_listens_is_one_line_and_status_75(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,10 @@ from pathlib import Path
 
 import trio
 
+from tests.ports import free_port
+
 from .processes import Child, cpu_of
-from .server import AOF, RedisServer, free_port
+from .server import AOF, RedisServer
 
 BURST = 4  # lines of a player in one send
 WARM_UP = 1.0  # seconds

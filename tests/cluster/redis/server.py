@@ -21,14 +21,6 @@ CLIENT = shutil.which("redis-cli") or shutil.which("valkey-cli")
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 
-def free_port() -> int:
-    """Return a port of loopback that no one listens at."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 class RedisServer:
     """A server process.
 

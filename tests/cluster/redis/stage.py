@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from tests.ports import free_ports
+
 from ..bank import payment
 from .crowd import CountingCrowd, speaking
 from .processes import Child, now
-from .server import RedisServer, free_port
+from .server import RedisServer
 
 
 class Stage:
@@ -97,7 +99,8 @@ async def on_stage(
     """Start everything; the players speak for the length of the block."""
     stage = Stage(redis, database)
     try:
-        stage.ports = [free_port() for _ in range(gateways)]
+        first = free_ports(gateways)
+        stage.ports = list(range(first, first + gateways))
         for number in range(gateways):
             stage.start_gateway(number)
         stage.world = stage.start_world()

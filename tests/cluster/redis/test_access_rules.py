@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.ports import free_port
 from trio_mud.cluster.ends import Commit, LinkUnavailable
 from trio_mud.cluster.redis_access import RedisAccess
 from trio_mud.cluster.redis_link import RedisGatewayEnd, RedisWorldEnd
 
 from .conftest import StartRedis
-from .server import AOF, RedisServer, free_port
+from .server import AOF, RedisServer
 from .test_redis_link import Gateway, World, frame, running, until
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/howto/run-on-three-machines.md"

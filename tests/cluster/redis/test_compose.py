@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from .server import PROGRAM, free_port
+from tests.ports import free_ports
+
+from .server import PROGRAM
 from .test_access_rules import PAGE, documented_users
 from .test_programs import CHECKOUT, PATIENCE, ProgramCaller
 
@@ -59,7 +61,8 @@ class ComposeFile:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self.port, self._redis = free_port(), free_port()
+        self.port = free_ports(2)
+        self._redis = self.port + 1
         (text,) = re.findall(r"```yaml\n(services:\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
         self.services = dict(re.findall(r"^  ([\w-]+):(?: &\w+)?\n((?:    .*\n)+)", text, re.MULTILINE))
         self.services["world-b"] = self.services["world-a"]  # *world

@@ -15,7 +15,9 @@ from typing import Self
 
 import pytest
 
-from .server import RedisServer, free_port
+from tests.ports import free_port
+
+from .server import RedisServer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE = 60  # seconds for a process on a busy machine

@@ -11,16 +11,17 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import trio
+
+from tests.ports import free_port
 
 CHECKOUT: Final = Path(__file__).resolve().parents[3]
 PATIENCE: Final = 90.0  # seconds for a process to start on a busy machine
@@ -152,23 +153,6 @@ def environment() -> dict[str, str]:
         **{name: text for name, text in os.environ.items() if not name.startswith("TRIO_MUD_")},
         "PYTHONPATH": str(CHECKOUT),
     }
-
-
-def free_port() -> int:
-    """Return a port that is free now; a gateway that is started again takes the same one."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def two_free_ports() -> int:
-    """Return a port that is free as well as the next one; the system gives neither to another program by itself."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with suppress(OSError), socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", port))
-            second.bind(("127.0.0.1", port + 1))
-            return port
 
 
 @asynccontextmanager

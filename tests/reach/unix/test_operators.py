@@ -14,9 +14,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.ports import free_port
 from trio_mud.program.admin_command import ask
 
-from .served import GAME, PATIENCE, command, environment, free_port
+from .served import GAME, PATIENCE, command, environment
 
 pytestmark = pytest.mark.slow
 

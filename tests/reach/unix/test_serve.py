@@ -16,10 +16,11 @@ from urllib.request import Request, urlopen
 import pytest
 import trio
 
+from tests.ports import free_ports
 from tests.supervisor import Supervisor
 
 from .drills import hand_over, kill_gateway
-from .served import FAILING, GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill, two_free_ports
+from .served import FAILING, GAME, PATIENCE, command, crowd, environment, serving, silence_after_kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")]
 
@@ -59,6 +60,9 @@ async def test_a_reload_within_the_world_gives_the_spare_the_new_code_as_well(tm
         await ann.send_all(b"version\r\n")
         await sees(ann, b"version 2")
         assert "the game was reloaded" in game.log
+        with trio.fail_after(PATIENCE):
+            while "another one is started" not in game.log:  # the answer may come before the supervisor's line
+                await trio.sleep(0.02)
         assert game.log.count("another one is started") == 1  # for the world that was killed, not for the spare
 
 
@@ -271,7 +275,7 @@ async def test_a_spare_that_cannot_start_is_named_in_the_log_and_the_world_serve
 
 
 async def test_the_watch_has_a_page_of_the_world_and_one_of_the_gateway(tmp_path: Path) -> None:
-    port = two_free_ports()
+    port = free_ports(2)
     async with serving(tmp_path, "--watch-port", str(port)) as game:
         pages = re.findall(r"To watch the (\w+): (http://127\.0\.0\.1:\d+/admin)#(\S+)", game.welcome)
         assert [(what, page) for what, page, _ in pages] == [
