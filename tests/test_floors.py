@@ -37,6 +37,7 @@ class Floor(NamedTuple):
 FLOORS = {
     "build_hook": Floor(set(), {"hatchling", "mypyc", "setuptools"}),
     "compiled": Floor(set()),
+    "coroutines": Floor(set()),
     "errors": Floor(set()),
     "interrupts": Floor(set(), {"trio"}),
     "renamed": Floor(set()),
@@ -45,8 +46,8 @@ FLOORS = {
     "texts": Floor(set()),
     "telnet": Floor(GROUND, {"msgspec", "wcwidth"}),
     "text": Floor(GROUND, {"anyascii", "msgspec", "wcwidth"}),
-    "transports": Floor(GROUND | {"interrupts"}, {"trio", "websockets"}),
-    "driver": Floor(GROUND | {"interrupts", "origins", "telnet", "text", "transports"}, {"trio"}),
+    "transports": Floor(GROUND | {"coroutines", "interrupts"}, {"trio", "websockets"}),
+    "driver": Floor(GROUND | {"coroutines", "interrupts", "origins", "telnet", "text", "transports"}, {"trio"}),
     "storage": Floor(GROUND | {"text"}, {"apsw", "msgspec", "psycopg", "trio"}),
     "web": Floor(GROUND | {FRONT_DOOR, "driver", "telnet", "transports"}, {"msgspec", "prometheus_client", "trio"}),
     "cluster": Floor(
@@ -70,6 +71,7 @@ FLOORS = {
             "accounts",
             "cluster",
             "commands",
+            "coroutines",
             "driver",
             "operations",
             "origins",

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from types import CoroutineType
 from typing import Any, Self
 
 import pytest
@@ -35,12 +36,14 @@ from trio_mud import (
     Reason,
     open_tcp_listeners,
 )
+from trio_mud.coroutines import naming_forgotten_awaits
 from trio_mud.driver.connection.inbox import Inbox
 from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet.codes import DM, IAC
 from trio_mud.testing.peers import reset
 from trio_mud.testing.terminal import Terminal
+from trio_mud.transports.poller import Poller
 
 PATIENCE = 60.0  # true seconds until a test that hangs has failed
 TAVERN = Path(__file__).parent.parent / "docs" / "tutorial" / "tavern.py"
@@ -131,6 +134,17 @@ class TcpServer:
         return [ending.cause for ending in self.endings]
 
 
+def every_task() -> list[trio.lowlevel.Task]:
+    """Return all tasks that run."""
+    root = trio.lowlevel.current_root_task()
+    assert root is not None
+    found = [root]
+    for task in found:  # it grows meanwhile
+        for nursery in task.child_nurseries:
+            found += nursery.child_tasks
+    return found
+
+
 @asynccontextmanager
 async def serving(hooks: Hooks, limits: Limits = QUICK) -> AsyncGenerator[TcpServer, None]:
     """Serve these hooks on a port of this machine for the length of the block."""
@@ -182,6 +196,21 @@ async def test_the_conversation_in_the_tavern() -> None:
         await ann.sees("The door swings shut behind you.\n")
         assert await ann.sees_the_end() == ""
         assert [cause.reason for cause in await tavern.has_seen(2)] == [Reason.LINKDEATH, Reason.QUIT]
+
+
+@pytest.mark.skipif(not Poller.is_possible(), reason="this system has no epoll")
+async def test_the_coroutines_of_an_idle_player_keep_no_record_of_where_they_were_created(echo: Hooks) -> None:
+    with naming_forgotten_awaits():
+        async with serving(echo) as house, await house.call() as caller:
+            await caller.type("hello")
+            await caller.sees("you said hello")
+            (task,) = [task for task in every_task() if task.name == "guest-1"]
+            awaited: object = task.coro
+            origins = []
+            while isinstance(awaited, CoroutineType):
+                origins.append(awaited.cr_origin)
+                awaited = awaited.cr_await
+            assert set(origins) == {None}
 
 
 async def test_a_reset_is_one_link_death_while_reading(echo: Hooks) -> None:

@@ -12,7 +12,8 @@ import trio
 from ..cluster.gateway import GatewayService
 from ..cluster.shares import limits_of_gateway, limits_of_world
 from ..cluster.world import WorldService
-from ..driver.core.guard import naming_forgotten_awaits, unwrap_single
+from ..coroutines import naming_forgotten_awaits
+from ..driver.core.guard import unwrap_single
 from ..driver.core.hooks import Hooks
 from ..driver.server.events import Reloaded
 from ..driver.server.operator import ConsoleOperator

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
+from ..coroutines import without_origin
 from ..interrupts import protect_task
 from . import broken
 
@@ -75,7 +76,7 @@ class Watch:
         try:
             while not self.is_over:
                 self._task = current_task()
-                await wait_task_rescheduled(self._forget_task)
+                await without_origin(wait_task_rescheduled, self._forget_task)
                 if self.is_paused and not self.is_over:
                     # A reader without room may wait forever; `wake` cancels the wait when the link ends.
                     with trio.CancelScope() as self._pause:

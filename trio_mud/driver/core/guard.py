@@ -27,7 +27,6 @@ import math
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from types import CoroutineType, MethodType, TracebackType
 from typing import TypeVarTuple, cast
@@ -163,21 +162,6 @@ def log_error(error: BaseException | None, message: str, *args: object, level: i
                 traceback.print_exc()
             except (OSError, ValueError):
                 return
-
-
-@contextmanager
-def naming_forgotten_awaits() -> Iterator[None]:
-    """Make Python's warning about a coroutine that was never awaited name the line that created it.
-
-    By default the warning names the line that ran when the coroutine was dropped, which is often the driver's.
-    Tracking costs 0.1 us for each call of an async function.
-    """
-    depth = sys.get_coroutine_origin_tracking_depth()
-    sys.set_coroutine_origin_tracking_depth(max(1, depth))
-    try:
-        yield
-    finally:
-        sys.set_coroutine_origin_tracking_depth(depth)
 
 
 def not_awaited(coroutine: CoroutineType[object, object, object]) -> TypeError:

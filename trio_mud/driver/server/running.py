@@ -27,13 +27,14 @@ from typing import Final, Self, Unpack
 
 import trio
 
+from ...coroutines import naming_forgotten_awaits
 from ...errors import ConfigurationError
 from ...transports.inherited import take_inherited
 from ...transports.proxy import Network
 from ...transports.tcp import check_address, open_tcp_listeners
 from ...transports.tls import Certificate
 from ..core.checks import article
-from ..core.guard import naming_forgotten_awaits, unwrap_single
+from ..core.guard import unwrap_single
 from ..core.hooks import Hooks
 from .acceptor import AnyListener
 from .console import CannotOpenConsole, Console

@@ -26,6 +26,7 @@ from typing import Final
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from ...coroutines import without_origin
 from ...transports import Transport
 from ...transports.poller import Poller
 from ..connection.connection import Connection
@@ -413,7 +414,7 @@ class TaskTree:
             connection._lifecycle.abort()
         elif self.last_words is not None:
             connection.quit(self.last_words, cause=Cause.SHUTDOWN)
-        siblings.start_soon(connection._lifecycle.run, name=connection.name)
+        without_origin(partial(siblings.start_soon, connection._lifecycle.run, name=connection.name))
 
     def _not_connected(self, error: BaseException, door: str) -> None:
         self._context.repeats.log(
