@@ -112,6 +112,8 @@ def main() -> int:
         verdict = scenarios[name](say)
         verdicts.append((verdict, time.monotonic() - began))
         say(f"  {'stood' if not verdict.problems else 'FAILED'}")
+        for problem in verdict.problems:
+            say(f"  ! {problem}")  # at once: the alarm above may end this before the table
     say(f"\n{table(verdicts)}")
     return 1 if any(verdict.problems for verdict, _ in verdicts) else 0
 
