@@ -103,10 +103,12 @@ class TcpTransport:
         A plain function: a coroutine of its own would take 240 bytes for as long as the connection lives.
         """
         if poller is not None and self._fileno >= 0:
-            with contextlib.suppress(OSError):  # the kernel's limit is reached; this task can still wait itself
+            try:
                 self._watch = poller.watch(self._socket, reader)
-                self._fileno = self._watch.fileno  # an equal number; another object would take 32 bytes
-                return self._watch.listen()
+            except OSError:
+                return listen_by_receiving(self, reader)  # the kernel's limit is reached; this task can wait itself
+            self._fileno = self._watch.fileno  # an equal number; another object would take 32 bytes
+            return self._watch.listen()
         return listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:
