@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Coroutine
 from types import CoroutineType
+from typing import Any
 
 import pytest
 
+from trio_mud import Hooks
 from trio_mud.coroutines import naming_forgotten_awaits, without_origin
+from trio_mud.transports import Reader, listen_by_receiving
+from trio_mud.transports.poller import Poller
+
+from .driver.conftest import FakeTransport, open_house, settled
 
 
 async def _work(number: int = 0) -> int:
@@ -40,3 +47,21 @@ def test_tracking_goes_on_after_a_failed_call() -> None:
         with pytest.raises(ValueError, match="invalid literal"):
             without_origin(int, "no number")
         assert sys.get_coroutine_origin_tracking_depth() == 1
+
+
+async def test_a_coroutine_that_a_game_creates_and_forgets_while_a_link_is_read_names_its_line() -> None:
+    class Forgetful(FakeTransport):
+        async def prepare(self) -> None:
+            raise NotImplementedError("it is never awaited")
+
+        def listen(self, reader: Reader, poller: Poller | None = None) -> Coroutine[Any, Any, None]:
+            self.prepare()  # type: ignore[unused-coroutine]
+            return listen_by_receiving(self, reader)
+
+    async def be_called() -> None:
+        async with open_house(Hooks()) as house:
+            house.listener.connect(Forgetful())
+            await settled()
+
+    with naming_forgotten_awaits(), pytest.warns(RuntimeWarning, match=r"(?s)prepare.*never awaited.*in listen"):
+        await be_called()

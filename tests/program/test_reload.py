@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -20,6 +20,7 @@ import trio
 
 from trio_mud import ConsoleOperator, Limits, Reloaded
 from trio_mud.errors import ReloadFailed
+from trio_mud.program.game_code import _Loader
 from trio_mud.program.reload import GameReload
 from trio_mud.storage import Record, inline, schema
 from trio_mud.testing import Mud, OpenMud
@@ -261,21 +262,32 @@ async def test_the_game_may_import_a_module_for_the_first_time_while_it_is_reloa
     forget("first_import")
 
 
+@pytest.mark.parametrize("answer", ["raise", "raise ImportError('broken') from error", "raise SystemExit('broken')"])
 async def test_a_reload_that_the_server_keeps_waiting_is_refused(
-    inn: Inn, monkeypatch: pytest.MonkeyPatch, mud: OpenMud
+    inn: Inn, monkeypatch: pytest.MonkeyPatch, mud: OpenMud, answer: str
 ) -> None:
     """The server may wait for the paused import: both may be about to import one module, which Python allows to one."""
+    own_import = "from .words import VERSION, GREETING"
+    inn.edit("game.py", own_import, f"try:\n    {own_import}\nexcept BaseException as error:\n    {answer}")
     async with mud(inn.module.game) as place:
         before = modules()
         inn.version(1)
 
+        pause, paused = _Loader.create_module, list[threading.Thread]()
+
+        def be_impatient(loader: _Loader, spec: ModuleSpec) -> None:
+            if spec.name == "reloaded_inn.words":  # which `game` imports, so two imports are under way
+                patched.setattr("trio_mud.program.slices.PATIENCE", 0.01)
+                paused.append(threading.current_thread())
+            pause(loader, spec)
+
         async def keep_waiting() -> None:
-            while not (paused := [thread for thread in threading.enumerate() if thread.name == "trio_mud reload"]):
+            while not paused:
                 await trio.lowlevel.checkpoint()
             paused[0].join()
 
         with monkeypatch.context() as patched:
-            patched.setattr("trio_mud.program.slices.PATIENCE", 0.01)
+            patched.setattr(_Loader, "create_module", be_impatient)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(keep_waiting)
                 with pytest.raises(ReloadFailed, match="not continued"):

@@ -42,7 +42,7 @@ class SlicedCall(Generic[T]):
         self._longest = longest
         self._turn, self._end_of_slice = threading.Semaphore(0), threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, name="trio_mud reload", daemon=True)
-        self._is_abandoned = False
+        self._is_abandoned = self._is_late = False
         self._began = 0.0
         self._result: T
         self._error: BaseException | None = None
@@ -69,7 +69,7 @@ class SlicedCall(Generic[T]):
         Raises:
             TimeoutError: The function was not continued for `PATIENCE` seconds, and has ended at its pause.
         """
-        if isinstance(self._error, _Abandoned):
+        if self._is_late:  # whatever the function has made of `_Abandoned`
             raise TimeoutError(f"it was not continued for {PATIENCE:g} s, because the server was busy; try again")
         if self._error is not None:
             raise self._error
@@ -89,7 +89,7 @@ class SlicedCall(Generic[T]):
 
     def _wait(self) -> None:
         if not self._turn.acquire(timeout=PATIENCE):
-            self._is_abandoned = True
+            self._is_abandoned = self._is_late = True
         self._began = time.thread_time()
         if self._is_abandoned:
             raise _Abandoned

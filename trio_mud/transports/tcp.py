@@ -17,6 +17,7 @@ from typing import Any
 import trio
 from trio.lowlevel import notify_closing, wait_readable, wait_writable
 
+from ..coroutines import without_origin
 from . import Reader, broken, listen_by_receiving
 from .poller import RECEIVE, Poller, Watch
 
@@ -108,7 +109,7 @@ class TcpTransport:
             except OSError:
                 return listen_by_receiving(self, reader)  # the kernel's limit is reached; this task can wait itself
             self._fileno = self._watch.fileno  # an equal number; another object would take 32 bytes
-            return self._watch.listen()
+            return without_origin(self._watch.listen)
         return listen_by_receiving(self, reader)
 
     async def aclose(self) -> None:

@@ -383,6 +383,23 @@ async def test_a_password_on_its_way_when_its_question_ends_is_no_command(
         assert lines_of(witness) == ["look"]
 
 
+@pytest.mark.parametrize(("value", "is_hidden"), [(1, True), ("ann", True), ([], False), (None, False)])
+async def test_any_true_value_hides_input(mud: OpenMud, witness: EventLog, value: object, is_hidden: bool) -> None:
+    """Such as `hide_input(name and password)`; a compiled link takes nothing but a `bool`."""
+    hides = list[bool]()
+
+    @witness.hooks.on(Input)
+    def hide(event: Input) -> None:
+        event.connection.hide_input(value)  # type: ignore[arg-type]
+        hides.append(engine_of(event.connection).input_hidden)
+
+    async with mud(witness.hooks) as place:
+        player = await place.player()
+        await player.type("x")
+        await settled()
+    assert [hidden is is_hidden for hidden in hides] == [True]
+
+
 async def test_a_password_of_a_client_that_agrees_to_hide_it_too_late_is_no_command(
     mud: OpenMud, witness: EventLog
 ) -> None:

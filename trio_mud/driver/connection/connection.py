@@ -231,7 +231,7 @@ class Connection(EndingTimerOwner):
         if self.ending is None:
             if self._link.hides_input and not hidden:
                 self._inbox.shown_at = self._inbox.last_line_at
-            self._link.hide_input(hidden)
+            self._link.hide_input(bool(hidden))
 
     @enable_ki_protection
     def quit(self, text: str = "", *, cause: Cause = Cause.ASKED) -> None:

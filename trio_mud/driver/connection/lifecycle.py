@@ -36,7 +36,6 @@ from typing import Protocol
 import trio
 from trio.lowlevel import Abort, Task, current_task, enable_ki_protection, reschedule, wait_task_rescheduled
 
-from ...coroutines import without_origin
 from ...transports import DeadPeer, ProtocolViolation, RequestAnswered
 from ..core.context import Context
 from ..core.describing import innermost
@@ -348,7 +347,7 @@ class Lifecycle:
                     with trio.CancelScope() as self.active_scope:
                         self._start_held()
                         try:
-                            await without_origin(self._link.read)
+                            await self._link.read()
                             is_whole = await self._serve_the_rest()
                             self.lose_link(Cause.EOF)
                         except ProtocolViolation:
