@@ -51,6 +51,8 @@ from tests.bench import (
 )
 from tests.bench.figures import draw
 from tests.bench.measuring import Cell, Measurement, measure, say
+from tests.bench.servers import SERVERS
+from trio_mud.compiled import is_compiled
 
 HERE = Path(__file__).resolve().parent
 FIGURES = HERE.parent.parent / "docs" / "topics" / "figures"
@@ -147,7 +149,8 @@ def table(cells: Sequence[Cell], kinds: Sequence[str], figures: Mapping[tuple[st
 def machine() -> str:
     """Return the environment of this run, without anything that identifies the machine."""
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return f"{system}, {interpreter()}, {time.strftime('%Y-%m-%d')}"
+    build = "compiled" if is_compiled() else "in pure Python"
+    return f"{system}, trio_mud {build}, {interpreter()}, {time.strftime('%Y-%m-%d')}"
 
 
 def interpreter() -> str:
@@ -232,7 +235,13 @@ def main() -> int:
         "--bounds", nargs="?", const="", metavar="NAMES", help="measure only figures that have a bound; all by default"
     )
     asked = parser.parse_args()
-    kinds = asked.kinds.split(",")
+    kinds, wanted = asked.kinds.split(","), asked.cells.split(",")
+    for name in {*wanted} - {cell.name for cell in CELLS}:
+        parser.error(f"there is no cell {name!r}; choose from {', '.join(cell.name for cell in CELLS)}")
+    for kind in {*kinds} - {*SERVERS}:
+        parser.error(f"there is no kind {kind!r}; choose from {', '.join(SERVERS)}")
+    for kind in {*kinds} & {*PEERS} - {*KINDS}:
+        parser.error(f"{kind} needs the package {PEERS[kind]}: pip install {PEERS[kind]}")
     say(machine())
     if asked.bounds is not None:
         return 0 if bounds.check(bounds.chosen(BOUNDS, asked.bounds), say) else 1
@@ -249,7 +258,6 @@ def main() -> int:
         return 0
     if not Path("/proc/self/stat").exists():
         say("there is no /proc here: only rates are measured, no CPU")
-    wanted = asked.cells.split(",")
     cells = bounded([cell for cell in CELLS if cell.name in wanted])
     start = time.monotonic()
     figures = run_rounds(cells, kinds, asked.rounds, asked.seconds, asked.budget)
