@@ -42,6 +42,7 @@ from trio_mud.driver.core.guard import unwrap_single
 from trio_mud.driver.link.telnet import TelnetLink
 from trio_mud.telnet.codes import DM, IAC
 from trio_mud.testing.peers import reset
+from trio_mud.testing.tasks import every_task
 from trio_mud.testing.terminal import Terminal
 from trio_mud.transports.poller import Poller
 
@@ -132,17 +133,6 @@ class TcpServer:
         while len(self.endings) < count:  # noqa: ASYNC110  for once in a test, time passes by itself
             await trio.sleep(0.002)
         return [ending.cause for ending in self.endings]
-
-
-def every_task() -> list[trio.lowlevel.Task]:
-    """Return all tasks that run."""
-    root = trio.lowlevel.current_root_task()
-    assert root is not None
-    found = [root]
-    for task in found:  # it grows meanwhile
-        for nursery in task.child_nurseries:
-            found += nursery.child_tasks
-    return found
 
 
 @asynccontextmanager
