@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Hashable
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import trio
 
@@ -116,8 +116,9 @@ class Outgoing:
 
     def write(self, text: Text, *, is_last: bool = False) -> bool:
         """Queue a text and a line end; return False if it was dropped."""
+        # `_is_plain` inlined, as in `prompt`: this runs for every text.
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-            data = text.encode() + b"\r\n"  # the fast path of `_encode`, inlined: this runs for every text
+            data = text.encode() + b"\r\n"
         else:
             data = self._encode(text, "Connection.write()") + b"\r\n"
         if self._prompt_state is not _SHOWN:
@@ -145,7 +146,7 @@ class Outgoing:
         """Queue a text without a line end, with the prompt mark that was negotiated."""
         mark = self.engine.prompt_mark
         if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-            data = text.encode() + mark  # as in `write`
+            data = text.encode() + mark
         else:
             data = self._encode(text, "Connection.prompt()") + mark
         if not self._queue(data):
@@ -306,10 +307,14 @@ class Outgoing:
 
     # Parts
 
+    def _is_plain(self, text: Text) -> TypeGuard[str]:
+        """True if the text needs no rendering: all clients whose windows are not narrower receive the same bytes."""
+        return type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable()
+
     def _encode(self, text: Text, where: str) -> bytes:
         """Return a text encoded for the client; `where` names the method that the game called, for an error."""
-        if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-            return text.encode()  # the same bytes for all clients
+        if self._is_plain(text):
+            return text.encode()
         if type(text) is not str:
             text = check_text(text, where)
         rendered = self._host.rendered
@@ -330,8 +335,8 @@ class Outgoing:
         data = rendered.get(kind)
         if data is None:
             data = rendered[kind] = self._encode(text, "broadcast()") + b"\r\n"
-            if type(text) is str and len(text) <= self.client.plain_columns and text.isascii() and text.isprintable():
-                rendered[_PLAIN] = data  # as in `_encode`
+            if self._is_plain(text):
+                rendered[_PLAIN] = data
         return data
 
     def _queue(self, data: bytes) -> bool:

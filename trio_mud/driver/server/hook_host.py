@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -33,7 +33,8 @@ from .events import Started
 
 logger = logging.getLogger("trio_mud")
 
-_WITH_OWN_STEPS: Final = frozenset((Connect, Disconnect, Tick, ResumeRequested, Started))
+# Adds the network's own steps for one type of event to the functions of the game.
+_Surround = Callable[[Any, Sequence[HookFunction]], Sequence[HookFunction]]
 
 
 class Stopping(Protocol):
@@ -86,6 +87,13 @@ class HookHost:
         self._rendered: dict[Hashable, tuple[Text, bytes]] = {}
         self._after_flush: Sequence[Callable[[], object]] = ()
         self.must_flush = trio.Event()  # output was written outside a batch
+        self._with_own_steps: Final[Mapping[type[HookEvent], _Surround]] = {
+            Connect: self._around_connect,
+            Disconnect: self._around_disconnect,
+            Tick: self._instead_of_tick,
+            ResumeRequested: self._around_resume,
+            Started: self._around_started,
+        }
 
     def attach(
         self,
@@ -114,22 +122,8 @@ class HookHost:
         if type(event) is Input:  # first, since most events are
             return functions
         self.events[type(event).__name__] += 1
-        if type(event) not in _WITH_OWN_STEPS:
-            return functions
-        if isinstance(event, Connect):
-            return (_conclude_connect,) if event.connection._continues else (*functions, _conclude_connect)
-        if isinstance(event, Disconnect):
-            return (self._forget, *functions)
-        if isinstance(event, Tick):
-            return (_tick,)
-        if isinstance(event, ResumeRequested):
-            if event.connection.session is not None:
-                return (_refuse_resume,)
-            is_known = event.connection._resume(event.token, event.seen)
-            return (_conclude_resume,) if is_known else (*functions, _conclude_resume)
-        if isinstance(event, Started):
-            return (*functions, self._note_started)
-        return functions
+        surround = self._with_own_steps.get(type(event))
+        return functions if surround is None else surround(event, functions)
 
     def flush(self) -> None:
         """Flush each dirty connection once."""
@@ -264,18 +258,25 @@ class HookHost:
         for event, function in self._context.dispatcher.waiting():
             self.name_unfinished("hook", function, guarded(partial(_about, event)))
 
-    # Steps
+    # The network's own steps
 
-    def _log_failure(self, what: str, function: object, error: BaseException, about: Callable[[], str]) -> None:
-        """Log an exit that the game requested as one line, and any other failure with its traceback, rate-limited."""
-        single = unwrap_single(error)
-        if is_a(single, SystemExit):
-            code = describe_value(attribute_of(single, "code"))
-            logger.critical("%s %s called sys.exit(%s): the server stops", what, describe(function, single), code)
-        elif is_a(single, KeyboardInterrupt):
-            logger.critical("%s %s was interrupted: the server stops", what, describe(function, single))
-        else:
-            log_failure(self._context.repeats, what, function, error, about)
+    def _around_connect(self, event: Connect, functions: Sequence[HookFunction]) -> Sequence[HookFunction]:
+        return (_conclude_connect,) if event.connection._continues else (*functions, _conclude_connect)
+
+    def _around_disconnect(self, event: Disconnect, functions: Sequence[HookFunction]) -> Sequence[HookFunction]:
+        return (self._forget, *functions)
+
+    def _instead_of_tick(self, event: Tick, functions: Sequence[HookFunction]) -> Sequence[HookFunction]:
+        return (_tick,)
+
+    def _around_resume(self, event: ResumeRequested, functions: Sequence[HookFunction]) -> Sequence[HookFunction]:
+        if event.connection.session is not None:
+            return (_refuse_resume,)
+        is_known = event.connection._resume(event.token, event.seen)
+        return (_conclude_resume,) if is_known else (*functions, _conclude_resume)
+
+    def _around_started(self, event: Started, functions: Sequence[HookFunction]) -> Sequence[HookFunction]:
+        return (*functions, self._note_started)
 
     def _forget(self, event: Disconnect) -> None:
         """Take the connection off the list, as the first step on `Disconnect`, before any function of the game runs."""
@@ -292,6 +293,19 @@ class HookHost:
         if self._stopping.fatal is None:
             self._begin_timers()
         self._stopping.note_started()
+
+    # Parts
+
+    def _log_failure(self, what: str, function: object, error: BaseException, about: Callable[[], str]) -> None:
+        """Log an exit that the game requested as one line, and any other failure with its traceback, rate-limited."""
+        single = unwrap_single(error)
+        if is_a(single, SystemExit):
+            code = describe_value(attribute_of(single, "code"))
+            logger.critical("%s %s called sys.exit(%s): the server stops", what, describe(function, single), code)
+        elif is_a(single, KeyboardInterrupt):
+            logger.critical("%s %s was interrupted: the server stops", what, describe(function, single))
+        else:
+            log_failure(self._context.repeats, what, function, error, about)
 
 
 def door_of_connection(connection: Connection) -> str:
