@@ -111,21 +111,15 @@ class Forwarder:
         A request that comes again, since its answer may be lost, drops nothing: what was typed since then is for the
         world.
         """
-        link, is_new = self._connection.number, not request or request != self._obeyed
-        self._obeyed = request
-        is_open = self._connection.ending is None  # otherwise no input follows
-        if is_new:
-            self.drop_sent()
-            if is_open:
-                self._connection._inbox.discard_lines()
-        if is_open:
-            self._add(lambda number: InputDiscarded(link, number, request))
+        if request and request == self._obeyed:
+            self._mark_dropped(request)
+        else:
+            self._obeyed = request
+            self._drop(request)
 
     def drop(self) -> None:
         """Drop all input that the world has not taken. One that has it already may handle it; no later one does."""
-        obeyed = self._obeyed
-        self.discard(0)
-        self._obeyed = obeyed
+        self._drop(0)
 
     def drop_sent(self) -> None:
         """Put nothing in place of each item that was sent, and that the world has not taken."""
@@ -174,6 +168,18 @@ class Forwarder:
         """Let the connection end by the end of file that was reported."""
         self._is_input_over = False
         self._connection._offer_line()
+
+    def _drop(self, request: int) -> None:
+        self.drop_sent()
+        if self._connection.ending is None:
+            self._connection._inbox.discard_lines()
+        self._mark_dropped(request)
+
+    def _mark_dropped(self, request: int) -> None:
+        """Let the world know behind which item later input begins, unless the connection has ended: none follows."""
+        if self._connection.ending is None:
+            link = self._connection.number
+            self._add(lambda number: InputDiscarded(link, number, request))
 
     def _add(self, make: Callable[[int], Numbered]) -> None:
         self._send(self.unacknowledged.add(make))
