@@ -5,7 +5,7 @@ Otherwise a player's next line could be handled before the game has that player'
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import trio
@@ -64,11 +64,6 @@ class HeldInput:
         self._waits_for_rolls = False
         self.advanced()
         await trio.sleep(LONGEST_HOLD - HOLD)
-        self.release()
-
-    async def release_after(self, wait: Callable[[], Awaitable[object]]) -> None:
-        """Release input at an event: once the server is closing, no connection ends before its input."""
-        await wait()
         self.release()
 
 

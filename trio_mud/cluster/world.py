@@ -196,8 +196,10 @@ class WorldService:
                 nursery.start_soon(self._sessions.run, self._rolling, self._wake)
                 nursery.start_soon(self.hold.limit)
                 if self._server is not None:
-                    nursery.start_soon(self.hold.release_after, self._server._tree.wait_closing)
-                    nursery.start_soon(self._list_after, self._server._tree.wait_started)
+                    # No connection ends before its input.
+                    nursery.start_soon(_call_after, self._server._tree.wait_closing, self.hold.release)
+                    # The pages of gateways show the name of the game to the first visitor.
+                    nursery.start_soon(_call_after, self._server._tree.wait_started, self._list_soon)
                 task_status.started()
                 while self._machine.state in (WorldPhase.SERVING, WorldPhase.YIELDING, WorldPhase.CLOSING):
                     with trio.move_on_after(self._end.heartbeat) as pause:
@@ -627,10 +629,9 @@ class WorldService:
                 if (request := link.take_discard(next(self._requests))) is not None:
                     self.send(link.gateway, request)
 
-    async def _list_after(self, started: Callable[[], Awaitable[object]]) -> None:
-        """Let gateways know the name of the game once it has started: their pages show it to the first visitor."""
-        await started()
-        self._must_list = True  # by the next commit, at the latest that of a heartbeat
+    def _list_soon(self) -> None:
+        """Let the next commit list, at the latest that of a heartbeat."""
+        self._must_list = True
 
     def _list(self) -> None:
         """Queue the variables for MUD listings before the admission of a connection that may ask for them."""
@@ -638,3 +639,8 @@ class WorldService:
             self._must_list = False
             if (changed := self._listing.update(self._host)) is not None:
                 self.output.put_first(self._rolls, changed)
+
+
+async def _call_after(wait: Callable[[], Awaitable[object]], act: Callable[[], object]) -> None:
+    await wait()
+    act()
