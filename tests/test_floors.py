@@ -144,6 +144,7 @@ ORDER = {
         "pending",
         "held_input",
         "remote_input",
+        "remote_output",
         "remote_link",
         "world_listener",
         "gateway_settings",

@@ -6,12 +6,11 @@ The driver calls this link as it calls a telnet link. Each call of output become
 become one message. Each message of input becomes the call that a telnet link would make at the receiver.
 Nothing is rendered or encoded here: the gateway's telnet link does that, since it knows the client.
 
-`RemoteInput` receives its numbered input.
+`RemoteOutput` queues its output, and `RemoteInput` receives its numbered input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Final, Protocol
 
 import trio
@@ -23,50 +22,32 @@ from ..driver.link.base import (
     HidingRefused,
     LinkHost,
     LinkReceiver,
-    OutOfBand,
     PackagesNamed,
     Resized,
 )
 from ..driver.link.client import Client, ClientState, FactSource
 from ..driver.link.tail import Tail
 from ..driver.sessions.session import Session
-from ..telnet.gmcp_messages import NO_DATA, opening, to_json
-from ..telnet.msdp_messages import encode_msdp
-from ..telnet.options.gmcp import is_among
-from ..text import Text
 from .held_input import HeldInput
 from .pending import PendingOutput
 from .remote_input import RemoteInput
+from .remote_output import RemoteOutput
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
 from .wire import (
-    MAX_BODY,
     Arrived,
-    CaughtUp,
     Departed,
     DialogChanged,
     DiscardInput,
     Dismissed,
     Down,
     EndingDecided,
-    InputHidden,
-    Item,
     KnownFacts,
-    MessageSent,
     Numbered,
-    Preferred,
-    PromptAnswered,
-    PromptSent,
-    ReturnOffered,
     Signalled,
-    TailEnded,
-    TailMoved,
-    TextSent,
     VerdictAdmitted,
-    on_wire,
     plain,
 )
 
-ITEM_SIZE: Final = 16  # bytes that an item counts for besides its text
 _CAUSES: Final = {cause.name: cause for cause in Cause}
 
 
@@ -93,7 +74,7 @@ class Port(Protocol):
         """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
         ...
 
-    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
+    def bring_tail(self, link: RemoteOutput, tail: Tail) -> bool:
         """Return False if the link's gateway has the tail; else call `take_tail` once that of another one has come."""
         ...
 
@@ -119,7 +100,7 @@ class RemoteClient(Client):
         return self.has_answered
 
 
-class RemoteLink:
+class RemoteLink(RemoteOutput):
     """The world's link to a peer at a gateway.
 
     Args:
@@ -134,13 +115,9 @@ class RemoteLink:
         begins_again: True if an earlier world has admitted it, and this one continues no session of it. To be set.
         continues: The session of an earlier world that it continues, unless another connection enters that first. To be
             set.
-        gateway: The name of the gateway.
         incarnation: That of the gateway.
-        number: The number of the connection at its gateway.
         address: The peer's host.
-        client: The known facts about the peer's program.
         input: Its numbered input.
-        round: The number of the flush in which it last sent output; used by the port.
     """
 
     needs_handshake = False
@@ -149,40 +126,21 @@ class RemoteLink:
     __slots__ = (
         "_departure",
         "_dismissal",
-        "_dropped",
-        "_has_tail",
-        "_host",
         "_input_over",
-        "_is_dirty",
-        "_is_hidden",
-        "_is_prompted",
-        "_is_refusal",
-        "_is_stopped",
-        "_items",
         "_knows_dialog",
         "_lost_dialog",
-        "_machine",
-        "_marks_hidden",
         "_owes_ending",
         "_port",
         "_preferences",
-        "_protocols",
-        "_refusal",
-        "_size",
-        "_tail_at",
         "_was_admitted",
         "address",
         "begins_again",
-        "client",
         "continues",
-        "gateway",
         "incarnation",
         "input",
-        "number",
-        "round",
     )
 
-    _host: LinkHost
+    client: RemoteClient
 
     def __init__(
         self,
@@ -192,21 +150,18 @@ class RemoteLink:
         arrived: Arrived,
         before: RemoteLink | None = None,
     ) -> None:
+        machine = Machine(WORLD_LINK, InWorld.KNOCKING)
+        super().__init__(port.output, port.bring_tail, gateway, arrived.link, RemoteClient(), machine)
         self._port = port
         self.begins_again = False
         self.continues: Session | None = None
-        self.gateway = gateway
         self.incarnation = incarnation
-        self.number = arrived.link
         self.address = arrived.address
-        self.client = RemoteClient()
-        self._protocols: tuple[str, ...] = ()
         self.learn(arrived.client)
         if arrived.is_secure:
             self.client._learn("is_secure", True, FactSource.TRANSPORT)
         self._preferences = self.client._preferences
         self.client._observer = self._facts_changed
-        self._machine = Machine(WORLD_LINK, InWorld.KNOCKING)
         self._departure: Departed | None = None
         self._was_admitted = arrived.was_admitted
         self._knows_dialog: bool | None = arrived.in_dialog  # what the gateway believes; None if that is unknown
@@ -218,19 +173,6 @@ class RemoteLink:
         if self._lost_dialog:  # one of its lines may be a password, and must not become a command
             self.input.want_discard()
         self._input_over = trio.Event()
-        # output
-        self._items: list[Item] = []
-        self._size = 0  # bytes, about
-        self._is_dirty = True  # so that nothing is sent before `open`, as in a telnet link
-        self._is_stopped = False
-        self._is_prompted = False  # a prompt was sent since the last line
-        self._is_hidden = self._marks_hidden = False
-        self._is_refusal = False  # the next text is that of a refusal
-        self._refusal = ""
-        self._dropped = 0  # messages since the last notice
-        self._has_tail = False  # the gateway keeps its text, for the client's return
-        self._tail_at: int | None = None  # the place in the output for a tail that another gateway is asked for
-        self.round = -1
 
     # The lifecycle
 
@@ -242,7 +184,7 @@ class RemoteLink:
 
     def attach(self, receiver: LinkReceiver) -> None:
         """Set the receiver."""
-        self.input.receiver = receiver
+        self._receiver = self.input.receiver = receiver
         if self.input.secrets is not None and isinstance(receiver, Inbox):
             receiver.observer = self.input.secrets
 
@@ -263,19 +205,14 @@ class RemoteLink:
                 self._begin_again()
             self._act(WorldLinkEvent.ADMITTED)
         else:
-            self._items.clear()
-            self._size = 0
+            self._clear()
             self._is_refusal = self._machine.state is InWorld.KNOCKING
             self._is_stopped = not self._is_refusal
-        self._host.mark_dirty(self._its_receiver)
+        self._host.mark_dirty(self._receiver)
 
     def _begin_again(self) -> None:
         """Notify the player that what was under way is over, and drop what was typed before that can be read."""
-        # The prompt is forgotten behind the notice, which covers it. Its question is void: a password that answered it
-        # would be a command.
-        last: list[Item] = [PromptAnswered(), InputHidden(False, marks=True, ends_line=False, is_answered=False)]
-        notice = self._host.context.texts.world_restarted
-        self._items[:0] = [TextSent(on_wire(notice)), *last] if notice else last
+        self._put_first(self._host.context.texts.world_restarted)
         if self._lost_dialog:
             self._lost_dialog = False
             self._port.discard_input(self)
@@ -295,24 +232,6 @@ class RemoteLink:
         if drop_input:
             self.input.drop()
 
-    @property
-    def is_drained(self) -> bool:
-        """True if the port has all output."""
-        return not self._is_dirty and not self._items
-
-    async def drain(self) -> None:
-        """Wait until `is_drained`."""
-        await self._its_receiver.wait_until(lambda: self.is_drained)
-
-    def discard(self) -> None:
-        """Drop all pending output; the gateway still gets it if it keeps the tail of a client that may return."""
-        if self._has_tail and self._items and self._tail_at is None and not self._is_over:
-            self._port.output.send_output(self, tuple(self._items), self._size)
-        self._items.clear()
-        self._size = 0
-        self._tail_at = None
-        self._is_dirty = False
-
     async def aclose(self, *, gently: bool, why: Cause) -> None:
         """Dismiss the connection."""
         self.dismiss(why)
@@ -321,70 +240,6 @@ class RemoteLink:
     def dismiss(self, why: Cause) -> None:
         """Report to the gateway that the connection has ended here."""
         self._act(WorldLinkEvent.CLOSED, why=why)
-
-    # Output
-
-    def write(self, text: Text, *, is_last: bool = False) -> bool:
-        """Queue a text; return False if it was dropped."""
-        if self._is_refusal:
-            self._refusal = str(text)
-            self._is_refusal = False
-            return True
-        item = TextSent(on_wire(text), is_last) if is_last else self._port.output.item_of(TextSent, text)
-        return self._add(item, _size_of(text), is_last=is_last)
-
-    def write_shared(self, text: Text, rendered: dict[Hashable, bytes]) -> bool:
-        """Do as `write`, which shares the texts of one flush anyway."""
-        return self.write(text)
-
-    def prompt(self, text: Text) -> bool:
-        """Queue a prompt."""
-        if not self._add(self._port.output.item_of(PromptSent, text), _size_of(text)):
-            return False
-        self._is_prompted = True
-        return True
-
-    def prompt_answered(self, hidden: bool) -> None:
-        """Mark the place in the output at which a line was handled, if the gateway may still show a prompt."""
-        if self._is_prompted and not self._is_stopped:
-            self._is_prompted = False
-            self._items.append(PromptAnswered())
-            self.mark_dirty()
-
-    def send(self, message: OutOfBand) -> bool:
-        """Queue a GMCP or MSDP message if the client supports it."""
-        if message.protocol == "gmcp":
-            opening(message.name)  # raises if the name is malformed
-            body = b"" if message.data is NO_DATA else to_json(message.data)
-            is_supported = is_among(self.client.packages, message.name)
-        else:
-            encode_msdp(message.name, message.data)  # type: ignore[arg-type]  # as in `Outgoing.send`
-            body = to_json(message.data)
-            is_supported = True
-        if message.protocol not in self._protocols or not is_supported or len(body) > MAX_BODY:
-            return False
-        return self._add(MessageSent(message.protocol, message.name, body), len(body))
-
-    def hide_input(
-        self, hidden: bool, *, marks: bool = False, ends_line: bool = True, is_answered: bool = True
-    ) -> None:
-        """Ask the client to hide or show typed input."""
-        if marks:
-            self._marks_hidden = hidden
-        if not self._is_stopped:
-            self._is_hidden = hidden
-            item = InputHidden(hidden, marks, ends_line, is_answered)
-            # Questions that are asked and given up while the cluster link blocks leave the last two changes.
-            if self._items[-2:-1] == [item] and isinstance(self._items[-1], InputHidden):
-                self._items.pop()
-            else:
-                self._items.append(item)
-            self.mark_dirty()
-
-    @property
-    def hides_input(self) -> bool:
-        """True if typed input is secret now."""
-        return self._is_hidden or self._marks_hidden
 
     @property
     def in_dialog(self) -> bool:
@@ -414,75 +269,11 @@ class RemoteLink:
         # A link death leaves typed lines to be handled, by the next world too.
         return EndingDecided(self.number, cause.name) if cause is not None and cause.reason is Reason.QUIT else None
 
-    def offer_return(self, tail: Tail, token: str, waits: float | None, *, seen: int | None = None) -> None:
-        """Let the gateway send a token, and keep the text from here on."""
-        self._has_tail = True
-        if tail.holder is None and seen is not None:  # no gateway has it, since nothing was sent, so nothing is lost
-            self._items.append(TailMoved(tail.number, 0, b""))
-        if self._tail_at is None:
-            self._tail_at = len(self._items)  # everything from here on waits for it
-            if not self._port.bring_tail(self, tail):
-                self._tail_at = None
-        received = -1 if seen is None else seen if 0 <= seen <= 2**53 else 0
-        self._items.append(ReturnOffered(tail.number, token, -1.0 if waits is None else waits, received))
-        self.mark_dirty()
-
-    @property
-    def has_tail(self) -> bool:
-        """True if the gateway keeps its text, for the client's return."""
-        return self._has_tail
-
-    def keep_tail(self) -> None:
-        """Take note that the gateway keeps its text since an earlier world."""
-        self._has_tail = True
-
-    def take_tail(self, moved: TailMoved) -> None:
-        """Send the output that has waited for a tail."""
-        if self._tail_at is not None:
-            self._items.insert(self._tail_at, moved)
-            self._tail_at = None
-            self.mark_dirty()
-
-    def catch_up(self, tail: Tail, seen: int | None) -> None:
-        """Let the gateway send what the client is missing."""
-        self._has_tail = True
-        self._items.append(CaughtUp(tail.number, -1 if seen is None or not 0 <= seen <= 2**53 else seen))
-        self.mark_dirty()
-
-    def end_tail(self) -> None:
-        """Let the gateway stop keeping the text."""
-        if self._has_tail:
-            self._has_tail = False
-            self._items.append(TailEnded())
-            self.mark_dirty()
-
-    def mark_dirty(self) -> None:
-        """Mark the receiver dirty."""
-        if not self._is_dirty:
-            self._is_dirty = True
-            self._host.mark_dirty(self._its_receiver)
-
     def flush(self) -> None:
-        """Pass all output to the port, unless that must keep it back."""
-        self._is_dirty = False
-        if self._dropped:
-            self._dropped = 0
-            if (notice := self._host.context.texts.output_dropped) and not self._is_stopped:
-                self._add_once(TextSent(on_wire(notice)))
-        if self._is_over:  # another connection may have its number by now
-            self._items.clear()
-            self._size = 0
-        elif self._knows_dialog is not self.in_dialog:
+        """Pass all output to the next commit, if that has room; it reports a dialog that has begun or ended."""
+        if not self._is_over and self._knows_dialog is not self.in_dialog:
             self._port.note_input(self)
-        if not self._items or self._tail_at is not None:
-            return
-        if not self._port.output.has_room:
-            self._port.output.wait_for_room(self)
-            return
-        items, size = tuple(self._items), self._size
-        self._items.clear()
-        self._size = 0
-        self._port.output.send_output(self, items, size)
+        super().flush()
 
     # Input
 
@@ -577,12 +368,10 @@ class RemoteLink:
             self.input.acknowledged = arrived.taken
             self._port.note_input(self)
         if self._preferences:
-            self._send_preferences()
+            self._prefer(self._preferences)
         if self.input.awaits_discard:
             self._port.discard_input(self)
-        if self.hides_input and not self._is_stopped:
-            self._items.append(InputHidden(True, self._marks_hidden, ends_line=False))
-            self.mark_dirty()
+        self._repeat_hiding()
 
     def depart(self, departed: Departed) -> None:
         """End the connection as its gateway has."""
@@ -597,11 +386,6 @@ class RemoteLink:
             self.flush()
         self._departure = Departed(self.number, Cause.RESET.name)
         self._act(WorldLinkEvent.GATEWAY_LOST)
-
-    @property
-    def holds_output(self) -> bool:
-        """True if output waits here that is not passed to the port yet."""
-        return bool(self._items) and not self._is_over
 
     @property
     def owes_dismissal(self) -> bool:
@@ -621,15 +405,6 @@ class RemoteLink:
         session = self.continues
         return session is not None and not session.server.sessions._restoring.awaits(session)
 
-    @property
-    def _is_over(self) -> bool:
-        return self._machine.state in (InWorld.CLOSED, InWorld.ABANDONED)
-
-    @property
-    def _its_receiver(self) -> LinkReceiver:
-        assert self.input.receiver is not None, "it is attached before anything else"
-        return self.input.receiver
-
     def _act(self, event: WorldLinkEvent, why: Cause = Cause.ERROR) -> None:
         for action in self._machine.step(event):
             if action is WorldLinkAction.SEND_ADMISSION:
@@ -647,39 +422,7 @@ class RemoteLink:
             self._is_stopped, self._is_refusal = True, False
             self._port.forget(self)
 
-    def _add(self, item: Item, size: int, *, is_last: bool = False) -> bool:
-        """Queue an item if there is room and the link is not stopped."""
-        if self._is_stopped:
-            return False
-        size += ITEM_SIZE
-        if self._size + size > self._host.context.limits.max_output and not is_last:
-            self._dropped += 1
-            self._host.context.counters["messages dropped"] += 1
-            self.mark_dirty()
-            return False
-        self._items.append(item)
-        self._size += size
-        self.mark_dirty()
-        return True
-
-    def _add_once(self, notice: TextSent) -> None:
-        """Queue a notice, unless it is the last item: text may be dropped with each flush while the link is blocked."""
-        if self._items[-1:] != [notice]:
-            self._items.append(notice)
-
     def _facts_changed(self) -> None:
         if self._preferences != (wishes := self.client._preferences):
             self._preferences = wishes
-            self._send_preferences()
-
-    def _send_preferences(self) -> None:
-        if self._is_stopped:
-            return
-        if self._items and isinstance(self._items[-1], Preferred):
-            self._items.pop()  # a game may change its mind as often as it likes while the cluster link blocks
-        self._items.append(Preferred(dict(self._preferences)))
-        self.mark_dirty()
-
-
-def _size_of(text: Text) -> int:
-    return len(text) if isinstance(text, str) else sum([len(piece) for piece, _ in text.spans])
+            self._prefer(wishes)

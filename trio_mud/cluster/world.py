@@ -39,6 +39,7 @@ from .held_input import HeldInput
 from .held_sessions import HeldSessions
 from .pending import PendingOutput
 from .remote_link import RemoteLink
+from .remote_output import RemoteOutput
 from .reports import Reports
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
 from .wire import (
@@ -116,7 +117,7 @@ class WorldService:
         self._greeted: set[str] = set()  # gateways that are asked for their roll by the next commit
         self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
         self._last_roll = 0
-        self._wanted: dict[tuple[str, int], RemoteLink] = {}  # tails that gateways are asked for, and for whom
+        self._wanted: dict[tuple[str, int], RemoteOutput] = {}  # tails that gateways are asked for, and for whom
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
         # The numbers of the requests for that. No two worlds begin alike: the answer to another world's request is in
@@ -338,7 +339,7 @@ class WorldService:
         self._discarding[link] = None
         self._dirty.set()
 
-    def bring_tail(self, link: RemoteLink, tail: Tail) -> bool:
+    def bring_tail(self, link: RemoteOutput, tail: Tail) -> bool:
         """Ask the gateway that has a tail for it, unless it is the link's own; return True if the link is to wait."""
         holder, here = tail.holder, (link.gateway, self._incarnations.get(link.gateway, 0))
         tail.holder = here
