@@ -212,6 +212,31 @@ async def test_a_game_without_commands_is_reloaded_by_the_console(tmp_path: Path
     assert failed == Reply(True, "nothing was reloaded: ZeroDivisionError: division by zero at inn/game.py:7")
 
 
+async def test_what_came_of_a_reload_that_an_operator_asked_for_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "trio_mud")
+    async with open_desk(tmp_path) as desk:
+        server = desk.server
+
+        async def reload() -> Reloaded:
+            return Reloaded(server, ("inn.game", "inn"), 3, 0.0214)
+
+        async def fail() -> Reloaded:
+            raise ReloadFailed("ZeroDivisionError: division by zero at inn/game.py:7")
+
+        for each in (reload, fail):
+            server._reload = each
+            await desk.ask("reload")
+    assert [(record.levelname, record.message) for record in caplog.records if "reloaded" in record.message] == [
+        ("INFO", "the game was reloaded: 2 modules, 3 records, in 21 ms"),
+        (
+            "INFO",
+            "the game was not reloaded, and the old code goes on: ZeroDivisionError: division by zero at inn/game.py:7",
+        ),
+    ]
+
+
 async def test_the_answer_has_no_control_characters_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_mud.driver.server.operator.MAX_ANSWER", 30)
 

@@ -313,16 +313,18 @@ class MasterServer(TimerOwner):
         """Import the code of the game again and exchange it between two events; return what was exchanged.
 
         The game goes on with the old code until the exchange, and the caller's event is finished by it. Then
-        `Reloaded` is handled. Cancelled before the exchange, it changes nothing.
+        `Reloaded` is handled. Cancelled before the exchange, it changes nothing. The result is logged, also a failure.
 
         Raises:
             ReloadFailed: The new code cannot take over, and nothing has changed; or the server was not started by the
                 name of a game, as `trio-mud run MODULE:NAME` does.
         """
         self._thread.check()
-        if self._reload is None:
-            raise ReloadFailed("only a game that was started by its name can be reloaded: trio-mud run MODULE:NAME")
-        return await self._reload()
+        try:
+            return await self._reload_logged()
+        except ReloadFailed as error:  # the caller reports it; `_try_reload` has none, and logs an error
+            logger.info("the game was not reloaded, and the old code goes on: %s", error)
+            raise
 
     @enable_ki_protection
     def record(self, folder: Path | None, *, most_bytes: int = SESSION, most_sessions: int = SESSIONS) -> None:
@@ -449,19 +451,26 @@ class MasterServer(TimerOwner):
 
     # For the parts of the server
 
+    @enable_ki_protection
     async def _try_reload(self) -> None:
         """Reload the game; log what was exchanged, or why nothing was."""
         try:
-            done = await self.reload()
+            await self._reload_logged()
         except ReloadFailed as error:
             logger.error("the game was not reloaded, and the old code goes on: %s", error, exc_info=error.__cause__)  # noqa: TRY400 - its cause has the traceback
-        else:
-            logger.info(
-                "the game was reloaded: %d modules, %d records, in %.0f ms",
-                len(done.modules),
-                done.records,
-                done.seconds * 1000,
-            )
+
+    async def _reload_logged(self) -> Reloaded:
+        """Reload the game, and log what was exchanged; the caller logs a failure."""
+        if self._reload is None:
+            raise ReloadFailed("only a game that was started by its name can be reloaded: trio-mud run MODULE:NAME")
+        done = await self._reload()
+        logger.info(
+            "the game was reloaded: %d modules, %d records, in %.0f ms",
+            len(done.modules),
+            done.records,
+            done.seconds * 1000,
+        )
+        return done
 
     def _connect(self, transport: Transport) -> Connection:
         """Create the connection of an accepted transport, with its own kind of link if it has one, or else telnet."""
