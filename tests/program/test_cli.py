@@ -147,6 +147,13 @@ def test_the_check_tells_which_limits_and_texts_are_not_the_defaults(say: Say, t
         (["run", "tavern:hoks"], "tavern has no 'hoks'; did you mean 'hooks'?"),
         (["run", "tavern:TAVERN"], "tavern has no 'TAVERN'"),
         (["--config", "nowhere.toml"], "nowhere.toml cannot be read: No such file or directory"),
+        (["rnu"], "no command 'rnu', and a game is named MODULE:NAME, such as tavern:hooks; did you mean 'run'?"),
+        (["RUN", "tavern:hooks"], "there is no command 'RUN'"),
+        (["admn", "reload"], "did you mean 'admin'?"),
+        (["back-up", "--plain"], "did you mean 'backup'?"),
+        (["tavern"], "no command 'tavern', and a game is named MODULE:NAME, such as tavern:hooks"),
+        (["tavern.hooks"], "game 'tavern.hooks': write MODULE:NAME, such as tavern:hooks"),
+        (["bench", "localhost", "4000", "--plyers", "3"], "Unknown option: --plyers. Did you mean --players?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(say: Say, arguments: Sequence[str], said: str) -> None:
@@ -256,6 +263,14 @@ def test_a_broken_game_shows_its_own_traceback_and_status_2(say: Say, tavern: Pa
     assert first == "Traceback (most recent call last):"
     assert error == "ModuleNotFoundError: No module named 'mising'"
     assert last == "trio-mud: the game's own code failed, as shown above"
+
+
+@pytest.mark.parametrize("command", [name for name in cli.app if not name.startswith("-")])
+def test_the_help_of_each_command_states_exit_statuses_once(say: Say, command: str) -> None:
+    """`bench` and three others had statuses of their own, and those of a server below."""
+    status, text = say(command, "--help")
+
+    assert (0, 1) == (status, " ".join(text.split()).casefold().count("exit status"))
 
 
 def test_help_names_every_option_and_the_rule_of_variables(say: Say) -> None:

@@ -26,6 +26,12 @@ NOT_ALL_WELL: Final = 1  # a connection was lost, or a command not answered
 NOT_TO_BE_HAD: Final = 75  # EX_TEMPFAIL of sysexits.h: it may work later
 INTERRUPTED: Final = 130  # the status that shells report for a program ended by SIGINT
 
+# In place of the program's last paragraphs, whose exit statuses are those of a server.
+LAST_PARAGRAPH: Final = (
+    "Exit status: 0 all answered, 1 a player did not come in, a connection was lost or an answer was missing, "
+    "2 usage, 75 no connection, 130 Ctrl-C."
+)
+
 _POSITIVE = validators.Number(gt=0)
 _NOT_NEGATIVE = validators.Number(gte=0)
 
@@ -53,8 +59,6 @@ def bench(
     command_rate.
 
     One core handles some tens of thousands of commands a second; the report warns if the load itself was too busy.
-
-    Exit status: 0 all answered, 1 a connection or an answer was missing, 2 usage, 75 no connection, 130 Ctrl-C.
 
     Args:
         host: The server's name or address.

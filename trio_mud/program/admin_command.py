@@ -32,6 +32,8 @@ EXIT_UNAVAILABLE = 75  # EX_TEMPFAIL of sysexits.h
 PATIENCE = 60.0  # seconds for an answer; a command of the game may take half of that
 PROMPT = "admin> "
 LEAVE = ("exit", "quit")
+# In place of the program's last paragraphs, whose exit statuses are those of a server.
+LAST_PARAGRAPH = "Exit status: 0 done, 1 the command was not done, 2 usage, 75 no server answers."
 
 
 class NoServer(TrioMudError):
@@ -114,7 +116,7 @@ def ask(
 
 def add_admin_command(app: cyclopts.App) -> None:
     """Add `admin` to the command line."""
-    app.command(_admin, name="admin")
+    app.command(_admin, name="admin", help_epilogue=LAST_PARAGRAPH)
 
 
 def _admin(
@@ -125,7 +127,6 @@ def _admin(
     """Ask or direct a running server of this machine and user; without a command, at a prompt.
 
     `trio-mud admin help` lists the commands. `status`, `stack`, `tasks` and `kill` work even while the game is blocked.
-    The exit status is 0, or 1 if the command was not done, or 75 if no server answers.
 
     Args:
         command: One command for the server, such as status, or shutdown 60.

@@ -17,13 +17,14 @@ from cyclopts import Parameter
 
 from trio_mud import __version__
 
-from ..bench.command import bench
+from ..bench.command import LAST_PARAGRAPH, bench
 from ..cluster.ends import LinkUnavailable
 from ..compiled import build
 from ..driver.server.console import CannotOpenConsole
 from ..driver.server.log_lines import printable
 from ..driver.server.places import CannotListen
 from ..errors import CannotOpenStorage, ConfigurationError, StorageError
+from ..text.nearest import nearest
 from .admin_command import NoServer, add_admin_command
 from .announcements import plan
 from .cluster_commands import add_cluster_commands
@@ -60,7 +61,7 @@ app = cyclopts.App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-app.command(bench, name="bench")
+app.command(bench, name="bench", help_epilogue=LAST_PARAGRAPH)
 add_config_command(app)
 add_commands(app)
 add_admin_command(app)
@@ -112,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
         Exception: The error that crashed the server.
     """
     try:
+        _check_command(arguments)
         status = app(arguments, print_error=False, exit_on_error=False)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -141,6 +143,21 @@ def main(arguments: Sequence[str]) -> int:
     except StorageError as error:
         return _complain(str(error), FAILED)
     return status if isinstance(status, int) else CLEAN  # --help and --version return nothing
+
+
+def _check_command(arguments: Sequence[str]) -> None:
+    """Refuse a first word that can be neither a command nor a game; cyclopts would take it for the game.
+
+    Raises:
+        ConfigurationError: It is such a word; the message names the command most similar to it.
+    """
+    known = [name for name in app if not name.startswith("-")]
+    word = arguments[0] if arguments else ""
+    if word not in known and word.replace("-", "").isalnum() and not word.startswith("-"):
+        raise ConfigurationError(
+            f"there is no command {word!r}, and a game is named MODULE:NAME, such as tavern:hooks"
+            f"{nearest(word.casefold(), known)}"
+        )
 
 
 def _complain(text: str, status: int) -> int:

@@ -39,6 +39,11 @@ FAILED = 1
 HAND_OVER_PATIENCE = 2 * (LOADING_TIMEOUT + 2 * HAND_OVER_TIMEOUT)  # seconds; another hand-over may come before it
 _FLAG = Parameter(negative="", show_default=False)
 _HIDDEN = Parameter(show=False)
+# In place of the program's last paragraphs, whose exit statuses are those of a server.
+_OF_HANDOVER = (
+    "Exit status: 0 the new code has taken over, 1 it has not, and the code from before plays on, "
+    "2 usage or configuration, 75 no server answers."
+)
 _Game = Annotated[str | None, Parameter(show_default=False)]
 
 
@@ -47,7 +52,7 @@ def add_cluster_commands(app: cyclopts.App) -> None:
     app.command(_gateway, name="gateway")
     app.command(_world, name="world")
     app.command(_serve, name="serve")
-    app.command(_hand_over, name="handover")
+    app.command(_hand_over, name="handover", help_epilogue=_OF_HANDOVER)
 
 
 def _gateway(
@@ -82,8 +87,8 @@ def _world(
 ) -> int:
     """Run a game whose players are connected to gateways, until it is stopped.
 
-    It reaches the gateways by the cluster link, which `--link` names. SIGUSR1 hands over to a world that waits. The
-    exit status is 3 if another world has taken over; this one has written nothing since.
+    It reaches the gateways by the cluster link, which `--link` names. SIGUSR1 hands over to a world that waits. Once
+    another world has taken over, this one writes nothing more.
 
     Args:
         game: As for run.
@@ -151,8 +156,8 @@ def _hand_over(
     """Let new code of a game take over while all players stay connected.
 
     Under `trio-mud serve` a new process imports the code as it is now, and then takes over. If it cannot, the error is
-    printed, the code from before plays on, and the exit status is 1; it is 75 if no server answers. With a link to
-    Redis, the world that serves hands over to a standby, which has imported the code when it was started.
+    printed, and the code from before plays on. With a link to Redis, the world that serves hands over to a standby,
+    which has imported the code when it was started.
 
     Args:
         game: The game, as it was given to serve.

@@ -60,7 +60,7 @@ def add_commands(app: cyclopts.App) -> None:
 
 
 def _check(file: Named = None, /, *, database: Database = None, config: File = None) -> int:
-    """Check a whole database; the exit status is 1 if it is damaged.
+    """Check a whole database, and report what is damaged.
 
     Args:
         file: The same as --storage, such as a backup.

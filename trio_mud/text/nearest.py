@@ -1,6 +1,7 @@
 """A suggestion for a name that does not exist.
 
-Used for keys of the configuration, of maps and of the benchmark's scripts, for names of a module, and for attributes.
+Used for commands of the program, for keys of the configuration, of maps and of the benchmark's scripts, for names of
+a module, and for attributes.
 """
 
 from __future__ import annotations
