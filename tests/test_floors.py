@@ -149,6 +149,7 @@ ORDER = {
         "world_listener",
         "gateway_settings",
         "held_sessions",
+        "known_gateways",
         "world",
         "redis_access",
         "redis_client",

@@ -486,7 +486,7 @@ async def test_a_gateway_that_started_again_is_greeted_by_a_world_that_has_lost_
         split.gateway._incarnation += 1  # as if it had started again
         split.gateway._is_known = False
         await split.mud.pass_time(3)
-        assert world.service._incarnations["gateway"] == split.gateway._incarnation
+        assert world.service._gateways.incarnation_of("gateway") == split.gateway._incarnation
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(2)], ids=repr)

@@ -34,12 +34,12 @@ async def test_a_gap_of_many_items_is_closed_by_one_roll(
             for number in range(LOST):
                 await ann.type(f"{number}")
                 await settle()
-        before = world.service._last_roll
+        before = world.service._gateways._last_roll
         await ann.type("last")
         await ann.sees("you say last")
         said = ["first", *map(str, range(LOST)), "last"]
         assert ann.screen.splitlines() == [f"you say {line}" for line in said]
-        assert world.service._last_roll == before + 1
+        assert world.service._gateways._last_roll == before + 1
 
 
 async def _lose(self: MemoryGatewayEnd, frames: object) -> None:

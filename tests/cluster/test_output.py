@@ -122,6 +122,12 @@ async def test_a_world_remembers_nothing_of_the_connections_that_have_ended(auto
             await (await split.mud.player()).hang_up()
         await split.mud.pass_time(5)
         service = world.service
-        left = [service._links, service._active, service._rolling, service.output._waiting, service.output._shared]
+        left = [
+            service._links,
+            service._active,
+            service._gateways.rolling,
+            service.output._waiting,
+            service.output._shared,
+        ]
         assert not any(left)
         assert split.gateway._peers == {}

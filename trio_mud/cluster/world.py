@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, cast
@@ -37,6 +36,7 @@ from .frames import UpFrame, WireError, decode_up, encode_down
 from .gateway_settings import Listing, ban_message
 from .held_input import HeldInput
 from .held_sessions import HeldSessions
+from .known_gateways import KnownGateways
 from .pending import PendingOutput
 from .remote_link import RemoteLink
 from .remote_output import RemoteOutput
@@ -65,7 +65,6 @@ from .world_listener import WorldListener
 
 RELEASE_TIMEOUT: Final = 1.0  # seconds
 MOST_ACKNOWLEDGED: Final = 64 * 1024  # numbers of one message, and those of one connection more; a frame has room
-MOST_SUPERSEDED: Final = 16  # earlier incarnations of one gateway that are known
 MOST_DISMISSED: Final = 4096  # dismissed connections that are known, in case their gateways do not hear of it
 
 
@@ -109,14 +108,8 @@ class WorldService:
         self._links: dict[tuple[str, int], RemoteLink] = {}
         self._active: dict[RemoteLink, None] = {}  # with input that is not acknowledged, or a dialog to be reported
         self._abandoned: dict[tuple[str, int], RemoteLink] = {}  # of gateways that are given up, and may come back
-        self._incarnations: dict[str, int] = {}
-        self._superseded: dict[str, deque[int]] = {}  # the earlier incarnations of each gateway
-        self._received: dict[str, tuple[int, int]] = {}  # the incarnation and number of the last frame of each gateway
+        self._gateways = KnownGateways()
         self._numbers = itertools.count(1)  # of frames
-        self._rolls: dict[str, int] = {}  # the number of the last roll that each gateway was asked for
-        self._greeted: set[str] = set()  # gateways that are asked for their roll by the next commit
-        self._rolling: dict[str, set[int]] = {}  # the links of the rolls that are not over
-        self._last_roll = 0
         self._wanted: dict[tuple[str, int], RemoteOutput] = {}  # tails that gateways are asked for, and for whom
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
@@ -194,7 +187,7 @@ class WorldService:
                 self.hold.begin(self._sessions.is_over)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._receive_all)
-                nursery.start_soon(self._sessions.run, self._rolling, self._wake)
+                nursery.start_soon(self._sessions.run, self._gateways.rolling, self._wake)
                 nursery.start_soon(self.hold.limit)
                 if self._server is not None:
                     # No connection ends before its input.
@@ -321,7 +314,7 @@ class WorldService:
 
     def _send_ban(self, change: Ban | str) -> None:
         """Repeat a ban, or its lifting, at the gateways; those that are greeted later get all bans."""
-        for gateway in self._rolls:
+        for gateway in self._gateways.rolls:
             self.send(gateway, ban_message(change))
 
     def send(self, gateway: str, message: Down) -> None:
@@ -341,13 +334,13 @@ class WorldService:
 
     def bring_tail(self, link: RemoteOutput, tail: Tail) -> bool:
         """Ask the gateway that has a tail for it, unless it is the link's own; return True if the link is to wait."""
-        holder, here = tail.holder, (link.gateway, self._incarnations.get(link.gateway, 0))
+        holder, here = tail.holder, (link.gateway, self._gateways.incarnation_of(link.gateway))
         tail.holder = here
         if holder is None or holder == here:
             return False
         gateway, incarnation = cast("tuple[str, int]", holder)
         self._wanted[gateway, tail.number] = link
-        if gateway in self._rolls and self._incarnations.get(gateway) == incarnation:
+        if self._gateways.serves(gateway, incarnation):
             self.send(gateway, TailWanted(tail.number))
         else:
             self._pass_tail(gateway, TailMoved(tail.number, -1, b""))
@@ -399,32 +392,22 @@ class WorldService:
                     except Exception as error:  # noqa: BLE001 - the other messages go on
                         what = f"obey a message {type(message).__name__} of gateway {decoded.gateway}"
                         self._reports.failed("messages failed", f"the world cannot {what}", error)
-                    if self._rolls[decoded.gateway] != decoded.roll:
+                    if not self._gateways.follows_roll(decoded):
                         break  # it is asked for again, with the rest
 
     def _is_for_me(self, frame: UpFrame) -> bool:
         """Return True if a frame is for this world; greet a gateway that does not know it."""
-        known = self._incarnations.get(frame.gateway)
-        if known != frame.incarnation:
-            superseded = self._superseded.setdefault(frame.gateway, deque(maxlen=MOST_SUPERSEDED))
-            if frame.incarnation in superseded:
-                self._reports.count("frames of an earlier gateway")
-                return False
-            if known is not None:
-                superseded.append(known)
-                self._end_gateway(frame.gateway)
-            self._incarnations[frame.gateway] = frame.incarnation
-        # It knows no world, but its name was greeted, perhaps when an earlier process had it.
-        was_missed = known is None and not frame.epoch and frame.gateway not in self._greeted
-        if frame.gateway not in self._rolls or was_missed:  # by any frame: one given up sends an old one again
+        if self._gateways.is_superseded(frame):
+            self._reports.count("frames of an earlier gateway")
+            return False
+        if self._gateways.has_restarted(frame):
+            self._end_gateway(frame.gateway)
+        if self._gateways.meet(frame):
             self._greet(frame.gateway)
-        if frame.number:
-            incarnation, number = self._received.get(frame.gateway, (0, 0))
-            if incarnation == frame.incarnation and frame.number <= number:
-                self._reports.count("frames that came twice")
-                return False
-            self._received[frame.gateway] = frame.incarnation, frame.number
-        return (frame.epoch, frame.roll) == (self._end.epoch, self._rolls[frame.gateway])
+        if self._gateways.came_before(frame):
+            self._reports.count("frames that came twice")
+            return False
+        return frame.epoch == self._end.epoch and self._gateways.follows_roll(frame)
 
     def _take(self, gateway: str, message: Up) -> None:
         if isinstance(message, RollOver):
@@ -437,8 +420,7 @@ class WorldService:
             self._pass_tail(gateway, TailMoved(message.tail, message.lines, message.data))
             return
         if isinstance(message, Arrived):
-            if (rolling := self._rolling.get(gateway)) is not None:
-                rolling.add(message.link)
+            self._gateways.name(gateway, message.link)
             place = gateway, message.link
             if (known := self._links.get(place)) is not None:
                 known.repeat_lost(message)
@@ -473,7 +455,7 @@ class WorldService:
             self._reports.count("arrivals ignored")
             return
         before = self._abandoned.pop((gateway, arrived.link), None)
-        link = RemoteLink(self, gateway, self._incarnations[gateway], arrived, before)
+        link = RemoteLink(self, gateway, self._gateways.incarnation_of(gateway), arrived, before)
         continues = self._sessions.take_place(link)
         link.continues = None if continues is None else continues.session
         link.begins_again = arrived.was_admitted and continues is None and before is None
@@ -486,11 +468,7 @@ class WorldService:
 
     def _greet(self, gateway: str) -> None:
         """Ask a gateway for its roll."""
-        self._last_roll += 1
-        self._greeted.add(gateway)
-        self._rolls[gateway] = self._last_roll
-        self._rolling[gateway] = set()
-        self.send(gateway, WorldStarted(self._end.epoch, self._last_roll))
+        self.send(gateway, WorldStarted(self._end.epoch, self._gateways.begin_roll(gateway)))
         if self._listing.message is not None:
             self.send(gateway, self._listing.message)
         for ban in self._host.bans if self._host is not None else ():
@@ -504,18 +482,17 @@ class WorldService:
 
     def _close_roll(self, gateway: str) -> None:
         """End the connections that the gateway has not named in its roll."""
-        here = self._rolling.pop(gateway, None)
+        here = self._gateways.end_roll(gateway)
         if here is None:
             return
         for (name, number), link in list(self._links.items()):
             if name == gateway and number not in here:
                 link.lose_gateway()
-        self._sessions.close_roll(gateway, self._rolling)
+        self._sessions.close_roll(gateway, self._gateways.rolling)
 
     def _lose_gateway(self, gateway: str) -> None:
         """Lose the links of a gateway that is given up. It may be alive: what they have taken is acknowledged."""
-        self._rolls.pop(gateway, None)
-        self._rolling.pop(gateway, None)
+        self._gateways.give_up(gateway)
         for name, tail in [wanted for wanted in self._wanted if wanted[0] == gateway]:
             self._pass_tail(name, TailMoved(tail, -1, b""))
         for place, link in list(self._links.items()):
@@ -526,7 +503,7 @@ class WorldService:
     def _end_gateway(self, gateway: str) -> None:
         """Forget a gateway that has ended: another one of its name has started."""
         self._lose_gateway(gateway)
-        self._incarnations.pop(gateway, None)
+        self._gateways.supersede(gateway)
         self.output.forget(gateway)
         for links in (self._abandoned, self._links):
             for place in [place for place in links if place[0] == gateway]:
@@ -555,8 +532,7 @@ class WorldService:
             return
         if is_empty and not may_be_empty:
             return
-        incarnations = self._incarnations.copy()
-        greeted, self._greeted = self._greeted, set()
+        incarnations, greeted = self._gateways.incarnations(), self._gateways.take_greeted()
         held = await self.journal.held() | sessions
         frames = {
             gateway: self._encoded(messages, incarnations.get(gateway, 0), is_greeted=gateway in greeted)
@@ -573,7 +549,7 @@ class WorldService:
                 self.output.make_room(size)
                 out = {}
             for gateway, messages in out.items():  # nothing of it was delivered, and it precedes all that follows
-                if incarnations.get(gateway) == self._incarnations.get(gateway):  # a new one has other links
+                if incarnations.get(gateway, 0) == self._gateways.incarnation_of(gateway):  # a new one has other links
                     self.output.give_back(gateway, messages)
             self.journal.refused()
             await self._claim_again()
@@ -639,7 +615,7 @@ class WorldService:
         if self._must_list and self._host is not None:
             self._must_list = False
             if (changed := self._listing.update(self._host)) is not None:
-                self.output.put_first(self._rolls, changed)
+                self.output.put_first(self._gateways.rolls, changed)
 
 
 async def _call_after(wait: Callable[[], Awaitable[object]], act: Callable[[], object]) -> None:

@@ -68,7 +68,7 @@ def obey_operator(operator, command):
     for world in gc.get_objects():
         if type(world) is WorldService:
             operator.write(f"phase {world._machine.state}, commit {world._number}, holds input: {world.hold.is_on}, "
-                f"pending {world.output.size}, rolls {world._rolls}, rolling {world._rolling}, "
+                f"pending {world.output.size}, rolls {world._gateways.rolls}, rolling {world._gateways.rolling}, "
                 f"links {len(world._links)}")
             for (gateway, number), link in world._links.items():
                 receiver, taken = link.input.receiver, link.input

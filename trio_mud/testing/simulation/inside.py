@@ -101,7 +101,7 @@ def name_of(gateway: GatewayService) -> str:
 
 def incarnation(world: WorldService, gateway: str) -> int:
     """Return the incarnation of a gateway that a world has heard of; 0 if of none."""
-    return world._incarnations.get(gateway, 0)
+    return world._gateways.incarnation_of(gateway)
 
 
 def peers(gateway: GatewayService) -> Iterator[tuple[AtGateway, Connection, int, int, bool]]:
