@@ -188,7 +188,7 @@ async def test_a_client_whose_gateway_is_gone_learns_that_lines_may_be_lost(
         await split.mud.pass_time(2)
         assert resumed(back) == {"lines": 0, "missed": 0, "lost": None}
         assert said(back)[-1] == "<9>"
-        assert not world.service._wanted
+        assert not world.service.tails
 
         back.go_silent()
         await bob.type("10")
@@ -205,11 +205,11 @@ async def test_a_link_that_ends_while_it_waits_for_a_tail_leaves_nothing_behind(
         await ann.vanish()
         await split.mud.pass_time(5)
         back = await other.mud.player(gmcp=SESSION, returns=ann.returns)
-        while not world.service._wanted:
+        while not world.service.tails:
             await split.mud.pass_time(0.1)
         await back.vanish()
         await split.mud.pass_time(10)
-        assert not world.service._wanted
+        assert not world.service.tails
         assert len(world.service._links) == 1
 
 
@@ -221,7 +221,7 @@ async def test_an_answer_that_is_lost_with_the_data_of_the_cluster_link_is_asked
         await ann.vanish()
         await split.mud.pass_time(5)
         back = await other.mud.player(gmcp=SESSION, returns=ann.returns)
-        while not world.service._wanted:
+        while not world.service.tails:
             await split.mud.pass_time(0.1)
         split.gateway._given.clear()
         world.service._greet("gateway")  # as after a lost commit

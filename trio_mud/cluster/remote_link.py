@@ -26,13 +26,13 @@ from ..driver.link.base import (
     Resized,
 )
 from ..driver.link.client import Client, ClientState, FactSource
-from ..driver.link.tail import Tail
 from ..driver.sessions.session import Session
 from .held_input import HeldInput
 from .pending import PendingOutput
 from .remote_input import RemoteInput
 from .remote_output import RemoteOutput
 from .states import WORLD_LINK, InWorld, Machine, WorldLinkAction, WorldLinkEvent
+from .wanted_tails import WantedTails
 from .wire import (
     Arrived,
     Departed,
@@ -57,10 +57,12 @@ class Port(Protocol):
     Attributes:
         output: The output for the next commit.
         hold: Holds input while sessions of an earlier world are restored.
+        tails: The tails that gateways are asked for.
     """
 
     output: PendingOutput
     hold: HeldInput
+    tails: WantedTails
 
     def attach_host(self, host: LinkHost) -> None:
         """Take note of the server's parts. Called for each link; all belong to one server."""
@@ -72,10 +74,6 @@ class Port(Protocol):
 
     def discard_input(self, link: RemoteLink) -> None:
         """Ask the gateway to drop input, with the next commit; several requests of one commit are one."""
-        ...
-
-    def bring_tail(self, link: RemoteOutput, tail: Tail) -> bool:
-        """Return False if the link's gateway has the tail; else call `take_tail` once that of another one has come."""
         ...
 
     def note_input(self, link: RemoteLink) -> None:
@@ -151,7 +149,7 @@ class RemoteLink(RemoteOutput):
         before: RemoteLink | None = None,
     ) -> None:
         machine = Machine(WORLD_LINK, InWorld.KNOCKING)
-        super().__init__(port.output, port.bring_tail, gateway, arrived.link, RemoteClient(), machine)
+        super().__init__(port.output, port.tails.bring, gateway, arrived.link, RemoteClient(), machine)
         self._port = port
         self.begins_again = False
         self.continues: Session | None = None

@@ -20,14 +20,13 @@ import itertools
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, cast
+from typing import Final
 
 import trio
 
 from ..driver.core.guard import unwrap_single
 from ..driver.link.bans import Ban
 from ..driver.link.base import LinkHost
-from ..driver.link.tail import Tail
 from ..driver.server.server import MasterServer
 from ..errors import Superseded
 from ..storage.journal import ChangeJournal
@@ -39,9 +38,9 @@ from .held_sessions import HeldSessions
 from .known_gateways import KnownGateways
 from .pending import PendingOutput
 from .remote_link import RemoteLink
-from .remote_output import RemoteOutput
 from .reports import Reports
 from .states import WORLD, Machine, WorldAction, WorldEvent, WorldPhase
+from .wanted_tails import WantedTails
 from .wire import (
     Acknowledged,
     Arrived,
@@ -55,7 +54,6 @@ from .wire import (
     Signalled,
     TailGiven,
     TailMoved,
-    TailWanted,
     Up,
     VerdictAdmitted,
     WorldProbed,
@@ -83,6 +81,7 @@ class WorldService:
         journal: The changes of the game's records, for `Game.open`.
         output: The output for the next commit.
         hold: Holds input while sessions of an earlier world are restored.
+        tails: The tails that gateways are asked for.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class WorldService:
         self._abandoned: dict[tuple[str, int], RemoteLink] = {}  # of gateways that are given up, and may come back
         self._gateways = KnownGateways()
         self._numbers = itertools.count(1)  # of frames
-        self._wanted: dict[tuple[str, int], RemoteOutput] = {}  # tails that gateways are asked for, and for whom
+        self.tails = WantedTails(self._gateways, self.send)
         self._dismissed: dict[tuple[str, int], Dismissed] = {}  # the last ones, the oldest first
         self._discarding: dict[RemoteLink, None] = {}  # links whose input gateways are to drop
         # The numbers of the requests for that. No two worlds begin alike: the answer to another world's request is in
@@ -332,25 +331,6 @@ class WorldService:
         self._discarding[link] = None
         self._dirty.set()
 
-    def bring_tail(self, link: RemoteOutput, tail: Tail) -> bool:
-        """Ask the gateway that has a tail for it, unless it is the link's own; return True if the link is to wait."""
-        holder, here = tail.holder, (link.gateway, self._gateways.incarnation_of(link.gateway))
-        tail.holder = here
-        if holder is None or holder == here:
-            return False
-        gateway, incarnation = cast("tuple[str, int]", holder)
-        self._wanted[gateway, tail.number] = link
-        if self._gateways.serves(gateway, incarnation):
-            self.send(gateway, TailWanted(tail.number))
-        else:
-            self._pass_tail(gateway, TailMoved(tail.number, -1, b""))
-        return True
-
-    def _pass_tail(self, gateway: str, moved: TailMoved) -> None:
-        link = self._wanted.pop((gateway, moved.tail), None)
-        if link is not None:
-            link.take_tail(moved)
-
     def note_input(self, link: RemoteLink) -> None:
         """Acknowledge the input of a link once it was taken, and report its dialog."""
         self._active[link] = None
@@ -362,8 +342,7 @@ class WorldService:
         if self._abandoned.get((link.gateway, link.number)) is not link:  # otherwise its input is still acknowledged
             self._active.pop(link, None)
         self._discarding.pop(link, None)
-        for wanted in [wanted for wanted, one in self._wanted.items() if one is link]:
-            del self._wanted[wanted]
+        self.tails.forget(link)
         if self._links.get((link.gateway, link.number)) is link:
             del self._links[link.gateway, link.number]
 
@@ -417,7 +396,7 @@ class WorldService:
             self.send(gateway, ProbeAnswered())
             return
         if isinstance(message, TailGiven):
-            self._pass_tail(gateway, TailMoved(message.tail, message.lines, message.data))
+            self.tails.pass_on(gateway, TailMoved(message.tail, message.lines, message.data))
             return
         if isinstance(message, Arrived):
             self._gateways.name(gateway, message.link)
@@ -476,9 +455,7 @@ class WorldService:
         for (name, _), link in self._links.items():
             if name == gateway:  # in this commit, before another acknowledgement
                 link.repeat_dialog()
-        for name, tail in self._wanted:
-            if name == gateway:  # the earlier request, or its answer, may be lost
-                self.send(gateway, TailWanted(tail))
+        self.tails.ask_again(gateway)
 
     def _close_roll(self, gateway: str) -> None:
         """End the connections that the gateway has not named in its roll."""
@@ -493,8 +470,7 @@ class WorldService:
     def _lose_gateway(self, gateway: str) -> None:
         """Lose the links of a gateway that is given up. It may be alive: what they have taken is acknowledged."""
         self._gateways.give_up(gateway)
-        for name, tail in [wanted for wanted in self._wanted if wanted[0] == gateway]:
-            self._pass_tail(name, TailMoved(tail, -1, b""))
+        self.tails.lose_gateway(gateway)
         for place, link in list(self._links.items()):
             if place[0] == gateway and not link.owes_dismissal:
                 self._abandoned[place] = link
