@@ -18,7 +18,7 @@ from trio_mud.cluster.numbering import InputOrder, Unacknowledged
 from trio_mud.cluster.pending import PendingOutput
 from trio_mud.cluster.remote_input import RemoteInput
 from trio_mud.cluster.remote_link import RemoteLink
-from trio_mud.cluster.wire import Acknowledged, Arrived, DialogChanged, Dismissed, Down, Numbered, Output
+from trio_mud.cluster.wire import Acknowledged, Arrived, DialogChanged, Dismissed, Down, EndingDecided, Numbered, Output
 from trio_mud.cluster.world import WorldService
 from trio_mud.driver.connection.connection import Connection
 from trio_mud.driver.connection.inbox import Inbox
@@ -110,6 +110,12 @@ def a_line_is_acknowledged_before_it_is_taken(true: Any, self: RemoteInput) -> i
 @_split_defect(WorldService, "_arrive")
 def the_lines_of_a_lost_dialog_are_commands(true: Any, self: WorldService, gateway: str, arrived: Arrived) -> None:
     true(self, gateway, replace(arrived, in_dialog=False))
+
+
+@_split_defect(RemoteLink, "take_ending", often="death meets quit")
+def a_quit_is_not_reported(true: Any, self: RemoteLink) -> EndingDecided | None:
+    true(self)
+    return None
 
 
 @_split_defect(RemoteLink, "take_dialog")

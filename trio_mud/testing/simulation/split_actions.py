@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def _split(act: Callable[[SplitHarness, Random], bool], weight: float) -> Action:
+    return _split_for_player(lambda harness, player, chance: act(harness, chance), weight)
+
+
+def _split_for_player(act: Callable[[SplitHarness, SimulatedPlayer, Random], bool], weight: float) -> Action:
     def do(harness: object, player: SimulatedPlayer, chance: Random) -> bool:
-        return act(harness, chance)  # type: ignore[arg-type]  # played by a split harness only
+        return act(harness, player, chance)  # type: ignore[arg-type]  # played by a split harness only
 
     return Action(do, weight)
 
@@ -30,6 +34,12 @@ def _world_dies(harness: SplitHarness, chance: Random) -> bool:
 def _world_dies_anywhere(harness: SplitHarness, chance: Random) -> bool:
     """Kill the world before a step of any task."""
     return harness.at_step(chance.randint(1, 250), lambda: harness.kill_world(chance))
+
+
+def _death_meets_quit(harness: SplitHarness, player: SimulatedPlayer, chance: Random) -> bool:
+    """Kill the world while it ends a connection, which has more input waiting."""
+    harness.types(player, [*harness.game.leave(chance), *harness.lines(player, chance, chance.randint(1, 3))])
+    return harness.at_quit(chance.randint(1, 40), lambda: harness.kill_world(chance))
 
 
 def _world_replaced(harness: SplitHarness, chance: Random) -> bool:
@@ -88,6 +98,7 @@ def _link_forgets(harness: SplitHarness, chance: Random) -> bool:
 SPLIT_ACTIONS: Final[dict[str, Action]] = {
     "world dies": _split(_world_dies, 3),
     "world dies anywhere": _split(_world_dies_anywhere, 6),
+    "death meets quit": _split_for_player(_death_meets_quit, 3),
     "world replaced": _split(_world_replaced, 3),
     "world hands over": _split(_world_hands_over, 2),
     "gateway dies": _split(_gateway_dies, 0.7),

@@ -264,7 +264,7 @@ class SplitHarness(Harness):
                 world.trace.storage.disk.is_faulty = False
         await trio.sleep(HEALING)
         self.cluster.latency = 0.0
-        self._steps.cut_at = None
+        self._steps.cut_at = self.split.at_quit = None
         if self._world.ended.is_set() or self._world.trace.is_dead:
             self.start_world(0.0)
         world = self._world
@@ -357,6 +357,13 @@ class SplitHarness(Harness):
         if self._steps.cut_at is not None and self._steps.cut_at > self._steps.count:
             return False
         self._steps.cut_at, self._steps.cut = self._steps.count + steps, act
+        return True
+
+    def at_quit(self, steps: int, act: Callable[[], object]) -> bool:
+        """Act so many steps after a world has next decided to end a connection; return False if another act waits."""
+        if self.split.at_quit is not None:
+            return False
+        self.split.at_quit = lambda: self.at_step(steps, act)
         return True
 
     @property

@@ -82,7 +82,7 @@ def _question_is_over_at(arrivals: Sequence[Arrival], world: WorldSideTrace) -> 
 
 
 def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
-    """Each line takes effect once and in order, each output arrives at most once and in order, and one world counts."""
+    """Each line takes effect once and in order, each output arrives at most once, a quit stands, and one world counts."""
     for world in trace.worlds:
         if isinstance(world.raised, Fenced | Superseded) and world is trace.worlds[-1]:
             yield f"{world} was fenced, and no other world has followed"
@@ -93,6 +93,8 @@ def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
         for earlier, later in pairwise(arrivals):
             if earlier.world is later.world:
                 yield from _twice(trace, earlier, later)
+            elif earlier.has_quit and later.taken:
+                yield f"{earlier} has quit, and {later} has taken {later.taken}"
         yield from _never(trace, arrivals[-1])
         if not arrivals[-1].world.is_dead and not trace.typed[place].keys() >= set(
             range(1, arrivals[-1].acknowledged + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from ...cluster.wire import (
 from ...cluster.world import WorldService
 from ...driver.connection.connection import Connection
 from ...driver.connection.events import Connect, Input
+from ...driver.core.events import Reason
 from ...driver.server.server import MasterServer
 from ...driver.sessions.events import SessionRestored
 from ...driver.sessions.session import Session
@@ -94,6 +95,7 @@ class Arrival:
             request are to be dropped.
         discards_after: The greatest number that was sent up when the first request to drop input took effect.
         dismissed_with: The number of lines that were taken when its dismissal took effect; None if it did not.
+        has_quit: True if a commit that took effect has decided that it quits, so that no later world takes its lines.
         replies: For each line that a hook has taken: its number among the lines, and the number of lines that the game
             had written before its reply.
     """
@@ -109,6 +111,7 @@ class Arrival:
     is_cancelled: bool = False
     discards_after: int | None = None
     dismissed_with: int | None = None
+    has_quit: bool = False
 
     def __str__(self) -> str:
         return f"{self.place} in {self.world}"
@@ -141,6 +144,7 @@ class WorldSideTrace(Trace):
         committing: Its sessions at the moment of the commit that is under way; None without one, as for those that only
             keep the claim of a world which loads its game.
         dialogs: The places of its connections at that moment, and whether a dialog has their lines.
+        quitting: The places of its connections that quit at that moment.
         restored: What it makes of the sessions of an earlier world; None before its claim, and for a game that does not
             restore them.
     """
@@ -163,6 +167,7 @@ class WorldSideTrace(Trace):
         self.arrivals: dict[int, Arrival] = {}
         self.committing: dict[object, LeftSession] | None = None
         self.dialogs: dict[Place, bool] = {}
+        self.quitting: set[Place] = set()
         self.restored: RestoredSessions | None = None
         self._split = split
 
@@ -272,6 +277,7 @@ class SplitTrace:
         stuck: The error of a run that did not end.
         left: The sessions as the last commit has left them, by their keys.
         records: The records as the last commit has left them.
+        at_quit: Called once, when a world is about to commit that it has decided to end a connection.
     """
 
     def __init__(self, plan: RunPlan) -> None:
@@ -285,6 +291,7 @@ class SplitTrace:
         self.stuck: BaseException | None = None
         self.left: dict[object, LeftSession] = {}
         self.records = KeptRecords()
+        self.at_quit: Callable[[], object] | None = None
         self._acknowledged: defaultdict[Place, list[_Acknowledgement]] = defaultdict(list)
         self._differences: dict[Place, str] = {}
         self._dropped: defaultdict[Place, dict[int, int]] = defaultdict(dict)  # see `lines_of`
@@ -339,6 +346,8 @@ class SplitTrace:
             knows = self._in_dialog.get(arrival.place) if arrival in taken else None
             if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
                 self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
+            if arrival in taken and arrival.place in world.quitting:
+                arrival.has_quit = True
         if not (commit.frames or commit.held):
             return  # it only keeps the claim, perhaps beside another one that is under way, or was given up
         if world.committing is not None:
@@ -367,6 +376,9 @@ class SplitTrace:
                             if place[0] == gateway and place[2] == link:
                                 for one in known:
                                     one.is_lost = one.is_lost or one.number >= number
+        for arrivals in self.arrivals.values():
+            for arrival in arrivals:
+                arrival.has_quit = False  # the commit may not have reached the gateway
 
     # Reported by the two sides
 
@@ -379,6 +391,10 @@ class SplitTrace:
             for arrival in world.arrivals.values()
             if arrival.connection in world.server.connections and arrival.connection.ending is None
         }
+        known, world.quitting = world.quitting, set(_quitting(world))
+        if self.at_quit is not None and world.quitting - known:
+            act, self.at_quit = self.at_quit, None
+            act()
         if world.storage is not None and world.storage.is_open:
             self.records.takes(world.storage)
 
@@ -496,6 +512,8 @@ class SplitTrace:
             case DiscardInput():
                 if arrival.discards_after is None:
                     arrival.discards_after = max(self.typed[arrival.place], default=0)
+            case EndingDecided():
+                arrival.has_quit = True
             case Dismissed():
                 arrival.dismissed_with = len(arrival.taken)
                 if arrival.connection.ending is None:
@@ -569,6 +587,13 @@ class RecordedCluster(MemoryCluster):
     def _send_down(self, commit: Commit) -> None:
         self._trace.committed(self._committing, commit, is_current=self._committing == self.epoch)
         super()._send_down(commit)
+
+
+def _quitting(world: WorldSideTrace) -> Iterator[Place]:
+    for arrival in world.arrivals.values():
+        cause = arrival.connection.ending
+        if cause is not None and cause.reason is Reason.QUIT:
+            yield arrival.place
 
 
 def _links_of(message: Down) -> list[int]:
