@@ -82,7 +82,7 @@ def _question_is_over_at(arrivals: Sequence[Arrival], world: WorldSideTrace) -> 
 
 
 def _between_the_sides(trace: SplitTrace) -> Iterator[str]:
-    """Each line takes effect once and in order, each output arrives at most once, a quit stands, and one world counts."""
+    """Each line takes effect once and in order, each output arrives at most once, quits stand, and one world counts."""
     for world in trace.worlds:
         if isinstance(world.raised, Fenced | Superseded) and world is trace.worlds[-1]:
             yield f"{world} was fenced, and no other world has followed"
