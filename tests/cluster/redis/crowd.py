@@ -10,23 +10,20 @@ from dataclasses import dataclass, field
 
 import trio
 
+from tests.counted_lines import CountedLines
 from trio_mud import Texts
 
 NOTICES = (Texts().world_silent, Texts().world_back, Texts().world_restarted)
 
 
 @dataclass
-class Counting:
+class Counting(CountedLines):
     """One player.
 
     Attributes:
         ports: The ports of the gateways; after a loss of its connection it tries the next one.
-        sent: The greatest number sent.
-        answered: The greatest number answered.
-        doubled: Answers to numbers that were answered before.
-        skipped: Numbers without an answer, of which a greater one was answered.
-        unexplained: Those of them that no gateway can have taken with it: they were sent by the connection that has
-            answered the greater one.
+        unexplained: The skipped numbers that no gateway can have taken with it: they were sent by the connection that
+            has answered the greater one.
         connects: The number of connections so far.
         last: When the last answer came.
         delays: Seconds from each line to its answer.
@@ -38,10 +35,6 @@ class Counting:
     """
 
     ports: Sequence[int]
-    sent: int = 0
-    answered: int = 0
-    doubled: int = 0
-    skipped: int = 0
     unexplained: int = 0
     connects: int = 0
     last: float = 0.0
@@ -92,12 +85,10 @@ class Counting:
             self.strange.append(line)
 
     def _check(self, number: int) -> None:
-        if number <= self.answered:
-            self.doubled += 1
+        explained = max(self.answered, self._sent_before)
+        if not self.note_answer(number):
             return
-        self.skipped += number - self.answered - 1
-        self.unexplained += max(0, number - max(self.answered, self._sent_before) - 1)
-        self.answered = number
+        self.unexplained += max(0, number - explained - 1)
         self.last = time.time()
         if (began := self._sent_at.pop(number, None)) is not None:
             self.delays.append(self.last - began)

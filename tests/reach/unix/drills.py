@@ -60,7 +60,7 @@ async def explain(game: ServedGame, players: Sequence[CountingPlayer]) -> None:
     for place, player in enumerate(players):
         if player.answered < player.sent:
             print(f"player {place} at {player.local}: sent {player.sent}, answered {player.answered}, ", end="")
-            print(f"lost {player.lost}, connects {player.connects}, worlds {player.worlds}")
+            print(f"lost {player.skipped}, connects {player.connects}, worlds {player.worlds}")
     for console, commands in (("game.gateway.sock", ("status", "waiting")), ("world.sock", ("status", "all"))):
         for words in (*commands, "stack", "tasks"):
             asked = command("admin", "--console", str(game.folder / console), words)
@@ -107,8 +107,8 @@ def _print(what: str, players: Sequence[CountingPlayer], silences: Sequence[floa
     waits = sorted(silences)
     print(
         f"{what}: sent {sum(player.sent for player in players)}, "
-        f"answered {sum(player.answered - player.lost for player in players)}, "
-        f"lost {sum(player.lost + player.sent - player.answered for player in players)}, "
+        f"answered {sum(player.answered - player.skipped for player in players)}, "
+        f"lost {sum(player.skipped + player.sent - player.answered for player in players)}, "
         f"doubled {sum(player.doubled for player in players)}, "
         f"connections {sum(player.connects for player in players)} of {len(players)} players"
         + (

@@ -21,6 +21,7 @@ from typing import Final
 
 import trio
 
+from tests.counted_lines import CountedLines
 from tests.ports import free_port
 
 CHECKOUT: Final = Path(__file__).resolve().parents[3]
@@ -188,25 +189,17 @@ async def serving(folder: Path, *options: str) -> AsyncGenerator[ServedGame]:
 
 
 @dataclass
-class CountingPlayer:
+class CountingPlayer(CountedLines):
     """A player who sends numbers, and checks that each is answered once and in order.
 
     Attributes:
         port: The port of the gateway.
-        sent: The greatest number that was sent.
-        answered: The greatest number that was answered.
-        doubled: Answers to numbers that were answered before.
-        lost: Numbers without an answer, of which a greater one was answered.
         connects: The number of connections.
         worlds: When each world gave its first answer, by the number of its process.
         local: The port of its last connection.
     """
 
     port: int
-    sent: int = 0
-    answered: int = 0
-    doubled: int = 0
-    lost: int = 0
     connects: int = 0
     worlds: dict[int, float] = field(default_factory=dict)
     local: int = 0
@@ -233,17 +226,10 @@ class CountingPlayer:
             buffer += data
             end = 0
             for found in ANSWER.finditer(buffer):
-                self._note(int(found[1]), int(found[2]))
+                self.worlds.setdefault(int(found[1]), trio.current_time())
+                self.note_answer(int(found[2]))
                 end = found.end()
             buffer = buffer[end:]
-
-    def _note(self, world: int, number: int) -> None:
-        self.worlds.setdefault(world, trio.current_time())
-        if number <= self.answered:
-            self.doubled += 1
-            return
-        self.lost += number - self.answered - 1
-        self.answered = number
 
     async def count(self, every: float) -> None:
         """Send the next number again and again, while connected."""

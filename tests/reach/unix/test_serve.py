@@ -31,7 +31,7 @@ async def test_each_line_is_answered_once_while_the_world_is_killed(tmp_path: Pa
             for _ in range(3):
                 await game.has_spare()
                 print(f"{await silence_after_kill(game, players):.3f} s of silence")  # noqa: T201 - a figure
-        assert sum(player.lost + player.doubled for player in players) == 0
+        assert sum(player.skipped + player.doubled for player in players) == 0
         assert all(player.answered == player.sent for player in players)
         assert [player.connects for player in players] == [1] * 20
 
@@ -41,7 +41,7 @@ async def test_new_code_takes_over_while_players_stay(tmp_path: Path) -> None:
         (tmp_path / "game.py").write_text(GAME.replace("VERSION = 1", "VERSION = 2"))
         async with crowd(game.port, 10, every=0.1) as players:
             await hand_over(game)
-        assert sum(player.lost + player.doubled for player in players) == 0
+        assert sum(player.skipped + player.doubled for player in players) == 0
         assert [player.connects for player in players] == [1] * 10
         await ann.send_all(b"version\r\n")
         await sees(ann, b"version 2")
@@ -129,7 +129,7 @@ async def test_the_code_from_before_plays_on_if_the_new_one_fails_on_started(tmp
             failed.stdout.decode() == "the new world has ended with status 1: KeyError: 'maps' "
             f"({tmp_path}/game.py, line {line}, in open_maps); the code from before plays on\n"
         )
-        assert sum(player.lost + player.doubled for player in players) == 0
+        assert sum(player.skipped + player.doubled for player in players) == 0
         assert [player.connects for player in players] == [1] * 5
         await ann.send_all(b"version\r\n")
         await sees(ann, b"version 1")
@@ -169,7 +169,7 @@ async def test_a_world_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None
             with trio.fail_after(PATIENCE):
                 while all(len(player.worlds) == 1 for player in players):
                     await trio.sleep(0.02)
-        assert sum(player.lost + player.doubled for player in players) == 0
+        assert sum(player.skipped + player.doubled for player in players) == 0
         assert world not in game.children("world")
 
 
