@@ -143,6 +143,63 @@ async def test_what_is_never_answered_is_told(echo: Hooks) -> None:
     assert json.loads(report.as_json())["latency"]["max"] is None
 
 
+async def test_a_login_that_waits_in_vain_ends_with_its_step_and_the_last_text(
+    echo: Hooks, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It measured nobody for ten minutes, and gave no reason."""
+    autojump_clock.autojump_threshold = 0.01  # for what is under way over loopback
+    steps = (LoadStep(expect="Welcome", think=20), LoadStep(send="echo Ann{a}", expect="By what name"))
+    began = trio.current_time()
+    async with serving(echo, FREE) as port:
+        load = Load(
+            LoadPlan(host="127.0.0.1", port=port, players=2, ramp=0, duration=600, script=LoadScript(login=steps))
+        )
+        await load.run()
+    report = LoadReport(load, 0.0, trio.current_time())
+    awaited = "step 2 of the login, 'echo Ann{a}', waits for 'By what name'"
+
+    assert 20 < trio.current_time() - began < 60
+    assert not report.is_whole
+    assert f"waiting      2 x {awaited}; the last text was 'echo Anna >'" in report.as_text()
+    assert json.loads(report.as_json())["waiting"] == {awaited: {"count": 2, "last_text": "echo Anna >"}}
+
+
+async def test_those_who_came_in_are_measured_and_those_who_did_not_are_reported(
+    echo: Hooks, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.01
+    login = (LoadStep(send="echo {n}", expect="echo 1"),)
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port, rate=10, script=LoadScript(login=login, commands=QUICK.commands)))
+        await load.run()
+    report = LoadReport(load, 0.0, trio.current_time())
+
+    assert (1, True) == (load.tally.logged_in, load.tally.latency.count > 0)
+    assert load.unanswered == 0
+    assert not report.is_whole
+    assert "waiting      4 x step 1 of the login, 'echo {n}', waits for 'echo 1'; the last" in report.as_text()
+
+
+async def test_a_server_that_says_nothing_is_reported_as_silent(autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.01
+    async with serving(Hooks(), FREE) as port:
+        load = Load(plan(port, script=LoadScript(login=(LoadStep(expect="Welcome"),))))
+        await load.run()
+
+    text = LoadReport(load, 0.0, trio.current_time()).as_text()
+    assert "waiting      5 x step 1 of the login waits for 'Welcome'; no text came" in text
+
+
+async def test_a_command_that_waits_in_vain_is_reported_with_what_it_waits_for(echo: Hooks) -> None:
+    commands = (LoadStep(send="echo {n}"), LoadStep(send="echo me", expect="You say"))
+    async with serving(echo, FREE) as port:
+        load = Load(plan(port, script=LoadScript(commands=commands, think=0)))
+        await load.run()
+
+    text = LoadReport(load, 0.0, trio.current_time()).as_text()
+    assert "waiting      5 x 'echo me' waits for 'You say'; the last text was 'echo me >'" in text
+
+
 async def test_more_than_the_kernel_takes_at_once_arrives_whole(echo: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_mud.bench.load.DRAIN", PATIENCE)  # the answers are a megabyte
     long = LoadScript(commands=(LoadStep(send="echo " + "x" * 3000),), think=0)

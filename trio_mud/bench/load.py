@@ -21,7 +21,7 @@ from .plan import LoadPlan
 from .player import LoadPlayer
 from .tally import LoadTally
 
-PATIENCE: Final = 10.0  # seconds for the first connection, and after the ramp for the last login
+PATIENCE: Final = 10.0  # seconds for the first connection, and for the last answer in the last login
 DRAIN: Final = 2.0  # seconds for outstanding answers at the end
 RECEIVE: Final = 65536  # bytes per read
 
@@ -67,25 +67,33 @@ class Load:
     async def run(self) -> None:
         """Connect all players, let them play for the planned time, and disconnect.
 
+        It ends early if no player comes into the game, or none is left.
         If cancelled, it disconnects at once; the tally keeps the measurements so far.
 
         Raises:
             OSError: The first player could not connect.
         """
         self._clock = trio.lowlevel.current_clock().current_time
+        is_drained = False
         try:
             await self._connect_first()
             self.began = self._clock()
-            await self._go_on(self._are_settled, self.began + self.plan.ramp_seconds + PATIENCE)
+            await self._go_on(self._are_settled, self.began + self.plan.login_seconds + PATIENCE)
+            if not self.tally.logged_in:  # nothing can be measured; the report says what they wait for
+                return
             self.stage = "measuring"
             self.tally.began = self._clock()
             await self._go_on(self._nobody_is_left, self.tally.began + self.plan.duration)
             self._stop()
             self.stage = "waiting for the last answers"
             await self._go_on(self._nothing_is_owed, self._clock() + DRAIN)
+            is_drained = True
         finally:
             self._stop()
             for link in list(self._links.values()):
+                # Those in the game wait in vain only for what has not come within the drain; Ctrl-C cuts any answer.
+                if (is_drained or not link.player.is_in) and link.stands and (awaited := link.player.awaited):
+                    self.tally.wait_in_vain(awaited, link.player.last_text)
                 link.sock.close()
             self._selector.close()
 

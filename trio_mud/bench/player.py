@@ -43,6 +43,7 @@ class _Owed(NamedTuple):
     due: float  # time at which the command was due
     text: bytes | None  # expected text; None: a mark or silence
     asked: float  # time at which the command was sent
+    step: int  # its position in the login or among the commands, from 0
 
 
 class LoadPlayer:
@@ -122,7 +123,7 @@ class LoadPlayer:
         if self._login:
             self._log_in()
         else:
-            self._owed.append(_Owed(now, None, now))
+            self._owed.append(_Owed(now, None, now, 0))
 
     def hear(self, data: bytes, now: float) -> None:
         """Process bytes from the server."""
@@ -167,16 +168,37 @@ class LoadPlayer:
         return not self._owed
 
     @property
+    def awaited(self) -> str:
+        """The step that waits for its answer, and the text it waits for, as in the script; "" if none does."""
+        if not self._owed:
+            return ""
+        number = self._owed[0].step
+        if self.is_in:
+            step = self._script.commands[number]
+            return f"{step.send!r} waits for {self._in_words(step.expect or self._script.expect)}"
+        if not self._script.login:
+            return "the greeting has not come"
+        step = self._script.login[number]
+        sent = "" if step.send is None else f", {step.send!r},"
+        return f"step {number + 1} of the login{sent} waits for {self._in_words(step.expect)}"
+
+    @property
     def last_words(self) -> str:
         """The last line received from the server, without control characters; empty if there was none."""
-        lines = [line for line in self._last.decode("utf-8", "replace").splitlines() if line.strip()]
-        return "".join(c if c.isprintable() else "?" for c in lines[-1].strip()[:LAST_WORDS]) if lines else ""
+        lines = self._last_lines()
+        return lines[-1][:LAST_WORDS] if lines else ""
+
+    @property
+    def last_text(self) -> str:
+        """The end of the last text received from the server, in one line; with a prompt, what stands before it, too."""
+        return " ".join(self._last_lines())[-LAST_WORDS:]
 
     # Called by the client
 
     def _hear_text(self, data: bytes) -> None:
         """Search the text for the expected answer."""
-        self._last = data
+        if not data.isspace():
+            self._last = data
         self._heard_at = self._now
         self._heard_since = True
         text = self._rest + data if self._rest else data
@@ -198,6 +220,17 @@ class LoadPlayer:
             self._be_answered(self._now)
 
     # Internal
+
+    def _last_lines(self) -> list[str]:
+        """Return the lines of the last text that are not empty, without control characters."""
+        lines = (line.strip() for line in self._last.decode("utf-8", "replace").splitlines())
+        return ["".join(c if c.isprintable() else "?" for c in line) for line in lines if line]
+
+    def _in_words(self, text: str | None) -> str:
+        """Return what an answer waits for, which is a text or, without one, what else ends an answer."""
+        if text is not None:
+            return repr(text)
+        return "a prompt" if self._goes_by_marks else "a prompt or silence"
 
     def _mine(self, step: LoadStep) -> LoadStep:
         """Return a step with this player's number filled in."""
@@ -238,24 +271,25 @@ class LoadPlayer:
                 self._next = math.inf
                 self._log_in()
                 return
-            step = self._commands[self._done % len(self._commands)]
+            number = self._done % len(self._commands)
             self._done += 1
             self._next = math.inf if self._period is None else due + self._period
             is_sent = len(self._owed) < MOST_OWED
             self._tally.send(due, self._now, is_sent=is_sent)
             if is_sent:
-                self._say(step, due)
+                self._say(self._commands[number], number, due)
 
-    def _say(self, step: LoadStep, due: float) -> None:
+    def _say(self, step: LoadStep, number: int, due: float) -> None:
         self._think = step.think or 0.0
         if step.send is not None:
             self._out.append(step.send.encode() + b"\r\n")
         if not self._owed:
             self._heard_since = False
-        self._owed.append(_Owed(due, None if step.expect is None else step.expect.encode(), self._now))
+        self._owed.append(_Owed(due, None if step.expect is None else step.expect.encode(), self._now, number))
 
     def _log_in(self) -> None:
-        self._say(self._mine(self._login.popleft()), self._now)
+        number = len(self._script.login) - len(self._login)
+        self._say(self._mine(self._login.popleft()), number, self._now)
 
     def _be_answered(self, when: float) -> None:
         owed = self._owed.popleft()

@@ -31,9 +31,10 @@ class LoadReport:
 
     @property
     def is_whole(self) -> bool:
-        """True if no connection was lost and every command was answered."""
+        """True if all players came in, no connection was lost, and every command was answered."""
         tally = self._load.tally
-        return not tally.lost and not self._load.unanswered and bool(tally.latency.count)
+        all_came = tally.logged_in == self._load.plan.players
+        return all_came and not tally.lost and not self._load.unanswered and bool(tally.latency.count)
 
     def as_json(self) -> str:
         """Return one JSON object on one line; durations are in seconds, null if there is none."""
@@ -58,6 +59,10 @@ class LoadReport:
                 "connecting": _figures(tally.connecting),
                 "late": _figures(tally.late),
                 "lost": dict(tally.lost),
+                "waiting": {
+                    awaited: {"count": count, "last_text": tally.last_texts[awaited]}
+                    for awaited, count in tally.stuck.items()
+                },
                 "bytes_in": tally.bytes_in,
                 "bytes_out": tally.bytes_out,
                 "load_cpu": round(self.busy, 3),
@@ -82,6 +87,11 @@ class LoadReport:
             lines.append(f"sent late    {_spread(tally.late)}")
         lines.append(f"bytes        {tally.bytes_in:,} in, {tally.bytes_out:,} out")
         lines += [f"lost         {count} x {why}" for why, count in tally.lost.most_common()]
+        lines += [
+            f"waiting      {count} x {awaited}; "
+            + (f"the last text was {text!r}" if (text := tally.last_texts[awaited]) else "no text came")
+            for awaited, count in tally.stuck.most_common()
+        ]
         if self.busy > BUSY:
             lines.append(
                 f"The load took {self.busy:.0%} of a core, so these figures are its own as much as the server's:"

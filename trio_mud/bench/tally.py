@@ -21,6 +21,7 @@ class LoadTally:
         late: From the time a command was due until it was sent, because the load was late or waited for an answer.
         connecting: From the first packet until the connection was established.
         lost: Connections that failed or were closed, by reason.
+        stuck: Players that waited in vain at the end, by what they waited for.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,8 @@ class LoadTally:
         self.late = Histogram()
         self.connecting = Histogram()
         self.lost: Counter[str] = Counter()
+        self.stuck: Counter[str] = Counter()
+        self.last_texts: dict[str, str] = {}  # received by the first player that waited for each of these
         self.connected = 0
         self.first_connect = math.inf
         self.last_connect = -math.inf
@@ -65,3 +68,8 @@ class LoadTally:
     def lose(self, why: str) -> None:
         """Record a connection that failed or was closed."""
         self.lost[why if why in self.lost or len(self.lost) < KINDS_OF_LOSS else ELSE] += 1
+
+    def wait_in_vain(self, awaited: str, last_text: str) -> None:
+        """Record a player that still waits for this at the end, and the last text that it received."""
+        self.stuck[awaited] += 1
+        self.last_texts.setdefault(awaited, last_text)
