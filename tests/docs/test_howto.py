@@ -6,15 +6,21 @@ import re
 import shutil
 import socket
 import subprocess
+import tomllib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 from websockets.trio.client import connect
 
-from trio_mud import Hooks, MasterServer
+from trio_mud import Hooks, Limits, MasterServer, open_tcp_listeners
+from trio_mud.bench.load import Load
+from trio_mud.bench.plan import LoadPlan
+from trio_mud.bench.report import LoadReport
+from trio_mud.bench.script import read_script
 from trio_mud.testing import OpenMud, Pipe, PipeListener
 from trio_mud.testing.simulation import PlayedByWords, run_batches
 from trio_mud.web.metrics import METRICS
@@ -453,3 +459,39 @@ def test_the_queries_and_alerts_name_metrics_that_exist() -> None:
     exist = {name + end for name in METRICS for end in ("", "_sum", "_count", "_bucket")}
     assert named - exist == set()
     assert len(named) >= 6
+
+
+# Measure your game
+
+
+async def test_the_script_of_the_page_plays_the_game_that_the_page_serves(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """It waited in vain for the question of another game."""
+    autojump_clock.autojump_threshold = 0.01  # for what is under way over loopback
+    text = page("howto/measure-your-game.md")
+    limits, script = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (name,) = set(re.findall(r"\$ trio-mud run (\w+):hooks", text))
+    (tmp_path / "guests.toml").write_text(script, encoding="utf-8")
+    lifted: dict[str, Any] = {
+        key: None if value == "none" else value for key, value in tomllib.loads(limits)["limits"].items()
+    }
+    hooks = load(f"tutorial/{name}.py").hooks
+    (listener,) = await open_tcp_listeners(0, host="127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        server = await nursery.start(MasterServer(hooks, limits=Limits(**lifted)).serve, [listener])
+        players = Load(
+            LoadPlan(
+                host="127.0.0.1",
+                port=listener.address[1],
+                players=12,
+                ramp=0,
+                duration=4,
+                script=read_script(tmp_path / "guests.toml"),
+            )
+        )
+        await players.run()
+        server.shutdown()
+
+    report = LoadReport(players, 0.0, trio.current_time())
+    assert report.is_whole, report.as_text()
