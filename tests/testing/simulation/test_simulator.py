@@ -113,6 +113,10 @@ def test_seeds_that_once_failed_hold_and_would_fail_again(seed: int) -> None:
     assert in_fork(by_telnet, patch=tried(RARE[seed])).broken
 
 
+def test_a_handshake_that_fails_at_the_moment_of_the_last_check_is_no_fault() -> None:
+    assert simulate(12084).violations == []
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", range(10))
 def test_ten_evenings_can_be_cut_at_any_fiftieth_step(seed: int) -> None:

@@ -68,6 +68,11 @@ def undecided(server: MasterServer) -> int:
     return len(server._host.undecided)
 
 
+def is_without_outcome(connection: Connection) -> bool:
+    """Return True until a connection is admitted or refused, or its handshake has failed and is counted as that."""
+    return connection.number in connection.server._host.undecided
+
+
 def is_in_handshake(connection: Connection) -> bool:
     """Return True as long as the handshake of a connection's transport is not over; True for ever if it failed."""
     return connection._inbox._stage is _Stage.HANDSHAKE

@@ -237,6 +237,7 @@ class Trace:
         inside.on_continue(server, self._goes_on)
         self.cut_refusals: set[int] = set()
         self._guests: dict[int, int] = {}  # how many there were when a connection was accepted, by its number
+        self._failed_at: dict[int, float] = {}  # when connections ended in their handshakes, by their numbers
         self._turns: defaultdict[Source, Counter[int]] = defaultdict(Counter)
         inside.on_put(server, self._begins_to_wait)
         self._passed = 0  # deadlines that expired in the current step
@@ -303,7 +304,7 @@ class Trace:
                 self.fault("I-14", f"the task {task.name!r} has outlived its connection")
         for connection in inside.guests(server):
             if inside.is_in_handshake(connection):
-                if connection.ending is not None:
+                if self._failed_at.get(connection.number, self.calm_at) < self.calm_at - PATIENCE:
                     self.fault("I-14", f"{connection.name} has not passed its handshake, and is still here")
                 continue
             has_waited = connection.idle_seconds > PATIENCE and inside.waiting(connection)[0]
@@ -334,7 +335,8 @@ class Trace:
 
     def _at_the_door(self) -> int:
         happened = (h.connection for h in self.happenings if h.kind == "Connect")
-        in_handshake = sum(map(inside.is_in_handshake, inside.guests(self.server)))
+        guests = inside.guests(self.server)
+        in_handshake = sum(inside.is_in_handshake(one) and inside.is_without_outcome(one) for one in guests)
         return in_handshake + sum(one is not None and inside.is_undecided(one) for one in happened)
 
     def _server_sends(self, player: SimulatedPlayer) -> None:
@@ -480,6 +482,8 @@ class Trace:
             self.accepted_at.setdefault(connection.number, trio.current_time())
             count = self._guests.setdefault(connection.number, len(guests))
             if inside.is_in_handshake(connection):
+                if connection.ending is not None:
+                    self._failed_at.setdefault(connection.number, trio.current_time())
                 continue
             watched = self.watch(connection)
             watched.guests = count
