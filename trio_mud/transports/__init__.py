@@ -55,7 +55,11 @@ class Reader(Protocol):
     """The receiver of a transport's bytes."""
 
     def feed(self, data: bytes) -> bool:
-        """Process received bytes; return True if there is room for more."""
+        """Process received bytes; return True if there is room for more.
+
+        Args:
+            data: `bytes` exactly. The readers of the compiled build raise TypeError for a bytearray or a memoryview.
+        """
         ...
 
     async def room(self) -> None:
@@ -171,6 +175,8 @@ class Transport(Protocol):
     async def receive(self) -> bytes:
         """Wait for bytes; return b"" at the end of file.
 
+        A transport over this one may rely on `bytes`; under a connection, a bytearray is converted.
+
         Raises:
             trio.BrokenResourceError: The link is lost; `DeadPeer` if the peer did not answer.
         """
@@ -203,7 +209,8 @@ class Transport(Protocol):
 async def listen_by_receiving(transport: Transport, reader: Reader) -> None:
     """Implement `Transport.listen` for transports that can only be read by waiting in `receive`."""
     while data := await transport.receive():
-        if not reader.feed(data):
+        # mypy without strict_bytes takes a bytearray for bytes, and the readers of the compiled build do not.
+        if not reader.feed(data if type(data) is bytes else bytes(data)):
             await reader.room()
 
 

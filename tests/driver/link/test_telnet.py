@@ -8,7 +8,7 @@ from trio_mud import Cause, Limits
 from trio_mud.telnet.codes import CHARSET, DO, GMCP, IAC, MSDP, NAWS, NEW_ENVIRON, SB, SE, TTYPE, WILL
 from trio_mud.testing import OpenMud
 
-from ..conftest import EventLog, settled
+from ..conftest import EventLog, FakeTransport, open_house, settled
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,17 @@ async def test_what_is_malformed_is_counted(mud: OpenMud, talkers: EventLog) -> 
         await player.type("look")
         await player.sees("you said look")
         assert place.front.counters["anomaly: malformed payload"] == 7
+
+
+@pytest.mark.parametrize("may_be_health_check", [False, True], ids=["directly", "behind a proxy"])
+async def test_a_transport_of_a_game_may_receive_bytearrays(talkers: EventLog, may_be_health_check: bool) -> None:
+    """The compiled build ended its link with a TypeError."""
+    async with open_house(talkers.hooks) as house:
+        wire = FakeTransport(address="192.0.2.1")
+        wire.may_be_health_check = may_be_health_check
+        house.listener.connect(wire)
+        for piece in (b"look\r", b"\nlisten\r\n"):
+            wire.say(bytearray(piece))  # type: ignore[arg-type]  # as a game that is not type checked
+        await settled()
+        assert "you said look" in wire.text
+        assert "you said listen" in wire.text

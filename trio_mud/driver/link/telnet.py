@@ -93,7 +93,7 @@ class TelnetLink(Outgoing):
         if self._transport.needs_handshake:
             await self._transport.handshake()
         if self._transport.may_be_health_check:
-            self._first = await self._transport.receive()
+            self._first = bytes(await self._transport.receive())  # the same object, but for a game's bytearray
             if not self._first:
                 raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
         channel = self._transport.channel
