@@ -214,6 +214,15 @@ async def listen_by_receiving(transport: Transport, reader: Reader) -> None:
             await reader.room()
 
 
+async def receive_exactly_bytes(transport: Transport) -> bytes:
+    """Receive as `Transport.receive` does, and convert a bytearray; for modules of the compiled build.
+
+    There, the result of an `await` is checked to be `bytes` before anything can convert it.
+    """
+    data = await transport.receive()
+    return data if type(data) is bytes else bytes(data)
+
+
 class Listener(Protocol):
     """A source of peers."""
 

@@ -15,7 +15,7 @@ import trio
 from ...telnet import TelnetEngine
 from ...telnet.codes import END_OF_RECORD, GMCP, IAC, NOP
 from ...telnet.gmcp_messages import encode_gmcp
-from ...transports import Transport
+from ...transports import Transport, receive_exactly_bytes
 from ..core.events import Cause
 from ..core.timers import Deadline
 from .base import LinkHost, LinkReceiver
@@ -93,7 +93,7 @@ class TelnetLink(Outgoing):
         if self._transport.needs_handshake:
             await self._transport.handshake()
         if self._transport.may_be_health_check:
-            self._first = bytes(await self._transport.receive())  # the same object, but for a game's bytearray
+            self._first = await receive_exactly_bytes(self._transport)
             if not self._first:
                 raise trio.BrokenResourceError("the peer closed before its first byte, as health checks do")
         channel = self._transport.channel
