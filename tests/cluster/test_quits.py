@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trio_mud import Admitted, Connection, Hooks, Input, SessionEnded, SessionRestored
+from trio_mud import Admitted, Cause, Connection, Hooks, Input, SessionEnded, SessionRestored
 from trio_mud.testing import Player
 
 from .conftest import RunningWorld, SplitServer, open_split
@@ -102,6 +102,24 @@ async def test_a_player_who_closes_the_window_after_the_last_words_has_quit(auto
             await trio.sleep(0.001)
         world.end.kill()
         await ann.sees("Farewell.")
+        await ann.vanish()
+        await trio.sleep(1)
+        second = Inn()
+        await split.start_world(second.hooks)
+        await trio.sleep(2)
+        assert second.log == ["restored ann", "ended ann"]
+
+
+async def test_a_line_behind_a_quit_is_dropped_although_the_link_dies_first(autojump_clock: MockClock) -> None:
+    """The world has committed the quit, and died before it could dismiss the connection."""
+    async with open_split(latency=0.01) as split:
+        world, ann = await split.begin(Inn().hooks, "ann")
+        await trio.sleep(1)
+        world.end.kill()
+        (peer,) = split.gateway._peers.values()
+        peer.ending = Cause.ASKED  # as by `EndingDecided`
+        await ann.type("never")
+        await trio.sleep(1)
         await ann.vanish()
         await trio.sleep(1)
         second = Inn()

@@ -193,10 +193,10 @@ class GatewayPeer:
         """Report it to a world that has asked for the roll: it, and all input that no world has acknowledged.
 
         Signals that wait are kept: the world that asks may be the same one. If the world before was ending it, it ends
-        now, and the next world handles nothing that was typed behind that.
+        now, unless it has ended here, and the next world handles nothing that was typed behind that.
         """
         ending = self.ending if self.is_open else None
-        if ending is not None:
+        if self.ending is not None:
             self.forwarder.drop_sent()
         self._queue.clear()
         self.connection.client._set_preferences({})  # those of the earlier world
