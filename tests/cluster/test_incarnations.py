@@ -7,7 +7,8 @@ from trio.testing import MockClock
 from trio_mud import Cause, Disconnect, Hooks, Input
 from trio_mud.cluster.ends import Fenced
 from trio_mud.cluster.frames import encode_down
-from trio_mud.cluster.wire import ProbeAnswered
+from trio_mud.cluster.wire import Dismissed, ProbeAnswered
+from trio_mud.testing.simulation.inside import remote_link
 from trio_mud.testing.threads import settle
 
 from .conftest import block, open_split
@@ -55,6 +56,30 @@ async def test_a_text_for_the_earlier_process_reaches_no_connection_of_the_same_
         assert "for the earlier one" not in ann.screen
         assert again.mud.server.counters["frames of another incarnation"] == 1
         assert again.failed is None
+
+
+async def test_the_input_of_a_connection_with_the_same_number_is_not_dropped_for_the_earlier_process(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_split() as split:
+        world = await split.start_world(echo())
+        await split.mud.player()
+        unblock = block(world.end)
+        (before,) = world.server.connections
+        link = remote_link(before)
+        before.write("a text whose commit blocks")
+        await settle()
+        link.discard_input()
+        # It is to be dismissed once its last input was taken, so the world has not forgotten it.
+        link._dismissal = Dismissed(link.number, Cause.RESET.name, "")
+        again = await split.start_gateway("gateway")
+        ann = await again.mud.player()
+        assert again.service._peers.keys() == {link.number}
+        unblock()
+        await settle()
+        await ann.type("look")
+        await ann.sees("heard look")
+        assert again.service._peers[link.number].forwarder._obeyed == 0
 
 
 async def test_frames_that_the_earlier_process_has_left_are_not_applied(autojump_clock: MockClock) -> None:

@@ -483,7 +483,9 @@ class WorldService:
         self.output.forget(gateway)
         for links in (self._abandoned, self._links):
             for place in [place for place in links if place[0] == gateway]:
-                self._active.pop(links.pop(place), None)
+                link = links.pop(place)
+                self._active.pop(link, None)
+                self._discarding.pop(link, None)
         for place in [place for place in self._dismissed if place[0] == gateway]:
             del self._dismissed[place]
         self._dirty.set()  # there may be room now
