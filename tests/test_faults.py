@@ -54,4 +54,4 @@ def test_a_row_is_told_in_sentences(fault: Fault) -> None:
 
 
 def test_the_page_is_what_the_rows_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render(FAULTS), "python tests/faults.py --write makes it anew"
+    assert PAGE.read_text(encoding="utf-8") == render(FAULTS), "python tests/faults.py --write makes it again"

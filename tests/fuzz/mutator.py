@@ -8,7 +8,7 @@ from typing import Final
 
 from .targets import Target
 
-GENERATIONS: Final = 6  # changes heaped upon one another before it begins anew
+GENERATIONS: Final = 6  # changes heaped upon one another before it begins again
 TOLD: Final = bytes((0, 1, 2, 3, 4, 5, 6, 10, 13, 27, 31, 127, 128, 192, 240, 249, 250, 251, 253, 254, 255))
 
 

@@ -198,7 +198,7 @@ async def test_of_two_who_give_the_same_name_at_once_one_is_asked(mud: OpenMud) 
         assert ["already" in screen for screen in screens].count(True) == 1
 
 
-async def test_who_quits_and_returns_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
+async def test_who_quits_and_returns_begins_again(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("north", "quit")
@@ -269,7 +269,7 @@ async def test_who_returns_in_time_is_seen_to_and_reads_what_was_missed(mud: Ope
         assert "fades" not in await ann.catches_up()
 
 
-async def test_who_returns_too_late_begins_anew(mud: OpenMud, come_in: ComeIn) -> None:
+async def test_who_returns_too_late_begins_again(mud: OpenMud, come_in: ComeIn) -> None:
     async with mud(world) as valley:
         ann = await come_in(valley, "Ann")
         await ann.type("north")

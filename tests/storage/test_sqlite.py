@@ -256,7 +256,7 @@ def test_what_is_no_database_of_ours_is_refused_and_left_alone(path: Path) -> No
     assert path.read_bytes() == before
 
 
-def test_a_file_that_is_gone_while_its_wal_is_there_is_not_made_anew(path: Path) -> None:
+def test_a_file_that_is_gone_while_its_wal_is_there_is_not_made_again(path: Path) -> None:
     path.with_name("inn.db-wal").write_bytes(b"x")
     assert f"{path} is missing, and its inn.db-wal is there" in str(refused(path))
     assert not path.exists()

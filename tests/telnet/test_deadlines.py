@@ -65,7 +65,7 @@ def test_a_stopped_deadline_does_not_pass() -> None:
     assert deadlines.next is None
 
 
-def test_one_that_is_begun_anew_is_counted_anew() -> None:
+def test_one_that_is_restarted_is_counted_from_its_restart() -> None:
     deadlines = Deadlines()
     deadlines.start(1, 5.0)
     list(deadlines.expire(0.0))

@@ -114,7 +114,7 @@ def test_a_late_yes_still_hides() -> None:
     playbook.hears("IAC DO ECHO").says(b"").calls("hide_input", False).says(b"\xff\xfc\x01\r\n")
 
 
-def test_after_silence_the_next_password_is_asked_for_anew() -> None:
+def test_after_silence_the_next_password_is_asked_for_again() -> None:
     playbook = echo()
     for start in (0.0, 10.0, 20.0):
         playbook.calls("hide_input", True).says("IAC WILL ECHO")

@@ -173,7 +173,7 @@ class Succession:
             for name in gone:
                 record.__dict__.pop(name, None)
             record.__dict__.update(values)
-            if "_looks" in record.__dict__:  # a strict store looks at all fields anew
+            if "_looks" in record.__dict__:  # a strict store looks at all fields again
                 _set(record, "_looks", {})
                 _set(record, "_guarded", record._guarded.union(schema_of(type(record)).mutable))
         for cls, successor in self._successors.items():

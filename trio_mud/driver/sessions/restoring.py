@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 The world of a split server reports the state of each session with its commits. The next world restores all of them
 before its first event. A restored session has no connection at first, and waits as one whose link is dead; so a player
-who logs in anew meets it, and resumes it.
+who logs in again meets it, and resumes it.
 
 `SessionRestored` is its first event, and comes when its connection is known: with the first connection that continues
 it, or as soon as none is left that could, or with the first `enter` of another connection. A connection that continues
