@@ -8,8 +8,9 @@ from trio.testing import MockClock
 
 from trio_mud import Admitted, Cause, Connection, Hooks, Input, SessionEnded, SessionRestored
 from trio_mud.testing import Player
+from trio_mud.testing.memory_cluster import MemoryGatewayEnd
 
-from .conftest import RunningWorld, SplitServer, open_split
+from .conftest import RunningWorld, SplitServer, block, open_split
 
 
 class Inn:
@@ -36,8 +37,20 @@ class Inn:
                 connection.quit("Farewell.")
             case "quit in silence":
                 connection.quit()
+            case "quit slowly":
+                connection.start_soon(clean_up)
+                connection.quit("Farewell.")
             case "throw out the first":
                 self.guests[0].quit("Out!")
+
+
+async def clean_up() -> None:
+    """Work of a game that takes its time once it is cancelled, so that its connection ends later than it quits."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(5)
 
 
 async def succeed(split: SplitServer, world: RunningWorld, player: Player, *lines: str, commits: int) -> Inn:
@@ -126,3 +139,52 @@ async def test_a_line_behind_a_quit_is_dropped_although_the_link_dies_first(auto
         await split.start_world(second.hooks)
         await trio.sleep(2)
         assert second.log == ["restored ann", "ended ann"]
+
+
+async def test_a_quit_stands_although_the_cluster_link_has_lost_its_report(autojump_clock: MockClock) -> None:
+    async with open_split(latency=0.02) as split:
+        world, ann = await split.begin(Inn().hooks, "ann")
+        bob = await split.mud.player()
+        await trio.sleep(1)
+        upto = split.cluster.commits + 1
+        await ann.type("quit slowly")
+        while split.cluster.commits < upto:  # noqa: ASYNC110 - in virtual time
+            await trio.sleep(0.001)
+        split.cluster.forget()
+        await trio.sleep(0.05)
+        await bob.type("bob")
+        for guest in world.server.connections:
+            guest.write("a text whose commit shows the loss")
+        await trio.sleep(1)
+        world.end.kill()
+        second = Inn()
+        await split.start_world(second.hooks)
+        await ann.type("never")
+        await ann.sees_the_end()
+        await trio.sleep(2)
+        assert "never" not in second.log
+
+
+async def test_a_player_who_has_quit_is_gone_when_a_gateway_that_was_given_up_returns(
+    autojump_clock: MockClock,
+) -> None:
+    inn = Inn()
+    async with open_split(latency=0.02) as split:
+        world, ann = await split.begin(inn.hooks, "ann")
+        await trio.sleep(1)
+        end = split.gateway._end
+        assert isinstance(end, MemoryGatewayEnd)
+        end.cut(3.5)
+        await trio.sleep(2.5)
+        (guest,) = world.server.connections
+        unblock = block(world.end)
+        guest.write("a text whose commit blocks")
+        await trio.sleep(0.1)
+        guest.start_soon(clean_up)
+        guest.quit("Farewell.")
+        while not world.service._abandoned:  # noqa: ASYNC110 - in virtual time
+            await trio.sleep(0.01)
+        unblock()
+        await ann.sees("Farewell.")
+        await ann.sees_the_end()
+        assert ann.screen.count("Name?") == 1

@@ -190,10 +190,10 @@ class GatewayPeer:
         self._step(GatewayEvent.ENDED)
 
     def call_up(self) -> None:
-        """Report it to a world that has asked for the roll: it, and all input that no world has acknowledged.
+        """Report the connection, and all input that no world has acknowledged, to a world that asks for the roll.
 
-        Signals that wait are kept: the world that asks may be the same one. If the world before was ending it, it ends
-        now, unless it has ended here, and the next world handles nothing that was typed behind that.
+        Signals that wait are kept: the world that asks may be the same one. If a world was ending the connection, this
+        gateway ends it now, unless it has already, and drops the input that was typed behind the quit.
         """
         ending = self.ending if self.is_open else None
         if self.ending is not None:

@@ -52,15 +52,15 @@ class KnownGateways:
         self._incarnations[gateway] = frame.incarnation
         return gateway not in self.rolls or was_missed
 
-    def came_before(self, frame: UpFrame) -> bool:
-        """True if the frame, or a later one, was received before; take note of its number."""
+    def note_frame(self, frame: UpFrame) -> bool:
+        """Take note of the number of a frame; return False if the frame, or a later one, was received before."""
         if not frame.number:
-            return False
+            return True
         incarnation, number = self._received.get(frame.gateway, (0, 0))
         if incarnation == frame.incarnation and frame.number <= number:
-            return True
+            return False
         self._received[frame.gateway] = frame.incarnation, frame.number
-        return False
+        return True
 
     def follows_roll(self, frame: UpFrame) -> bool:
         """True if the gateway sent the frame after the last roll that it was asked for, or with it."""

@@ -224,7 +224,7 @@ class RemoteLink(RemoteOutput):
     def stop(self, *, drop_input: bool) -> None:
         """Ignore further output, and input if told so."""
         self._is_stopped = True
-        if self._departure is None and self._machine.state is InWorld.OPEN:
+        if self._ends_here:
             self._owes_ending = True
             self._port.note_input(self)
         if drop_input:
@@ -253,15 +253,19 @@ class RemoteLink(RemoteOutput):
         self._knows_dialog = in_dialog
         return DialogChanged(self.number, in_dialog)
 
-    def repeat_dialog(self) -> None:
-        """Report with the next commit whether it is in a dialog: the last change may be lost."""
+    def repeat_reports(self) -> None:
+        """Report with the next commit whether it is in a dialog, and whether it quits: the last reports may be lost."""
         self._knows_dialog = None
+        self._owes_ending = self._ends_here
         self._port.note_input(self)
 
     def take_ending(self) -> EndingDecided | None:
-        """Return the report that it quits, once; None if there is nothing to report."""
+        """Return the report that it quits, once; None if there is nothing to report.
+
+        It is reported to a gateway that is given up, too, which may come back with the connection.
+        """
         receiver = self.input.receiver
-        if not self._owes_ending or self._is_over or not isinstance(receiver, Inbox):
+        if not self._owes_ending or self._machine.state is InWorld.CLOSED or not isinstance(receiver, Inbox):
             return None
         self._owes_ending, cause = False, receiver.ending
         # A link death leaves typed lines to be handled, by the next world too.
@@ -396,6 +400,11 @@ class RemoteLink(RemoteOutput):
         return message
 
     # Parts
+
+    @property
+    def _ends_here(self) -> bool:
+        """True if its ending is decided here, and the gateway has neither ended it nor been given up."""
+        return self._is_stopped and self._departure is None and self._machine.state is InWorld.OPEN
 
     @property
     def _is_displaced(self) -> bool:

@@ -57,7 +57,7 @@ class WantedTails:
                 self._send(gateway, TailWanted(tail))
 
     def lose_gateway(self, gateway: str) -> None:
-        """Let the links go on that wait for a tail of a gateway that is given up."""
+        """Stop waiting for the tails of a gateway that is given up; their links send what has waited."""
         for name, tail in [wanted for wanted in self._links if wanted[0] == gateway]:
             self._lose(name, tail)
 

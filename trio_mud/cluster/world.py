@@ -383,7 +383,7 @@ class WorldService:
             self._end_gateway(frame.gateway)
         if self._gateways.meet(frame):
             self._greet(frame.gateway)
-        if self._gateways.came_before(frame):
+        if not self._gateways.note_frame(frame):
             self._reports.count("frames that came twice")
             return False
         return frame.epoch == self._end.epoch and self._gateways.follows_roll(frame)
@@ -454,7 +454,7 @@ class WorldService:
             self.send(gateway, ban_message(ban))
         for (name, _), link in self._links.items():
             if name == gateway:  # in this commit, before another acknowledgement
-                link.repeat_dialog()
+                link.repeat_reports()
         self.tails.ask_again(gateway)
 
     def _close_roll(self, gateway: str) -> None:
@@ -585,7 +585,7 @@ class WorldService:
                     self.send(link.gateway, request)
 
     def _list_soon(self) -> None:
-        """Let the next commit list, at the latest that of a heartbeat."""
+        """Send the listing variables with the next commit, at the latest that of a heartbeat."""
         self._must_list = True
 
     def _list(self) -> None:

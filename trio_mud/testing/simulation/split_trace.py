@@ -144,7 +144,7 @@ class WorldSideTrace(Trace):
         committing: Its sessions at the moment of the commit that is under way; None without one, as for those that only
             keep the claim of a world which loads its game.
         dialogs: The places of its connections at that moment, and whether a dialog has their lines.
-        quitting: The places of its connections that quit at that moment.
+        quitting: Its connections that quit at that moment.
         restored: What it makes of the sessions of an earlier world; None before its claim, and for a game that does not
             restore them.
     """
@@ -167,7 +167,7 @@ class WorldSideTrace(Trace):
         self.arrivals: dict[int, Arrival] = {}
         self.committing: dict[object, LeftSession] | None = None
         self.dialogs: dict[Place, bool] = {}
-        self.quitting: set[Place] = set()
+        self.quitting: set[Arrival] = set()
         self.restored: RestoredSessions | None = None
         self._split = split
 
@@ -346,7 +346,7 @@ class SplitTrace:
             knows = self._in_dialog.get(arrival.place) if arrival in taken else None
             if knows is not None and knows != (is_true := world.dialogs.get(arrival.place, knows)):
                 self.fault(f"{arrival} has acknowledged {arrival.acknowledged}; in a dialog: {is_true}, unsaid")
-            if arrival in taken and arrival.place in world.quitting:
+            if arrival in taken and arrival in world.quitting:
                 arrival.has_quit = True
         if not (commit.frames or commit.held):
             return  # it only keeps the claim, perhaps beside another one that is under way, or was given up
@@ -589,11 +589,11 @@ class RecordedCluster(MemoryCluster):
         super()._send_down(commit)
 
 
-def _quitting(world: WorldSideTrace) -> Iterator[Place]:
+def _quitting(world: WorldSideTrace) -> Iterator[Arrival]:
     for arrival in world.arrivals.values():
         cause = arrival.connection.ending
         if cause is not None and cause.reason is Reason.QUIT:
-            yield arrival.place
+            yield arrival
 
 
 def _links_of(message: Down) -> list[int]:
