@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -18,7 +19,7 @@ import trio
 import trio.testing
 
 from tests.ports import free_port
-from trio_mud import Admitted, Hooks, Input, Limits, MasterServer, open_tcp_listeners
+from trio_mud import Admitted, Connection, Hooks, Input, Limits, MasterServer, open_tcp_listeners
 from trio_mud.bench.load import Load
 from trio_mud.bench.plan import SPARE, LoadPlan, raise_descriptors
 from trio_mud.bench.progress import bar, progress_line, show_progress
@@ -49,6 +50,19 @@ def echo() -> Hooks:
         elif event.line != "silence":
             event.connection.write(event.line)
             event.connection.prompt("> ")
+
+    return hooks
+
+
+def slow(seconds: float) -> Hooks:
+    """A game that repeats each line with a `!`; in answer to a name, it takes this time."""
+    hooks = Hooks()
+
+    @hooks.on(Input)
+    async def answer(event: Input) -> None:
+        if event.line.startswith("name"):
+            await trio.sleep(seconds)
+        event.connection.write(f"{event.line}!")
 
     return hooks
 
@@ -178,6 +192,87 @@ async def test_those_who_came_in_are_measured_and_those_who_did_not_are_reported
     assert load.unanswered == 0
     assert not report.is_whole
     assert "waiting      4 x step 1 of the login, 'echo {n}', waits for 'echo 1'; the last" in report.as_text()
+
+
+async def test_a_slow_login_comes_in_although_all_its_steps_together_take_longer_than_one_may(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Four answers of three seconds each were refused after ten seconds."""
+    autojump_clock.autojump_threshold = 0.01
+    login = tuple(LoadStep(send=f"name {step}", expect=f"{step}!") for step in range(4))
+    commands = (LoadStep(send="x", expect="x!"),)
+    async with serving(slow(3), FREE) as port:
+        load = Load(plan(port, players=2, rate=10, script=LoadScript(login=login, commands=commands)))
+        await load.run()
+
+    assert (2, {}) == (load.tally.logged_in, load.tally.stuck)
+    assert load.tally.began - load.began == pytest.approx(12, abs=1)
+
+
+async def test_a_load_that_is_cut_reports_only_the_players_that_have_waited_for_long(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Ctrl-C reported players in the middle of a login that was answered in time."""
+    autojump_clock.autojump_threshold = 0.01
+    script = LoadScript(login=(LoadStep(send="name {n}", expect="1!"),), commands=(LoadStep(send="x", expect="x!"),))
+
+    async def cut_after(seconds: float) -> dict[str, int]:
+        async with serving(slow(3), FREE) as port:
+            load = Load(LoadPlan(host="127.0.0.1", port=port, players=2, ramp=0, duration=600, script=script))
+            with trio.move_on_after(seconds) as scope:
+                await load.run()
+            assert scope.cancelled_caught
+        return dict(load.tally.stuck)
+
+    assert await cut_after(1) == {}
+    assert await cut_after(9) == {}
+    assert await cut_after(11) == {"step 1 of the login, 'name {n}', waits for '1!'": 1}
+
+
+async def test_a_connection_that_is_not_established_is_reported(autojump_clock: trio.testing.MockClock) -> None:
+    """The exit status was 1 without a reason."""
+    autojump_clock.autojump_threshold = 0.01
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # Linux holds one connection that is not accepted, and ignores further ones
+        load = Load(plan(full.getsockname()[1], players=2))
+        await load.run()
+    report = LoadReport(load, 0.0, trio.current_time())
+
+    assert (1, 1) == (load.tally.connected, load.tally.logged_in)
+    assert not report.is_whole
+    assert "waiting      1 x the connection is not established; no text came" in report.as_text()
+
+
+async def test_a_login_that_the_end_cuts_between_two_steps_is_reported(autojump_clock: trio.testing.MockClock) -> None:
+    """If the answer came while the last answers were waited for, the load never ended."""
+    autojump_clock.autojump_threshold = 0.01
+    hooks = Hooks()
+
+    async def answer_late(connection: Connection, line: str) -> None:
+        await trio.sleep(11)  # longer than a load waits before it measures, and than it measures
+        connection.write(f"{line}!")
+
+    @hooks.on(Input)
+    def answer(event: Input) -> None:
+        if event.line == "name 2":
+            event.connection.start_soon(answer_late, event.connection, event.line)
+        else:
+            event.connection.write(f"{event.line}!")
+
+    login = (LoadStep(send="name {n}", expect="{n}!"), LoadStep(send="password", expect="password!"))
+    commands = (LoadStep(send="x", expect="x!"),)
+    async with serving(hooks, FREE) as port:
+        load = Load(plan(port, players=2, rate=10, script=LoadScript(login=login, commands=commands)))
+        await load.run()
+    report = LoadReport(load, 0.0, trio.current_time())
+
+    assert (1, 0) == (load.tally.logged_in, load.unanswered)
+    assert not report.is_whole
+    assert (
+        "waiting      1 x step 2 of the login was not begun when the load ended; the last text was 'name 2!'"
+        in report.as_text()
+    )
 
 
 async def test_a_server_that_says_nothing_is_reported_as_silent(autojump_clock: trio.testing.MockClock) -> None:

@@ -23,7 +23,7 @@ class Stage:
         self, script: LoadScript = ECHO, *, rate: float | None = None, phase: float = 0.0, number: int = 7
     ) -> None:
         self.tally = LoadTally()
-        self.tally.began = 0.0
+        self.tally.began = -1.0
         self.player = LoadPlayer(7, script, self.tally, rate=rate, phase=phase)
         self.now = 0.0
         self.player.begin(0.0)
@@ -251,6 +251,15 @@ def test_one_who_is_stopped_types_no_more_and_hears_on() -> None:
     assert not stage.player.owes_nothing
     stage.hears(MARK)
     assert stage.player.owes_nothing
+
+
+def test_one_who_is_stopped_between_two_steps_of_the_login_needs_no_call() -> None:
+    """The load called it again and again at the same moment, and never ended."""
+    stage = Stage(LoadScript(login=(LoadStep(expect="Welcome"), LoadStep(send="Ann"))))
+    stage.player.stop()
+    assert stage.hears(b"Welcome") == b""
+    assert math.isinf(stage.player.next_moment)
+    assert stage.player.awaited == "step 2 of the login was not begun when the load ended"
 
 
 @pytest.mark.parametrize("when", [lambda tally: setattr(tally, "began", 9), lambda tally: setattr(tally, "ended", 0)])

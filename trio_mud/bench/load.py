@@ -21,7 +21,7 @@ from .plan import LoadPlan
 from .player import LoadPlayer
 from .tally import LoadTally
 
-PATIENCE: Final = 10.0  # seconds for the first connection, and for the last answer in the last login
+PATIENCE: Final = 10.0  # seconds for a connection, and for the answer to a step of a login
 DRAIN: Final = 2.0  # seconds for outstanding answers at the end
 RECEIVE: Final = 65536  # bytes per read
 
@@ -41,6 +41,15 @@ class _Link:
         self.stands = False
         self.rest = b""  # bytes that the kernel did not accept
         self.wakes = math.inf  # the earliest time queued for this player
+
+    @property
+    def awaited(self) -> str:
+        """The missing connection, answer or step of the login, in words; "" if none is missing."""
+        return self.player.awaited if self.stands else "the connection is not established"
+
+    def is_stuck(self, now: float) -> bool:
+        """True if the player has waited for the connection, or for one answer, for `PATIENCE` seconds."""
+        return now - (self.player.waits_since if self.stands else self.asked) >= PATIENCE
 
 
 class Load:
@@ -67,7 +76,8 @@ class Load:
     async def run(self) -> None:
         """Connect all players, let them play for the planned time, and disconnect.
 
-        It ends early if no player comes into the game, or none is left.
+        The measured time begins once each player is in the game or has waited `PATIENCE` seconds for one answer.
+        The load ends early if no player has come in by then, or when none is left.
         If cancelled, it disconnects at once; the tally keeps the measurements so far.
 
         Raises:
@@ -78,7 +88,7 @@ class Load:
         try:
             await self._connect_first()
             self.began = self._clock()
-            await self._go_on(self._are_settled, self.began + self.plan.login_seconds + PATIENCE)
+            await self._go_on(self._are_settled, math.inf)
             if not self.tally.logged_in:  # nothing can be measured; the report says what they wait for
                 return
             self.stage = "measuring"
@@ -90,9 +100,10 @@ class Load:
             is_drained = True
         finally:
             self._stop()
-            for link in list(self._links.values()):
-                # Those in the game wait in vain only for what has not come within the drain; Ctrl-C cuts any answer.
-                if (is_drained or not link.player.is_in) and link.stands and (awaited := link.player.awaited):
+            now = self._clock()
+            for link in self._links.values():
+                # Ctrl-C cuts logins and commands that would have been answered: only long waits are reported then.
+                if (is_drained or link.is_stuck(now)) and (awaited := link.awaited):
                     self.tally.wait_in_vain(awaited, link.player.last_text)
                 link.sock.close()
             self._selector.close()
@@ -113,7 +124,9 @@ class Load:
         return self._called == self.plan.players and not self._links
 
     def _are_settled(self) -> bool:
-        return self._called == self.plan.players and all(link.player.is_in for link in self._links.values())
+        now = self._clock()
+        is_settled = (link.player.is_in or link.is_stuck(now) for link in self._links.values())
+        return self._called == self.plan.players and all(is_settled)
 
     def _nothing_is_owed(self) -> bool:
         return all(link.player.owes_nothing for link in self._links.values())

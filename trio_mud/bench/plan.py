@@ -38,11 +38,6 @@ class LoadPlan:
         """The ramp, or its default."""
         return self.players / RAMP_RATE if self.ramp is None else self.ramp
 
-    @property
-    def login_seconds(self) -> float:
-        """The ramp, and the time that the script thinks between the steps of its login."""
-        return self.ramp_seconds + sum(step.think or 0.0 for step in self.script.login)
-
 
 def raise_descriptors(players: int) -> None:
     """Raise the limit of file descriptors so that this process can hold the connections.

@@ -168,10 +168,18 @@ class LoadPlayer:
         return not self._owed
 
     @property
+    def waits_since(self) -> float:
+        """The time since which the player waits for the answer to its oldest line; inf if it waits for none."""
+        return self._owed[0].asked if self._owed else math.inf
+
+    @property
     def awaited(self) -> str:
-        """The step that waits for its answer, and the text it waits for, as in the script; "" if none does."""
+        """The step that waits for its answer, and the text it waits for, as in the script.
+
+        If none waits, the next step of an incomplete login; "" once the login is complete.
+        """
         if not self._owed:
-            return ""
+            return f"step {self._steps_begun + 1} of the login was not begun when the load ended" if self._login else ""
         number = self._owed[0].step
         if self.is_in:
             step = self._script.commands[number]
@@ -190,7 +198,7 @@ class LoadPlayer:
 
     @property
     def last_text(self) -> str:
-        """The end of the last text received from the server, in one line; with a prompt, what stands before it, too."""
+        """The end of the last text received from the server, its lines joined by blanks; empty if there was none."""
         return " ".join(self._last_lines())[-LAST_WORDS:]
 
     # Called by the client
@@ -287,8 +295,12 @@ class LoadPlayer:
             self._heard_since = False
         self._owed.append(_Owed(due, None if step.expect is None else step.expect.encode(), self._now, number))
 
+    @property
+    def _steps_begun(self) -> int:
+        return len(self._script.login) - len(self._login)
+
     def _log_in(self) -> None:
-        number = len(self._script.login) - len(self._login)
+        number = self._steps_begun
         self._say(self._mine(self._login.popleft()), number, self._now)
 
     def _be_answered(self, when: float) -> None:
@@ -299,7 +311,8 @@ class LoadPlayer:
             if self._period is None and not self._is_stopped:
                 self._next = when + self._think
         elif self._login:
-            self._next = when + self._think
+            if not self._is_stopped:
+                self._next = when + self._think
         else:
             self._come_in()
 

@@ -14,14 +14,14 @@ ELSE = "for other reasons"
 class LoadTally:
     """Counts events reported by the players.
 
-    Only commands that were due within the measured time are counted: from `begin` to `end`.
+    Only commands that were due within the measured time are counted: between `began` and `ended`.
 
     Attributes:
         latency: From the time a command was due until its answer.
         late: From the time a command was due until it was sent, because the load was late or waited for an answer.
         connecting: From the first packet until the connection was established.
         lost: Connections that failed or were closed, by reason.
-        stuck: Players that waited in vain at the end, by what they waited for.
+        stuck: Players without a connection, an answer or a complete login at the end, by what they lacked.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class LoadTally:
 
     def counts(self, due: float) -> bool:
         """True if a command that was due at this time is measured."""
-        return self.began <= due < self.ended
+        return self.began < due < self.ended  # one that was due at its beginning may have been sent before it
 
     def connect(self, asked: float, now: float) -> None:
         """Record an established connection."""
@@ -70,6 +70,6 @@ class LoadTally:
         self.lost[why if why in self.lost or len(self.lost) < KINDS_OF_LOSS else ELSE] += 1
 
     def wait_in_vain(self, awaited: str, last_text: str) -> None:
-        """Record a player that still waits for this at the end, and the last text that it received."""
+        """Record what a player lacks at the end, and the last text that it received."""
         self.stuck[awaited] += 1
         self.last_texts.setdefault(awaited, last_text)
