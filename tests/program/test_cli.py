@@ -151,6 +151,13 @@ def test_the_check_tells_which_limits_and_texts_are_not_the_defaults(say: Say, t
         (["RUN", "tavern:hooks"], "there is no command 'RUN'"),
         (["admn", "reload"], "did you mean 'admin'?"),
         (["back-up", "--plain"], "did you mean 'backup'?"),
+        (["hand_over", "tavern:hooks"], "did you mean 'handover'?"),
+        (["check_config"], "did you mean 'config'?"),
+        (
+            ["help"],
+            "there is no command 'help', and a game is named MODULE:NAME, such as tavern:hooks; did you mean '--help",
+        ),
+        (["rnu", "--help"], "did you mean 'run'?"),
         (["tavern"], "no command 'tavern', and a game is named MODULE:NAME, such as tavern:hooks"),
         (["tavern.hooks"], "game 'tavern.hooks': write MODULE:NAME, such as tavern:hooks"),
         (["bench", "localhost", "4000", "--plyers", "3"], "Unknown option: --plyers. Did you mean --players?"),

@@ -146,14 +146,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check_command(arguments: Sequence[str]) -> None:
-    """Refuse a first word that can be neither a command nor a game; cyclopts would take it for the game.
+    """Refuse a first argument that can be neither a command nor a game; cyclopts would take it for the game.
+
+    Only the first one is checked: after an option, a command would have to be found among the values of options.
 
     Raises:
         ConfigurationError: It is such a word; the message names the command most similar to it.
     """
-    known = [name for name in app if not name.startswith("-")]
+    known = list(app)  # with --help and --version, which `trio-mud help` and `trio-mud version` mean
     word = arguments[0] if arguments else ""
-    if word not in known and word.replace("-", "").isalnum() and not word.startswith("-"):
+    if word not in known and word.replace("-", "").replace("_", "").isalnum() and not word.startswith("-"):
         raise ConfigurationError(
             f"there is no command {word!r}, and a game is named MODULE:NAME, such as tavern:hooks"
             f"{nearest(word.casefold(), known)}"
