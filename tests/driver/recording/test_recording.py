@@ -27,7 +27,7 @@ from trio_mud.telnet.codes import GMCP, IAC, MCCP3, SB, SE
 from trio_mud.testing import Mud, OpenMud, Player, read_recording
 from trio_mud.testing.replay import Recorded
 
-from ..conftest import EventLog, link_of
+from ..conftest import EventLog, FakeTransport, link_of, open_house, settled
 
 pytestmark = pytest.mark.one_process("connections are recorded where their bytes are, at the gateway")
 
@@ -105,6 +105,29 @@ async def test_a_session_is_written_down_as_it_passed(mud: OpenMud, talkers: Eve
         r"3.500 out b'Farewell.\r\n'",
         "3.500 closed",
     ]
+
+
+async def test_a_recorded_transport_may_receive_bytearrays(
+    talkers: EventLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanner of the compiled build ended its link with a TypeError."""
+    entered: list[bytes] = []
+    hear = Journal.hear
+
+    def note(journal: Journal, now: float, data: bytes, *, is_hidden: bool) -> None:
+        entered.append(data)
+        hear(journal, now, data, is_hidden=is_hidden)
+
+    monkeypatch.setattr(Journal, "hear", note)
+    async with open_house(talkers.hooks) as house:
+        house.server.record(tmp_path)
+        wire = FakeTransport(address="192.0.2.1")
+        house.listener.connect(wire)
+        wire.say(bytearray(b"look\r\n"))  # type: ignore[arg-type]  # as a game that is not type checked
+        await settled()
+        assert "you said look" in wire.text
+    assert [(bytes, b"look\r\n")] == [(type(data), data) for data in entered]
+    assert heard(only_recording(tmp_path)) == ["look\r\n", "[shutdown]"]
 
 
 async def test_only_its_owner_may_read_a_recording(mud: OpenMud, talkers: EventLog, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from typing import Final
 
 import trio
 
-from ...transports import MessageChannel, Reader, Transport, listen_by_receiving
+from ...transports import MessageChannel, Reader, Transport, listen_by_receiving, receive_exactly_bytes
 from ...transports.poller import Poller
 from ..connection.connection import Connection
 from ..core.events import Cause
@@ -148,7 +148,7 @@ class Recording:
     async def receive(self) -> bytes:
         """As the wrapped transport."""
         with self._noticing_loss():
-            data = await self._transport.receive()
+            data = await receive_exactly_bytes(self._transport)  # the journal's scanner may be compiled
         if not data:
             self._journal.note(self._now, "eof")
             return data
