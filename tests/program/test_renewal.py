@@ -54,6 +54,12 @@ def test_each_other_change_is_named_with_its_source_and_both_values(
         ]
 
 
+def test_a_higher_level_does_not_hide_what_needs_a_restart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    take_over(configured(tmp_path, '[log]\nlevel = "error"\n[limits]\nidle_timeout = 5'), configured(tmp_path, ""))
+    assert logging.getLogger().level == logging.ERROR
+    assert [message.split(" = ")[0] for message in caplog.messages] == [f"{tmp_path}/mud.toml:4: limits.idle_timeout"]
+
+
 def test_every_setting_is_either_taken_over_or_named(caplog: pytest.LogCaptureFixture) -> None:
     running = find_configuration(None, (), {})
     for key, setting in SETTINGS.items():

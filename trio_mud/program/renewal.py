@@ -45,7 +45,8 @@ def renew_with_code(server: MasterServer, running: Effective, reread: Callable[[
 
 def take_over(found: Effective, running: Effective) -> None:
     """Set the level of the log as configured now, and log all other changes, which need a restart."""
-    logging.getLogger().setLevel(level_of(found.configuration.log.level))
+    root, level = logging.getLogger(), level_of(found.configuration.log.level)
+    root.setLevel(min(root.level, level))  # a higher one does not hide the lines below
     for key, setting in SETTINGS.items():
         value = found.value(key)
         if key not in RELOADABLE and value != running.value(key):
@@ -56,3 +57,4 @@ def take_over(found: Effective, running: Effective) -> None:
                 shown(setting, value),
                 shown(setting, running.value(key)),
             )
+    root.setLevel(level)

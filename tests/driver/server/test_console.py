@@ -237,6 +237,24 @@ async def test_what_came_of_a_reload_that_an_operator_asked_for_is_logged_once(
     ]
 
 
+async def test_a_reload_that_sets_a_higher_level_does_not_hide_its_own_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_desk(tmp_path) as desk:
+        server = desk.server
+
+        async def reload() -> Reloaded:
+            logging.getLogger("trio_mud").setLevel(levels.pop(0))  # `caplog.set_level` below restores it
+            return Reloaded(server, ("inn",), 3, 0.0214)
+
+        caplog.set_level("INFO", "trio_mud")
+        levels = ["WARNING", "WARNING", "INFO"]
+        server._reload = reload
+        for count in (1, 1, 2):
+            await desk.ask("reload")
+            assert caplog.messages.count("the game was reloaded: 1 modules, 3 records, in 21 ms") == count
+
+
 async def test_the_answer_has_no_control_characters_and_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_mud.driver.server.operator.MAX_ANSWER", 30)
 

@@ -313,7 +313,7 @@ class MasterServer(TimerOwner):
         """Import the code of the game again and exchange it between two events; return what was exchanged.
 
         The game goes on with the old code until the exchange, and the caller's event is finished by it. Then
-        `Reloaded` is handled. Cancelled before the exchange, it changes nothing. The result is logged, also a failure.
+        `Reloaded` is handled. Cancelled before the exchange, it changes nothing. Success and failure are logged.
 
         Raises:
             ReloadFailed: The new code cannot take over, and nothing has changed; or the server was not started by the
@@ -322,7 +322,7 @@ class MasterServer(TimerOwner):
         self._thread.check()
         try:
             return await self._reload_logged()
-        except ReloadFailed as error:  # the caller reports it; `_try_reload` has none, and logs an error
+        except ReloadFailed as error:  # INFO, since the caller handles it; otherwise its hook's failure is logged, too
             logger.info("the game was not reloaded, and the old code goes on: %s", error)
             raise
 
@@ -463,13 +463,12 @@ class MasterServer(TimerOwner):
         """Reload the game, and log what was exchanged; the caller logs a failure."""
         if self._reload is None:
             raise ReloadFailed("only a game that was started by its name can be reloaded: trio-mud run MODULE:NAME")
+        was_shown = logger.isEnabledFor(logging.INFO)
         done = await self._reload()
-        logger.info(
-            "the game was reloaded: %d modules, %d records, in %.0f ms",
-            len(done.modules),
-            done.records,
-            done.seconds * 1000,
-        )
+        if was_shown or logger.isEnabledFor(logging.INFO):  # a reload that sets a higher level does not hide itself
+            text = "the game was reloaded: %d modules, %d records, in %.0f ms"
+            values = (len(done.modules), done.records, done.seconds * 1000)
+            logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, text, values, None))
         return done
 
     def _connect(self, transport: Transport) -> Connection:
