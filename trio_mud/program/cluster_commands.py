@@ -41,7 +41,7 @@ _FLAG = Parameter(negative="", show_default=False)
 _HIDDEN = Parameter(show=False)
 # In place of the program's last paragraphs, whose exit statuses are those of a server.
 _OF_HANDOVER = (
-    "Exit status: 0 the new code has taken over, 1 it has not, and the code from before plays on, "
+    "Exit status: 0 the new code has taken over, 1 it has not, and the previous code keeps running, "
     "2 usage or configuration, 75 no server answers."
 )
 _Game = Annotated[str | None, Parameter(show_default=False)]
@@ -156,7 +156,7 @@ def _hand_over(
     """Let new code of a game take over while all players stay connected.
 
     Under `trio-mud serve` a new process imports the code as it is now, and then takes over. If it cannot, the error is
-    printed, and the code from before plays on. With a link to Redis, the world that serves hands over to a standby,
+    printed, and the previous code keeps running. With a link to Redis, the world that serves hands over to a standby,
     which has imported the code when it was started.
 
     Args:

@@ -8,9 +8,9 @@ the gateway (`cluster/unix_link.py`), so when the world dies, the spare takes ov
 starts the next spare.
 
 A hand-over starts a new process, which imports the code as it is now. If that is ready, the world hands over to it; if
-it is not, nothing has changed. The spare, which has the code from before, waits behind it until it serves. So if the
-new code fails on `Started`, which it can run only in its turn, the code from before plays on with all players. When the
-world has reloaded its game, earlier spares are replaced, since they have the code from before the reload.
+it is not, nothing has changed. The spare, which has the previous code, waits behind it until it serves. So if the
+new code fails on `Started`, which it can run only in its turn, the previous code keeps running with all players. When
+the world has reloaded its game, earlier spares are replaced, since they have the code from before the reload.
 
 A process that ends soon after its start is started again after a pause, which doubles each time. The pause is short
 while there is no gateway or no world, since players wait for them. A world that ends by itself with status 0, as by the
@@ -502,7 +502,7 @@ class ClusterSupervisor:
             await successor.end(signal.SIGKILL)
         for world in ready[-1:]:
             if await world.reaches(world.serving, HAND_OVER_TIMEOUT):
-                raise HandOverFailed(f"{why}; the code from before plays on")
+                raise HandOverFailed(f"{why}; the previous code keeps running")
         raise HandOverFailed(
             f"{why}; no world serves now: players stay connected, and their lines wait; the game is started again "
             "and again until it serves"
@@ -559,7 +559,7 @@ class ClusterSupervisor:
                 try:
                     spare = await self._load_spare()
                 except HandOverFailed as error:
-                    logger.error("the spare still has the code from before the reload: %s", error)  # noqa: TRY400 - not a bug
+                    logger.error("the spare still has the previous code: %s", error)  # noqa: TRY400 - not a bug
                 else:
                     spare.is_replaced = False
                     await self._end_spares([world for world in earlier if not world.serving.is_set()])

@@ -73,7 +73,7 @@ async def test_a_reload_that_a_new_process_cannot_repeat_leaves_the_older_spare(
         (tmp_path / "game.py").write_text(GAME.replace("VERSION = 1", f"assert os.getpid() == {world}\nVERSION = 2"))
         os.kill(world, signal.SIGHUP)
         with trio.fail_after(PATIENCE):
-            while "the spare still has the code from before the reload" not in game.log:
+            while "the spare still has the previous code" not in game.log:
                 await trio.sleep(0.02)
         assert game.children("world") == [world, spare]
         await ann.send_all(b"version\r\n")
@@ -116,7 +116,7 @@ async def test_a_hand_over_to_broken_code_changes_nothing(tmp_path: Path) -> Non
         await sees(ann, b"version 1")
 
 
-async def test_the_code_from_before_plays_on_if_the_new_one_fails_on_started(tmp_path: Path) -> None:
+async def test_the_previous_code_keeps_running_if_the_new_one_fails_on_started(tmp_path: Path) -> None:
     async with serving(tmp_path) as game, await trio.open_tcp_stream("127.0.0.1", game.port) as ann:
         await game.has_spare()
         (tmp_path / "game.py").write_text(FAILING)
@@ -127,7 +127,7 @@ async def test_the_code_from_before_plays_on_if_the_new_one_fails_on_started(tmp
         line = FAILING[: FAILING.index("raise")].count("\n") + 1
         assert (
             failed.stdout.decode() == "the new world has ended with status 1: KeyError: 'maps' "
-            f"({tmp_path}/game.py, line {line}, in open_maps); the code from before plays on\n"
+            f"({tmp_path}/game.py, line {line}, in open_maps); the previous code keeps running\n"
         )
         assert sum(player.skipped + player.doubled for player in players) == 0
         assert [player.connects for player in players] == [1] * 5
