@@ -7,7 +7,7 @@ if no other world serves; a spare world waits for it. The turn ends when the wor
 ends, or when it has been silent for the lease while another world waits. Then the gateway waits until the process of
 that world has ended, so that its database and its ports are free, and grants the turn to the world that has waited
 longest, with a greater epoch. The new world of a hand-over goes before those that wait: if it fails to start, the
-world after it, with the code from before, has all players. A process that does not end while another world waits is
+world after it, with the previous code, has all players. A process that does not end while another world waits is
 killed: it could wake up later.
 
 A commit counts once the gateway has read it whole from the world whose turn it is, so nothing of another one is
