@@ -53,14 +53,19 @@ async def clean_up() -> None:
             await trio.sleep(5)
 
 
-async def succeed(split: SplitServer, world: RunningWorld, player: Player, *lines: str, commits: int) -> Inn:
-    """Let a player type, kill the world after so many commits, and start the next one; return its game."""
-    await trio.sleep(1)
+async def type_and_commit(split: SplitServer, player: Player, *lines: str, commits: int = 1) -> None:
+    """Let a player type, and wait for so many commits, for a second at most."""
     upto = split.cluster.commits + commits
     await player.type(*lines)
     with trio.move_on_after(1):
         while split.cluster.commits < upto:  # noqa: ASYNC110 - in virtual time
             await trio.sleep(0.001)
+
+
+async def succeed(split: SplitServer, world: RunningWorld, player: Player, *lines: str, commits: int) -> Inn:
+    """Let a player type, kill the world after so many commits, and start the next one; return its game."""
+    await trio.sleep(1)
+    await type_and_commit(split, player, *lines, commits=commits)
     world.end.kill()
     inn = Inn()
     await split.start_world(inn.hooks)
@@ -109,10 +114,7 @@ async def test_a_player_who_closes_the_window_after_the_last_words_has_quit(auto
     async with open_split(latency=0.01) as split:
         world, ann = await split.begin(Inn().hooks, "ann")
         await trio.sleep(1)
-        upto = split.cluster.commits + 1
-        await ann.type("quit")
-        while split.cluster.commits < upto:  # noqa: ASYNC110 - in virtual time
-            await trio.sleep(0.001)
+        await type_and_commit(split, ann, "quit")
         world.end.kill()
         await ann.sees("Farewell.")
         await ann.vanish()
@@ -146,10 +148,7 @@ async def test_a_quit_stands_although_the_cluster_link_has_lost_its_report(autoj
         world, ann = await split.begin(Inn().hooks, "ann")
         bob = await split.mud.player()
         await trio.sleep(1)
-        upto = split.cluster.commits + 1
-        await ann.type("quit slowly")
-        while split.cluster.commits < upto:  # noqa: ASYNC110 - in virtual time
-            await trio.sleep(0.001)
+        await type_and_commit(split, ann, "quit slowly")
         split.cluster.forget()
         await trio.sleep(0.05)
         await bob.type("bob")

@@ -192,18 +192,19 @@ async def test_the_command_of_a_gateway_is_answered_with_where_it_belongs(tmp_pa
         assert "`waiting` is a command of gateways: name the console of one with --console" in reply.text
 
 
+async def reload(server: MasterServer) -> Reloaded:
+    return Reloaded(server, ("inn.game", "inn"), 3, 0.0214)
+
+
+async def fail() -> Reloaded:
+    raise ReloadFailed("ZeroDivisionError: division by zero at inn/game.py:7")
+
+
 async def test_a_game_without_commands_is_reloaded_by_the_console(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         server = desk.server
-
-        async def reload() -> Reloaded:
-            return Reloaded(server, ("inn.game", "inn"), 3, 0.0214)
-
-        async def fail() -> Reloaded:
-            raise ReloadFailed("ZeroDivisionError: division by zero at inn/game.py:7")
-
         refused = await desk.ask("reload")
-        server._reload = reload
+        server._reload = partial(reload, server)
         assert await desk.ask("reload") == Reply(False, "inn is reloaded: 2 modules, 3 records, in 21 ms")
         server._reload = fail
         failed = await desk.ask("reload")
@@ -218,14 +219,7 @@ async def test_what_came_of_a_reload_that_an_operator_asked_for_is_logged_once(
     caplog.set_level("INFO", "trio_mud")
     async with open_desk(tmp_path) as desk:
         server = desk.server
-
-        async def reload() -> Reloaded:
-            return Reloaded(server, ("inn.game", "inn"), 3, 0.0214)
-
-        async def fail() -> Reloaded:
-            raise ReloadFailed("ZeroDivisionError: division by zero at inn/game.py:7")
-
-        for each in (reload, fail):
+        for each in (partial(reload, server), fail):
             server._reload = each
             await desk.ask("reload")
     assert [(record.levelname, record.message) for record in caplog.records if "reloaded" in record.message] == [
